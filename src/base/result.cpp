@@ -1,0 +1,59 @@
+#include "hogflare/result.h"
+
+#include <array>
+#include <cstdio>
+
+namespace hogflare {
+namespace {
+
+constexpr std::array<ErrorInfo, kErrorCodeCount> kErrors = {{
+    {"empty_payload", 400, false, "request missing data payload"},
+    {"decode_failed", 400, false, "failed to decode request"},
+    {"parse_failed", 400, false, "failed to parse request"},
+    {"hydrate_failed", 400, false, "failed to hydrate events from request"},
+    {"empty_batch", 400, false, "request holds no event"},
+    {"too_large", 413, false, "request is larger than the limit"},
+    {"missing_token", 401, false, "event submitted without an api_key"},
+    {"multiple_tokens", 401, false, "request holds events with more than one api_key"},
+    {"invalid_token", 401, false, "API key is not valid"},
+    {"unknown_token", 401, false, "the project API key is not one of this deployment's projects"},
+    {"invalid_signature", 401, false, "request signature is missing or wrong"},
+    {"unauthorized", 401, false, "the credential is missing or wrong"},
+    {"origin_not_allowed", 403, false, "this origin is not allowed for the project"},
+    {"not_found", 404, false, "no such path"},
+    {"method_not_allowed", 405, false, "method not allowed for this path"},
+    {"unsupported_media_type", 415, false, "content type or encoding is not supported"},
+    {"invalid_header", 400, false, "a required header is missing or malformed"},
+    {"missing_event_name", 400, false, "event submitted with an empty event name"},
+    {"missing_distinct_id", 400, false, "event submitted without a distinct_id"},
+    {"invalid_uuid", 400, false, "event submitted with an invalid uuid"},
+    {"invalid_cookieless_mode", 400, false, "event submitted with invalid cookieless mode"},
+    {"invalid_replay", 400, false, "replay event is not usable"},
+    {"invalid_timestamp", 400, false, "event timestamp cannot be read"},
+    {"invalid_properties", 400, false, "event properties are not a JSON object"},
+    {"event_too_large", 413, false, "maximum event size exceeded"},
+    {"invalid_config", 500, false, "configuration value cannot be used"},
+    {"invalid_flags", 500, false, "flag definition cannot be used"},
+    {"sink_unavailable", 503, true, "transient error, please retry"},
+    {"object_unavailable", 503, true, "transient error, please retry"},
+    {"outbox_full", 503, true, "transient error, please retry"},
+    {"internal", 500, true, "internal error"},
+}};
+
+}  // namespace
+
+const ErrorInfo& error_info(ErrorCode code) { return kErrors[static_cast<size_t>(code)]; }
+
+void assertion_failed(const char* condition, const char* file, int line) {
+#if defined(__wasm__)
+  (void)condition;
+  (void)file;
+  (void)line;
+  __builtin_trap();
+#else
+  std::fprintf(stderr, "assertion failed: %s (%s:%d)\n", condition, file, line);
+  std::abort();
+#endif
+}
+
+}  // namespace hogflare
