@@ -1,0 +1,179 @@
+// The hot path's view of JSON: one validating pass over the request body, no document tree.
+//
+// `Document::parse` checks the whole text against RFC 8259 (UTF-8 included) and records where every
+// value down to `index_depth` begins and ends. What nobody looks into stays the bytes it came as:
+// 64-bit integers, number spelling and key order survive. Escaped lone surrogates, which real SDKs
+// send and no sink accepts, become \ufffd in place (same length), as PostHog replaces them.
+//
+//   Result<Document> document = Document::parse(body, 4);
+//   if (!document.ok()) return document.error();
+//   for (Member member : document.value().root().members()) {
+//     if (member.key_is("event")) name = member.value.text();
+//   }
+//
+// Small or cold documents (configuration, flags) use nlohmann/json instead. Why not an existing
+// streaming parser: docs/adr/0001-own-json-index.md.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hogflare/result.h"
+
+namespace hogflare::json {
+
+enum class Kind : uint8_t { kNull, kFalse, kTrue, kNumber, kString, kArray, kObject };
+
+// The place of one value in the text. `next` is the index of the first node that is not inside this
+// one, so children are the nodes from the own index + 1 up to `next`.
+struct Node {
+  uint32_t key;    // offset of the member name's opening quote; 0 when the value is no member
+  uint32_t begin;  // offset of the value's first byte
+  uint32_t end;    // offset behind the value's last byte
+  uint32_t next;
+};
+
+struct Member;
+class Members;
+class Elements;
+
+// A value inside a Document. Borrowed: valid while the document and its text are.
+class Value {
+ public:
+  Value() = default;
+  Value(const char* text, const Node* nodes, uint32_t index)
+      : text_(text), nodes_(nodes), index_(index) {}
+
+  // False for the result of a `find` that found nothing; every other call needs true.
+  bool exists() const { return nodes_ != nullptr; }
+
+  Kind kind() const;
+  bool is_null() const { return exists() && kind() == Kind::kNull; }
+  bool is_string() const { return exists() && kind() == Kind::kString; }
+  bool is_number() const { return exists() && kind() == Kind::kNumber; }
+  bool is_object() const { return exists() && kind() == Kind::kObject; }
+  bool is_array() const { return exists() && kind() == Kind::kArray; }
+  bool is_bool() const;
+  bool is_true() const { return exists() && kind() == Kind::kTrue; }
+  bool is_false() const { return exists() && kind() == Kind::kFalse; }
+
+  // The value's bytes as they came, without white space around it. Valid JSON.
+  std::string_view raw() const;
+  // A string's content, decoded. Needs is_string().
+  std::string text() const;
+
+  // The members of an object / elements of an array in order; empty for everything else and for a
+  // value that lies deeper than the document's index.
+  Members members() const;
+  Elements elements() const;
+  // The last member of that name (JavaScript's and serde's rule for duplicates), or a Value that
+  // does not exist.
+  Value find(std::string_view key) const;
+
+  uint32_t index() const { return index_; }
+  const Node& node() const { return nodes_[index_]; }
+
+ private:
+  friend class Members;
+  friend class Elements;
+  const char* text_ = nullptr;
+  const Node* nodes_ = nullptr;
+  uint32_t index_ = 0;
+};
+
+struct Member {
+  std::string_view raw_key;  // with its quotes, as it came
+  Value value;
+
+  // The name between the quotes as it came; equals the name unless it holds escapes.
+  std::string_view inner_key() const { return raw_key.substr(1, raw_key.size() - 2); }
+  bool key_is(std::string_view name) const;
+  std::string key() const;  // decoded
+};
+
+class Members {
+ public:
+  class Iterator {
+   public:
+    Iterator(const Value& value, uint32_t index) : value_(value), index_(index) {}
+    Member operator*() const;
+    Iterator& operator++();
+    bool operator!=(const Iterator& other) const { return index_ != other.index_; }
+
+   private:
+    Value value_;
+    uint32_t index_;
+  };
+
+  Members(const Value& value, uint32_t begin, uint32_t end)
+      : value_(value), begin_(begin), end_(end) {}
+  Iterator begin() const { return {value_, begin_}; }
+  Iterator end() const { return {value_, end_}; }
+  bool empty() const { return begin_ == end_; }
+
+ private:
+  Value value_;
+  uint32_t begin_;
+  uint32_t end_;
+};
+
+class Elements {
+ public:
+  class Iterator {
+   public:
+    Iterator(const Value& value, uint32_t index) : value_(value), index_(index) {}
+    Value operator*() const { return {value_.text_, value_.nodes_, index_}; }
+    Iterator& operator++();
+    bool operator!=(const Iterator& other) const { return index_ != other.index_; }
+
+   private:
+    Value value_;
+    uint32_t index_;
+  };
+
+  Elements(const Value& value, uint32_t begin, uint32_t end)
+      : value_(value), begin_(begin), end_(end) {}
+  Iterator begin() const { return {value_, begin_}; }
+  Iterator end() const { return {value_, end_}; }
+  bool empty() const { return begin_ == end_; }
+
+ private:
+  Value value_;
+  uint32_t begin_;
+  uint32_t end_;
+};
+
+class Document {
+ public:
+  // Validates `text` and indexes values at nesting depth 0 (the root) to `index_depth`. Mutates the
+  // text only where it replaces lone surrogate escapes. Errors: kParseFailed with the byte offset and
+  // what was expected, kTooLarge over limits::kJsonNodesMax or kJsonDepthMax.
+  static Result<Document> parse(std::span<char> text, uint32_t index_depth);
+
+  // The same over text that must not or need not change, such as a stored record: a lone surrogate
+  // is then a parse error.
+  static Result<Document> parse_const(std::string_view text, uint32_t index_depth);
+
+  Value root() const { return {text_.data(), nodes_.data(), 0}; }
+  std::string_view text() const { return text_; }
+  size_t node_count() const { return nodes_.size(); }
+
+ private:
+  std::string_view text_;
+  std::vector<Node> nodes_;
+};
+
+// Decodes a raw JSON string (with its quotes). Lone surrogates become U+FFFD.
+std::string decode_string(std::string_view raw);
+
+// Appends `utf8` as a JSON string with quotes. Invalid UTF-8 is replaced by U+FFFD, so the output is
+// always valid JSON.
+void append_string(std::string& out, std::string_view utf8);
+
+// True when `utf8` is well-formed UTF-8 (RFC 3629).
+bool is_utf8(std::string_view utf8);
+
+}  // namespace hogflare::json
