@@ -1,0 +1,77 @@
+// The Worker's configuration: parsed and checked once per isolate, never per request.
+//
+// Every variable stands in one table (src/config/config.cpp), in the README and in
+// wrangler.toml.example; tests/unit/config_test.cpp and a script compare the three.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hogflare/limits.h"
+#include "hogflare/result.h"
+
+namespace hogflare {
+
+// One project: what its token stands for. Without HOGFLARE_PROJECTS every token is this default
+// with POSTHOG_TEAM_ID.
+struct Project {
+  int64_t team_id = 1;
+  std::vector<std::string> origins;         // empty: any origin
+  bool person_processing_opt_out = false;   // PostHog's team setting of that name
+  bool anonymize_ips = false;               // PostHog's team setting of that name
+  bool flag_called_personless = true;       // $feature_flag_called creates no person
+};
+
+// What a personless event does (docs/COMPATIBILITY.md).
+enum class PersonlessMode : uint8_t { kStateless, kExact };
+
+enum class SinkKind : uint8_t { kNone, kHttp, kBinding };
+
+struct Config {
+  int64_t team_id = 1;
+  // Token to project; empty: any token is accepted.
+  std::map<std::string, Project, std::less<>> projects;
+  Project default_project;
+  std::array<std::string, limits::kGroupTypes> group_types;  // empty string: slot not configured
+  bool has_group_types = false;                              // any of the above is set
+
+  std::string signing_secret;          // POSTHOG_SIGNING_SECRET; empty: no signature needed
+  std::string personal_api_key;        // POSTHOG_PERSONAL_API_KEY
+  std::string project_secret_key;      // POSTHOG_PROJECT_SECRET
+  std::string admin_token;             // HOGFLARE_ADMIN_TOKEN; empty: admin routes answer 404
+  std::string path_prefix;             // HOGFLARE_PATH_PREFIX: "" or "/ingest"
+  bool anonymize_ip = false;           // HOGFLARE_ANONYMIZE_IP
+  PersonlessMode personless = PersonlessMode::kStateless;
+  std::string session_recording_endpoint = "/s/";
+
+  std::array<SinkKind, 3> sinks = {SinkKind::kNone, SinkKind::kNone, SinkKind::kNone};  // by Stream
+  uint32_t pipeline_timeout_ms = 10'000;
+  uint64_t outbox_bytes_max = 1u << 30;
+
+  std::string flags_kv_key;            // HOGFLARE_FLAGS_KV_KEY
+  uint32_t flags_ttl_ms = 60'000;      // HOGFLARE_FLAGS_TTL_SECS
+  std::string feature_flags;           // HOGFLARE_FEATURE_FLAGS, unparsed
+
+  // What is wrong, one sentence each; shown by /healthz. A fatal one makes capture answer 500/503
+  // rather than lose events.
+  struct Problem {
+    bool fatal;
+    std::string message;
+  };
+  std::vector<Problem> problems;
+
+  // Null when the token belongs to no project of this deployment.
+  const Project* project_of(std::string_view token) const;
+};
+
+// Reads the host's description: {"vars": {NAME: "value", …}, "bindings": ["PERSONS", …]}. Never
+// fails: what cannot be used is left at its default and named in `problems`.
+Config parse_config(std::string_view host_json);
+
+}  // namespace hogflare

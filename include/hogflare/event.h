@@ -1,0 +1,55 @@
+// One event between decoding and row: the contract of capture (which makes events), identity (which
+// adds the person) and rows (which writes them).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hogflare/json.h"
+
+namespace hogflare {
+
+// Borrowed views point into the request's body and its documents, which live as long as the request.
+struct Event {
+  std::string uuid;         // 36 characters; the client's, else a new version 7
+  std::string name;         // not empty, at most limits::kEventNameUnits
+  std::string distinct_id;  // not empty, at most limits::kDistinctIdChars code points
+  int64_t timestamp_ms = 0; // by PostHog's rules (wire-protocol.md §3)
+  std::string_view token;   // of the project
+  int64_t team_id = 1;
+
+  json::Value root;         // the event object as it came
+  json::Value properties;   // an object, or a value that does not exist
+  json::Value set;          // top-level $set, or does not exist
+  json::Value set_once;     // top-level $set_once, or does not exist
+  bool historical = false;  // historical_migration of its batch
+};
+
+// What identity found out about one event; the row shows it.
+struct PersonView {
+  // The event is dropped (an identity event with person processing off): no row.
+  bool dropped = false;
+  // Replaces the event's $set / $set_once on the row (top level folded in, lifted properties added).
+  // JSON objects; empty string: the row has none.
+  std::string row_set;
+  std::string row_set_once;
+  // Removes $set, $set_once and $unset from the row, or stores $process_person_profile:false.
+  bool personless = false;
+  // Whether $process_person_profile stays (personless) or goes (full), per identity-semantics.md §2.
+  std::string person_id;                       // uuid text; never empty for a row
+  std::optional<int64_t> person_created_at_ms; // absent for a person that does not exist
+  std::string person_properties = "{}";        // JSON object as of this event
+  std::string_view mode;                       // "full", "propertyless", "force_upgrade"
+};
+
+// A PostHog ingestion warning (identity-semantics.md §12); becomes a reject row of kind warning.
+struct Warning {
+  size_t event_index;
+  std::string name;
+  std::string detail;
+};
+
+}  // namespace hogflare
