@@ -48,8 +48,6 @@ struct Config {
   std::string path_prefix;             // HOGFLARE_PATH_PREFIX: "" or "/ingest"
   bool anonymize_ip = false;           // HOGFLARE_ANONYMIZE_IP
   PersonlessMode personless = PersonlessMode::kStateless;
-  std::string session_recording_endpoint = "/s/";
-
   std::array<SinkKind, 3> sinks = {SinkKind::kNone, SinkKind::kNone, SinkKind::kNone};  // by Stream
   uint32_t pipeline_timeout_ms = 10'000;
   uint64_t outbox_bytes_max = 1u << 30;
@@ -57,6 +55,7 @@ struct Config {
   std::string flags_kv_key;            // HOGFLARE_FLAGS_KV_KEY
   uint32_t flags_ttl_ms = 60'000;      // HOGFLARE_FLAGS_TTL_SECS
   std::string feature_flags;           // HOGFLARE_FEATURE_FLAGS, unparsed
+  std::vector<std::string> bindings;   // the names the host found bound
 
   // What is wrong, one sentence each; shown by /healthz. A fatal one makes capture answer 500/503
   // rather than lose events.
@@ -68,7 +67,21 @@ struct Config {
 
   // Null when the token belongs to no project of this deployment.
   const Project* project_of(std::string_view token) const;
+  // True when capture must be refused because events could not be kept.
+  bool has_fatal_problem() const;
+  SinkKind sink(int stream) const { return sinks[static_cast<size_t>(stream)]; }
 };
+
+// One variable as the README documents it.
+struct ConfigVariable {
+  std::string_view name;
+  bool secret;  // never shown, set by `wrangler secret put`
+};
+
+// Every variable the Worker reads, in the README's order.
+std::vector<ConfigVariable> config_variables();
+// Every binding the Worker looks for.
+std::vector<std::string_view> config_bindings();
 
 // Reads the host's description: {"vars": {NAME: "value", …}, "bindings": ["PERSONS", …]}. Never
 // fails: what cannot be used is left at its default and named in `problems`.

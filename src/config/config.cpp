@@ -1,0 +1,269 @@
+#include "hogflare/config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "hogflare/json.h"
+
+namespace hogflare {
+namespace {
+
+using Json = nlohmann::json;
+
+struct Reader {
+  const Json& vars;
+  Config& config;
+
+  void problem(bool fatal, std::string message) {
+    config.problems.push_back({fatal, std::move(message)});
+  }
+
+  // The variable's text, or empty when it is not set.
+  std::string text(std::string_view name) const {
+    const auto found = vars.find(name);
+    return found != vars.end() && found->is_string() ? found->get<std::string>() : std::string();
+  }
+
+  // An integer in [low, high]; `fallback` with a problem when the variable holds anything else.
+  int64_t integer(std::string_view name, int64_t fallback, int64_t low, int64_t high) {
+    const std::string value = text(name);
+    if (value.empty()) return fallback;
+    int64_t number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error == std::errc() && end == value.data() + value.size() && number >= low &&
+        number <= high) {
+      return number;
+    }
+    problem(false, std::string(name) + " is \"" + value + "\"; it must be a whole number from " +
+                       std::to_string(low) + " to " + std::to_string(high) + "; using " +
+                       std::to_string(fallback));
+    return fallback;
+  }
+
+  bool boolean(std::string_view name) {
+    const std::string value = text(name);
+    if (value.empty() || value == "false" || value == "0") return false;
+    if (value == "true" || value == "1") return true;
+    problem(false, std::string(name) + " is \"" + value + "\"; it must be true or false; using false");
+    return false;
+  }
+};
+
+bool is_http_url(std::string_view url) {
+  return url.substr(0, 8) == "https://" || url.substr(0, 7) == "http://";
+}
+
+struct StreamNames {
+  std::string_view binding;
+  std::string_view endpoint;
+};
+constexpr StreamNames kStreams[] = {
+    {"EVENTS_STREAM", "CLOUDFLARE_PIPELINE_ENDPOINT"},
+    {"PERSONS_STREAM", "CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT"},
+    {"REJECTS_STREAM", "CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT"},
+};
+
+void read_sinks(Reader& reader, const std::vector<std::string>& bindings) {
+  const auto bound = [&bindings](std::string_view name) {
+    return std::find(bindings.begin(), bindings.end(), name) != bindings.end();
+  };
+  for (size_t i = 0; i < std::size(kStreams); ++i) {
+    const std::string endpoint = reader.text(kStreams[i].endpoint);
+    if (bound(kStreams[i].binding)) {
+      reader.config.sinks[i] = SinkKind::kBinding;
+    } else if (is_http_url(endpoint)) {
+      reader.config.sinks[i] = SinkKind::kHttp;
+    } else if (!endpoint.empty()) {
+      reader.problem(i == 0, std::string(kStreams[i].endpoint) +
+                                 " must be a URL such as https://<stream-id>.ingest.cloudflare.com");
+    } else if (i == 0) {
+      reader.problem(true,
+                     "no sink for events: bind EVENTS_STREAM to a pipeline stream or set "
+                     "CLOUDFLARE_PIPELINE_ENDPOINT");
+    }
+  }
+  for (const std::string_view name : {"PERSONS", "PERSON_ID_COUNTER", "GROUPS", "OUTBOX"}) {
+    if (!bound(name)) {
+      reader.problem(true, "Durable Object binding " + std::string(name) +
+                               " is missing; see wrangler.toml.example");
+    }
+  }
+}
+
+// Reads one project's settings; null with a problem when they cannot be used.
+std::optional<Project> read_project(Reader& reader, const std::string& token, const Json& value) {
+  const std::string where = "HOGFLARE_PROJECTS[\"" + token + "\"]";
+  if (!value.is_object()) {
+    reader.problem(true, where + " must be an object such as {\"team_id\": 1}");
+    return std::nullopt;
+  }
+  Project project;
+  for (const auto& [key, setting] : value.items()) {
+    bool* flag = key == "person_processing_opt_out" ? &project.person_processing_opt_out
+                 : key == "anonymize_ips"           ? &project.anonymize_ips
+                 : key == "flag_called_personless"  ? &project.flag_called_personless
+                                                    : nullptr;
+    if (key == "team_id" && setting.is_number_integer() && setting.get<int64_t>() >= 0) {
+      project.team_id = setting.get<int64_t>();
+    } else if (flag != nullptr && setting.is_boolean()) {
+      *flag = setting.get<bool>();
+    } else if (key == "origins" && setting.is_array()) {
+      for (const Json& origin : setting) {
+        if (origin.is_string()) project.origins.push_back(origin.get<std::string>());
+      }
+    } else {
+      reader.problem(true, where + "." + key +
+                               " is not a known setting of the right type (team_id: integer, "
+                               "origins: list of strings, person_processing_opt_out, anonymize_ips, "
+                               "flag_called_personless: true or false)");
+      return std::nullopt;
+    }
+  }
+  if (!value.contains("team_id")) {
+    reader.problem(true, where + " lacks team_id");
+    return std::nullopt;
+  }
+  return project;
+}
+
+void read_projects(Reader& reader) {
+  Config& config = reader.config;
+  config.default_project.team_id = config.team_id;
+  config.default_project.anonymize_ips = config.anonymize_ip;
+  const std::string text = reader.text("HOGFLARE_PROJECTS");
+  if (text.empty()) return;
+  const Json projects = Json::parse(text, nullptr, false);
+  if (!projects.is_object() || projects.empty()) {
+    reader.problem(true,
+                   "HOGFLARE_PROJECTS must be a JSON object such as {\"phc_…\": {\"team_id\": 1}}");
+    return;
+  }
+  for (const auto& [token, value] : projects.items()) {
+    std::optional<Project> project = read_project(reader, token, value);
+    if (!project) continue;
+    project->anonymize_ips |= config.anonymize_ip;
+    config.projects.emplace(token, *project);
+  }
+}
+
+void read_path_prefix(Reader& reader) {
+  std::string prefix = reader.text("HOGFLARE_PATH_PREFIX");
+  while (!prefix.empty() && prefix.back() == '/') prefix.pop_back();
+  if (!prefix.empty() && prefix.front() != '/') prefix.insert(prefix.begin(), '/');
+  reader.config.path_prefix = std::move(prefix);
+}
+
+void read_personless(Reader& reader) {
+  const std::string mode = reader.text("HOGFLARE_PERSONLESS");
+  if (mode == "exact") {
+    reader.config.personless = PersonlessMode::kExact;
+  } else if (!mode.empty() && mode != "stateless") {
+    reader.problem(false, "HOGFLARE_PERSONLESS is \"" + mode +
+                              "\"; it must be stateless or exact; using stateless");
+  }
+}
+
+void read_variables(Reader& reader) {
+  Config& config = reader.config;
+  constexpr int64_t kIntegerMax = int64_t{1} << 53;
+  config.team_id = reader.integer("POSTHOG_TEAM_ID", 1, 0, kIntegerMax);
+  config.anonymize_ip = reader.boolean("HOGFLARE_ANONYMIZE_IP");
+  for (int i = 0; i < limits::kGroupTypes; ++i) {
+    std::string& type = config.group_types[static_cast<size_t>(i)];
+    type = reader.text("POSTHOG_GROUP_TYPE_" + std::to_string(i));
+    config.has_group_types |= !type.empty();
+  }
+  config.signing_secret = reader.text("POSTHOG_SIGNING_SECRET");
+  config.personal_api_key = reader.text("POSTHOG_PERSONAL_API_KEY");
+  config.project_secret_key = reader.text("POSTHOG_PROJECT_SECRET");
+  config.admin_token = reader.text("HOGFLARE_ADMIN_TOKEN");
+  config.pipeline_timeout_ms = static_cast<uint32_t>(
+      1000 * reader.integer("CLOUDFLARE_PIPELINE_TIMEOUT_SECS", 10, 1, 60));
+  config.outbox_bytes_max = static_cast<uint64_t>(
+      reader.integer("HOGFLARE_OUTBOX_MAX_BYTES", int64_t{1} << 30, 0, kIntegerMax));
+  config.flags_kv_key = reader.text("HOGFLARE_FLAGS_KV_KEY");
+  config.flags_ttl_ms =
+      static_cast<uint32_t>(1000 * reader.integer("HOGFLARE_FLAGS_TTL_SECS", 60, 1, 86'400));
+  config.feature_flags = reader.text("HOGFLARE_FEATURE_FLAGS");
+  read_path_prefix(reader);
+  read_personless(reader);
+  read_projects(reader);
+}
+
+std::vector<std::string> read_bindings(const Json& host) {
+  std::vector<std::string> bindings;
+  const auto list = host.find("bindings");
+  if (list == host.end() || !list->is_array()) return bindings;
+  for (const Json& name : *list) {
+    if (name.is_string()) bindings.push_back(name.get<std::string>());
+  }
+  return bindings;
+}
+
+}  // namespace
+
+Config parse_config(std::string_view host_json) {
+  Config config;
+  const Json host = Json::parse(host_json, nullptr, false);
+  static const Json kEmpty = Json::object();
+  const bool usable = host.is_object() && host.contains("vars") && host["vars"].is_object();
+  if (!usable) config.problems.push_back({true, "the host gave no configuration object"});
+  Reader reader{usable ? host["vars"] : kEmpty, config};
+  read_variables(reader);
+  const std::vector<std::string> bindings =
+      usable ? read_bindings(host) : std::vector<std::string>();
+  config.bindings = bindings;
+  read_sinks(reader, bindings);
+  return config;
+}
+
+const Project* Config::project_of(std::string_view token) const {
+  if (projects.empty()) return &default_project;
+  const auto found = projects.find(token);
+  return found == projects.end() ? nullptr : &found->second;
+}
+
+bool Config::has_fatal_problem() const {
+  for (const Problem& problem : problems) {
+    if (problem.fatal) return true;
+  }
+  return false;
+}
+
+std::vector<ConfigVariable> config_variables() {
+  return {
+      {"CLOUDFLARE_PIPELINE_ENDPOINT", false},
+      {"CLOUDFLARE_PIPELINE_AUTH_TOKEN", true},
+      {"CLOUDFLARE_PIPELINE_TIMEOUT_SECS", false},
+      {"CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT", false},
+      {"CLOUDFLARE_PERSONS_PIPELINE_AUTH_TOKEN", true},
+      {"CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT", false},
+      {"CLOUDFLARE_REJECTS_PIPELINE_AUTH_TOKEN", true},
+      {"POSTHOG_TEAM_ID", false},
+      {"POSTHOG_GROUP_TYPE_0", false},
+      {"POSTHOG_GROUP_TYPE_1", false},
+      {"POSTHOG_GROUP_TYPE_2", false},
+      {"POSTHOG_GROUP_TYPE_3", false},
+      {"POSTHOG_GROUP_TYPE_4", false},
+      {"POSTHOG_SIGNING_SECRET", true},
+      {"POSTHOG_PERSONAL_API_KEY", true},
+      {"POSTHOG_PROJECT_SECRET", true},
+      {"HOGFLARE_PROJECTS", false},
+      {"HOGFLARE_PATH_PREFIX", false},
+      {"HOGFLARE_ANONYMIZE_IP", false},
+      {"HOGFLARE_PERSONLESS", false},
+      {"HOGFLARE_FEATURE_FLAGS", false},
+      {"HOGFLARE_FLAGS_KV_KEY", false},
+      {"HOGFLARE_FLAGS_TTL_SECS", false},
+      {"HOGFLARE_OUTBOX_MAX_BYTES", false},
+      {"HOGFLARE_ADMIN_TOKEN", true},
+  };
+}
+
+std::vector<std::string_view> config_bindings() {
+  return {"PERSONS",        "PERSON_ID_COUNTER", "GROUPS", "OUTBOX",   "EVENTS_STREAM",
+          "PERSONS_STREAM", "REJECTS_STREAM",    "FLAGS",  "ANALYTICS"};
+}
+
+}  // namespace hogflare
