@@ -1,0 +1,62 @@
+// The core as its host sees it: make a task for what happened, run it (task.h), read its reply.
+//
+//   Core core(host_json);
+//   std::unique_ptr<Task> task = core.http(std::move(request));
+//
+// One Core per isolate, shared by the Worker and every object in it. It holds what may be lost at
+// any time: the parsed configuration and caches. Nothing of an object lives here.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "hogflare/config.h"
+#include "hogflare/task.h"
+
+namespace hogflare {
+
+// An HTTP request as the host hands it over: `head` is the fields of js-shim/abi.js in that order,
+// each ended by a NUL; `body` the raw bytes, which the task may change in place.
+struct HttpInput {
+  std::string head;
+  std::string body;
+};
+
+enum class ObjectEntry : uint8_t { kCall = 1, kAlarm = 2 };
+
+struct ObjectInput {
+  ObjectEntry entry;
+  ObjectClass object_class;
+  std::string name;     // as in CallObject
+  std::string request;  // empty for an alarm
+};
+
+struct CoreState;
+
+class Core {
+ public:
+  // `host_json` as parse_config takes it. Never fails: problems are in config().problems.
+  explicit Core(std::string_view host_json);
+  ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  std::unique_ptr<Task> http(HttpInput input);
+  std::unique_ptr<Task> object(ObjectInput input);
+  // A command of the command-line tools, JSON in, JSON out (src/core/tools.cpp).
+  std::string tool(std::string_view request);
+
+  const Config& config() const;
+  // What a turn needs besides time and entropy.
+  Turn turn(int64_t now_ms, Entropy& entropy, Storage* storage);
+  // Log lines since the last call, one JSON object a line; empty most of the time.
+  std::string take_log();
+  // The host had to reset the instance this many times (a trap); shown by /healthz and /metrics.
+  void set_trap_count(uint64_t traps);
+
+ private:
+  std::unique_ptr<CoreState> state_;
+};
+
+}  // namespace hogflare

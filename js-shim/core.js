@@ -1,0 +1,310 @@
+// The wasm core in this isolate: instantiation, calls, recovery from a trap.
+import module from "./core.wasm";
+import * as zlib from "node:zlib";
+import { EFFECT, OUTPUT } from "./abi.js";
+
+/**
+ * @typedef {object} Output one turn's outcome, copied out of wasm memory
+ * @property {number} slot
+ * @property {boolean} finished
+ * @property {Effect[]} effects
+ * @property {number} status
+ * @property {string[]} headers name, value, name, value …
+ * @property {Uint8Array} body
+ *
+ * @typedef {object} Effect
+ * @property {number} id
+ * @property {number} kind
+ * @property {number} a
+ * @property {number} b
+ * @property {number} c
+ * @property {string} name
+ * @property {Uint8Array} bytes
+ *
+ * @typedef {object} ObjectStorage what an object's turn may touch
+ * @property {any} kv ctx.storage.kv
+ * @property {number} alarmAt milliseconds, 0 when none is set
+ * @property {(atMs: number) => void} setAlarm
+ */
+
+/** A trap, or a call that belonged to an instance which has been reset since. */
+export class CoreReset extends Error {}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** @type {ObjectStorage | null} */
+let storage = null;
+/** @type {Uint8Array} a result on its way into the core */
+let kept = new Uint8Array(0);
+let generation = 0;
+let trapCount = 0;
+let configuredFor = "";
+
+const instance = new WebAssembly.Instance(module, {
+  host: {
+    storage_get(key, keySize) {
+      const value = objectStorage().kv.get(text(key, keySize));
+      if (value === undefined) return -1;
+      return keep(value);
+    },
+    take(destination) {
+      bytes().set(kept, destination);
+      kept = new Uint8Array(0);
+    },
+    storage_put(key, keySize, value, valueSize) {
+      objectStorage().kv.put(text(key, keySize), bytes().slice(value, value + valueSize));
+    },
+    storage_delete(key, keySize) {
+      objectStorage().kv.delete(text(key, keySize));
+    },
+    storage_list(prefix, prefixSize, after, afterSize, limit) {
+      const options = { prefix: text(prefix, prefixSize), limit };
+      if (afterSize > 0) options.startAfter = text(after, afterSize);
+      let joined = "";
+      for (const [key] of objectStorage().kv.list(options)) joined += key + "\0";
+      return keep(encoder.encode(joined));
+    },
+    storage_set_alarm(atMs) {
+      objectStorage().setAlarm(atMs);
+    },
+    storage_alarm() {
+      return objectStorage().alarmAt;
+    },
+    decompress(format, input, inputSize, sizeMax) {
+      return decompress(format, bytes().subarray(input, input + inputSize), sizeMax);
+    },
+  },
+});
+const wasm = /** @type {any} */ (instance.exports);
+wasm._initialize();
+// Taken before any request: writing it back makes statics and allocator as new.
+const initialMemory = new Uint8Array(wasm.memory.buffer).slice();
+const initialStack = wasm.stackSave();
+
+function bytes() {
+  return new Uint8Array(wasm.memory.buffer);
+}
+
+function text(at, size) {
+  return decoder.decode(new Uint8Array(wasm.memory.buffer, at, size));
+}
+
+function keep(value) {
+  kept = value;
+  return value.byteLength;
+}
+
+function objectStorage() {
+  if (storage === null) throw new Error("storage is only there in an object's turn");
+  return storage;
+}
+
+const DECOMPRESSORS = [
+  zlib.gunzipSync,
+  zlib.inflateSync,
+  zlib.inflateRawSync,
+  zlib.brotliDecompressSync,
+  zlib.zstdDecompressSync,
+];
+
+function decompress(format, input, sizeMax) {
+  try {
+    return keep(DECOMPRESSORS[format](input, { maxOutputLength: sizeMax }));
+  } catch (error) {
+    return error instanceof RangeError ? -2 : -1;
+  }
+}
+
+/** Writes the state after initialisation back; every task in flight is gone. */
+function reset() {
+  trapCount += 1;
+  generation += 1;
+  configuredFor = "";
+  bytes().set(initialMemory);
+  wasm.stackRestore(initialStack);
+}
+
+/**
+ * Runs one entry of the core; a trap resets the instance.
+ * @template T
+ * @param {() => T} entry
+ * @returns {T}
+ */
+function guarded(entry) {
+  try {
+    return entry();
+  } catch (error) {
+    console.error(
+      JSON.stringify({ level: "error", event: "core_trap", message: String(error), trapCount: trapCount + 1 }),
+    );
+    reset();
+    throw new CoreReset("the core was reset after a trap");
+  }
+}
+
+/** @returns {number} changes whenever the instance was reset */
+export function currentGeneration() {
+  return generation;
+}
+
+/**
+ * Gives the core its configuration, once per instance.
+ * @param {string} hostJson
+ */
+export function configure(hostJson) {
+  if (configuredFor === hostJson) return;
+  guarded(() => {
+    const input = encoder.encode(hostJson);
+    const at = wasm.hf_alloc(input.byteLength);
+    bytes().set(input, at);
+    wasm.hf_configure(at, input.byteLength, trapCount);
+    wasm.hf_free(at);
+  });
+  configuredFor = hostJson;
+}
+
+export function isConfigured() {
+  return configuredFor !== "";
+}
+
+/**
+ * Copies an input of 32 random bytes, `body` and `tail` into the core's memory for one entry.
+ * @param {Uint8Array} body
+ * @param {string} tail
+ * @param {(at: number, tailSize: number) => number} entry returns the output record's address
+ * @returns {Output}
+ */
+function withInput(body, tail, entry) {
+  return guarded(() => {
+    // UTF-8 takes at most three bytes for a UTF-16 unit.
+    const at = wasm.hf_alloc(32 + body.byteLength + 3 * tail.length);
+    const memory = bytes();
+    crypto.getRandomValues(memory.subarray(at, at + 32));
+    memory.set(body, at + 32);
+    const written = encoder.encodeInto(tail, memory.subarray(at + 32 + body.byteLength, at + 32 + body.byteLength + 3 * tail.length));
+    const output = readOutput(entry(at, written.written));
+    wasm.hf_free(at);
+    return output;
+  });
+}
+
+/**
+ * Starts a request.
+ * @param {Uint8Array} body
+ * @param {string} head fields of abi.js, each ended by a NUL
+ */
+export function startHttp(body, head) {
+  return withInput(body, head, (at, headSize) =>
+    wasm.hf_http(at, body.byteLength, headSize, Date.now()),
+  );
+}
+
+/**
+ * Starts an object's call or alarm.
+ * @param {number} entry 1 call, 2 alarm
+ * @param {number} objectClass
+ * @param {string} name
+ * @param {Uint8Array} request
+ * @param {ObjectStorage} ownStorage
+ */
+export function startObject(entry, objectClass, name, request, ownStorage) {
+  storage = ownStorage;
+  try {
+    return withInput(request, name, (at, nameSize) =>
+      wasm.hf_object(entry, objectClass, at, request.byteLength, nameSize, Date.now()),
+    );
+  } finally {
+    storage = null;
+  }
+}
+
+/**
+ * Feeds an effect's result into its task.
+ * @param {number} slot
+ * @param {{id: number, ok: boolean, status: number, retryAfterMs: number, body: Uint8Array}} result
+ * @param {ObjectStorage | null} ownStorage
+ */
+export function resume(slot, result, ownStorage) {
+  storage = ownStorage;
+  try {
+    return guarded(() => {
+      const size = result.body.byteLength;
+      const at = wasm.hf_alloc(size);
+      bytes().set(result.body, at);
+      const output = readOutput(
+        wasm.hf_resume(slot, result.id, result.ok ? 1 : 0, result.status, result.retryAfterMs, at, size, Date.now()),
+      );
+      wasm.hf_free(at);
+      return output;
+    });
+  } finally {
+    storage = null;
+  }
+}
+
+/** Forgets a task. @param {number} slot */
+export function end(slot) {
+  guarded(() => wasm.hf_end(slot));
+}
+
+/**
+ * Runs a command of the command-line tools.
+ * @param {string} json
+ * @returns {string}
+ */
+export function tool(json) {
+  return guarded(() => {
+    const input = encoder.encode(json);
+    const at = wasm.hf_alloc(input.byteLength);
+    bytes().set(input, at);
+    const place = wasm.hf_tool(at, input.byteLength) / 4;
+    wasm.hf_free(at);
+    const words = new Uint32Array(wasm.memory.buffer);
+    return text(words[place], words[place + 1]);
+  });
+}
+
+/** @param {number} address @returns {Output} */
+function readOutput(address) {
+  const words = new Uint32Array(wasm.memory.buffer, address, OUTPUT.words);
+  const slice = (at, size) => bytes().slice(words[at], words[at] + words[size]);
+  if (words[OUTPUT.logSize] > 0) writeLog(text(words[OUTPUT.log], words[OUTPUT.logSize]));
+  const finished = words[OUTPUT.finished] === 1;
+  return {
+    slot: words[OUTPUT.slot],
+    finished,
+    effects: readEffects(words[OUTPUT.effects], words[OUTPUT.effectCount]),
+    status: words[OUTPUT.status],
+    headers: finished ? text(words[OUTPUT.headers], words[OUTPUT.headersSize]).split("\0") : [],
+    body: slice(OUTPUT.body, OUTPUT.bodySize),
+  };
+}
+
+/** @returns {Effect[]} */
+function readEffects(address, count) {
+  const effects = [];
+  for (let i = 0; i < count; i += 1) {
+    const words = new Uint32Array(wasm.memory.buffer, address + i * EFFECT.words * 4, EFFECT.words);
+    effects.push({
+      id: words[EFFECT.id],
+      kind: words[EFFECT.kind],
+      a: words[EFFECT.a],
+      b: words[EFFECT.b],
+      c: words[EFFECT.c],
+      name: text(words[EFFECT.name], words[EFFECT.nameSize]),
+      bytes: bytes().slice(words[EFFECT.bytes], words[EFFECT.bytes] + words[EFFECT.bytesSize]),
+    });
+  }
+  return effects;
+}
+
+/** One JSON object a line, its level deciding the console method. @param {string} lines */
+function writeLog(lines) {
+  for (const line of lines.split("\n")) {
+    if (line === "") continue;
+    if (line.startsWith('{"level":"error"')) console.error(line);
+    else if (line.startsWith('{"level":"warn"')) console.warn(line);
+    else console.log(line);
+  }
+}

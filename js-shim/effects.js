@@ -1,0 +1,134 @@
+// Performs the core's effects and feeds their results back until the task is finished.
+import { EFFECT_KIND, OBJECT_BINDINGS, STREAMS } from "./abi.js";
+import { CoreReset, currentGeneration, end, resume } from "./core.js";
+
+/** @typedef {import("./core.js").Output} Output */
+/** @typedef {import("./core.js").Effect} Effect */
+/** @typedef {{ok: boolean, status: number, retryAfterMs: number, body: Uint8Array}} Result */
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Runs a started task to its end. Rejects with CoreReset when the instance was reset meanwhile.
+ * @param {Output} started
+ * @param {any} env
+ * @param {import("./core.js").ObjectStorage | null} storage of the object whose task it is
+ * @returns {Promise<Output>}
+ */
+export function runToEnd(started, env, storage) {
+  if (started.finished && started.effects.length === 0) {
+    end(started.slot);
+    return Promise.resolve(started);
+  }
+  const generation = currentGeneration();
+  return new Promise((resolve, reject) => {
+    let settled = false;
+    const take = (output) => {
+      for (const effect of output.effects) {
+        perform(effect, env).then((result) => feed(effect.id, result), (error) => feed(effect.id, failure(error)));
+      }
+      if (output.finished && !settled) {
+        settled = true;
+        end(output.slot);
+        resolve(output);
+      }
+    };
+    const feed = (id, result) => {
+      if (settled) return;
+      try {
+        if (currentGeneration() !== generation) throw new CoreReset("the core was reset while this task ran");
+        take(resume(started.slot, { id, ...result }, storage));
+      } catch (error) {
+        settled = true;
+        reject(error);
+      }
+    };
+    take(started);
+  });
+}
+
+/** @param {unknown} error @returns {Result} */
+function failure(error) {
+  return { ok: false, status: 0, retryAfterMs: 0, body: encoder.encode(String(error)) };
+}
+
+/** @param {Effect} effect @param {any} env @returns {Promise<Result>} */
+function perform(effect, env) {
+  switch (effect.kind) {
+    case EFFECT_KIND.callObject:
+      return callObject(effect, env);
+    case EFFECT_KIND.sendRows:
+      return sendRows(effect, env);
+    case EFFECT_KIND.readKv:
+      return readKv(effect, env);
+    case EFFECT_KIND.wait:
+      return wait(effect.a);
+    default:
+      return Promise.reject(new Error(`unknown effect kind ${effect.kind}`));
+  }
+}
+
+/** @param {Effect} effect @param {any} env @returns {Promise<Result>} */
+async function callObject(effect, env) {
+  // A stub may be broken after an exception, so every attempt gets its own.
+  const stub = env[OBJECT_BINDINGS[effect.a]].getByName(effect.name);
+  const body = await stub.call(effect.name, effect.bytes);
+  return { ok: true, status: 200, retryAfterMs: 0, body };
+}
+
+/** @param {Effect} effect @param {any} env @returns {Promise<Result>} */
+async function sendRows(effect, env) {
+  const stream = STREAMS[effect.a];
+  if (env[stream.binding] !== undefined) {
+    await withTimeout(env[stream.binding].send(JSON.parse(decoder.decode(effect.bytes))), effect.c);
+    return { ok: true, status: 200, retryAfterMs: 0, body: NOTHING };
+  }
+  const headers = { "content-type": "application/json" };
+  const token = stream.tokens.map((name) => env[name]).find((value) => value);
+  if (token) headers.authorization = `Bearer ${token}`;
+  const response = await fetch(env[stream.endpoint], {
+    method: "POST",
+    headers,
+    body: effect.bytes,
+    signal: AbortSignal.timeout(effect.c),
+  });
+  // Read to the end, so that the connection can be used again.
+  const body = new Uint8Array(await response.arrayBuffer());
+  return { ok: true, status: response.status, retryAfterMs: retryAfterMs(response), body: body.slice(0, 2048) };
+}
+
+/** @param {Response} response */
+function retryAfterMs(response) {
+  const seconds = Number(response.headers.get("retry-after"));
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3600) * 1000 : 0;
+}
+
+/** @param {Effect} effect @param {any} env @returns {Promise<Result>} */
+async function readKv(effect, env) {
+  const value = await env.FLAGS.get(effect.name, "text");
+  if (value === null) return { ok: true, status: 404, retryAfterMs: 0, body: NOTHING };
+  return { ok: true, status: 200, retryAfterMs: 0, body: encoder.encode(value) };
+}
+
+/** @param {number} delayMs @returns {Promise<Result>} */
+function wait(delayMs) {
+  return new Promise((resolve) =>
+    setTimeout(() => resolve({ ok: true, status: 0, retryAfterMs: 0, body: NOTHING }), delayMs),
+  );
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {number} timeoutMs
+ * @returns {Promise<T>}
+ */
+function withTimeout(promise, timeoutMs) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,173 @@
+// The Worker and its object classes: bytes in, bytes out. Every decision about events, people and
+// flags is the core's.
+import { DurableObject } from "cloudflare:workers";
+import bundledFlags from "../flags.json";
+import { BODY_BYTES_MAX, HEAD_CF, HEAD_HEADERS } from "./abi.js";
+import { configure, isConfigured, startHttp, startObject } from "./core.js";
+import { runToEnd } from "./effects.js";
+
+const VARIABLE = /^(HOGFLARE|POSTHOG|CLOUDFLARE)_/;
+
+/** Describes variables and bindings to the core. @param {any} env */
+function configureFrom(env) {
+  if (isConfigured()) return;
+  const vars = {};
+  const bindings = [];
+  for (const [name, value] of Object.entries(env)) {
+    if (VARIABLE.test(name)) vars[name] = typeof value === "string" ? value : JSON.stringify(value);
+    else if (typeof value === "object") bindings.push(name);
+  }
+  configure(JSON.stringify({ vars, bindings, bundled_flags: JSON.stringify(bundledFlags) }));
+}
+
+const NO_BODY = new Uint8Array(0);
+
+/**
+ * Reads the body up to the shim's own cap.
+ * @param {Request} request
+ * @returns {Promise<{body: Uint8Array, state: string}>} state "" read, "large" over the cap
+ */
+async function readBody(request) {
+  if (request.body === null) return { body: NO_BODY, state: "" };
+  const announced = request.headers.get("content-length");
+  if (announced !== null) {
+    if (Number(announced) > BODY_BYTES_MAX) return { body: NO_BODY, state: "large" };
+    return { body: new Uint8Array(await request.arrayBuffer()), state: "" };
+  }
+  const chunks = [];
+  let size = 0;
+  for await (const chunk of request.body) {
+    size += chunk.byteLength;
+    if (size > BODY_BYTES_MAX) return { body: NO_BODY, state: "large" };
+    chunks.push(chunk);
+  }
+  const body = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return { body, state: "" };
+}
+
+/**
+ * The request's head as the core reads it (abi.js).
+ * @param {Request} request
+ * @param {string} bodyState
+ */
+function headOf(request, bodyState) {
+  const url = request.url;
+  const pathAt = url.indexOf("/", url.indexOf("://") + 3);
+  const queryAt = url.indexOf("?", pathAt);
+  const path = queryAt < 0 ? url.slice(pathAt) : url.slice(pathAt, queryAt);
+  const query = queryAt < 0 ? "" : url.slice(queryAt + 1);
+  let head = `${request.method}\0${path}\0${query}\0${bodyState}\0`;
+  for (const name of HEAD_HEADERS) head += `${request.headers.get(name) ?? ""}\0`;
+  const cf = /** @type {any} */ (request).cf ?? {};
+  for (const name of HEAD_CF) head += `${cf[name] ?? ""}\0`;
+  return head;
+}
+
+/** @param {import("./core.js").Output} output */
+function responseOf(output) {
+  const headers = new Headers();
+  for (let i = 0; i + 1 < output.headers.length; i += 2) {
+    headers.append(output.headers[i], output.headers[i + 1]);
+  }
+  const empty = output.status === 204 || output.status === 304;
+  return new Response(empty ? null : output.body, { status: output.status, headers });
+}
+
+/** What a client gets when the core is lost under it: an answer its SDK retries. */
+function unavailable(request) {
+  const headers = new Headers({ "content-type": "text/plain", "retry-after": "1" });
+  const origin = request.headers.get("origin");
+  if (origin !== null) {
+    headers.set("access-control-allow-origin", origin);
+    headers.set("access-control-allow-credentials", "true");
+    headers.set("vary", "Origin");
+  }
+  return new Response("transient error, please retry", { status: 503, headers });
+}
+
+export default {
+  /** @param {Request} request @param {any} env */
+  async fetch(request, env) {
+    try {
+      const { body, state } = await readBody(request);
+      configureFrom(env);
+      const output = await runToEnd(startHttp(body, headOf(request, state)), env, null);
+      return responseOf(output);
+    } catch (error) {
+      console.error(JSON.stringify({ level: "error", event: "request_failed", message: String(error) }));
+      return unavailable(request);
+    }
+  },
+};
+
+/** An object: its storage, its alarm and the core's class number. */
+class CoreObject extends DurableObject {
+  /** @param {any} ctx @param {any} env @param {number} objectClass */
+  constructor(ctx, env, objectClass) {
+    super(ctx, env);
+    this.objectClass = objectClass;
+    /** @type {import("./core.js").ObjectStorage} */
+    this.storage = {
+      kv: ctx.storage.kv,
+      alarmAt: 0,
+      setAlarm: (atMs) => {
+        this.storage.alarmAt = atMs;
+        if (atMs === 0) ctx.storage.deleteAlarm();
+        else ctx.storage.setAlarm(atMs);
+      },
+    };
+    ctx.blockConcurrencyWhile(async () => {
+      this.storage.alarmAt = (await ctx.storage.getAlarm()) ?? 0;
+    });
+  }
+
+  /**
+   * One call; the reply's bytes. Throws when the core could not answer.
+   * @param {string} name
+   * @param {Uint8Array} request
+   */
+  async call(name, request) {
+    configureFrom(this.env);
+    const started = startObject(1, this.objectClass, name, request, this.storage);
+    const output = await runToEnd(started, this.env, this.storage);
+    if (output.status !== 200) throw new Error(new TextDecoder().decode(output.body));
+    return output.body;
+  }
+
+  async alarm() {
+    configureFrom(this.env);
+    this.storage.alarmAt = 0;
+    const name = this.ctx.id.name ?? "";
+    const started = startObject(2, this.objectClass, name, NO_BODY, this.storage);
+    await runToEnd(started, this.env, this.storage);
+  }
+}
+
+export class PersonDurableObject extends CoreObject {
+  constructor(ctx, env) {
+    super(ctx, env, 0);
+  }
+}
+
+export class GroupDurableObject extends CoreObject {
+  constructor(ctx, env) {
+    super(ctx, env, 1);
+  }
+}
+
+export class PersonIdCounterDurableObject extends CoreObject {
+  constructor(ctx, env) {
+    super(ctx, env, 2);
+  }
+}
+
+export class OutboxDurableObject extends CoreObject {
+  constructor(ctx, env) {
+    super(ctx, env, 3);
+  }
+}

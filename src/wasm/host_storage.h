@@ -1,0 +1,76 @@
+// The host module's functions: what the core may ask for synchronously. The list is
+// src/wasm/imports.txt; js-shim/core.js implements it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hogflare/task.h"
+
+#define HF_IMPORT(name) __attribute__((import_module("host"), import_name(#name)))
+
+extern "C" {
+// Storage of the object whose turn it is. Lengths in bytes; a result the core has not yet room for
+// is kept by the host until `take`.
+HF_IMPORT(storage_get) int32_t host_storage_get(const char* key, uint32_t key_size);
+HF_IMPORT(take) void host_take(char* destination);
+HF_IMPORT(storage_put)
+void host_storage_put(const char* key, uint32_t key_size, const char* value, uint32_t value_size);
+HF_IMPORT(storage_delete) void host_storage_delete(const char* key, uint32_t key_size);
+// Keys joined by NUL, each ended by one; kept for `take`. Returns their size.
+HF_IMPORT(storage_list)
+int32_t host_storage_list(const char* prefix, uint32_t prefix_size, const char* after,
+                          uint32_t after_size, uint32_t count_max);
+HF_IMPORT(storage_set_alarm) void host_storage_set_alarm(double at_ms);
+HF_IMPORT(storage_alarm) double host_storage_alarm();
+// format: 0 gzip, 1 zlib, 2 raw deflate, 3 brotli, 4 zstd. Returns the size of the kept result, -1
+// when the input is broken, -2 when the output would exceed `size_max`.
+HF_IMPORT(decompress)
+int32_t host_decompress(uint32_t format, const char* input, uint32_t input_size,
+                        uint32_t size_max);
+}
+
+namespace hogflare {
+
+class HostStorage final : public Storage {
+ public:
+  bool get(std::string_view key, std::string& value) override {
+    const int32_t size = host_storage_get(key.data(), static_cast<uint32_t>(key.size()));
+    if (size < 0) return false;
+    value.resize(static_cast<size_t>(size));
+    host_take(value.data());
+    return true;
+  }
+
+  void put(std::string_view key, std::string_view value) override {
+    host_storage_put(key.data(), static_cast<uint32_t>(key.size()), value.data(),
+                     static_cast<uint32_t>(value.size()));
+  }
+
+  void erase(std::string_view key) override {
+    host_storage_delete(key.data(), static_cast<uint32_t>(key.size()));
+  }
+
+  std::vector<std::string> list(std::string_view prefix, std::string_view after,
+                                uint32_t count_max) override {
+    const int32_t size =
+        host_storage_list(prefix.data(), static_cast<uint32_t>(prefix.size()), after.data(),
+                          static_cast<uint32_t>(after.size()), count_max);
+    std::string joined(static_cast<size_t>(size), '\0');
+    host_take(joined.data());
+    std::vector<std::string> keys;
+    for (size_t at = 0; at < joined.size();) {
+      const size_t end = joined.find('\0', at);
+      keys.push_back(joined.substr(at, end - at));
+      at = end + 1;
+    }
+    return keys;
+  }
+
+  void set_alarm(int64_t at_ms) override { host_storage_set_alarm(static_cast<double>(at_ms)); }
+  int64_t alarm() override { return static_cast<int64_t>(host_storage_alarm()); }
+};
+
+}  // namespace hogflare
