@@ -1,5 +1,5 @@
 // The wasm core in this isolate: instantiation, calls, recovery from a trap.
-import module from "./core.wasm";
+import module from "../build/wasm/core.wasm";
 import * as zlib from "node:zlib";
 import { EFFECT, OUTPUT } from "./abi.js";
 
