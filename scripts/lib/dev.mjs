@@ -1,0 +1,160 @@
+// Runs the fake pipeline and the Worker and keeps them running; scripts/dev is its front.
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseEnv } from "node:util";
+import workerdPath from "workerd";
+import { ROOT, startWorker } from "./worker.mjs";
+
+const NOT_WORKER_VARIABLES = new Set([
+  "HOGFLARE_PORT",
+  "HOGFLARE_STATE_DIR",
+  "HOGFLARE_CACHE",
+  "HOGFLARE_ROOT",
+  "HOGFLARE_WORKERD",
+  "HOGFLARE_WORKERD_PID",
+  "CLOUDFLARE_API_TOKEN",
+  "CLOUDFLARE_ACCOUNT_ID",
+]);
+
+const stateDir = resolve(process.env.HOGFLARE_STATE_DIR ?? join(ROOT, ".hogflare"));
+const workerPort = portFrom("HOGFLARE_PORT", 8787);
+const pipelinePort = portFrom("FAKE_PIPELINE_PORT", 8088);
+const workerdPidFile = join(stateDir, "workerd.pid");
+const children = new Set();
+let stopping = false;
+
+function portFrom(name, fallback) {
+  const text = process.env[name] ?? "";
+  const port = text === "" ? fallback : Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    fail(`${name} is "${text}"; it must be a port from 1 to 65535`);
+  }
+  return port;
+}
+
+function fail(message) {
+  console.error(`error: ${message}`);
+  process.exit(1);
+}
+
+/** Rejects when something listens on the port already. */
+function requireFree(port, name) {
+  return new Promise((done) => {
+    const probe = createServer();
+    probe.once("error", () => fail(`port ${port} is taken; choose another with ${name}`));
+    probe.listen(port, "127.0.0.1", () => probe.close(done));
+  });
+}
+
+/** Worker variables: the environment wins over .dev.vars, that over .env.local. */
+function workerVariables() {
+  const variables = {};
+  for (const file of [".env.local", ".dev.vars"]) {
+    const path = join(ROOT, file);
+    if (existsSync(path)) Object.assign(variables, parseEnv(readFileSync(path, "utf8")));
+  }
+  Object.assign(variables, process.env);
+  const pipeline = `http://127.0.0.1:${pipelinePort}`;
+  const chosen = {
+    CLOUDFLARE_PIPELINE_ENDPOINT: `${pipeline}/`,
+    CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT: `${pipeline}/streams/persons`,
+    CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT: `${pipeline}/streams/rejects`,
+  };
+  for (const [name, value] of Object.entries(variables)) {
+    if (/^(HOGFLARE|POSTHOG|CLOUDFLARE)_/.test(name) && !NOT_WORKER_VARIABLES.has(name) && value !== "") {
+      chosen[name] = value;
+    }
+  }
+  return chosen;
+}
+
+function startPipeline() {
+  const python = join(ROOT, ".venv/bin/python");
+  const child = spawn(
+    join(ROOT, "scripts/lib/tied-to-parent"),
+    [python, "-m", "fake_pipeline", "--port", String(pipelinePort), "--state-dir", join(stateDir, "pipeline")],
+    {
+      cwd: join(ROOT, "fake-pipeline"),
+      stdio: ["ignore", "inherit", "inherit"],
+      // The wrapper must not take this for workerd.
+      env: { ...process.env, HOGFLARE_WORKERD: "" },
+    },
+  );
+  children.add(child);
+  child.once("exit", (code, signal) => {
+    children.delete(child);
+    if (stopping) return;
+    console.error(`the fake pipeline ended (${signal ?? code}); starting it again`);
+    setTimeout(() => stopping || startPipeline(), 500);
+  });
+}
+
+async function answers(url) {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(1000) });
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+async function waitFor(url, name) {
+  const deadline = Date.now() + 60_000;
+  while (!(await answers(url))) {
+    if (Date.now() > deadline) fail(`${name} did not answer at ${url} within 60 s`);
+    await sleep(50);
+  }
+}
+
+function workerdIsAlive() {
+  try {
+    process.kill(Number(readFileSync(workerdPidFile, "utf8")), 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function superviseWorker(settings) {
+  let worker = await startWorker(settings);
+  for (;;) {
+    await sleep(200);
+    if (stopping) return worker.dispose();
+    if (workerdIsAlive()) continue;
+    console.error("workerd ended; starting it again");
+    await worker.dispose().catch(() => {});
+    worker = await startWorker(settings);
+  }
+}
+
+function stop() {
+  if (stopping) process.exit(1);
+  stopping = true;
+  for (const child of children) child.kill("SIGTERM");
+  if (workerdIsAlive()) process.kill(Number(readFileSync(workerdPidFile, "utf8")), "SIGTERM");
+  setTimeout(() => process.exit(0), 300);
+}
+
+process.on("SIGINT", stop);
+process.on("SIGTERM", stop);
+
+if (process.argv.includes("--fresh")) rmSync(stateDir, { recursive: true, force: true });
+mkdirSync(stateDir, { recursive: true });
+await requireFree(workerPort, "HOGFLARE_PORT");
+await requireFree(pipelinePort, "FAKE_PIPELINE_PORT");
+
+process.env.HOGFLARE_WORKERD = workerdPath;
+process.env.HOGFLARE_WORKERD_PID = workerdPidFile;
+process.env.MINIFLARE_WORKERD_PATH = join(ROOT, "scripts/lib/tied-to-parent");
+
+startPipeline();
+superviseWorker({ port: workerPort, stateDir, vars: workerVariables() }).catch((error) =>
+  fail(`the Worker did not start: ${error.stack ?? error}`),
+);
+await waitFor(`http://127.0.0.1:${pipelinePort}/health`, "the fake pipeline");
+await waitFor(`http://127.0.0.1:${workerPort}/_liveness`, "the Worker");
+console.log(`ready http://127.0.0.1:${workerPort}`);
