@@ -1,0 +1,60 @@
+// Which endpoint a path means. Sources: wire-protocol.md §1; the seed's /identify, /alias, /groups.
+//
+//   const Route route = find_route("/i/v0/e/");   // {Endpoint::kCapture, …}
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "hogflare/metrics.h"
+
+namespace hogflare {
+
+enum class Endpoint : uint8_t {
+  kNone,
+  kCapture,           // /capture /e /i/v0/e /batch /track, AI batch
+  kEngage,            // /engage: an event without a name is $identify
+  kSeedIdentify,      // the seed's three
+  kSeedAlias,
+  kSeedGroups,
+  kReplay,            // /s
+  kCaptureV1,         // /i/v1/analytics/events
+  kFlags,             // /flags
+  kDecide,            // /decide
+  kFlagDefinitions,   // /flags/definitions, /api/feature_flag/local_evaluation
+  kRemoteConfigFlag,  // /api/projects/{id}/feature_flags/{key}/remote_config
+  kRemoteConfig,      // /array/{token}/config
+  kRemoteConfigJs,    // /array/{token}/config.js
+  kSurveys,
+  kWebExperiments,
+  kEarlyAccess,
+  kOfrepFlags,        // /ofrep/v1/evaluate/flags
+  kOfrepFlag,         // /ofrep/v1/evaluate/flags/{key}
+  kHealth,
+  kLiveness,          // /, /_liveness, /_readiness
+  kMetrics,
+  kAdminOutbox,
+  kAdminDrain,
+  kAdminQuarantine,
+  kAdminRedrive,
+};
+
+// HTTP methods as bits.
+enum Method : uint8_t {
+  kGet = 1,
+  kPost = 2,
+  kHead = 4,
+};
+
+struct Route {
+  Endpoint endpoint = Endpoint::kNone;
+  uint8_t methods = 0;
+  MetricRoute metric = MetricRoute::kOther;
+  bool legacy_base64 = false;   // an undecoded body may be base64 once more (wire-protocol.md §2.3.6)
+  std::string_view argument;    // the path's variable segment: a token or a flag key
+};
+
+// `path` without query and prefix. A trailing slash makes no difference.
+Route find_route(std::string_view path);
+
+}  // namespace hogflare
