@@ -55,7 +55,9 @@ struct Config {
   std::string flags_kv_key;            // HOGFLARE_FLAGS_KV_KEY
   uint32_t flags_ttl_ms = 60'000;      // HOGFLARE_FLAGS_TTL_SECS
   std::string feature_flags;           // HOGFLARE_FEATURE_FLAGS, unparsed
+  std::string bundled_flags;           // the deployed flags.json, unparsed
   std::vector<std::string> bindings;   // the names the host found bound
+  std::vector<std::string> variables;  // the names of config_variables() that are set
 
   // What is wrong, one sentence each; shown by /healthz. A fatal one makes capture answer 500/503
   // rather than lose events.

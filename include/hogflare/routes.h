@@ -1,6 +1,6 @@
 // Which endpoint a path means. Sources: wire-protocol.md §1; the seed's /identify, /alias, /groups.
 //
-//   const Route route = find_route("/i/v0/e/");   // {Endpoint::kCapture, …}
+//   const Route route = find_route("/i/v0/e/");   // {RouteKind::kCapture, …}
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace hogflare {
 
-enum class Endpoint : uint8_t {
+enum class RouteKind : uint8_t {
   kNone,
   kCapture,           // /capture /e /i/v0/e /batch /track, AI batch
   kEngage,            // /engage: an event without a name is $identify
@@ -47,7 +47,7 @@ enum Method : uint8_t {
 };
 
 struct Route {
-  Endpoint endpoint = Endpoint::kNone;
+  RouteKind endpoint = RouteKind::kNone;
   uint8_t methods = 0;
   MetricRoute metric = MetricRoute::kOther;
   bool legacy_base64 = false;   // an undecoded body may be base64 once more (wire-protocol.md §2.3.6)

@@ -214,6 +214,13 @@ Config parse_config(std::string_view host_json) {
   const std::vector<std::string> bindings =
       usable ? read_bindings(host) : std::vector<std::string>();
   config.bindings = bindings;
+  for (const ConfigVariable& variable : config_variables()) {
+    if (!reader.text(variable.name).empty()) config.variables.emplace_back(variable.name);
+  }
+  const auto bundled = host.find("bundled_flags");
+  if (usable && bundled != host.end() && bundled->is_string()) {
+    config.bundled_flags = bundled->get<std::string>();
+  }
   read_sinks(reader, bindings);
   return config;
 }

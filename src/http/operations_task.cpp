@@ -1,0 +1,148 @@
+// /healthz, /metrics and /admin: what an operator looks at.
+#include <charconv>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "http_task.h"
+#include "hogflare/digest.h"
+#include "hogflare/outbox.h"
+#include "hogflare/url.h"
+#include "hogflare/version.h"
+#include "hogflare/wire.h"
+
+namespace hogflare {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The admin token as "Authorization: Bearer …", compared in constant time.
+bool is_authorized(const RequestHead& head, const std::string& admin_token) {
+  constexpr std::string_view kBearer = "Bearer ";
+  if (head.authorization.substr(0, kBearer.size()) != kBearer) return false;
+  return constant_time_equal(head.authorization.substr(kBearer.size()), admin_token);
+}
+
+Json health_of_config(const Config& config) {
+  Json bindings = Json::object();
+  for (const std::string_view name : config_bindings()) {
+    bindings[std::string(name)] = std::find(config.bindings.begin(), config.bindings.end(), name) !=
+                                  config.bindings.end();
+  }
+  static constexpr const char* kSinkNames[] = {"none", "http", "binding"};
+  Json sinks = Json::object();
+  for (int i = 0; i < kStreamCount; ++i) {
+    sinks[std::string(name_of(static_cast<Stream>(i)))] =
+        kSinkNames[static_cast<int>(config.sink(i))];
+  }
+  return {{"bindings", std::move(bindings)},
+          {"variables_set", config.variables},
+          {"sinks", std::move(sinks)},
+          {"projects", config.projects.size()}};
+}
+
+class OperationsTask final : public HttpTask {
+ public:
+  using HttpTask::HttpTask;
+
+  void start(const Turn& turn, Effects& effects) override {
+    const RouteKind kind = route().endpoint;
+    if (kind != RouteKind::kHealth) {
+      if (state().config.admin_token.empty()) {
+        return respond(error_reply(head(), {ErrorCode::kNotFound,
+                                            "set HOGFLARE_ADMIN_TOKEN to use this path"}));
+      }
+      if (!is_authorized(head(), state().config.admin_token)) {
+        return respond(error_reply(
+            head(), {ErrorCode::kUnauthorized, "send Authorization: Bearer <HOGFLARE_ADMIN_TOKEN>"}));
+      }
+    }
+    if (kind == RouteKind::kHealth || kind == RouteKind::kMetrics) {
+      stats_.start(turn, effects);
+      return conclude(turn);
+    }
+    start_admin(turn, effects);
+  }
+
+  void resume(const Turn& turn, EffectResult result, Effects& effects) override {
+    if (admin_ != nullptr) {
+      admin_->resume(turn, std::move(result), effects);
+      return conclude(turn);
+    }
+    if (stats_.owns(result.id)) stats_.resume(turn, std::move(result), effects);
+    conclude(turn);
+  }
+
+ private:
+  void start_admin(const Turn& turn, Effects& effects) {
+    AdminQuery query;
+    const std::string shard = form_value(head().query, "shard").value_or("");
+    uint32_t number = 0;
+    const auto [end, error] = std::from_chars(shard.data(), shard.data() + shard.size(), number);
+    if (error == std::errc() && end == shard.data() + shard.size()) query.shard = number;
+    query.after = form_value(head().query, "after").value_or("");
+    admin_ = make_admin_task(admin_kind(), std::move(query));
+    admin_->start(turn, effects);
+    conclude(turn);
+  }
+
+  AdminKind admin_kind() const {
+    switch (route().endpoint) {
+      case RouteKind::kAdminDrain:
+        return AdminKind::kDrain;
+      case RouteKind::kAdminQuarantine:
+        return AdminKind::kQuarantine;
+      case RouteKind::kAdminRedrive:
+        return AdminKind::kRedriveQuarantine;
+      default:
+        return AdminKind::kOutbox;
+    }
+  }
+
+  void conclude(const Turn& turn) {
+    if (finished()) return;
+    if (admin_ != nullptr) {
+      if (admin_->finished()) respond(admin_->reply());
+      return;
+    }
+    if (!stats_.finished()) return;
+    if (route().endpoint == RouteKind::kHealth) return respond(health(turn));
+    respond({200,
+             {{"Content-Type", std::string(kPrometheusContentType)}},
+             write_prometheus(state().metrics, stats_.stats(), state().isolate)});
+  }
+
+  Reply health(const Turn&) {
+    const Config& config = state().config;
+    Json problems = Json::array();
+    for (const Config::Problem& problem : config.problems) {
+      problems.push_back({{"fatal", problem.fatal}, {"message", problem.message}});
+    }
+    for (const std::string& problem : state().flags.problems()) {
+      problems.push_back({{"fatal", false}, {"message", problem}});
+    }
+    const bool fatal = config.has_fatal_problem();
+    Json health = {
+        {"status", fatal ? "error" : problems.empty() ? "ok" : "degraded"},
+        {"version", kVersion},
+        {"problems", std::move(problems)},
+        {"configuration", health_of_config(config)},
+        {"flags", Json::parse(state().flags.describe(), nullptr, false)},
+        {"outbox", Json::parse(write_outbox_stats(stats_.stats()), nullptr, false)},
+        {"traps", state().metrics.traps},
+    };
+    return {static_cast<uint16_t>(fatal ? 503 : 200),
+            {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
+            health.dump(2) + "\n"};
+  }
+
+  OutboxStatsRun stats_;
+  std::unique_ptr<Task> admin_;
+};
+
+}  // namespace
+
+std::unique_ptr<Task> make_operations_task(CoreState& state, HttpInput input) {
+  return std::make_unique<OperationsTask>(state, std::move(input));
+}
+
+}  // namespace hogflare
