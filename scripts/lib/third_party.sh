@@ -91,7 +91,7 @@ flavour_tools() {
     wasm)
       emscripten_env
       cc=emcc cxx=em++ flags="-O3 -msimd128 -DNDEBUG" cxx_flags="-fno-exceptions -fno-rtti"
-      compiler_id="$(em++ --version | head -n 1)"
+      compiler_id="$(em++ --version | sed -n 1p)"
       ;;
     native | asan)
       native_tools
@@ -100,7 +100,7 @@ flavour_tools() {
       if [ "$1" = asan ]; then
         flags="-O1 -g -fPIC -fno-omit-frame-pointer -fsanitize=address"
       fi
-      compiler_id="$("$HOGFLARE_CXX" --version | head -n 1)"
+      compiler_id="$("$HOGFLARE_CXX" --version | sed -n 1p)"
       ;;
     *) fail "no third-party flavour '$1'; there are wasm, native and asan" ;;
   esac
@@ -130,7 +130,7 @@ recipe_fmt() {
   cp -r "$source/include" "$out/include"
   echo "$source/src/format.cc" >"$source/list"
   compile_all "$out/lib/libfmt.a" "$source/list" "$cxx" -std=c++20 $flags $cxx_flags \
-    -DFMT_EXCEPTIONS=0 "-I$source/include"
+    -DFMT_EXCEPTIONS=0 "-DFMT_STATIC_THOUSANDS_SEPARATOR=','" "-I$source/include"
 }
 
 recipe_re2() {
