@@ -203,7 +203,7 @@ build_library() {
   flavour_tools "$flavour"
   key="$({
     echo "$fetched_sha256 $flavour $compiler_id $flags $cxx_flags"
-    declare -f "recipe_$name" compile_all flavour_tools
+    declare -f "recipe_$name" compile_all
     [ "$name" != openssl ] || echo "$openssl_options"
     [ "$name" != re2 ] || cat "$HOGFLARE_ROOT/third_party/re2/util/logging.h"
   } | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c1-16)"
