@@ -3,7 +3,7 @@
 #
 #   third_party wasm            every library the module needs, for WebAssembly
 #   third_party native          the same sources for this machine, and Catch2
-#   third_party asan            the same again, under AddressSanitizer where it is C++
+#   third_party asan            the same again, under AddressSanitizer
 #
 # A compiled library's folder is named after its version and a hash of all that went into it
 # (archive, recipe, compiler, flags), appears whole or not at all, and is never changed afterwards.
@@ -215,7 +215,6 @@ build_library() {
     rm -rf "$out"
     mkdir -p "$out/lib"
     unpack "$source" || fail "unpacking $name failed"
-    # OpenSSL is C and is not instrumented: the sanitizers' copy is the native one.
     "recipe_$name"
     rm -rf "$source"
     mv -T "$out" "$folder" 2>/dev/null || rm -rf "$out"
