@@ -23,7 +23,8 @@ apt_install() {
   say "apt-get install $*"
   local log
   log="$(mktemp)"
-  if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+  if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=300 \
+    --no-install-recommends \
     "$@" >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     rm -f "$log"

@@ -75,7 +75,7 @@ setup_sanitize() {
   setup_native
   local runtime
   runtime="$("$HOGFLARE_CXX" -fsanitize=address,fuzzer -### -x c++ /dev/null 2>&1 |
-    tr ' "' '\n\n' | grep -m 1 'libclang_rt\.fuzzer.*\.a$')"
+    tr ' "' '\n\n' | grep -m 1 'libclang_rt\.fuzzer.*\.a$' || true)"
   [ -n "$runtime" ] && [ -f "$runtime" ] || apt_install libclang-rt-14-dev
   have llvm-symbolizer-14 || have llvm-symbolizer || apt_install llvm-14
   third_party_once asan "$(file_id "$HOGFLARE_CXX")"

@@ -3,7 +3,7 @@
 #
 #   third_party wasm            every library the module needs, for WebAssembly
 #   third_party native          the same sources for this machine, and Catch2
-#   third_party asan            the same again, under AddressSanitizer where it is C++
+#   third_party asan            the same again, under AddressSanitizer
 #
 # A compiled library's folder is named after its version and a hash of all that went into it
 # (archive, recipe, compiler, flags), appears whole or not at all, and is never changed afterwards.
@@ -91,7 +91,7 @@ flavour_tools() {
     wasm)
       emscripten_env
       cc=emcc cxx=em++ flags="-O3 -msimd128 -DNDEBUG" cxx_flags="-fno-exceptions -fno-rtti"
-      compiler_id="$(em++ --version | head -n 1)"
+      compiler_id="$(em++ --version | sed -n 1p)"
       ;;
     native | asan)
       native_tools
@@ -100,7 +100,7 @@ flavour_tools() {
       if [ "$1" = asan ]; then
         flags="-O1 -g -fPIC -fno-omit-frame-pointer -fsanitize=address"
       fi
-      compiler_id="$("$HOGFLARE_CXX" --version | head -n 1)"
+      compiler_id="$("$HOGFLARE_CXX" --version | sed -n 1p)"
       ;;
     *) fail "no third-party flavour '$1'; there are wasm, native and asan" ;;
   esac
@@ -130,7 +130,7 @@ recipe_fmt() {
   cp -r "$source/include" "$out/include"
   echo "$source/src/format.cc" >"$source/list"
   compile_all "$out/lib/libfmt.a" "$source/list" "$cxx" -std=c++20 $flags $cxx_flags \
-    -DFMT_EXCEPTIONS=0 "-I$source/include"
+    -DFMT_EXCEPTIONS=0 "-DFMT_STATIC_THOUSANDS_SEPARATOR=','" "-I$source/include"
 }
 
 recipe_re2() {
@@ -203,7 +203,7 @@ build_library() {
   flavour_tools "$flavour"
   key="$({
     echo "$fetched_sha256 $flavour $compiler_id $flags $cxx_flags"
-    declare -f "recipe_$name" compile_all flavour_tools
+    declare -f "recipe_$name" compile_all
     [ "$name" != openssl ] || echo "$openssl_options"
     [ "$name" != re2 ] || cat "$HOGFLARE_ROOT/third_party/re2/util/logging.h"
   } | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c1-16)"
@@ -215,7 +215,6 @@ build_library() {
     rm -rf "$out"
     mkdir -p "$out/lib"
     unpack "$source" || fail "unpacking $name failed"
-    # OpenSSL is C and is not instrumented: the sanitizers' copy is the native one.
     "recipe_$name"
     rm -rf "$source"
     mv -T "$out" "$folder" 2>/dev/null || rm -rf "$out"

@@ -18,10 +18,9 @@ extern "C" {
 
 struct WasiCiovec;
 
-// An exit is always a fault here. A trap is what the host knows how to survive.
+// An exit, and abort() which libc makes one, is always a fault here. A trap is what the host knows
+// how to survive.
 [[noreturn]] void __wasi_proc_exit(std::uint32_t) { __builtin_trap(); }
-
-[[noreturn]] void abort() { __builtin_trap(); }
 
 [[noreturn]] void __assert_fail(const char*, const char*, int, const char*) { __builtin_trap(); }
 
