@@ -137,16 +137,19 @@ async def _act_out(pipeline: Pipeline, fault: Fault, request: Request) -> Respon
         if fault.retry_after is not None:
             answer.headers["Retry-After"] = str(fault.retry_after)
         return answer
-    if fault.kind == "reset":
+    try:
+        # Nothing is said until the client gives up, or the server ends.
+        while fault.kind != "reset" and (await request.receive())["type"] != "http.disconnect":
+            pass
+    finally:
         _reset_connection(pipeline, request)
-    # Nothing is said until the client gives up (at once, after a reset).
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-    return Response(status_code=499)
+    return Response(status_code=499)  # reaches nobody: there is no connection any more
 
 
 def _reset_connection(pipeline: Pipeline, request: Request) -> None:
-    transport = pipeline.transports[tuple(request.scope["client"])]
+    transport = pipeline.transports.get(tuple(request.scope["client"]))
+    if transport is None:
+        return
     # Lingering for zero seconds makes the kernel send RST instead of FIN.
     connection = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
