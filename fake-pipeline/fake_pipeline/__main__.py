@@ -1,0 +1,98 @@
+"""Starts the fake pipeline: python -m fake_pipeline --port 8088 --state-dir DIR
+
+FAKE_PIPELINE_TOKEN, when set, is the Bearer token that every send must carry.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from .app import Pipeline, create_app
+from .schema import SchemaError, load_schemas
+from .store import StateUnusable, Store
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def parse_arguments(words: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="fake_pipeline", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8088, help="0 takes any free port")
+    parser.add_argument("--state-dir", type=Path, required=True, help="holds the DuckDB file")
+    parser.add_argument("--schemas", type=Path, default=PROJECT / "schemas")
+    parser.add_argument("--sql", type=Path, default=PROJECT / "sql", help="views to create")
+    return parser.parse_args(words)
+
+
+class Server(uvicorn.Server):
+    """Says when it listens, and ends at once on a signal: what was answered is on disk."""
+
+    async def startup(self, sockets=None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            print(f"fake pipeline ready http://{host}:{port}", flush=True)
+
+    def handle_exit(self, sig, frame) -> None:
+        self.should_exit = True
+        self.force_exit = True
+
+
+def serve(arguments: argparse.Namespace) -> None:
+    transports: dict = {}
+
+    class Protocol(HttpToolsProtocol):
+        """Remembers each client's connection, so that the fault "reset" can cut it."""
+
+        def connection_made(self, transport) -> None:
+            super().connection_made(transport)
+            transports[self.client] = transport
+
+        def connection_lost(self, error) -> None:
+            transports.pop(self.client, None)
+            super().connection_lost(error)
+
+    schemas = load_schemas(arguments.schemas)
+    store = Store(arguments.state_dir, schemas, arguments.sql)
+    token = os.environ.get("FAKE_PIPELINE_TOKEN") or None
+    pipeline = Pipeline(store, tuple(schemas), token, transports)
+    config = uvicorn.Config(
+        create_app(pipeline),
+        host=arguments.host,
+        port=arguments.port,
+        http=Protocol,
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        # Forwarded headers would change a client's address, by which `transports` is kept.
+        proxy_headers=False,
+        timeout_keep_alive=120,
+    )
+
+    async def run() -> None:
+        writer = asyncio.create_task(pipeline.writer.run())
+        await Server(config).serve()
+        writer.cancel()
+
+    asyncio.run(run())
+
+
+def main() -> None:
+    try:
+        serve(parse_arguments())
+    except (SchemaError, StateUnusable) as error:
+        print(f"fake pipeline: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        pass
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The schema files: the seed's columns, Cloudflare's format, and the documentation's tables."""
+
+import json
+import re
+
+import pytest
+from conftest import PROJECT
+from fake_pipeline.schema import SchemaError, load_schemas
+
+SEED_EVENTS = """
+uuid:string! team_id:int64 source:string! event:string! distinct_id:string! timestamp:timestamp
+created_at:timestamp! properties:json context:json person_id:string person_created_at:timestamp
+person_properties:json group0:string group1:string group2:string group3:string group4:string
+group_properties:json api_key:string extra:json
+""".split()
+
+
+def read(stream):
+    return json.loads((PROJECT / "schemas" / f"{stream}.json").read_text())
+
+
+def test_the_events_stream_has_exactly_the_columns_of_the_seed():
+    found = [
+        f"{f['name']}:{f['type']}{'!' if f['required'] else ''}" for f in read("events")["fields"]
+    ]
+    assert found == SEED_EVENTS
+
+
+@pytest.mark.parametrize("stream", ["events", "persons", "rejects"])
+def test_a_schema_file_holds_nothing_that_cloudflare_does_not_know(stream):
+    document = read(stream)
+    assert set(document) == {"fields"}
+    for field in document["fields"]:
+        assert set(field) == {"name", "type", "required"}
+        assert isinstance(field["required"], bool)
+
+
+@pytest.mark.parametrize("stream", ["events", "persons", "rejects"])
+def test_the_documentation_lists_exactly_the_columns_with_type_and_need(stream):
+    text = (PROJECT / "docs" / "SCHEMAS.md").read_text()
+    section = re.search(rf"^## {stream}$(.*?)^## ", text, re.MULTILINE | re.DOTALL).group(1)
+    documented = re.findall(r"^\| `(\w+)` \| (\w+) \| (yes|no) \| \S.* \|$", section, re.MULTILINE)
+    expected = [
+        (f["name"], f["type"], "yes" if f["required"] else "no") for f in read(stream)["fields"]
+    ]
+    assert documented == expected
+
+
+def test_every_view_is_documented():
+    text = (PROJECT / "docs" / "SCHEMAS.md").read_text()
+    for path in sorted((PROJECT / "sql").glob("*.sql")):
+        view = path.stem.split("_", 1)[1]
+        assert f"CREATE OR REPLACE VIEW {view} AS" in path.read_text()
+        assert f"| `{view}` |" in text
+        assert f".read sql/{path.name}" in text
+
+
+@pytest.mark.parametrize(
+    "files, message",
+    [
+        ({}, "no events.json"),
+        ({"events": "{"}, "expected"),
+        ({"events": '{"fields":[{"name":"a","type":"string"}]}'}, "expected"),
+        ({"events": '{"fields":[{"name":"a","type":"text","required":true}]}'}, "type 'text'"),
+        ({"events": '{"fields":[{"name":"a\\"","type":"json","required":true}]}'}, "no usable"),
+        (
+            {
+                "events": '{"fields":[{"name":"a","type":"json","required":true},'
+                '{"name":"a","type":"json","required":true}]}'
+            },
+            "no unique name",
+        ),
+        ({"events": '{"fields":[]}', "a-b": '{"fields":[]}'}, "letters"),
+    ],
+)
+def test_a_schema_that_cannot_be_used_is_refused_with_its_reason(tmp_path, files, message):
+    for name, text in files.items():
+        (tmp_path / f"{name}.json").write_text(text)
+    with pytest.raises(SchemaError, match=message):
+        load_schemas(tmp_path)
