@@ -50,6 +50,75 @@ inline constexpr size_t kRowBytesMax = 1'000'000;
 // Bytes of one JSON column after escaping, so that several large ones still fit a row.
 inline constexpr size_t kColumnBytesMax = 512u << 10;
 
+// --- Delivery in the request (docs/DELIVERY.md) ---
+
+// Sends and outbox calls of one request in flight together. Workers allow six connections for one
+// invocation (platform.md §4); two are left for object calls.
+inline constexpr uint32_t kSendsAtOnce = 4;
+// The same for the persons and the rejects stream each, so that a hanging one leaves events room.
+inline constexpr uint32_t kSideSendsAtOnce = 1;
+// Attempts of one send before its rows go to the outbox, which has more patience than a client.
+inline constexpr uint32_t kSendAttempts = 3;
+// From the first send of a request until no further attempt starts. Node gives up after 10 s, Python
+// after 15 s, posthog-js after 60 s (wire-protocol.md §10.2).
+inline constexpr uint32_t kDeliveryDeadlineMs = 20'000;
+// An attempt that could wait less than this for its answer is not worth starting.
+inline constexpr uint32_t kSendTimeoutMinMs = 1'000;
+// Full jitter between attempts: uniform below base × 2^attempt, at most the cap.
+inline constexpr uint32_t kSendBackoffBaseMs = 100;
+inline constexpr uint32_t kSendBackoffCapMs = 2'000;
+// A longer Retry-After is left to the outbox.
+inline constexpr uint32_t kSendRetryAfterMaxMs = 2'000;
+// Failures of one stream in a row, within the window, after which the isolate stops asking it.
+inline constexpr uint32_t kBreakerFailures = 5;
+inline constexpr uint32_t kBreakerWindowMs = 30'000;
+// Pause before a probe; doubles with every failed probe up to the maximum.
+inline constexpr uint32_t kBreakerPauseMs = 2'000;
+inline constexpr uint32_t kBreakerPauseMaxMs = 30'000;
+// What of a sink's error text is kept in logs and in the outbox.
+inline constexpr size_t kReasonBytesMax = 200;
+
+// --- Outbox objects (docs/DELIVERY.md) ---
+
+// One object takes 200 to 500 writes a second (platform.md §3.2).
+inline constexpr uint32_t kOutboxShards = 8;
+// Shards asked before a put has failed.
+inline constexpr uint32_t kOutboxShardTries = 3;
+// Bytes of a send in one stored value; below kStorageValueBytesMax with room for key and header.
+inline constexpr size_t kOutboxPieceBytes = 1'900'000;
+// Counted on top of a stored send's rows, so that many tiny sends are bounded too.
+inline constexpr uint64_t kOutboxEntryOverheadBytes = 512;
+// Sends of one alarm in flight together: each may be 4 MiB of the isolate's 128.
+inline constexpr uint32_t kOutboxSendsAtOnce = 3;
+// One alarm stops starting sends after this long or this many, and goes on in the next. Cloudflare
+// ends an alarm after 15 minutes.
+inline constexpr uint32_t kOutboxRunMs = 25'000;
+inline constexpr uint32_t kOutboxRunSends = 200;
+// Wait before a stored send's first attempt, and between failed ones: base × 2^failures, half of it
+// jitter, up to the cap.
+inline constexpr uint32_t kOutboxBackoffBaseMs = 2'000;
+inline constexpr uint32_t kOutboxBackoffCapMs = 300'000;
+// Set before an alarm does anything: when it dies, the next one comes this much later.
+inline constexpr uint32_t kOutboxRearmMs = 60'000;
+// Failures of one send while others of its stream land, before it is halved to find the row at fault.
+inline constexpr uint32_t kOutboxSuspectFailures = 5;
+// Quarantined rows in one shard, and their share of the shard's bytes (a quarter).
+inline constexpr uint64_t kQuarantineRowsMax = 10'000;
+inline constexpr uint64_t kQuarantineBytesShare = 4;
+// One answer of the quarantine's list, from one shard.
+inline constexpr uint32_t kQuarantineListRows = 100;
+inline constexpr size_t kQuarantineListBytes = 1u << 20;
+// Quarantined rows moved back in one redrive call to a shard.
+inline constexpr uint32_t kRedriveRows = 500;
+
+// --- Metrics and logs ---
+
+// Log lines kept until the host takes them, and bytes of one.
+inline constexpr size_t kLogLinesMax = 64;
+inline constexpr size_t kLogLineBytesMax = 2'048;
+// Different warning names counted; the rest is counted as "other".
+inline constexpr size_t kWarningNamesMax = 64;
+
 // --- People and groups (identity-semantics.md) ---
 
 // Person properties, serialised. PostHog refuses an update above it.
