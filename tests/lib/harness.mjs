@@ -1,0 +1,127 @@
+// A Worker in local workerd and a fake pipeline behind it, for one test file.
+//
+//   const system = await startSystem({ vars: { POSTHOG_TEAM_ID: "7" } });
+//   const response = await system.post("/batch/", { api_key: "phc_test", batch: [...] });
+//   const rows = await system.rows();          // of the events stream, in order of arrival
+//   await system.stop();
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ROOT, startWorker } from "../../scripts/lib/worker.mjs";
+
+export const TOKEN = "phc_test";
+
+/** A port that nothing listens on. */
+export function freePort() {
+  return new Promise((done, fail) => {
+    const probe = createServer();
+    probe.once("error", fail);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = /** @type {import("node:net").AddressInfo} */ (probe.address());
+      probe.close(() => done(port));
+    });
+  });
+}
+
+/** Polls until `check` gives something truthy; its value. */
+export async function eventually(check, { timeoutMs = 15_000, everyMs = 50, what = "the condition" } = {}) {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const value = await check();
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error(`${what} did not come true within ${timeoutMs} ms`);
+    await sleep(everyMs);
+  }
+}
+
+/** Starts a fake pipeline; `stop` ends it and keeps its state. */
+export async function startPipeline(stateDir, { token = "" } = {}) {
+  const port = await freePort();
+  const child = spawn(
+    join(ROOT, ".venv/bin/python"),
+    ["-m", "fake_pipeline", "--port", String(port), "--state-dir", stateDir],
+    {
+      cwd: join(ROOT, "fake-pipeline"),
+      stdio: ["ignore", "ignore", "inherit"],
+      env: { ...process.env, FAKE_PIPELINE_TOKEN: token },
+    },
+  );
+  const url = `http://127.0.0.1:${port}`;
+  await eventually(
+    () => fetch(`${url}/health`).then((response) => response.ok, () => false),
+    { what: "the fake pipeline", timeoutMs: 30_000 },
+  );
+  return {
+    url,
+    port,
+    child,
+    json: async (path) => {
+      const response = await fetch(url + path);
+      if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+      return response.json();
+    },
+    fault: (fault) =>
+      fetch(`${url}/faults`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(fault),
+      }),
+    stop: () =>
+      new Promise((done) => {
+        child.once("exit", done);
+        child.kill("SIGTERM");
+      }),
+  };
+}
+
+/** Where a fake pipeline's streams are. */
+export function sinkVariables(pipelineUrl) {
+  return {
+    CLOUDFLARE_PIPELINE_ENDPOINT: `${pipelineUrl}/`,
+    CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT: `${pipelineUrl}/streams/persons`,
+    CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT: `${pipelineUrl}/streams/rejects`,
+  };
+}
+
+/**
+ * Starts both. `vars` are the Worker's variables on top of the sinks; a value of undefined removes one.
+ * @param {{vars?: Record<string, string | undefined>, extra?: object}} settings
+ */
+export async function startSystem({ vars = {}, extra = {} } = {}) {
+  const stateDir = mkdtempSync(join(tmpdir(), "hogflare-test-"));
+  const pipeline = await startPipeline(join(stateDir, "pipeline"), {
+    token: vars.CLOUDFLARE_PIPELINE_AUTH_TOKEN ?? "",
+  });
+  const chosen = Object.fromEntries(
+    Object.entries({ ...sinkVariables(pipeline.url), ...vars }).filter(([, value]) => value !== undefined),
+  );
+  const worker = await startWorker({ stateDir, vars: chosen, extra });
+  const request = (path, init = {}) => fetch(worker.url + path, init);
+  return {
+    url: worker.url,
+    worker,
+    pipeline,
+    stateDir,
+    request,
+    /** POSTs JSON, or the given body as it is. */
+    post: (path, body, headers = {}) =>
+      request(path, {
+        method: "POST",
+        headers: { "content-type": "application/json", ...headers },
+        body: typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body),
+      }),
+    rows: () => pipeline.json("/events"),
+    stream: (name) => pipeline.json(`/streams/${name}`),
+    bad: () => pipeline.json("/bad"),
+    sql: (query) => pipeline.json(`/sql?q=${encodeURIComponent(query)}`),
+    reset: () => fetch(`${pipeline.url}/reset`, { method: "POST" }),
+    stop: async () => {
+      await worker.dispose();
+      await pipeline.stop();
+      rmSync(stateDir, { recursive: true, force: true });
+    },
+  };
+}
