@@ -20,6 +20,9 @@ inline constexpr size_t kCaptureV1WireBytesMax = 10u << 20;
 // Body after decompression, all routes. PostHog allows about five times the wire size; an isolate
 // has 128 MiB for everything, so a bomb stops here instead.
 inline constexpr size_t kDecompressedBytesMax = 32u << 20;
+// Text of an LZ-string body, which only posthog-js of before 2021 sends. It passes through UTF-16, so
+// it needs three times its size.
+inline constexpr size_t kLzStringBytesMax = 8u << 20;
 // Wire body of /flags and /decide: persons' and groups' properties for one person.
 inline constexpr size_t kFlagsWireBytesMax = 2u << 20;
 
@@ -47,6 +50,9 @@ inline constexpr size_t kSessionIdBytesMax = 70;
 inline constexpr size_t kSendBytesMax = 4u << 20;
 // Bytes of one row. The sink refuses the whole send for a row over about 1 MB.
 inline constexpr size_t kRowBytesMax = 1'000'000;
+// Payload and detail a reject row keeps: enough to recognise and often to replay an event.
+inline constexpr size_t kRejectPayloadBytesMax = 64u << 10;
+inline constexpr size_t kRejectDetailBytesMax = 2000;
 // Bytes of one JSON column after escaping, so that several large ones still fit a row.
 inline constexpr size_t kColumnBytesMax = 512u << 10;
 

@@ -1,0 +1,55 @@
+// What the edge knows about a request and rows show as properties: `$ip`, `$geoip_*`, `cf_*`, named
+// as the README does. Made once per request; an event's own value of a name always wins.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "hogflare/request.h"
+
+namespace hogflare {
+
+// Names in the order rows hold them.
+inline constexpr std::array<std::string_view, 15> kEnrichedNames = {
+    "$ip",
+    "$geoip_country_code",
+    "$geoip_city_name",
+    "$geoip_continent_code",
+    "$geoip_latitude",
+    "$geoip_longitude",
+    "$geoip_postal_code",
+    "$geoip_subdivision_1_code",
+    "$geoip_subdivision_1_name",
+    "$geoip_time_zone",
+    "cf_asn",
+    "cf_as_organization",
+    "cf_colo",
+    "cf_metro_code",
+    "cf_ray",
+};
+inline constexpr size_t kEnrichedIp = 0;
+inline constexpr uint32_t kEnrichedIpMask = 1u << kEnrichedIp;
+// Bits of the names that `$geoip_disable` keeps away.
+inline constexpr uint32_t kEnrichedGeoMask = 0b11'1111'1110;
+
+enum class IpPolicy : uint8_t { kKeep, kAnonymize };
+
+class Enrichment {
+ public:
+  // With kAnonymize there is no `$ip`.
+  static Enrichment of(const RequestHead& head, IpPolicy policy);
+
+  // Appends the members that are known and not in `left_out` (a bit per name), each behind a comma.
+  void append_members(std::string& out, uint32_t left_out) const;
+
+  IpPolicy ip_policy() const { return policy_; }
+
+ private:
+  // "name":value, or empty when the edge does not say.
+  std::array<std::string, kEnrichedNames.size()> members_;
+  IpPolicy policy_ = IpPolicy::kKeep;
+};
+
+}  // namespace hogflare

@@ -1,0 +1,68 @@
+// What the core sees of a request beside its body. Filled at the border from the ABI; every view
+// lives as long as the request. An absent header is an empty view.
+//
+//   RequestHead head;
+//   head.method = "POST";
+//   head.path = "/batch/";
+//   head.content_encoding = "gzip";
+//   Result<std::unique_ptr<CaptureBatch>> batch = decode_capture(head, std::move(body), context);
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace hogflare {
+
+// Cloudflare's `request.cf`, as far as rows use it
+// (developers.cloudflare.com/workers/runtime-apis/request, IncomingRequestCfProperties).
+struct EdgeInfo {
+  std::string_view country;          // ISO 3166-1 alpha-2
+  std::string_view continent;        // two letters
+  std::string_view city;
+  std::string_view region;           // name of the first subdivision
+  std::string_view region_code;
+  std::string_view postal_code;
+  std::string_view latitude;         // decimal text, as Cloudflare gives it
+  std::string_view longitude;
+  std::string_view timezone;         // IANA name
+  std::string_view metro_code;
+  std::optional<uint32_t> asn;
+  std::string_view as_organization;
+  std::string_view colo;
+  bool is_eu = false;
+};
+
+struct RequestHead {
+  std::string_view method = "GET";
+  std::string_view path;   // without query and without HOGFLARE_PATH_PREFIX
+  std::string_view query;  // without the question mark
+
+  std::string_view content_type;
+  std::string_view content_encoding;
+  std::string_view user_agent;
+  std::string_view origin;
+  std::string_view referer;
+  std::string_view authorization;
+  std::string_view if_none_match;
+  std::string_view sec_fetch_mode;
+
+  std::string_view x_posthog_signature;
+  std::string_view x_hub_signature;
+
+  std::string_view posthog_sdk_info;
+  std::string_view posthog_attempt;
+  std::string_view posthog_request_id;
+  std::string_view posthog_request_timestamp;
+
+  std::string_view cf_connecting_ip;
+  std::string_view x_forwarded_for;
+  std::string_view cf_ray;
+
+  std::string_view access_control_request_headers;
+  std::string_view access_control_request_method;
+
+  EdgeInfo edge;
+};
+
+}  // namespace hogflare

@@ -1,0 +1,93 @@
+// Events as rows of the stream: exactly the columns of schemas/events.json, in its order, written
+// straight from the request's bytes.
+//
+//   RowWriter writer(head, {batch->token, batch->project, batch->sent_at_ms}, config, now_ms);
+//   RowBuffer rows;
+//   writer.append_event(event, person, groups, rows);
+//   HF_ASSERT(!check_row(rows.row(0)));
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hogflare/capture.h"
+#include "hogflare/enrich.h"
+#include "hogflare/event.h"
+#include "hogflare/group_view.h"
+
+namespace hogflare {
+
+// Rows side by side, without commas between them.
+struct RowBuffer {
+  std::string bytes;
+  std::vector<uint32_t> ends;  // offset behind each row
+
+  size_t count() const { return ends.size(); }
+  std::string_view row(size_t i) const {
+    const size_t begin = i == 0 ? 0 : ends[i - 1];
+    return std::string_view(bytes).substr(begin, ends[i] - begin);
+  }
+};
+
+// What all rows of one request share.
+struct RowShared {
+  std::string_view token;
+  const Project* project = nullptr;
+  std::optional<int64_t> sent_at_ms;
+};
+
+class RowWriter {
+ public:
+  RowWriter(const RequestHead& head, const RowShared& shared, const Config& config,
+            int64_t now_ms);
+
+  // Appends the event's row, at most limits::kRowBytesMax: of a larger one the biggest values go and
+  // `$hogflare_truncated` names them. Needs !person.dropped. Returns false when something was cut.
+  bool append_event(const Event& event, const PersonView& person, const GroupView& groups,
+                    RowBuffer& rows) const;
+
+ private:
+  void append_fixed_head(std::string& out, const Event& event) const;
+  void append_person(std::string& out, const PersonView& person) const;
+  void append_properties(std::string& out, const Event& event, const PersonView& person,
+                         const GroupView& groups) const;
+  void append_extra(std::string& out, const Event& event, const PersonView& person) const;
+  void append_cut_row(std::string& out, const Event& event, const PersonView& person,
+                      const GroupView& groups) const;
+
+  Enrichment enrichment_;
+  std::string created_at_member_;  // "created_at":"…"
+  std::string api_key_member_;
+  std::string sent_at_member_;     // "$sent_at":"…", or empty
+};
+
+// What is wrong with a row of the events stream, or nullopt: names, types and required columns of
+// schemas/events.json, the size, and that it is JSON. Runs on every row before it is sent: the sink
+// answers 200 and drops what does not fit.
+std::optional<std::string> check_row(std::string_view row);
+
+// --- Rejects ---
+
+enum class RejectKind : uint8_t { kReject, kWarning, kQuarantine };
+
+struct RejectRow {
+  std::string_view uuid;
+  int64_t team_id = 1;
+  RejectKind kind = RejectKind::kReject;
+  std::string_view reason;       // ErrorInfo::tag or a warning's name
+  std::string_view detail;
+  std::string_view distinct_id;
+  std::string_view event;
+  std::string_view event_uuid;
+  std::string_view payload;      // cut to limits::kRejectPayloadBytesMax
+  int64_t received_at_ms = 0;
+  std::string_view api_key;
+};
+
+// Appends a row of schemas/rejects.json; empty texts become absent columns.
+void append_reject_row(RowBuffer& rows, const RejectRow& reject);
+
+}  // namespace hogflare

@@ -1,0 +1,51 @@
+// Instants: reading every form SDKs send, PostHog's rules for an event's time, and writing RFC 3339.
+// Source of the rules: PostHog rust/common/types/src/timestamp.rs (wire-protocol.md §3).
+//
+//   EventClock clock{.now_ms = now, .sent_at_ms = sent_at};
+//   int64_t at = clock.event_time({.timestamp_ms = parse_timestamp("2026-01-01T11:59:55Z")});
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace hogflare {
+
+// Unix milliseconds of a text in one of these forms, white space around it ignored; nullopt for
+// anything else. Fractions beyond milliseconds are cut.
+//   2026-01-02T03:04:05.678Z          RFC 3339; 't', 'z', a space for the T, no seconds are accepted
+//   2026-01-02T03:04:05+05:30         offsets +hh:mm, +hhmm, +hh
+//   2026-01-02T03:04:05               without zone: UTC
+//   2026-01-02 03:04:05               UTC
+//   2026-01-02                        midnight UTC
+//   Fri, 2 Jan 2026 03:04:05 +0000    RFC 2822, day name optional, GMT/UT/UTC/Z and US zones
+//   1767323045  1767323045.678  1767323045678     seconds, or milliseconds from 10^11 up
+std::optional<int64_t> parse_timestamp(std::string_view text);
+
+// RFC 3339 only, with seconds and zone: what capture v1 demands.
+std::optional<int64_t> parse_rfc3339(std::string_view text);
+
+// The instants that have a year of four digits.
+inline constexpr int64_t kFirstWritableMs = -62'167'219'200'000;
+inline constexpr int64_t kLastWritableMs = 253'402'300'799'999;
+
+// Appends "2026-01-02T03:04:05.678Z". Instants that are not writable are the caller's bug.
+void append_rfc3339(std::string& out, int64_t unix_ms);
+
+struct EventTimes {
+  std::optional<int64_t> timestamp_ms;  // what the client says, parsed
+  std::optional<int64_t> offset_ms;     // age of the event when it was sent
+  bool ignore_sent_at = false;          // $ignore_sent_at
+};
+
+struct EventClock {
+  int64_t now_ms = 0;
+  std::optional<int64_t> sent_at_ms;
+
+  // The event's time by PostHog's order: offset, skew-corrected timestamp, timestamp, now; more than
+  // 23 h ahead becomes now; before year 0 becomes the Unix epoch.
+  int64_t event_time(const EventTimes& times) const;
+};
+
+}  // namespace hogflare

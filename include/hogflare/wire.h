@@ -1,0 +1,62 @@
+// From the bytes of a v0 request to its JSON text, in PostHog's order, and what every answer shares.
+// Source: PostHog rust/capture/src/payload/{common,decompression}.rs (wire-protocol.md §2.1-§2.3).
+//
+//   std::optional<Endpoint> endpoint = capture_endpoint(head.path);
+//   Result<DecodedBody> body = decode_body(head, *endpoint, std::move(bytes));
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hogflare/request.h"
+#include "hogflare/result.h"
+#include "hogflare/task.h"
+
+namespace hogflare {
+
+// The routes that take events. They differ in limits, base64 tolerance and body shapes.
+enum class Endpoint {
+  kBatch,      // /batch, /i/v0/e
+  kAiBatch,    // /i/v0/ai/batch
+  kLegacy,     // /e, /capture, /track
+  kEngage,     // /engage: `event` may be absent
+  kIdentify,   // /identify, /alias, /groups: shapes of their own
+  kAlias,
+  kGroups,
+  kReplay,     // /s
+  kCaptureV1,  // /i/v1/analytics/events
+};
+
+// The endpoint of a path, with or without trailing slash; nullopt for other paths.
+std::optional<Endpoint> capture_endpoint(std::string_view path);
+
+// Bytes a body of this endpoint may have on the wire.
+size_t wire_bytes_max(Endpoint endpoint);
+
+struct DecodedBody {
+  std::string text;   // should be JSON
+  std::string token;  // a form's api_key or token; empty when it has none
+};
+
+// Everything of §2.3 before JSON parsing. More lenient than PostHog where nothing else is meant: a
+// gzip hint without gzip magic is plain text (a proxy inflated it), unpadded base64 under a base64
+// hint, a form without its content type, zlib under `Content-Encoding: deflate`.
+// Errors: kEmptyPayload, kDecodeFailed, kTooLarge.
+Result<DecodedBody> decode_body(const RequestHead& head, Endpoint endpoint, std::string body);
+
+// --- Answers ---
+
+// Origin and requested headers mirrored, credentials allowed; for every answer, errors too. Empty
+// without an Origin.
+std::vector<Header> cors_headers(const RequestHead& head);
+
+// 200 {"status":"Ok"}; 204 without a body for ?beacon=1.
+Reply success_reply(const RequestHead& head);
+// The preflight's answer.
+Reply options_reply(const RequestHead& head);
+// Plain text: the code's meaning, then the detail. 503 carries Retry-After: 1.
+Reply error_reply(const RequestHead& head, const Error& error);
+
+}  // namespace hogflare

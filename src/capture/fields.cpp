@@ -1,0 +1,228 @@
+#include "fields.h"
+
+#include "hogflare/limits.h"
+#include "hogflare/text.h"
+#include "hogflare/url.h"
+#include "hogflare/uuid.h"
+
+namespace hogflare::capture {
+namespace {
+
+using json::Value;
+
+// 2021-01-01T00:00:00Z: capture ignores a query's send time before it.
+constexpr int64_t kQuerySentAtFromMs = 1'609'459'200'000;
+
+// JSON without white space outside of strings.
+std::string compact(std::string_view raw) {
+  std::string out;
+  out.reserve(raw.size());
+  bool in_string = false;
+  for (size_t i = 0; i < raw.size(); ++i) {
+    const char c = raw[i];
+    if (in_string) {
+      out += c;
+      if (c == '\\') out += raw[++i];
+      if (c == '"') in_string = false;
+      continue;
+    }
+    if (c == ' ' || c == '\n' || c == '\r' || c == '\t') continue;
+    in_string = c == '"';
+    out += c;
+  }
+  return out;
+}
+
+void set_unless_null(Value& field, const Value& value) {
+  if (!value.is_null()) field = value;
+}
+
+std::optional<Error> fill_uuid(const Value& uuid, const CaptureContext& context, Event& event) {
+  if (uuid.exists() && !uuid.is_string()) {
+    return Error{ErrorCode::kInvalidUuid, "uuid must be a string"};
+  }
+  const std::string text = uuid.exists() ? uuid.text() : std::string();
+  if (text.empty()) {
+    event.uuid = Uuid::version_7(context.now_ms, context.entropy).text();
+    return std::nullopt;
+  }
+  const std::optional<Uuid> parsed = Uuid::try_parse(text);
+  if (!parsed) {
+    return Error{ErrorCode::kInvalidUuid,
+                 "\"" + std::string(first_code_points(text, 64)) + "\" is not a UUID"};
+  }
+  event.uuid = parsed->text();
+  return std::nullopt;
+}
+
+std::optional<Error> fill_name(const Value& name, Event& event) {
+  if (!name.exists()) return Error{ErrorCode::kHydrateFailed, "the event has no event name"};
+  if (!name.is_string()) {
+    return Error{ErrorCode::kMissingEventName, "event must be a string, not " +
+                                                   std::string(first_code_points(name.raw(), 64))};
+  }
+  std::string text = name.text();
+  if (text.empty()) return Error{ErrorCode::kMissingEventName};
+  replace_nul(text);
+  text.resize(first_utf16_units(text, limits::kEventNameUnits).size());
+  event.name = std::move(text);
+  return std::nullopt;
+}
+
+std::optional<Error> check_shape(const RootFields& fields, const PropertyFields& inner) {
+  if (fields.properties.exists() && !fields.properties.is_object()) {
+    return Error{ErrorCode::kInvalidProperties, "properties must be a JSON object"};
+  }
+  if (inner.cookieless_mode.exists() && !inner.cookieless_mode.is_bool()) {
+    return Error{ErrorCode::kInvalidCookielessMode, "$cookieless_mode must be true or false"};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+KeyText::KeyText(const json::Member& member) : view_(member.inner_key()) {
+  if (view_.find('\\') == std::string_view::npos) return;
+  decoded_ = member.key();
+  view_ = decoded_;
+}
+
+RootFields RootFields::of(const Value& event) {
+  RootFields fields;
+  Value dollar_distinct_id;
+  for (const json::Member member : event.members()) {
+    const KeyText key(member);
+    const std::string_view name = key.view();
+    if (name == "event") {
+      set_unless_null(fields.event, member.value);
+    } else if (name == "properties") {
+      set_unless_null(fields.properties, member.value);
+    } else if (name == "distinct_id") {
+      set_unless_null(fields.distinct_id, member.value);
+    } else if (name == "$distinct_id") {
+      set_unless_null(dollar_distinct_id, member.value);
+    } else if (name == "uuid") {
+      set_unless_null(fields.uuid, member.value);
+    } else if (name == "timestamp") {
+      set_unless_null(fields.timestamp, member.value);
+    } else if (name == "offset") {
+      set_unless_null(fields.offset, member.value);
+    } else if (name == "$set") {
+      set_unless_null(fields.set, member.value);
+    } else if (name == "$set_once") {
+      set_unless_null(fields.set_once, member.value);
+    } else if (name == "token" || name == "$token" || name == "api_key") {
+      set_unless_null(fields.token, member.value);
+    } else if (name == "sent_at") {
+      set_unless_null(fields.sent_at, member.value);
+    }
+  }
+  if (!fields.distinct_id.exists()) fields.distinct_id = dollar_distinct_id;
+  return fields;
+}
+
+PropertyFields PropertyFields::of(const Value& properties) {
+  PropertyFields fields;
+  for (const json::Member member : properties.members()) {
+    const KeyText key(member);
+    const std::string_view name = key.view();
+    if (name == "distinct_id") {
+      set_unless_null(fields.distinct_id, member.value);
+    } else if (name == "token") {
+      set_unless_null(fields.token, member.value);
+    } else if (name == "$cookieless_mode") {
+      set_unless_null(fields.cookieless_mode, member.value);
+    } else if (name == "$ignore_sent_at") {
+      set_unless_null(fields.ignore_sent_at, member.value);
+    }
+  }
+  return fields;
+}
+
+std::string text_of(const Value& value) {
+  if (!value.exists()) return {};
+  return value.is_string() ? value.text() : compact(value.raw());
+}
+
+std::string distinct_id_of(const Value& root, const Value& property) {
+  std::string text = text_of(root.exists() ? root : property);
+  if (is_blank(text)) return {};
+  replace_nul(text);
+  text.resize(first_code_points(text, limits::kDistinctIdChars).size());
+  return text;
+}
+
+std::optional<int64_t> time_of(const Value& value) {
+  if (!value.exists()) return std::nullopt;
+  if (value.is_number()) return parse_timestamp(value.raw());
+  if (!value.is_string()) return std::nullopt;
+  const std::string_view raw = value.raw();
+  if (raw.find('\\') != std::string_view::npos) return parse_timestamp(value.text());
+  return parse_timestamp(raw.substr(1, raw.size() - 2));
+}
+
+Result<const Project*> authorize(std::string_view token, const RequestHead& head,
+                                 const Config& config) {
+  const auto invalid = [](const char* why) { return Error{ErrorCode::kInvalidToken, why}; };
+  if (token.empty()) return invalid("empty");
+  if (token.size() > limits::kTokenBytesMax) return invalid("too_long");
+  for (const char c : token) {
+    if (c == '\0') return invalid("null_byte");
+    if (static_cast<unsigned char>(c) >= 0x80) return invalid("not_ascii");
+  }
+  if (token.substr(0, 4) == "phx_") return invalid("personal_api_key");
+  const Project* project = config.project_of(token);
+  if (project == nullptr) return Error{ErrorCode::kUnknownToken};
+  if (project->origins.empty() || head.origin.empty()) return project;
+  for (const std::string& origin : project->origins) {
+    if (origin == head.origin) return project;
+  }
+  return Error{ErrorCode::kOriginNotAllowed, std::string(first_code_points(head.origin, 200))};
+}
+
+std::optional<int64_t> query_sent_at(std::string_view query) {
+  for (const std::string_view name : {"_", "sent_at"}) {
+    const std::optional<std::string> text = form_value(query, name);
+    if (!text) continue;
+    const std::optional<int64_t> ms = parse_int64(*text);
+    if (ms && *ms >= kQuerySentAtFromMs) return ms;
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> fill_event(const RootFields& fields, const EventClock& clock,
+                                const CaptureContext& context, Event& event) {
+  const bool has_properties = fields.properties.is_object();
+  const PropertyFields inner =
+      has_properties ? PropertyFields::of(fields.properties) : PropertyFields{};
+  event.properties = has_properties ? fields.properties : Value();
+  event.set = fields.set;
+  event.set_once = fields.set_once;
+  // Everything is read before anything is refused: a reject shows what is known.
+  event.distinct_id = distinct_id_of(fields.distinct_id, inner.distinct_id);
+  const std::optional<Error> bad_name = fill_name(fields.event, event);
+  const std::optional<Error> bad_uuid = fill_uuid(fields.uuid, context, event);
+  if (bad_name) return bad_name;
+  if (const auto bad_shape = check_shape(fields, inner)) return bad_shape;
+  if (event.distinct_id.empty()) return Error{ErrorCode::kMissingDistinctId};
+  if (bad_uuid) return bad_uuid;
+  EventTimes times;
+  times.timestamp_ms = time_of(fields.timestamp);
+  if (fields.offset.is_number()) {
+    const std::string_view raw = fields.offset.raw();
+    times.offset_ms = parse_int64(raw.substr(0, raw.find('.')));
+  }
+  times.ignore_sent_at = inner.ignore_sent_at.is_true();
+  event.timestamp_ms = clock.event_time(times);
+  return std::nullopt;
+}
+
+std::optional<Error> parse_body(CaptureBatch& batch, uint32_t index_depth) {
+  Result<json::Document> document =
+      json::Document::parse({batch.body.data(), batch.body.size()}, index_depth);
+  if (!document.ok()) return document.error();
+  batch.document = std::move(document).value();
+  return std::nullopt;
+}
+
+}  // namespace hogflare::capture

@@ -1,0 +1,78 @@
+// The rules of single fields, shared by capture, replay and capture v1.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "hogflare/capture.h"
+#include "hogflare/json.h"
+#include "hogflare/timestamp.h"
+
+namespace hogflare::capture {
+
+// A member's name for comparing: decoded only when it holds an escape.
+class KeyText {
+ public:
+  explicit KeyText(const json::Member& member);
+  KeyText(const KeyText&) = delete;
+  KeyText& operator=(const KeyText&) = delete;
+  std::string_view view() const { return view_; }
+
+ private:
+  std::string decoded_;
+  std::string_view view_;
+};
+
+// What the event object holds at its root, as far as capture looks; null counts as absent.
+struct RootFields {
+  json::Value event;
+  json::Value distinct_id;
+  json::Value uuid;
+  json::Value timestamp;
+  json::Value offset;
+  json::Value properties;
+  json::Value set;
+  json::Value set_once;
+  json::Value token;
+  json::Value sent_at;
+
+  static RootFields of(const json::Value& event);
+};
+
+// What capture looks at in an event's properties; null counts as absent.
+struct PropertyFields {
+  json::Value distinct_id;
+  json::Value token;
+  json::Value cookieless_mode;
+  json::Value ignore_sent_at;
+
+  static PropertyFields of(const json::Value& properties);
+};
+
+// A value as the text PostHog makes of it: a string's content, JSON without white space otherwise.
+std::string text_of(const json::Value& value);
+
+// distinct_id from the root, else from properties: NUL replaced, cut to limits::kDistinctIdChars.
+// Empty when there is none or it is blank.
+std::string distinct_id_of(const json::Value& root, const json::Value& property);
+
+// Milliseconds of a string or number; nullopt when absent or unreadable.
+std::optional<int64_t> time_of(const json::Value& value);
+
+// The project of `token`, which is trimmed first. kInvalidToken, kUnknownToken, kOriginNotAllowed.
+Result<const Project*> authorize(std::string_view token, const RequestHead& head,
+                                 const Config& config);
+
+// `?_=` or `?sent_at=`: milliseconds, ignored up to the year 2020.
+std::optional<int64_t> query_sent_at(std::string_view query);
+
+// Fills `event` from `fields`, whose root it names; says why when it cannot be stored. What could be
+// read before that is in `event`.
+std::optional<Error> fill_event(const RootFields& fields, const EventClock& clock,
+                                const CaptureContext& context, Event& event);
+
+// Parses batch.body, its text final, into batch.document.
+std::optional<Error> parse_body(CaptureBatch& batch, uint32_t index_depth);
+
+}  // namespace hogflare::capture

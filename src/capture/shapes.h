@@ -1,0 +1,39 @@
+// The JSON shapes a request's events come in (wire-protocol.md §2.4), and the rewriting of those that
+// are not events yet.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hogflare/json.h"
+#include "hogflare/result.h"
+#include "hogflare/wire.h"
+
+namespace hogflare::capture {
+
+struct Shape {
+  json::Value wrapper;               // {api_key, batch, …}; does not exist for arrays and singles
+  std::vector<json::Value> items;    // events in order
+  bool is_single = false;
+};
+
+// kHydrateFailed when it is no shape of an event request, kEmptyBatch without events.
+Result<Shape> find_shape(const json::Value& root);
+
+// The text inside {"data": "<text>"} with its compression undone, or nullopt when the root is not of
+// that shape. The wrapper's token goes to `token`.
+std::optional<Result<std::string>> unwrap_data_text(const json::Value& root, std::string& token);
+
+// True when an item of /engage, /identify, /alias or /groups has no event name and must be rewritten.
+bool needs_rewriting(Endpoint endpoint, const Shape& shape);
+
+// The request's text with every such item turned into the event PostHog's SDKs send for it:
+//   /identify {distinct_id, $anon_distinct_id?, properties}  → $identify, properties.$set
+//   /alias    {distinct_id, alias}                           → $create_alias, properties.alias
+//   /groups   {group_type, group_key, properties}            → $groupidentify, properties.$group_*
+//   /engage   {$distinct_id, $set, $unset, …}                → $identify
+// Other root members stay, so that they reach the row's extra column.
+std::string rewrite(Endpoint endpoint, const Shape& shape);
+
+}  // namespace hogflare::capture

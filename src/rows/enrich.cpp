@@ -1,0 +1,83 @@
+#include "hogflare/enrich.h"
+
+#include "hogflare/json.h"
+#include "hogflare/text.h"
+
+namespace hogflare {
+namespace {
+
+// Text that JSON takes as a number: what Cloudflare gives for coordinates.
+bool is_plain_number(std::string_view text) {
+  if (!text.empty() && text.front() == '-') text.remove_prefix(1);
+  if (text.empty() || text.front() < '0' || text.front() > '9') return false;
+  if (text.size() > 1 && text[0] == '0' && text[1] != '.') return false;
+  size_t dots = 0;
+  for (const char c : text) {
+    if (c == '.') {
+      ++dots;
+    } else if (c < '0' || c > '9') {
+      return false;
+    }
+  }
+  return dots <= 1 && text.back() != '.';
+}
+
+std::string member_start(size_t index) {
+  std::string member = "\"";
+  member += kEnrichedNames[index];
+  member += "\":";
+  return member;
+}
+
+// The nearest client address: Cloudflare's word, else the first hop that proxies name.
+std::string_view client_ip(const RequestHead& head) {
+  const std::string_view direct = trim_ascii(head.cf_connecting_ip);
+  if (!direct.empty()) return direct;
+  return trim_ascii(head.x_forwarded_for.substr(0, head.x_forwarded_for.find(',')));
+}
+
+}  // namespace
+
+Enrichment Enrichment::of(const RequestHead& head, IpPolicy policy) {
+  Enrichment made;
+  made.policy_ = policy;
+  size_t index = 0;
+  const auto text = [&](std::string_view value) {
+    const size_t at = index++;
+    if (value.empty()) return;
+    made.members_[at] = member_start(at);
+    json::append_string(made.members_[at], value);
+  };
+  const auto number = [&](std::string_view value) {
+    const size_t at = index++;
+    if (is_plain_number(value)) made.members_[at] = member_start(at) + std::string(value);
+  };
+  const EdgeInfo& edge = head.edge;
+  text(policy == IpPolicy::kKeep ? client_ip(head) : std::string_view());
+  text(edge.country);
+  text(edge.city);
+  text(edge.continent);
+  number(edge.latitude);
+  number(edge.longitude);
+  text(edge.postal_code);
+  text(edge.region_code);
+  text(edge.region);
+  text(edge.timezone);
+  number(edge.asn ? std::to_string(*edge.asn) : std::string());
+  text(edge.as_organization);
+  text(edge.colo);
+  text(edge.metro_code);
+  text(trim_ascii(head.cf_ray));
+  HF_ASSERT(index == kEnrichedNames.size());
+  return made;
+}
+
+void Enrichment::append_members(std::string& out, uint32_t left_out) const {
+  for (size_t i = 0; i < members_.size(); ++i) {
+    if (members_[i].empty() || (left_out >> i & 1) != 0) continue;
+    out += ',';
+    out += members_[i];
+  }
+}
+
+}  // namespace hogflare

@@ -1,0 +1,32 @@
+// Which property names the row writer treats in a way of their own.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "hogflare/enrich.h"
+
+namespace hogflare::rows {
+
+enum class Role : uint8_t {
+  kPlain,
+  kEnriched,              // index: into kEnrichedNames
+  kSet,                   // $set, $set_once: PersonView has the final form
+  kUnset,
+  kProcessPersonProfile,
+  kGroup,                 // $group_N, index N
+  kGeoipDisable,
+  kCaptureInternal,
+  kBloat,                 // never stored (identity-semantics.md §11)
+};
+
+struct KnownProperty {
+  Role role = Role::kPlain;
+  uint8_t index = 0;
+};
+
+// The role of a (decoded) property name. Constant time: names are told apart by length first.
+KnownProperty known_property(std::string_view name);
+
+}  // namespace hogflare::rows

@@ -1,0 +1,180 @@
+#include "hogflare/lz_string.h"
+
+#include <cstdint>
+#include <vector>
+
+#include "hogflare/base64.h"
+
+namespace hogflare {
+namespace {
+
+// The library's code points into the dictionary; the first three are instructions.
+constexpr uint32_t kLiteral8 = 0;
+constexpr uint32_t kLiteral16 = 1;
+constexpr uint32_t kEnd = 2;
+
+// A dictionary entry is a stretch of the output: each new entry is the phrase before plus the next
+// phrase's first unit, and those stand side by side there.
+struct Phrase {
+  uint32_t begin;
+  uint32_t size;
+};
+
+class BitReader {
+ public:
+  explicit BitReader(std::string_view bytes) : bytes_(bytes) {}
+
+  bool overrun() const { return overrun_; }
+
+  // `count` bits, the first read being the least significant; bytes are read from their top bit.
+  uint32_t read(int count) {
+    uint32_t value = 0;
+    for (int i = 0; i < count; ++i) {
+      const size_t byte = at_ / 8;
+      if (byte >= bytes_.size()) {
+        overrun_ = true;
+        return kEnd;
+      }
+      const uint32_t bit = static_cast<unsigned char>(bytes_[byte]) >> (7 - at_ % 8) & 1;
+      value |= bit << i;
+      ++at_;
+    }
+    return value;
+  }
+
+ private:
+  std::string_view bytes_;
+  size_t at_ = 0;
+  bool overrun_ = false;
+};
+
+class Decompressor {
+ public:
+  Decompressor(std::string_view bytes, size_t units_max) : bits_(bytes), units_max_(units_max) {}
+
+  Result<std::vector<char16_t>> run() {
+    Phrase before{0, 0};
+    for (;;) {
+      uint32_t code = bits_.read(width_);
+      if (bits_.overrun()) return broken("it ends before its end mark");
+      if (code == kEnd) return std::move(units_);
+      if (code == kLiteral8 || code == kLiteral16) {
+        const uint32_t unit = bits_.read(code == kLiteral8 ? 8 : 16);
+        if (bits_.overrun()) return broken("it ends inside a character");
+        code = add_literal(unit);
+      }
+      // Entry `next_code()` is the one this very phrase completes: the phrase before plus its own
+      // first unit.
+      const bool known = code - kFirstCode < phrases_.size();
+      if (!known && (code != next_code() || before.size == 0)) {
+        return broken("it names an entry that does not exist");
+      }
+      const Phrase phrase =
+          known ? phrases_[code - kFirstCode] : Phrase{before.begin, before.size + 1};
+      if (units_.size() + phrase.size > units_max_) return Error{ErrorCode::kTooLarge, too_large()};
+      const uint32_t begin = static_cast<uint32_t>(units_.size());
+      // Unit by unit: an entry that completes itself overlaps its own output.
+      for (uint32_t i = 0; i < phrase.size; ++i) units_.push_back(unit_of(phrase, i));
+      if (before.size > 0) add({before.begin, before.size + 1});
+      before = {begin, phrase.size};
+    }
+  }
+
+ private:
+  static constexpr uint32_t kFirstCode = 3;
+  static constexpr uint32_t kLiteralMark = 1u << 31;
+
+  static Error broken(const char* why) {
+    return {ErrorCode::kDecodeFailed, std::string("LZ-string data is broken: ") + why};
+  }
+  std::string too_large() const {
+    return "decompressed LZ-string data has over " + std::to_string(units_max_) + " characters";
+  }
+
+  uint32_t next_code() const { return kFirstCode + static_cast<uint32_t>(phrases_.size()); }
+
+  char16_t unit_of(const Phrase& phrase, uint32_t i) const {
+    if ((phrase.begin & kLiteralMark) != 0) return static_cast<char16_t>(phrase.begin & 0xFFFF);
+    return units_[phrase.begin + i];
+  }
+
+  uint32_t add_literal(uint32_t unit) {
+    const uint32_t code = next_code();
+    add({kLiteralMark | unit, 1});
+    return code;
+  }
+
+  // The width grows when the dictionary outgrows it. The first literal does not count.
+  void add(Phrase phrase) {
+    phrases_.push_back(phrase);
+    if (phrases_.size() == 1) {
+      width_ = 3;
+      until_wider_ = 4;
+      return;
+    }
+    if (--until_wider_ > 0) return;
+    until_wider_ = 1u << width_;
+    ++width_;
+  }
+
+  BitReader bits_;
+  size_t units_max_;
+  std::vector<char16_t> units_;
+  std::vector<Phrase> phrases_;
+  int width_ = 2;
+  uint32_t until_wider_ = 4;
+};
+
+void append_utf8(std::string& out, uint32_t point) {
+  if (point < 0x80) {
+    out += static_cast<char>(point);
+    return;
+  }
+  const auto tail = [&](int shift) { return static_cast<char>(0x80 | (point >> shift & 0x3F)); };
+  if (point < 0x800) {
+    out += static_cast<char>(0xC0 | point >> 6);
+  } else if (point < 0x10000) {
+    out += static_cast<char>(0xE0 | point >> 12);
+    out += tail(6);
+  } else {
+    out += static_cast<char>(0xF0 | point >> 18);
+    out += tail(12);
+    out += tail(6);
+  }
+  out += tail(0);
+}
+
+std::string to_utf8(const std::vector<char16_t>& units) {
+  std::string out;
+  out.reserve(units.size());
+  for (size_t i = 0; i < units.size(); ++i) {
+    const uint32_t unit = units[i];
+    const bool high = unit >= 0xD800 && unit <= 0xDBFF;
+    if (high && i + 1 < units.size() && units[i + 1] >= 0xDC00 && units[i + 1] <= 0xDFFF) {
+      append_utf8(out, 0x10000 + ((unit - 0xD800) << 10) + (units[i + 1] - 0xDC00u));
+      ++i;
+    } else {
+      append_utf8(out, unit >= 0xD800 && unit <= 0xDFFF ? 0xFFFD : unit);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::string> decompress_lz_base64(std::string_view base64, size_t output_bytes_max) {
+  const std::optional<std::string> bytes = decode_base64(base64);
+  if (!bytes) {
+    return Error{ErrorCode::kDecodeFailed, "LZ-string data is not base64 of the standard alphabet"};
+  }
+  Result<std::vector<char16_t>> units = Decompressor(*bytes, output_bytes_max).run();
+  if (!units.ok()) return units.error();
+  std::string text = to_utf8(units.value());
+  if (text.size() > output_bytes_max) {
+    return Error{ErrorCode::kTooLarge, "decompressed LZ-string data has over " +
+                                           std::to_string(output_bytes_max) + " bytes"};
+  }
+  return text;
+}
+
+}  // namespace hogflare

@@ -1,0 +1,47 @@
+#include "hogflare/signature.h"
+
+#include "hogflare/digest.h"
+#include "hogflare/text.h"
+
+namespace hogflare {
+namespace {
+
+bool header_matches(std::string_view header, std::string_view default_algorithm,
+                    std::string_view body, std::string_view secret) {
+  std::string_view algorithm = default_algorithm;
+  std::string_view given = trim_ascii(header);
+  if (const size_t equals = given.find('='); equals != std::string_view::npos) {
+    algorithm = trim_ascii(given.substr(0, equals));
+    given = trim_ascii(given.substr(equals + 1));
+  }
+  const std::string lower = to_lower(given);
+  if (equals_ignoring_case(algorithm, "sha256")) {
+    return constant_time_equal(to_hex(hmac_sha256(secret, body)), lower);
+  }
+  if (equals_ignoring_case(algorithm, "sha1")) {
+    return constant_time_equal(to_hex(hmac_sha1(secret, body)), lower);
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<Ok> check_signature(const RequestHead& head, std::string_view body,
+                           std::string_view secret) {
+  if (secret.empty()) return Ok{};
+  if (head.x_posthog_signature.empty() && head.x_hub_signature.empty()) {
+    return Error{ErrorCode::kInvalidSignature,
+                 "send X-POSTHOG-SIGNATURE: sha256=<hex HMAC of the body>"};
+  }
+  if (!head.x_posthog_signature.empty() &&
+      header_matches(head.x_posthog_signature, "sha256", body, secret)) {
+    return Ok{};
+  }
+  if (!head.x_hub_signature.empty() &&
+      header_matches(head.x_hub_signature, "sha1", body, secret)) {
+    return Ok{};
+  }
+  return Error{ErrorCode::kInvalidSignature, "the HMAC is not the one of this body"};
+}
+
+}  // namespace hogflare

@@ -1,0 +1,51 @@
+#include "hogflare/url.h"
+
+namespace hogflare {
+namespace {
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+std::string decode_form_text(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '+') {
+      out += ' ';
+      continue;
+    }
+    if (text[i] == '%' && i + 2 < text.size()) {
+      const int high = hex_digit(text[i + 1]);
+      const int low = hex_digit(text[i + 2]);
+      if (high >= 0 && low >= 0) {
+        out += static_cast<char>(high * 16 + low);
+        i += 2;
+        continue;
+      }
+    }
+    out += text[i];
+  }
+  return out;
+}
+
+std::optional<std::string> form_value(std::string_view form, std::string_view name) {
+  std::optional<std::string_view> found;
+  while (!form.empty()) {
+    const size_t end = form.find('&');
+    const std::string_view field = form.substr(0, end);
+    form.remove_prefix(end == std::string_view::npos ? form.size() : end + 1);
+    const size_t equals = field.find('=');
+    if (field.substr(0, equals) != name) continue;
+    found = equals == std::string_view::npos ? std::string_view() : field.substr(equals + 1);
+  }
+  if (!found) return std::nullopt;
+  return decode_form_text(*found);
+}
+
+}  // namespace hogflare

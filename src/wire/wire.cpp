@@ -1,0 +1,191 @@
+#include "hogflare/wire.h"
+
+#include "hogflare/base64.h"
+#include "hogflare/decompress.h"
+#include "hogflare/limits.h"
+#include "hogflare/lz_string.h"
+#include "hogflare/text.h"
+#include "hogflare/url.h"
+
+namespace hogflare {
+namespace {
+
+constexpr std::string_view kFormType = "application/x-www-form-urlencoded";
+// PostHog looks for form fields only here (capture/src/payload/common.rs).
+constexpr size_t kFormLookedAt = 128;
+
+enum class Hint { kNone, kGzip, kLzString, kBase64, kDeflate };
+
+Hint hint_of(std::string_view name) {
+  const std::string lower = to_lower(trim_ascii(name));
+  if (lower == "gzip" || lower == "gzip-js") return Hint::kGzip;
+  if (lower == "lz64" || lower == "lz-string") return Hint::kLzString;
+  if (lower == "base64" || lower == "b64") return Hint::kBase64;
+  if (lower == "deflate" || lower == "zlib") return Hint::kDeflate;
+  return Hint::kNone;
+}
+
+Error decode_failed(std::string detail) { return {ErrorCode::kDecodeFailed, std::move(detail)}; }
+
+bool looks_like_form(std::string_view payload) {
+  const std::string_view start = payload.substr(0, kFormLookedAt);
+  for (const std::string_view field : {"data=", "_=", "ip=", "compression="}) {
+    if (start.find(field) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+// A '+' that nobody percent-encoded arrives as a space; base64 has no spaces.
+void restore_pluses(std::string& text) {
+  std::string candidate = text;
+  for (char& c : candidate) {
+    if (c == ' ') c = '+';
+  }
+  if (looks_like_base64(candidate)) text = std::move(candidate);
+}
+
+void trim_in_place(std::string& text) {
+  const std::string_view kept = trim_ascii(text);
+  const size_t lead = static_cast<size_t>(kept.data() - text.data());
+  text.resize(lead + kept.size());
+  if (lead > 0) text.erase(0, lead);
+}
+
+std::string_view media_type(std::string_view content_type) {
+  return trim_ascii(content_type.substr(0, content_type.find(';')));
+}
+
+bool is_form(const RequestHead& head, std::string_view payload) {
+  if (is_gzip(payload)) return false;
+  if (equals_ignoring_case(trim_ascii(head.content_type), kFormType)) return true;
+  if (payload.substr(0, 5) == "data=") return true;
+  return equals_ignoring_case(media_type(head.content_type), kFormType) && looks_like_form(payload);
+}
+
+// What is known about a payload on its way to text.
+struct Payload {
+  std::string bytes;
+  std::string token;
+  Hint hint = Hint::kNone;
+};
+
+std::optional<Error> unwrap_base64(std::string& bytes) {
+  std::optional<std::string> decoded = decode_base64(bytes);
+  if (!decoded) return decode_failed("the body is not base64 of the standard alphabet throughout");
+  bytes = std::move(*decoded);
+  return std::nullopt;
+}
+
+std::optional<Error> unwrap_form(Payload& payload) {
+  if (!looks_like_form(payload.bytes)) {
+    return decode_failed("expected form data in POST request payload");
+  }
+  std::optional<std::string> data = form_value(payload.bytes, "data");
+  if (!data || data->empty()) return decode_failed("the form has no data field");
+  if (payload.hint == Hint::kNone) {
+    payload.hint = hint_of(form_value(payload.bytes, "compression").value_or(""));
+  }
+  payload.token = form_value(payload.bytes, "api_key").value_or("");
+  if (payload.token.empty()) payload.token = form_value(payload.bytes, "token").value_or("");
+  restore_pluses(*data);
+  payload.bytes = std::move(*data);
+  // LZ-string reads the base64 itself.
+  const bool is_base64 = payload.hint != Hint::kLzString && looks_like_base64(payload.bytes);
+  return is_base64 ? unwrap_base64(payload.bytes) : std::nullopt;
+}
+
+Result<std::string> decompressed(Payload payload) {
+  if (payload.hint == Hint::kGzip || is_gzip(payload.bytes)) {
+    if (!is_gzip(payload.bytes)) return std::move(payload.bytes);
+    return decompress(Encoding::kGzip, payload.bytes, limits::kDecompressedBytesMax);
+  }
+  const bool is_json = !payload.bytes.empty() &&
+                       (payload.bytes.front() == '{' || payload.bytes.front() == '[');
+  if (is_json) return std::move(payload.bytes);
+  if (payload.hint == Hint::kLzString) {
+    return decompress_lz_base64(payload.bytes, limits::kLzStringBytesMax);
+  }
+  if (payload.hint == Hint::kDeflate) {
+    return decompress(Encoding::kDeflate, payload.bytes, limits::kDecompressedBytesMax);
+  }
+  return std::move(payload.bytes);
+}
+
+bool is_legacy(Endpoint endpoint) {
+  return endpoint == Endpoint::kLegacy || endpoint == Endpoint::kEngage;
+}
+
+std::optional<Error> unwrap_payload(const RequestHead& head, bool from_query, Payload& payload) {
+  if (!from_query && is_form(head, payload.bytes)) return unwrap_form(payload);
+  if (payload.hint == Hint::kLzString) return std::nullopt;
+  const bool hinted = payload.hint == Hint::kBase64 && decode_base64(payload.bytes).has_value();
+  if (hinted || (!looks_like_form(payload.bytes) && looks_like_base64(payload.bytes))) {
+    return unwrap_base64(payload.bytes);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Endpoint> capture_endpoint(std::string_view path) {
+  if (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
+  struct Route {
+    std::string_view path;
+    Endpoint endpoint;
+  };
+  static constexpr Route kRoutes[] = {
+      {"/batch", Endpoint::kBatch},       {"/i/v0/e", Endpoint::kBatch},
+      {"/e", Endpoint::kLegacy},          {"/capture", Endpoint::kLegacy},
+      {"/track", Endpoint::kLegacy},      {"/engage", Endpoint::kEngage},
+      {"/identify", Endpoint::kIdentify}, {"/alias", Endpoint::kAlias},
+      {"/groups", Endpoint::kGroups},     {"/i/v0/ai/batch", Endpoint::kAiBatch},
+      {"/s", Endpoint::kReplay},          {"/i/v1/analytics/events", Endpoint::kCaptureV1},
+  };
+  for (const Route& route : kRoutes) {
+    if (route.path == path) return route.endpoint;
+  }
+  return std::nullopt;
+}
+
+size_t wire_bytes_max(Endpoint endpoint) {
+  switch (endpoint) {
+    case Endpoint::kReplay:
+      return limits::kReplayWireBytesMax;
+    case Endpoint::kCaptureV1:
+      return limits::kCaptureV1WireBytesMax;
+    default:
+      return limits::kCaptureWireBytesMax;
+  }
+}
+
+Result<DecodedBody> decode_body(const RequestHead& head, Endpoint endpoint, std::string body) {
+  if (body.size() > wire_bytes_max(endpoint)) {
+    return Error{ErrorCode::kTooLarge, "the body has " + std::to_string(body.size()) +
+                                           " bytes; this path takes " +
+                                           std::to_string(wire_bytes_max(endpoint))};
+  }
+  Payload payload;
+  payload.hint = hint_of(form_value(head.query, "compression").value_or(""));
+  const std::string data = form_value(head.query, "data").value_or("");
+  const bool from_query = !data.empty();
+  payload.bytes = from_query ? data : std::move(body);
+  if (from_query) restore_pluses(payload.bytes);
+  // A text editor's line end behind base64 would hide it.
+  if (!is_gzip(payload.bytes)) trim_in_place(payload.bytes);
+  if (payload.bytes.empty()) return Error{ErrorCode::kEmptyPayload};
+  if (const auto error = unwrap_payload(head, from_query, payload)) return *error;
+  if (payload.hint == Hint::kNone) payload.hint = hint_of(head.content_encoding);
+  std::string token = std::move(payload.token);
+  Result<std::string> text = decompressed(std::move(payload));
+  if (!text.ok()) return text.error();
+  DecodedBody decoded{std::move(text).value(), std::move(token)};
+  if (is_legacy(endpoint) && looks_like_base64(decoded.text)) {
+    if (const auto error = unwrap_base64(decoded.text)) return *error;
+  }
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (std::string_view(decoded.text).substr(0, 3) == kByteOrderMark) decoded.text.erase(0, 3);
+  if (decoded.text.empty()) return Error{ErrorCode::kEmptyPayload};
+  return decoded;
+}
+
+}  // namespace hogflare
