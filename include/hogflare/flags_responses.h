@@ -1,0 +1,99 @@
+// Bodies of the flag endpoints, as text.
+//
+//   Evaluation evaluation = evaluate(definitions, request, stored, now_ms);
+//   ResponseContext context{request_id, now_ms, RemoteConfig{.token = request.token}};
+//   std::string body = write_flags(evaluation, FlagsVersion::kV2, context);
+//
+// Sources: wire-protocol.md §7.3, §7.5, §8.2, §9.4, §9.6; the OpenFeature Remote Evaluation Protocol.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "hogflare/flags.h"
+
+namespace hogflare::flags {
+
+// --- Remote config ----------------------------------------------------------------------------
+
+// What clients are told about this deployment.
+struct RemoteConfig {
+  std::string token;
+  bool has_feature_flags = false;
+  bool session_recording = false;  // true: replay is stored, at /s/
+};
+
+// GET /array/{token}/config
+std::string write_remote_config(const RemoteConfig& config);
+// GET /array/{token}/config.js
+std::string write_remote_config_script(const RemoteConfig& config);
+// Whether `token` may stand in the path: [A-Za-z0-9_-], at most 200 bytes, not empty.
+bool is_config_token(std::string_view token);
+
+// --- /flags and /decide -----------------------------------------------------------------------
+
+enum class FlagsVersion : uint8_t { kLegacy, kV2, kV3 };
+
+struct ResponseContext {
+  std::string_view request_id;  // a UUID made by the caller
+  int64_t now_ms = 0;
+  std::optional<RemoteConfig> config;  // merged at top level when given
+};
+
+std::string write_flags(const Evaluation& evaluation, FlagsVersion version,
+                        const ResponseContext& context);
+// `version` as asked for: 1 lists enabled keys, 2 maps enabled ones, 3 is the legacy form, 4 and up
+// is v2. The config is always merged; context.config must be set.
+std::string write_decide(const Evaluation& evaluation, int version, const ResponseContext& context);
+
+// GET /flags and GET /decide: config without evaluation.
+std::string write_minimal_config(const ResponseContext& context);
+
+// How /flags?v=..&config=.. is to be answered: neither v nor config means v=2 with config.
+struct FlagsAnswer {
+  FlagsVersion version = FlagsVersion::kV2;
+  bool with_config = false;
+};
+FlagsAnswer flags_answer(std::optional<std::string_view> version,
+                         std::optional<std::string_view> config);
+
+// --- Local evaluation -------------------------------------------------------------------------
+
+enum class Cohorts : uint8_t { kExpandInline, kSend };
+
+// GET /flags/definitions and /api/feature_flag/local_evaluation.
+std::string write_definitions(const Definitions& definitions, Cohorts cohorts);
+
+// W/"<hash of the body>"
+std::string etag_of(std::string_view body);
+// Whether an If-None-Match header names `etag`: weak or strong, quoted or bare, in a list, or *.
+bool etag_matches(std::string_view if_none_match, std::string_view etag);
+
+// GET /api/projects/{id}/feature_flags/{key}/remote_config: the payload as a JSON value. Empty: the
+// flag has no payload. nullopt: there is no such flag.
+std::optional<std::string> write_remote_config_payload(const Definitions& definitions,
+                                                       std::string_view key);
+
+// --- Small lists ------------------------------------------------------------------------------
+
+std::string write_surveys();
+std::string write_web_experiments();
+std::string write_early_access_features();
+
+// --- OFREP ------------------------------------------------------------------------------------
+
+struct OfrepResponse {
+  int status = 200;
+  std::string body;
+};
+
+// POST /ofrep/v1/evaluate/flags/{key}
+OfrepResponse write_ofrep_flag(const Evaluation& evaluation, std::string_view key);
+// POST /ofrep/v1/evaluate/flags; its ETag is etag_of(body).
+OfrepResponse write_ofrep_flags(const Evaluation& evaluation);
+// `key` is empty for the bulk endpoint.
+OfrepResponse write_ofrep_error(OfrepError error, std::string_view detail, std::string_view key);
+
+}  // namespace hogflare::flags

@@ -1,0 +1,185 @@
+// The compiled form of a definitions document: what `evaluate` walks.
+//
+// Property keys are interned: each (kind, key) that some filter names has a slot, and one request
+// resolves a slot at most once. Flags, cohorts and variants refer to one another by index.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hogflare/flags.h"
+#include "src/flags/operators.h"
+#include "src/flags/timezone.h"
+
+namespace hogflare::flags {
+
+enum class Dialect : uint8_t { kPostHog, kSeed };
+
+// Where a slot's value comes from.
+enum class SlotKind : uint8_t {
+  kPerson,     // stored, request, derived, distinct_id
+  kCreatedAt,  // the person's creation time
+  kGroup,      // properties of a group by type index
+  kSeedPerson, // stored and request only
+  kSeedGroup,  // properties of a group by type name
+};
+
+struct Slot {
+  SlotKind kind;
+  int group_index = -1;    // kGroup
+  std::string group_type;  // kSeedGroup
+  std::string key;
+};
+
+inline constexpr int kNone = -1;
+
+// What a flag dependency expects of its target.
+struct Expected {
+  enum class Kind : uint8_t { kTrue, kFalse, kVariant, kNever };
+  Kind kind = Kind::kNever;
+  std::string variant;
+};
+
+struct Filter {
+  enum class Kind : uint8_t { kProperty, kCohort, kFlag, kNothing, kBehavioural };
+  Kind kind = Kind::kNothing;
+  int slot = kNone;         // kProperty; kNone: a group filter without a group
+  Matcher matcher;          // kProperty
+  bool negation = false;    // cohort leaves only
+  int target = kNone;       // kCohort, kFlag: an index; kNone: unknown
+  bool not_in = false;      // kCohort
+  bool known_operator = true;  // kCohort, kFlag: false never matches
+  Expected expected;        // kFlag
+};
+
+struct Condition {
+  std::vector<Filter> filters;         // all but cohort filters, in order
+  std::vector<Filter> cohort_filters;  // after the others
+  double rollout = 100;
+  int variant = kNone;
+  int group_index = kNone;  // kNone: buckets by person
+};
+
+struct Variant {
+  std::string key;
+  double upper = 0;  // running sum of the weights, as a fraction
+  int payload = kNone;
+};
+
+struct Holdout {
+  std::string variant;
+  double exclusion = 0;
+  int payload = kNone;
+};
+
+struct SeedFilter {
+  enum class Op : uint8_t { kEqual, kIsSet, kIsNot, kIn, kNotIn, kContains, kRegex, kGt, kGte, kLt, kLte };
+  Op op = Op::kEqual;
+  int slot = kNone;  // kNone: a group filter without group_type, never matches
+  Value expected;
+  std::unique_ptr<re2::RE2> regex;
+};
+
+struct SeedVariant {
+  std::string key;
+  double weight = 0;
+};
+
+struct SeedCondition {
+  std::vector<SeedFilter> filters;
+  std::optional<double> rollout;
+  std::vector<SeedVariant> variants;
+  std::optional<std::string> variant;
+};
+
+struct SeedRules {
+  bool multivariate = false;
+  double rollout = 100;
+  std::string salt;
+  std::string group_type;  // empty: the person
+  std::vector<SeedVariant> variants;
+  std::vector<std::pair<std::string, int>> variant_payloads;
+  int payload = kNone;
+  std::vector<SeedCondition> conditions;
+};
+
+struct Flag {
+  Dialect dialect = Dialect::kPostHog;
+  std::string key;
+  std::string prefix;  // "key."
+  std::optional<int64_t> id;
+  std::optional<int64_t> version;
+  std::optional<std::string> description;
+  bool active = true;
+  bool deleted = false;
+  bool has_experiment = false;
+  bool continuity = false;
+  bool by_device = false;
+  bool survey = false;
+  bool early_exit = false;
+  bool enrolment = false;
+  Runtime runtime = Runtime::kAll;
+  std::vector<std::string> contexts;
+
+  std::vector<Condition> conditions;
+  std::vector<Variant> variants;
+  std::vector<Value> payloads;
+  int true_payload = kNone;
+  std::optional<Holdout> holdout;
+  int group_index = kNone;
+  int enrolment_slot = kNone;
+  std::optional<Condition> super_condition;
+  std::vector<int> super_slots;
+
+  std::vector<int> dependencies;  // direct, by index
+  bool missing_dependency = false;
+  bool cyclic = false;
+
+  // What an evaluation may look at, cohorts and all.
+  std::vector<int> slots;
+  bool needs_membership = false;
+  bool needs_hash = false;  // some identifier is hashed: a rollout below 100 or variants
+
+  std::optional<SeedRules> seed;
+};
+
+struct CohortGroup {
+  bool all = false;  // AND
+  std::vector<Filter> leaves;
+};
+
+struct Cohort {
+  enum class State : uint8_t { kOk, kUnknownReference, kCycle };
+  int64_t id = 0;
+  bool is_static = false;
+  bool behavioural = false;
+  bool has_filters = false;
+  bool all = false;  // AND
+  std::vector<CohortGroup> groups;
+  State state = State::kOk;
+  std::vector<int> references;
+};
+
+struct Catalog {
+  std::vector<Flag> flags;
+  std::vector<Cohort> cohorts;
+  std::vector<Slot> slots;
+  std::vector<int> order;  // flags, dependencies first; cyclic flags left out
+  std::array<std::string, limits::kGroupTypes> group_types;
+  bool has_seed_flags = false;
+  bool has_cycle = false;
+  int matching_version = 1;
+  TimeZone zone;
+  std::vector<Problem> warnings;
+  Value document;  // {"flags": [...], "cohorts": ..., ...}: what the feeds are written from
+
+  int find_flag(std::string_view key) const;
+  const std::string* group_type(int index) const;
+  int group_index_of(std::string_view type) const;
+};
+
+}  // namespace hogflare::flags

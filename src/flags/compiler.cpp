@@ -1,0 +1,558 @@
+#include "src/flags/compiler.h"
+
+#include <fmt/format.h>
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "src/flags/text.h"
+
+namespace hogflare::flags {
+namespace {
+
+
+std::string_view kind_name(Value::Kind kind) {
+  switch (kind) {
+    case Value::Kind::kNull:
+      return "null";
+    case Value::Kind::kBool:
+      return "true or false";
+    case Value::Kind::kInteger:
+    case Value::Kind::kFloat:
+      return "a number";
+    case Value::Kind::kString:
+      return "a text";
+    case Value::Kind::kArray:
+      return "a list";
+    case Value::Kind::kObject:
+      break;
+  }
+  return "an object";
+}
+
+// A cohort's id, given as a number or as its text.
+std::string id_text(const Value& value) {
+  return value.is_number() || value.is_string() ? value.text : std::string();
+}
+
+void add_unique(std::vector<int>& list, int item) {
+  if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(item);
+}
+
+}  // namespace
+
+class Compiler::Scope {
+ public:
+  Scope(Compiler& compiler, std::string_view name) : compiler_(compiler), size_(compiler.path_.size()) {
+    if (!compiler.path_.empty()) compiler.path_.push_back('.');
+    compiler.path_.append(name);
+  }
+  Scope(Compiler& compiler, size_t index) : compiler_(compiler), size_(compiler.path_.size()) {
+    compiler.path_.append(fmt::format("[{}]", index));
+  }
+  ~Scope() { compiler_.path_.resize(size_); }
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+
+ private:
+  Compiler& compiler_;
+  size_t size_;
+};
+
+void Compiler::note(Severity severity, std::string message) {
+  problems_.push_back(Problem{severity, path_.empty() ? "$" : path_, std::move(message)});
+}
+
+bool Compiler::has_errors() const {
+  return std::any_of(problems_.begin(), problems_.end(),
+                     [](const Problem& problem) { return problem.severity == Severity::kError; });
+}
+
+// --- reading members
+
+const Value* Compiler::member(const Value& object, std::string_view name, Value::Kind kind) {
+  const Value* value = object.find(name);
+  if (value == nullptr || value->is_null()) return nullptr;
+  if (value->kind == kind) return value;
+  Scope scope(*this, name);
+  error(fmt::format("must be {}, is {}", kind_name(kind), kind_name(value->kind)));
+  return nullptr;
+}
+
+bool Compiler::read_bool(const Value& object, std::string_view name, bool fallback) {
+  const Value* value = member(object, name, Value::Kind::kBool);
+  return value == nullptr ? fallback : value->boolean;
+}
+
+std::optional<double> Compiler::read_number(const Value& object, std::string_view name) {
+  const Value* value = object.find(name);
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  if (value->is_number()) return value->number;
+  Scope scope(*this, name);
+  error(fmt::format("must be a number, is {}", kind_name(value->kind)));
+  return std::nullopt;
+}
+
+std::optional<int64_t> Compiler::read_integer(const Value& object, std::string_view name) {
+  const std::optional<double> number = read_number(object, name);
+  if (!number) return std::nullopt;
+  if (*number == std::floor(*number) && std::fabs(*number) < 9e15) {
+    return static_cast<int64_t>(*number);
+  }
+  Scope scope(*this, name);
+  error("must be a whole number");
+  return std::nullopt;
+}
+
+std::string_view Compiler::read_text(const Value& object, std::string_view name) {
+  const Value* value = member(object, name, Value::Kind::kString);
+  return value == nullptr ? std::string_view() : std::string_view(value->text);
+}
+
+std::vector<std::string> Compiler::read_texts(const Value& object, std::string_view name) {
+  std::vector<std::string> texts;
+  const Value* list = member(object, name, Value::Kind::kArray);
+  if (list == nullptr) return texts;
+  Scope scope(*this, name);
+  for (size_t i = 0; i < list->items.size(); ++i) {
+    if (list->items[i].is_string()) {
+      texts.push_back(list->items[i].text);
+      continue;
+    }
+    Scope item(*this, i);
+    error(fmt::format("must be a text, is {}", kind_name(list->items[i].kind)));
+  }
+  return texts;
+}
+
+std::optional<double> Compiler::read_percentage(const Value& object, std::string_view name) {
+  const std::optional<double> number = read_number(object, name);
+  if (number && !(*number >= 0 && *number <= 100)) {
+    Scope scope(*this, name);
+    error(fmt::format("must be from 0 to 100, is {}", *number));
+  }
+  return number;
+}
+
+int Compiler::slot(Slot wanted) {
+  const std::string name = fmt::format("{}|{}|{}|{}", static_cast<int>(wanted.kind),
+                                       wanted.group_index, wanted.group_type, wanted.key);
+  const auto [found, added] =
+      slot_index_.emplace(name, static_cast<int>(catalog_->slots.size()));
+  if (added) catalog_->slots.push_back(std::move(wanted));
+  return found->second;
+}
+
+// --- the document
+
+std::unique_ptr<Catalog> Compiler::compile(std::string_view json) {
+  catalog_ = std::make_unique<Catalog>();
+  if (json.size() > limits::kFlagDefinitionsBytesMax) {
+    error(fmt::format("the document has {} bytes; at most {} are taken", json.size(),
+                      limits::kFlagDefinitionsBytesMax));
+    return std::move(catalog_);
+  }
+  Result<Value> parsed = parse_value(json);
+  if (!parsed.ok()) {
+    error(parsed.error().detail);
+    return std::move(catalog_);
+  }
+  Value& document = catalog_->document;
+  document = std::move(parsed).value();
+  if (document.is_array()) {
+    Value wrapped = Value::object();
+    wrapped.set("flags", std::move(document));
+    document = std::move(wrapped);
+  }
+  if (!document.is_object()) {
+    error("must be a list of flags or an object {\"flags\": [...]}");
+    return std::move(catalog_);
+  }
+  compile_document_options(document);
+  const Value* flags = member(document, "flags", Value::Kind::kArray);
+  if (flags == nullptr) {
+    if (document.find("flags") == nullptr) error("has no \"flags\" list");
+    return std::move(catalog_);
+  }
+  if (flags->items.size() > limits::kFlagsMax) {
+    error(fmt::format("holds {} flags; at most {} are taken", flags->items.size(),
+                      limits::kFlagsMax));
+    return std::move(catalog_);
+  }
+  collect_keys(*flags);
+  collect_cohorts(document.find("cohorts"));
+  for (size_t i = 0; i < flags->items.size(); ++i) {
+    Scope list(*this, "flags");
+    Scope item(*this, i);
+    compile_flag(flags->items[i], catalog_->flags[i]);
+  }
+  order_flags();
+  for (Flag& flag : catalog_->flags) finish_flag(flag);
+  return std::move(catalog_);
+}
+
+void Compiler::compile_document_options(const Value& document) {
+  catalog_->group_types = options_.group_types;
+  const Value* mapping = document.find("group_type_mapping");
+  if (mapping != nullptr && !mapping->is_null()) compile_group_types(*mapping);
+  const std::string_view zone = read_text(document, "timezone");
+  if (!zone.empty()) {
+    const std::optional<TimeZone> parsed = TimeZone::parse(zone);
+    if (parsed) {
+      catalog_->zone = *parsed;
+    } else {
+      Scope scope(*this, "timezone");
+      error(fmt::format("'{}' is not a known time zone; give UTC, an offset such as +02:00, an IANA "
+                        "name such as Europe/Berlin, or a POSIX rule such as "
+                        "CET-1CEST,M3.5.0,M10.5.0/3",
+                        zone));
+    }
+  }
+  const std::optional<int64_t> version = read_integer(document, "property_matching_version");
+  if (!version) return;
+  if (*version == 1 || *version == 2) {
+    catalog_->matching_version = static_cast<int>(*version);
+  } else {
+    Scope scope(*this, "property_matching_version");
+    error(fmt::format("must be 1 or 2, is {}", *version));
+  }
+}
+
+// {"0": "company"} or PostHog's API form [{"group_type": "company", "group_type_index": 0}].
+void Compiler::compile_group_types(const Value& mapping) {
+  Scope scope(*this, "group_type_mapping");
+  catalog_->group_types = {};
+  const auto assign = [&](std::string_view index_text, const Value* name) {
+    const std::optional<double> index = parse_number(index_text);
+    if (!index || *index < 0 || *index >= limits::kGroupTypes || *index != std::floor(*index)) {
+      error(fmt::format("'{}' is not a group type index; give 0 to {}", index_text,
+                        limits::kGroupTypes - 1));
+      return;
+    }
+    if (name == nullptr || !name->is_string() || name->text.empty()) {
+      error(fmt::format("the name of group type {} must be a text", index_text));
+      return;
+    }
+    catalog_->group_types[static_cast<size_t>(*index)] = name->text;
+  };
+  if (mapping.is_object()) {
+    for (size_t i = 0; i < mapping.keys.size(); ++i) assign(mapping.keys[i], &mapping.items[i]);
+    return;
+  }
+  if (!mapping.is_array()) {
+    error("must be an object from index to name, such as {\"0\": \"company\"}");
+    return;
+  }
+  for (size_t i = 0; i < mapping.items.size(); ++i) {
+    Scope item(*this, i);
+    const Value* index = mapping.items[i].find("group_type_index");
+    assign(index == nullptr ? "" : index->text, mapping.items[i].find("group_type"));
+  }
+}
+
+// First pass: keys and ids, so that a dependency may name a flag further down.
+void Compiler::collect_keys(const Value& flags) {
+  catalog_->flags.resize(flags.items.size());
+  std::unordered_map<std::string, size_t> seen;
+  for (size_t i = 0; i < flags.items.size(); ++i) {
+    Scope list(*this, "flags");
+    Scope item(*this, i);
+    const Value& definition = flags.items[i];
+    if (!definition.is_object()) {
+      error(fmt::format("must be an object, is {}", kind_name(definition.kind)));
+      continue;
+    }
+    const Value* key = definition.find("key");
+    if (key == nullptr || !key->is_string() || key->text.empty()) {
+      Scope scope(*this, "key");
+      error("must be a text that is not empty");
+      continue;
+    }
+    catalog_->flags[i].key = key->text;
+    const auto [previous, added] = seen.emplace(key->text, i);
+    if (!added) {
+      Scope scope(*this, "key");
+      error(fmt::format("'{}' is already the key of flags[{}]; keys must differ", key->text,
+                        previous->second));
+      continue;
+    }
+    flag_index_.emplace(key->text, static_cast<int>(i));
+  }
+  // Ids after all keys: a key wins over another flag's id.
+  for (size_t i = 0; i < flags.items.size(); ++i) {
+    const Value* id = flags.items[i].find("id");
+    if (id != nullptr && id->kind == Value::Kind::kInteger) {
+      flag_index_.emplace(id->text, static_cast<int>(i));
+    }
+  }
+}
+
+void Compiler::collect_cohorts(const Value* cohorts) {
+  if (cohorts == nullptr || cohorts->is_null()) return;
+  Scope scope(*this, "cohorts");
+  if (!cohorts->is_array() && !cohorts->is_object()) {
+    error("must be a list of cohorts or an object from id to property group");
+    return;
+  }
+  if (cohorts->items.size() > limits::kCohortsMax) {
+    error(fmt::format("holds {} cohorts; at most {} are taken", cohorts->items.size(),
+                      limits::kCohortsMax));
+    return;
+  }
+  for (size_t i = 0; i < cohorts->items.size(); ++i) {
+    const Value& definition = cohorts->items[i];
+    std::string path = cohorts->is_array() ? fmt::format("[{}]", i)
+                                           : fmt::format(".{}", cohorts->keys[i]);
+    const size_t size = path_.size();
+    path_.append(path);
+    const Value* id = definition.find("id");
+    const std::string text = cohorts->is_object() ? cohorts->keys[i]
+                             : id == nullptr      ? std::string()
+                                                  : id_text(*id);
+    const std::optional<double> number = parse_number(text);
+    if (!definition.is_object() || !number || std::fabs(*number) > 9e15) {
+      error("must be an object with a numeric id");
+    } else if (!cohort_index_.emplace(text, static_cast<int>(catalog_->cohorts.size())).second) {
+      error(fmt::format("cohort {} is defined twice", text));
+    } else {
+      Cohort cohort;
+      cohort.id = static_cast<int64_t>(*number);
+      catalog_->cohorts.push_back(std::move(cohort));
+      cohort_definitions_.push_back(&definition);
+      cohort_paths_.push_back(path_);
+    }
+    path_.resize(size);
+  }
+  for (size_t i = 0; i < cohort_definitions_.size(); ++i) {
+    std::swap(path_, cohort_paths_[i]);
+    compile_cohort(i, *cohort_definitions_[i]);
+    std::swap(path_, cohort_paths_[i]);
+  }
+  resolve_cohorts();
+}
+
+// A cohort of the API ({id, is_static, filters: {properties: group}}) or of the feed (the group).
+void Compiler::compile_cohort(size_t index, const Value& definition) {
+  Cohort& cohort = catalog_->cohorts[index];
+  const Value* group = &definition;
+  if (definition.find("values") == nullptr) {
+    cohort.is_static = read_bool(definition, "is_static", false);
+    const Value* filters = member(definition, "filters", Value::Kind::kObject);
+    group = filters == nullptr ? nullptr : member(*filters, "properties", Value::Kind::kObject);
+  }
+  if (group == nullptr || cohort.is_static) return;
+  const Value* values = member(*group, "values", Value::Kind::kArray);
+  if (values == nullptr) return;
+  cohort.has_filters = true;
+  cohort.all = read_text(*group, "type") != "OR";
+  const bool nested = !values->items.empty() && values->items[0].find("values") != nullptr;
+  if (!nested) {
+    cohort.groups.push_back(compile_cohort_group(*group, cohort));
+    return;
+  }
+  Scope scope(*this, "values");
+  for (size_t i = 0; i < values->items.size(); ++i) {
+    Scope item(*this, i);
+    cohort.groups.push_back(compile_cohort_group(values->items[i], cohort));
+  }
+}
+
+CohortGroup Compiler::compile_cohort_group(const Value& group, Cohort& cohort) {
+  CohortGroup compiled;
+  compiled.all = read_text(group, "type") != "OR";
+  const Value* values = member(group, "values", Value::Kind::kArray);
+  if (values == nullptr) {
+    error("must be a property group: {\"type\": \"AND\" or \"OR\", \"values\": [...]}");
+    return compiled;
+  }
+  Scope scope(*this, "values");
+  for (size_t i = 0; i < values->items.size(); ++i) {
+    Scope item(*this, i);
+    const Value& leaf = values->items[i];
+    if (!leaf.is_object() || leaf.find("values") != nullptr) {
+      error("must be a property filter; cohorts nest two levels, no more");
+      continue;
+    }
+    Filter filter = compile_filter(leaf, kNone, nullptr);
+    filter.negation = read_bool(leaf, "negation", false);
+    if (filter.kind == Filter::Kind::kBehavioural) cohort.behavioural = true;
+    if (filter.kind == Filter::Kind::kCohort) {
+      if (filter.target == kNone) cohort.state = Cohort::State::kUnknownReference;
+      if (filter.target != kNone) add_unique(cohort.references, filter.target);
+    }
+    compiled.leaves.push_back(std::move(filter));
+  }
+  return compiled;
+}
+
+// A cohort that reaches an unknown cohort or a cycle fails the flags that use it.
+void Compiler::resolve_cohorts() {
+  std::vector<Cohort>& cohorts = catalog_->cohorts;
+  enum class Mark : uint8_t { kNew, kOpen, kDone };
+  std::vector<Mark> marks(cohorts.size(), Mark::kNew);
+  struct Frame {
+    int cohort;
+    size_t next = 0;
+  };
+  for (size_t start = 0; start < cohorts.size(); ++start) {
+    if (marks[start] != Mark::kNew) continue;
+    std::vector<Frame> stack;
+    stack.push_back(Frame{static_cast<int>(start)});
+    marks[start] = Mark::kOpen;
+    while (!stack.empty()) {
+      Frame& frame = stack.back();
+      Cohort& cohort = cohorts[static_cast<size_t>(frame.cohort)];
+      if (frame.next == cohort.references.size()) {
+        marks[static_cast<size_t>(frame.cohort)] = Mark::kDone;
+        const Cohort::State state = cohort.state;
+        stack.pop_back();
+        if (!stack.empty() && state != Cohort::State::kOk) {
+          cohorts[static_cast<size_t>(stack.back().cohort)].state = state;
+        }
+        continue;
+      }
+      const int next = cohort.references[frame.next++];
+      Cohort& target = cohorts[static_cast<size_t>(next)];
+      switch (marks[static_cast<size_t>(next)]) {
+        case Mark::kNew:
+          marks[static_cast<size_t>(next)] = Mark::kOpen;
+          stack.push_back(Frame{next});
+          break;
+        case Mark::kOpen: {
+          cohort.state = Cohort::State::kCycle;
+          std::swap(path_, cohort_paths_[static_cast<size_t>(frame.cohort)]);
+          error(fmt::format("cohort {} refers back to itself through cohort {}; break the cycle",
+                            target.id, cohort.id));
+          std::swap(path_, cohort_paths_[static_cast<size_t>(frame.cohort)]);
+          break;
+        }
+        case Mark::kDone:
+          if (target.state != Cohort::State::kOk) cohort.state = target.state;
+      }
+    }
+  }
+}
+
+void Compiler::compile_flag(const Value& definition, Flag& flag) {
+  if (!definition.is_object()) return;
+  flag.prefix = flag.key + ".";
+  flag.id = read_integer(definition, "id");
+  flag.version = read_integer(definition, "version");
+  flag.active = read_bool(definition, "active", true);
+  flag.survey = flag.key.rfind("survey-targeting-", 0) == 0;
+  const Value* filters = definition.find("filters");
+  if (filters != nullptr && filters->is_object()) {
+    compile_posthog_flag(definition, *filters, flag);
+    return;
+  }
+  if (filters != nullptr && !filters->is_null()) {
+    Scope scope(*this, "filters");
+    error(fmt::format("must be an object, is {}", kind_name(filters->kind)));
+    return;
+  }
+  flag.dialect = Dialect::kSeed;
+  catalog_->has_seed_flags = true;
+  compile_seed_flag(definition, flag);
+}
+
+// Dependencies first. Depth-first over the dependency graph; a back edge is a cycle, and whatever
+// reaches one leaves the answer with it.
+void Compiler::order_flags() {
+  std::vector<Flag>& flags = catalog_->flags;
+  enum class Mark : uint8_t { kNew, kOpen, kDone };
+  std::vector<Mark> marks(flags.size(), Mark::kNew);
+  struct Frame {
+    int flag;
+    size_t next = 0;
+  };
+  for (size_t start = 0; start < flags.size(); ++start) {
+    if (marks[start] != Mark::kNew) continue;
+    std::vector<Frame> stack;
+    stack.push_back(Frame{static_cast<int>(start)});
+    marks[start] = Mark::kOpen;
+    while (!stack.empty()) {
+      Frame& frame = stack.back();
+      Flag& flag = flags[static_cast<size_t>(frame.flag)];
+      if (frame.next < flag.dependencies.size()) {
+        const int next = flag.dependencies[frame.next++];
+        Flag& target = flags[static_cast<size_t>(next)];
+        if (marks[static_cast<size_t>(next)] == Mark::kNew) {
+          marks[static_cast<size_t>(next)] = Mark::kOpen;
+          stack.push_back(Frame{next});
+        } else if (marks[static_cast<size_t>(next)] == Mark::kOpen) {
+          flag.cyclic = true;
+          Scope list(*this, "flags");
+          Scope item(*this, static_cast<size_t>(frame.flag));
+          error(fmt::format("flag '{}' depends on itself through '{}'; break the cycle", target.key,
+                            flag.key));
+        }
+        continue;
+      }
+      marks[static_cast<size_t>(frame.flag)] = Mark::kDone;
+      for (const int dependency : flag.dependencies) {
+        const Flag& target = flags[static_cast<size_t>(dependency)];
+        flag.cyclic = flag.cyclic || target.cyclic;
+        flag.missing_dependency = flag.missing_dependency || target.missing_dependency;
+      }
+      if (!flag.cyclic) catalog_->order.push_back(frame.flag);
+      stack.pop_back();
+    }
+  }
+  // A cycle's members found before its back edge are marked from any member that is.
+  bool changed = true;
+  while (changed) {
+    changed = false;
+    for (Flag& flag : flags) {
+      if (flag.cyclic) continue;
+      flag.cyclic = std::any_of(flag.dependencies.begin(), flag.dependencies.end(), [&](int d) {
+        return flags[static_cast<size_t>(d)].cyclic;
+      });
+      changed = changed || flag.cyclic;
+    }
+  }
+  catalog_->has_cycle = std::any_of(flags.begin(), flags.end(),
+                                    [](const Flag& flag) { return flag.cyclic; });
+  catalog_->order.erase(std::remove_if(catalog_->order.begin(), catalog_->order.end(),
+                                       [&](int flag) {
+                                         return flags[static_cast<size_t>(flag)].cyclic;
+                                       }),
+                        catalog_->order.end());
+}
+
+// Gathers what an evaluation of `flag` may look at, through cohorts too.
+void Compiler::finish_flag(Flag& flag) {
+  std::vector<int> cohorts;
+  const auto visit = [&](const Filter& filter) {
+    if (filter.kind == Filter::Kind::kProperty && filter.slot != kNone) {
+      add_unique(flag.slots, filter.slot);
+    }
+    if (filter.kind == Filter::Kind::kCohort && filter.target != kNone) {
+      add_unique(cohorts, filter.target);
+    }
+  };
+  const auto visit_condition = [&](const Condition& condition) {
+    for (const Filter& filter : condition.filters) visit(filter);
+    for (const Filter& filter : condition.cohort_filters) visit(filter);
+    if (condition.rollout < 100) flag.needs_hash = true;
+  };
+  for (const Condition& condition : flag.conditions) visit_condition(condition);
+  if (flag.super_condition) visit_condition(*flag.super_condition);
+  if (flag.enrolment_slot != kNone) add_unique(flag.slots, flag.enrolment_slot);
+  if (!flag.variants.empty()) flag.needs_hash = true;
+  for (size_t i = 0; i < cohorts.size(); ++i) {  // grows while it is walked
+    const Cohort& cohort = catalog_->cohorts[static_cast<size_t>(cohorts[i])];
+    flag.needs_membership = flag.needs_membership || cohort.is_static || cohort.behavioural;
+    for (const CohortGroup& group : cohort.groups) {
+      for (const Filter& leaf : group.leaves) visit(leaf);
+    }
+  }
+  if (!flag.seed) return;
+  for (const SeedCondition& condition : flag.seed->conditions) {
+    for (const SeedFilter& filter : condition.filters) {
+      if (filter.slot != kNone) add_unique(flag.slots, filter.slot);
+    }
+  }
+}
+
+}  // namespace hogflare::flags

@@ -1,0 +1,87 @@
+// Turns a parsed document into a Catalog, noting every problem with its path on the way.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "src/flags/catalog.h"
+
+namespace hogflare::flags {
+
+class Compiler {
+ public:
+  explicit Compiler(const ParseOptions& options) : options_(options) {}
+
+  // Problems of severity kError make the result unusable under Strictness::kRefuse.
+  std::unique_ptr<Catalog> compile(std::string_view json);
+  std::vector<Problem> take_problems() { return std::move(problems_); }
+  bool has_errors() const;
+
+ private:
+  // A place in the document; pushes on construction, pops on destruction.
+  class Scope;
+
+  // --- problems
+  void error(std::string message) { note(Severity::kError, std::move(message)); }
+  void warn(std::string message) { note(Severity::kWarning, std::move(message)); }
+  void note(Severity severity, std::string message);
+
+  // --- reading members; a wrong type is a problem and reads as absent
+  const Value* member(const Value& object, std::string_view name, Value::Kind kind);
+  bool read_bool(const Value& object, std::string_view name, bool fallback);
+  std::optional<double> read_number(const Value& object, std::string_view name);
+  std::optional<int64_t> read_integer(const Value& object, std::string_view name);
+  std::string_view read_text(const Value& object, std::string_view name);
+  std::vector<std::string> read_texts(const Value& object, std::string_view name);
+  std::optional<double> read_percentage(const Value& object, std::string_view name);
+
+  // --- the document
+  void compile_document_options(const Value& document);
+  void compile_group_types(const Value& mapping);
+  void collect_cohorts(const Value* cohorts);
+  void collect_keys(const Value& flags);
+  void compile_cohort(size_t index, const Value& definition);
+  CohortGroup compile_cohort_group(const Value& group, Cohort& cohort);
+  void resolve_cohorts();
+  void compile_flag(const Value& definition, Flag& flag);
+  void order_flags();
+  void finish_flag(Flag& flag);
+
+  // --- PostHog's format
+  void compile_posthog_flag(const Value& definition, const Value& filters, Flag& flag);
+  void compile_variants(const Value& filters, Flag& flag);
+  void compile_payloads(const Value& filters, Flag& flag);
+  int payload_of(const Flag& flag, std::string_view name) const;
+  void compile_holdout(const Value& filters, Flag& flag);
+  void compile_enrolment(const Value& filters, Flag& flag);
+  Condition compile_condition(const Value& group, Flag& flag);
+  Filter compile_filter(const Value& definition, int group_index, Flag* flag);
+  Filter compile_property_filter(const Value& definition, std::string_view type, int group_index);
+  Filter compile_cohort_filter(const Value& definition);
+  Filter compile_flag_filter(const Value& definition, Flag* flag);
+  int read_group_index(const Value& object, std::string_view name);
+  void check_weights(double sum);
+
+  // --- the seed's dialect
+  void compile_seed_flag(const Value& definition, Flag& flag);
+  std::vector<SeedVariant> compile_seed_variants(const Value& owner);
+  SeedCondition compile_seed_condition(const Value& definition);
+  SeedFilter compile_seed_filter(const Value& definition);
+
+  int slot(Slot wanted);
+
+  const ParseOptions& options_;
+  std::unique_ptr<Catalog> catalog_;
+  std::vector<Problem> problems_;
+  std::string path_;
+  std::unordered_map<std::string, int> slot_index_;
+  std::unordered_map<std::string, int> flag_index_;  // by key, and by numeric id as text
+  std::unordered_map<std::string, int> cohort_index_;  // by id as text
+  std::vector<const Value*> cohort_definitions_;
+  std::vector<std::string> cohort_paths_;
+};
+
+}  // namespace hogflare::flags

@@ -1,0 +1,13 @@
+// Evaluation of one flag in the seed's dialect. Source: flag-semantics.md §12.
+#pragma once
+
+#include "src/flags/catalog.h"
+#include "src/flags/properties.h"
+
+namespace hogflare::flags {
+
+// Fills everything but result.flag.
+void evaluate_seed_flag(const Flag& flag, const Request& request, PropertyMaps& properties,
+                        FlagResult& result);
+
+}  // namespace hogflare::flags

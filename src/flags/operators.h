@@ -1,0 +1,148 @@
+// The property operators of PostHog's flag filters, compiled.
+//
+// A `Matcher` is one filter's operator with everything its operand needs done once: texts folded,
+// numbers read, the pattern compiled. A `Property` is one property of one request, whose text forms
+// are made at most once however many filters look at it.
+//
+//   Property property(&value);
+//   matcher.match(property, {.now_ms = now, .matching_version = 1, .zone = zone}) == Match::kYes
+//
+// Source: flag-semantics.md §4 (PostHog: rust/feature-flags/src/properties/property_matching.rs).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hogflare/flags_value.h"
+#include "src/flags/dates.h"
+#include "src/flags/semver.h"
+
+namespace re2 {
+class RE2;
+}
+
+namespace hogflare::flags {
+
+enum class Operator : uint8_t {
+  kExact,
+  kIsNot,
+  kIsSet,
+  kIsNotSet,
+  kIcontains,
+  kNotIcontains,
+  kStartsWith,
+  kNotStartsWith,
+  kEndsWith,
+  kNotEndsWith,
+  kIcontainsMulti,
+  kNotIcontainsMulti,
+  kRegex,
+  kNotRegex,
+  kGt,
+  kGte,
+  kLt,
+  kLte,
+  kBetween,
+  kNotBetween,
+  kIsDateExact,
+  kIsDateBefore,
+  kIsDateAfter,
+  kSemverEq,
+  kSemverNeq,
+  kSemverGt,
+  kSemverGte,
+  kSemverLt,
+  kSemverLte,
+  kSemverTilde,
+  kSemverCaret,
+  kSemverWildcard,
+  kIn,
+  kNotIn,
+  kFlagEvaluatesTo,
+};
+
+std::optional<Operator> operator_from_name(std::string_view name);
+std::string_view operator_name(Operator op);
+
+enum class Match : uint8_t { kNo, kYes, kError };
+
+// A property as the operators see it; absent when made from nullptr.
+class Property {
+ public:
+  Property() = default;
+  explicit Property(const Value* value) : value_(value) {}
+
+  const Value* value() const { return value_; }
+  const std::string& text();
+  const std::string& ascii_lowered();
+  const std::string& unicode_lowered();
+  // The number it is or its text reads as.
+  std::optional<double> number();
+
+ private:
+  enum : uint8_t { kText = 1, kAscii = 2, kUnicode = 4, kNumber = 8 };
+  const Value* value_ = nullptr;
+  uint8_t made_ = 0;
+  std::string text_;
+  std::string ascii_;
+  std::string unicode_;
+  std::optional<double> number_;
+};
+
+struct MatchContext {
+  int64_t now_ms;
+  int matching_version;  // 1 or 2, flag-semantics.md §4.1
+  const TimeZone& zone;
+};
+
+class Matcher {
+ public:
+  Matcher();
+  ~Matcher();
+  Matcher(Matcher&&) noexcept;
+  Matcher& operator=(Matcher&&) noexcept;
+
+  // Compiles `op` with `operand` (nullptr: the filter has no value). `problem` is set to what makes
+  // the operand useless; such a matcher still answers as the service would.
+  static Matcher compile(Operator op, const Value* operand, const TimeZone& zone,
+                         std::string& problem);
+
+  Match match(Property& property, const MatchContext& context) const;
+  Operator op() const { return op_; }
+
+ private:
+  void compile_exact(const Value& operand);
+  void compile_regex(const Value& operand, std::string& problem);
+  void compile_between(const Value& operand, std::string& problem);
+  void compile_semver(const Value& operand, std::string& problem);
+  bool is_exact(Property& property, int matching_version) const;
+  bool contains_any(Property& property) const;
+  Match match_number(Property& property) const;
+  Match match_between(Property& property) const;
+  Match match_date(Property& property, const MatchContext& context) const;
+  Match match_semver(Property& property) const;
+
+  Operator op_ = Operator::kExact;
+  bool has_operand_ = false;
+  bool boolean_like_ = false;
+  bool truthy_ = false;
+  bool empty_list_ = false;
+  bool operand_ok_ = true;
+  std::vector<std::string> texts_;  // kExact: sorted
+  double low_ = 0;
+  double high_ = 0;
+  std::unique_ptr<re2::RE2> regex_;
+  DateFilter date_;
+  std::optional<Version> version_;
+  std::optional<VersionRange> range_;
+};
+
+// Compiles `pattern` within limits::kRegexBytesMax; nullptr and the reason in `problem` when RE2
+// cannot run it.
+std::unique_ptr<re2::RE2> compile_regex(std::string_view pattern, std::string& problem);
+
+}  // namespace hogflare::flags

@@ -1,0 +1,319 @@
+// Bodies of /flags, /decide and the config endpoints.
+#include "hogflare/flags_responses.h"
+
+#include <fmt/format.h>
+#include <re2/re2.h>
+
+#include <algorithm>
+
+#include "src/flags/catalog.h"
+#include "src/flags/hash.h"
+#include "src/flags/json_writer.h"
+
+namespace hogflare::flags {
+namespace {
+
+std::string description_of(const FlagResult& result) {
+  switch (result.reason) {
+    case Reason::kConditionMatch:
+      return fmt::format("Matched condition set {}", result.condition_index + 1);
+    case Reason::kNoConditionMatch:
+      return "No matching condition set";
+    case Reason::kNoConditionMatchGroupsSkipped:
+      return "No matching condition set (group conditions were not evaluated because no group type "
+             "was provided)";
+    case Reason::kNoConditionMatchBehavioural:
+      return "No matching condition set (membership of a behavioural cohort is not fully evaluated)";
+    case Reason::kOutOfRolloutBound:
+      return "Out of rollout bound";
+    case Reason::kNoGroupType:
+      return "No group type";
+    case Reason::kSuperConditionValue:
+      return "Super condition value";
+    case Reason::kHoldoutConditionValue:
+      return "Holdout condition value";
+    case Reason::kMissingDependency:
+      return "Flag cannot be evaluated due to missing dependency";
+    case Reason::kCohortNotFound:
+      return "A cohort this flag depends on does not exist";
+    case Reason::kCohortCycle:
+      return "The cohorts this flag depends on form a cycle";
+    case Reason::kHashKeyError:
+      return "The stored hash key could not be read";
+    case Reason::kDatabaseError:
+      return "Stored properties could not be read";
+    default:
+      return {};  // the seed gives none
+  }
+}
+
+const Flag& flag_of(const Evaluation& evaluation, const FlagResult& result) {
+  return evaluation.catalog->flags[static_cast<size_t>(result.flag)];
+}
+
+void write_value(JsonWriter& json, const FlagResult& result) {
+  if (result.enabled && !result.variant.empty()) {
+    json.text(result.variant);
+  } else {
+    json.boolean(result.enabled);
+  }
+}
+
+void write_reason(JsonWriter& json, const FlagResult& result) {
+  json.key("reason").open_object();
+  json.key("code").text(reason_code(result.reason));
+  json.key("condition_index");
+  if (result.condition_index == kNone) {
+    json.null();
+  } else {
+    json.integer(result.condition_index);
+  }
+  json.key("description").text(description_of(result));
+  json.close_object();
+}
+
+void write_detail(JsonWriter& json, const Flag& flag, const FlagResult& result,
+                  FlagsVersion version) {
+  json.open_object();
+  json.key("key").text(flag.key);
+  if (version == FlagsVersion::kV3) {
+    json.key("value");
+    write_value(json, result);
+  } else {
+    json.key("enabled").boolean(result.enabled);
+    json.key("variant");
+    if (result.variant.empty()) {
+      json.null();
+    } else {
+      json.text(result.variant);
+    }
+  }
+  if (result.failed) json.key("failed").boolean(true);
+  write_reason(json, result);
+  json.key("metadata").open_object();
+  json.key("id").integer(flag.id.value_or(0));
+  json.key("version").integer(flag.version.value_or(0));
+  if (version == FlagsVersion::kV3) json.key("config_version").integer(1);
+  json.key("description").null();
+  json.key("payload");
+  if (result.payload == nullptr) {
+    json.null();
+  } else {
+    json.value(*result.payload);
+  }
+  json.key("has_experiment").boolean(flag.has_experiment);
+  json.close_object().close_object();
+}
+
+// The seed leaves out what it does not know, and gives the payload as JSON text.
+void write_seed_detail(JsonWriter& json, const Flag& flag, const FlagResult& result) {
+  json.open_object();
+  json.key("key").text(flag.key);
+  json.key("enabled").boolean(result.enabled);
+  if (!result.variant.empty()) json.key("variant").text(result.variant);
+  if (flag.id || flag.version || flag.description || result.payload != nullptr) {
+    json.key("metadata").open_object();
+    if (flag.id) json.key("id").integer(*flag.id);
+    if (flag.version) json.key("version").integer(*flag.version);
+    if (flag.description) json.key("description").text(*flag.description);
+    if (result.payload != nullptr) json.key("payload").text(to_json(*result.payload));
+    json.close_object();
+  }
+  json.key("reason").open_object();
+  json.key("code").text(reason_code(result.reason));
+  if (result.condition_index != kNone) {
+    json.key("condition_index").integer(result.condition_index);
+  }
+  json.close_object().close_object();
+}
+
+void write_details(JsonWriter& json, const Evaluation& evaluation, FlagsVersion version) {
+  json.key("flags").open_object();
+  for (const FlagResult& result : evaluation.results) {
+    const Flag& flag = flag_of(evaluation, result);
+    json.key(flag.key);
+    if (flag.dialect == Dialect::kSeed && version == FlagsVersion::kV2) {
+      write_seed_detail(json, flag, result);
+    } else {
+      write_detail(json, flag, result, version);
+    }
+  }
+  json.close_object();
+}
+
+enum class Disabled : uint8_t { kKeep, kLeaveOut };
+
+// featureFlags and featureFlagPayloads. `inactive` says what becomes of the seed's inactive flags,
+// `off` of flags that are false.
+void write_maps(JsonWriter& json, const Evaluation& evaluation, Disabled inactive, Disabled off) {
+  json.key("featureFlags").open_object();
+  for (const FlagResult& result : evaluation.results) {
+    const Flag& flag = flag_of(evaluation, result);
+    if (inactive == Disabled::kLeaveOut && !flag.active) continue;
+    if (off == Disabled::kLeaveOut && !result.enabled) continue;
+    json.key(flag.key);
+    write_value(json, result);
+  }
+  json.close_object();
+  json.key("featureFlagPayloads").open_object();
+  for (const FlagResult& result : evaluation.results) {
+    if (result.payload == nullptr || result.payload->is_null()) continue;
+    if (off == Disabled::kLeaveOut && !result.enabled) continue;
+    json.key(evaluation.key(result)).value(*result.payload);
+  }
+  json.close_object();
+}
+
+void write_common(JsonWriter& json, bool errors, bool quota_limited,
+                  const ResponseContext& context) {
+  json.key("errorsWhileComputingFlags").boolean(errors);
+  json.key("requestId").text(context.request_id);
+  json.key("evaluatedAt").integer(context.now_ms);
+  if (quota_limited) json.key("quotaLimited").open_array().text("feature_flags").close_array();
+}
+
+enum class SiteApps : uint8_t { kInclude, kLeaveOut };
+
+// wire-protocol.md §8.2, the minimal safe answer, truthful about flags and replay.
+void write_config_members(JsonWriter& json, const RemoteConfig& config, SiteApps site_apps) {
+  json.key("token").text(config.token);
+  json.key("supportedCompression").open_array().text("gzip").text("gzip-js").close_array();
+  json.key("hasFeatureFlags").boolean(config.has_feature_flags);
+  json.key("autocapture_opt_out").boolean(false);
+  json.key("captureDeadClicks").boolean(false);
+  json.key("capturePerformance").boolean(false);
+  json.key("autocaptureExceptions").boolean(false);
+  json.key("analytics").open_object().key("endpoint").text("/i/v0/e/").close_object();
+  json.key("elementsChainAsString").boolean(true);
+  json.key("sessionRecording");
+  if (config.session_recording) {
+    json.raw(R"({"endpoint":"/s/","consoleLogRecordingEnabled":true,"recorderVersion":"v2",)"
+             R"("sampleRate":null,"minimumDurationMilliseconds":null,"linkedFlag":null,)"
+             R"("networkPayloadCapture":null,"masking":null,"urlTriggers":[],"urlBlocklist":[],)"
+             R"("eventTriggers":[],"triggerMatchType":null,"scriptConfig":null})");
+  } else {
+    json.boolean(false);
+  }
+  json.key("heatmaps").boolean(false);
+  json.key("surveys").boolean(false);
+  json.key("defaultIdentifiedOnly").boolean(true);
+  if (site_apps == SiteApps::kInclude) json.key("siteApps").open_array().close_array();
+  json.key("isAuthenticated").boolean(false);
+  json.key("toolbarParams").open_object().close_object();
+}
+
+void write_merged_config(JsonWriter& json, const ResponseContext& context) {
+  if (!context.config) return;
+  write_config_members(json, *context.config, SiteApps::kInclude);
+  json.key("config").open_object().key("enable_collect_everything").boolean(true).close_object();
+}
+
+}  // namespace
+
+JsonWriter& JsonWriter::integer(int64_t value) { return raw(fmt::format_int(value).str()); }
+
+std::string write_flags(const Evaluation& evaluation, FlagsVersion version,
+                        const ResponseContext& context) {
+  if (evaluation.quota_limited && !evaluation.results.empty()) {
+    Evaluation none = evaluation;
+    none.results.clear();
+    return write_flags(none, version, context);
+  }
+  JsonWriter json;
+  json.open_object();
+  const bool seed = evaluation.catalog != nullptr && evaluation.catalog->has_seed_flags;
+  if (version == FlagsVersion::kLegacy) {
+    write_maps(json, evaluation, Disabled::kKeep, Disabled::kKeep);
+  } else {
+    // The seed answers with its maps beside the details, and its clients may read either.
+    if (version == FlagsVersion::kV2 && seed) {
+      write_maps(json, evaluation, Disabled::kLeaveOut, Disabled::kKeep);
+    }
+    write_details(json, evaluation, version);
+  }
+  write_common(json, evaluation.errors_while_computing, evaluation.quota_limited, context);
+  write_merged_config(json, context);
+  return json.close_object().take();
+}
+
+std::string write_decide(const Evaluation& evaluation, int version,
+                         const ResponseContext& context) {
+  if (version >= 4) return write_flags(evaluation, FlagsVersion::kV2, context);
+  if (version == 3) return write_flags(evaluation, FlagsVersion::kLegacy, context);
+  JsonWriter json;
+  json.open_object();
+  if (version == 2) {
+    write_maps(json, evaluation, Disabled::kLeaveOut, Disabled::kLeaveOut);
+  } else {
+    json.key("featureFlags").open_array();
+    for (const FlagResult& result : evaluation.results) {
+      if (result.enabled && !evaluation.quota_limited) json.text(evaluation.key(result));
+    }
+    json.close_array();
+  }
+  write_common(json, evaluation.errors_while_computing, evaluation.quota_limited, context);
+  write_merged_config(json, context);
+  return json.close_object().take();
+}
+
+std::string write_minimal_config(const ResponseContext& context) {
+  JsonWriter json;
+  json.open_object();
+  json.key("flags").open_object().close_object();
+  json.key("featureFlags").open_object().close_object();
+  write_common(json, false, false, context);
+  write_merged_config(json, context);
+  return json.close_object().take();
+}
+
+FlagsAnswer flags_answer(std::optional<std::string_view> version,
+                         std::optional<std::string_view> config) {
+  if (!version && !config) return FlagsAnswer{FlagsVersion::kV2, true};
+  FlagsAnswer answer;
+  answer.with_config = config && *config != "false" && *config != "0";
+  answer.version = !version || *version == "1" ? FlagsVersion::kLegacy
+                   : *version == "3"           ? FlagsVersion::kV3
+                                               : FlagsVersion::kV2;
+  return answer;
+}
+
+std::string write_remote_config(const RemoteConfig& config) {
+  JsonWriter json;
+  json.open_object();
+  write_config_members(json, config, SiteApps::kInclude);
+  return json.close_object().take();
+}
+
+std::string write_remote_config_script(const RemoteConfig& config) {
+  JsonWriter json;
+  json.open_object();
+  write_config_members(json, config, SiteApps::kLeaveOut);
+  const std::string members = json.close_object().take();
+  std::string token;
+  append_json_string(config.token, token);
+  return fmt::format(
+      "(function() {{\n"
+      "  window._POSTHOG_REMOTE_CONFIG = window._POSTHOG_REMOTE_CONFIG || {{}};\n"
+      "  window._POSTHOG_REMOTE_CONFIG[{}] = {{\n"
+      "    config: {},\n"
+      "    siteApps: []\n"
+      "  }};\n"
+      "}})();\n",
+      token, members);
+}
+
+bool is_config_token(std::string_view token) {
+  return !token.empty() && token.size() <= 200 &&
+         std::all_of(token.begin(), token.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '_' || c == '-';
+         });
+}
+
+std::string write_surveys() { return R"({"surveys":[],"survey_config":null})"; }
+
+std::string write_web_experiments() { return R"({"experiments":[]})"; }
+
+std::string write_early_access_features() { return R"({"earlyAccessFeatures":[]})"; }
+
+}  // namespace hogflare::flags

@@ -1,0 +1,57 @@
+#include "src/flags/selection.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace hogflare::flags {
+namespace {
+
+bool runtime_fits(Runtime flag, Runtime request) {
+  return flag == Runtime::kAll || request == Runtime::kAll || flag == request;
+}
+
+bool contexts_fit(const std::vector<std::string>& flag, const std::vector<std::string>& request) {
+  if (request.empty() || flag.empty()) return true;
+  return std::any_of(flag.begin(), flag.end(), [&](const std::string& tag) {
+    return std::find(request.begin(), request.end(), tag) != request.end();
+  });
+}
+
+bool passes(const Flag& flag, const Request& request) {
+  if (!contexts_fit(flag.contexts, request.evaluation_contexts)) return false;
+  if (request.only_survey_flags && !flag.survey) return false;
+  // The seed reports an inactive flag as disabled instead of leaving it out.
+  if (flag.dialect == Dialect::kSeed) return true;
+  return flag.active && !flag.deleted && runtime_fits(flag.runtime, request.runtime);
+}
+
+}  // namespace
+
+std::vector<Inclusion> select_flags(const Catalog& catalog, const Request& request) {
+  const size_t count = catalog.flags.size();
+  std::vector<Inclusion> selected(count, Inclusion::kNotAsked);
+  if (request.disable_flags) return selected;
+  std::vector<size_t> asked;
+  if (request.flag_keys) {
+    const std::unordered_set<std::string_view> keys(request.flag_keys->begin(),
+                                                    request.flag_keys->end());
+    for (size_t i = 0; i < count; ++i) {
+      if (keys.count(catalog.flags[i].key) > 0) asked.push_back(i);
+    }
+  } else {
+    for (size_t i = 0; i < count; ++i) asked.push_back(i);
+  }
+  for (size_t next = 0; next < asked.size(); ++next) {  // grows with dependencies
+    const size_t i = asked[next];
+    if (selected[i] != Inclusion::kNotAsked) continue;
+    const Flag& flag = catalog.flags[i];
+    selected[i] = passes(flag, request) ? Inclusion::kEvaluated : Inclusion::kFilteredOut;
+    if (!request.flag_keys) continue;
+    for (const int dependency : flag.dependencies) asked.push_back(static_cast<size_t>(dependency));
+  }
+  return selected;
+}
+
+}  // namespace hogflare::flags

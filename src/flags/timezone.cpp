@@ -1,0 +1,164 @@
+#include "src/flags/timezone.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "src/flags/calendar.h"
+
+namespace hogflare::flags {
+namespace {
+
+struct NamedZone {
+  std::string_view name;
+  std::string_view rule;
+};
+
+#include "src/flags/zone_rules.inc"
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+bool take_number(std::string_view& text, int max, int& out) {
+  size_t digits = 0;
+  int value = 0;
+  while (digits < text.size() && digits < 4 && is_digit(text[digits])) {
+    value = value * 10 + (text[digits++] - '0');
+  }
+  if (digits == 0 || value > max) return false;
+  text.remove_prefix(digits);
+  out = value;
+  return true;
+}
+
+bool take(std::string_view& text, char c) {
+  if (text.empty() || text[0] != c) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+// [+-]h[h[h]][:mm[:ss]]
+bool take_clock(std::string_view& text, int hours_max, int64_t& seconds) {
+  int sign = 1;
+  if (take(text, '-')) {
+    sign = -1;
+  } else {
+    take(text, '+');
+  }
+  int hours = 0;
+  int minutes = 0;
+  int rest = 0;
+  if (!take_number(text, hours_max, hours)) return false;
+  if (take(text, ':')) {
+    if (!take_number(text, 59, minutes)) return false;
+    if (take(text, ':') && !take_number(text, 59, rest)) return false;
+  }
+  seconds = sign * (static_cast<int64_t>(hours) * 3600 + minutes * 60 + rest);
+  return true;
+}
+
+bool take_name(std::string_view& text) {
+  size_t length = 0;
+  if (!text.empty() && text[0] == '<') {
+    length = text.find('>');
+    if (length == std::string_view::npos) return false;
+    text.remove_prefix(length + 1);
+    return true;
+  }
+  while (length < text.size() && is_letter(text[length])) ++length;
+  if (length < 3) return false;
+  text.remove_prefix(length);
+  return true;
+}
+
+}  // namespace
+
+bool TimeZone::parse_change(std::string_view& text, Change& change) {
+  if (take(text, 'M')) {
+    change.form = Change::Form::kMonthWeekDay;
+    if (!take_number(text, 12, change.month) || change.month < 1 || !take(text, '.') ||
+        !take_number(text, 5, change.week) || change.week < 1 || !take(text, '.') ||
+        !take_number(text, 6, change.day)) {
+      return false;
+    }
+  } else if (take(text, 'J')) {
+    change.form = Change::Form::kJulian;
+    if (!take_number(text, 365, change.day) || change.day < 1) return false;
+  } else {
+    change.form = Change::Form::kDayOfYear;
+    if (!take_number(text, 365, change.day)) return false;
+  }
+  return !take(text, '/') || take_clock(text, 167, change.second);
+}
+
+std::optional<TimeZone> TimeZone::parse_posix(std::string_view text) {
+  TimeZone zone;
+  if (!take_name(text) || !take_clock(text, 24, zone.standard_offset_)) return std::nullopt;
+  zone.standard_offset_ = -zone.standard_offset_;  // POSIX counts west of Greenwich
+  if (text.empty()) return zone;
+  if (!take_name(text)) return std::nullopt;
+  zone.has_daylight_ = true;
+  zone.daylight_offset_ = zone.standard_offset_ + 3600;
+  if (!text.empty() && text[0] != ',') {
+    if (!take_clock(text, 24, zone.daylight_offset_)) return std::nullopt;
+    zone.daylight_offset_ = -zone.daylight_offset_;
+  }
+  if (!take(text, ',') || !parse_change(text, zone.start_) || !take(text, ',') ||
+      !parse_change(text, zone.end_) || !text.empty()) {
+    return std::nullopt;
+  }
+  return zone;
+}
+
+std::optional<TimeZone> TimeZone::parse(std::string_view text) {
+  if (text == "UTC" || text == "Z") return TimeZone();
+  const NamedZone* named = std::lower_bound(
+      std::begin(kNamedZones), std::end(kNamedZones), text,
+      [](const NamedZone& zone, std::string_view name) { return zone.name < name; });
+  if (named != std::end(kNamedZones) && named->name == text) return parse_posix(named->rule);
+  if (!text.empty() && (text[0] == '+' || text[0] == '-')) {
+    TimeZone zone;
+    if (!take_clock(text, 24, zone.standard_offset_) || !text.empty()) return std::nullopt;
+    return zone;
+  }
+  return parse_posix(text);
+}
+
+int64_t TimeZone::change_local_seconds(const Change& change, int year) {
+  int64_t day = days_from_civil(Civil{year, 1, 1});
+  switch (change.form) {
+    case Change::Form::kMonthWeekDay: {
+      const int64_t first = days_from_civil(Civil{year, change.month, 1});
+      const int first_weekday = static_cast<int>(((first + 4) % 7 + 7) % 7);  // 1970-01-01: 4
+      int day_of_month = 1 + (change.day - first_weekday + 7) % 7 + (change.week - 1) * 7;
+      while (day_of_month > days_in_month(year, change.month)) day_of_month -= 7;
+      day = first + day_of_month - 1;
+      break;
+    }
+    case Change::Form::kJulian:  // 1-365, 29 February is never counted
+      day += change.day - 1 + (is_leap_year(year) && change.day >= 60 ? 1 : 0);
+      break;
+    case Change::Form::kDayOfYear:  // 0-365
+      day += change.day;
+      break;
+  }
+  return day * 86400 + change.second;
+}
+
+int64_t TimeZone::to_utc_seconds(int64_t local_seconds) const {
+  if (!has_daylight_) return local_seconds - standard_offset_;
+  const int64_t day = (local_seconds >= 0 ? local_seconds : local_seconds - 86399) / 86400;
+  const int year = static_cast<int>(civil_from_days(day).year);
+  const int64_t start = change_local_seconds(start_, year);
+  const int64_t end = change_local_seconds(end_, year);
+  // Daylight time is usually ahead of standard time, in Ireland it is behind. Where a change skips an
+  // hour the reading belongs to the time before; where one comes twice, to the first.
+  const int64_t gap = daylight_offset_ - standard_offset_;
+  const int64_t first = start + std::max<int64_t>(gap, 0);
+  const int64_t last = end + std::max<int64_t>(-gap, 0);
+  const bool daylight = first < last ? local_seconds >= first && local_seconds < last
+                                     : local_seconds >= first || local_seconds < last;
+  return local_seconds - (daylight ? daylight_offset_ : standard_offset_);
+}
+
+}  // namespace hogflare::flags

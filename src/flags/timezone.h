@@ -1,0 +1,50 @@
+// A time zone without a time zone database: the rule line that POSIX writes as
+// `CET-1CEST,M3.5.0,M10.5.0/3`.
+//
+//   std::optional<TimeZone> zone = TimeZone::parse("Europe/Berlin");
+//   zone->to_utc_seconds(local_seconds);
+//
+// Accepted: `UTC`, fixed offsets (`+02:00`), POSIX rules, and the IANA names of a built-in table
+// that maps each to its rule of today. Dates from before a zone's last change of rules (United
+// States 2007, European Union 1996) are read by today's rule.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace hogflare::flags {
+
+class TimeZone {
+ public:
+  TimeZone() = default;  // UTC
+
+  static std::optional<TimeZone> parse(std::string_view text);
+
+  // The instant of a wall clock reading, both in seconds since 1970. Of two instants the first; a
+  // reading that a spring change skips is taken with the offset before the change.
+  int64_t to_utc_seconds(int64_t local_seconds) const;
+
+ private:
+  struct Change {
+    enum class Form : uint8_t { kMonthWeekDay, kJulian, kDayOfYear };
+    Form form = Form::kMonthWeekDay;
+    int month = 0;
+    int week = 0;
+    int day = 0;
+    int64_t second = 2 * 3600;
+  };
+
+  static bool parse_change(std::string_view& text, Change& change);
+  static int64_t change_local_seconds(const Change& change, int year);
+  static std::optional<TimeZone> parse_posix(std::string_view text);
+
+  int64_t standard_offset_ = 0;  // seconds east of UTC
+  int64_t daylight_offset_ = 0;
+  bool has_daylight_ = false;
+  Change start_;
+  Change end_;
+};
+
+}  // namespace hogflare::flags

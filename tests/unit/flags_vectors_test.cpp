@@ -1,0 +1,215 @@
+// Every case of tests/vectors/flag-*.json, through the public interface.
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+
+#include "hogflare/flags.h"
+#include "hogflare/flags_responses.h"
+#include "src/flags/dates.h"
+#include "src/flags/hash.h"
+#include "src/flags/operators.h"
+#include "src/flags/text.h"
+
+using nlohmann::json;
+using namespace hogflare;
+using namespace hogflare::flags;
+
+namespace {
+
+json load(const char* name) {
+  const char* root = std::getenv("HOGFLARE_VECTORS");
+  std::ifstream file(std::string(root != nullptr ? root : HOGFLARE_VECTORS_DIR) + "/" + name);
+  std::stringstream text;
+  text << file.rdbuf();
+  json parsed = json::parse(text.str(), nullptr, false);
+  REQUIRE(parsed.is_object());
+  return parsed;
+}
+
+Value to_value(const json& source) {
+  Result<Value> value = parse_value(source.dump());
+  REQUIRE(value.ok());
+  return std::move(value).value();
+}
+
+int64_t instant_ms(const std::string& text) {
+  return *parse_date_property(text, TimeZone(), 0) / 1000;
+}
+
+constexpr int64_t kNow = 1'750'000'000'000;
+
+Definitions parse_leniently(const json& document) {
+  Result<Definitions> parsed = Definitions::parse(
+      document.dump(), ParseOptions{Strictness::kEvaluateAsService, {}});
+  INFO((parsed.ok() ? "" : parsed.error().detail));
+  REQUIRE(parsed.ok());
+  return std::move(parsed).value();
+}
+
+Request request_from(json context) {
+  context["token"] = "phc_test";
+  Result<Request> request = parse_request(context.dump(), RequestHeaders{});
+  REQUIRE(request.ok());
+  return std::move(request).value();
+}
+
+StoredState stored_from(const json& context) {
+  StoredState stored;
+  if (context.contains("person")) {
+    stored.person_exists = true;
+    stored.person_properties = to_value(context["person"].value("properties", json::object()));
+    for (const json& id : context["person"].value("static_cohort_ids", json::array())) {
+      stored.cohort_ids.push_back(id.get<int64_t>());
+    }
+  }
+  for (const auto& [flag, key] : context.value("hash_key_overrides", json::object()).items()) {
+    stored.hash_keys.emplace_back(flag, key.get<std::string>());
+  }
+  for (const auto& [type, properties] :
+       context.value("stored_group_properties", json::object()).items()) {
+    stored.groups.push_back(StoredGroup{type, Read::kOk, to_value(properties)});
+  }
+  return stored;
+}
+
+json answer(const Definitions& definitions, const Request& request, const StoredState& stored) {
+  const Evaluation evaluation = evaluate(definitions, request, stored, kNow);
+  const ResponseContext context{"00000000-0000-4000-8000-000000000000", kNow, {}};
+  json body = json::parse(write_flags(evaluation, FlagsVersion::kV2, context), nullptr, false);
+  REQUIRE(body.is_object());
+  return body;
+}
+
+// Compares one flag of the answer with what the vector expects of it.
+void check_flag(const json& detail, const json& expected) {
+  CHECK(detail["enabled"] == expected["enabled"]);
+  CHECK(detail["variant"] == expected["variant"]);
+  CHECK(detail["metadata"]["payload"] == expected["payload"]);
+  for (const auto& [name, value] : expected["reason"].items()) {
+    INFO("reason." << name);
+    CHECK(detail["reason"][name] == value);
+  }
+  CHECK(detail.value("failed", false) == expected.value("failed", false));
+  const json value = detail["variant"].is_null() ? detail["enabled"] : detail["variant"];
+  CHECK(value == expected["value"]);
+}
+
+void check_whole_flags(const char* file) {
+  const json vectors = load(file);
+  REQUIRE(!vectors["cases"].empty());
+  for (const json& test : vectors["cases"]) {
+    DYNAMIC_SECTION(test["name"].get<std::string>()) {
+      json document = test["definitions"];
+      if (test["context"].contains("property_matching_version")) {
+        document["property_matching_version"] = test["context"]["property_matching_version"];
+      }
+      const Definitions definitions = parse_leniently(document);
+      const Request request = request_from(test["context"]);
+      const json body = answer(definitions, request, stored_from(test["context"]));
+      CHECK(body["errorsWhileComputingFlags"] == test["expected"]["errorsWhileComputingFlags"]);
+      for (const auto& [key, expected] : test["expected"]["flags"].items()) {
+        INFO("flag " << key << " in " << body["flags"].dump());
+        if (expected.value("omitted", false)) {
+          CHECK(!body["flags"].contains(key));
+          continue;
+        }
+        REQUIRE(body["flags"].contains(key));
+        check_flag(body["flags"][key], expected);
+      }
+      CHECK(body["flags"].size() <= test["expected"]["flags"].size());
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("hashes equal the published vectors bit by bit", "[flags]") {
+  const json vectors = load("flag-hash.json");
+  for (const json& test : vectors["vectors"]) {
+    const std::string identifier = test["identifier"].get<std::string>();
+    const double hash =
+        hash01(test["prefix"].get<std::string>(),
+               cut_code_points(identifier, limits::kDistinctIdChars),
+               test["salt"].get<std::string>());
+    uint64_t bits = 0;
+    std::memcpy(&bits, &hash, sizeof bits);
+    char hex[17];
+    std::snprintf(hex, sizeof hex, "%016llx", static_cast<unsigned long long>(bits));
+    CHECK(hex == test["hash01_binary64"].get<std::string>());
+  }
+  for (const json& test : vectors["thresholds"]) {
+    const double percentage = test["rollout_percentage"].get<double>();
+    const bool included =
+        percentage >= 100 || test["hash01"].get<double>() <= percentage / 100;
+    CHECK(included == test["included"].get<bool>());
+  }
+}
+
+TEST_CASE("property operators equal the service's on every vector", "[flags]") {
+  const json vectors = load("flag-property-operators.json");
+  int run = 0;
+  for (const json& test : vectors["cases"]) {
+    DYNAMIC_SECTION(test["id"].get<std::string>()) {
+      ++run;
+      const std::string name = test["operator"].is_null() ? "exact" : test["operator"];
+      const std::optional<Operator> op = operator_from_name(name);
+      REQUIRE(op);
+      const TimeZone zone =
+          TimeZone::parse(test.value("timezone", std::string("UTC"))).value_or(TimeZone());
+      const Value operand = to_value(test["filter_value"]);
+      std::string problem;
+      const Matcher matcher = Matcher::compile(
+          *op, test.value("filter_value_absent", false) ? nullptr : &operand, zone, problem);
+      const bool absent = test["property"].value("absent", false);
+      const Value property_value = absent ? Value::null() : to_value(test["property"]["value"]);
+      Property property(absent ? nullptr : &property_value);
+      const MatchContext context{
+          test.contains("now") ? instant_ms(test["now"]) : kNow,
+          test.value("property_matching_version", 1), zone};
+      const Match match = matcher.match(property, context);
+      INFO(test.dump());
+      CHECK((match == Match::kYes) == test["expected_condition"].get<bool>());
+      CHECK((match == Match::kError) == test["expected"].is_string());
+    }
+  }
+}
+
+TEST_CASE("whole flags answer as the service on every vector", "[flags]") {
+  check_whole_flags("flag-whole.json");
+}
+
+TEST_CASE("cohorts and dependencies answer as the service on every vector", "[flags]") {
+  check_whole_flags("flag-cohorts-dependencies.json");
+}
+
+TEST_CASE("the seed's dialect answers as the seed on every vector", "[flags]") {
+  const json vectors = load("flag-seed-dialect.json");
+  for (const json& test : vectors["cases"]) {
+    DYNAMIC_SECTION(test["name"].get<std::string>()) {
+      const Definitions definitions = parse_leniently(json{{"flags", test["flags"]}});
+      json context = test["context"];
+      for (const char* name : {"evaluation_environments", "flag_keys"}) {
+        if (test.contains(name)) context[name] = test[name];
+      }
+      const Request request = request_from(context);
+      const Evaluation evaluation = evaluate(definitions, request, StoredState{}, kNow);
+      const ResponseContext response{"id", kNow, {}};
+      const json v2 = json::parse(write_flags(evaluation, FlagsVersion::kV2, response));
+      const json v1 = json::parse(write_flags(evaluation, FlagsVersion::kLegacy, response));
+      CHECK(v2["flags"] == test["expected"]["flags"]);
+      CHECK(v2["featureFlags"] == test["expected"]["featureFlags_v2"]);
+      CHECK(v2["featureFlagPayloads"] == test["expected"]["featureFlagPayloads_v2"]);
+      CHECK(v1["featureFlags"] == test["expected"]["featureFlags_other_versions"]);
+      for (const auto& [hashed, bucket] : test["buckets"].items()) {
+        const size_t colon = hashed.find(':');
+        CHECK(seed_bucket(hashed.substr(0, colon), hashed.substr(colon + 1)) == bucket);
+      }
+    }
+  }
+}
