@@ -94,8 +94,14 @@ inline constexpr uint32_t kOutboxShardTries = 3;
 inline constexpr size_t kOutboxPieceBytes = 1'900'000;
 // Counted on top of a stored send's rows, so that many tiny sends are bounded too.
 inline constexpr uint64_t kOutboxEntryOverheadBytes = 512;
-// Sends of one alarm in flight together: each may be 4 MiB of the isolate's 128.
-inline constexpr uint32_t kOutboxSendsAtOnce = 3;
+// Sends of one alarm in flight together, events and the other streams each: all may be 4 MiB of the
+// isolate's 128.
+inline constexpr uint32_t kOutboxSendsAtOnce = 2;
+inline constexpr uint32_t kOutboxSideSendsAtOnce = 1;
+// Stored sends joined into one: a send takes 400 ms however little it carries (platform.md §1.2).
+inline constexpr uint32_t kOutboxParcelSends = 100;
+// Failed sends of a stream in a row within one alarm after which it waits for the next.
+inline constexpr uint32_t kOutboxRunFailures = 3;
 // One alarm stops starting sends after this long or this many, and goes on in the next. Cloudflare
 // ends an alarm after 15 minutes.
 inline constexpr uint32_t kOutboxRunMs = 25'000;
@@ -104,9 +110,11 @@ inline constexpr uint32_t kOutboxRunSends = 200;
 // jitter, up to the cap.
 inline constexpr uint32_t kOutboxBackoffBaseMs = 2'000;
 inline constexpr uint32_t kOutboxBackoffCapMs = 300'000;
+// Until the next alarm when one ended with work left that nothing speaks against.
+inline constexpr uint32_t kOutboxContinueMs = 100;
 // Set before an alarm does anything: when it dies, the next one comes this much later.
 inline constexpr uint32_t kOutboxRearmMs = 60'000;
-// Failures of one send while others of its stream land, before it is halved to find the row at fault.
+// Failures of a send that travelled alone, after which it is halved: perhaps one row is at fault.
 inline constexpr uint32_t kOutboxSuspectFailures = 5;
 // Quarantined rows in one shard, and their share of the shard's bytes (a quarter).
 inline constexpr uint64_t kQuarantineRowsMax = 10'000;

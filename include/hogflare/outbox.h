@@ -85,7 +85,7 @@ class OutboxStatsRun {
   const OutboxStats& stats() const { return stats_; }
 
  private:
-  void ask(const Turn& turn, Effects& effects);
+  void ask(Effects& effects);
 
   OutboxStats stats_;
   std::map<uint32_t, uint32_t> in_flight_;  // effect id to shard

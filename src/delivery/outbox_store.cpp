@@ -1,0 +1,284 @@
+#include "delivery/outbox_store.h"
+
+#include <algorithm>
+
+#include "delivery/json_read.h"
+
+namespace hogflare {
+namespace {
+
+constexpr std::string_view kMetaKey = "meta";
+constexpr size_t kTimeDigits = 13;  // until the year 2286
+constexpr size_t kSeqDigits = 12;
+constexpr size_t kTimeAt = 3;  // behind "e0/"
+constexpr size_t kSeqAt = kTimeAt + kTimeDigits + 1;
+
+std::string digits(uint64_t number, size_t width) {
+  std::string out = std::to_string(number);
+  if (out.size() < width) out.insert(0, width - out.size(), '0');
+  return out;
+}
+
+std::string time_digits(int64_t time_ms) {
+  return digits(static_cast<uint64_t>(std::max<int64_t>(time_ms, 0)), kTimeDigits);
+}
+
+std::string send_prefix(Stream stream) {
+  return std::string("e") + static_cast<char>('0' + index_of(stream)) + "/";
+}
+
+std::string piece_key(std::string_view send_key, size_t piece) {
+  return "p/" + std::string(send_key.substr(kSeqAt)) + "/" + std::to_string(piece);
+}
+
+int64_t time_of(std::string_view send_key) {
+  int64_t time_ms = 0;
+  const char* begin = send_key.data() + kTimeAt;
+  std::from_chars(begin, begin + kTimeDigits, time_ms);
+  return time_ms;
+}
+
+struct Headed {
+  json::Document header;
+  std::string_view rest;
+};
+
+// Splits a value into its header line and what follows.
+std::optional<Headed> split_header(std::string_view value) {
+  const size_t end = value.find('\n');
+  if (end == std::string_view::npos) return std::nullopt;
+  Result<json::Document> header = json::Document::parse_const(value.substr(0, end), 1);
+  if (!header.ok()) return std::nullopt;
+  return Headed{std::move(header).value(), value.substr(end + 1)};
+}
+
+size_t pieces_of(size_t rows_bytes) {
+  return (rows_bytes + limits::kOutboxPieceBytes - 1) / limits::kOutboxPieceBytes;
+}
+
+std::string send_header(const StoredSend& send) {
+  std::string out = "{";
+  append_number(out, "rows", send.row_count);
+  append_number(out, "bytes", static_cast<int64_t>(send.rows.size()));
+  append_number(out, "failures", send.failures);
+  append_number(out, "status", send.status);
+  append_text(out, "reason", send.reason);
+  out += "}\n";
+  return out;
+}
+
+std::string write_meta(const OutboxMeta& meta) {
+  std::string out = "{";
+  append_number(out, "next", static_cast<int64_t>(meta.next_seq));
+  append_number(out, "quarantine_rows", static_cast<int64_t>(meta.quarantine_rows));
+  append_number(out, "quarantine_bytes", static_cast<int64_t>(meta.quarantine_bytes));
+  for (size_t i = 0; i < meta.streams.size(); ++i) {
+    const OutboxStreamMeta& stream = meta.streams[i];
+    if (stream == OutboxStreamMeta{}) continue;
+    append_name(out, name_of(static_cast<Stream>(i)));
+    out += '{';
+    append_number(out, "sends", static_cast<int64_t>(stream.sends));
+    append_number(out, "rows", static_cast<int64_t>(stream.rows));
+    append_number(out, "bytes", static_cast<int64_t>(stream.bytes));
+    append_number(out, "failures", stream.failures);
+    append_number(out, "retry_at_ms", stream.retry_at_ms);
+    append_number(out, "last_status", stream.last_status);
+    append_text(out, "last_reason", stream.last_reason);
+    append_text(out, "cursor", stream.cursor);
+    out += '}';
+  }
+  out += '}';
+  return out;
+}
+
+OutboxMeta read_meta(std::string_view text) {
+  OutboxMeta meta;
+  const Result<json::Document> document = json::Document::parse_const(text, 2);
+  if (!document.ok()) return meta;
+  const json::Value root = document.value().root();
+  meta.next_seq = std::max<uint64_t>(1, count_of<uint64_t>(root, "next"));
+  meta.quarantine_rows = count_of<uint64_t>(root, "quarantine_rows");
+  meta.quarantine_bytes = count_of<uint64_t>(root, "quarantine_bytes");
+  for (size_t i = 0; i < meta.streams.size(); ++i) {
+    const json::Value value = root.find(name_of(static_cast<Stream>(i)));
+    if (!value.is_object()) continue;
+    OutboxStreamMeta& stream = meta.streams[i];
+    stream.sends = count_of<uint64_t>(value, "sends");
+    stream.rows = count_of<uint64_t>(value, "rows");
+    stream.bytes = count_of<uint64_t>(value, "bytes");
+    stream.failures = count_of<uint32_t>(value, "failures");
+    stream.retry_at_ms = number_of(value, "retry_at_ms");
+    stream.last_status = count_of<uint16_t>(value, "last_status");
+    stream.last_reason = text_of(value, "last_reason");
+    stream.cursor = text_of(value, "cursor");
+  }
+  return meta;
+}
+
+// A count never wraps: a wrong one shows in the figures, it must not stop the sending.
+void subtract(uint64_t& from, uint64_t what) { from -= std::min(from, what); }
+
+}  // namespace
+
+uint64_t OutboxMeta::used_bytes() const {
+  uint64_t used = quarantine_bytes + quarantine_rows * limits::kOutboxEntryOverheadBytes;
+  for (const OutboxStreamMeta& stream : streams) {
+    used += stream.bytes + stream.sends * limits::kOutboxEntryOverheadBytes;
+  }
+  return used;
+}
+
+OutboxStore::OutboxStore(const Turn& turn)
+    : storage_(*turn.storage), bytes_max_(turn.config.outbox_bytes_max / limits::kOutboxShards) {
+  std::string text;
+  if (storage_.get(kMetaKey, text)) meta_ = read_meta(text);
+  stored_ = meta_;
+}
+
+bool OutboxStore::has_room(uint64_t rows_bytes) const {
+  return meta_.used_bytes() + rows_bytes + limits::kOutboxEntryOverheadBytes <= bytes_max_;
+}
+
+bool OutboxStore::has_quarantine_room(uint64_t row_bytes) const {
+  return meta_.quarantine_rows < limits::kQuarantineRowsMax &&
+         (meta_.quarantine_bytes + row_bytes) * limits::kQuarantineBytesShare <= bytes_max_;
+}
+
+std::string OutboxStore::put(StoredSend send) {
+  send.key = send_prefix(send.stream) + time_digits(send.first_failed_ms) + "/" +
+             digits(meta_.next_seq++, kSeqDigits);
+  std::string value = send_header(send);
+  value.append(send.rows, 0, limits::kOutboxPieceBytes);
+  HF_ASSERT(value.size() <= limits::kStorageValueBytesMax);
+  storage_.put(send.key, value);
+  for (size_t piece = 1; piece < pieces_of(send.rows.size()); ++piece) {
+    storage_.put(piece_key(send.key, piece),
+                 std::string_view(send.rows)
+                     .substr(piece * limits::kOutboxPieceBytes, limits::kOutboxPieceBytes));
+  }
+  OutboxStreamMeta& stream = meta_.streams[index_of(send.stream)];
+  ++stream.sends;
+  stream.rows += send.row_count;
+  stream.bytes += send.rows.size();
+  return std::move(send.key);
+}
+
+std::optional<StoredSend> OutboxStore::load(const std::string& key) const {
+  std::string value;
+  if (!storage_.get(key, value)) return std::nullopt;
+  const std::optional<Headed> headed = split_header(value);
+  if (!headed.has_value()) return std::nullopt;
+  const json::Value header = headed->header.root();
+  StoredSend send;
+  send.key = key;
+  send.stream = static_cast<Stream>(key[1] - '0');
+  send.first_failed_ms = time_of(key);
+  send.row_count = count_of<uint32_t>(header, "rows");
+  send.failures = count_of<uint32_t>(header, "failures");
+  send.status = count_of<uint16_t>(header, "status");
+  send.reason = text_of(header, "reason");
+  send.rows = headed->rest;
+  const size_t pieces = pieces_of(count_of<size_t>(header, "bytes"));
+  for (size_t piece = 1; piece < pieces; ++piece) {
+    std::string more;
+    if (!storage_.get(piece_key(key, piece), more)) return std::nullopt;
+    send.rows += more;
+  }
+  return send;
+}
+
+void OutboxStore::set_failures(const std::string& key, uint32_t failures) {
+  std::optional<StoredSend> send = load(key);
+  if (!send.has_value()) return;
+  send->failures = failures;
+  std::string value = send_header(*send);
+  value.append(send->rows, 0, limits::kOutboxPieceBytes);
+  storage_.put(key, value);
+}
+
+bool OutboxStore::erase(const std::string& key) {
+  std::string value;
+  if (!storage_.get(key, value)) return false;
+  storage_.erase(key);
+  uint64_t rows = 0;
+  uint64_t bytes = 0;
+  if (const std::optional<Headed> headed = split_header(value); headed.has_value()) {
+    rows = count_of<uint64_t>(headed->header.root(), "rows");
+    bytes = count_of<uint64_t>(headed->header.root(), "bytes");
+  }
+  for (size_t piece = 1; piece < pieces_of(bytes); ++piece) storage_.erase(piece_key(key, piece));
+  OutboxStreamMeta& stream = meta_.streams[static_cast<size_t>(key[1] - '0')];
+  subtract(stream.sends, 1);
+  subtract(stream.rows, rows);
+  subtract(stream.bytes, bytes);
+  if (stream.sends == 0) stream = OutboxStreamMeta{};
+  return true;
+}
+
+std::vector<std::string> OutboxStore::list(Stream stream, std::string_view after,
+                                           uint32_t count_max) const {
+  return storage_.list(send_prefix(stream), after, count_max);
+}
+
+int64_t OutboxStore::oldest_ms(Stream stream) const {
+  if (meta_.streams[index_of(stream)].sends == 0) return 0;
+  const std::vector<std::string> first = list(stream, {}, 1);
+  return first.empty() ? 0 : time_of(first.front());
+}
+
+void OutboxStore::put_quarantined(QuarantinedRow row) {
+  row.key = "z/" + time_digits(row.quarantined_ms) + "/" + digits(meta_.next_seq++, kSeqDigits);
+  std::string value = "{";
+  append_number(value, "stream", static_cast<int64_t>(index_of(row.stream)));
+  append_number(value, "first_failed_ms", row.first_failed_ms);
+  append_number(value, "quarantined_ms", row.quarantined_ms);
+  append_number(value, "status", row.status);
+  append_text(value, "reason", row.reason);
+  value += "}\n";
+  value += row.row;
+  HF_ASSERT(value.size() <= limits::kStorageValueBytesMax);
+  storage_.put(row.key, value);
+  ++meta_.quarantine_rows;
+  meta_.quarantine_bytes += row.row.size();
+}
+
+std::optional<QuarantinedRow> OutboxStore::load_quarantined(const std::string& key) const {
+  std::string value;
+  if (!storage_.get(key, value)) return std::nullopt;
+  const std::optional<Headed> headed = split_header(value);
+  if (!headed.has_value()) return std::nullopt;
+  const json::Value header = headed->header.root();
+  QuarantinedRow row;
+  row.key = key;
+  row.stream = static_cast<Stream>(std::min<int64_t>(number_of(header, "stream"), 2));
+  row.first_failed_ms = number_of(header, "first_failed_ms");
+  row.quarantined_ms = number_of(header, "quarantined_ms");
+  row.status = count_of<uint16_t>(header, "status");
+  row.reason = text_of(header, "reason");
+  row.row = headed->rest;
+  return row;
+}
+
+void OutboxStore::erase_quarantined(const QuarantinedRow& row) {
+  storage_.erase(row.key);
+  subtract(meta_.quarantine_rows, 1);
+  subtract(meta_.quarantine_bytes, row.row.size());
+}
+
+std::vector<std::string> OutboxStore::list_quarantined(std::string_view after,
+                                                       uint32_t count_max) const {
+  return storage_.list("z/", after, count_max);
+}
+
+void OutboxStore::alarm_by(int64_t at_ms) {
+  const int64_t set = storage_.alarm();
+  if (set == 0 || set > at_ms) storage_.set_alarm(at_ms);
+}
+
+void OutboxStore::save() {
+  if (meta_ == stored_) return;
+  storage_.put(kMetaKey, write_meta(meta_));
+  stored_ = meta_;
+}
+
+}  // namespace hogflare

@@ -1,0 +1,107 @@
+// How an outbox object's storage is laid out.
+//
+//   meta                       counts, backoff and cursor of each stream; the next sequence number
+//   e<stream>/<time>/<seq>     one stored send: a header line, then the first piece of its rows
+//   p/<seq>/<n>                further pieces of a send that does not fit one value
+//   z/<time>/<seq>             one quarantined row: a header line, then the row
+//
+// Times and sequence numbers have fixed width, so byte order is order of time. Everything a turn
+// writes commits together, so the counts in `meta` always agree with the keys.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hogflare/config.h"
+#include "hogflare/limits.h"
+#include "hogflare/metrics.h"
+#include "hogflare/task.h"
+
+namespace hogflare {
+
+struct OutboxStreamMeta {
+  uint64_t sends = 0;
+  uint64_t rows = 0;
+  uint64_t bytes = 0;       // of rows
+  uint32_t failures = 0;    // alarms in a row in which nothing of this stream landed
+  int64_t retry_at_ms = 0;  // not before this; 0: at once
+  uint16_t last_status = 0;
+  std::string last_reason;
+  std::string cursor;       // the next attempt starts behind this key, to get past a bad send
+
+  bool operator==(const OutboxStreamMeta&) const = default;
+};
+
+struct OutboxMeta {
+  uint64_t next_seq = 1;
+  PerStream<OutboxStreamMeta> streams;
+  uint64_t quarantine_rows = 0;
+  uint64_t quarantine_bytes = 0;
+
+  bool operator==(const OutboxMeta&) const = default;
+  // What counts against the bound: rows and their overhead, quarantine included.
+  uint64_t used_bytes() const;
+};
+
+struct StoredSend {
+  std::string key;  // given by the store
+  Stream stream = Stream::kEvents;
+  int64_t first_failed_ms = 0;
+  uint32_t row_count = 0;
+  uint32_t failures = 0;  // while it travelled alone
+  uint16_t status = 0;
+  std::string reason;
+  std::string rows;  // a JSON array
+};
+
+struct QuarantinedRow {
+  std::string key;
+  Stream stream = Stream::kEvents;
+  int64_t first_failed_ms = 0;
+  int64_t quarantined_ms = 0;
+  uint16_t status = 0;
+  std::string reason;
+  std::string row;  // a JSON object
+};
+
+// One turn's view: reads meta when made, writes it back in `save` when it changed.
+class OutboxStore {
+ public:
+  explicit OutboxStore(const Turn& turn);
+
+  OutboxMeta& meta() { return meta_; }
+  const OutboxMeta& meta() const { return meta_; }
+  uint64_t bytes_max() const { return bytes_max_; }
+  bool has_room(uint64_t rows_bytes) const;
+  bool has_quarantine_room(uint64_t row_bytes) const;
+
+  // Gives the send its key and returns it.
+  std::string put(StoredSend send);
+  std::optional<StoredSend> load(const std::string& key) const;
+  // Writes the failure count of a send that is there. Rewrites its first value.
+  void set_failures(const std::string& key, uint32_t failures);
+  // True when the send was there.
+  bool erase(const std::string& key);
+  std::vector<std::string> list(Stream stream, std::string_view after, uint32_t count_max) const;
+  // When the oldest send of the stream first failed; 0 when there is none.
+  int64_t oldest_ms(Stream stream) const;
+
+  void put_quarantined(QuarantinedRow row);
+  std::optional<QuarantinedRow> load_quarantined(const std::string& key) const;
+  void erase_quarantined(const QuarantinedRow& row);
+  std::vector<std::string> list_quarantined(std::string_view after, uint32_t count_max) const;
+
+  // Sets the alarm to this time unless an earlier one is set.
+  void alarm_by(int64_t at_ms);
+  void save();
+
+ private:
+  Storage& storage_;
+  uint64_t bytes_max_;
+  OutboxMeta meta_;
+  OutboxMeta stored_;
+};
+
+}  // namespace hogflare
