@@ -2,7 +2,7 @@
 // straight from the request's bytes.
 //
 //   RowWriter writer(head, {batch->token, batch->project, batch->sent_at_ms}, config, now_ms);
-//   RowBuffer rows;
+//   RowBatch rows(Stream::kEvents);
 //   writer.append_event(event, person, groups, rows);
 //   HF_ASSERT(!check_row(rows.row(0)));
 #pragma once
@@ -11,26 +11,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "hogflare/capture.h"
+#include "hogflare/delivery.h"
 #include "hogflare/enrich.h"
 #include "hogflare/event.h"
 #include "hogflare/group_view.h"
 
 namespace hogflare {
-
-// Rows side by side, without commas between them.
-struct RowBuffer {
-  std::string bytes;
-  std::vector<uint32_t> ends;  // offset behind each row
-
-  size_t count() const { return ends.size(); }
-  std::string_view row(size_t i) const {
-    const size_t begin = i == 0 ? 0 : ends[i - 1];
-    return std::string_view(bytes).substr(begin, ends[i] - begin);
-  }
-};
 
 // What all rows of one request share.
 struct RowShared {
@@ -47,7 +35,7 @@ class RowWriter {
   // Appends the event's row, at most limits::kRowBytesMax: of a larger one the biggest values go and
   // `$hogflare_truncated` names them. Needs !person.dropped. Returns false when something was cut.
   bool append_event(const Event& event, const PersonView& person, const GroupView& groups,
-                    RowBuffer& rows) const;
+                    RowBatch& rows) const;
 
  private:
   void append_fixed_head(std::string& out, const Event& event) const;
@@ -88,6 +76,6 @@ struct RejectRow {
 };
 
 // Appends a row of schemas/rejects.json; empty texts become absent columns.
-void append_reject_row(RowBuffer& rows, const RejectRow& reject);
+void append_reject_row(RowBatch& rows, const RejectRow& reject);
 
 }  // namespace hogflare

@@ -1,25 +1,24 @@
 // From the bytes of a v0 request to its JSON text, in PostHog's order, and what every answer shares.
 // Source: PostHog rust/capture/src/payload/{common,decompression}.rs (wire-protocol.md §2.1-§2.3).
 //
-//   std::optional<Endpoint> endpoint = capture_endpoint(head.path);
-//   Result<DecodedBody> body = decode_body(head, *endpoint, std::move(bytes));
+//   const Endpoint endpoint = capture_endpoint(find_route(head.path));
+//   Result<DecodedBody> body = decode_body(head, endpoint, std::move(bytes));
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "hogflare/request.h"
 #include "hogflare/result.h"
+#include "hogflare/routes.h"
 #include "hogflare/task.h"
 
 namespace hogflare {
 
 // The routes that take events. They differ in limits, base64 tolerance and body shapes.
 enum class Endpoint {
-  kBatch,      // /batch, /i/v0/e
-  kAiBatch,    // /i/v0/ai/batch
+  kBatch,      // /batch, /i/v0/e, /i/v0/ai/batch
   kLegacy,     // /e, /capture, /track
   kEngage,     // /engage: `event` may be absent
   kIdentify,   // /identify, /alias, /groups: shapes of their own
@@ -29,8 +28,8 @@ enum class Endpoint {
   kCaptureV1,  // /i/v1/analytics/events
 };
 
-// The endpoint of a path, with or without trailing slash; nullopt for other paths.
-std::optional<Endpoint> capture_endpoint(std::string_view path);
+// How to decode the bodies of a route that takes events; other routes are the caller's bug.
+Endpoint capture_endpoint(const Route& route);
 
 // Bytes a body of this endpoint may have on the wire.
 size_t wire_bytes_max(Endpoint endpoint);

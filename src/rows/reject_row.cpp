@@ -38,8 +38,8 @@ std::string_view cut(std::string_view utf8, size_t bytes_max) {
 
 }  // namespace
 
-void append_reject_row(RowBuffer& rows, const RejectRow& reject) {
-  std::string& out = rows.bytes;
+void append_reject_row(RowBatch& rows, const RejectRow& reject) {
+  std::string& out = rows.buffer();
   out += "{\"uuid\":";
   json::append_string(out, reject.uuid);
   out += ",\"team_id\":";
@@ -56,7 +56,7 @@ void append_reject_row(RowBuffer& rows, const RejectRow& reject) {
   out += '"';
   append_known(out, "api_key", reject.api_key);
   out += '}';
-  rows.ends.push_back(static_cast<uint32_t>(out.size()));
+  HF_ASSERT(rows.end_row().ok());
 }
 
 }  // namespace hogflare

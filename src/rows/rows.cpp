@@ -230,9 +230,9 @@ void RowWriter::append_extra(std::string& out, const Event& event,
 }
 
 bool RowWriter::append_event(const Event& event, const PersonView& person,
-                             const GroupView& groups, RowBuffer& rows) const {
+                             const GroupView& groups, RowBatch& rows) const {
   HF_ASSERT(!person.dropped);
-  std::string& out = rows.bytes;
+  std::string& out = rows.buffer();
   const size_t begin = out.size();
   append_fixed_head(out, event);
   out += ",\"properties\":";
@@ -257,9 +257,8 @@ bool RowWriter::append_event(const Event& event, const PersonView& person,
   if (!whole) {
     out.resize(begin);
     append_cut_row(out, event, person, groups);
-    HF_ASSERT(out.size() - begin <= limits::kRowBytesMax);
   }
-  rows.ends.push_back(static_cast<uint32_t>(out.size()));
+  HF_ASSERT(rows.end_row().ok());
   return whole;
 }
 

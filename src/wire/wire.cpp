@@ -127,24 +127,24 @@ std::optional<Error> unwrap_payload(const RequestHead& head, bool from_query, Pa
 
 }  // namespace
 
-std::optional<Endpoint> capture_endpoint(std::string_view path) {
-  if (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
-  struct Route {
-    std::string_view path;
-    Endpoint endpoint;
-  };
-  static constexpr Route kRoutes[] = {
-      {"/batch", Endpoint::kBatch},       {"/i/v0/e", Endpoint::kBatch},
-      {"/e", Endpoint::kLegacy},          {"/capture", Endpoint::kLegacy},
-      {"/track", Endpoint::kLegacy},      {"/engage", Endpoint::kEngage},
-      {"/identify", Endpoint::kIdentify}, {"/alias", Endpoint::kAlias},
-      {"/groups", Endpoint::kGroups},     {"/i/v0/ai/batch", Endpoint::kAiBatch},
-      {"/s", Endpoint::kReplay},          {"/i/v1/analytics/events", Endpoint::kCaptureV1},
-  };
-  for (const Route& route : kRoutes) {
-    if (route.path == path) return route.endpoint;
+Endpoint capture_endpoint(const Route& route) {
+  switch (route.endpoint) {
+    case RouteKind::kCapture:
+      return route.legacy_base64 ? Endpoint::kLegacy : Endpoint::kBatch;
+    case RouteKind::kEngage:
+      return Endpoint::kEngage;
+    case RouteKind::kSeedIdentify:
+      return Endpoint::kIdentify;
+    case RouteKind::kSeedAlias:
+      return Endpoint::kAlias;
+    case RouteKind::kSeedGroups:
+      return Endpoint::kGroups;
+    case RouteKind::kReplay:
+      return Endpoint::kReplay;
+    default:
+      HF_ASSERT(route.endpoint == RouteKind::kCaptureV1);
+      return Endpoint::kCaptureV1;
   }
-  return std::nullopt;
 }
 
 size_t wire_bytes_max(Endpoint endpoint) {

@@ -17,11 +17,11 @@ std::string row_of(Fixture& f, std::string body, const PersonView& person = {},
   const CaptureBatch& batch = *decoded.value();
   REQUIRE(batch.events.size() == 1);
   RowWriter writer(f.head, {batch.token, batch.project, batch.sent_at_ms}, f.config, kNowMs);
-  RowBuffer rows;
+  RowBatch rows(Stream::kEvents);
   writer.append_event(batch.events[0], person, groups, rows);
-  REQUIRE(rows.count() == 1);
+  REQUIRE(rows.size() == 1);
   CHECK(check_row(rows.row(0)) == std::nullopt);
-  return rows.bytes;
+  return std::string(rows.row(0));
 }
 
 }  // namespace
