@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from .app import Pipeline, create_app
 from .schema import SchemaError, load_schemas
@@ -48,7 +48,7 @@ class Server(uvicorn.Server):
 def serve(arguments: argparse.Namespace) -> None:
     transports: dict = {}
 
-    class Protocol(HttpToolsProtocol):
+    class Protocol(AutoHTTPProtocol):
         """Remembers each client's connection, so that the fault "reset" can cut it."""
 
         def connection_made(self, transport) -> None:

@@ -1,7 +1,8 @@
 """The HTTP interface.
 
 Ingest, as the real sink: POST / and POST /streams/NAME with a JSON array of objects.
-Looking:  GET /events, /streams/NAME, /bad, /all, /health, /sql?q=SELECT…, /export/parquet?stream=NAME
+Looking:  GET /events, /streams/NAME, /bad, /all, /health, /sql?q=SELECT…,
+          /export/parquet?stream=NAME, /export/iceberg?stream=NAME
 Control:  POST /reset, POST /faults {"count":n}|{"seconds":s} + one fault, GET /faults
 """
 
@@ -17,11 +18,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
 from .faults import Fault, FaultRefused, Faults
+from .iceberg import IcebergMissing
 from .rows import BODY_BYTES_MAX, BodyRefused, check_body
 from .store import Batch, QueryRefused, Store
 
@@ -212,7 +214,7 @@ def _add_looking(app: FastAPI, pipeline: Pipeline) -> None:
         return {"status": "ok", "streams": counts, "faults": len(pipeline.faults.active())}
 
     @app.get("/sql")
-    def sql(q: str = Query(min_length=1)) -> Response:
+    def sql(q: str = "") -> Response:
         try:
             return Response(store.query(q), media_type="application/json")
         except QueryRefused as refusal:
@@ -224,6 +226,15 @@ def _add_looking(app: FastAPI, pipeline: Pipeline) -> None:
             return _no_stream(pipeline, stream)
         path = store.export_parquet(stream)
         return FileResponse(path, media_type="application/vnd.apache.parquet", filename=path.name)
+
+    @app.get("/export/iceberg")
+    def export_iceberg(stream: str = "events") -> Response:
+        if stream not in pipeline.streams:
+            return _no_stream(pipeline, stream)
+        try:
+            return JSONResponse({"metadata_location": store.export_iceberg(stream)})
+        except IcebergMissing as missing:
+            return _error(501, str(missing))
 
 
 def _add_control(app: FastAPI, pipeline: Pipeline) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import duckdb
 
+from .iceberg import export_iceberg, require_iceberg
 from .rows import BadRow, Row
 from .schema import Schema
 
@@ -92,14 +93,14 @@ class Store:
         run = self._connection.execute
         for name, schema in self._schemas.items():
             table = f"{name}_landed"
-            run(f"CREATE TABLE IF NOT EXISTS {table} (_seq BIGINT, _row VARCHAR, __ingest_ts TIMESTAMP)")
+            run(
+                f"CREATE TABLE IF NOT EXISTS {table} "
+                "(_seq BIGINT, _row VARCHAR, __ingest_ts TIMESTAMP)"
+            )
             for field in schema.fields:
                 run(f'ALTER TABLE {table} ADD COLUMN IF NOT EXISTS "{field.name}" {field.sql_type}')
-            found = dict(
-                run(
-                    "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ?", [table]
-                ).fetchall()
-            )
+            stored = "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ?"
+            found = dict(run(stored, [table]).fetchall())
             for field in schema.fields:
                 if found[field.name] != field.sql_type:
                     raise StateUnusable(
@@ -124,7 +125,8 @@ class Store:
         seq, ingest_us = 0, 0
         for name in self._schemas:
             row = self._connection.execute(
-                f"SELECT coalesce(max(_seq), 0), coalesce(epoch_us(max(__ingest_ts)), 0) FROM {name}_landed"
+                "SELECT coalesce(max(_seq), 0), coalesce(epoch_us(max(__ingest_ts)), 0) "
+                f"FROM {name}_landed"
             ).fetchone()
             seq, ingest_us = max(seq, row[0]), max(ingest_us, row[1])
         row = self._connection.execute("SELECT coalesce(max(_seq), 0) FROM bad").fetchone()
@@ -236,9 +238,16 @@ class Store:
         )
         return path
 
-    def close(self) -> None:
-        self._connection.interrupt()
-        self._connection.close()
+    def export_iceberg(self, stream: str) -> str:
+        """Writes the stream's table as a local Iceberg table; where its metadata is."""
+        require_iceberg()
+        kinds = {"JSON": "VARCHAR", "TIMESTAMP": "TIMESTAMPTZ"}
+        columns = [(f.name, kinds.get(f.sql_type, f.sql_type)) for f in self.schema(stream).fields]
+        columns.append(("__ingest_ts", "TIMESTAMPTZ"))
+        selected = ", ".join(f'"{name}"::{kind} AS "{name}"' for name, kind in columns)
+        cursor = self._connection.cursor()
+        cursor.execute(f"SELECT {selected} FROM {stream} ORDER BY __ingest_ts")
+        return export_iceberg(cursor.to_arrow_table(), stream, self._export_dir / "iceberg")
 
 
 def _insert_statement(schema: Schema) -> str:

@@ -56,3 +56,10 @@ def test_every_requirement_is_pinned():
     lines = (PROJECT / "fake-pipeline" / "requirements.txt").read_text().splitlines()
     for line in lines:
         assert line.startswith("#") or re.fullmatch(r"[a-z0-9-]+==[0-9.]+", line), line
+
+
+def test_the_image_and_the_tests_use_the_same_versions():
+    tested = (PROJECT / "requirements.txt").read_text()
+    image = (PROJECT / "fake-pipeline" / "requirements.txt").read_text()
+    for pin in re.findall(r"^[a-z0-9-]+==[0-9.]+$", image, re.MULTILINE):
+        assert re.search(rf"^{re.escape(pin)} \\$", tested, re.MULTILINE), pin

@@ -217,7 +217,6 @@ def test_streams_are_apart_and_an_unknown_one_is_refused(pipeline):
     assert pipeline.rows("persons")[0]["distinct_ids"] == ["a", "b"]
     assert pipeline.post("[]", "nobody").status_code == 404
     assert pipeline.http.get("/streams/nobody").status_code == 404
-    assert pipeline.http.get("/export/parquet?stream=nobody").status_code == 404
 
 
 def test_a_token_is_required_when_one_is_set(tmp_path):

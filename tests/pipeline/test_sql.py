@@ -73,5 +73,5 @@ def test_anything_but_one_good_select_is_refused_and_changes_nothing(pipeline, q
 
 
 def test_a_query_is_needed(pipeline):
-    assert pipeline.http.get("/sql").status_code == 422
-    assert pipeline.http.get("/sql?q=").status_code == 422
+    assert pipeline.http.get("/sql").status_code == 400
+    assert pipeline.http.get("/sql?q=").status_code == 400

@@ -1,6 +1,7 @@
 """What survives a crash, how it starts and stops, and how fast it takes rows."""
 
 import concurrent.futures
+import importlib.util
 import io
 import json
 import subprocess
@@ -145,6 +146,35 @@ def test_parquet_holds_the_columns_and_values_of_the_table(pipeline, tmp_path):
         )
         (row,) = read.fetchall()
     assert row == ("u1", 2**40, '{"a": [1, "\\u00e9"]}', "2026-01-02 03:04:05.678")
+
+
+HAS_ICEBERG = importlib.util.find_spec("pyiceberg") is not None
+
+
+@pytest.mark.skipif(HAS_ICEBERG, reason="pyiceberg is installed, so its absence cannot be tested")
+def test_iceberg_without_pyiceberg_is_refused_with_what_to_install(pipeline):
+    answer = pipeline.http.get("/export/iceberg")
+    assert answer.status_code == 501
+    assert "requirements-iceberg.txt" in answer.json()["errors"][0]["message"]
+
+
+@pytest.mark.skipif(not HAS_ICEBERG, reason="needs fake-pipeline/requirements-iceberg.txt")
+def test_an_iceberg_export_holds_the_rows_and_replaces_the_one_before(pipeline):
+    from pyiceberg.table import StaticTable
+
+    for uuid in ("u1", "u2"):
+        pipeline.send([event_row(uuid=uuid, properties={"a": uuid})])
+        answer = pipeline.http.get("/export/iceberg", params={"stream": "events"})
+        assert answer.status_code == 200
+    rows = StaticTable.from_metadata(answer.json()["metadata_location"]).scan().to_arrow()
+    assert rows["uuid"].to_pylist() == ["u1", "u2"]
+    assert rows["properties"].to_pylist() == ['{"a": "u1"}', '{"a": "u2"}']
+    assert str(rows.schema.field("created_at").type) == "timestamp[us, tz=UTC]"
+
+
+def test_an_export_of_an_unknown_stream_is_refused(pipeline):
+    for kind in ("parquet", "iceberg"):
+        assert pipeline.http.get(f"/export/{kind}?stream=nobody").status_code == 404
 
 
 def test_concurrent_senders_share_transactions_and_none_is_lost(pipeline):

@@ -165,8 +165,9 @@ def test_every_id_of_a_person_maps_to_it_listed_or_concerned(tables):
 
 def test_a_chain_of_merges_leads_every_id_to_the_last_survivor(tables):
     length = 20
-    rows = [person_row(f"p{n}", 1, distinct_id=f"d{n}", distinct_ids=[f"d{n}"]) for n in range(length)]
-    rows += [tombstone(f"p{n}", 101, f"p{n + 1}", distinct_id=f"d{n}") for n in range(length - 1)]
+    rows = [tombstone(f"p{n}", 101, f"p{n + 1}", distinct_id=f"d{n}") for n in range(length - 1)]
+    for n in range(length):
+        rows.append(person_row(f"p{n}", 1, distinct_id=f"d{n}", distinct_ids=[f"d{n}"]))
     random.Random(5).shuffle(rows)
     tables.send(rows, "persons")
     assert owners(tables) == {f"d{n}": f"p{length - 1}" for n in range(length)}
@@ -198,6 +199,13 @@ def test_a_person_deleted_outright_leaves_no_mapping(tables):
     assert owners(tables) == {}
 
 
+def test_of_one_version_the_tombstone_wins_in_both_views_of_people(tables):
+    rows = [tombstone("p", 101), person_row("p", 101), person_row("q", 5), tombstone("q", 5)]
+    tables.send(rows, "persons")
+    assert owners(tables) == {}
+    assert values(tables, "SELECT person_id FROM persons_current") == []
+
+
 def test_a_person_created_again_does_not_get_its_former_ids_back(tables):
     tables.send(
         [
@@ -218,7 +226,7 @@ def test_a_merged_person_created_again_leaves_its_ids_with_the_survivor(tables):
             person_row("s", 1, distinct_id="user", distinct_ids=["user"]),
             tombstone("p", 101, "s", distinct_id="a"),
             person_row("s", 2, distinct_id="user", distinct_ids=["user", "a"]),
-            person_row("p", 102, distinct_id="b", distinct_ids=["b"], timestamp="2026-01-02T00:00:00Z"),
+            person_row("p", 102, distinct_id="b", timestamp="2026-01-02T00:00:00Z"),
         ],
         "persons",
     )
@@ -393,7 +401,10 @@ def cut(text, count):
     return [text[n * size : (n + 1) * size] for n in range(count)]
 
 
-ORIGINAL = '[{"type":2,"big":12345678901234567890,"price":1.10, "text":"é😀\\u0041\\n\\"q\\""},{"a":[1,2]}]'
+ORIGINAL = (
+    '[{"type":2,"big":12345678901234567890,"price":1.10, '
+    '"text":"é😀\\u0041\\n\\"q\\""},{"a":[1,2]}]'
+)
 
 
 def test_chunks_give_the_original_text_in_whatever_order_they_arrive(tables):
