@@ -1,0 +1,77 @@
+#include "hogflare/core.h"
+
+#include "core/state.h"
+#include "http/http_task.h"
+#include "hogflare/group_calls.h"
+#include "hogflare/outbox.h"
+#include "hogflare/person_object.h"
+
+namespace hogflare {
+namespace {
+
+// A class that has no alarm got one: nothing to do, and nothing to retry.
+class IdleTask final : public Task {
+ public:
+  void start(const Turn&, Effects&) override { finish({}); }
+  void resume(const Turn&, EffectResult, Effects&) override {}
+};
+
+std::unique_ptr<Task> make_call(ObjectInput input) {
+  switch (input.object_class) {
+    case ObjectClass::kPerson:
+      return make_person_call(std::move(input.request));
+    case ObjectClass::kGroup:
+      return make_group_call(std::move(input.request));
+    case ObjectClass::kPersonIdCounter:
+      return make_counter_call(std::move(input.request));
+    case ObjectClass::kOutbox:
+      return make_outbox_call(std::move(input.request));
+  }
+  return std::make_unique<IdleTask>();
+}
+
+std::unique_ptr<Task> make_alarm(ObjectClass object_class) {
+  switch (object_class) {
+    case ObjectClass::kPerson:
+      return make_person_alarm();
+    case ObjectClass::kOutbox:
+      return make_outbox_alarm();
+    default:
+      return std::make_unique<IdleTask>();
+  }
+}
+
+}  // namespace
+
+Core::Core(std::string_view host_json) : state_(std::make_unique<CoreState>(host_json)) {}
+Core::~Core() = default;
+
+std::unique_ptr<Task> Core::http(HttpInput input) {
+  return make_http_task(*state_, std::move(input));
+}
+
+std::unique_ptr<Task> Core::object(ObjectInput input) {
+  state_->metrics.object_calls[index_of(input.object_class)] += 1;
+  if (input.entry == ObjectEntry::kAlarm) return make_alarm(input.object_class);
+  return make_call(std::move(input));
+}
+
+const Config& Core::config() const { return state_->config; }
+
+Turn Core::turn(int64_t now_ms, Entropy& entropy, Storage* storage) {
+  if (state_->isolate.empty()) state_->isolate = std::to_string(entropy.next());
+  return {now_ms, entropy, state_->config, state_->metrics, storage};
+}
+
+std::string Core::take_log() {
+  std::string lines;
+  for (const LogEntry& entry : state_->metrics.log.take()) {
+    lines += entry.line;
+    lines += '\n';
+  }
+  return lines;
+}
+
+void Core::set_trap_count(uint64_t traps) { state_->metrics.traps = traps; }
+
+}  // namespace hogflare

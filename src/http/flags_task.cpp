@@ -1,0 +1,352 @@
+// Flag endpoints and what else SDKs ask about a project: /flags, /decide, definitions, remote config,
+// OFREP and the small lists. Evaluation itself is src/flags; here is where its inputs come from.
+#include <optional>
+
+#include "http_task.h"
+#include "hogflare/decompress.h"
+#include "hogflare/digest.h"
+#include "hogflare/flags.h"
+#include "hogflare/flags_responses.h"
+#include "hogflare/person_state.h"
+#include "hogflare/signature.h"
+#include "hogflare/text.h"
+#include "hogflare/url.h"
+#include "hogflare/uuid.h"
+#include "hogflare/wire.h"
+
+namespace hogflare {
+namespace {
+
+constexpr std::string_view kJsonType = "application/json";
+
+Reply json_reply(std::string body, uint16_t status = 200) {
+  return {status, {{"Content-Type", std::string(kJsonType)}}, std::move(body)};
+}
+
+class FlagsTask final : public HttpTask {
+ public:
+  using HttpTask::HttpTask;
+
+  void start(const Turn& turn, Effects& effects) override {
+    if (state().flags.kv_is_due(turn.now_ms)) {
+      kv_effect_ = effects.add(ReadKv{turn.config.flags_kv_key});
+      return;
+    }
+    begin(turn, effects);
+  }
+
+  void resume(const Turn& turn, EffectResult result, Effects& effects) override {
+    if (result.id == kv_effect_) {
+      kv_effect_ = 0;
+      state().flags.take_kv(result, turn.now_ms);
+      return begin(turn, effects);
+    }
+    if (stored_ && stored_->owns(result.id)) {
+      stored_->resume(turn, std::move(result), effects);
+      if (stored_->finished()) evaluate(turn);
+    }
+  }
+
+ private:
+  const flags::Definitions& definitions() { return state().flags.definitions(); }
+
+  void begin(const Turn& turn, Effects& effects) {
+    switch (route().endpoint) {
+      case RouteKind::kFlags:
+      case RouteKind::kDecide:
+        return begin_flags(turn, effects);
+      case RouteKind::kOfrepFlags:
+      case RouteKind::kOfrepFlag:
+        return begin_ofrep(turn, effects);
+      case RouteKind::kFlagDefinitions:
+        return respond(answer_definitions());
+      case RouteKind::kRemoteConfigFlag:
+        return respond(answer_payload());
+      case RouteKind::kRemoteConfig:
+      case RouteKind::kRemoteConfigJs:
+        return respond(answer_remote_config());
+      case RouteKind::kSurveys:
+        return respond(answer_surveys());
+      case RouteKind::kWebExperiments:
+        return respond(json_reply(flags::write_web_experiments()));
+      default:
+        return respond(json_reply(flags::write_early_access_features()));
+    }
+  }
+
+  // --- /flags, /decide ---
+
+  void begin_flags(const Turn& turn, Effects& effects) {
+    if (head().method == "HEAD") return respond({200, {}, ""});
+    if (head().method == "GET" && !form_value(head().query, "data")) {
+      return respond(json_reply(flags::write_minimal_config(response_context(turn, ""))));
+    }
+    if (body_is_too_large()) return respond(error_reply(head(), {ErrorCode::kTooLarge, ""}));
+    const Result<Ok> signed_ok = check_signature(head(), body(), turn.config.signing_secret);
+    if (!signed_ok.ok()) return respond(error_reply(head(), signed_ok.error()));
+    Result<std::string> json = decode_flags_body(head(), std::move(body()));
+    if (!json.ok()) return respond(error_reply(head(), json.error()));
+    Result<flags::Request> parsed = flags::parse_request(json.value(), request_headers());
+    if (!parsed.ok()) return respond(error_reply(head(), parsed.error()));
+    request_ = std::move(parsed).value();
+    if (std::optional<Error> refused = resolve_project(turn)) {
+      return respond(error_reply(head(), *refused));
+    }
+    request_->only_survey_flags |= query_is_true("only_evaluate_survey_feature_flags");
+    request_->only_request_properties |= query_is_true("only_use_override_person_properties");
+    fill_geoip();
+    gather(turn, effects);
+  }
+
+  bool query_is_true(std::string_view name) {
+    const std::string value = form_value(head().query, name).value_or("");
+    return value == "true" || value == "1";
+  }
+
+  flags::RequestHeaders request_headers() const {
+    return {head().user_agent, !head().origin.empty() || !head().referer.empty() ||
+                                   !head().sec_fetch_mode.empty()};
+  }
+
+  // The token's project, or why the request is refused.
+  std::optional<Error> resolve_project(const Turn& turn) {
+    if (std::optional<Error> invalid = check_token(request_->token)) return invalid;
+    project_ = turn.config.project_of(request_->token);
+    if (project_ == nullptr) return Error(ErrorCode::kUnknownToken);
+    return check_origin(*project_, head().origin);
+  }
+
+  void fill_geoip() {
+    if (request_->geoip_disable) return;
+    const EdgeInfo& edge = head().edge;
+    const std::pair<std::string_view, std::string_view> known[] = {
+        {"$geoip_country_code", edge.country},
+        {"$geoip_continent_code", edge.continent},
+        {"$geoip_city_name", edge.city},
+        {"$geoip_subdivision_1_name", edge.region},
+        {"$geoip_subdivision_1_code", edge.region_code},
+        {"$geoip_postal_code", edge.postal_code},
+        {"$geoip_time_zone", edge.timezone},
+    };
+    for (const auto& [key, value] : known) {
+      if (!value.empty()) request_->fill_person_property(key, value);
+    }
+  }
+
+  // Reads what some evaluated flag needs and the request does not bring.
+  void gather(const Turn& turn, Effects& effects) {
+    const flags::Needs wanted = flags::needs(definitions(), *request_);
+    if (wanted.nothing() || request_->disable_flags) return evaluate(turn);
+    stored_.emplace(project_->team_id, *request_, wanted, definitions(), state().identity);
+    stored_->start(turn, effects);
+    if (stored_->finished()) evaluate(turn);
+  }
+
+  void evaluate(const Turn& turn) {
+    static const flags::StoredState kNothingStored;
+    const flags::StoredState& stored = stored_ ? stored_->state() : kNothingStored;
+    const flags::Evaluation evaluation =
+        flags::evaluate(definitions(), *request_, stored, turn.now_ms);
+    turn.metrics.flag_evaluations += evaluation.results.size();
+    if (evaluation.errors_while_computing) turn.metrics.flag_evaluation_errors += 1;
+    switch (route().endpoint) {
+      case RouteKind::kOfrepFlags:
+        return respond(ofrep_bulk(flags::write_ofrep_flags(evaluation)));
+      case RouteKind::kOfrepFlag:
+        return respond(ofrep(flags::write_ofrep_flag(evaluation, route().argument)));
+      case RouteKind::kDecide:
+        return respond(answer_decide(turn, evaluation));
+      default:
+        return respond(answer_flags(turn, evaluation));
+    }
+  }
+
+  flags::ResponseContext response_context(const Turn& turn, std::string_view token) {
+    request_id_ = Uuid::version_7(turn.now_ms, turn.entropy).text();
+    flags::ResponseContext context;
+    context.request_id = request_id_;
+    context.now_ms = turn.now_ms;
+    context.config = remote_config(token);
+    return context;
+  }
+
+  flags::RemoteConfig remote_config(std::string_view token) {
+    return {std::string(token), !definitions().empty(), false};
+  }
+
+  Reply answer_flags(const Turn& turn, const flags::Evaluation& evaluation) {
+    const std::optional<std::string> version = query_version();
+    const std::optional<std::string> config = form_value(head().query, "config");
+    const flags::FlagsAnswer answer = flags::flags_answer(version, config);
+    flags::ResponseContext context = response_context(turn, request_->token);
+    if (!answer.with_config) context.config.reset();
+    return json_reply(flags::write_flags(evaluation, answer.version, context));
+  }
+
+  Reply answer_decide(const Turn& turn, const flags::Evaluation& evaluation) {
+    const std::string version = query_version().value_or("1");
+    const int number = version.size() == 1 && version[0] >= '1' && version[0] <= '9'
+                           ? version[0] - '0'
+                           : 1;
+    return json_reply(
+        flags::write_decide(evaluation, number, response_context(turn, request_->token)));
+  }
+
+  std::optional<std::string> query_version() const {
+    std::optional<std::string> version = form_value(head().query, "v");
+    return version ? version : form_value(head().query, "version");
+  }
+
+  // --- OFREP ---
+
+  void begin_ofrep(const Turn& turn, Effects& effects) {
+    const Result<Ok> signed_ok = check_signature(head(), body(), turn.config.signing_secret);
+    if (!signed_ok.ok()) return respond(error_reply(head(), signed_ok.error()));
+    if (body().size() > limits::kFlagsWireBytesMax) {
+      return respond(error_reply(head(), {ErrorCode::kTooLarge, ""}));
+    }
+    flags::OfrepRequest parsed = flags::parse_ofrep_request(body(), request_headers());
+    if (parsed.error != flags::OfrepError::kNone) {
+      return respond(
+          ofrep(flags::write_ofrep_error(parsed.error, parsed.detail, route().argument)));
+    }
+    request_ = std::move(parsed.request);
+    request_->token = bearer_token();
+    if (std::optional<Error> refused = resolve_ofrep_project(turn)) {
+      return respond(error_reply(head(), *refused));
+    }
+    fill_geoip();
+    gather(turn, effects);
+  }
+
+  std::string bearer_token() const {
+    constexpr std::string_view kBearer = "Bearer ";
+    if (head().authorization.substr(0, kBearer.size()) != kBearer) return "";
+    return std::string(head().authorization.substr(kBearer.size()));
+  }
+
+  // OFREP carries the project's token as Bearer; without configured projects it may be left out.
+  std::optional<Error> resolve_ofrep_project(const Turn& turn) {
+    if (!turn.config.projects.empty() || !request_->token.empty()) return resolve_project(turn);
+    project_ = &turn.config.default_project;
+    return std::nullopt;
+  }
+
+  Reply ofrep(flags::OfrepResponse response) {
+    return json_reply(std::move(response.body), static_cast<uint16_t>(response.status));
+  }
+
+  Reply ofrep_bulk(flags::OfrepResponse response) {
+    const std::string etag = flags::etag_of(response.body);
+    if (response.status == 200 && flags::etag_matches(head().if_none_match, etag)) {
+      return {304, {{"ETag", etag}}, ""};
+    }
+    Reply reply = ofrep(std::move(response));
+    reply.headers.push_back({"ETag", etag});
+    return reply;
+  }
+
+  // --- Definitions ---
+
+  // Django REST framework's error form, which SDKs read.
+  Reply authentication_error(std::string_view code, std::string_view detail) {
+    std::string body = "{\"type\":\"authentication_error\",\"code\":\"";
+    body.append(code).append("\",\"detail\":\"").append(detail).append("\",\"attr\":null}");
+    return json_reply(std::move(body), 401);
+  }
+
+  std::optional<Reply> refuse_credential() {
+    const std::string given = bearer_token();
+    if (given.empty()) {
+      return authentication_error("not_authenticated",
+                                  "Authentication credentials were not provided.");
+    }
+    const Config& config = state().config;
+    const bool personal = !config.personal_api_key.empty() &&
+                          constant_time_equal(given, config.personal_api_key);
+    const bool secret = !config.project_secret_key.empty() &&
+                        constant_time_equal(given, config.project_secret_key);
+    if (personal || secret) return std::nullopt;
+    return authentication_error(
+        "authentication_failed",
+        "The key in the Authorization header is neither POSTHOG_PERSONAL_API_KEY nor "
+        "POSTHOG_PROJECT_SECRET of this deployment.");
+  }
+
+  Reply answer_definitions() {
+    if (std::optional<Reply> refused = refuse_credential()) return std::move(*refused);
+    const std::optional<std::string> send = form_value(head().query, "send_cohorts");
+    const bool send_cohorts = send.has_value() && *send != "false" && *send != "0";
+    std::string body = flags::write_definitions(
+        definitions(), send_cohorts ? flags::Cohorts::kSend : flags::Cohorts::kExpandInline);
+    const std::string etag = flags::etag_of(body);
+    const std::vector<Header> headers = {{"ETag", etag},
+                                         {"Cache-Control", "private, must-revalidate"}};
+    if (flags::etag_matches(head().if_none_match, etag)) return {304, headers, ""};
+    Reply reply = json_reply(std::move(body));
+    reply.headers.insert(reply.headers.end(), headers.begin(), headers.end());
+    return reply;
+  }
+
+  Reply answer_payload() {
+    if (std::optional<Reply> refused = refuse_credential()) return std::move(*refused);
+    std::optional<std::string> payload = flags::write_remote_config_payload(
+        definitions(), decode_form_text(route().argument));
+    if (!payload) {
+      return json_reply(
+          "{\"type\":\"invalid_request\",\"code\":\"not_found\",\"detail\":\"There is no such "
+          "flag.\",\"attr\":null}",
+          404);
+    }
+    return json_reply(std::move(*payload));
+  }
+
+  // --- Remote config and lists ---
+
+  Reply answer_remote_config() {
+    const std::string_view token = route().argument;
+    if (token.empty()) return error_reply(head(), ErrorCode::kMissingToken);
+    if (!flags::is_config_token(token)) {
+      return error_reply(head(), {ErrorCode::kParseFailed,
+                                  "a token in the path has letters, digits, _ and - only"});
+    }
+    if (state().config.project_of(token) == nullptr) {
+      return error_reply(head(), {ErrorCode::kNotFound, "no project has this token"});
+    }
+    const bool script = route().endpoint == RouteKind::kRemoteConfigJs;
+    Reply reply = json_reply(script ? flags::write_remote_config_script(remote_config(token))
+                                    : flags::write_remote_config(remote_config(token)));
+    if (script) reply.headers[0].value = "application/javascript";
+    reply.headers.push_back({"Cache-Control", "public, max-age=300"});
+    for (Header& header : cors_headers(head())) {
+      if (header.name != "Vary") reply.headers.push_back(std::move(header));
+    }
+    reply.headers.push_back({"Vary", "Origin, Referer"});
+    return reply;
+  }
+
+  Reply answer_surveys() {
+    std::string token = form_value(head().query, "token").value_or("");
+    if (token.empty() && head().method == "POST") token = form_value(body(), "token").value_or("");
+    if (token.empty()) return error_reply(head(), ErrorCode::kMissingToken);
+    if (!flags::is_config_token(token)) {
+      return error_reply(head(), {ErrorCode::kParseFailed,
+                                  "token has letters, digits, _ and - only, at most 200"});
+    }
+    return json_reply(flags::write_surveys());
+  }
+
+  uint32_t kv_effect_ = 0;
+  std::optional<flags::Request> request_;
+  const Project* project_ = nullptr;
+  std::optional<StoredStateRun> stored_;
+  std::string request_id_;
+};
+
+}  // namespace
+
+std::unique_ptr<Task> make_flags_task(CoreState& state, HttpInput input) {
+  return std::make_unique<FlagsTask>(state, std::move(input));
+}
+
+}  // namespace hogflare
