@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseEnv } from "node:util";
-import workerdPath from "workerd";
+import workerd from "workerd";
 import { ROOT, startWorker } from "./worker.mjs";
 
 const NOT_WORKER_VARIABLES = new Set([
@@ -147,7 +147,7 @@ mkdirSync(stateDir, { recursive: true });
 await requireFree(workerPort, "HOGFLARE_PORT");
 await requireFree(pipelinePort, "FAKE_PIPELINE_PORT");
 
-process.env.HOGFLARE_WORKERD = workerdPath;
+process.env.HOGFLARE_WORKERD = workerd.default;
 process.env.HOGFLARE_WORKERD_PID = workerdPidFile;
 process.env.MINIFLARE_WORKERD_PATH = join(ROOT, "scripts/lib/tied-to-parent");
 

@@ -24,7 +24,7 @@ class CaptureTask final : public HttpTask {
   void start(const Turn& turn, Effects& effects) override {
     if (std::optional<Reply> refused = admit()) return respond(std::move(*refused));
     const CaptureContext context{turn.now_ms, turn.config, turn.entropy};
-    auto decoded = decode_capture(head(), *capture_endpoint(head().path), std::move(body()), context);
+    auto decoded = decode_capture(head(), capture_endpoint(route()), std::move(body()), context);
     if (!decoded.ok()) {
       turn.metrics.count_rejected(decoded.error().code);
       return respond(error_reply(head(), decoded.error()));

@@ -197,7 +197,7 @@ describe("fields", () => {
     const rejects = await system.stream("rejects");
     assert.deepEqual(
       rejects.map((reject) => reject.reason),
-      ["invalid_uuid", "missing_distinct_id", "missing_event_name", "parse_failed"],
+      ["invalid_uuid", "missing_distinct_id", "missing_event_name", "hydrate_failed"],
     );
   });
 
