@@ -15,6 +15,8 @@ inline constexpr size_t kFlagDefinitionsBytesMax = 8u << 20;
 inline constexpr size_t kFlagsMax = 10'000;
 // Cohorts in one document.
 inline constexpr size_t kCohortsMax = 10'000;
+// Levels of cohorts that refer to cohorts; evaluation recurses once per level.
+inline constexpr int kCohortDepthMax = 32;
 // Memory RE2 may use for one pattern's program and caches, in bytes.
 inline constexpr int64_t kRegexBytesMax = 1 << 20;
 // Bytes of one regular expression.

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "hogflare/flags.h"
-#include "src/flags/operators.h"
-#include "src/flags/timezone.h"
+#include "flags/operators.h"
+#include "flags/timezone.h"
 
 namespace hogflare::flags {
 
@@ -162,6 +162,7 @@ struct Cohort {
   std::vector<CohortGroup> groups;
   State state = State::kOk;
   std::vector<int> references;
+  int depth = 1;  // levels of cohorts below and including this one
 };
 
 struct Catalog {

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "src/flags/compiler.h"
-#include "src/flags/text.h"
+#include "flags/compiler.h"
+#include "flags/text.h"
 
 namespace hogflare::flags {
 namespace {

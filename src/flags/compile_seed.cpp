@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 
-#include "src/flags/compiler.h"
+#include "flags/compiler.h"
 
 namespace hogflare::flags {
 namespace {

@@ -1,4 +1,4 @@
-#include "src/flags/compiler.h"
+#include "flags/compiler.h"
 
 #include <fmt/format.h>
 #include <re2/re2.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "src/flags/text.h"
+#include "flags/text.h"
 
 namespace hogflare::flags {
 namespace {
@@ -41,24 +41,6 @@ void add_unique(std::vector<int>& list, int item) {
 }
 
 }  // namespace
-
-class Compiler::Scope {
- public:
-  Scope(Compiler& compiler, std::string_view name) : compiler_(compiler), size_(compiler.path_.size()) {
-    if (!compiler.path_.empty()) compiler.path_.push_back('.');
-    compiler.path_.append(name);
-  }
-  Scope(Compiler& compiler, size_t index) : compiler_(compiler), size_(compiler.path_.size()) {
-    compiler.path_.append(fmt::format("[{}]", index));
-  }
-  ~Scope() { compiler_.path_.resize(size_); }
-  Scope(const Scope&) = delete;
-  Scope& operator=(const Scope&) = delete;
-
- private:
-  Compiler& compiler_;
-  size_t size_;
-};
 
 void Compiler::note(Severity severity, std::string message) {
   problems_.push_back(Problem{severity, path_.empty() ? "$" : path_, std::move(message)});
@@ -405,6 +387,7 @@ void Compiler::resolve_cohorts() {
       Cohort& cohort = cohorts[static_cast<size_t>(frame.cohort)];
       if (frame.next == cohort.references.size()) {
         marks[static_cast<size_t>(frame.cohort)] = Mark::kDone;
+        close_cohort(frame.cohort);
         const Cohort::State state = cohort.state;
         stack.pop_back();
         if (!stack.empty() && state != Cohort::State::kOk) {
@@ -432,6 +415,21 @@ void Compiler::resolve_cohorts() {
       }
     }
   }
+}
+
+// Evaluation recurses from cohort to cohort, so their depth is bounded.
+void Compiler::close_cohort(int index) {
+  Cohort& cohort = catalog_->cohorts[static_cast<size_t>(index)];
+  for (const int reference : cohort.references) {
+    cohort.depth =
+        std::max(cohort.depth, 1 + catalog_->cohorts[static_cast<size_t>(reference)].depth);
+  }
+  if (cohort.depth <= limits::kCohortDepthMax || cohort.state != Cohort::State::kOk) return;
+  cohort.state = Cohort::State::kCycle;
+  std::swap(path_, cohort_paths_[static_cast<size_t>(index)]);
+  error(fmt::format("cohorts refer to one another over more than {} levels",
+                    limits::kCohortDepthMax));
+  std::swap(path_, cohort_paths_[static_cast<size_t>(index)]);
 }
 
 void Compiler::compile_flag(const Value& definition, Flag& flag) {

@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "src/flags/catalog.h"
+#include "flags/catalog.h"
 
 namespace hogflare::flags {
 
@@ -22,7 +22,24 @@ class Compiler {
 
  private:
   // A place in the document; pushes on construction, pops on destruction.
-  class Scope;
+  class Scope {
+   public:
+    Scope(Compiler& compiler, std::string_view name)
+        : compiler_(compiler), size_(compiler.path_.size()) {
+      if (!compiler.path_.empty()) compiler.path_.push_back('.');
+      compiler.path_.append(name);
+    }
+    Scope(Compiler& compiler, size_t index) : compiler_(compiler), size_(compiler.path_.size()) {
+      compiler.path_.append("[").append(std::to_string(index)).append("]");
+    }
+    ~Scope() { compiler_.path_.resize(size_); }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    Compiler& compiler_;
+    size_t size_;
+  };
 
   // --- problems
   void error(std::string message) { note(Severity::kError, std::move(message)); }
@@ -46,6 +63,7 @@ class Compiler {
   void compile_cohort(size_t index, const Value& definition);
   CohortGroup compile_cohort_group(const Value& group, Cohort& cohort);
   void resolve_cohorts();
+  void close_cohort(int index);
   void compile_flag(const Value& definition, Flag& flag);
   void order_flags();
   void finish_flag(Flag& flag);

@@ -1,11 +1,11 @@
-#include "src/flags/dates.h"
+#include "flags/dates.h"
 
 #include <array>
 #include <cmath>
 
 #include "hogflare/flags_limits.h"
-#include "src/flags/calendar.h"
-#include "src/flags/text.h"
+#include "flags/calendar.h"
+#include "flags/text.h"
 
 namespace hogflare::flags {
 namespace {

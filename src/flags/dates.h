@@ -10,7 +10,7 @@
 #include <optional>
 #include <string_view>
 
-#include "src/flags/timezone.h"
+#include "flags/timezone.h"
 
 namespace hogflare::flags {
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "hogflare/flags.h"
-#include "src/flags/catalog.h"
-#include "src/flags/compiler.h"
+#include "flags/catalog.h"
+#include "flags/compiler.h"
 
 namespace hogflare::flags {
 

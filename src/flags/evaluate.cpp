@@ -4,12 +4,12 @@
 #include <algorithm>
 
 #include "hogflare/flags.h"
-#include "src/flags/catalog.h"
-#include "src/flags/evaluate_seed.h"
-#include "src/flags/hash.h"
-#include "src/flags/properties.h"
-#include "src/flags/selection.h"
-#include "src/flags/text.h"
+#include "flags/catalog.h"
+#include "flags/evaluate_seed.h"
+#include "flags/hash.h"
+#include "flags/properties.h"
+#include "flags/selection.h"
+#include "flags/text.h"
 
 namespace hogflare::flags {
 namespace {
@@ -251,7 +251,7 @@ Outcome Evaluator::evaluate_condition(const Flag& flag, const Condition& conditi
         filter.target == kNone ? Cohort::State::kUnknownReference
                                : catalog_.cohorts[static_cast<size_t>(filter.target)].state;
     if (state == Cohort::State::kOk) continue;
-    result = FlagResult{result.flag};
+    result.condition_index = kNone;
     result.failed = true;
     result.reason = state == Cohort::State::kCycle ? Reason::kCohortCycle : Reason::kCohortNotFound;
     return Outcome::kFailed;

@@ -1,4 +1,4 @@
-#include "src/flags/evaluate_seed.h"
+#include "flags/evaluate_seed.h"
 
 #include <re2/re2.h>
 
@@ -6,8 +6,8 @@
 #include <cmath>
 #include <limits>
 
-#include "src/flags/hash.h"
-#include "src/flags/text.h"
+#include "flags/hash.h"
+#include "flags/text.h"
 
 namespace hogflare::flags {
 namespace {

@@ -1,8 +1,8 @@
 // Evaluation of one flag in the seed's dialect. Source: flag-semantics.md §12.
 #pragma once
 
-#include "src/flags/catalog.h"
-#include "src/flags/properties.h"
+#include "flags/catalog.h"
+#include "flags/properties.h"
 
 namespace hogflare::flags {
 

@@ -1,25 +1,31 @@
-// OpenSSL 3 calls the streaming SHA-1 functions deprecated; they are the ones that neither allocate
-// nor look a provider up, which matters at two hashes per flag and request.
-#define OPENSSL_SUPPRESS_DEPRECATED
-
-#include "src/flags/hash.h"
+#include "flags/hash.h"
 
 #include <openssl/sha.h>
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 
 namespace hogflare::flags {
 namespace {
 
-uint64_t sha1_first_64_bits(std::initializer_list<std::string_view> parts) {
+using Digest = std::array<unsigned char, SHA_DIGEST_LENGTH>;
+
+// The streaming functions neither allocate nor look a provider up, which matters at two hashes per
+// flag and request.
+Digest sha1(std::initializer_list<std::string_view> parts) {
   SHA_CTX context;
   SHA1_Init(&context);
   for (const std::string_view part : parts) SHA1_Update(&context, part.data(), part.size());
-  unsigned char digest[SHA_DIGEST_LENGTH];
-  SHA1_Final(digest, &context);
+  Digest digest;
+  SHA1_Final(digest.data(), &context);
+  return digest;
+}
+
+uint64_t sha1_first_64_bits(std::initializer_list<std::string_view> parts) {
+  const Digest digest = sha1(parts);
   uint64_t bits = 0;
-  for (int i = 0; i < 8; ++i) bits = (bits << 8) | digest[i];
+  for (size_t i = 0; i < 8; ++i) bits = (bits << 8) | digest[i];
   return bits;
 }
 
@@ -32,6 +38,16 @@ double hash01(std::string_view prefix, std::string_view identifier, std::string_
 
 int seed_bucket(std::string_view salt, std::string_view identifier) {
   return static_cast<int>(sha1_first_64_bits({salt, ":", identifier}) % 100);
+}
+
+std::string sha1_hex(std::string_view bytes) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  for (const unsigned char byte : sha1({bytes})) {
+    out.push_back(kHex[byte >> 4]);
+    out.push_back(kHex[byte & 0xf]);
+  }
+  return out;
 }
 
 }  // namespace hogflare::flags

@@ -7,6 +7,7 @@
 // Source: flag-semantics.md §3.1 and §12.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace hogflare::flags {
@@ -17,5 +18,8 @@ double hash01(std::string_view prefix, std::string_view identifier, std::string_
 
 // SHA-1 of "salt:identifier", its first 64 bits modulo 100.
 int seed_bucket(std::string_view salt, std::string_view identifier);
+
+// SHA-1 of `bytes` as 40 hex digits; names a body for its ETag.
+std::string sha1_hex(std::string_view bytes);
 
 }  // namespace hogflare::flags

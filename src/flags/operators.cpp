@@ -1,4 +1,4 @@
-#include "src/flags/operators.h"
+#include "flags/operators.h"
 
 #include <fmt/format.h>
 #include <re2/re2.h>
@@ -8,7 +8,7 @@
 #include <cmath>
 
 #include "hogflare/flags_limits.h"
-#include "src/flags/text.h"
+#include "flags/text.h"
 
 namespace hogflare::flags {
 namespace {
@@ -101,10 +101,48 @@ bool is_truthy(const Value& value) {
   }
 }
 
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return (c & 0x80) == 0; });
+}
+
+// Texts and whole numbers print alike everywhere; floats, objects and letters beyond ASCII may not.
+bool is_plain(const Value& value) {
+  switch (value.kind) {
+    case Value::Kind::kBool:
+    case Value::Kind::kInteger:
+      return true;
+    case Value::Kind::kString:
+      return is_ascii(value.text);
+    case Value::Kind::kArray:
+      return std::all_of(value.items.begin(), value.items.end(), is_plain);
+    default:
+      return false;
+  }
+}
+
 std::optional<double> number_of(const Value& value) {
   if (value.is_number()) return value.number;
   if (value.is_string()) return parse_number(value.text);
   return std::nullopt;
+}
+
+// Three numbers without leading zeros, or for a wildcard one or two and a star. SDKs drop the rest of
+// a version.
+bool is_plain_version(std::string_view text, Operator op) {
+  size_t parts = 0;
+  for (;;) {
+    const size_t dot = text.find('.');
+    const std::string_view part = text.substr(0, dot);
+    const bool last = dot == std::string_view::npos;
+    if (op == Operator::kSemverWildcard && last) return part == "*" && parts > 0 && parts < 3;
+    const bool digits = !part.empty() && std::all_of(part.begin(), part.end(), [](char c) {
+      return c >= '0' && c <= '9';
+    });
+    if (!digits || (part.size() > 1 && part[0] == '0')) return false;
+    ++parts;
+    if (last) return parts == 3;
+    text.remove_prefix(dot + 1);
+  }
 }
 
 // Why RE2 refuses it, in words that say what to do.
@@ -196,6 +234,7 @@ Matcher& Matcher::operator=(Matcher&&) noexcept = default;
 
 void Matcher::compile_exact(const Value& operand) {
   boolean_like_ = looks_boolean(operand);
+  portable_ = is_plain(operand);
   truthy_ = is_truthy(operand);
   empty_list_ = operand.is_array() && operand.items.empty();
   if (operand.is_array()) {
@@ -207,7 +246,8 @@ void Matcher::compile_exact(const Value& operand) {
 }
 
 void Matcher::compile_regex(const Value& operand, std::string& problem) {
-  regex_ = flags::compile_regex(text_form(operand), problem);
+  pattern_ = text_form(operand);
+  regex_ = flags::compile_regex(pattern_, problem);
 }
 
 void Matcher::compile_between(const Value& operand, std::string& problem) {
@@ -240,6 +280,7 @@ void Matcher::compile_semver(const Value& operand, std::string& problem) {
       version_ = parse_version(text);
   }
   operand_ok_ = range_.has_value() || version_.has_value();
+  portable_ = is_plain_version(text, op_);
   if (!operand_ok_) {
     problem = fmt::format("'{}' is not a version; write up to three numbers, such as 1.2.3{}", text,
                           op_ == Operator::kSemverWildcard ? " or 1.2.*" : "");
@@ -299,6 +340,8 @@ Matcher Matcher::compile(Operator op, const Value* operand, const TimeZone& zone
     case Operator::kIsDateBefore:
     case Operator::kIsDateAfter:
       if (operand->is_string()) matcher.date_ = parse_date_filter(operand->text, zone);
+      // SDKs take naive dates as UTC.
+      matcher.portable_ = zone.is_utc();
       if (!matcher.date_.is_date()) {
         problem = "value must be a date text, such as -7d, 2025-06-15 or 2025-06-15T12:00:00Z";
       }
@@ -314,6 +357,13 @@ Matcher Matcher::compile(Operator op, const Value* operand, const TimeZone& zone
       matcher.compile_semver(*operand, problem);
   }
   return matcher;
+}
+
+bool Matcher::operand_is_portable(int matching_version) const {
+  if (!has_operand_ || !operand_ok_ || !portable_) return false;
+  // Comparing truth is the service's alone, unless it comes to the same: all texts are "true".
+  if (!boolean_like_ || matching_version != 1) return !empty_list_;
+  return truthy_ && !empty_list_;
 }
 
 bool Matcher::is_exact(Property& property, int matching_version) const {

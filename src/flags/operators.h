@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "hogflare/flags_value.h"
-#include "src/flags/dates.h"
-#include "src/flags/semver.h"
+#include "flags/dates.h"
+#include "flags/semver.h"
 
 namespace re2 {
 class RE2;
@@ -113,6 +113,10 @@ class Matcher {
 
   Match match(Property& property, const MatchContext& context) const;
   Operator op() const { return op_; }
+  // The text of a regex operator's pattern.
+  std::string_view pattern() const { return pattern_; }
+  // Whether the SDKs read the operand as match() does.
+  bool operand_is_portable(int matching_version) const;
 
  private:
   void compile_exact(const Value& operand);
@@ -132,9 +136,11 @@ class Matcher {
   bool truthy_ = false;
   bool empty_list_ = false;
   bool operand_ok_ = true;
+  bool portable_ = true;
   std::vector<std::string> texts_;  // kExact: sorted
   double low_ = 0;
   double high_ = 0;
+  std::string pattern_;
   std::unique_ptr<re2::RE2> regex_;
   DateFilter date_;
   std::optional<Version> version_;

@@ -1,4 +1,4 @@
-#include "src/flags/properties.h"
+#include "flags/properties.h"
 
 #include <re2/re2.h>
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "src/flags/catalog.h"
+#include "flags/catalog.h"
 
 namespace hogflare::flags {
 

@@ -6,7 +6,7 @@
 #include <initializer_list>
 
 #include "hogflare/flags.h"
-#include "src/flags/text.h"
+#include "flags/text.h"
 
 namespace hogflare::flags {
 namespace {

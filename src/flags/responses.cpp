@@ -6,9 +6,9 @@
 
 #include <algorithm>
 
-#include "src/flags/catalog.h"
-#include "src/flags/hash.h"
-#include "src/flags/json_writer.h"
+#include "flags/catalog.h"
+#include "flags/hash.h"
+#include "flags/json_writer.h"
 
 namespace hogflare::flags {
 namespace {

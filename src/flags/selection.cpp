@@ -1,4 +1,4 @@
-#include "src/flags/selection.h"
+#include "flags/selection.h"
 
 #include <re2/re2.h>
 

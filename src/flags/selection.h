@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "src/flags/catalog.h"
+#include "flags/catalog.h"
 
 namespace hogflare::flags {
 

@@ -1,10 +1,10 @@
-#include "src/flags/semver.h"
+#include "flags/semver.h"
 
 #include <algorithm>
 #include <limits>
 #include <vector>
 
-#include "src/flags/text.h"
+#include "flags/text.h"
 
 namespace hogflare::flags {
 namespace {

@@ -1,4 +1,4 @@
-#include "src/flags/text.h"
+#include "flags/text.h"
 
 #include <algorithm>
 #include <cmath>
@@ -22,7 +22,7 @@ struct PointRange {
   uint32_t last;
 };
 
-#include "src/flags/unicode_tables.inc"
+#include "flags/unicode_tables.inc"
 
 constexpr uint32_t kNotUtf8 = 0xffffffff;
 constexpr uint32_t kCapitalSigma = 0x3a3;

@@ -1,9 +1,9 @@
-#include "src/flags/timezone.h"
+#include "flags/timezone.h"
 
 #include <algorithm>
 #include <iterator>
 
-#include "src/flags/calendar.h"
+#include "flags/calendar.h"
 
 namespace hogflare::flags {
 namespace {
@@ -13,7 +13,7 @@ struct NamedZone {
   std::string_view rule;
 };
 
-#include "src/flags/zone_rules.inc"
+#include "flags/zone_rules.inc"
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 

@@ -22,6 +22,8 @@ class TimeZone {
 
   static std::optional<TimeZone> parse(std::string_view text);
 
+  bool is_utc() const { return standard_offset_ == 0 && !has_daylight_; }
+
   // The instant of a wall clock reading, both in seconds since 1970. Of two instants the first; a
   // reading that a spring change skips is taken with the offset before the change.
   int64_t to_utc_seconds(int64_t local_seconds) const;

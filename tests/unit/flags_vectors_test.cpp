@@ -11,10 +11,10 @@
 
 #include "hogflare/flags.h"
 #include "hogflare/flags_responses.h"
-#include "src/flags/dates.h"
-#include "src/flags/hash.h"
-#include "src/flags/operators.h"
-#include "src/flags/text.h"
+#include "flags/dates.h"
+#include "flags/hash.h"
+#include "flags/operators.h"
+#include "flags/text.h"
 
 using nlohmann::json;
 using namespace hogflare;
@@ -22,9 +22,8 @@ using namespace hogflare::flags;
 
 namespace {
 
-json load(const char* name) {
-  const char* root = std::getenv("HOGFLARE_VECTORS");
-  std::ifstream file(std::string(root != nullptr ? root : HOGFLARE_VECTORS_DIR) + "/" + name);
+json load_vectors(const char* name) {
+  std::ifstream file(std::string(HOGFLARE_TEST_DATA_DIR "/vectors/") + name);
   std::stringstream text;
   text << file.rdbuf();
   json parsed = json::parse(text.str(), nullptr, false);
@@ -68,11 +67,12 @@ StoredState stored_from(const json& context) {
       stored.cohort_ids.push_back(id.get<int64_t>());
     }
   }
-  for (const auto& [flag, key] : context.value("hash_key_overrides", json::object()).items()) {
+  const json hash_keys = context.value("hash_key_overrides", json::object());
+  for (const auto& [flag, key] : hash_keys.items()) {
     stored.hash_keys.emplace_back(flag, key.get<std::string>());
   }
-  for (const auto& [type, properties] :
-       context.value("stored_group_properties", json::object()).items()) {
+  const json groups = context.value("stored_group_properties", json::object());
+  for (const auto& [type, properties] : groups.items()) {
     stored.groups.push_back(StoredGroup{type, Read::kOk, to_value(properties)});
   }
   return stored;
@@ -84,6 +84,10 @@ json answer(const Definitions& definitions, const Request& request, const Stored
   json body = json::parse(write_flags(evaluation, FlagsVersion::kV2, context), nullptr, false);
   REQUIRE(body.is_object());
   return body;
+}
+
+bool is_regex_beyond_re2(const std::string& id) {
+  return id == "regex-015" || id == "regex-016" || id == "regex-017";
 }
 
 // Compares one flag of the answer with what the vector expects of it.
@@ -101,7 +105,7 @@ void check_flag(const json& detail, const json& expected) {
 }
 
 void check_whole_flags(const char* file) {
-  const json vectors = load(file);
+  const json vectors = load_vectors(file);
   REQUIRE(!vectors["cases"].empty());
   for (const json& test : vectors["cases"]) {
     DYNAMIC_SECTION(test["name"].get<std::string>()) {
@@ -130,7 +134,7 @@ void check_whole_flags(const char* file) {
 }  // namespace
 
 TEST_CASE("hashes equal the published vectors bit by bit", "[flags]") {
-  const json vectors = load("flag-hash.json");
+  const json vectors = load_vectors("flag-hash.json");
   for (const json& test : vectors["vectors"]) {
     const std::string identifier = test["identifier"].get<std::string>();
     const double hash =
@@ -152,7 +156,7 @@ TEST_CASE("hashes equal the published vectors bit by bit", "[flags]") {
 }
 
 TEST_CASE("property operators equal the service's on every vector", "[flags]") {
-  const json vectors = load("flag-property-operators.json");
+  const json vectors = load_vectors("flag-property-operators.json");
   int run = 0;
   for (const json& test : vectors["cases"]) {
     DYNAMIC_SECTION(test["id"].get<std::string>()) {
@@ -174,6 +178,12 @@ TEST_CASE("property operators equal the service's on every vector", "[flags]") {
           test.value("property_matching_version", 1), zone};
       const Match match = matcher.match(property, context);
       INFO(test.dump());
+      if (problem.find("linear-time engine cannot run") != std::string::npos) {
+        // The service backtracks; here such a pattern refuses the definitions instead.
+        CHECK(is_regex_beyond_re2(test["id"]));
+        CHECK(match == Match::kNo);
+        continue;
+      }
       CHECK((match == Match::kYes) == test["expected_condition"].get<bool>());
       CHECK((match == Match::kError) == test["expected"].is_string());
     }
@@ -189,7 +199,7 @@ TEST_CASE("cohorts and dependencies answer as the service on every vector", "[fl
 }
 
 TEST_CASE("the seed's dialect answers as the seed on every vector", "[flags]") {
-  const json vectors = load("flag-seed-dialect.json");
+  const json vectors = load_vectors("flag-seed-dialect.json");
   for (const json& test : vectors["cases"]) {
     DYNAMIC_SECTION(test["name"].get<std::string>()) {
       const Definitions definitions = parse_leniently(json{{"flags", test["flags"]}});

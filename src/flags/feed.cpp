@@ -1,0 +1,360 @@
+// The definitions feed for SDKs that evaluate locally, and single payloads.
+//
+// A flag that some SDK would answer differently from `evaluate` carries
+// `ensure_experience_continuity: true`: every server SDK refuses to evaluate such a flag itself and
+// asks /flags instead. Source: wire-protocol.md §9, flag-semantics.md §10.
+#include <fmt/format.h>
+#include <re2/re2.h>
+
+#include <algorithm>
+
+#include "flags/catalog.h"
+#include "flags/hash.h"
+#include "flags/json_writer.h"
+#include "flags/portable.h"
+#include "hogflare/flags_responses.h"
+
+namespace hogflare::flags {
+namespace {
+
+class FeedWriter {
+ public:
+  FeedWriter(const Catalog& catalog, Cohorts cohorts) : catalog_(catalog), cohorts_(cohorts) {}
+
+  std::string write();
+
+ private:
+  Value posthog_entry(const Flag& flag, const Value& definition) const;
+  Value seed_entry(const Flag& flag) const;
+  Value conditions(const Value& groups) const;
+  Value properties(const Value& list) const;
+  std::optional<std::vector<Value>> expand_cohort(const Value& condition) const;
+  const Value* cohort_group(const Value& filter) const;
+  Value dependency(const Value& filter) const;
+  void add_chain(int flag, std::vector<std::string>& chain) const;
+  void write_group_types(JsonWriter& json) const;
+  void write_cohorts(JsonWriter& json) const;
+
+  const Catalog& catalog_;
+  Cohorts cohorts_;
+};
+
+bool is_true(const Value& object, std::string_view name) {
+  const Value* value = object.find(name);
+  return value != nullptr && value->is_bool() && value->boolean;
+}
+
+std::string_view text_of(const Value& object, std::string_view name) {
+  const Value* value = object.find(name);
+  return value != nullptr && value->is_string() ? std::string_view(value->text)
+                                                : std::string_view();
+}
+
+void set_default(Value& object, std::string_view name, Value value) {
+  if (object.find(name) == nullptr) object.set(name, std::move(value));
+}
+
+// The property group of a dynamic cohort, from the API's form or the feed's.
+const Value* group_of_cohort(const Value& definition) {
+  if (definition.find("values") != nullptr) return &definition;
+  if (is_true(definition, "is_static")) return nullptr;
+  const Value* filters = definition.find("filters");
+  const Value* group = filters == nullptr ? nullptr : filters->find("properties");
+  return group != nullptr && group->find("values") != nullptr ? group : nullptr;
+}
+
+std::string cohort_id(const Value& cohorts, size_t index) {
+  if (cohorts.is_object()) return cohorts.keys[index];
+  const Value* id = cohorts.items[index].find("id");
+  return id == nullptr ? std::string() : id->text;
+}
+
+bool is_plain_leaf(const Value& leaf) {
+  const std::string_view type = text_of(leaf, "type");
+  return type != "cohort" && type != "behavioral" && leaf.find("values") == nullptr &&
+         !is_true(leaf, "negation");
+}
+
+std::string FeedWriter::write() {
+  JsonWriter json;
+  json.open_object().key("flags").open_array();
+  const Value* flags = catalog_.document.find("flags");
+  for (size_t i = 0; i < catalog_.flags.size(); ++i) {
+    const Flag& flag = catalog_.flags[i];
+    const Value& definition = flags->items[i];
+    if (flag.deleted || is_true(definition, "is_remote_configuration")) continue;
+    json.value(flag.dialect == Dialect::kSeed ? seed_entry(flag)
+                                              : posthog_entry(flag, definition));
+  }
+  json.close_array();
+  write_group_types(json);
+  write_cohorts(json);
+  if (catalog_.matching_version != 1) {
+    json.key("property_matching_version").integer(catalog_.matching_version);
+  }
+  return json.close_object().take();
+}
+
+Value FeedWriter::posthog_entry(const Flag& flag, const Value& definition) const {
+  Value entry = definition;
+  set_default(entry, "id", Value::of(int64_t{0}));
+  set_default(entry, "name", Value::of(std::string_view()));
+  set_default(entry, "active", Value::of(true));
+  set_default(entry, "deleted", Value::of(false));
+  set_default(entry, "version", Value::null());
+  entry.set("ensure_experience_continuity",
+            Value::of(flag.continuity || !sdk_agrees(catalog_, flag)));
+  Value filters = *definition.find("filters");
+  if (const Value* groups = filters.find("groups"); groups != nullptr && groups->is_array()) {
+    filters.set("groups", conditions(*groups));
+  }
+  entry.set("filters", std::move(filters));
+  return entry;
+}
+
+// SDKs cannot compute the dialect's buckets, so they get the payloads and ask for the value; a flag
+// that is on for everyone needs no bucket.
+Value FeedWriter::seed_entry(const Flag& flag) const {
+  const bool everyone = sdk_agrees(catalog_, flag);
+  Value entry = Value::object();
+  entry.set("id", Value::of(flag.id.value_or(0)));
+  entry.set("key", Value::of(std::string_view(flag.key)));
+  entry.set("name", Value::of(std::string_view(flag.description ? *flag.description : "")));
+  entry.set("active", Value::of(flag.active));
+  entry.set("deleted", Value::of(false));
+  entry.set("version", flag.version ? Value::of(*flag.version) : Value::null());
+  entry.set("ensure_experience_continuity", Value::of(!everyone));
+  Value filters = Value::object();
+  Value groups = Value::array();
+  if (everyone) {
+    Value group = Value::object();
+    group.set("properties", Value::array());
+    group.set("rollout_percentage", Value::of(int64_t{100}));
+    groups.items.push_back(std::move(group));
+  }
+  filters.set("groups", std::move(groups));
+  Value payloads = Value::object();
+  const auto payload_text = [&](int index) {
+    return Value::of(std::string_view(to_json(flag.payloads[static_cast<size_t>(index)])));
+  };
+  if (flag.seed->payload != kNone) payloads.set("true", payload_text(flag.seed->payload));
+  for (const auto& [name, index] : flag.seed->variant_payloads) {
+    payloads.set(name, payload_text(index));
+  }
+  filters.set("payloads", std::move(payloads));
+  filters.set("multivariate", Value::null());
+  entry.set("filters", std::move(filters));
+  return entry;
+}
+
+Value FeedWriter::conditions(const Value& groups) const {
+  Value out = Value::array();
+  for (const Value& group : groups.items) {
+    const Value* list = group.find("properties");
+    if (list == nullptr || !list->is_array()) {
+      out.items.push_back(group);
+      continue;
+    }
+    if (cohorts_ == Cohorts::kExpandInline) {
+      if (std::optional<std::vector<Value>> expanded = expand_cohort(group)) {
+        for (Value& condition : *expanded) {
+          condition.set("properties", properties(*condition.find("properties")));
+          out.items.push_back(std::move(condition));
+        }
+        continue;
+      }
+    }
+    Value condition = group;
+    condition.set("properties", properties(*list));
+    out.items.push_back(std::move(condition));
+  }
+  return out;
+}
+
+Value FeedWriter::properties(const Value& list) const {
+  Value out = Value::array();
+  for (const Value& filter : list.items) {
+    out.items.push_back(text_of(filter, "type") == "flag" ? dependency(filter) : filter);
+  }
+  return out;
+}
+
+const Value* FeedWriter::cohort_group(const Value& filter) const {
+  const Value* cohorts = catalog_.document.find("cohorts");
+  const Value* id = filter.find("value");
+  if (cohorts == nullptr || id == nullptr) return nullptr;
+  for (size_t i = 0; i < cohorts->items.size(); ++i) {
+    if (cohort_id(*cohorts, i) == id->text) return group_of_cohort(cohorts->items[i]);
+  }
+  return nullptr;
+}
+
+// A condition with one `in` filter on a cohort of plain leaves becomes a condition for each way to
+// be in that cohort; rollout and variant hang on the flag's hash, so the union answers the same.
+std::optional<std::vector<Value>> FeedWriter::expand_cohort(const Value& condition) const {
+  const Value& list = *condition.find("properties");
+  const Value* cohort_filter = nullptr;
+  for (const Value& filter : list.items) {
+    if (text_of(filter, "type") != "cohort") continue;
+    if (cohort_filter != nullptr) return std::nullopt;
+    cohort_filter = &filter;
+  }
+  if (cohort_filter == nullptr || text_of(*cohort_filter, "operator") == "not_in") {
+    return std::nullopt;
+  }
+  const Value* group = cohort_group(*cohort_filter);
+  if (group == nullptr) return std::nullopt;
+  // The ways in, each a list of filters that must all match.
+  std::vector<std::vector<const Value*>> ways;
+  const auto add_group = [&](const Value& inner) {
+    const Value* values = inner.find("values");
+    if (values == nullptr || !values->is_array()) return false;
+    if (!std::all_of(values->items.begin(), values->items.end(), is_plain_leaf)) return false;
+    if (text_of(inner, "type") == "OR") {
+      for (const Value& leaf : values->items) ways.push_back({&leaf});
+      return true;
+    }
+    ways.emplace_back();
+    for (const Value& leaf : values->items) ways.back().push_back(&leaf);
+    return true;
+  };
+  const Value& values = *group->find("values");
+  const bool nested = !values.items.empty() && values.items[0].find("values") != nullptr;
+  if (!nested) {
+    if (!add_group(*group)) return std::nullopt;
+  } else {
+    if (text_of(*group, "type") != "OR" && values.items.size() > 1) return std::nullopt;
+    for (const Value& inner : values.items) {
+      if (!add_group(inner)) return std::nullopt;
+    }
+  }
+  std::vector<Value> expanded;
+  for (const std::vector<const Value*>& way : ways) {
+    Value filters = Value::array();
+    for (const Value& filter : list.items) {
+      if (&filter != cohort_filter) {
+        filters.items.push_back(filter);
+        continue;
+      }
+      for (const Value* leaf : way) filters.items.push_back(*leaf);
+    }
+    Value one = condition;
+    one.set("properties", std::move(filters));
+    expanded.push_back(std::move(one));
+  }
+  return expanded;
+}
+
+// The feed names the target by key and lists all that must be evaluated before it, target last.
+Value FeedWriter::dependency(const Value& filter) const {
+  Value out = filter;
+  Value chain = Value::array();
+  const Value* key = filter.find("key");
+  int target = key == nullptr ? kNone : catalog_.find_flag(key->text);
+  if (target == kNone && key != nullptr) {
+    for (size_t i = 0; i < catalog_.flags.size(); ++i) {
+      const Flag& flag = catalog_.flags[i];
+      if (flag.id && fmt::format("{}", *flag.id) == key->text) target = static_cast<int>(i);
+    }
+  }
+  if (target != kNone) {
+    const Flag& flag = catalog_.flags[static_cast<size_t>(target)];
+    out.set("key", Value::of(std::string_view(flag.key)));
+    // An empty chain tells SDKs that this cannot be decided locally.
+    if (!flag.cyclic && !flag.missing_dependency) {
+      std::vector<std::string> keys;
+      add_chain(target, keys);
+      for (const std::string& name : keys) {
+        chain.items.push_back(Value::of(std::string_view(name)));
+      }
+    }
+  }
+  out.set("dependency_chain", std::move(chain));
+  return out;
+}
+
+void FeedWriter::add_chain(int target, std::vector<std::string>& chain) const {
+  std::vector<bool> wanted(catalog_.flags.size(), false);
+  std::vector<int> open = {target};
+  while (!open.empty()) {
+    const auto index = static_cast<size_t>(open.back());
+    open.pop_back();
+    if (wanted[index]) continue;
+    wanted[index] = true;
+    for (const int dependency : catalog_.flags[index].dependencies) open.push_back(dependency);
+  }
+  for (const int index : catalog_.order) {  // dependencies first, so the target comes last
+    if (wanted[static_cast<size_t>(index)]) {
+      chain.push_back(catalog_.flags[static_cast<size_t>(index)].key);
+    }
+  }
+}
+
+void FeedWriter::write_group_types(JsonWriter& json) const {
+  json.key("group_type_mapping").open_object();
+  for (size_t i = 0; i < catalog_.group_types.size(); ++i) {
+    if (catalog_.group_types[i].empty()) continue;
+    json.key(fmt::format("{}", i)).text(catalog_.group_types[i]);
+  }
+  json.close_object();
+}
+
+// Static and behavioural cohorts are left out, which makes SDKs ask the server.
+void FeedWriter::write_cohorts(JsonWriter& json) const {
+  json.key("cohorts").open_object();
+  const Value* cohorts = catalog_.document.find("cohorts");
+  if (cohorts_ == Cohorts::kSend && cohorts != nullptr) {
+    for (size_t i = 0; i < cohorts->items.size(); ++i) {
+      const Value* group = group_of_cohort(cohorts->items[i]);
+      const bool behavioural = i < catalog_.cohorts.size() && catalog_.cohorts[i].behavioural;
+      if (group == nullptr || behavioural) continue;
+      json.key(cohort_id(*cohorts, i)).value(*group);
+    }
+  }
+  json.close_object();
+}
+
+std::string_view unquoted(std::string_view tag) {
+  while (!tag.empty() && (tag.front() == ' ' || tag.front() == '\t')) tag.remove_prefix(1);
+  while (!tag.empty() && (tag.back() == ' ' || tag.back() == '\t')) tag.remove_suffix(1);
+  if (tag.substr(0, 2) == "W/" || tag.substr(0, 2) == "w/") tag.remove_prefix(2);
+  if (tag.size() >= 2 && tag.front() == '"' && tag.back() == '"') tag = tag.substr(1, tag.size() - 2);
+  return tag;
+}
+
+}  // namespace
+
+std::string write_definitions(const Definitions& definitions, Cohorts cohorts) {
+  return FeedWriter(definitions.catalog(), cohorts).write();
+}
+
+std::string etag_of(std::string_view body) { return fmt::format("W/\"{}\"", sha1_hex(body)); }
+
+bool etag_matches(std::string_view if_none_match, std::string_view etag) {
+  const std::string_view wanted = unquoted(etag);
+  for (;;) {
+    const size_t comma = if_none_match.find(',');
+    const std::string_view candidate = unquoted(if_none_match.substr(0, comma));
+    if (candidate == wanted || candidate == "*") return true;
+    if (comma == std::string_view::npos) return false;
+    if_none_match.remove_prefix(comma + 1);
+  }
+}
+
+std::optional<std::string> write_remote_config_payload(const Definitions& definitions,
+                                                       std::string_view key) {
+  const Catalog& catalog = definitions.catalog();
+  const int index = catalog.find_flag(key);
+  if (index == kNone) return std::nullopt;
+  const Flag& flag = catalog.flags[static_cast<size_t>(index)];
+  if (flag.deleted) return std::nullopt;
+  const int payload = flag.seed ? flag.seed->payload : flag.true_payload;
+  if (payload == kNone) return std::string();
+  const Value& value = flag.payloads[static_cast<size_t>(payload)];
+  if (value.is_null()) return std::string();
+  // Clients read a JSON text that holds the payload's JSON, as PostHog stores it.
+  if (value.is_string() && !flag.seed) return to_json(value);
+  return to_json(Value::of(std::string_view(to_json(value))));
+}
+
+}  // namespace hogflare::flags

@@ -1,0 +1,135 @@
+#include "flags/portable.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+
+namespace hogflare::flags {
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool matcher_agrees(const Catalog& catalog, const Matcher& matcher) {
+  switch (matcher.op()) {
+    case Operator::kBetween:
+    case Operator::kNotBetween:
+    case Operator::kIcontainsMulti:
+    case Operator::kNotIcontainsMulti:
+    case Operator::kIsDateExact:
+    case Operator::kIn:
+    case Operator::kNotIn:
+    case Operator::kFlagEvaluatesTo:
+    case Operator::kIsNotSet:  // answered from what the SDK was given, not from what is stored
+      return false;
+    case Operator::kRegex:
+    case Operator::kNotRegex:
+      return is_portable_pattern(matcher.pattern());
+    case Operator::kIsSet:
+      return true;
+    default:
+      return matcher.operand_is_portable(catalog.matching_version);
+  }
+}
+
+bool filter_agrees(const Catalog& catalog, const Filter& filter, int group_index);
+
+bool cohort_agrees(const Catalog& catalog, const Cohort& cohort) {
+  if (cohort.is_static || cohort.behavioural || !cohort.has_filters ||
+      cohort.state != Cohort::State::kOk || cohort.groups.empty()) {
+    return false;
+  }
+  return std::all_of(cohort.groups.begin(), cohort.groups.end(), [&](const CohortGroup& group) {
+    if (group.leaves.empty()) return false;
+    return std::all_of(group.leaves.begin(), group.leaves.end(), [&](const Filter& leaf) {
+      // Node reads a nested not_in as in; the service drops a cohort's negation in an OR group.
+      if (leaf.kind == Filter::Kind::kCohort && (leaf.not_in || leaf.negation)) return false;
+      return filter_agrees(catalog, leaf, kNone);
+    });
+  });
+}
+
+bool filter_agrees(const Catalog& catalog, const Filter& filter, int group_index) {
+  switch (filter.kind) {
+    case Filter::Kind::kProperty: {
+      if (filter.slot == kNone) return false;
+      const Slot& slot = catalog.slots[static_cast<size_t>(filter.slot)];
+      // SDKs look at one map per condition: the group's in a group condition, else the person's.
+      const bool same_map = slot.kind == SlotKind::kPerson
+                                ? group_index == kNone
+                                : slot.kind == SlotKind::kGroup && slot.group_index == group_index;
+      return same_map && matcher_agrees(catalog, filter.matcher);
+    }
+    case Filter::Kind::kCohort:
+      return group_index == kNone && filter.target != kNone && filter.known_operator &&
+             cohort_agrees(catalog, catalog.cohorts[static_cast<size_t>(filter.target)]);
+    case Filter::Kind::kFlag:
+      return filter.known_operator && filter.target != kNone;
+    default:
+      return false;
+  }
+}
+
+bool condition_agrees(const Catalog& catalog, const Flag& flag, const Condition& condition) {
+  const auto agrees = [&](const Filter& filter) {
+    return filter_agrees(catalog, filter, condition.group_index);
+  };
+  return condition.group_index == flag.group_index &&
+         std::all_of(condition.filters.begin(), condition.filters.end(), agrees) &&
+         std::all_of(condition.cohort_filters.begin(), condition.cohort_filters.end(), agrees);
+}
+
+bool own_rules_agree(const Catalog& catalog, const Flag& flag) {
+  if (flag.seed) {
+    const SeedRules& rules = *flag.seed;
+    return !flag.active || (rules.conditions.empty() && rules.rollout >= 100 &&
+                            rules.variants.empty() && rules.group_type.empty());
+  }
+  if (flag.holdout || flag.enrolment || flag.super_condition || flag.by_device) return false;
+  if (flag.missing_dependency || flag.cyclic || flag.continuity) return false;
+  return std::all_of(flag.conditions.begin(), flag.conditions.end(),
+                     [&](const Condition& condition) {
+                       return condition_agrees(catalog, flag, condition);
+                     });
+}
+
+}  // namespace
+
+bool sdk_agrees(const Catalog& catalog, const Flag& flag) {
+  std::vector<const Flag*> open = {&flag};
+  std::vector<const Flag*> seen;
+  while (!open.empty()) {
+    const Flag* next = open.back();
+    open.pop_back();
+    if (std::find(seen.begin(), seen.end(), next) != seen.end()) continue;
+    seen.push_back(next);
+    if (!own_rules_agree(catalog, *next)) return false;
+    for (const int dependency : next->dependencies) {
+      open.push_back(&catalog.flags[static_cast<size_t>(dependency)]);
+    }
+  }
+  return true;
+}
+
+bool is_portable_pattern(std::string_view pattern) {
+  static constexpr std::string_view kEscapes = "dDwWsSbBntr";
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    const char next = i + 1 < pattern.size() ? pattern[i + 1] : '\0';
+    if (static_cast<unsigned char>(c) >= 0x80) return false;
+    if (c == '\\') {
+      const bool letter = (next >= 'a' && next <= 'z') || (next >= 'A' && next <= 'Z');
+      if (is_digit(next) || next == '\0') return false;
+      if (letter && kEscapes.find(next) == std::string_view::npos) return false;
+      ++i;
+    } else if (c == '(' && next == '?') {
+      if (pattern.substr(i, 3) != "(?:") return false;
+    } else if (c == '[' && (next == '[' || next == ']')) {
+      return false;  // POSIX classes; "]" first in a class
+    } else if (c == '{' && !is_digit(next)) {
+      return false;  // "{,3}" is a repetition to some and text to others
+    }
+  }
+  return true;
+}
+
+}  // namespace hogflare::flags
