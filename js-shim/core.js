@@ -39,7 +39,7 @@ let storage = null;
 let kept = new Uint8Array(0);
 let generation = 0;
 let trapCount = 0;
-let configuredFor = "";
+let configured = false;
 
 const instance = new WebAssembly.Instance(module, {
   host: {
@@ -120,7 +120,7 @@ function decompress(format, input, sizeMax) {
 function reset() {
   trapCount += 1;
   generation += 1;
-  configuredFor = "";
+  configured = false;
   bytes().set(initialMemory);
   wasm.stackRestore(initialStack);
 }
@@ -149,44 +149,49 @@ export function currentGeneration() {
 }
 
 /**
+ * Writes an entry's input: `body`, then `tail` as UTF-8, then random bytes for the entropy if wanted.
+ * @param {Uint8Array} body
+ * @param {string} tail
+ * @param {number} seedSize
+ * @returns {number} bytes of the tail
+ */
+function writeInput(body, tail, seedSize) {
+  const tailBytes = encodeTail(tail);
+  const size = body.byteLength + tailBytes.byteLength;
+  const at = wasm.hf_input(size + seedSize);
+  const memory = bytes();
+  memory.set(body, at);
+  memory.set(tailBytes, at + body.byteLength);
+  if (seedSize > 0) crypto.getRandomValues(memory.subarray(at + size, at + size + seedSize));
+  return tailBytes.byteLength;
+}
+
+const SEED_SIZE = 32;
+const NOTHING = new Uint8Array(0);
+let scratch = new Uint8Array(8192);
+
+/** @param {string} tail @returns {Uint8Array} valid until the next call */
+function encodeTail(tail) {
+  if (tail === "") return NOTHING;
+  // UTF-8 takes at most three bytes for a UTF-16 unit.
+  if (scratch.byteLength < 3 * tail.length) scratch = new Uint8Array(3 * tail.length);
+  return scratch.subarray(0, encoder.encodeInto(tail, scratch).written);
+}
+
+/**
  * Gives the core its configuration, once per instance.
  * @param {string} hostJson
  */
 export function configure(hostJson) {
-  if (configuredFor === hostJson) return;
   guarded(() => {
-    const input = encoder.encode(hostJson);
-    const at = wasm.hf_alloc(input.byteLength);
-    bytes().set(input, at);
-    wasm.hf_configure(at, input.byteLength, trapCount);
-    wasm.hf_free(at);
+    writeInput(NOTHING, hostJson, 0);
+    wasm.hf_configure(trapCount);
   });
-  configuredFor = hostJson;
+  configured = true;
 }
 
 export function isConfigured() {
-  return configuredFor !== "";
-}
-
-/**
- * Copies an input of 32 random bytes, `body` and `tail` into the core's memory for one entry.
- * @param {Uint8Array} body
- * @param {string} tail
- * @param {(at: number, tailSize: number) => number} entry returns the output record's address
- * @returns {Output}
- */
-function withInput(body, tail, entry) {
-  return guarded(() => {
-    // UTF-8 takes at most three bytes for a UTF-16 unit.
-    const at = wasm.hf_alloc(32 + body.byteLength + 3 * tail.length);
-    const memory = bytes();
-    crypto.getRandomValues(memory.subarray(at, at + 32));
-    memory.set(body, at + 32);
-    const written = encoder.encodeInto(tail, memory.subarray(at + 32 + body.byteLength, at + 32 + body.byteLength + 3 * tail.length));
-    const output = readOutput(entry(at, written.written));
-    wasm.hf_free(at);
-    return output;
-  });
+  return configured;
 }
 
 /**
@@ -195,9 +200,10 @@ function withInput(body, tail, entry) {
  * @param {string} head fields of abi.js, each ended by a NUL
  */
 export function startHttp(body, head) {
-  return withInput(body, head, (at, headSize) =>
-    wasm.hf_http(at, body.byteLength, headSize, Date.now()),
-  );
+  return guarded(() => {
+    const headSize = writeInput(body, head, SEED_SIZE);
+    return readOutput(wasm.hf_http(headSize, Date.now()));
+  });
 }
 
 /**
@@ -211,9 +217,10 @@ export function startHttp(body, head) {
 export function startObject(entry, objectClass, name, request, ownStorage) {
   storage = ownStorage;
   try {
-    return withInput(request, name, (at, nameSize) =>
-      wasm.hf_object(entry, objectClass, at, request.byteLength, nameSize, Date.now()),
-    );
+    return guarded(() => {
+      const nameSize = writeInput(request, name, SEED_SIZE);
+      return readOutput(wasm.hf_object(entry, objectClass, nameSize, Date.now()));
+    });
   } finally {
     storage = null;
   }
@@ -229,14 +236,10 @@ export function resume(slot, result, ownStorage) {
   storage = ownStorage;
   try {
     return guarded(() => {
-      const size = result.body.byteLength;
-      const at = wasm.hf_alloc(size);
-      bytes().set(result.body, at);
-      const output = readOutput(
-        wasm.hf_resume(slot, result.id, result.ok ? 1 : 0, result.status, result.retryAfterMs, at, size, Date.now()),
+      writeInput(result.body, "", 0);
+      return readOutput(
+        wasm.hf_resume(slot, result.id, result.ok ? 1 : 0, result.status, result.retryAfterMs, Date.now()),
       );
-      wasm.hf_free(at);
-      return output;
     });
   } finally {
     storage = null;
@@ -255,11 +258,8 @@ export function end(slot) {
  */
 export function tool(json) {
   return guarded(() => {
-    const input = encoder.encode(json);
-    const at = wasm.hf_alloc(input.byteLength);
-    bytes().set(input, at);
-    const place = wasm.hf_tool(at, input.byteLength) / 4;
-    wasm.hf_free(at);
+    writeInput(NOTHING, json, 0);
+    const place = wasm.hf_tool() / 4;
     const words = new Uint32Array(wasm.memory.buffer);
     return text(words[place], words[place + 1]);
   });

@@ -1,9 +1,10 @@
 // The wasm module's exports: the ABI between js-shim/core.js and the core.
 //
 // Every entry is synchronous. A task in flight is a slot, known to the host by its number. The host
-// writes inputs into memory it got from hf_alloc and reads the outcome of a turn from the record
-// hf_begin and hf_resume return; the record and what it points to stay valid until the next call
-// for the same slot. All integers are 32 bit, little endian; times are f64 Unix milliseconds.
+// writes an entry's input where hf_input says and reads the outcome of a turn from the record that
+// hf_http, hf_object and hf_resume return; the record and what it points to stay valid until the
+// next call for the same slot. All integers are 32 bit, little endian; times are f64 Unix
+// milliseconds.
 #include <cstring>
 #include <memory>
 #include <string>
@@ -67,7 +68,8 @@ struct Module {
   std::unique_ptr<Core> core;
   std::vector<std::unique_ptr<Slot>> slots;
   HostStorage storage;
-  std::string text;  // result of hf_configure and hf_tool
+  std::string input;  // of the next entry, which takes it over
+  std::string text;   // result of hf_tool
 };
 
 Module& module() {
@@ -130,9 +132,22 @@ OutputRecord* describe(uint32_t index, Slot& slot) {
   return &slot.output;
 }
 
-uint32_t new_slot(const char* seed) {
+// Cuts the last `size` bytes off the input.
+std::string take_tail(size_t size) {
+  std::string& input = module().input;
+  HF_ASSERT(size <= input.size());
+  std::string tail = input.substr(input.size() - size);
+  input.resize(input.size() - size);
+  return tail;
+}
+
+// What is left of the input.
+std::string take_input() { return std::exchange(module().input, {}); }
+
+uint32_t new_slot() {
+  const std::string seed = take_tail(32);
   uint8_t bytes[32];
-  std::memcpy(bytes, seed, sizeof bytes);
+  std::memcpy(bytes, seed.data(), sizeof bytes);
   auto& slots = module().slots;
   auto slot = std::make_unique<Slot>(bytes);
   for (size_t i = 0; i < slots.size(); ++i) {
@@ -160,52 +175,52 @@ OutputRecord* start(uint32_t index, std::unique_ptr<Task> task, double now_ms, b
 
 using namespace hogflare;
 
-// Memory for an input. The host owns it until it frees it; no entry takes it over.
-HF_EXPORT(hf_alloc) char* hf_alloc(uint32_t size) {
-  return static_cast<char*>(std::malloc(size == 0 ? 1 : size));
+// Room for the input of the next entry, which takes it over: a body of 20 MB is not copied again.
+HF_EXPORT(hf_input) char* hf_input(uint32_t size) {
+  module().input.resize(size);
+  return module().input.data();
 }
 
-HF_EXPORT(hf_free) void hf_free(char* memory) { std::free(memory); }
-
-// Reads the host's description (config.h). Must come first; a second call replaces the core.
-HF_EXPORT(hf_configure) void hf_configure(const char* json, uint32_t size, double trap_count) {
-  module().core = std::make_unique<Core>(std::string_view(json, size));
+// Reads the host's description (config.h) from the input. Must come first; a second call replaces
+// the core.
+HF_EXPORT(hf_configure) void hf_configure(double trap_count) {
+  module().core = std::make_unique<Core>(take_input());
   module().core->set_trap_count(static_cast<uint64_t>(trap_count));
 }
 
-// Starts an HTTP request. Input: 32 random bytes, then `body_size` bytes of body, then the head.
-HF_EXPORT(hf_http)
-OutputRecord* hf_http(const char* input, uint32_t body_size, uint32_t head_size, double now_ms) {
-  const uint32_t index = new_slot(input);
-  HttpInput request{std::string(input + 32 + body_size, head_size),
-                    std::string(input + 32, body_size)};
+// Starts an HTTP request. Input: the body, `head_size` bytes of head, 32 random bytes.
+HF_EXPORT(hf_http) OutputRecord* hf_http(uint32_t head_size, double now_ms) {
+  const uint32_t index = new_slot();
+  HttpInput request;
+  request.head = take_tail(head_size);
+  request.body = take_input();
   return start(index, module().core->http(std::move(request)), now_ms, false);
 }
 
-// Starts an object's call (entry 1) or alarm (entry 2). Input: 32 random bytes, the request, the
-// object's name.
+// Starts an object's call (entry 1) or alarm (entry 2). Input: the request, `name_size` bytes of the
+// object's name, 32 random bytes.
 HF_EXPORT(hf_object)
-OutputRecord* hf_object(uint32_t entry, uint32_t object_class, const char* input,
-                        uint32_t request_size, uint32_t name_size, double now_ms) {
-  const uint32_t index = new_slot(input);
-  ObjectInput object{static_cast<ObjectEntry>(entry), static_cast<ObjectClass>(object_class),
-                     std::string(input + 32 + request_size, name_size),
-                     std::string(input + 32, request_size)};
+OutputRecord* hf_object(uint32_t entry, uint32_t object_class, uint32_t name_size, double now_ms) {
+  const uint32_t index = new_slot();
+  ObjectInput object;
+  object.entry = static_cast<ObjectEntry>(entry);
+  object.object_class = static_cast<ObjectClass>(object_class);
+  object.name = take_tail(name_size);
+  object.request = take_input();
   return start(index, module().core->object(std::move(object)), now_ms, true);
 }
 
-// Feeds one effect's result into its task.
+// Feeds one effect's result into its task. Input: the result's body.
 HF_EXPORT(hf_resume)
 OutputRecord* hf_resume(uint32_t index, uint32_t effect_id, uint32_t ok, uint32_t http_status,
-                        uint32_t retry_after_ms, const char* body, uint32_t body_size,
-                        double now_ms) {
+                        uint32_t retry_after_ms, double now_ms) {
   Slot& slot = *module().slots[index];
   EffectResult result;
   result.id = effect_id;
   result.ok = ok != 0;
   result.http_status = static_cast<uint16_t>(http_status);
   result.retry_after_ms = retry_after_ms;
-  result.body.assign(body, body_size);
+  result.body = take_input();
   const Turn turn = module().core->turn(static_cast<int64_t>(now_ms), slot.entropy,
                                         slot.in_object ? &module().storage : nullptr);
   slot.task->resume(turn, std::move(result), slot.effects);
@@ -215,10 +230,11 @@ OutputRecord* hf_resume(uint32_t index, uint32_t effect_id, uint32_t ok, uint32_
 // Forgets a task, finished or not.
 HF_EXPORT(hf_end) void hf_end(uint32_t index) { module().slots[index].reset(); }
 
-// Runs a command-line tool's command. Returns the address of {address, size} of the JSON answer.
-HF_EXPORT(hf_tool) const uint32_t* hf_tool(const char* json, uint32_t size) {
+// Runs a command-line tool's command, the input. Returns the address of {address, size} of the JSON
+// answer.
+HF_EXPORT(hf_tool) const uint32_t* hf_tool() {
   static uint32_t place[2];
-  module().text = module().core->tool(std::string_view(json, size));
+  module().text = module().core->tool(take_input());
   place[0] = address(module().text.data());
   place[1] = static_cast<uint32_t>(module().text.size());
   return place;
