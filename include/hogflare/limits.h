@@ -58,8 +58,8 @@ inline constexpr size_t kColumnBytesMax = 512u << 10;
 
 // --- Delivery in the request (docs/DELIVERY.md) ---
 
-// Sends and outbox calls of one request in flight together. Workers allow six connections for one
-// invocation (platform.md §4); two are left for object calls.
+// Sends and outbox calls of one request in flight together. Workers allow six connections for
+// one invocation (platform.md §4); two are left for object calls.
 inline constexpr uint32_t kSendsAtOnce = 4;
 // The same for the persons and the rejects stream each, so that a hanging one leaves events room.
 inline constexpr uint32_t kSideSendsAtOnce = 1;
