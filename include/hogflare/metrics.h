@@ -5,8 +5,8 @@
 //
 // One Metrics lives in the isolate's context. Workers run many isolates and a scrape reaches one of
 // them, so its counters are samples, not sums: `hogflare_isolate_info` tells which isolate
-// answered, and totals over all isolates come from Analytics Engine (docs/DELIVERY.md). The outbox figures are
-// read from the objects and are the same from everywhere.
+// answered, and totals over all isolates come from Analytics Engine (docs/DELIVERY.md). The
+// outbox figures are read from the objects and are the same from everywhere.
 //
 // Format: Prometheus text exposition 0.0.4,
 // https://prometheus.io/docs/instrumenting/exposition_formats/

@@ -108,7 +108,7 @@ TEST_CASE("Small stored sends travel together, oldest first") {
   }
   world.pass(kMinute);
   REQUIRE(world.sends.size() == 1);
-  CHECK(world.sends[0].rows.substr(0, 18) == "[{\"n\":0},{\"n\":1},");
+  CHECK(world.sends[0].rows.substr(0, 17) == "[{\"n\":0},{\"n\":1},");
   CHECK(world.sends[0].row_count == 10);
 }
 
