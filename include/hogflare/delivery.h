@@ -1,8 +1,8 @@
 // Delivery of one request's rows: to the sinks, else to an outbox object.
 //
-// Rows are appended to one RowBatch per stream; a DeliveryRun, owned by the request's task, cuts them
-// into sends, retries where that can help, and hands what is left to an OUTBOX object. Afterwards
-// every row has a fate. What is promised: docs/DELIVERY.md. How the sink behaves: platform.md §1.
+// Rows are appended to one RowBatch per stream; a DeliveryRun, owned by the request's task, cuts
+// them into sends, retries where that can help, and hands what is left to an OUTBOX object.
+// Afterwards every row has a fate. What is promised and how the sink behaves: docs/DELIVERY.md.
 //
 //   RowBatch events(Stream::kEvents);
 //   write_row(events.buffer(), event);        // one JSON object
@@ -39,10 +39,10 @@ class RowBatch {
   uint32_t size() const { return static_cast<uint32_t>(ends_.size()); }
   bool empty() const { return ends_.empty(); }
 
-  // Where the next row is written, at the end. Nothing before the end may be changed.
+  // Where the next row is appended. Nothing that stands there already may be changed.
   std::string& buffer();
-  // Closes the row written since the last call. kEventTooLarge when it is over limits::kRowBytesMax:
-  // the row is then taken back. Needs at least one byte.
+  // Closes the row written since the last call. kEventTooLarge when it is over
+  // limits::kRowBytesMax: the row is then taken back. Needs at least one byte.
   Result<Ok> end_row();
   // Takes back what was written since the last end_row.
   void cancel_row();

@@ -58,15 +58,15 @@ inline constexpr size_t kColumnBytesMax = 512u << 10;
 
 // --- Delivery in the request (docs/DELIVERY.md) ---
 
-// Sends and outbox calls of one request in flight together. Workers allow six connections for one
-// invocation (platform.md §4); two are left for object calls.
+// Sends and outbox calls of one request in flight together. Workers allow six connections for
+// one invocation (platform.md §4); two are left for object calls.
 inline constexpr uint32_t kSendsAtOnce = 4;
 // The same for the persons and the rejects stream each, so that a hanging one leaves events room.
 inline constexpr uint32_t kSideSendsAtOnce = 1;
 // Attempts of one send before its rows go to the outbox, which has more patience than a client.
 inline constexpr uint32_t kSendAttempts = 3;
-// From the first send of a request until no further attempt starts. Node gives up after 10 s, Python
-// after 15 s, posthog-js after 60 s (wire-protocol.md §10.2).
+// From the first send of a request until no further attempt starts. Node gives up after 10 s,
+// Python after 15 s, posthog-js after 60 s (wire-protocol.md §10.2).
 inline constexpr uint32_t kDeliveryDeadlineMs = 20'000;
 // An attempt that could wait less than this for its answer is not worth starting.
 inline constexpr uint32_t kSendTimeoutMinMs = 1'000;

@@ -4,9 +4,9 @@
 //   std::string text = write_prometheus(metrics, outbox_stats);
 //
 // One Metrics lives in the isolate's context. Workers run many isolates and a scrape reaches one of
-// them, so its counters are samples, not sums: `hogflare_isolate_info` tells which isolate answered,
-// and totals over all isolates come from Analytics Engine (docs/DELIVERY.md). The outbox figures are
-// read from the objects and are the same from everywhere.
+// them, so its counters are samples, not sums: `hogflare_isolate_info` tells which isolate
+// answered, and totals over all isolates come from Analytics Engine (docs/DELIVERY.md). The
+// outbox figures are read from the objects and are the same from everywhere.
 //
 // Format: Prometheus text exposition 0.0.4,
 // https://prometheus.io/docs/instrumenting/exposition_formats/
@@ -137,6 +137,7 @@ std::string write_prometheus(const Metrics& metrics, const OutboxStats& outbox,
                              std::string_view isolate);
 
 // Content-Type of write_prometheus.
-inline constexpr std::string_view kPrometheusContentType = "text/plain; version=0.0.4; charset=utf-8";
+inline constexpr std::string_view kPrometheusContentType =
+    "text/plain; version=0.0.4; charset=utf-8";
 
 }  // namespace hogflare

@@ -1,9 +1,9 @@
 // OUTBOX objects: sends that were not delivered, kept and retried until they are.
 //
-// Named "outbox:0" … "outbox:7". A request's DeliveryRun puts sends into one of them; its alarm sends
-// them again, with backoff, for as long as it takes; rows that the sink itself refuses are isolated
-// by halving and quarantined. Why it is built so: docs/adr/0003-outbox.md; what an operator sees and
-// does: docs/DELIVERY.md.
+// Named "outbox:0" … "outbox:7". A request's DeliveryRun puts sends into one of them; its alarm
+// sends them again, with backoff, for as long as it takes; rows that the sink itself refuses are
+// isolated by halving and quarantined. Why it is built so: docs/adr/0003-outbox.md; what an
+// operator sees and does: docs/DELIVERY.md.
 //
 //   std::unique_ptr<Task> task = make_outbox_call(request);    // the object's RPC method
 //   std::unique_ptr<Task> task = make_outbox_alarm();          // the object's alarm

@@ -41,20 +41,17 @@ std::vector<std::string_view> rows_of(const json::Document& array) {
   return rows;
 }
 
-// Two stored sends in place of one, of the same age; returns their keys.
-std::array<std::string, 2> store_halves(OutboxStore& store, const StoredSend& send,
-                                        const std::vector<std::string_view>& rows) {
-  const size_t middle = rows.size() / 2;
-  StoredSend half = send;
-  half.failures = 0;
-  store.erase(send.key);
-  half.rows = slice(rows, 0, middle);
-  half.row_count = static_cast<uint32_t>(middle);
-  std::string lower = store.put(half);
-  half.rows = slice(rows, middle, rows.size());
-  half.row_count = static_cast<uint32_t>(rows.size() - middle);
-  std::string upper = store.put(half);
-  return {std::move(lower), std::move(upper)};
+// `send` with only the rows [first, last), and as if it had not failed.
+StoredSend part_of(const StoredSend& send, const std::vector<std::string_view>& rows,
+                   size_t first, size_t last) {
+  return {.key = {},
+          .stream = send.stream,
+          .first_failed_ms = send.first_failed_ms,
+          .row_count = static_cast<uint32_t>(last - first),
+          .failures = 0,
+          .status = send.status,
+          .reason = send.reason,
+          .rows = slice(rows, first, last)};
 }
 
 }  // namespace
@@ -62,22 +59,25 @@ std::array<std::string, 2> store_halves(OutboxStore& store, const StoredSend& se
 void OutboxRun::start(const Turn& turn, Effects& effects) {
   turn.storage->set_alarm(turn.now_ms + limits::kOutboxRearmMs);
   started_ms_ = turn.now_ms;
+  pump(turn, effects);
+}
+
+// Takes up the streams that are due, or nearly: one alarm for two streams is better than two. Asked
+// again as the run goes on, so that a stream whose sink hangs does not hold up the others.
+void OutboxRun::take_up_streams(const Turn& turn) {
   OutboxStore store(turn);
   for (const Stream stream : kStreamsInOrder) {
     const OutboxStreamMeta& meta = store.meta().streams[index_of(stream)];
     StreamRun& run = streams_[index_of(stream)];
-    if (meta.sends == 0) continue;
-    if (kind_ == OutboxRunKind::kAlarm && meta.retry_at_ms > turn.now_ms) continue;
-    run.active = true;
+    const bool due = kind_ == OutboxRunKind::kDrain ||
+                     meta.retry_at_ms <= turn.now_ms + limits::kOutboxBackoffBaseMs;
+    if (run.taken_up || meta.sends == 0 || !due) continue;
+    run.taken_up = true;
+    run.active = turn.config.sinks[index_of(stream)] != SinkKind::kNone;
     run.after = meta.cursor;
     run.stop_after = meta.cursor;
-    if (turn.config.sinks[index_of(stream)] == SinkKind::kNone) {
-      run.active = false;
-      run.failed = 1;
-      run.last_reason = "no sink is configured for this stream";
-    }
+    if (!run.active) note_failure(stream, 0, "no sink is configured for this stream");
   }
-  pump(turn, effects);
 }
 
 void OutboxRun::resume(const Turn& turn, EffectResult result, Effects& effects) {
@@ -102,6 +102,7 @@ void OutboxRun::resume(const Turn& turn, EffectResult result, Effects& effects) 
 }
 
 void OutboxRun::pump(const Turn& turn, Effects& effects) {
+  take_up_streams(turn);
   const bool time_left = turn.now_ms - started_ms_ < int64_t{limits::kOutboxRunMs};
   for (const Stream stream : kStreamsInOrder) {
     while (time_left && sends_ < limits::kOutboxRunSends && send_next(turn, stream, effects)) {
@@ -136,6 +137,10 @@ OutboxRun::Parcel OutboxRun::next_keys(const OutboxStore& store, Stream stream) 
   if (run.wrapped) {
     keys.erase(std::upper_bound(keys.begin(), keys.end(), run.stop_after), keys.end());
   }
+  // The halves a split has made stand in the queue already.
+  keys.erase(std::remove_if(keys.begin(), keys.end(),
+                            [&run](const std::string& key) { return run.halves.count(key) > 0; }),
+             keys.end());
   return keys;
 }
 
@@ -253,8 +258,12 @@ bool OutboxRun::split_stored(const Turn& turn, Stream stream, const StoredSend& 
   if (!document.ok()) return false;
   const std::vector<std::string_view> rows = rows_of(document.value());
   if (rows.size() < 2) return false;
-  for (std::string& key : store_halves(store, send, rows)) {
-    streams_[index_of(stream)].parcels.push_back({std::move(key)});
+  const size_t middle = rows.size() / 2;
+  StreamRun& run = streams_[index_of(stream)];
+  for (std::string& key : store.put_halves(send, part_of(send, rows, 0, middle),
+                                           part_of(send, rows, middle, rows.size()))) {
+    run.halves.insert(key);
+    run.parcels.push_back({std::move(key)});
   }
   ++turn.metrics.send_splits[index_of(stream)];
   return true;
@@ -305,7 +314,7 @@ void OutboxRun::finish(const Turn& turn) {
       meta.last_status = run.last_status;
       meta.last_reason = run.last_reason;
       meta.cursor = run.after;
-    } else if (run.active) {
+    } else if (run.taken_up) {
       meta.failures = 0;
       meta.retry_at_ms = 0;
       meta.cursor.clear();

@@ -9,6 +9,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,11 +44,13 @@ class OutboxRun {
  private:
   using Parcel = std::vector<std::string>;  // keys of stored sends
   struct StreamRun {
-    bool active = false;
+    bool taken_up = false;         // due in this run
+    bool active = false;           // and not given up
     std::string after;             // the last key taken from storage
     std::string stop_after;        // having wrapped around: where this run began
     bool wrapped = false;
     std::deque<Parcel> parcels;    // halves of failed ones, before new ones
+    std::set<std::string> halves;  // keys of stored sends this run has made by halving
     uint32_t in_flight = 0;
     uint32_t landed = 0;           // parcels
     uint32_t failed = 0;
@@ -62,6 +65,7 @@ class OutboxRun {
     int64_t sent_at_ms;
   };
 
+  void take_up_streams(const Turn& turn);
   void pump(const Turn& turn, Effects& effects);
   bool send_next(const Turn& turn, Stream stream, Effects& effects);
   uint32_t sends_at_once(Stream stream, const OutboxStore& store) const;

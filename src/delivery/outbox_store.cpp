@@ -144,9 +144,24 @@ bool OutboxStore::has_quarantine_room(uint64_t row_bytes) const {
          (meta_.quarantine_bytes + row_bytes) * limits::kQuarantineBytesShare <= bytes_max_;
 }
 
-std::string OutboxStore::put(StoredSend send) {
+void OutboxStore::put(StoredSend send) {
   send.key = send_prefix(send.stream) + time_digits(send.first_failed_ms) + "/" +
              digits(meta_.next_seq++, kSeqDigits);
+  put_as(send);
+}
+
+std::array<std::string, 2> OutboxStore::put_halves(const StoredSend& send, StoredSend lower,
+                                                   StoredSend upper) {
+  lower.key = send.key + "a";
+  upper.key = send.key + "b";
+  // In this order: the stream's backoff and cursor are forgotten when nothing is left of it.
+  put_as(lower);
+  put_as(upper);
+  erase(send.key);
+  return {std::move(lower.key), std::move(upper.key)};
+}
+
+void OutboxStore::put_as(const StoredSend& send) {
   std::string value = send_header(send);
   value.append(send.rows, 0, limits::kOutboxPieceBytes);
   HF_ASSERT(value.size() <= limits::kStorageValueBytesMax);
@@ -160,7 +175,6 @@ std::string OutboxStore::put(StoredSend send) {
   ++stream.sends;
   stream.rows += send.row_count;
   stream.bytes += send.rows.size();
-  return std::move(send.key);
 }
 
 std::optional<StoredSend> OutboxStore::load(const std::string& key) const {

@@ -1,7 +1,8 @@
 // How an outbox object's storage is laid out.
 //
 //   meta                       counts, backoff and cursor of each stream; the next sequence number
-//   e<stream>/<time>/<seq>     one stored send: a header line, then the first piece of its rows
+//   e<stream>/<time>/<seq>     one stored send: a header line, then the first piece of its rows;
+//                              the halves of a send have its key with "a" and "b" appended
 //   p/<seq>/<n>                further pieces of a send that does not fit one value
 //   z/<time>/<seq>             one quarantined row: a header line, then the row
 //
@@ -9,6 +10,7 @@
 // writes commits together, so the counts in `meta` always agree with the keys.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -77,8 +79,12 @@ class OutboxStore {
   bool has_room(uint64_t rows_bytes) const;
   bool has_quarantine_room(uint64_t row_bytes) const;
 
-  // Gives the send its key and returns it.
-  std::string put(StoredSend send);
+  // Gives the send its key.
+  void put(StoredSend send);
+  // Stores the halves of `send` in its place and returns their keys, which stand between those of
+  // its neighbours: the rows keep their order however often a send is halved.
+  std::array<std::string, 2> put_halves(const StoredSend& send, StoredSend lower,
+                                        StoredSend upper);
   std::optional<StoredSend> load(const std::string& key) const;
   // Writes the failure count of a send that is there. Rewrites its first value.
   void set_failures(const std::string& key, uint32_t failures);
@@ -98,6 +104,8 @@ class OutboxStore {
   void save();
 
  private:
+  void put_as(const StoredSend& send);
+
   Storage& storage_;
   uint64_t bytes_max_;
   OutboxMeta meta_;

@@ -1,5 +1,6 @@
 #include "hogflare/log.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -34,8 +35,8 @@ std::string log_line(LogLevel level, std::string_view event,
     if (field.is_number) {
       line += std::to_string(field.number);
     } else {
-      const size_t used = line.size() < limits::kLogLineBytesMax ? line.size() : 0;
-      json::append_string(line, cut(field.text, used == 0 ? 0 : limits::kLogLineBytesMax - used));
+      const size_t used = std::min(line.size(), limits::kLogLineBytesMax);
+      json::append_string(line, cut(field.text, limits::kLogLineBytesMax - used));
     }
   }
   line += '}';
