@@ -14,7 +14,9 @@ export const OUTPUT = {
   bodySize: 8,
   log: 9,
   logSize: 10,
-  words: 11,
+  points: 11,
+  pointsSize: 12,
+  words: 13,
 };
 
 /** 32-bit words of an effect record, by index. */

@@ -11,6 +11,7 @@ import { EFFECT, OUTPUT } from "./abi.js";
  * @property {number} status
  * @property {string[]} headers name, value, name, value …
  * @property {Uint8Array} body
+ * @property {string} points JSON for Analytics Engine, "" when none are due
  *
  * @typedef {object} Effect
  * @property {number} id
@@ -271,6 +272,7 @@ function readOutput(address) {
   const slice = (at, size) => bytes().slice(words[at], words[at] + words[size]);
   if (words[OUTPUT.logSize] > 0) writeLog(text(words[OUTPUT.log], words[OUTPUT.logSize]));
   const finished = words[OUTPUT.finished] === 1;
+  const points = words[OUTPUT.pointsSize] > 0 ? text(words[OUTPUT.points], words[OUTPUT.pointsSize]) : "";
   return {
     slot: words[OUTPUT.slot],
     finished,
@@ -278,6 +280,7 @@ function readOutput(address) {
     status: words[OUTPUT.status],
     headers: finished ? text(words[OUTPUT.headers], words[OUTPUT.headersSize]).split("\0") : [],
     body: slice(OUTPUT.body, OUTPUT.bodySize),
+    points,
   };
 }
 

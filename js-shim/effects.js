@@ -9,6 +9,8 @@ import { CoreReset, currentGeneration, end, resume } from "./core.js";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const NOTHING = new Uint8Array(0);
+/** An object that does not answer within this is treated as one that failed. */
+const OBJECT_TIMEOUT_MS = 10_000;
 
 /**
  * Runs a started task to its end. Rejects with CoreReset when the instance was reset meanwhile.
@@ -19,6 +21,7 @@ const NOTHING = new Uint8Array(0);
  */
 export function runToEnd(started, env, storage) {
   if (started.finished && started.effects.length === 0) {
+    if (started.points !== "") writePoints(started.points, env);
     end(started.slot);
     return Promise.resolve(started);
   }
@@ -26,6 +29,7 @@ export function runToEnd(started, env, storage) {
   return new Promise((resolve, reject) => {
     let settled = false;
     const take = (output) => {
+      if (output.points !== "") writePoints(output.points, env);
       for (const effect of output.effects) {
         perform(effect, env).then((result) => feed(effect.id, result), (error) => feed(effect.id, failure(error)));
       }
@@ -47,6 +51,13 @@ export function runToEnd(started, env, storage) {
     };
     take(started);
   });
+}
+
+/** Counters as data points: index and blob are the counter's name. @param {string} points @param {any} env */
+function writePoints(points, env) {
+  for (const [name, value] of JSON.parse(points)) {
+    env.ANALYTICS.writeDataPoint({ indexes: [name.slice(0, 96)], blobs: [name], doubles: [value] });
+  }
 }
 
 /** @param {unknown} error @returns {Result} */
@@ -74,7 +85,7 @@ function perform(effect, env) {
 async function callObject(effect, env) {
   // A stub may be broken after an exception, so every attempt gets its own.
   const stub = env[OBJECT_BINDINGS[effect.a]].getByName(effect.name);
-  const body = await stub.call(effect.name, effect.bytes);
+  const body = await withTimeout(stub.call(effect.name, effect.bytes), OBJECT_TIMEOUT_MS);
   return { ok: true, status: 200, retryAfterMs: 0, body };
 }
 

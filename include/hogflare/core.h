@@ -52,6 +52,10 @@ class Core {
   Turn turn(int64_t now_ms, Entropy& entropy, Storage* storage);
   // Log lines since the last call, one JSON object a line; empty most of the time.
   std::string take_log();
+  Metrics& metrics();
+  // Counters for Analytics Engine, a JSON array of [name, value]: what changed, at most every ten
+  // seconds, and only where a dataset is bound. Empty otherwise.
+  std::string take_points(int64_t now_ms);
   // The host had to reset the instance this many times (a trap); shown by /healthz and /metrics.
   void set_trap_count(uint64_t traps);
 

@@ -133,6 +133,13 @@ inline constexpr size_t kLogLineBytesMax = 2'048;
 // Different warning names counted; the rest is counted as "other".
 inline constexpr size_t kWarningNamesMax = 64;
 
+// --- Observability ---
+
+// How often an isolate writes its counters to Analytics Engine, which bills each point.
+inline constexpr int64_t kPointsIntervalMs = 10'000;
+// How old the outbox figures on /healthz may be: they cost a call a shard, and anybody may ask.
+inline constexpr int64_t kHealthAgeMs = 5'000;
+
 // --- People and groups (identity-semantics.md) ---
 
 // Person properties, serialised. PostHog refuses an update above it.

@@ -51,7 +51,6 @@ std::unique_ptr<Task> Core::http(HttpInput input) {
 }
 
 std::unique_ptr<Task> Core::object(ObjectInput input) {
-  state_->metrics.object_calls[index_of(input.object_class)] += 1;
   if (input.entry == ObjectEntry::kAlarm) return make_alarm(input.object_class);
   return make_call(std::move(input));
 }
@@ -70,6 +69,15 @@ std::string Core::take_log() {
     lines += '\n';
   }
   return lines;
+}
+
+Metrics& Core::metrics() { return state_->metrics; }
+
+std::string Core::take_points(int64_t now_ms) {
+  if (!state_->has_analytics || now_ms < state_->points_due_at_ms) return {};
+  state_->points_due_at_ms = now_ms + limits::kPointsIntervalMs;
+  const std::vector<MetricPoint> points = state_->metrics_delta.take(state_->metrics);
+  return points.empty() ? std::string() : write_points(points);
 }
 
 void Core::set_trap_count(uint64_t traps) { state_->metrics.traps = traps; }

@@ -1,6 +1,7 @@
 // What a Core holds: the configuration and what an isolate may lose at any time.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -9,18 +10,28 @@
 #include "hogflare/delivery.h"
 #include "hogflare/identity_caches.h"
 #include "hogflare/metrics.h"
+#include "hogflare/outbox.h"
 
 namespace hogflare {
 
 struct CoreState {
   explicit CoreState(std::string_view host_json)
-      : config(parse_config(host_json)), flags(config) {}
+      : config(parse_config(host_json)),
+        flags(config),
+        has_analytics(std::find(config.bindings.begin(), config.bindings.end(), "ANALYTICS") !=
+                      config.bindings.end()) {}
 
   const Config config;
   FlagsState flags;
   Metrics metrics;
+  MetricsDelta metrics_delta;
+  const bool has_analytics;
+  int64_t points_due_at_ms = 0;
   SinkHealth sink_health;
   IdentityCaches identity;
+  // What /healthz shows of the outboxes: asking them costs a call a shard and anybody may ask.
+  OutboxStats outbox_stats;
+  int64_t outbox_stats_at_ms = 0;
   std::string isolate;  // names this isolate on /metrics; given by its first task's entropy
 };
 

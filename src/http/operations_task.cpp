@@ -56,6 +56,7 @@ class OperationsTask final : public HttpTask {
             head(), {ErrorCode::kUnauthorized, "send Authorization: Bearer <HOGFLARE_ADMIN_TOKEN>"}));
       }
     }
+    if (kind == RouteKind::kHealth && has_fresh_stats(turn)) return respond(health());
     if (kind == RouteKind::kHealth || kind == RouteKind::kMetrics) {
       stats_.start(turn, effects);
       return conclude(turn);
@@ -105,13 +106,19 @@ class OperationsTask final : public HttpTask {
       return;
     }
     if (!stats_.finished()) return;
-    if (route().endpoint == RouteKind::kHealth) return respond(health(turn));
+    state().outbox_stats = stats_.stats();
+    state().outbox_stats_at_ms = turn.now_ms;
+    if (route().endpoint == RouteKind::kHealth) return respond(health());
     respond({200,
              {{"Content-Type", std::string(kPrometheusContentType)}},
              write_prometheus(state().metrics, stats_.stats(), state().isolate)});
   }
 
-  Reply health(const Turn&) {
+  bool has_fresh_stats(const Turn& turn) {
+    return turn.now_ms - state().outbox_stats_at_ms < limits::kHealthAgeMs;
+  }
+
+  Reply health() {
     const Config& config = state().config;
     Json problems = Json::array();
     for (const Config::Problem& problem : config.problems) {
@@ -127,7 +134,7 @@ class OperationsTask final : public HttpTask {
         {"problems", std::move(problems)},
         {"configuration", health_of_config(config)},
         {"flags", Json::parse(state().flags.describe(), nullptr, false)},
-        {"outbox", Json::parse(write_outbox_stats(stats_.stats()), nullptr, false)},
+        {"outbox", Json::parse(write_outbox_stats(state().outbox_stats), nullptr, false)},
         {"traps", state().metrics.traps},
     };
     return {static_cast<uint16_t>(fatal ? 503 : 200),

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hogflare/task.h"
@@ -45,11 +46,13 @@ class HostStorage final : public Storage {
   }
 
   void put(std::string_view key, std::string_view value) override {
+    ++rows_written_;
     host_storage_put(key.data(), static_cast<uint32_t>(key.size()), value.data(),
                      static_cast<uint32_t>(value.size()));
   }
 
   void erase(std::string_view key) override {
+    ++rows_written_;
     host_storage_delete(key.data(), static_cast<uint32_t>(key.size()));
   }
 
@@ -69,8 +72,17 @@ class HostStorage final : public Storage {
     return keys;
   }
 
-  void set_alarm(int64_t at_ms) override { host_storage_set_alarm(static_cast<double>(at_ms)); }
+  void set_alarm(int64_t at_ms) override {
+    ++rows_written_;
+    host_storage_set_alarm(static_cast<double>(at_ms));
+  }
   int64_t alarm() override { return static_cast<int64_t>(host_storage_alarm()); }
+
+  // Billed writes since the last call: each put, delete and alarm is one (Durable Objects pricing).
+  uint64_t take_rows_written() { return std::exchange(rows_written_, 0); }
+
+ private:
+  uint64_t rows_written_ = 0;
 };
 
 }  // namespace hogflare

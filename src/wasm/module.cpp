@@ -12,6 +12,7 @@
 
 #include "host_storage.h"
 #include "hogflare/core.h"
+#include "hogflare/metrics.h"
 
 #define HF_EXPORT(name) extern "C" __attribute__((export_name(#name), used))
 
@@ -44,6 +45,8 @@ struct OutputRecord {
   uint32_t body_size;
   uint32_t log;
   uint32_t log_size;
+  uint32_t points;  // for Analytics Engine: a JSON array of [name, value]; empty: none due
+  uint32_t points_size;
 };
 
 uint32_t address(const void* pointer) {
@@ -57,8 +60,10 @@ struct Slot {
   Effects effects;
   std::vector<Effect> pending;  // what the host is reading
   std::vector<EffectRecord> records;
+  std::vector<std::pair<uint32_t, ObjectClass>> calls;  // effect ids in flight
   std::string headers;
   std::string log;
+  std::string points;
   bool in_object = false;
   OutputRecord output{};
 };
@@ -114,12 +119,30 @@ void describe_reply(Slot& slot) {
   slot.output.body_size = static_cast<uint32_t>(reply.body.size());
 }
 
-OutputRecord* describe(uint32_t index, Slot& slot) {
+void count_call(Slot& slot, const Effect& effect) {
+  const auto* call = std::get_if<CallObject>(&effect.kind);
+  if (call == nullptr) return;
+  slot.calls.emplace_back(effect.id, call->object_class);
+  module().core->metrics().object_calls[index_of(call->object_class)] += 1;
+}
+
+void count_call_result(Slot& slot, const EffectResult& result) {
+  for (auto call = slot.calls.begin(); call != slot.calls.end(); ++call) {
+    if (call->first != result.id) continue;
+    if (!result.ok) module().core->metrics().object_calls_failed[index_of(call->second)] += 1;
+    slot.calls.erase(call);
+    return;
+  }
+}
+
+OutputRecord* describe(uint32_t index, Slot& slot, double now_ms) {
   slot.pending = slot.effects.take();
   slot.records.assign(slot.pending.size(), EffectRecord{});
   for (size_t i = 0; i < slot.pending.size(); ++i) {
     describe_effect(slot.pending[i], slot.records[i]);
+    count_call(slot, slot.pending[i]);
   }
+  module().core->metrics().storage_rows_written += module().storage.take_rows_written();
   slot.output = OutputRecord{};
   slot.output.slot = index;
   slot.output.effects = address(slot.records.data());
@@ -129,6 +152,9 @@ OutputRecord* describe(uint32_t index, Slot& slot) {
   slot.log = module().core->take_log();
   slot.output.log = address(slot.log.data());
   slot.output.log_size = static_cast<uint32_t>(slot.log.size());
+  slot.points = module().core->take_points(static_cast<int64_t>(now_ms));
+  slot.output.points = address(slot.points.data());
+  slot.output.points_size = static_cast<uint32_t>(slot.points.size());
   return &slot.output;
 }
 
@@ -167,7 +193,7 @@ OutputRecord* start(uint32_t index, std::unique_ptr<Task> task, double now_ms, b
   const Turn turn = module().core->turn(static_cast<int64_t>(now_ms), slot.entropy,
                                         in_object ? &module().storage : nullptr);
   slot.task->start(turn, slot.effects);
-  return describe(index, slot);
+  return describe(index, slot, now_ms);
 }
 
 }  // namespace
@@ -221,10 +247,11 @@ OutputRecord* hf_resume(uint32_t index, uint32_t effect_id, uint32_t ok, uint32_
   result.http_status = static_cast<uint16_t>(http_status);
   result.retry_after_ms = retry_after_ms;
   result.body = take_input();
+  count_call_result(slot, result);
   const Turn turn = module().core->turn(static_cast<int64_t>(now_ms), slot.entropy,
                                         slot.in_object ? &module().storage : nullptr);
   slot.task->resume(turn, std::move(result), slot.effects);
-  return describe(index, slot);
+  return describe(index, slot, now_ms);
 }
 
 // Forgets a task, finished or not.
