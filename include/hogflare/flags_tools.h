@@ -1,0 +1,24 @@
+// What `npm run flags:check` and `npm run flags:eval` print, as JSON from the same core that runs at
+// the edge.
+//
+//   std::string report = tool_check(R"({"document": "[{\"key\": \"beta\"}]"})");
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace hogflare::flags {
+
+// Input: {"document": <the file's text>, "group_types": ["company", ...]?}.
+// Output: {"ok": bool, "flags": n, "problems": [{"severity", "path", "message"}]}.
+std::string tool_check(std::string_view arguments);
+
+// Input: the above and {"request": {...a /flags body, without token...}, "person": {...stored
+// properties...}?, "stored_groups": {type: {...}}?, "cohort_ids": [..]?, "hash_keys": {flag: key}?,
+// "now_ms": n}.
+// Output: {"ok": true, "errorsWhileComputingFlags": bool, "flags": [{"key", "dialect", "value",
+// "payload", "reason", "condition_index", "identifier", "bucket", "variant_bucket", "needs_server"}]}
+// or {"ok": false, "error": text, "problems": [...]}. `bucket` is in percent: what rollout compares.
+std::string tool_eval(std::string_view arguments);
+
+}  // namespace hogflare::flags

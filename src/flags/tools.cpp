@@ -1,0 +1,201 @@
+#include "hogflare/flags_tools.h"
+
+#include <fmt/format.h>
+#include <re2/re2.h>
+
+#include "flags/catalog.h"
+#include "flags/hash.h"
+#include "flags/json_writer.h"
+#include "flags/portable.h"
+#include "flags/text.h"
+#include "hogflare/flags.h"
+
+namespace hogflare::flags {
+namespace {
+
+struct Arguments {
+  std::string error;
+  Value root = Value::object();
+  std::string_view document;
+  ParseOptions options;
+};
+
+void read_arguments(std::string_view json, Arguments& arguments) {
+  Result<Value> parsed = parse_value(json);
+  if (!parsed.ok() || !parsed.value().is_object()) {
+    arguments.error = "the arguments must be a JSON object with \"document\"";
+    return;
+  }
+  arguments.root = std::move(parsed).value();
+  const Value* document = arguments.root.find("document");
+  if (document == nullptr || !document->is_string()) {
+    arguments.error = "\"document\" must hold the text of the definitions";
+    return;
+  }
+  arguments.document = document->text;
+  const Value* types = arguments.root.find("group_types");
+  for (size_t i = 0; types != nullptr && i < types->items.size(); ++i) {
+    if (i < arguments.options.group_types.size()) {
+      arguments.options.group_types[i] = types->items[i].text;
+    }
+  }
+}
+
+void write_problems(JsonWriter& json, const std::vector<Problem>& problems) {
+  json.key("problems").open_array();
+  for (const Problem& problem : problems) {
+    json.open_object();
+    json.key("severity").text(problem.severity == Severity::kError ? "error" : "warning");
+    json.key("path").text(problem.path);
+    json.key("message").text(problem.message);
+    json.close_object();
+  }
+  json.close_array();
+}
+
+std::string failure(std::string_view message, const std::vector<Problem>& problems) {
+  JsonWriter json;
+  json.open_object().key("ok").boolean(false).key("error").text(message);
+  write_problems(json, problems);
+  return json.close_object().take();
+}
+
+StoredState read_stored(const Value& arguments) {
+  StoredState stored;
+  const Value* person = arguments.find("person");
+  if (person != nullptr && person->is_object()) {
+    stored.person_exists = true;
+    stored.person_properties = *person;
+  }
+  const Value* groups = arguments.find("stored_groups");
+  for (size_t i = 0; groups != nullptr && i < groups->keys.size(); ++i) {
+    stored.groups.push_back(StoredGroup{groups->keys[i], Read::kOk, groups->items[i]});
+  }
+  const Value* cohorts = arguments.find("cohort_ids");
+  for (size_t i = 0; cohorts != nullptr && i < cohorts->items.size(); ++i) {
+    stored.cohort_ids.push_back(static_cast<int64_t>(cohorts->items[i].number));
+  }
+  const Value* hash_keys = arguments.find("hash_keys");
+  for (size_t i = 0; hash_keys != nullptr && i < hash_keys->keys.size(); ++i) {
+    stored.hash_keys.emplace_back(hash_keys->keys[i], hash_keys->items[i].text);
+  }
+  return stored;
+}
+
+// What the flag hashes for this request, at flag level; empty: a group that is not given.
+std::string identifier_of(const Catalog& catalog, const Flag& flag, const Request& request,
+                          const StoredState& stored) {
+  const std::string* type = flag.seed ? &flag.seed->group_type : catalog.group_type(flag.group_index);
+  std::string identifier = request.distinct_id;
+  if (type != nullptr && !type->empty()) {
+    const GroupKey* group = request.group(*type);
+    identifier = group == nullptr ? std::string() : group->key;
+  } else if (flag.by_device) {
+    identifier = request.device_id.value_or(std::string());
+  } else if (flag.continuity) {
+    identifier = request.anon_distinct_id.value_or(identifier);
+    for (const auto& [key, hash_key] : stored.hash_keys) {
+      if (key == flag.key) identifier = hash_key;
+    }
+  }
+  return std::string(cut_code_points(identifier, limits::kDistinctIdChars));
+}
+
+void write_buckets(JsonWriter& json, const Flag& flag, const std::string& identifier) {
+  json.key("identifier").text(identifier);
+  if (identifier.empty()) {
+    json.key("bucket").null();
+    return;
+  }
+  if (flag.seed) {
+    json.key("bucket").integer(seed_bucket(flag.seed->salt, identifier));
+    return;
+  }
+  json.key("bucket").raw(float_text(hash01(flag.prefix, identifier, "") * 100));
+  if (flag.variants.empty()) return;
+  json.key("variant_bucket").raw(float_text(hash01(flag.prefix, identifier, "variant") * 100));
+}
+
+void write_result(JsonWriter& json, const Catalog& catalog, const FlagResult& result,
+                  const Request& request, const StoredState& stored) {
+  const Flag& flag = catalog.flags[static_cast<size_t>(result.flag)];
+  json.open_object();
+  json.key("key").text(flag.key);
+  json.key("dialect").text(flag.seed ? "seed" : "posthog");
+  json.key("value");
+  if (result.enabled && !result.variant.empty()) {
+    json.text(result.variant);
+  } else {
+    json.boolean(result.enabled);
+  }
+  json.key("payload");
+  if (result.payload == nullptr) {
+    json.null();
+  } else {
+    json.value(*result.payload);
+  }
+  json.key("reason").text(reason_code(result.reason));
+  json.key("condition_index");
+  if (result.condition_index == kNone) {
+    json.null();
+  } else {
+    json.integer(result.condition_index);
+  }
+  write_buckets(json, flag, identifier_of(catalog, flag, request, stored));
+  json.key("needs_server").boolean(!sdk_agrees(catalog, flag));
+  json.close_object();
+}
+
+}  // namespace
+
+std::string tool_check(std::string_view arguments_json) {
+  Arguments arguments;
+  read_arguments(arguments_json, arguments);
+  if (!arguments.error.empty()) return failure(arguments.error, {});
+  const std::vector<Problem> problems = Definitions::check(arguments.document, arguments.options);
+  const bool ok = problems.empty() || problems.front().severity != Severity::kError;
+  JsonWriter json;
+  json.open_object().key("ok").boolean(ok);
+  const Result<Definitions> parsed = Definitions::parse(
+      arguments.document,
+      ParseOptions{Strictness::kEvaluateAsService, arguments.options.group_types});
+  json.key("flags").integer(parsed.ok() ? static_cast<int64_t>(parsed.value().size()) : 0);
+  write_problems(json, problems);
+  return json.close_object().take();
+}
+
+std::string tool_eval(std::string_view arguments_json) {
+  Arguments arguments;
+  read_arguments(arguments_json, arguments);
+  if (!arguments.error.empty()) return failure(arguments.error, {});
+  Result<Definitions> definitions = Definitions::parse(arguments.document, arguments.options);
+  if (!definitions.ok()) {
+    return failure("the definitions are refused",
+                   Definitions::check(arguments.document, arguments.options));
+  }
+  Value body = Value::object();
+  const Value* given = arguments.root.find("request");
+  if (given != nullptr && given->is_object()) body = *given;
+  if (body.find("token") == nullptr) body.set("token", Value::of(std::string_view("local")));
+  if (body.find("evaluation_runtime") == nullptr) {
+    body.set("evaluation_runtime", Value::of(std::string_view("all")));
+  }
+  const Result<Request> request = parse_request(to_json(body), RequestHeaders{});
+  if (!request.ok()) return failure(request.error().detail, {});
+  const StoredState stored = read_stored(arguments.root);
+  const Value* now = arguments.root.find("now_ms");
+  const Evaluation evaluation =
+      evaluate(definitions.value(), request.value(), stored,
+               now == nullptr ? 0 : static_cast<int64_t>(now->number));
+  JsonWriter json;
+  json.open_object().key("ok").boolean(true);
+  json.key("errorsWhileComputingFlags").boolean(evaluation.errors_while_computing);
+  json.key("flags").open_array();
+  for (const FlagResult& result : evaluation.results) {
+    write_result(json, *evaluation.catalog, result, request.value(), stored);
+  }
+  json.close_array();
+  return json.close_object().take();
+}
+
+}  // namespace hogflare::flags

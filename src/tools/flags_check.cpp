@@ -1,0 +1,15 @@
+// Reads the arguments of tool_check from standard input, writes its report, and exits with 1 when
+// the document is refused.
+#include <cstdio>
+#include <string>
+
+#include "hogflare/flags_tools.h"
+
+int main() {
+  std::string input;
+  char buffer[4096];
+  for (size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) input.append(buffer, n);
+  const std::string report = hogflare::flags::tool_check(input);
+  std::printf("%s\n", report.c_str());
+  return report.rfind("{\"ok\":true", 0) == 0 ? 0 : 1;
+}

@@ -1,0 +1,383 @@
+// Requests, what must be read for them, and the bodies that answer them.
+#include <catch2/catch.hpp>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "hogflare/flags.h"
+#include "hogflare/flags_responses.h"
+#include "hogflare/flags_tools.h"
+
+using nlohmann::json;
+using namespace hogflare;
+using namespace hogflare::flags;
+
+namespace {
+
+constexpr int64_t kNow = 1'750'000'000'000;
+const ResponseContext kContext{"request-1", kNow, {}};
+
+Definitions definitions_from(const std::string& document,
+                             Strictness strictness = Strictness::kRefuse) {
+  ParseOptions options;
+  options.strictness = strictness;
+  options.group_types = {"company", "project"};
+  Result<Definitions> parsed = Definitions::parse(document, options);
+  INFO((parsed.ok() ? "" : parsed.error().detail));
+  REQUIRE(parsed.ok());
+  return std::move(parsed).value();
+}
+
+Request request_from(const std::string& members, RequestHeaders headers = {}) {
+  Result<Request> request = parse_request("{\"token\":\"phc\"," + members + "}", headers);
+  INFO((request.ok() ? "" : request.error().detail));
+  REQUIRE(request.ok());
+  return std::move(request).value();
+}
+
+json parsed(const std::string& text) {
+  json value = json::parse(text, nullptr, false);
+  REQUIRE(!value.is_discarded());
+  return value;
+}
+
+// One flag per line of thought: on for all, by plan, by group, sticky, off, and one of the seed's.
+constexpr const char* kDocument = R"({"flags":[
+  {"id":1,"key":"all","version":3,"filters":{"groups":[{}],"payloads":{"true":"{\"a\":1}"}}},
+  {"id":2,"key":"plan","filters":{"groups":[{"properties":[{"key":"plan","value":"pro"}]}]}},
+  {"id":3,"key":"org","filters":{"aggregation_group_type_index":0,"groups":[{"properties":[
+    {"key":"tier","type":"group","group_type_index":0,"value":"gold"}]}]}},
+  {"id":4,"key":"sticky","ensure_experience_continuity":true,
+   "filters":{"groups":[{"rollout_percentage":50}]}},
+  {"id":5,"key":"off","active":false,"filters":{"groups":[{}]}},
+  {"id":6,"key":"split","filters":{"groups":[{}],"multivariate":{"variants":[
+    {"key":"x","rollout_percentage":50},{"key":"y","rollout_percentage":50}]}}}]})";
+
+}  // namespace
+
+TEST_CASE("a request is read under all its aliases", "[flags]") {
+  const Request request = request_from(
+      R"("$distinct_id":123.45,"$properties":{"$device_id":"d1","x":NaN},"$groups":{"company":42,)"
+      R"("project":true},"$anon_distinct_id":"anon","flag_keys_to_evaluate":["a",3],)"
+      R"("evaluation_environments":["web"],"evaluation_runtime":"SERVER","geoip_disable":true)");
+  CHECK(request.token == "phc");
+  CHECK(request.distinct_id == "123.45");
+  CHECK(request.person_properties.find("x")->is_null());
+  CHECK(request.device_id == "d1");
+  CHECK(request.group("company")->key == "42");
+  CHECK(request.group("company")->usable);
+  CHECK(!request.group("project")->usable);
+  CHECK(request.anon_distinct_id == "anon");
+  CHECK(request.flag_keys == std::vector<std::string>{"a"});
+  CHECK(request.evaluation_contexts == std::vector<std::string>{"web"});
+  CHECK(request.runtime == Runtime::kServer);
+  CHECK(request.geoip_disable);
+}
+
+TEST_CASE("a request that cannot be answered says why", "[flags]") {
+  const std::pair<const char*, ErrorCode> cases[] = {
+      {"", ErrorCode::kParseFailed},
+      {"[]", ErrorCode::kParseFailed},
+      {"{\"distinct_id\":\"u\"}", ErrorCode::kMissingToken},
+      {"{\"token\":\"\",\"distinct_id\":\"u\"}", ErrorCode::kMissingToken},
+      {"{\"token\":\"t\"}", ErrorCode::kMissingDistinctId},
+      {"{\"token\":\"t\",\"distinct_id\":null}", ErrorCode::kMissingDistinctId},
+      {"{\"token\":\"t\",\"distinct_id\":true}", ErrorCode::kParseFailed},
+      {"{\"token\":\"t\",\"distinct_id\":\"u\",\"groups\":[]}", ErrorCode::kParseFailed},
+      {"{\"token\":\"t\",\"distinct_id\":\"u\",\"person_properties\":1}", ErrorCode::kParseFailed},
+  };
+  for (const auto& [body, code] : cases) {
+    INFO(body);
+    const Result<Request> request = parse_request(body, RequestHeaders{});
+    REQUIRE(!request.ok());
+    CHECK(request.error().code == code);
+    CHECK(!request.error().detail.empty());
+  }
+  CHECK(parse_request(R"({"api_key":"t","distinct_id":""})", RequestHeaders{}).ok());
+  CHECK(parse_request(R"({"$token":"t","disable_flags":true})", RequestHeaders{}).ok());
+}
+
+TEST_CASE("the runtime is guessed from the headers", "[flags]") {
+  CHECK(detect_runtime({"posthog-python/3.0.0"}) == Runtime::kServer);
+  CHECK(detect_runtime({"curl/8.0"}) == Runtime::kServer);
+  CHECK(detect_runtime({"Mozilla/5.0 (X11)"}) == Runtime::kClient);
+  CHECK(detect_runtime({"posthog-android/3.0"}) == Runtime::kClient);
+  CHECK(detect_runtime({"something", true}) == Runtime::kClient);
+  CHECK(detect_runtime({"something"}) == Runtime::kUnknown);
+}
+
+TEST_CASE("only the state that some asked flag lacks is to be read", "[flags]") {
+  const Definitions definitions = definitions_from(kDocument);
+  const auto wanted = [&](const std::string& members) {
+    return needs(definitions, request_from("\"distinct_id\":\"u\"," + members));
+  };
+  CHECK(wanted(R"("flag_keys":["all","split","off"])").nothing());
+  CHECK(wanted(R"("disable_flags":true)").nothing());
+  CHECK(wanted(R"("flag_keys":["plan"])").person);
+  CHECK(wanted(R"("flag_keys":["plan"],"person_properties":{"plan":"pro"})").nothing());
+  CHECK(wanted(R"("flag_keys":["sticky"])").hash_keys);
+  CHECK(wanted(R"("flag_keys":["org"])").nothing());
+  CHECK(wanted(R"("flag_keys":["org"],"groups":{"company":""})").nothing());
+  const Needs group = wanted(R"("flag_keys":["org"],"groups":{"company":"acme"})");
+  CHECK(!group.person);
+  REQUIRE(group.groups.size() == 1);
+  CHECK(group.groups[0] == std::pair<std::string, std::string>("company", "acme"));
+  CHECK(wanted(R"("flag_keys":["org"],"groups":{"company":"acme"},)"
+               R"("group_properties":{"company":{"tier":"gold"}})")
+            .nothing());
+}
+
+TEST_CASE("a failed read fails the flags that need it and no others", "[flags]") {
+  const Definitions definitions = definitions_from(kDocument);
+  const Request request = request_from(R"("distinct_id":"u","groups":{"company":"acme"})");
+  StoredState stored;
+  stored.person_read = Read::kFailed;
+  stored.hash_keys_read = Read::kFailed;
+  stored.groups.push_back(StoredGroup{"company", Read::kFailed, Value::object()});
+  const json body =
+      parsed(write_flags(evaluate(definitions, request, stored, kNow), FlagsVersion::kV2, kContext));
+  CHECK(body["errorsWhileComputingFlags"] == true);
+  CHECK(body["flags"]["all"]["enabled"] == true);
+  CHECK(!body["flags"]["all"].contains("failed"));
+  CHECK(body["flags"]["plan"]["failed"] == true);
+  CHECK(body["flags"]["plan"]["reason"]["code"] == "database_error");
+  CHECK(body["flags"]["org"]["failed"] == true);
+  CHECK(body["flags"]["sticky"]["reason"]["code"] == "hash_key_override_error");
+}
+
+TEST_CASE("hash keys are stored for sticky flags without one", "[flags]") {
+  const Definitions definitions = definitions_from(kDocument);
+  StoredState stored;
+  const Request known = request_from(R"("distinct_id":"u")");
+  CHECK(hash_keys_to_store(definitions, known, stored).empty());
+  const Request anonymous = request_from(R"("distinct_id":"u","$anon_distinct_id":"anon")");
+  CHECK(hash_keys_to_store(definitions, anonymous, stored) == std::vector<std::string>{"sticky"});
+  stored.hash_keys.emplace_back("sticky", "older");
+  CHECK(hash_keys_to_store(definitions, anonymous, stored).empty());
+}
+
+TEST_CASE("every version of /flags and /decide has its own shape", "[flags]") {
+  const Definitions definitions = definitions_from(kDocument);
+  const Request request = request_from(R"("distinct_id":"u","flag_keys":["all","plan","split"])");
+  const Evaluation evaluation = evaluate(definitions, request, StoredState{}, kNow);
+  const json v2 = parsed(write_flags(evaluation, FlagsVersion::kV2, kContext));
+  CHECK(v2["flags"]["all"] == parsed(R"({"key":"all","enabled":true,"variant":null,
+    "reason":{"code":"condition_match","condition_index":0,"description":"Matched condition set 1"},
+    "metadata":{"id":1,"version":3,"description":null,"payload":"{\"a\":1}","has_experiment":false}})"));
+  CHECK(v2["requestId"] == "request-1");
+  CHECK(v2["evaluatedAt"] == kNow);
+  CHECK(!v2.contains("featureFlags"));
+  CHECK(!v2.contains("supportedCompression"));
+  const json v3 = parsed(write_flags(evaluation, FlagsVersion::kV3, kContext));
+  CHECK(v3["flags"]["all"]["value"] == true);
+  CHECK(v3["flags"]["split"]["value"].is_string());
+  CHECK(!v3["flags"]["all"].contains("enabled"));
+  const json legacy = parsed(write_flags(evaluation, FlagsVersion::kLegacy, kContext));
+  CHECK(legacy["featureFlags"]["plan"] == false);
+  CHECK(legacy["featureFlags"]["split"] == v3["flags"]["split"]["value"]);
+  CHECK(legacy["featureFlagPayloads"] == json{{"all", "{\"a\":1}"}});
+
+  ResponseContext with_config = kContext;
+  with_config.config = RemoteConfig{"phc", true, true};
+  CHECK(parsed(write_decide(evaluation, 1, with_config))["featureFlags"] ==
+        json::array({"all", "split"}));
+  const json decide2 = parsed(write_decide(evaluation, 2, with_config));
+  CHECK(!decide2["featureFlags"].contains("plan"));
+  CHECK(decide2["supportedCompression"] == json::array({"gzip", "gzip-js"}));
+  CHECK(decide2["sessionRecording"]["endpoint"] == "/s/");
+  CHECK(parsed(write_decide(evaluation, 3, with_config))["featureFlags"]["plan"] == false);
+  CHECK(parsed(write_decide(evaluation, 4, with_config))["flags"].contains("plan"));
+  const json minimal = parsed(write_minimal_config(with_config));
+  CHECK(minimal["flags"] == json::object());
+  CHECK(minimal["hasFeatureFlags"] == true);
+}
+
+TEST_CASE("the version and config of an answer follow the query", "[flags]") {
+  CHECK(flags_answer({}, {}).version == FlagsVersion::kV2);
+  CHECK(flags_answer({}, {}).with_config);
+  CHECK(flags_answer({}, "true").version == FlagsVersion::kLegacy);
+  CHECK(flags_answer("1", {}).version == FlagsVersion::kLegacy);
+  CHECK(flags_answer("2", {}).version == FlagsVersion::kV2);
+  CHECK(!flags_answer("2", {}).with_config);
+  CHECK(!flags_answer("2", "false").with_config);
+  CHECK(flags_answer("3", "true").version == FlagsVersion::kV3);
+}
+
+TEST_CASE("over quota no flag is answered", "[flags]") {
+  const Definitions definitions = definitions_from(kDocument);
+  Evaluation evaluation =
+      evaluate(definitions, request_from(R"("distinct_id":"u")"), StoredState{}, kNow);
+  evaluation.quota_limited = true;
+  const json body = parsed(write_flags(evaluation, FlagsVersion::kV2, kContext));
+  CHECK(body["flags"] == json::object());
+  CHECK(body["quotaLimited"] == json::array({"feature_flags"}));
+}
+
+TEST_CASE("derived person properties fill what is absent", "[flags]") {
+  const Definitions definitions = definitions_from(R"([
+    {"key":"os","filters":{"groups":[{"properties":[{"key":"$os","value":"iOS"}]}]}},
+    {"key":"initial","filters":{"groups":[{"properties":[{"key":"$initial_utm_source","value":"ads"}]}]}},
+    {"key":"born","filters":{"groups":[{"properties":[{"key":"created_at","type":"person_metadata",
+      "operator":"is_date_before","value":"2025-01-01"}]}]}}])");
+  const Request request = request_from(
+      R"("distinct_id":"u","person_properties":{"$os_name":"iOS","utm_source":"ads"})");
+  CHECK(needs(definitions, request).person);
+  StoredState stored;
+  stored.person_created_at = "2024-06-01T00:00:00Z";
+  const Evaluation fresh = evaluate(definitions, request, stored, kNow);
+  CHECK(fresh.find("os")->enabled);
+  CHECK(fresh.find("initial")->enabled);
+  CHECK(fresh.find("born")->enabled);
+  stored.person_properties.set("$initial_utm_source", Value::of(std::string_view("mail")));
+  CHECK(!evaluate(definitions, request, stored, kNow).find("initial")->enabled);
+}
+
+TEST_CASE("remote config tells the truth about flags, as JSON and as script", "[flags]") {
+  const json with = parsed(write_remote_config(RemoteConfig{"phc", true, false}));
+  CHECK(with["hasFeatureFlags"] == true);
+  CHECK(with["sessionRecording"] == false);
+  CHECK(with["siteApps"] == json::array());
+  CHECK(parsed(write_remote_config(RemoteConfig{"phc", false, false}))["hasFeatureFlags"] == false);
+  const std::string script = write_remote_config_script(RemoteConfig{"phc", true, false});
+  CHECK(script.find("_POSTHOG_REMOTE_CONFIG[\"phc\"]") != std::string::npos);
+  CHECK(is_config_token("phc_A-1"));
+  CHECK(!is_config_token(""));
+  CHECK(!is_config_token("a b"));
+  CHECK(!is_config_token(std::string(201, 'a')));
+}
+
+TEST_CASE("OFREP answers typed values with reasons", "[flags]") {
+  const Definitions definitions = definitions_from(R"([
+    {"id":1,"key":"all","filters":{"groups":[{}],"payloads":{"true":{"a":1}}}},
+    {"key":"plan","filters":{"groups":[{"properties":[{"key":"plan","value":"pro"}]}]}},
+    {"key":"split","filters":{"groups":[{}],"multivariate":{"variants":[{"key":"x","rollout_percentage":100}]}}},
+    {"key":"off","active":false,"filters":{"groups":[{}]}},
+    {"key":"seed","conditions":[{"properties":[{"key":"plan","value":"pro"}]}]}])");
+  const OfrepRequest request = parse_ofrep_request(
+      R"({"context":{"targetingKey":"u","plan":"pro","groups":{"company":"acme"}}})", {});
+  REQUIRE(request.error == OfrepError::kNone);
+  CHECK(request.request.distinct_id == "u");
+  CHECK(request.request.group("company")->key == "acme");
+  const Evaluation evaluation = evaluate(definitions, request.request, StoredState{}, kNow);
+  const auto answer = [&](const char* key) { return parsed(write_ofrep_flag(evaluation, key).body); };
+  CHECK(answer("all")["reason"] == "STATIC");
+  CHECK(answer("all")["metadata"]["payload"] == R"({"a":1})");
+  CHECK(answer("plan")["reason"] == "TARGETING_MATCH");
+  CHECK(answer("split")["reason"] == "SPLIT");
+  CHECK(answer("split")["value"] == "x");
+  CHECK(answer("split")["variant"] == "x");
+  CHECK(answer("off")["reason"] == "DISABLED");
+  CHECK(answer("seed")["reason"] == "TARGETING_MATCH");
+  CHECK(write_ofrep_flag(evaluation, "nope").status == 404);
+  CHECK(answer("nope")["errorCode"] == "FLAG_NOT_FOUND");
+  const json bulk = parsed(write_ofrep_flags(evaluation).body);
+  CHECK(bulk["flags"].size() == 4);
+
+  const std::pair<const char*, OfrepError> broken[] = {
+      {"x", OfrepError::kParseError},
+      {"{}", OfrepError::kTargetingKeyMissing},
+      {R"({"context":{"targetingKey":""}})", OfrepError::kTargetingKeyMissing},
+      {R"({"context":[]})", OfrepError::kInvalidContext},
+      {R"({"context":{"targetingKey":5}})", OfrepError::kInvalidContext},
+      {R"({"context":{"targetingKey":"u","groups":1}})", OfrepError::kInvalidContext},
+  };
+  for (const auto& [body, error] : broken) {
+    INFO(body);
+    const OfrepRequest bad = parse_ofrep_request(body, {});
+    CHECK(bad.error == error);
+    CHECK(write_ofrep_error(bad.error, bad.detail, "k").status == 400);
+  }
+}
+
+TEST_CASE("the feed marks what SDKs would answer differently", "[flags]") {
+  const std::string document = R"({"flags":[
+    {"id":1,"key":"plain","filters":{"groups":[{"properties":[{"key":"plan","value":"pro"}],"rollout_percentage":40}]}},
+    {"id":2,"key":"holdout","filters":{"groups":[{}],"holdout":{"id":1,"exclusion_percentage":10}}},
+    {"id":3,"key":"enrolment","filters":{"groups":[{}],"feature_enrollment":true}},
+    {"id":4,"key":"between","filters":{"groups":[{"properties":[{"key":"a","operator":"between","value":[1,2]}]}]}},
+    {"id":5,"key":"boolean","filters":{"groups":[{"properties":[{"key":"a","value":"false"}]}]}},
+    {"id":6,"key":"pattern","filters":{"groups":[{"properties":[{"key":"a","operator":"regex","value":"(?i)x"}]}]}},
+    {"id":7,"key":"mixed","filters":{"aggregation_group_type_index":0,"groups":[{"properties":[{"key":"a","type":"person","value":1}]}]}},
+    {"id":8,"key":"static","filters":{"groups":[{"properties":[{"key":"id","type":"cohort","value":1}]}]}},
+    {"id":9,"key":"dynamic","filters":{"groups":[{"properties":[{"key":"id","type":"cohort","value":2},{"key":"b","value":"c"}]}]}},
+    {"id":10,"key":"child","filters":{"groups":[{"properties":[{"key":"1","type":"flag","operator":"flag_evaluates_to","value":true}]}]}},
+    {"id":11,"key":"grandchild","filters":{"groups":[{"properties":[{"key":"child","type":"flag","operator":"flag_evaluates_to","value":true}]}]}},
+    {"id":12,"key":"held-child","filters":{"groups":[{"properties":[{"key":"holdout","type":"flag","operator":"flag_evaluates_to","value":true}]}]}},
+    {"id":13,"key":"off","active":false,"filters":{"groups":[{}]}},
+    {"id":14,"key":"gone","deleted":true,"filters":{"groups":[{}]}},
+    {"key":"seed-all","payload":{"x":1}},
+    {"key":"seed-half","rollout_percentage":50}],
+    "cohorts":[{"id":1,"is_static":true},{"id":2,"filters":{"properties":{"type":"OR","values":[
+      {"type":"AND","values":[{"key":"a","value":"x"}]},{"type":"AND","values":[{"key":"a","value":"y"}]}]}}}]})";
+  const Definitions definitions = definitions_from(document);
+  const json feed = parsed(write_definitions(definitions, Cohorts::kSend));
+  json flags = json::object();
+  for (const json& flag : feed["flags"]) flags[flag["key"].get<std::string>()] = flag;
+  for (const char* key : {"plain", "dynamic", "child", "grandchild", "off", "seed-all"}) {
+    INFO(key);
+    CHECK(flags[key]["ensure_experience_continuity"] == false);
+  }
+  for (const char* key : {"holdout", "enrolment", "between", "boolean", "pattern", "mixed", "static",
+                          "held-child", "seed-half"}) {
+    INFO(key);
+    CHECK(flags[key]["ensure_experience_continuity"] == true);
+  }
+  CHECK(flags["off"]["active"] == false);
+  CHECK(!flags.contains("gone"));
+  CHECK(flags["seed-all"]["filters"]["payloads"]["true"] == R"({"x":1})");
+  const json dependency = flags["grandchild"]["filters"]["groups"][0]["properties"][0];
+  CHECK(dependency["dependency_chain"] == json::array({"plain", "child"}));
+  CHECK(flags["child"]["filters"]["groups"][0]["properties"][0]["key"] == "plain");
+  CHECK(feed["cohorts"].size() == 1);
+  CHECK(feed["cohorts"]["2"]["type"] == "OR");
+  CHECK(feed["group_type_mapping"] == json{{"0", "company"}, {"1", "project"}});
+
+  const json inline_feed = parsed(write_definitions(definitions, Cohorts::kExpandInline));
+  CHECK(inline_feed["cohorts"] == json::object());
+  const json groups = inline_feed["flags"][8]["filters"]["groups"];
+  REQUIRE(groups.size() == 2);
+  CHECK(groups[1]["properties"] ==
+        parsed(R"([{"key":"a","value":"y"},{"key":"b","value":"c"}])"));
+}
+
+TEST_CASE("an ETag matches however a client writes it", "[flags]") {
+  const std::string etag = etag_of("body");
+  CHECK(etag.substr(0, 3) == "W/\"");
+  const std::string bare = etag.substr(3, etag.size() - 4);
+  for (const std::string& header :
+       {etag, "\"" + bare + "\"", bare, "\"x\", " + etag, std::string("*")}) {
+    INFO(header);
+    CHECK(etag_matches(header, etag));
+  }
+  CHECK(!etag_matches("", etag));
+  CHECK(!etag_matches(etag_of("other"), etag));
+}
+
+TEST_CASE("a remote config payload is a JSON text, empty without one", "[flags]") {
+  const Definitions definitions = definitions_from(kDocument);
+  CHECK(write_remote_config_payload(definitions, "all") == R"("{\"a\":1}")");
+  CHECK(write_remote_config_payload(definitions, "plan") == "");
+  CHECK(!write_remote_config_payload(definitions, "nope").has_value());
+}
+
+TEST_CASE("the tools report problems and explain answers", "[flags]") {
+  const json bad = parsed(tool_check(R"({"document":"[{\"key\":\"\"}]"})"));
+  CHECK(bad["ok"] == false);
+  CHECK(bad["problems"][0]["path"] == "flags[0].key");
+  const json good = parsed(tool_check(json{{"document", kDocument}}.dump()));
+  CHECK(good["ok"] == true);
+  CHECK(good["flags"] == 6);
+  CHECK(parsed(tool_check("nonsense"))["ok"] == false);
+  const json answer = parsed(tool_eval(json{{"document", kDocument},
+                                            {"group_types", {"company"}},
+                                            {"request", {{"distinct_id", "u"}}},
+                                            {"person", {{"plan", "pro"}}},
+                                            {"now_ms", kNow}}
+                                           .dump()));
+  CHECK(answer["ok"] == true);
+  CHECK(answer["flags"][1]["value"] == true);
+  CHECK(answer["flags"][1]["reason"] == "condition_match");
+  CHECK(answer["flags"][1]["bucket"].is_number_float());
+  CHECK(parsed(tool_eval(json{{"document", kDocument}, {"request", json::object()}}.dump()))["ok"] ==
+        false);
+}

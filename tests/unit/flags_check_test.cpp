@@ -1,0 +1,174 @@
+// What refuses a definitions document, and in which words.
+#include <catch2/catch.hpp>
+
+#include <string>
+#include <vector>
+
+#include "hogflare/flags.h"
+
+using namespace hogflare;
+using namespace hogflare::flags;
+
+namespace {
+
+std::string condition(const std::string& filter) {
+  return R"([{"key":"a","filters":{"groups":[{"properties":[)" + filter + "]}]}}]";
+}
+
+struct Case {
+  const char* what;
+  std::string document;
+  std::string path;
+  const char* message;  // a part of it
+};
+
+const Problem* find_problem(const std::vector<Problem>& problems, const std::string& path,
+                            const std::string& message) {
+  for (const Problem& problem : problems) {
+    if (problem.path == path && problem.message.find(message) != std::string::npos) return &problem;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+TEST_CASE("a broken document is refused with the path of what is wrong", "[flags]") {
+  const std::string filter = "flags[0].filters.groups[0].properties[0]";
+  const Case cases[] = {
+      {"no JSON", "[{", "$", "not valid JSON"},
+      {"no document", "3", "$", "must be a list of flags"},
+      {"no flags", "{}", "$", "has no \"flags\" list"},
+      {"flag is no object", "[1]", "flags[0]", "must be an object"},
+      {"no key", "[{}]", "flags[0].key", "not empty"},
+      {"duplicate key", R"([{"key":"a"},{"key":"a"}])", "flags[1].key", "already the key of flags[0]"},
+      {"wrong type", R"([{"key":"a","active":"yes"}])", "flags[0].active", "must be true or false"},
+      {"unknown operator", condition(R"({"key":"p","operator":"like","value":"x"})"),
+       filter + ".operator", "unknown operator 'like'"},
+      {"bad regex", condition(R"({"key":"p","operator":"regex","value":"("})"),
+       filter + ".value", "not a valid regular expression"},
+      {"look-around", condition(R"({"key":"p","operator":"regex","value":"^(?!a).*"})"),
+       filter + ".value", "look-around"},
+      {"back-reference", condition(R"({"key":"p","operator":"not_regex","value":"(a)\\1"})"),
+       filter + ".value", "back-references"},
+      {"huge repetition", condition(R"({"key":"p","operator":"regex","value":"((a{100}){100}){100}"})"),
+       filter + ".value", "repetition"},
+      {"no value", condition(R"({"key":"p","operator":"exact"})"), filter + ".value",
+       "missing or null"},
+      {"gt without number", condition(R"({"key":"p","operator":"gt","value":"x"})"),
+       filter + ".value", "must be a number"},
+      {"bad between", condition(R"({"key":"p","operator":"between","value":[9,1]})"),
+       filter + ".value", "[min, max]"},
+      {"bad date", condition(R"({"key":"p","operator":"is_date_before","value":"soon"})"),
+       filter + ".value", "date text"},
+      {"bad version", condition(R"({"key":"p","operator":"semver_gt","value":"1.2.3.4"})"),
+       filter + ".value", "not a version"},
+      {"in on a property", condition(R"({"key":"p","operator":"in","value":[1]})"),
+       filter + ".value", "needs a filter of type cohort"},
+      {"unknown filter type", condition(R"({"key":"p","type":"event","value":1})"),
+       filter + ".type", "unknown type 'event'"},
+      {"unknown cohort", condition(R"({"key":"id","type":"cohort","value":9})"),
+       filter + ".value", "unknown cohort 9"},
+      {"cohort operator", condition(R"({"key":"id","type":"cohort","value":9,"operator":"exact"})"),
+       filter + ".operator", "in or not_in"},
+      {"dependency value", condition(R"({"key":"a","type":"flag","operator":"flag_evaluates_to","value":3})"),
+       filter + ".value", "variant's key"},
+      {"dependency cycle",
+       R"([{"key":"a","filters":{"groups":[{"properties":[{"key":"b","type":"flag",)"
+       R"("operator":"flag_evaluates_to","value":true}]}]}},{"key":"b","filters":{"groups":[)"
+       R"({"properties":[{"key":"a","type":"flag","operator":"flag_evaluates_to","value":true}]}]}}])",
+       "flags[1]", "break the cycle"},
+      {"weights", R"([{"key":"a","filters":{"multivariate":{"variants":[)"
+                  R"({"key":"x","rollout_percentage":60},{"key":"y","rollout_percentage":60}]}}}])",
+       "flags[0].filters.multivariate.variants", "must not exceed 100"},
+      {"rollout", R"([{"key":"a","filters":{"groups":[{"rollout_percentage":101}]}}])",
+       "flags[0].filters.groups[0].rollout_percentage", "from 0 to 100"},
+      {"time zone", R"({"flags":[],"timezone":"Mars/Olympus"})", "timezone", "not a known time zone"},
+      {"matching version", R"({"flags":[],"property_matching_version":3})",
+       "property_matching_version", "must be 1 or 2"},
+      {"group index", R"({"flags":[],"group_type_mapping":{"7":"x"}})", "group_type_mapping",
+       "not a group type index"},
+      {"cohort cycle",
+       R"({"flags":[],"cohorts":{"1":{"type":"AND","values":[{"key":"id","type":"cohort","value":2}]},)"
+       R"("2":{"type":"AND","values":[{"key":"id","type":"cohort","value":1}]}}})",
+       "cohorts.2", "break the cycle"},
+      {"cohort twice", R"({"flags":[],"cohorts":[{"id":1},{"id":1}]})", "cohorts[1]", "defined twice"},
+      {"three levels",
+       R"({"flags":[],"cohorts":{"1":{"type":"AND","values":[{"type":"AND","values":[)"
+       R"({"type":"AND","values":[]}]}]}}})",
+       "cohorts.1.values[0].values[0]", "two levels"},
+      {"seed: unknown operator",
+       R"([{"key":"a","conditions":[{"properties":[{"key":"p","value":1,"operator":"like"}]}]}])",
+       "flags[0].conditions[0].properties[0].operator", "no operator of this dialect"},
+      {"seed: bad regex",
+       R"([{"key":"a","conditions":[{"properties":[{"key":"p","value":"?*","operator":"regex"}]}]}])",
+       "flags[0].conditions[0].properties[0].value", "not a valid regular expression"},
+      {"seed: weights", R"([{"key":"a","variants":[{"key":"x","rollout_percentage":101}]}])",
+       "flags[0].variants", "must not exceed 100"},
+      {"seed: type", R"([{"key":"a","type":"number"}])", "flags[0].type", "boolean or multivariate"},
+  };
+  for (const Case& test : cases) {
+    DYNAMIC_SECTION(test.what) {
+      const std::vector<Problem> problems = Definitions::check(test.document, ParseOptions{});
+      std::string all;
+      for (const Problem& problem : problems) all += problem.path + ": " + problem.message + "\n";
+      INFO(all);
+      const Problem* found = find_problem(problems, test.path, test.message);
+      REQUIRE(found != nullptr);
+      CHECK(found->severity == Severity::kError);
+      const Result<Definitions> parsed = Definitions::parse(test.document, ParseOptions{});
+      REQUIRE(!parsed.ok());
+      CHECK(parsed.error().code == ErrorCode::kInvalidFlags);
+      CHECK(parsed.error().detail.find(test.message) != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("every problem of a document is listed, not only the first", "[flags]") {
+  const std::string document =
+      R"([{"key":"a","filters":{"groups":[{"rollout_percentage":-1,"properties":[)"
+      R"({"key":"p","operator":"like","value":1},{"key":"q","operator":"regex","value":"["}]}]}},)"
+      R"({"key":"a"}])";
+  CHECK(Definitions::check(document, ParseOptions{}).size() == 4);
+}
+
+TEST_CASE("what the service or the seed defines is only a warning", "[flags]") {
+  const std::string documents[] = {
+      condition(R"({"key":"nope","type":"flag","operator":"flag_evaluates_to","value":true})"),
+      R"([{"key":"a","filters":{"groups":[{"variant":"nope"}]}}])",
+      R"([{"key":"a","filters":{"aggregation_group_type_index":3,"groups":[{}]}}])",
+      R"([{"key":"a","rollout_percentage":150}])",
+      R"([{"key":"a","conditions":[{"properties":[{"key":"p","value":1,"operator":"icontains"}]}]}])",
+  };
+  for (const std::string& document : documents) {
+    INFO(document);
+    const Result<Definitions> parsed = Definitions::parse(document, ParseOptions{});
+    REQUIRE(parsed.ok());
+    CHECK(parsed.value().warnings().size() == 1);
+  }
+}
+
+TEST_CASE("a clean document of both formats has no problems", "[flags]") {
+  const char* document =
+      R"({"flags":[{"key":"seed","rollout_percentage":50},{"id":2,"key":"posthog","filters":)"
+      R"({"groups":[{"properties":[{"key":"id","type":"cohort","value":1},{"key":"seed",)"
+      R"("type":"flag","operator":"flag_evaluates_to","value":true}]}]}}],)"
+      R"("cohorts":[{"id":1,"is_static":true}],"group_type_mapping":{"0":"company"},)"
+      R"("timezone":"Europe/Berlin"})";
+  CHECK(Definitions::check(document, ParseOptions{}).empty());
+}
+
+TEST_CASE("hostile nesting is refused, not followed", "[flags]") {
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  CHECK(Definitions::check(deep, ParseOptions{})[0].message.find("nests deeper") !=
+        std::string::npos);
+  std::string chain = R"({"flags":[],"cohorts":{)";
+  for (int i = 1; i < 200; ++i) {
+    if (i > 1) chain += ",";
+    chain += "\"" + std::to_string(i) + R"(":{"type":"AND","values":[{"type":"cohort","key":"id","value":)" +
+             std::to_string(i + 1) + "}]}";
+  }
+  chain += R"(,"200":{"type":"AND","values":[{"key":"a","value":"b"}]}}})";
+  const std::vector<Problem> problems = Definitions::check(chain, ParseOptions{});
+  REQUIRE(!problems.empty());
+  CHECK(problems[0].message.find("levels") != std::string::npos);
+}

@@ -1,0 +1,152 @@
+// The small rules under the operators: texts, numbers, versions, dates, time zones, JSON values.
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <string>
+
+#include "flags/dates.h"
+#include "flags/portable.h"
+#include "flags/semver.h"
+#include "flags/text.h"
+#include "flags/timezone.h"
+#include "hogflare/flags_value.h"
+
+using namespace hogflare;
+using namespace hogflare::flags;
+
+TEST_CASE("lower case is Unicode's, with the final sigma", "[flags]") {
+  CHECK(unicode_lower("STRASSE ÀÉ ΣΑΣ ΣΑΣ.") == "strasse àé σας σας.");
+  CHECK(unicode_lower("Σ") == "σ");
+  CHECK(unicode_lower("İ") == "i\u0307");
+  CHECK(unicode_lower("ДОМ Ǆ Ⓐ 𐐀") == "дом ǆ ⓐ 𐐨");
+  CHECK(unicode_lower("\xff\xc3") == "\xff\xc3");
+  CHECK(ascii_lower("ÀB") == "Àb");
+}
+
+TEST_CASE("numbers are read as Rust reads a float", "[flags]") {
+  for (const char* text : {"1", "-1", "+6", "1e3", ".5", "6.", "1.5E-2", "inf", "-Infinity"}) {
+    INFO(text);
+    CHECK(parse_number(text).has_value());
+  }
+  CHECK(std::isnan(*parse_number("NaN")));
+  for (const char* text : {"", " 6", "6 ", "0x10", "1_000", "true", "[30]", "1e", ".", "-", "1,5"}) {
+    INFO(text);
+    CHECK(!parse_number(text).has_value());
+  }
+}
+
+TEST_CASE("identifiers are cut by code points", "[flags]") {
+  CHECK(cut_code_points("äöü", 2) == "äö");
+  CHECK(cut_code_points("a😀b", 2) == "a😀");
+  CHECK(cut_code_points("abc", 3) == "abc");
+}
+
+TEST_CASE("floats print as serde_json prints them", "[flags]") {
+  CHECK(float_text(1) == "1.0");
+  CHECK(float_text(0.1) == "0.1");
+  CHECK(float_text(-2.5) == "-2.5");
+  CHECK(float_text(1e15) == "1000000000000000.0");
+  CHECK(float_text(1e16) == "1e16");
+  CHECK(float_text(1.5e300) == "1.5e300");
+  CHECK(float_text(0.00001) == "0.00001");
+  CHECK(float_text(0.000001) == "1e-6");
+  CHECK(float_text(-0.0) == "-0.0");
+}
+
+TEST_CASE("JSON values keep number spelling by type, and read NaN as null", "[flags]") {
+  const Result<Value> value =
+      parse_value(R"({"b":[1,1.0,1e2,-0,18446744073709551615,NaN,-Infinity,"NaN"],"a":{"z":1,"y":"\u0001"}})");
+  REQUIRE(value.ok());
+  CHECK(text_form(value.value()) ==
+        R"({"a":{"y":"\u0001","z":1},"b":[1,1.0,100.0,-0.0,18446744073709551615,null,null,"NaN"]})");
+  CHECK(to_json(parse_value(R"({"a":1,"b":2,"a":3})").value()) == R"({"b":2,"a":3})");
+  CHECK(!parse_value("{").ok());
+  CHECK(!parse_value("").ok());
+  CHECK(!parse_value("{} x").ok());
+  CHECK(!parse_value("\"\xff\"").ok());
+}
+
+TEST_CASE("versions are ordered as SemVer with build metadata", "[flags]") {
+  const char* ascending[] = {"1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta.2",
+                             "1.0.0-beta.11", "1.0.0", "1.0.0+1", "1.0.0+b", "1.0.1", "1.2", "2"};
+  for (size_t i = 0; i + 1 < std::size(ascending); ++i) {
+    INFO(ascending[i] << " < " << ascending[i + 1]);
+    CHECK(compare(*parse_version(ascending[i]), *parse_version(ascending[i + 1])) < 0);
+  }
+  for (const char* text : {"", "a", "1.2.3.4", "1..2", "1.2.x", "1.2.3-", "1.2.3-01", "V1"}) {
+    INFO(text);
+    CHECK(!parse_version(text).has_value());
+  }
+  CHECK(VersionRange::caret("0.0.3")->contains(*parse_version("0.0.3")));
+  CHECK(!VersionRange::caret("0.0.3")->contains(*parse_version("0.0.4")));
+  CHECK(!VersionRange::wildcard("1.*.3").has_value());
+  CHECK(!VersionRange::wildcard("*")->contains(*parse_version("1.0.0-rc")));
+}
+
+TEST_CASE("relative dates step calendar units back", "[flags]") {
+  const TimeZone utc;
+  const auto date = [&](const char* text) { return *parse_date_property(text, utc, 0); };
+  const int64_t now_ms = date("2025-03-31T00:00:00Z") / 1000;
+  const auto back = [&](const char* text) {
+    return parse_date_filter(text, utc).instant_us(now_ms);
+  };
+  CHECK(back("-2m") == date("2025-01-28"));
+  CHECK(back("1m") == date("2025-02-28"));
+  CHECK(back("-1y") == date("2024-03-31"));
+  CHECK(back("-1w") == date("2025-03-24"));
+  CHECK(back("-1h") == date("2025-03-30T23:00"));
+  CHECK(!back("10000d").has_value());
+  CHECK(!back("-1s").has_value());
+}
+
+TEST_CASE("date texts are read in the forms the service takes", "[flags]") {
+  const TimeZone utc;
+  const int64_t noon = *parse_date_property("2025-06-15T12:00:00Z", utc, 0);
+  for (const char* text :
+       {"2025-06-15 12:00", "2025-06-15T12:00:00.000", "2025-06-15T14:00:00+02:00",
+        "2025-06-15 12:00:00 UTC", "1749988800", "Sun, 15 Jun 2025 12:00:00 GMT", "2025/06/15 12:00"}) {
+    INFO(text);
+    CHECK(parse_date_property(text, utc, 0) == noon);
+  }
+  for (const char* text : {"2025-13-01", "2025-02-30", "yesterday", "", "2025-06-15T25:00"}) {
+    INFO(text);
+    CHECK(!parse_date_property(text, utc, 0).has_value());
+  }
+}
+
+TEST_CASE("naive dates follow the zone's rule, summer and winter", "[flags]") {
+  const auto at = [](const char* zone, const char* text) {
+    return *parse_date_property(text, *TimeZone::parse(zone), 0) / 1'000'000;
+  };
+  const auto utc = [&](const char* text) { return at("UTC", text); };
+  for (const char* berlin : {"Europe/Berlin", "CET-1CEST,M3.5.0,M10.5.0/3"}) {
+    CHECK(at(berlin, "2025-01-15 12:00") == utc("2025-01-15 11:00"));
+    CHECK(at(berlin, "2025-07-15 12:00") == utc("2025-07-15 10:00"));
+    CHECK(at(berlin, "2025-03-30 01:59") == utc("2025-03-30 00:59"));
+    CHECK(at(berlin, "2025-03-30 03:00") == utc("2025-03-30 01:00"));
+    CHECK(at(berlin, "2025-10-26 02:30") == utc("2025-10-26 00:30"));  // the first of two
+    CHECK(at(berlin, "2025-10-26 03:00") == utc("2025-10-26 02:00"));
+  }
+  CHECK(at("Australia/Sydney", "2025-01-15 12:00") == utc("2025-01-15 01:00"));
+  CHECK(at("Australia/Sydney", "2025-07-15 12:00") == utc("2025-07-15 02:00"));
+  CHECK(at("Europe/Dublin", "2025-07-15 12:00") == utc("2025-07-15 11:00"));
+  CHECK(at("Europe/Dublin", "2025-01-15 12:00") == utc("2025-01-15 12:00"));
+  CHECK(at("Asia/Kolkata", "2025-01-15 12:00") == utc("2025-01-15 06:30"));
+  CHECK(at("+05:45", "2025-01-15 12:00") == utc("2025-01-15 06:15"));
+  CHECK(at("America/New_York", "2024-06-01") == utc("2024-06-01 04:00"));
+  for (const char* text : {"", "Europe", "XYZ", "+25:00", "CET-1CEST", "CET-1CEST,M13.1.0,M1.1.0"}) {
+    INFO(text);
+    CHECK(!TimeZone::parse(text).has_value());
+  }
+}
+
+TEST_CASE("a pattern is portable when every engine reads it alike", "[flags]") {
+  for (const char* pattern : {"@example\\.com$", "^(?:a|b)+$", "\\d{2,3}", "[a-z0-9_]+"}) {
+    INFO(pattern);
+    CHECK(is_portable_pattern(pattern));
+  }
+  for (const char* pattern : {"(?i)a", "\\Aa", "[[:alpha:]]", "a{,3}", "ü", "\\pL", "\\1", "(?P<n>a)"}) {
+    INFO(pattern);
+    CHECK(!is_portable_pattern(pattern));
+  }
+}
