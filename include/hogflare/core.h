@@ -44,7 +44,8 @@ class Core {
 
   std::unique_ptr<Task> http(HttpInput input);
   std::unique_ptr<Task> object(ObjectInput input);
-  // A command of the command-line tools, JSON in, JSON out (src/core/tools.cpp).
+  // A command of the command-line tools: its name, a line feed, JSON; the answer is JSON
+  // (src/core/tools.cpp).
   std::string tool(std::string_view request);
 
   const Config& config() const;
