@@ -1,6 +1,6 @@
 // The core as its host sees it: make a task for what happened, run it (task.h), read its reply.
 //
-//   Core core(host_json);
+//   Core core(host_json, decompressor);
 //   std::unique_ptr<Task> task = core.http(std::move(request));
 //
 // One Core per isolate, shared by the Worker and every object in it. It holds what may be lost at
@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "hogflare/config.h"
+#include "hogflare/decompress.h"
 #include "hogflare/task.h"
 
 namespace hogflare {
@@ -37,7 +38,8 @@ struct CoreState;
 class Core {
  public:
   // `host_json` as parse_config takes it. Never fails: problems are in config().problems.
-  explicit Core(std::string_view host_json);
+  // `decompressor` does what only the host can (brotli, zstd) and must outlive the core.
+  Core(std::string_view host_json, Decompressor& decompressor);
   ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;

@@ -43,7 +43,8 @@ std::unique_ptr<Task> make_alarm(ObjectClass object_class) {
 
 }  // namespace
 
-Core::Core(std::string_view host_json) : state_(std::make_unique<CoreState>(host_json)) {}
+Core::Core(std::string_view host_json, Decompressor& decompressor)
+    : state_(std::make_unique<CoreState>(host_json, decompressor)) {}
 Core::~Core() = default;
 
 std::unique_ptr<Task> Core::http(HttpInput input) {

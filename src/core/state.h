@@ -7,6 +7,7 @@
 
 #include "core/flags_state.h"
 #include "hogflare/config.h"
+#include "hogflare/decompress.h"
 #include "hogflare/delivery.h"
 #include "hogflare/identity_caches.h"
 #include "hogflare/metrics.h"
@@ -15,13 +16,15 @@
 namespace hogflare {
 
 struct CoreState {
-  explicit CoreState(std::string_view host_json)
+  CoreState(std::string_view host_json, Decompressor& host_decompressor)
       : config(parse_config(host_json)),
+        decompressor(host_decompressor),
         flags(config),
         has_analytics(std::find(config.bindings.begin(), config.bindings.end(), "ANALYTICS") !=
                       config.bindings.end()) {}
 
   const Config config;
+  Decompressor& decompressor;
   FlagsState flags;
   Metrics metrics;
   MetricsDelta metrics_delta;

@@ -12,6 +12,7 @@
 #include "hogflare/people_run.h"
 #include "hogflare/rows.h"
 #include "hogflare/signature.h"
+#include "hogflare/uuid.h"
 #include "hogflare/wire.h"
 
 namespace hogflare {

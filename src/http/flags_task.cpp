@@ -7,7 +7,6 @@
 #include "hogflare/digest.h"
 #include "hogflare/flags.h"
 #include "hogflare/flags_responses.h"
-#include "hogflare/person_state.h"
 #include "hogflare/signature.h"
 #include "hogflare/text.h"
 #include "hogflare/url.h"

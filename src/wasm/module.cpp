@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "host_storage.h"
+#include "host.h"
 #include "hogflare/core.h"
 #include "hogflare/metrics.h"
 
@@ -73,6 +73,7 @@ struct Module {
   std::unique_ptr<Core> core;
   std::vector<std::unique_ptr<Slot>> slots;
   HostStorage storage;
+  HostDecompressor decompressor;
   std::string input;  // of the next entry, which takes it over
   std::string text;   // result of hf_tool
 };
@@ -210,7 +211,7 @@ HF_EXPORT(hf_input) char* hf_input(uint32_t size) {
 // Reads the host's description (config.h) from the input. Must come first; a second call replaces
 // the core.
 HF_EXPORT(hf_configure) void hf_configure(double trap_count) {
-  module().core = std::make_unique<Core>(take_input());
+  module().core = std::make_unique<Core>(take_input(), module().decompressor);
   module().core->set_trap_count(static_cast<uint64_t>(trap_count));
 }
 

@@ -1,5 +1,5 @@
 // The host module's functions: what the core may ask for synchronously. The list is
-// src/wasm/imports.txt; js-shim/core.js implements it.
+// src/wasm/imports.txt; js-shim/core.js implements it. Gzip and deflate are unfolded in the core.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "hogflare/decompress.h"
 #include "hogflare/task.h"
 
 #define HF_IMPORT(name) __attribute__((import_module("host"), import_name(#name)))
@@ -26,7 +27,7 @@ int32_t host_storage_list(const char* prefix, uint32_t prefix_size, const char* 
                           uint32_t after_size, uint32_t count_max);
 HF_IMPORT(storage_set_alarm) void host_storage_set_alarm(double at_ms);
 HF_IMPORT(storage_alarm) double host_storage_alarm();
-// format: 0 gzip, 1 zlib, 2 raw deflate, 3 brotli, 4 zstd. Returns the size of the kept result, -1
+// format: 3 brotli, 4 zstd. Returns the size of the kept result, -1
 // when the input is broken, -2 when the output would exceed `size_max`.
 HF_IMPORT(decompress)
 int32_t host_decompress(uint32_t format, const char* input, uint32_t input_size,
@@ -83,6 +84,23 @@ class HostStorage final : public Storage {
 
  private:
   uint64_t rows_written_ = 0;
+};
+
+class HostDecompressor final : public Decompressor {
+ public:
+  Result<std::string> run(Encoding encoding, std::string_view bytes,
+                          size_t output_bytes_max) override {
+    const uint32_t format = encoding == Encoding::kBrotli ? 3 : 4;
+    HF_ASSERT(encoding == Encoding::kBrotli || encoding == Encoding::kZstd);
+    const int32_t size =
+        host_decompress(format, bytes.data(), static_cast<uint32_t>(bytes.size()),
+                        static_cast<uint32_t>(output_bytes_max));
+    if (size == -2) return Error(ErrorCode::kTooLarge, "the body is too large after decompression");
+    if (size < 0) return Error(ErrorCode::kDecodeFailed, "the compressed body is broken or cut");
+    std::string output(static_cast<size_t>(size), '\0');
+    host_take(output.data());
+    return output;
+  }
 };
 
 }  // namespace hogflare

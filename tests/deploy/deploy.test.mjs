@@ -1,0 +1,60 @@
+// What `wrangler deploy` would upload, from wrangler.toml.example as it stands.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { gzipSync } from "node:zlib";
+import { ROOT } from "../../scripts/lib/worker.mjs";
+
+const config = join(ROOT, "wrangler.deploy-test.toml");
+const out = mkdtempSync(join(tmpdir(), "hogflare-deploy-"));
+after(() => {
+  rmSync(config, { force: true });
+  rmSync(out, { recursive: true, force: true });
+});
+
+/** Dry-runs the example; its output. */
+function dryRun(text) {
+  writeFileSync(config, text);
+  return execFileSync(
+    join(ROOT, "node_modules/.bin/node"),
+    [join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", out, "--config", config],
+    { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, CI: "true" } },
+  );
+}
+
+const example = readFileSync(join(ROOT, "wrangler.toml.example"), "utf8");
+
+/** Turns the commented tables and variables on. */
+function withOptions(text) {
+  return text
+    .replace(/^# (\[\[|[A-Z_]+ = |binding = |stream = |id = |dataset = )/gm, "$1")
+    .replace(/^#$/gm, "");
+}
+
+describe("wrangler deploy --dry-run", () => {
+  it("takes the example as it is and names every object class", () => {
+    const printed = dryRun(example);
+    for (const name of ["PERSONS", "PERSON_ID_COUNTER", "GROUPS", "OUTBOX"]) {
+      assert.match(printed, new RegExp(`env\\.${name}`));
+    }
+    assert.doesNotMatch(printed, /warning/i);
+  });
+
+  it("takes it with every option switched on", () => {
+    const printed = dryRun(withOptions(example));
+    for (const name of ["EVENTS_STREAM", "PERSONS_STREAM", "REJECTS_STREAM", "FLAGS", "ANALYTICS", "HOGFLARE_PROJECTS"]) {
+      assert.match(printed, new RegExp(`env\\.${name}`));
+    }
+  });
+
+  it("uploads a module of at most 1 MB gzipped", () => {
+    const wasm = readdirSync(out).find((name) => name.endsWith(".wasm"));
+    const bytes = readFileSync(join(out, wasm));
+    const gzipped = gzipSync(bytes, { level: 9 }).byteLength;
+    console.log(`core.wasm ${statSync(join(out, wasm)).size} bytes, ${gzipped} gzipped`);
+    assert.ok(gzipped <= 1_000_000, `${gzipped} bytes gzipped`);
+  });
+});
