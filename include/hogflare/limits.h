@@ -148,6 +148,30 @@ inline constexpr size_t kPersonPropertiesBytesMax = 655'360;
 inline constexpr size_t kPersonPropertiesTrimBytes = 524'288;
 // A value in a Durable Object's storage. Cloudflare: 2 MB for key and value together.
 inline constexpr size_t kStorageValueBytesMax = 2'000'000;
+// Distinct ids kept inside a person's record; more move to pages of their own, so that a person with
+// ten thousand ids does not rewrite them with every property.
+inline constexpr size_t kPersonInlineIdsBytesMax = 16u << 10;
+// One page of ids when another person's are taken over.
+inline constexpr size_t kPersonIdPageBytesMax = 512u << 10;
+// A reply of a person's object; the rest of the operations is sent again. RPC carries 32 MiB.
+inline constexpr size_t kPersonReplyBytesMax = 8u << 20;
+// Operations' bytes in one call of a person's object, for the same reason.
+inline constexpr size_t kPersonCallBytesMax = 8u << 20;
+// Object calls of one request that are under way at once. Cloudflare slows accounts that look up
+// very many objects at the same time (platform.md §3.2).
+inline constexpr size_t kObjectCallsInFlight = 48;
+// Redirects followed for one operation before it counts as failed.
+inline constexpr int kRedirectHopsMax = 16;
+// Times a busy or silent object is asked again within one call or request.
+inline constexpr int kPersonAttemptsMax = 6;
+// First delay before an alarm finishes a merge; it doubles with the merge's age.
+inline constexpr int64_t kMergeAlarmMs = 10'000;
+inline constexpr int64_t kMergeAlarmMsMax = 600'000;
+// Sequential person ids taken from the counter at once, and when to take more.
+inline constexpr uint64_t kPersonIdLease = 1000;
+// Redirects, group types and id leases an isolate remembers.
+inline constexpr size_t kRedirectHintsMax = 20'000;
+inline constexpr size_t kCachedProjectsMax = 1'000;
 // Group types per project. PostHog: five slots.
 inline constexpr int kGroupTypes = 5;
 

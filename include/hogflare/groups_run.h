@@ -1,0 +1,103 @@
+// The groups of one request: slots for types not seen before, one object call for each group that an
+// event names, and what each event's row shows (identity-semantics.md §10). Used as PeopleRun is and
+// run beside it.
+//
+//   GroupsRun groups(events, project, caches);
+//   groups.start(turn, effects);
+//   …  if (groups.owns(result.id)) groups.resume(turn, std::move(result), effects);
+//   if (groups.finished() && !groups.failed(i)) GroupView view = groups.take_view(i);
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "hogflare/config.h"
+#include "hogflare/event.h"
+#include "hogflare/group_calls.h"
+#include "hogflare/group_view.h"
+#include "hogflare/identity_caches.h"
+#include "hogflare/task.h"
+
+namespace hogflare {
+
+class GroupsRun {
+ public:
+  // Events, project and caches must outlive the run.
+  GroupsRun(std::span<const Event> events, const Project& project, IdentityCaches& caches);
+
+  void start(const Turn& turn, Effects& effects);
+  bool owns(uint32_t effect_id) const { return in_flight_.contains(effect_id); }
+  void resume(const Turn& turn, EffectResult result, Effects& effects);
+  bool finished() const { return in_flight_.empty(); }
+
+  // Needs finished(). True: an object did not answer; the event may be sent again.
+  bool failed(size_t event) const;
+  GroupView take_view(size_t event) const;
+  const std::vector<Warning>& warnings() const { return warnings_; }
+
+ private:
+  static constexpr size_t kNoGroup = SIZE_MAX;
+  struct Named {             // a group that an event names
+    std::string type;
+    std::string key;
+    std::string_view raw_key;  // as the client sent it; empty: by $groupidentify
+    size_t group = kNoGroup;   // index into groups_
+    uint32_t text = 0;         // index into the reply's texts
+  };
+  struct EventGroups {
+    std::vector<Named> named;
+    bool identifies = false;   // $groupidentify
+    std::string set;
+  };
+  struct Group {
+    std::string type;
+    std::string key;
+    std::vector<size_t> events;  // that name it, in order
+    std::vector<size_t> ops;     // of those, the ones that change it
+    GroupReply reply;
+    bool failed = false;
+    int attempts = 0;
+  };
+  enum class SentKind : uint8_t { kTypes, kTypesWait, kGroup, kGroupWait };
+  struct Sent {
+    SentKind kind;
+    size_t group;
+  };
+
+  void find_groups(size_t event);
+  void find_identified(size_t event);
+  void want_type(const std::string& type);
+  void ask_types(Effects& effects);
+  void types_answered(const Turn& turn, const EffectResult& result, Effects& effects);
+  void call_groups(Effects& effects);
+  void call_more(Effects& effects);
+  void take_texts(size_t group);
+  void wait(const Turn& turn, Effects& effects, Sent then);
+  void call_group(size_t group, Effects& effects);
+  void group_answered(size_t group, const Turn& turn, const EffectResult& result, Effects& effects);
+  // Negative: no slot.
+  int slot_of(std::string_view type) const;
+  bool is_kept(std::string_view type) const;
+
+  std::span<const Event> source_;
+  const Project& project_;
+  IdentityCaches& caches_;
+  std::vector<std::string> types_;  // by slot; empty name: slot not configured
+  bool configured_ = false;
+  bool types_failed_ = false;
+  int types_attempts_ = 0;
+  std::vector<std::string> wanted_types_;
+  std::vector<EventGroups> events_;
+  std::vector<Group> groups_;
+  size_t next_group_ = 0;  // not called yet
+  std::unordered_map<uint32_t, Sent> in_flight_;
+  std::vector<Warning> warnings_;
+};
+
+}  // namespace hogflare

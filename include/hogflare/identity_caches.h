@@ -1,0 +1,43 @@
+// What an isolate remembers about people and groups between requests. All of it may be lost or stale
+// at any time: that costs calls, never correctness. Bounded; a full table is emptied.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace hogflare {
+
+class IdentityCaches {
+ public:
+  // Where a person's object led when it was last asked. Redirects only ever move forward.
+  const std::string* redirect_of(const std::string& object_name) const;
+  void remember_redirect(std::string object_name, std::string to);
+
+  // The next sequential person id of a leased range; 0 when there is none.
+  uint64_t take_person_id(int64_t team_id);
+  void give_back_person_id(int64_t team_id, uint64_t id);
+  // True when a range should be leased now, and notes that it is.
+  bool begin_lease(int64_t team_id, int64_t now_ms);
+  void lease_arrived(int64_t team_id, uint64_t first, uint64_t count);
+  void lease_failed(int64_t team_id);
+
+  // Group types in the order of their slots; null when the project was not asked yet.
+  const std::vector<std::string>* group_types(int64_t team_id) const;
+  void remember_group_types(int64_t team_id, std::vector<std::string> types);
+
+ private:
+  struct Lease {
+    uint64_t next = 0;
+    uint64_t end = 0;
+    std::vector<uint64_t> returned;
+    int64_t asked_at_ms = 0;
+  };
+  std::unordered_map<std::string, std::string> redirects_;
+  std::unordered_map<int64_t, Lease> leases_;
+  std::unordered_map<int64_t, std::vector<std::string>> group_types_;
+};
+
+}  // namespace hogflare

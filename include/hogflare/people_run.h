@@ -1,0 +1,119 @@
+// The people of one request: which objects are called, in which order, and what each event's row
+// shows of its person. A part of the request's task, which owns it and routes results to it.
+//
+//   PeopleRun people(events, project, caches);
+//   people.start(turn, effects);
+//   …  if (people.owns(result.id)) people.resume(turn, std::move(result), effects);
+//   if (people.finished() && !people.failed(i)) PersonView view = people.take_view(i);
+//
+// Independent people run in parallel, one call each however many events are theirs. Events whose ids
+// are connected by merges in this request keep their order.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "hogflare/config.h"
+#include "hogflare/delivery.h"
+#include "hogflare/event.h"
+#include "hogflare/identity.h"
+#include "hogflare/identity_caches.h"
+#include "hogflare/person_calls.h"
+#include "hogflare/task.h"
+#include "hogflare/uuid.h"
+
+namespace hogflare {
+
+class PeopleRun {
+ public:
+  // Events (all of one project), project and caches must outlive the run.
+  PeopleRun(std::span<const Event> events, const Project& project, IdentityCaches& caches);
+  ~PeopleRun();
+  PeopleRun(const PeopleRun&) = delete;
+  PeopleRun& operator=(const PeopleRun&) = delete;
+
+  void start(const Turn& turn, Effects& effects);
+  bool owns(uint32_t effect_id) const { return in_flight_.contains(effect_id); }
+  void resume(const Turn& turn, EffectResult result, Effects& effects);
+
+  // Every event has its answer. Calls nobody waits for (an id lease, a shortened redirect) may still
+  // be in flight: the task should route their results while it lives, and need not live for them.
+  bool finished() const { return open_ == 0; }
+
+  // Needs finished(). True: a person's object did not answer; the event may be sent again.
+  bool failed(size_t event) const { return events_[event].failed; }
+  // Needs finished() and !failed(event).
+  PersonView take_view(size_t event) const;
+
+  const std::vector<Warning>& warnings() const { return warnings_; }
+  // Needs finished(). What changed, as rows of schemas/persons.json; none without that stream's sink.
+  void append_change_rows(const Turn& turn, RowBatch& rows) const;
+
+ private:
+  struct PlannedEvent {
+    IdentityPlan plan;
+    bool failed = false;
+    bool answered = false;
+    bool exists = false;
+    bool upgraded = false;
+    std::string_view uuid;
+    int64_t created_at_ms = 0;
+    std::string_view properties = "{}";
+  };
+  // Events whose ids this request's merges connect, in the request's order.
+  struct Chain {
+    std::vector<size_t> events;
+    size_t next = 0;                 // index into `events`
+    bool next_is_covered = false;
+    std::unordered_map<std::string, std::string> moved;  // distinct id → owner, found in this run
+    std::string target;              // distinct id of the object called last
+    std::string came_from;           // the object whose reply led to `target`; empty: none
+    size_t sent_count = 0;
+    uint64_t offered_id = 0;
+    int attempts = 0;
+    int hops = 0;
+  };
+  enum class SentKind : uint8_t { kApply, kWait, kLease, kRepoint };
+  struct SentEffect {
+    SentKind kind;
+    size_t chain;
+  };
+
+  void plan_chains();
+  void start_more(const Turn& turn, Effects& effects);
+  void send(size_t chain, const Turn& turn, Effects& effects);
+  void lease_ids(const Turn& turn, Effects& effects);
+  std::string owner_of(const Chain& chain, std::string_view distinct_id) const;
+  void answered(size_t chain, const Turn& turn, EffectResult result, Effects& effects);
+  void take_results(Chain& chain, ApplyReply& reply);
+  void moved(Chain& chain, const ApplyReply& reply, Effects& effects);
+  void again(size_t chain, const Turn& turn, Effects& effects, uint32_t base_delay_ms);
+  void fail(size_t chain);
+
+  std::span<const Event> source_;
+  const Project& project_;
+  IdentityCaches& caches_;
+  PersonlessMode personless_ = PersonlessMode::kStateless;
+  bool wants_changes_ = false;
+  std::vector<PlannedEvent> events_;
+  std::deque<Chain> chains_;
+  std::deque<std::string> texts_;  // what the views of events_ show
+  std::unordered_map<uint32_t, SentEffect> in_flight_;
+  size_t open_ = 0;          // chains without their last answer
+  size_t next_chain_ = 0;    // not yet started
+  size_t calls_in_flight_ = 0;
+  std::vector<Warning> warnings_;
+  std::vector<PersonChange> changes_;
+};
+
+// The rows of one change: several, with the ids divided among them, when one would be too large.
+void append_person_rows(RowBatch& rows, const PersonChange& change, const Project& project,
+                        std::string_view api_key, int64_t now_ms);
+
+}  // namespace hogflare

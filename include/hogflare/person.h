@@ -1,0 +1,119 @@
+// A person and the rules that change one: what PostHog's ingestion does to a row of its persons
+// table, as pure functions. Source of every rule: identity-semantics.md, sections named below.
+//
+//   PropertyBag bag;
+//   bag.add_text(person.properties);
+//   Update update = update_person(person, bag, op, IdentifiedChange::kKeep);
+//   if (update.persisted) person.properties = bag.text();
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hogflare/bytes.h"
+#include "hogflare/property_bag.h"
+
+namespace hogflare {
+
+// §6: which event asks for a merge; only kDangerously may absorb an identified person.
+enum class MergeKind : uint8_t { kNone, kIdentify, kAlias, kDangerously };
+
+// What an operation wants of the person it finds.
+enum class PersonAccess : uint8_t {
+  kUpdate,         // create when missing, then update
+  kIfExists,       // $feature_flag_called: update an existing person, create nobody
+  kPersonless,     // exact mode: look up, remember the id as personless when nobody is there
+  kRead,           // /flags: look up
+  kWriteHashKeys,  // /flags: look up and keep `unset` (flag keys) → `other` (hash key), flag-semantics §3.3
+};
+
+// One event's wish on one person. Views borrow from the event or the request bytes.
+struct PersonOp {
+  std::string_view distinct_id;
+  std::string_view other;       // merge: the id to absorb
+  MergeKind merge = MergeKind::kNone;
+  PersonAccess access = PersonAccess::kUpdate;
+  bool updates_existing = true;  // false: $exception and $$heatmap (§5.1)
+  bool writes_noisy = false;     // person events write every change (§5.3)
+  bool may_upgrade = false;      // kPersonless: the project did not opt out (§3)
+  // Holds only if an earlier merge of the same call brought distinct_id here.
+  bool needs_merge = false;
+  // Was carried out already; only the snapshot is missing.
+  bool covered = false;
+  std::string_view event_uuid;
+  int64_t timestamp_ms = 0;
+  std::string_view set;       // JSON object; empty: none
+  std::string_view set_once;  // JSON object; empty: none
+  std::vector<std::string_view> unset;  // canonical keys
+};
+
+void write_op(ByteWriter& out, const PersonOp& op);
+// False when the bytes are not an operation. Views point into the reader's bytes.
+bool read_op(ByteReader& in, PersonOp& op);
+
+// A distinct id of a person. A version above 0 is an override: rows stored under that id before it
+// came to this person belong to this person now (§6.3).
+struct PersonId {
+  std::string distinct_id;
+  uint64_t version = 0;
+};
+
+struct HashKey {
+  std::string flag;
+  std::string hash_key;
+};
+
+// What a recent event changed, so that its redelivery reports the change once more.
+struct RecentChange {
+  std::string event_uuid;
+  std::string merged_uuid;  // the person it absorbed; empty: none
+  uint64_t merged_version = 0;
+};
+
+struct Person {
+  std::string uuid;
+  int64_t created_at_ms = 0;
+  uint64_t id = 0;  // sequential; 0: none yet
+  uint64_t version = 0;
+  bool is_identified = false;
+  std::string properties = "{}";
+  std::vector<PersonId> ids;  // those not yet moved to pages
+  uint32_t id_pages = 0;
+  std::vector<HashKey> hash_keys;
+  std::vector<RecentChange> recent;
+};
+
+void write_person(ByteWriter& out, const Person& person);
+bool read_person(ByteReader& in, Person& person);
+void write_ids(ByteWriter& out, const std::vector<PersonId>& ids);
+bool read_ids(ByteReader& in, std::vector<PersonId>& ids);
+
+enum class IdentifiedChange : uint8_t { kKeep, kIdentify };
+
+struct Update {
+  bool persisted = false;   // the person differs from before and must be stored
+  bool too_large = false;   // refused: person_properties_size_violation (§5.4)
+  // The row's person_properties when they are not the bag's text: suppressed changes shown, the
+  // event's $set laid over (§9). Empty: the bag's text.
+  std::string row_properties;
+};
+
+// §5: applies the operation to `bag`, which holds person's properties. Raises the version when it
+// persists. `bag` may then hold views into the operation.
+Update update_person(Person& person, PropertyBag& bag, const PersonOp& op, IdentifiedChange change);
+
+// §4: fills `bag` with a new person's properties. True when they were too large and left out.
+bool create_properties(PropertyBag& bag, const PersonOp& op);
+
+// §6.4: lays the absorbed person's properties under `bag`, and takes the rest over. True when the sum
+// is over the limit, in which case only what fits was taken.
+bool absorb_person(Person& into, PropertyBag& bag, Person&& other);
+
+// §5.3.
+bool is_noisy_property(std::string_view name);
+// §5.2: names copied from event properties to the person, and of those the ones for $initial_*.
+bool is_lifted_property(std::string_view name);
+
+}  // namespace hogflare

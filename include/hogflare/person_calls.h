@@ -1,0 +1,110 @@
+// The calls a person's object takes and their replies. One object per (project, distinct id), named
+// person_object_name(); protocol: docs/adr/0002-merge-protocol.md.
+//
+//   CallObject{ObjectClass::kPerson, person_object_name(team_id, id), write_apply(request)}
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hogflare/config.h"
+#include "hogflare/person.h"
+
+namespace hogflare {
+
+// "{team}:{distinct_id}"
+std::string person_object_name(int64_t team_id, std::string_view distinct_id);
+
+enum class PersonCall : uint8_t { kApply = 1, kSurrender = 2, kAcknowledge = 3, kRepoint = 4 };
+
+// All operations of one request on one person, in order.
+struct ApplyRequest {
+  int64_t team_id = 1;
+  std::string_view self;      // the distinct id of the object
+  uint64_t offered_id = 0;    // the sequential id to use when this creates a person; 0: none
+  PersonlessMode personless = PersonlessMode::kStateless;
+  bool wants_changes = false;  // the reply lists what changed, for the persons stream
+  std::vector<PersonOp> ops;
+};
+
+enum class ApplyStatus : uint8_t {
+  kDone = 0,
+  kMoved = 1,    // the rest belongs to the person of `moved_to`
+  kBusy = 2,     // another merge is in the way: send the rest again a little later
+  kPartial = 3,  // the reply is full, or the next operation is not this person's: send the rest
+  kFailed = 4,   // another object did not answer: send the rest again later
+  kBad = 5,      // the request cannot be read
+};
+
+enum class ChangeKind : uint8_t { kCreate, kUpdate, kMerge, kDelete };
+
+// A change of a person, for the persons stream.
+struct PersonChange {
+  ChangeKind kind = ChangeKind::kUpdate;
+  std::string uuid;
+  uint64_t id = 0;
+  uint64_t version = 0;
+  bool is_identified = false;
+  int64_t created_at_ms = 0;
+  std::string properties = "{}";
+  std::string distinct_id;                // of the event that caused it
+  std::vector<std::string> distinct_ids;  // those this change concerns
+  std::string merged_into;                // kDelete: the survivor's uuid
+  std::string event_uuid;
+};
+
+// What became of one operation.
+struct OpResult {
+  bool exists = false;    // there is a person; the fields below describe it as of this event
+  bool created = false;
+  bool refused = false;   // cannot_merge_already_identified
+  bool too_large = false; // person_properties_size_violation
+  bool upgraded = false;  // kPersonless: force_upgrade
+  std::string_view uuid;
+  int64_t created_at_ms = 0;
+  uint32_t properties = 0;  // index into ApplyReply::property_texts
+  std::vector<HashKey> hash_keys;  // kRead and kWriteHashKeys only
+};
+
+struct ApplyReply {
+  ApplyStatus status = ApplyStatus::kBad;
+  std::string moved_to;
+  bool next_is_covered = false;  // kMoved: the first operation not answered was carried out already
+  bool took_id = false;
+  std::vector<OpResult> results;  // of the first operations of the request
+  std::vector<std::string> property_texts;
+  std::vector<PersonChange> changes;
+  std::string bytes;  // owner of the views
+};
+
+std::string write_apply(const ApplyRequest& request);
+// Views point into `bytes`.
+std::optional<ApplyRequest> read_apply(std::string_view bytes);
+// Nullopt when the bytes are no reply of this version.
+std::optional<ApplyReply> read_apply_reply(std::string bytes);
+
+// Shortens a redirect: `self` led to `expected`, which leads on to `to`.
+std::string write_repoint(std::string_view self, std::string_view expected, std::string_view to);
+
+// Builds a reply operation by operation; property texts are sent as differences.
+class ApplyReplyWriter {
+ public:
+  void add(const OpResult& result, std::string_view properties, PersonAccess access);
+  size_t size() const { return results_.size(); }
+  uint32_t count() const { return count_; }
+  std::string finish(ApplyStatus status, std::string_view moved_to, bool next_is_covered,
+                     bool took_id, const std::vector<PersonChange>& changes);
+
+ private:
+  ByteWriter results_;
+  uint32_t count_ = 0;
+  std::string last_uuid_;
+  int64_t last_created_at_ms_ = 0;
+  std::string last_properties_;
+  bool has_last_ = false;
+};
+
+}  // namespace hogflare

@@ -1,0 +1,64 @@
+// The objects of class PERSONS and PERSON_ID_COUNTER. Calls and replies: person_calls.h; how merges
+// survive crashes: docs/adr/0002-merge-protocol.md.
+//
+//   std::unique_ptr<Task> task = make_person_call(std::move(request));
+//   task->start(turn, effects);          // turn.storage is the object's
+//
+// An object holds nothing outside its storage except the tasks in flight, which a crash may end
+// between any two turns.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "hogflare/task.h"
+
+namespace hogflare {
+
+// Steps of the merge protocol that a test build leaves out to see the simulator notice.
+struct ProtocolFaults {
+  bool skip_intent = false;             // ask for the surrender without storing the intent first
+  bool skip_intent_help = false;        // let calls pass a merge that is under way
+  bool skip_alarm = false;              // nothing finishes what a crash left
+  bool surrender_while_locked = false;  // give the record away with a merge of one's own under way
+  bool drop_record_on_surrender = false;  // keep no tombstone
+  bool forget_surrender_sequence = false; // answer a repeated surrender with "moved"
+  bool fold_twice = false;              // fold whatever comes, whether or not the intent is still there
+  bool acknowledge_before_fold = false;
+  bool skip_cancel_note = false;        // say "cancelled" without remembering it
+  bool keep_cancelled_target = false;   // ask the next owner without storing whom
+  bool redirect_backwards = false;      // repoint without comparing
+};
+
+std::unique_ptr<Task> make_person_call(std::string request);
+std::unique_ptr<Task> make_person_alarm();
+// The same with faults, for the simulator.
+std::unique_ptr<Task> make_person_call(std::string request, const ProtocolFaults& faults);
+std::unique_ptr<Task> make_person_alarm(const ProtocolFaults& faults);
+
+// Object PERSON_ID_COUNTER, "{team}:counter": hands out ranges of sequential ids.
+std::unique_ptr<Task> make_counter_call(std::string request);
+std::string counter_object_name(int64_t team_id);
+std::string write_lease(uint64_t count);
+// The first id of the range; 0 when the bytes are no reply.
+uint64_t read_lease_reply(std::string_view bytes);
+
+// What an object's storage holds, for tests and the simulator.
+struct StoredPerson {
+  enum class State : uint8_t { kEmpty, kOwner, kRedirect } state = State::kEmpty;
+  std::string redirect_to;
+  bool has_intent = false;
+  bool has_tombstone = false;
+  bool has_unacknowledged = false;
+  std::string uuid;
+  int64_t created_at_ms = 0;
+  uint64_t id = 0;
+  uint64_t version = 0;
+  bool is_identified = false;
+  std::string properties;
+  std::vector<std::pair<std::string, uint64_t>> distinct_ids;  // with their override versions
+};
+StoredPerson read_stored_person(Storage& storage);
+
+}  // namespace hogflare

@@ -1,0 +1,78 @@
+// What a flag request needs from stored people and groups, and the continuity keys it leaves behind
+// (flag-semantics.md §3.3, §3.4). A part of the request's task, used as PeopleRun is.
+//
+//   StoredStateRun stored(team_id, request, needs(definitions, request), definitions, caches);
+//   stored.start(turn, effects);
+//   …  if (stored.owns(result.id)) stored.resume(turn, std::move(result), effects);
+//   if (stored.finished()) evaluate(definitions, request, stored.state(), turn.now_ms);
+//
+// Everything is read in parallel. Flags do not wait long for an object that does not answer: its
+// reads count as failed after one more try, and the flags that need them get an error entry.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "hogflare/flags.h"
+#include "hogflare/identity_caches.h"
+#include "hogflare/person_calls.h"
+#include "hogflare/task.h"
+
+namespace hogflare {
+
+class StoredStateRun {
+ public:
+  // Request, definitions and caches must outlive the run.
+  StoredStateRun(int64_t team_id, const flags::Request& request, const flags::Needs& wanted,
+                 const flags::Definitions& definitions, IdentityCaches& caches);
+
+  void start(const Turn& turn, Effects& effects);
+  bool owns(uint32_t effect_id) const { return in_flight_.contains(effect_id); }
+  void resume(const Turn& turn, EffectResult result, Effects& effects);
+  bool finished() const { return in_flight_.empty(); }
+  // Needs finished().
+  const flags::StoredState& state() const { return state_; }
+
+ private:
+  // A person looked up by one of the request's ids.
+  struct Lookup {
+    std::string distinct_id;
+    std::string owner;        // the object asked last
+    bool is_main = false;     // distinct_id, not $anon_distinct_id
+    bool writes = false;      // stores continuity keys instead of reading
+    bool exists = false;
+    bool failed = false;
+    std::string uuid;
+    std::vector<HashKey> hash_keys;
+    int hops = 0;
+    int attempts = 0;
+  };
+  struct Sent {
+    bool is_group;
+    size_t index;
+  };
+
+  void look_up(size_t index, Effects& effects);
+  void looked_up(size_t index, EffectResult result, Effects& effects);
+  void take_person(Lookup& lookup, const ApplyReply& reply);
+  void call_group(size_t index, Effects& effects);
+  void group_answered(size_t index, const EffectResult& result, Effects& effects);
+  void people_answered(Effects& effects);
+  std::string owner_of(const std::string& distinct_id) const;
+
+  int64_t team_id_;
+  const flags::Request& request_;
+  const flags::Needs wanted_;
+  const flags::Definitions& definitions_;
+  IdentityCaches& caches_;
+  flags::StoredState state_;
+  std::vector<Lookup> lookups_;
+  std::vector<int> group_attempts_;
+  std::vector<std::string> flags_to_store_;
+  size_t open_lookups_ = 0;
+  std::unordered_map<uint32_t, Sent> in_flight_;
+};
+
+}  // namespace hogflare

@@ -1,0 +1,294 @@
+#include "hogflare/groups_run.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "hogflare/js_string.h"
+#include "hogflare/limits.h"
+#include "hogflare/property_bag.h"
+#include "hogflare/text.h"
+
+namespace hogflare {
+namespace {
+
+constexpr uint32_t kRetryDelayMs = 50;
+constexpr int kAttemptsMax = 3;
+
+bool is_truthy(json::Value value) {
+  if (!value.exists() || value.is_null() || value.is_false()) return false;
+  if (value.is_string()) return value.raw().size() > 2;
+  return !value.is_number() || js_number_text(value.raw()) != "0";
+}
+
+std::string id_text(json::Value value) {
+  std::string text = js_string(value);
+  replace_nul(text);
+  return text;
+}
+
+// The members of an object that may lie below its document's index.
+class MembersOf {
+ public:
+  explicit MembersOf(json::Value object) : value_(object) {
+    if (!object.members().empty() || object.raw().find('"') == std::string_view::npos) return;
+    Result<json::Document> parsed = json::Document::parse_const(object.raw(), 1);
+    HF_ASSERT(parsed.ok());
+    document_ = std::move(parsed).value();
+    value_ = document_->root();
+  }
+  json::Members members() const { return value_.members(); }
+
+ private:
+  std::optional<json::Document> document_;
+  json::Value value_;
+};
+
+}  // namespace
+
+GroupsRun::GroupsRun(std::span<const Event> events, const Project& project, IdentityCaches& caches)
+    : source_(events), project_(project), caches_(caches), events_(events.size()) {}
+
+void GroupsRun::start(const Turn& turn, Effects& effects) {
+  configured_ = turn.config.has_group_types;
+  if (configured_) types_.assign(turn.config.group_types.begin(), turn.config.group_types.end());
+  // §10: personless events have no groups.
+  if (project_.person_processing_opt_out) return;
+  for (size_t i = 0; i < source_.size(); ++i) find_groups(i);
+  if (configured_) {
+    call_groups(effects);
+    return;
+  }
+  if (const std::vector<std::string>* known = caches_.group_types(project_.team_id)) types_ = *known;
+  const bool is_full = types_.size() == static_cast<size_t>(limits::kGroupTypes);
+  const bool all_known = std::all_of(wanted_types_.begin(), wanted_types_.end(),
+                                     [&](const std::string& type) { return slot_of(type) >= 0; });
+  if (is_full || all_known) {
+    call_groups(effects);
+  } else {
+    ask_types(effects);
+  }
+}
+
+void GroupsRun::want_type(const std::string& type) {
+  if (std::find(wanted_types_.begin(), wanted_types_.end(), type) == wanted_types_.end()) {
+    wanted_types_.push_back(type);
+  }
+}
+
+void GroupsRun::find_groups(size_t index) {
+  const Event& event = source_[index];
+  json::Value groups;
+  bool is_off = false;
+  if (event.properties.exists()) {
+    for (const json::Member member : event.properties.members()) {
+      const std::string_view key = member.inner_key();
+      if (key.size() < 2 || (key[0] != '$' && key[0] != '\\')) continue;
+      if (member.key_is("$groups")) {
+        groups = member.value;
+      } else if (member.key_is("$process_person_profile")) {
+        is_off = member.value.is_false();
+      }
+    }
+  }
+  if (is_off) return;
+  if (groups.is_object()) {
+    const MembersOf of(groups);
+    for (const json::Member member : of.members()) {
+      Named named;
+      named.type = member.key();
+      named.key = id_text(member.value);
+      named.raw_key = member.value.raw();
+      want_type(named.type);
+      events_[index].named.push_back(std::move(named));
+    }
+  }
+  if (event.name == "$groupidentify") find_identified(index);
+}
+
+void GroupsRun::find_identified(size_t index) {
+  const Event& event = source_[index];
+  if (!event.properties.exists()) return;
+  const json::Value type = event.properties.find("$group_type");
+  const json::Value key = event.properties.find("$group_key");
+  if (!is_truthy(type) || !is_truthy(key)) return;
+  const json::Value set = event.properties.find("$group_set");
+  const bool is_absent = !set.exists() || set.is_null();
+  if (!is_absent && !set.is_object()) {
+    warnings_.push_back({index, "invalid_group_set",
+                         "$group_set must be an object; the group was not changed"});
+    return;
+  }
+  EventGroups& found = events_[index];
+  PropertyBag bag;
+  if (!is_absent) bag.add(set);
+  found.set = bag.text();
+  found.identifies = true;
+  Named named;
+  named.type = id_text(type);
+  named.key = id_text(key);
+  want_type(named.type);
+  found.named.push_back(std::move(named));
+}
+
+int GroupsRun::slot_of(std::string_view type) const {
+  const auto found = std::find(types_.begin(), types_.end(), type);
+  return found == types_.end() || type.empty() ? -1 : static_cast<int>(found - types_.begin());
+}
+
+// With configured slots, a type without one keeps its groups, as in the seed; where slots are given
+// by first sight a sixth type is ignored, as PostHog does.
+bool GroupsRun::is_kept(std::string_view type) const { return configured_ || slot_of(type) >= 0; }
+
+void GroupsRun::ask_types(Effects& effects) {
+  const std::vector<std::string_view> types(wanted_types_.begin(), wanted_types_.end());
+  const uint32_t id =
+      effects.add(CallObject{ObjectClass::kGroup, group_types_object_name(project_.team_id),
+                             write_group_types_call(types)});
+  in_flight_.emplace(id, Sent{SentKind::kTypes, 0});
+}
+
+void GroupsRun::resume(const Turn& turn, EffectResult result, Effects& effects) {
+  const auto found = in_flight_.find(result.id);
+  HF_ASSERT(found != in_flight_.end());
+  const Sent sent = found->second;
+  in_flight_.erase(found);
+  switch (sent.kind) {
+    case SentKind::kTypes:
+      return types_answered(turn, result, effects);
+    case SentKind::kTypesWait:
+      return ask_types(effects);
+    case SentKind::kGroup:
+      return group_answered(sent.group, turn, result, effects);
+    case SentKind::kGroupWait:
+      return call_group(sent.group, effects);
+  }
+}
+
+void GroupsRun::wait(const Turn& turn, Effects& effects, Sent then) {
+  const auto delay_ms = static_cast<uint32_t>(kRetryDelayMs + turn.entropy.below(kRetryDelayMs));
+  in_flight_.emplace(effects.add(Wait{delay_ms}), then);
+}
+
+void GroupsRun::types_answered(const Turn& turn, const EffectResult& result, Effects& effects) {
+  std::optional<std::vector<std::string>> types;
+  if (result.ok) types = read_group_types_reply(result.body);
+  if (types.has_value()) {
+    types_ = *types;
+    caches_.remember_group_types(project_.team_id, std::move(*types));
+    call_groups(effects);
+  } else if (++types_attempts_ < kAttemptsMax) {
+    wait(turn, effects, {SentKind::kTypesWait, 0});
+  } else {
+    types_failed_ = true;
+  }
+}
+
+void GroupsRun::call_groups(Effects& effects) {
+  std::map<std::pair<std::string_view, std::string_view>, size_t> known;
+  for (size_t i = 0; i < events_.size(); ++i) {
+    for (Named& named : events_[i].named) {
+      if (!is_kept(named.type)) continue;
+      const auto [found, is_new] = known.try_emplace({named.type, named.key}, groups_.size());
+      if (is_new) {
+        groups_.emplace_back();
+        groups_.back().type = named.type;
+        groups_.back().key = named.key;
+      }
+      named.group = found->second;
+      groups_[named.group].events.push_back(i);
+    }
+    if (events_[i].identifies && events_[i].named.back().group != kNoGroup) {
+      groups_[events_[i].named.back().group].ops.push_back(i);
+    }
+  }
+  call_more(effects);
+}
+
+void GroupsRun::call_more(Effects& effects) {
+  while (next_group_ < groups_.size() && in_flight_.size() < limits::kObjectCallsInFlight) {
+    call_group(next_group_++, effects);
+  }
+}
+
+void GroupsRun::call_group(size_t index, Effects& effects) {
+  const Group& group = groups_[index];
+  std::vector<GroupOp> ops;
+  for (const size_t event : group.ops) {
+    ops.push_back({events_[event].set, source_[event].timestamp_ms});
+  }
+  const uint32_t id = effects.add(CallObject{
+      ObjectClass::kGroup, group_object_name(project_.team_id, group.type, group.key),
+      write_group_call(ops)});
+  in_flight_.emplace(id, Sent{SentKind::kGroup, index});
+}
+
+void GroupsRun::group_answered(size_t index, const Turn& turn, const EffectResult& result,
+                               Effects& effects) {
+  Group& group = groups_[index];
+  std::optional<GroupReply> reply;
+  if (result.ok) reply = read_group_reply(result.body);
+  if (reply.has_value() && reply->after.size() == group.ops.size()) {
+    group.reply = std::move(*reply);
+    take_texts(index);
+  } else if (++group.attempts < kAttemptsMax) {
+    wait(turn, effects, {SentKind::kGroupWait, index});
+    return;
+  } else {
+    group.failed = true;
+  }
+  call_more(effects);
+}
+
+// Which of the reply's texts each event shows: the group as it was after that event.
+void GroupsRun::take_texts(size_t index) {
+  const Group& group = groups_[index];
+  size_t op = 0;
+  uint32_t text = 0;
+  for (const size_t event : group.events) {
+    if (op < group.ops.size() && group.ops[op] == event) {
+      if (group.reply.too_large[op]) {
+        warnings_.push_back({event, "group_upsert_message_size_too_large",
+                             "the group's properties would be larger than " +
+                                 std::to_string(limits::kPersonPropertiesBytesMax) +
+                                 " bytes; this event did not change them"});
+      }
+      text = group.reply.after[op++];
+    }
+    for (Named& named : events_[event].named) {
+      if (named.group == index) named.text = text;
+    }
+  }
+}
+
+bool GroupsRun::failed(size_t event) const {
+  const EventGroups& found = events_[event];
+  if (types_failed_) return !found.named.empty();
+  return std::any_of(found.named.begin(), found.named.end(), [&](const Named& named) {
+    return named.group != kNoGroup && groups_[named.group].failed;
+  });
+}
+
+GroupView GroupsRun::take_view(size_t event) const {
+  HF_ASSERT(finished());
+  GroupView view;
+  std::string& properties = view.group_properties_json;
+  std::vector<std::string_view> shown;
+  for (const Named& named : events_[event].named) {
+    if (named.group == kNoGroup || groups_[named.group].failed) continue;
+    const int slot = slot_of(named.type);
+    if (slot >= 0) {
+      view.keys[static_cast<size_t>(slot)] = named.key;
+      if (!named.raw_key.empty()) view.raw_values[static_cast<size_t>(slot)] = named.raw_key;
+    }
+    if (std::find(shown.begin(), shown.end(), named.type) != shown.end()) continue;
+    shown.push_back(named.type);
+    properties += properties.empty() ? "{" : ",";
+    json::append_string(properties, named.type);
+    properties += ':';
+    properties += groups_[named.group].reply.texts[named.text];
+  }
+  if (!properties.empty()) properties += '}';
+  return view;
+}
+
+}  // namespace hogflare

@@ -1,0 +1,328 @@
+#include "hogflare/people_run.h"
+
+#include <algorithm>
+
+#include "hogflare/limits.h"
+#include "hogflare/person_object.h"
+#include "hogflare/uuid.h"
+
+namespace hogflare {
+namespace {
+
+constexpr uint32_t kBusyDelayMs = 25;
+constexpr uint32_t kFailedDelayMs = 50;
+
+// Union by the smaller index, so that a group's root is its first event.
+size_t find_root(std::vector<size_t>& parents, size_t index) {
+  while (parents[index] != index) {
+    parents[index] = parents[parents[index]];
+    index = parents[index];
+  }
+  return index;
+}
+
+}  // namespace
+
+PeopleRun::PeopleRun(std::span<const Event> events, const Project& project, IdentityCaches& caches)
+    : source_(events), project_(project), caches_(caches), events_(events.size()) {}
+
+PeopleRun::~PeopleRun() = default;
+
+void PeopleRun::plan_chains() {
+  std::unordered_map<std::string, size_t> first_of;  // team and id → an event of its chain
+  std::vector<size_t> parents(events_.size());
+  const auto join = [&](size_t event, std::string_view id) {
+    const auto [found, is_new] =
+        first_of.try_emplace(person_object_name(project_.team_id, id), event);
+    if (is_new) return;
+    const size_t left = find_root(parents, event);
+    const size_t right = find_root(parents, found->second);
+    parents[std::max(left, right)] = std::min(left, right);
+  };
+  for (size_t i = 0; i < events_.size(); ++i) {
+    parents[i] = i;
+    const IdentityPlan& plan = events_[i].plan;
+    if (plan.kind != IdentityPlan::Kind::kCall) continue;
+    join(i, source_[i].distinct_id);
+    if (plan.merge != MergeKind::kNone) join(i, plan.other);
+  }
+  std::unordered_map<size_t, size_t> chain_of;
+  for (size_t i = 0; i < events_.size(); ++i) {
+    if (events_[i].plan.kind != IdentityPlan::Kind::kCall) continue;
+    const auto [found, is_new] = chain_of.try_emplace(find_root(parents, i), chains_.size());
+    if (is_new) chains_.emplace_back();
+    chains_[found->second].events.push_back(i);
+  }
+  open_ = chains_.size();
+}
+
+void PeopleRun::start(const Turn& turn, Effects& effects) {
+  personless_ = turn.config.personless;
+  wants_changes_ = turn.config.sinks[static_cast<size_t>(Stream::kPersons)] != SinkKind::kNone;
+  for (size_t i = 0; i < events_.size(); ++i) {
+    IdentityPlan& plan = events_[i].plan;
+    plan = plan_identity(source_[i], project_, personless_);
+    for (IdentityPlan::NamedWarning& warning : plan.warnings) {
+      warnings_.push_back({i, std::string(warning.name), std::move(warning.detail)});
+    }
+    plan.warnings.clear();
+  }
+  plan_chains();
+  start_more(turn, effects);
+}
+
+void PeopleRun::start_more(const Turn& turn, Effects& effects) {
+  while (next_chain_ < chains_.size() && calls_in_flight_ < limits::kObjectCallsInFlight) {
+    send(next_chain_++, turn, effects);
+  }
+}
+
+std::string PeopleRun::owner_of(const Chain& chain, std::string_view distinct_id) const {
+  std::string owner(distinct_id);
+  for (int hop = 0; hop < limits::kRedirectHopsMax; ++hop) {
+    const auto moved = chain.moved.find(owner);
+    if (moved != chain.moved.end()) {
+      owner = moved->second;
+      continue;
+    }
+    const std::string* hint = caches_.redirect_of(person_object_name(project_.team_id, owner));
+    if (hint == nullptr) break;
+    owner = *hint;
+  }
+  return owner;
+}
+
+void PeopleRun::send(size_t index, const Turn& turn, Effects& effects) {
+  Chain& chain = chains_[index];
+  ApplyRequest request;
+  request.team_id = project_.team_id;
+  request.personless = personless_;
+  request.wants_changes = wants_changes_;
+
+  const std::string owner = owner_of(chain, source_[chain.events[chain.next]].distinct_id);
+  if (owner != chain.target) chain.came_from.clear();
+  chain.target = owner;
+  request.self = chain.target;
+  std::vector<std::string_view> merged;
+  size_t bytes = 0;
+  for (size_t at = chain.next; at < chain.events.size(); ++at) {
+    const Event& event = source_[chain.events[at]];
+    const IdentityPlan& plan = events_[chain.events[at]].plan;
+    const bool is_merged =
+        std::find(merged.begin(), merged.end(), event.distinct_id) != merged.end();
+    const bool is_own = owner_of(chain, event.distinct_id) == chain.target;
+    if (!is_own && !is_merged) break;
+    bytes += plan.set.size() + plan.set_once.size() + event.distinct_id.size() + 64;
+    if (bytes > limits::kPersonCallBytesMax && at > chain.next) break;
+    PersonOp op = plan.op(event);
+    op.needs_merge = !is_own;
+    op.covered = at == chain.next && chain.next_is_covered;
+    if (op.merge != MergeKind::kNone) merged.push_back(plan.other);
+    request.ops.push_back(std::move(op));
+  }
+  chain.sent_count = request.ops.size();
+  lease_ids(turn, effects);
+  chain.offered_id = caches_.take_person_id(project_.team_id);
+  request.offered_id = chain.offered_id;
+  const uint32_t id = effects.add(CallObject{ObjectClass::kPerson,
+                                             person_object_name(project_.team_id, chain.target),
+                                             write_apply(request)});
+  in_flight_.emplace(id, SentEffect{SentKind::kApply, index});
+  ++calls_in_flight_;
+}
+
+void PeopleRun::lease_ids(const Turn& turn, Effects& effects) {
+  const int64_t team_id = project_.team_id;
+  if (!caches_.begin_lease(team_id, turn.now_ms)) return;
+  const uint32_t id =
+      effects.add(CallObject{ObjectClass::kPersonIdCounter, counter_object_name(team_id),
+                             write_lease(limits::kPersonIdLease)});
+  in_flight_.emplace(id, SentEffect{SentKind::kLease, 0});
+}
+
+void PeopleRun::resume(const Turn& turn, EffectResult result, Effects& effects) {
+  const auto found = in_flight_.find(result.id);
+  HF_ASSERT(found != in_flight_.end());
+  const SentEffect sent = found->second;
+  in_flight_.erase(found);
+  switch (sent.kind) {
+    case SentKind::kRepoint:
+      return;
+    case SentKind::kLease: {
+      const uint64_t first = result.ok ? read_lease_reply(result.body) : 0;
+      if (first == 0) {
+        caches_.lease_failed(project_.team_id);
+      } else {
+        caches_.lease_arrived(project_.team_id, first, limits::kPersonIdLease);
+      }
+      return;
+    }
+    case SentKind::kWait:
+      send(sent.chain, turn, effects);
+      return;
+    case SentKind::kApply:
+      --calls_in_flight_;
+      answered(sent.chain, turn, std::move(result), effects);
+      start_more(turn, effects);
+      return;
+  }
+}
+
+void PeopleRun::answered(size_t index, const Turn& turn, EffectResult result, Effects& effects) {
+  Chain& chain = chains_[index];
+  std::optional<ApplyReply> reply;
+  if (result.ok) reply = read_apply_reply(std::move(result.body));
+  const bool took_id = reply.has_value() && reply->took_id;
+  // An answer that did not come may have taken the id: a gap costs nothing, a twin would.
+  if (reply.has_value() && !took_id && chain.offered_id != 0) {
+    caches_.give_back_person_id(project_.team_id, chain.offered_id);
+  }
+  if (!reply.has_value() || reply->status == ApplyStatus::kBad ||
+      reply->results.size() > chain.sent_count) {
+    again(index, turn, effects, kFailedDelayMs);
+    return;
+  }
+  const bool progressed = !reply->results.empty();
+  take_results(chain, *reply);
+  if (chain.next == chain.events.size()) {
+    --open_;
+    return;
+  }
+  if (progressed) chain.attempts = 0;
+  switch (reply->status) {
+    case ApplyStatus::kMoved:
+      moved(chain, *reply, effects);
+      if (++chain.hops > limits::kRedirectHopsMax) {
+        fail(index);
+        return;
+      }
+      send(index, turn, effects);
+      return;
+    case ApplyStatus::kDone:
+    case ApplyStatus::kPartial:
+      if (!progressed) {
+        again(index, turn, effects, kFailedDelayMs);
+        return;
+      }
+      chain.hops = 0;
+      send(index, turn, effects);
+      return;
+    default:
+      again(index, turn, effects, kBusyDelayMs);
+      return;
+  }
+}
+
+void PeopleRun::take_results(Chain& chain, ApplyReply& reply) {
+  if (reply.results.empty() && reply.changes.empty()) return;
+  std::vector<std::string_view> texts;
+  for (std::string& text : reply.property_texts) {
+    texts_.push_back(std::move(text));
+    texts.push_back(texts_.back());
+  }
+  std::string_view last_uuid;
+  for (const OpResult& result : reply.results) {
+    const size_t event = chain.events[chain.next++];
+    chain.next_is_covered = false;
+    PlannedEvent& planned = events_[event];
+    planned.answered = true;
+    planned.exists = result.exists;
+    planned.upgraded = result.upgraded;
+    if (result.exists) {
+      if (result.uuid != last_uuid) {
+        texts_.emplace_back(result.uuid);
+        last_uuid = texts_.back();
+      }
+      planned.uuid = last_uuid;
+      planned.created_at_ms = result.created_at_ms;
+      planned.properties = texts[result.properties];
+    }
+    if (result.refused) {
+      warnings_.push_back({event, "cannot_merge_already_identified",
+                           "\"" + planned.plan.other + "\" belongs to an identified person; the event "
+                           "was stored for \"" + source_[event].distinct_id + "\" without a merge"});
+    } else if (planned.plan.merge != MergeKind::kNone) {
+      if (planned.plan.other != chain.target) chain.moved[planned.plan.other] = chain.target;
+    }
+    if (result.too_large) {
+      warnings_.push_back({event, "person_properties_size_violation",
+                           "the person's properties would be larger than " +
+                               std::to_string(limits::kPersonPropertiesBytesMax) +
+                               " bytes; this event did not change them"});
+    }
+  }
+  for (PersonChange& change : reply.changes) changes_.push_back(std::move(change));
+}
+
+void PeopleRun::moved(Chain& chain, const ApplyReply& reply, Effects& effects) {
+  chain.next_is_covered = chain.next_is_covered || reply.next_is_covered;
+  chain.moved[chain.target] = reply.moved_to;
+  caches_.remember_redirect(person_object_name(project_.team_id, chain.target), reply.moved_to);
+  if (!chain.came_from.empty()) {
+    // Two steps in one search: let the first object point at the end of both.
+    const uint32_t id = effects.add(
+        CallObject{ObjectClass::kPerson, person_object_name(project_.team_id, chain.came_from),
+                   write_repoint(chain.came_from, chain.target, reply.moved_to)});
+    in_flight_.emplace(id, SentEffect{SentKind::kRepoint, 0});
+    caches_.remember_redirect(person_object_name(project_.team_id, chain.came_from), reply.moved_to);
+  }
+  chain.came_from = chain.target;
+  chain.target = reply.moved_to;
+}
+
+void PeopleRun::again(size_t index, const Turn& turn, Effects& effects, uint32_t base_delay_ms) {
+  Chain& chain = chains_[index];
+  if (++chain.attempts >= limits::kPersonAttemptsMax) {
+    fail(index);
+    return;
+  }
+  const uint32_t most_ms = base_delay_ms << chain.attempts;
+  const auto delay_ms = static_cast<uint32_t>(most_ms / 2 + turn.entropy.below(most_ms / 2 + 1));
+  const uint32_t id = effects.add(Wait{delay_ms});
+  in_flight_.emplace(id, SentEffect{SentKind::kWait, index});
+}
+
+void PeopleRun::fail(size_t index) {
+  Chain& chain = chains_[index];
+  // Later events of the chain depend on the earlier ones' order.
+  for (size_t at = chain.next; at < chain.events.size(); ++at) events_[chain.events[at]].failed = true;
+  --open_;
+}
+
+PersonView PeopleRun::take_view(size_t index) const {
+  HF_ASSERT(finished() && !events_[index].failed);
+  const PlannedEvent& planned = events_[index];
+  const Event& event = source_[index];
+  const IdentityPlan& plan = planned.plan;
+  PersonView view;
+  if (plan.kind == IdentityPlan::Kind::kDrop) {
+    view.dropped = true;
+    return view;
+  }
+  // $feature_flag_called without a person becomes a personless event (§3).
+  view.personless = plan.personless || (plan.access == PersonAccess::kIfExists && !planned.exists);
+  if (!view.personless) {
+    view.row_set = plan.set;
+    view.row_set_once = plan.set_once;
+  }
+  if (!planned.exists) {
+    view.person_id = Uuid::of_person(event.team_id, event.distinct_id).text();
+    view.mode = "propertyless";
+    return view;
+  }
+  view.person_id = planned.uuid;
+  view.person_created_at_ms = planned.created_at_ms;
+  view.mode = !view.personless ? "full" : planned.upgraded ? "force_upgrade" : "propertyless";
+  if (!view.personless) view.person_properties = planned.properties;
+  return view;
+}
+
+void PeopleRun::append_change_rows(const Turn& turn, RowBatch& rows) const {
+  HF_ASSERT(finished());
+  const std::string_view api_key = source_.empty() ? std::string_view() : source_.front().token;
+  for (const PersonChange& change : changes_) {
+    append_person_rows(rows, change, project_, api_key, turn.now_ms);
+  }
+}
+
+}  // namespace hogflare

@@ -1,0 +1,348 @@
+#include "hogflare/person.h"
+
+#include <algorithm>
+#include <array>
+
+#include "hogflare/limits.h"
+
+namespace hogflare {
+namespace {
+
+// identity-semantics.md §5.2.
+constexpr auto kLifted = std::to_array<std::string_view>({
+    "$app_build", "$app_name", "$app_namespace", "$app_version", "$browser", "$browser_version",
+    "$current_url", "$device_type", "$os", "$os_name", "$os_version", "$pathname",
+    "$raw_user_agent", "$referrer", "$referring_domain", "$screen_height", "$screen_width",
+    "$viewport_height", "$viewport_width", "_kx", "dclid", "epik", "fbclid", "gad_source", "gbraid",
+    "gclid", "gclsrc", "igshid", "irclid", "li_fat_id", "mc_cid", "msclkid", "qclid", "rdt_cid",
+    "sccid", "ttclid", "twclid", "utm_campaign", "utm_content", "utm_medium", "utm_name",
+    "utm_source", "utm_term", "wbraid"});
+
+// identity-semantics.md §5.3.
+constexpr auto kNoisy = std::to_array<std::string_view>({
+    "$browser", "$browser_version", "$current_url", "$device_type", "$geoip_accuracy_radius",
+    "$geoip_city_confidence", "$geoip_country_confidence", "$geoip_latitude", "$geoip_longitude",
+    "$geoip_postal_code", "$geoip_postal_code_confidence", "$geoip_subdivision_1_code",
+    "$geoip_subdivision_1_confidence", "$geoip_subdivision_1_name", "$geoip_subdivision_2_code",
+    "$geoip_subdivision_2_confidence", "$geoip_subdivision_2_name", "$geoip_subdivision_3_code",
+    "$geoip_subdivision_3_name", "$geoip_time_zone", "$os", "$os_name", "$os_version", "$pathname",
+    "$raw_user_agent", "$referrer", "$referring_domain", "$screen_height", "$screen_width",
+    "$viewport_height", "$viewport_width"});
+
+template <size_t N>
+bool contains(const std::array<std::string_view, N>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// §5.4: what a trim of an oversized record leaves alone.
+bool is_protected_property(std::string_view name) {
+  constexpr std::string_view kInitial = "$initial_";
+  if (name == "email" || name == "name" || name == "$creator_event_uuid") return true;
+  if (name.substr(0, kInitial.size()) == kInitial) return true;
+  return is_lifted_property(name);
+}
+
+void trim_properties(PropertyBag& bag) {
+  std::vector<std::string_view> names;
+  for (const PropertyBag::Entry& entry : bag.entries()) {
+    if (PropertyBag::alive(entry) && !is_protected_property(entry.key)) names.push_back(entry.key);
+  }
+  std::sort(names.begin(), names.end());
+  for (const std::string_view name : names) {
+    if (bag.text_bytes() <= limits::kPersonPropertiesTrimBytes) break;
+    bag.erase(name);
+  }
+}
+
+struct Change {
+  std::string_view key;
+  std::string_view value;
+  bool erases;
+};
+
+// What an operation would do to a bag, before it is decided whether it is stored.
+struct Changes {
+  std::vector<Change> list;
+  bool must_persist = false;  // something besides noisy properties that were there before
+  bool has_unset = false;
+  ptrdiff_t growth_bytes = 0;
+
+  void put(const PropertyBag& bag, std::string_view key, std::string_view value) {
+    const PropertyBag::Entry* old = bag.find(key);
+    list.push_back({key, value, false});
+    if (old == nullptr) {
+      growth_bytes += static_cast<ptrdiff_t>(key.size() + value.size() + 4);
+    } else {
+      growth_bytes += static_cast<ptrdiff_t>(value.size()) - static_cast<ptrdiff_t>(old->value.size());
+    }
+    if (old == nullptr || !is_noisy_property(key)) must_persist = true;
+  }
+};
+
+Changes changes_of(const PropertyBag& bag, const PropertyBag& set, const PropertyBag& once,
+                   const PersonOp& op) {
+  Changes changes;
+  for (const PropertyBag::Entry& entry : once.entries()) {
+    const PropertyBag::Entry* old = bag.find(entry.key);
+    const bool fills = old == nullptr || (old->value == "null" && entry.value != "null");
+    if (fills && !set.has(entry.key)) changes.put(bag, entry.key, entry.value);
+  }
+  for (const PropertyBag::Entry& entry : set.entries()) {
+    const PropertyBag::Entry* old = bag.find(entry.key);
+    if (old == nullptr || !same_value(old->value, entry.value)) {
+      changes.put(bag, entry.key, entry.value);
+    }
+  }
+  for (const std::string_view key : op.unset) {
+    if (!bag.has(key)) continue;
+    changes.list.push_back({key, {}, true});
+    changes.must_persist = true;
+    changes.has_unset = true;
+  }
+  return changes;
+}
+
+void apply_changes(PropertyBag& bag, const Changes& changes) {
+  for (const Change& change : changes.list) {
+    if (change.erases) {
+      bag.erase(change.key);
+    } else {
+      bag.set(change.key, change.value);
+    }
+  }
+}
+
+// §9: the person's properties, with changes that are shown though not stored, under the event's $set.
+std::string row_text(const PropertyBag& bag, const Changes* shown, const PropertyBag& set) {
+  PropertyBag row;
+  row.add_bag(bag);
+  if (shown != nullptr) apply_changes(row, *shown);
+  row.add_bag(set);
+  return row.text();
+}
+
+bool all_present(const PropertyBag& bag, const PropertyBag& set) {
+  for (const PropertyBag::Entry& entry : set.entries()) {
+    const PropertyBag::Entry* stored = bag.find(entry.key);
+    if (stored == nullptr || stored->value != entry.value) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool is_lifted_property(std::string_view name) { return contains(kLifted, name); }
+bool is_noisy_property(std::string_view name) { return contains(kNoisy, name); }
+
+Update update_person(Person& person, PropertyBag& bag, const PersonOp& op,
+                     IdentifiedChange identified) {
+  Update update;
+  PropertyBag set;
+  PropertyBag once;
+  if (!op.set.empty()) set.add_text(op.set);
+  if (!op.set_once.empty() && op.updates_existing) once.add_text(op.set_once);
+  bag.adopt_copies(set);
+  bag.adopt_copies(once);
+  const bool flips = identified == IdentifiedChange::kIdentify && !person.is_identified;
+
+  Changes changes;
+  if (op.updates_existing) changes = changes_of(bag, set, once, op);
+  const size_t bytes_before = bag.text_bytes();
+  const bool grows_over =
+      changes.growth_bytes > 0 &&
+      bytes_before + static_cast<size_t>(changes.growth_bytes) > limits::kPersonPropertiesBytesMax;
+  bool trimmed = false;
+  if (grows_over) {
+    update.too_large = true;
+    if (bytes_before > limits::kPersonPropertiesBytesMax) {
+      trim_properties(bag);
+      trimmed = true;
+    }
+    changes = {};
+  }
+
+  const bool persists = flips || trimmed || changes.must_persist ||
+                        (op.writes_noisy && !changes.list.empty());
+  if (persists) {
+    apply_changes(bag, changes);
+    if (flips) person.is_identified = true;
+    ++person.version;
+    update.persisted = true;
+    if (!all_present(bag, set)) update.row_properties = row_text(bag, nullptr, set);
+  } else if (!changes.list.empty() || !all_present(bag, set)) {
+    update.row_properties = row_text(bag, &changes, set);
+  }
+  return update;
+}
+
+bool create_properties(PropertyBag& bag, const PersonOp& op) {
+  PropertyBag wanted;
+  if (!op.set_once.empty()) wanted.add_text(op.set_once);
+  if (!op.set.empty()) wanted.add_text(op.set);
+  std::string creator;
+  json::append_string(creator, op.event_uuid);
+  const size_t bytes = wanted.text_bytes() + creator.size() + 24;
+  const bool too_large = bytes > limits::kPersonPropertiesBytesMax;
+  bag.adopt_copies(wanted);
+  if (!too_large) bag.add_bag(wanted);
+  bag.set("$creator_event_uuid", bag.keep(std::move(creator)));
+  return too_large;
+}
+
+bool absorb_person(Person& into, PropertyBag& bag, Person&& other) {
+  bool too_large = false;
+  PropertyBag theirs;
+  const std::string_view their_text = bag.keep(std::move(other.properties));
+  theirs.add_text(their_text);
+  bag.adopt_copies(theirs);
+  size_t bytes = bag.text_bytes();
+  for (const PropertyBag::Entry& entry : theirs.entries()) {
+    if (bag.has(entry.key)) continue;
+    bytes += entry.key.size() + entry.value.size() + 4;
+    if (bytes > limits::kPersonPropertiesBytesMax) {
+      too_large = true;
+      break;
+    }
+    bag.set(entry.key, entry.value);
+  }
+  into.created_at_ms = std::min(into.created_at_ms, other.created_at_ms);
+  into.version = std::max(into.version, other.version) + 1;
+  into.is_identified = true;
+  if (into.id == 0) into.id = other.id;
+  for (PersonId& id : other.ids) {
+    into.ids.push_back({std::move(id.distinct_id), id.version + 1});
+  }
+  for (HashKey& theirs_key : other.hash_keys) {
+    const auto same_flag = [&](const HashKey& ours) { return ours.flag == theirs_key.flag; };
+    if (std::none_of(into.hash_keys.begin(), into.hash_keys.end(), same_flag)) {
+      into.hash_keys.push_back(std::move(theirs_key));
+    }
+  }
+  return too_large;
+}
+
+// --- Bytes ---
+
+namespace {
+
+enum OpFlag : uint8_t {
+  kUpdatesExisting = 1,
+  kWritesNoisy = 2,
+  kMayUpgrade = 4,
+  kNeedsMerge = 8,
+  kCovered = 16,
+};
+
+}  // namespace
+
+void write_op(ByteWriter& out, const PersonOp& op) {
+  out.text(op.distinct_id);
+  out.text(op.other);
+  out.u8(static_cast<uint8_t>(op.merge));
+  out.u8(static_cast<uint8_t>(op.access));
+  out.u8(static_cast<uint8_t>((op.updates_existing ? kUpdatesExisting : 0) |
+                              (op.writes_noisy ? kWritesNoisy : 0) |
+                              (op.may_upgrade ? kMayUpgrade : 0) |
+                              (op.needs_merge ? kNeedsMerge : 0) | (op.covered ? kCovered : 0)));
+  out.text(op.event_uuid);
+  out.signed_number(op.timestamp_ms);
+  out.text(op.set);
+  out.text(op.set_once);
+  out.number(op.unset.size());
+  for (const std::string_view key : op.unset) out.text(key);
+}
+
+bool read_op(ByteReader& in, PersonOp& op) {
+  op.distinct_id = in.text();
+  op.other = in.text();
+  const uint8_t merge = in.u8();
+  const uint8_t access = in.u8();
+  const uint8_t flags = in.u8();
+  if (merge > static_cast<uint8_t>(MergeKind::kDangerously)) return false;
+  if (access > static_cast<uint8_t>(PersonAccess::kWriteHashKeys)) return false;
+  op.merge = static_cast<MergeKind>(merge);
+  op.access = static_cast<PersonAccess>(access);
+  op.updates_existing = (flags & kUpdatesExisting) != 0;
+  op.writes_noisy = (flags & kWritesNoisy) != 0;
+  op.may_upgrade = (flags & kMayUpgrade) != 0;
+  op.needs_merge = (flags & kNeedsMerge) != 0;
+  op.covered = (flags & kCovered) != 0;
+  op.event_uuid = in.text();
+  op.timestamp_ms = in.signed_number();
+  op.set = in.text();
+  op.set_once = in.text();
+  op.unset.clear();
+  const size_t count = in.count();
+  for (size_t i = 0; i < count; ++i) op.unset.push_back(in.text());
+  return in.ok();
+}
+
+void write_ids(ByteWriter& out, const std::vector<PersonId>& ids) {
+  out.number(ids.size());
+  for (const PersonId& id : ids) {
+    out.text(id.distinct_id);
+    out.number(id.version);
+  }
+}
+
+bool read_ids(ByteReader& in, std::vector<PersonId>& ids) {
+  const size_t count = in.count();
+  for (size_t i = 0; i < count; ++i) {
+    PersonId id;
+    id.distinct_id = in.text();
+    id.version = in.number();
+    ids.push_back(std::move(id));
+  }
+  return in.ok();
+}
+
+void write_person(ByteWriter& out, const Person& person) {
+  out.text(person.uuid);
+  out.signed_number(person.created_at_ms);
+  out.number(person.id);
+  out.number(person.version);
+  out.u8(person.is_identified ? 1 : 0);
+  out.text(person.properties);
+  write_ids(out, person.ids);
+  out.number(person.id_pages);
+  out.number(person.hash_keys.size());
+  for (const HashKey& key : person.hash_keys) {
+    out.text(key.flag);
+    out.text(key.hash_key);
+  }
+  out.number(person.recent.size());
+  for (const RecentChange& change : person.recent) {
+    out.text(change.event_uuid);
+    out.text(change.merged_uuid);
+    out.number(change.merged_version);
+  }
+}
+
+bool read_person(ByteReader& in, Person& person) {
+  person.uuid = in.text();
+  person.created_at_ms = in.signed_number();
+  person.id = in.number();
+  person.version = in.number();
+  person.is_identified = in.u8() != 0;
+  person.properties = in.text();
+  if (!read_ids(in, person.ids)) return false;
+  person.id_pages = static_cast<uint32_t>(in.number());
+  const size_t hash_keys = in.count();
+  for (size_t i = 0; i < hash_keys; ++i) {
+    HashKey key;
+    key.flag = in.text();
+    key.hash_key = in.text();
+    person.hash_keys.push_back(std::move(key));
+  }
+  const size_t recent = in.count();
+  for (size_t i = 0; i < recent; ++i) {
+    RecentChange change;
+    change.event_uuid = in.text();
+    change.merged_uuid = in.text();
+    change.merged_version = in.number();
+    person.recent.push_back(std::move(change));
+  }
+  return in.ok();
+}
+
+}  // namespace hogflare

@@ -1,0 +1,266 @@
+#include "hogflare/person_calls.h"
+
+#include <algorithm>
+
+namespace hogflare {
+namespace {
+
+constexpr uint8_t kVersion = 1;
+
+enum ResultFlag : uint8_t {
+  kExists = 1,
+  kCreated = 2,
+  kRefused = 4,
+  kTooLarge = 8,
+  kUpgraded = 16,
+  kSamePerson = 32,
+  kSameProperties = 64,
+  kHasHashKeys = 128,
+};
+
+uint8_t flag_if(bool condition, ResultFlag flag) {
+  return condition ? static_cast<uint8_t>(flag) : uint8_t{0};
+}
+
+size_t common_prefix(std::string_view left, std::string_view right) {
+  const size_t limit = std::min(left.size(), right.size());
+  size_t size = 0;
+  while (size < limit && left[size] == right[size]) ++size;
+  return size;
+}
+
+size_t common_suffix(std::string_view left, std::string_view right, size_t prefix) {
+  const size_t limit = std::min(left.size(), right.size()) - prefix;
+  size_t size = 0;
+  while (size < limit && left[left.size() - 1 - size] == right[right.size() - 1 - size]) ++size;
+  return size;
+}
+
+void write_change(ByteWriter& out, const PersonChange& change) {
+  out.u8(static_cast<uint8_t>(change.kind));
+  out.text(change.uuid);
+  out.number(change.id);
+  out.number(change.version);
+  out.u8(change.is_identified ? 1 : 0);
+  out.signed_number(change.created_at_ms);
+  out.text(change.properties);
+  out.text(change.distinct_id);
+  out.number(change.distinct_ids.size());
+  for (const std::string& id : change.distinct_ids) out.text(id);
+  out.text(change.merged_into);
+  out.text(change.event_uuid);
+}
+
+bool read_change(ByteReader& in, PersonChange& change) {
+  const uint8_t kind = in.u8();
+  if (kind > static_cast<uint8_t>(ChangeKind::kDelete)) return false;
+  change.kind = static_cast<ChangeKind>(kind);
+  change.uuid = in.text();
+  change.id = in.number();
+  change.version = in.number();
+  change.is_identified = in.u8() != 0;
+  change.created_at_ms = in.signed_number();
+  change.properties = in.text();
+  change.distinct_id = in.text();
+  const size_t ids = in.count();
+  for (size_t i = 0; i < ids; ++i) change.distinct_ids.emplace_back(in.text());
+  change.merged_into = in.text();
+  change.event_uuid = in.text();
+  return in.ok();
+}
+
+// Rebuilds results out of their differences.
+class ResultReader {
+ public:
+  ResultReader(ByteReader& in, ApplyReply& reply) : in_(in), reply_(reply) {}
+
+  bool read() {
+    const uint8_t flags = in_.u8();
+    OpResult result;
+    result.exists = (flags & kExists) != 0;
+    result.created = (flags & kCreated) != 0;
+    result.refused = (flags & kRefused) != 0;
+    result.too_large = (flags & kTooLarge) != 0;
+    result.upgraded = (flags & kUpgraded) != 0;
+    if (result.exists && !read_person_of(flags, result)) return false;
+    if ((flags & kHasHashKeys) != 0) read_hash_keys(result);
+    reply_.results.push_back(std::move(result));
+    return in_.ok();
+  }
+
+ private:
+  bool read_person_of(uint8_t flags, OpResult& result) {
+    if ((flags & kSamePerson) == 0) {
+      uuid_ = in_.text();
+      created_at_ms_ = in_.signed_number();
+    }
+    result.uuid = uuid_;
+    result.created_at_ms = created_at_ms_;
+    if ((flags & kSameProperties) == 0) {
+      const std::string_view last =
+          reply_.property_texts.empty() ? std::string_view() : reply_.property_texts.back();
+      const uint64_t prefix = in_.number();
+      const uint64_t suffix = in_.number();
+      const std::string_view middle = in_.text();
+      if (prefix > last.size() || suffix > last.size() - prefix) return false;
+      std::string text(last.substr(0, prefix));
+      text += middle;
+      text += last.substr(last.size() - suffix);
+      reply_.property_texts.push_back(std::move(text));
+    }
+    if (reply_.property_texts.empty()) return false;
+    result.properties = static_cast<uint32_t>(reply_.property_texts.size() - 1);
+    return true;
+  }
+
+  void read_hash_keys(OpResult& result) {
+    const size_t count = in_.count();
+    for (size_t i = 0; i < count; ++i) {
+      HashKey key;
+      key.flag = in_.text();
+      key.hash_key = in_.text();
+      result.hash_keys.push_back(std::move(key));
+    }
+  }
+
+  ByteReader& in_;
+  ApplyReply& reply_;
+  std::string_view uuid_;
+  int64_t created_at_ms_ = 0;
+};
+
+}  // namespace
+
+std::string person_object_name(int64_t team_id, std::string_view distinct_id) {
+  std::string name = std::to_string(team_id);
+  name += ':';
+  name += distinct_id;
+  return name;
+}
+
+std::string write_apply(const ApplyRequest& request) {
+  ByteWriter out;
+  out.u8(kVersion);
+  out.u8(static_cast<uint8_t>(PersonCall::kApply));
+  out.signed_number(request.team_id);
+  out.text(request.self);
+  out.number(request.offered_id);
+  out.u8(static_cast<uint8_t>(request.personless));
+  out.u8(request.wants_changes ? 1 : 0);
+  out.number(request.ops.size());
+  for (const PersonOp& op : request.ops) write_op(out, op);
+  return out.take();
+}
+
+std::optional<ApplyRequest> read_apply(std::string_view bytes) {
+  ByteReader in(bytes);
+  if (in.u8() != kVersion || in.u8() != static_cast<uint8_t>(PersonCall::kApply)) {
+    return std::nullopt;
+  }
+  ApplyRequest request;
+  request.team_id = in.signed_number();
+  request.self = in.text();
+  request.offered_id = in.number();
+  request.personless = in.u8() == 0 ? PersonlessMode::kStateless : PersonlessMode::kExact;
+  request.wants_changes = in.u8() != 0;
+  const size_t count = in.count();
+  for (size_t i = 0; i < count; ++i) {
+    PersonOp op;
+    if (!read_op(in, op)) return std::nullopt;
+    request.ops.push_back(std::move(op));
+  }
+  if (!in.done()) return std::nullopt;
+  return request;
+}
+
+std::string write_repoint(std::string_view self, std::string_view expected, std::string_view to) {
+  ByteWriter out;
+  out.u8(kVersion);
+  out.u8(static_cast<uint8_t>(PersonCall::kRepoint));
+  out.text(self);
+  out.text(expected);
+  out.text(to);
+  return out.take();
+}
+
+void ApplyReplyWriter::add(const OpResult& result, std::string_view properties,
+                           PersonAccess access) {
+  const bool same_person = has_last_ && result.uuid == last_uuid_ &&
+                           result.created_at_ms == last_created_at_ms_;
+  const bool same_properties = has_last_ && properties == last_properties_;
+  const bool has_hash_keys = access == PersonAccess::kRead || access == PersonAccess::kWriteHashKeys;
+  results_.u8(static_cast<uint8_t>(
+      flag_if(result.exists, kExists) | flag_if(result.created, kCreated) |
+      flag_if(result.refused, kRefused) | flag_if(result.too_large, kTooLarge) |
+      flag_if(result.upgraded, kUpgraded) | flag_if(same_person, kSamePerson) |
+      flag_if(same_properties, kSameProperties) | flag_if(has_hash_keys, kHasHashKeys)));
+  if (result.exists) {
+    if (!same_person) {
+      results_.text(result.uuid);
+      results_.signed_number(result.created_at_ms);
+      last_uuid_ = result.uuid;
+      last_created_at_ms_ = result.created_at_ms;
+    }
+    if (!same_properties) {
+      const size_t prefix = common_prefix(last_properties_, properties);
+      const size_t suffix = common_suffix(last_properties_, properties, prefix);
+      results_.number(prefix);
+      results_.number(suffix);
+      results_.text(properties.substr(prefix, properties.size() - prefix - suffix));
+      last_properties_ = properties;
+    }
+    has_last_ = true;
+  }
+  if (has_hash_keys) {
+    results_.number(result.hash_keys.size());
+    for (const HashKey& key : result.hash_keys) {
+      results_.text(key.flag);
+      results_.text(key.hash_key);
+    }
+  }
+  ++count_;
+}
+
+std::string ApplyReplyWriter::finish(ApplyStatus status, std::string_view moved_to,
+                                     bool next_is_covered, bool took_id,
+                                     const std::vector<PersonChange>& changes) {
+  ByteWriter out;
+  out.u8(kVersion);
+  out.u8(static_cast<uint8_t>(status));
+  out.text(moved_to);
+  out.u8(static_cast<uint8_t>((next_is_covered ? 1 : 0) | (took_id ? 2 : 0)));
+  out.number(count_);
+  out.raw(results_.bytes());
+  out.number(changes.size());
+  for (const PersonChange& change : changes) write_change(out, change);
+  return out.take();
+}
+
+std::optional<ApplyReply> read_apply_reply(std::string bytes) {
+  ApplyReply reply;
+  reply.bytes = std::move(bytes);
+  ByteReader in(reply.bytes);
+  if (in.u8() != kVersion) return std::nullopt;
+  const uint8_t status = in.u8();
+  if (status > static_cast<uint8_t>(ApplyStatus::kBad)) return std::nullopt;
+  reply.status = static_cast<ApplyStatus>(status);
+  reply.moved_to = in.text();
+  const uint8_t flags = in.u8();
+  reply.next_is_covered = (flags & 1) != 0;
+  reply.took_id = (flags & 2) != 0;
+  const size_t count = in.count();
+  ResultReader results(in, reply);
+  for (size_t i = 0; i < count; ++i) {
+    if (!results.read()) return std::nullopt;
+  }
+  const size_t changes = in.count();
+  for (size_t i = 0; i < changes; ++i) {
+    PersonChange change;
+    if (!read_change(in, change)) return std::nullopt;
+    reply.changes.push_back(std::move(change));
+  }
+  if (!in.done()) return std::nullopt;
+  return reply;
+}
+
+}  // namespace hogflare

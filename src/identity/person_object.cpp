@@ -1,0 +1,1070 @@
+// The merge protocol and the operations of a person's object. Every entry reads the record, decides,
+// and stores it before it returns: turns of several calls interleave, and any of them may be the
+// last one before a crash.
+#include "hogflare/person_object.h"
+
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include "hogflare/limits.h"
+#include "hogflare/person_calls.h"
+#include "hogflare/uuid.h"
+#include "identity/person_record.h"
+
+namespace hogflare {
+namespace {
+
+constexpr uint8_t kVersion = 1;
+constexpr size_t kRecentChangesMax = 8;
+constexpr size_t kCancelNotesMax = 64;
+constexpr size_t kAcknowledgeAtOnce = 16;
+
+// --- Surrender: the survivor asks another object for its person ---
+
+struct SurrenderRequest {
+  std::string_view self;      // the object asked
+  std::string_view survivor;  // who asks
+  uint64_t sequence = 0;      // of the survivor's merges
+  bool unless_identified = false;
+};
+
+enum class SurrenderStatus : uint8_t {
+  kGiven = 0,
+  kMoved = 1,      // ask moved_to
+  kRefused = 2,    // identified, and the kind of merge does not allow that
+  kBusy = 3,       // a merge of its own is under way; ask again
+  kCancelled = 4,  // the same, and this merge will never be granted: begin another
+};
+
+struct SurrenderReply {
+  SurrenderStatus status = SurrenderStatus::kBusy;
+  std::string moved_to;
+  bool personless = false;
+  bool has_person = false;
+  Person person;
+  std::vector<std::string> pages;
+};
+
+std::string write_surrender(const SurrenderRequest& request) {
+  ByteWriter out;
+  out.u8(kVersion);
+  out.u8(static_cast<uint8_t>(PersonCall::kSurrender));
+  out.text(request.self);
+  out.text(request.survivor);
+  out.number(request.sequence);
+  out.u8(request.unless_identified ? 1 : 0);
+  return out.take();
+}
+
+std::string write_surrender_reply(const SurrenderReply& reply) {
+  ByteWriter out;
+  out.u8(kVersion);
+  out.u8(static_cast<uint8_t>(reply.status));
+  out.text(reply.moved_to);
+  out.u8(static_cast<uint8_t>((reply.personless ? 1 : 0) | (reply.has_person ? 2 : 0)));
+  if (reply.has_person) write_person(out, reply.person);
+  out.number(reply.pages.size());
+  for (const std::string& page : reply.pages) out.text(page);
+  return out.take();
+}
+
+std::optional<SurrenderReply> read_surrender_reply(std::string_view bytes) {
+  ByteReader in(bytes);
+  if (in.u8() != kVersion) return std::nullopt;
+  SurrenderReply reply;
+  const uint8_t status = in.u8();
+  if (status > static_cast<uint8_t>(SurrenderStatus::kCancelled)) return std::nullopt;
+  reply.status = static_cast<SurrenderStatus>(status);
+  reply.moved_to = in.text();
+  const uint8_t flags = in.u8();
+  reply.personless = (flags & 1) != 0;
+  reply.has_person = (flags & 2) != 0;
+  if (reply.has_person && !read_person(in, reply.person)) return std::nullopt;
+  const size_t pages = in.count();
+  for (size_t i = 0; i < pages; ++i) reply.pages.emplace_back(in.text());
+  if (!in.done()) return std::nullopt;
+  return reply;
+}
+
+bool is_cancelled(const PersonRecord& record, const SurrenderRequest& request) {
+  return std::any_of(record.cancelled.begin(), record.cancelled.end(), [&](const CancelNote& note) {
+    return note.survivor == request.survivor && note.sequence >= request.sequence;
+  });
+}
+
+void note_cancelled(PersonRecord& record, const SurrenderRequest& request) {
+  const auto same = [&](const CancelNote& note) { return note.survivor == request.survivor; };
+  record.cancelled.erase(std::remove_if(record.cancelled.begin(), record.cancelled.end(), same),
+                         record.cancelled.end());
+  record.cancelled.push_back({std::string(request.survivor), request.sequence});
+  if (record.cancelled.size() > kCancelNotesMax) record.cancelled.erase(record.cancelled.begin());
+}
+
+SurrenderReply given(Storage& storage, const PersonRecord& record) {
+  SurrenderReply reply;
+  reply.status = SurrenderStatus::kGiven;
+  reply.personless = record.personless;
+  reply.has_person = record.has_person;
+  reply.person = record.person;
+  if (record.has_person) reply.pages = load_id_pages(storage, record.person);
+  return reply;
+}
+
+SurrenderReply surrender_redirect(Storage& storage, const PersonRecord& record,
+                                  const SurrenderRequest& request, const ProtocolFaults& faults) {
+  const bool is_repeated =
+      record.redirect_to == request.survivor && record.given_sequence == request.sequence;
+  if (is_repeated && !faults.forget_surrender_sequence) return given(storage, record);
+  SurrenderReply reply;
+  reply.status = SurrenderStatus::kMoved;
+  reply.moved_to = record.redirect_to;
+  return reply;
+}
+
+// A merge of one's own is under way. Waiting follows one direction of the names, so that no circle
+// of merges waits for itself; the other direction gives way and begins again.
+SurrenderReply surrender_locked(Storage& storage, PersonRecord& record,
+                                const SurrenderRequest& request, const ProtocolFaults& faults) {
+  SurrenderReply reply;
+  reply.status = SurrenderStatus::kBusy;
+  if (request.survivor < request.self) return reply;
+  reply.status = SurrenderStatus::kCancelled;
+  if (faults.skip_cancel_note) return reply;
+  note_cancelled(record, request);
+  store_record(storage, record);
+  return reply;
+}
+
+SurrenderReply surrender(Storage& storage, const SurrenderRequest& request,
+                         const ProtocolFaults& faults) {
+  PersonRecord record = load_record(storage);
+  if (record.state == RecordState::kRedirect) {
+    return surrender_redirect(storage, record, request, faults);
+  }
+  SurrenderReply reply;
+  if (is_cancelled(record, request)) {
+    reply.status = SurrenderStatus::kCancelled;
+    return reply;
+  }
+  if (record.intent.has_value() && !faults.surrender_while_locked) {
+    return surrender_locked(storage, record, request, faults);
+  }
+  if (record.has_person && record.person.is_identified && request.unless_identified) {
+    reply.status = SurrenderStatus::kRefused;
+    return reply;
+  }
+  reply = given(storage, record);
+  record.state = RecordState::kRedirect;
+  record.redirect_to = request.survivor;
+  record.given_sequence = request.sequence;
+  record.cancelled.clear();
+  record.intent.reset();
+  if (faults.drop_record_on_surrender) record.has_person = false;
+  store_record(storage, record);
+  return reply;
+}
+
+// The survivor holds the person now: the tombstone goes.
+void acknowledge(Storage& storage) {
+  PersonRecord record = load_record(storage);
+  if (record.state != RecordState::kRedirect || !record.has_person) return;
+  erase_id_pages(storage, record.person);
+  record.has_person = false;
+  record.person = {};
+  store_record(storage, record);
+}
+
+void repoint(Storage& storage, std::string_view expected, std::string_view to,
+             const ProtocolFaults& faults) {
+  PersonRecord record = load_record(storage);
+  if (record.state != RecordState::kRedirect) return;
+  if (record.redirect_to != expected && !faults.redirect_backwards) return;
+  // The survivor that took this tombstone may still ask for it again under its own name.
+  if (record.has_person) return;
+  record.redirect_to = to;
+  store_record(storage, record);
+}
+
+// --- Apply and alarm: both finish the merge under way first ---
+
+// The record while one turn works on it.
+class PersonWork {
+ public:
+  explicit PersonWork(const Turn& turn) : turn_(turn), record_(load_record(*turn.storage)) {}
+
+  PersonRecord& record() { return record_; }
+  Storage& storage() { return *turn_.storage; }
+
+  PropertyBag& bag() {
+    if (!bag_loaded_) {
+      stored_properties_ = std::move(record_.person.properties);
+      bag_.add_text(stored_properties_);
+      bag_loaded_ = true;
+    }
+    return bag_;
+  }
+
+  const std::string& properties_text() {
+    if (!bag_loaded_) return record_.person.properties;
+    if (text_stale_) {
+      text_ = bag_.text();
+      text_stale_ = false;
+    }
+    return text_;
+  }
+
+  // The person of another object becomes this one's.
+  void adopt(Person person) {
+    HF_ASSERT(!record_.has_person && !bag_loaded_);
+    record_.has_person = true;
+    record_.person = std::move(person);
+  }
+
+  // A copy that lives as long as this, for views the bag may come to hold.
+  std::string_view keep(std::string bytes) {
+    kept_.push_back(std::move(bytes));
+    return kept_.back();
+  }
+
+  void touch_record() { dirty_ = true; }
+  void touch_person() {
+    dirty_ = true;
+    text_stale_ = true;
+  }
+
+  void commit() {
+    if (!dirty_) return;
+    if (bag_loaded_ && record_.has_person) record_.person.properties = properties_text();
+    store_record(storage(), record_);
+    dirty_ = false;
+  }
+
+ private:
+  const Turn& turn_;
+  PersonRecord record_;
+  std::deque<std::string> kept_;
+  std::string stored_properties_;  // what the bag's views show
+  PropertyBag bag_;
+  bool bag_loaded_ = false;
+  std::string text_;
+  bool text_stale_ = true;
+  bool dirty_ = false;
+};
+
+// What the call at hand has changed so far, for the persons stream.
+class ChangeLog {
+ public:
+  explicit ChangeLog(bool wanted) : wanted_(wanted) {}
+  bool wanted() const { return wanted_; }
+
+  void changed(ChangeKind kind, const PersonOp& op) {
+    if (!wanted_) return;
+    is_changed_ = true;
+    if (kind != ChangeKind::kUpdate) current_.kind = kind;
+    current_.distinct_id = op.distinct_id;
+    current_.event_uuid = op.event_uuid;
+    concerns(op.distinct_id);
+    if (op.merge != MergeKind::kNone) concerns(op.other);
+  }
+
+  void concerns(std::string_view distinct_id) {
+    if (!wanted_) return;
+    auto& ids = current_.distinct_ids;
+    if (std::find(ids.begin(), ids.end(), distinct_id) == ids.end()) ids.emplace_back(distinct_id);
+  }
+
+  void concerns_all(const std::vector<PersonId>& ids) {
+    if (!wanted_) return;
+    for (const PersonId& id : ids) current_.distinct_ids.push_back(id.distinct_id);
+  }
+
+  void deleted(std::string uuid, uint64_t version, int64_t created_at_ms, const PersonOp& op) {
+    if (!wanted_) return;
+    PersonChange change;
+    change.kind = ChangeKind::kDelete;
+    change.uuid = std::move(uuid);
+    change.version = version;
+    change.created_at_ms = created_at_ms;
+    change.distinct_id = op.distinct_id;
+    change.event_uuid = op.event_uuid;
+    deleted_.push_back(std::move(change));
+  }
+
+  // Takes the person's present state when this call changed it.
+  void snapshot(PersonWork& work) {
+    if (!is_changed_ || !work.record().has_person) return;
+    const Person& person = work.record().person;
+    current_.uuid = person.uuid;
+    current_.id = person.id;
+    current_.version = person.version;
+    current_.is_identified = person.is_identified;
+    current_.created_at_ms = person.created_at_ms;
+    current_.properties = work.properties_text();
+    for (PersonChange& change : deleted_) change.merged_into = person.uuid;
+  }
+
+  std::vector<PersonChange> list() const {
+    std::vector<PersonChange> all;
+    if (is_changed_ && !current_.uuid.empty()) all.push_back(current_);
+    for (const PersonChange& change : deleted_) all.push_back(change);
+    return all;
+  }
+
+ private:
+  bool wanted_;
+  bool is_changed_ = false;
+  PersonChange current_;
+  std::vector<PersonChange> deleted_;
+};
+
+void note_recent(Person& person, const PersonOp& op, std::string merged_uuid = {},
+                 uint64_t merged_version = 0) {
+  if (!person.recent.empty() && person.recent.back().event_uuid == op.event_uuid) {
+    if (!merged_uuid.empty()) {
+      person.recent.back().merged_uuid = std::move(merged_uuid);
+      person.recent.back().merged_version = merged_version;
+    }
+    return;
+  }
+  person.recent.push_back({std::string(op.event_uuid), std::move(merged_uuid), merged_version});
+  if (person.recent.size() > kRecentChangesMax) person.recent.erase(person.recent.begin());
+}
+
+// One operation's work on the record at hand. Everything here is one turn.
+class Operation {
+ public:
+  Operation(PersonWork& work, ChangeLog& changes, const PersonOp& op, int64_t team_id,
+            std::string_view self, PersonlessMode mode)
+      : work_(work), changes_(changes), op_(op), team_id_(team_id), self_(self), mode_(mode) {}
+
+  // The result's views and row text are valid until the next operation.
+  OpResult& result() { return result_; }
+  std::string_view row_properties() { return row_; }
+
+  // §4, §5: an operation without a merge, or after one was refused (§7) or turned out to be none.
+  void apply(IdentifiedChange identified) {
+    if (!work_.record().has_person) {
+      if (op_.access != PersonAccess::kUpdate) {
+        note_personless();
+        return;
+      }
+      create(Uuid::of_person(team_id_, self_).text(), false);
+      return;
+    }
+    if (op_.covered || op_.access == PersonAccess::kRead) {
+      show({});
+      return;
+    }
+    if (op_.access == PersonAccess::kWriteHashKeys) {
+      write_hash_keys();
+      show({});
+      return;
+    }
+    if (op_.access == PersonAccess::kPersonless) {
+      constexpr int64_t kGraceMs = 60'000;
+      result_.upgraded =
+          op_.may_upgrade && op_.timestamp_ms > work_.record().person.created_at_ms + kGraceMs;
+      show({});
+      return;
+    }
+    update(identified, ChangeKind::kUpdate);
+  }
+
+  // §6.1, §6.3, §6.4: the other object has surrendered.
+  void fold(SurrenderReply&& reply, const std::string& target) {
+    PersonRecord& record = work_.record();
+    if (!record.has_person && !reply.has_person) {
+      create_of_two(reply.personless);
+    } else if (!reply.has_person) {
+      attach(target, reply.personless);
+    } else if (!record.has_person) {
+      adopt(std::move(reply));
+    } else {
+      absorb(std::move(reply));
+    }
+  }
+
+ private:
+  bool exact() const { return mode_ == PersonlessMode::kExact; }
+
+  void show(std::string row) {
+    const Person& person = work_.record().person;
+    result_.exists = true;
+    result_.uuid = person.uuid;
+    result_.created_at_ms = person.created_at_ms;
+    result_.hash_keys = op_.access == PersonAccess::kRead ||
+                                op_.access == PersonAccess::kWriteHashKeys
+                            ? person.hash_keys
+                            : std::vector<HashKey>();
+    row_storage_ = std::move(row);
+    row_ = row_storage_.empty() ? std::string_view(work_.properties_text()) : row_storage_;
+    report_again();
+  }
+
+  // A redelivered event changes nothing, but its report may have been lost with its request.
+  void report_again() {
+    if (!changes_.wanted()) return;
+    for (const RecentChange& recent : work_.record().person.recent) {
+      if (recent.event_uuid != op_.event_uuid) continue;
+      changes_.changed(op_.merge == MergeKind::kNone ? ChangeKind::kUpdate : ChangeKind::kMerge, op_);
+      if (!recent.merged_uuid.empty()) {
+        changes_.deleted(recent.merged_uuid, recent.merged_version,
+                         work_.record().person.created_at_ms, op_);
+      }
+    }
+  }
+
+  void note_personless() {
+    PersonRecord& record = work_.record();
+    const bool remembers = op_.access == PersonAccess::kPersonless ||
+                           op_.access == PersonAccess::kIfExists;
+    if (!exact() || !remembers || record.personless) return;
+    record.personless = true;
+    work_.touch_record();
+  }
+
+  void create(std::string uuid, bool identified) {
+    PersonRecord& record = work_.record();
+    record.state = RecordState::kOwner;
+    record.has_person = true;
+    record.person = {};
+    record.person.uuid = std::move(uuid);
+    record.person.created_at_ms = op_.timestamp_ms;
+    record.person.is_identified = identified;
+    record.person.ids.push_back({std::string(self_), 0});
+    result_.too_large = create_properties(work_.bag(), op_);
+    result_.created = true;
+    note_recent(record.person, op_);
+    work_.touch_person();
+    changes_.changed(ChangeKind::kCreate, op_);
+    show({});
+  }
+
+  void update(IdentifiedChange identified, ChangeKind kind) {
+    Update update = update_person(work_.record().person, work_.bag(), op_, identified);
+    result_.too_large = update.too_large;
+    if (update.persisted) {
+      work_.touch_person();
+      note_recent(work_.record().person, op_);
+      changes_.changed(kind, op_);
+    }
+    show(std::move(update.row_properties));
+  }
+
+  void create_of_two(bool other_personless) {
+    PersonRecord& record = work_.record();
+    // Stateless mode cannot know which id has rows of its own; the anonymous one usually has.
+    const bool into_personless = exact() ? record.personless : false;
+    const bool swaps = exact() ? other_personless && !into_personless : true;
+    create(Uuid::of_person(team_id_, swaps ? op_.other : self_).text(), true);
+    const bool overrides_other = exact() && other_personless && into_personless;
+    record.person.ids.push_back({std::string(op_.other), overrides_other ? 1u : 0u});
+    if (!exact()) record.person.ids[0].version = 1;
+  }
+
+  void attach(const std::string& target, bool other_personless) {
+    PersonRecord& record = work_.record();
+    record.person.ids.push_back({target, !exact() || other_personless ? 1u : 0u});
+    force_persist();
+  }
+
+  void adopt(SurrenderReply&& reply) {
+    PersonRecord& record = work_.record();
+    const bool into_personless = record.personless;
+    record.state = RecordState::kOwner;
+    work_.adopt(std::move(reply.person));
+    record.person.id_pages = 0;
+    take_pages(reply.pages, 0);
+    changes_.concerns_all(record.person.ids);
+    record.person.ids.push_back({std::string(self_), !exact() || into_personless ? 1u : 0u});
+    force_persist();
+  }
+
+  void absorb(SurrenderReply&& reply) {
+    PersonRecord& record = work_.record();
+    const std::string merged_uuid = reply.person.uuid;
+    const uint64_t merged_version = reply.person.version + 100;
+    const int64_t merged_created_at_ms = reply.person.created_at_ms;
+    changes_.concerns_all(reply.person.ids);
+    take_pages(reply.pages, 1);
+    const bool too_large = absorb_person(record.person, work_.bag(), std::move(reply.person));
+    // One version for the merge and the event's own properties together.
+    const uint64_t version = record.person.version;
+    update(IdentifiedChange::kIdentify, ChangeKind::kMerge);
+    record.person.version = version;
+    result_.too_large = result_.too_large || too_large;
+    note_recent(record.person, op_, merged_uuid, merged_version);
+    work_.touch_person();
+    changes_.changed(ChangeKind::kMerge, op_);
+    changes_.deleted(merged_uuid, merged_version, merged_created_at_ms, op_);
+    if (row_storage_.empty()) row_ = work_.properties_text();
+  }
+
+  // The list of ids changed, so the person is stored whatever the update says.
+  void force_persist() {
+    const uint64_t version = work_.record().person.version;
+    update(IdentifiedChange::kIdentify, ChangeKind::kMerge);
+    work_.record().person.version = version + 1;
+    note_recent(work_.record().person, op_);
+    work_.touch_person();
+    changes_.changed(ChangeKind::kMerge, op_);
+    if (row_storage_.empty()) row_ = work_.properties_text();
+  }
+
+  // Pages of another person's ids become pages of this one.
+  void take_pages(const std::vector<std::string>& pages, uint64_t version_step) {
+    for (const std::string& page : pages) {
+      std::vector<PersonId> ids;
+      ByteReader in(page);
+      HF_ASSERT(read_ids(in, ids));
+      for (PersonId& id : ids) id.version += version_step;
+      changes_.concerns_all(ids);
+      append_id_page(work_.storage(), work_.record().person, ids);
+    }
+  }
+
+  void write_hash_keys() {
+    std::vector<HashKey>& keys = work_.record().person.hash_keys;
+    for (const std::string_view flag : op_.unset) {
+      const auto same = [&](const HashKey& key) { return key.flag == flag; };
+      if (std::any_of(keys.begin(), keys.end(), same)) continue;
+      keys.push_back({std::string(flag), std::string(op_.other)});
+      work_.touch_record();
+    }
+  }
+
+  PersonWork& work_;
+  ChangeLog& changes_;
+  const PersonOp& op_;
+  int64_t team_id_;
+  std::string_view self_;
+  PersonlessMode mode_;
+  OpResult result_;
+  std::string row_storage_;
+  std::string_view row_;
+};
+
+// Common part of a call and an alarm: ask the other side of the merge under way, and what its answer
+// means. A subclass says what comes when no merge is in the way.
+class MergingTask : public Task {
+ protected:
+  explicit MergingTask(const ProtocolFaults& faults) : faults_(faults) {}
+
+  enum class Answer { kSettled, kAskAgain, kCancelled };
+
+  // Sends the surrender request of the intent that is stored.
+  void ask(const PersonRecord& record, Effects& effects) {
+    const Intent& intent = *record.intent;
+    PersonOp op;
+    ByteReader in(intent.op);
+    HF_ASSERT(read_op(in, op));
+    asked_sequence_ = intent.sequence;
+    asked_target_ = intent.target;
+    SurrenderRequest request;
+    request.self = intent.target;
+    request.survivor = intent.self;
+    request.sequence = intent.sequence;
+    request.unless_identified = intent.into_existed && op.merge != MergeKind::kDangerously;
+    effects.add(CallObject{ObjectClass::kPerson, person_object_name(intent.team_id, intent.target),
+                           write_surrender(request)});
+  }
+
+  // Carries the answer out in the record, which must still hold the intent that was asked for.
+  // `result` and `row`, when not null, get what the operation's own task reports.
+  Answer settle(PersonWork& work, SurrenderReply&& reply, ChangeLog& changes,
+                OpResult* result, std::string* row) {
+    PersonRecord& record = work.record();
+    if (reply.status == SurrenderStatus::kBusy) return Answer::kAskAgain;
+    if (reply.status == SurrenderStatus::kCancelled) {
+      record.intent.reset();
+      work.touch_record();
+      return Answer::kCancelled;
+    }
+    const Intent intent = *record.intent;
+    if (reply.status == SurrenderStatus::kMoved && reply.moved_to != intent.self) {
+      if (faults_.keep_cancelled_target) moved_target_ = reply.moved_to;
+      record.intent->target = std::move(reply.moved_to);
+      work.touch_record();
+      return Answer::kAskAgain;
+    }
+    carry_out(work, intent, std::move(reply), changes, result, row);
+    return Answer::kSettled;
+  }
+
+  void carry_out(PersonWork& work, const Intent& intent, SurrenderReply&& reply, ChangeLog& changes,
+                 OpResult* result, std::string* row) {
+    PersonRecord& record = work.record();
+    PersonOp op;
+    ByteReader in(work.keep(intent.op));
+    HF_ASSERT(read_op(in, op));
+    Operation operation(work, changes, op, intent.team_id, intent.self,
+                        intent.exact ? PersonlessMode::kExact : PersonlessMode::kStateless);
+    const bool took_person = reply.status == SurrenderStatus::kGiven && reply.has_person;
+    if (reply.status == SurrenderStatus::kGiven) {
+      operation.fold(std::move(reply), intent.target);
+    } else {
+      operation.result().refused = reply.status == SurrenderStatus::kRefused;
+      operation.apply(IdentifiedChange::kIdentify);
+    }
+    record.intent.reset();
+    record.note_applied(intent.sequence);
+    if (took_person) {
+      record.unacknowledged.push_back(person_object_name(intent.team_id, intent.target));
+    }
+    work.touch_record();
+    if (result != nullptr) {
+      *result = operation.result();
+      *row = operation.row_properties();
+    }
+  }
+
+  const ProtocolFaults faults_;
+  uint64_t asked_sequence_ = 0;
+  std::string asked_target_;
+  std::string moved_target_;
+};
+
+int64_t alarm_delay_ms(int64_t age_ms) {
+  return std::clamp(age_ms, limits::kMergeAlarmMs, limits::kMergeAlarmMsMax);
+}
+
+void make_sure_of_alarm(const Turn& turn, const ProtocolFaults& faults) {
+  if (faults.skip_alarm) return;
+  const int64_t at_ms = turn.now_ms + limits::kMergeAlarmMs;
+  const int64_t set_ms = turn.storage->alarm();
+  if (set_ms == 0 || set_ms > at_ms) turn.storage->set_alarm(at_ms);
+}
+
+class ApplyTask final : public MergingTask {
+ public:
+  ApplyTask(std::string bytes, const ProtocolFaults& faults)
+      : MergingTask(faults), bytes_(std::move(bytes)), changes_(false) {}
+
+  void start(const Turn& turn, Effects& effects) override {
+    std::optional<ApplyRequest> request = read_apply(bytes_);
+    if (!request.has_value()) {
+      end(ApplyStatus::kBad);
+      return;
+    }
+    request_ = std::move(*request);
+    changes_ = ChangeLog(request_.wants_changes);
+    run(turn, effects);
+  }
+
+  void resume(const Turn& turn, EffectResult result, Effects& effects) override {
+    if (waits_) {
+      waits_ = false;
+      run(turn, effects);
+      return;
+    }
+    if (!result.ok) {
+      if (++attempts_ >= 2) {
+        end(ApplyStatus::kFailed);
+      } else {
+        run(turn, effects);
+      }
+      return;
+    }
+    std::optional<SurrenderReply> reply = read_surrender_reply(result.body);
+    if (!reply.has_value()) {
+      end(ApplyStatus::kFailed);
+      return;
+    }
+    answered(turn, std::move(*reply), effects);
+  }
+
+ private:
+  void answered(const Turn& turn, SurrenderReply&& reply, Effects& effects) {
+    PersonWork work(turn);
+    PersonRecord& record = work.record();
+    const bool is_current = record.intent.has_value() &&
+                            record.intent->sequence == asked_sequence_ &&
+                            record.intent->target == asked_target_;
+    if (!is_current) {
+      // Another call or the alarm was faster; run() finds out how it went.
+      run_on(work, turn, effects);
+      return;
+    }
+    const bool is_mine = merge_sequence_ == asked_sequence_;
+    OpResult result;
+    std::string row;
+    const Answer answer = settle(work, std::move(reply), changes_, is_mine ? &result : nullptr, &row);
+    if (answer == Answer::kSettled) {
+      if (is_mine) done_with(result, row);
+      run_on(work, turn, effects);
+      return;
+    }
+    if (answer == Answer::kCancelled && is_mine) merge_sequence_ = 0;
+    const bool moved_on = record.intent.has_value() && record.intent->target != asked_target_;
+    commit(work);
+    if (moved_on) {
+      if (++hops_ > limits::kRedirectHopsMax) {
+        end(ApplyStatus::kFailed);
+        return;
+      }
+      ask(record, effects);
+      return;
+    }
+    wait_or_give_up(turn, effects);
+  }
+
+  void wait_or_give_up(const Turn& turn, Effects& effects) {
+    if (++attempts_ >= limits::kPersonAttemptsMax) {
+      end(ApplyStatus::kBusy);
+      return;
+    }
+    waits_ = true;
+    const uint64_t spread_ms = 10ull << attempts_;
+    effects.add(Wait{static_cast<uint32_t>(10 + turn.entropy.below(spread_ms))});
+  }
+
+  void run(const Turn& turn, Effects& effects) {
+    PersonWork work(turn);
+    run_on(work, turn, effects);
+  }
+
+  void run_on(PersonWork& work, const Turn& turn, Effects& effects) {
+    PersonRecord& record = work.record();
+    if (record.state == RecordState::kRedirect) {
+      const bool covered = merge_sequence_ != 0 && record.was_applied(merge_sequence_);
+      end(ApplyStatus::kMoved, record.redirect_to, covered);
+      return;
+    }
+    if (record.intent.has_value() && !faults_.skip_intent_help) {
+      commit(work);
+      ask(record, effects);
+      return;
+    }
+    while (next_ < request_.ops.size()) {
+      if (writer_.size() > limits::kPersonReplyBytesMax) break;
+      PersonOp& op = request_.ops[next_];
+      if (!belongs_here(op)) break;
+      if (begins_merge(work, op)) {
+        begin_merge(work, turn, op, effects);
+        return;
+      }
+      apply(work, op);
+    }
+    take_offered_id(work);
+    commit(work);
+    end(next_ == request_.ops.size() ? ApplyStatus::kDone : ApplyStatus::kPartial);
+  }
+
+  bool belongs_here(const PersonOp& op) const {
+    if (!op.needs_merge) return true;
+    return std::find(merged_.begin(), merged_.end(), op.distinct_id) != merged_.end();
+  }
+
+  // False when the operation has no merge, or one that is known to be done.
+  bool begins_merge(PersonWork& work, PersonOp& op) {
+    if (op.merge == MergeKind::kNone || op.covered) return false;
+    if (merge_sequence_ != 0 && work.record().was_applied(merge_sequence_)) {
+      op.covered = true;
+      return false;
+    }
+    if (op.other == request_.self) return false;
+    return !work.record().has_person ||
+           !has_distinct_id(work.storage(), work.record().person, op.other);
+  }
+
+  void begin_merge(PersonWork& work, const Turn& turn, const PersonOp& op, Effects& effects) {
+    PersonRecord& record = work.record();
+    Intent intent;
+    intent.sequence = ++record.sequence;
+    intent.self = request_.self;
+    intent.target = op.other;
+    intent.into_existed = record.has_person;
+    intent.exact = request_.personless == PersonlessMode::kExact;
+    intent.since_ms = turn.now_ms;
+    intent.team_id = request_.team_id;
+    ByteWriter bytes;
+    write_op(bytes, op);
+    intent.op = bytes.take();
+    merge_sequence_ = intent.sequence;
+    record.intent = std::move(intent);
+    work.touch_record();
+    commit(work);
+    make_sure_of_alarm(turn, faults_);
+    ask(record, effects);
+  }
+
+  void apply(PersonWork& work, const PersonOp& op) {
+    Operation operation(work, changes_, op, request_.team_id, request_.self, request_.personless);
+    // An operation whose ids are one person already still identifies it (§6.1 case 4).
+    operation.apply(op.merge == MergeKind::kNone ? IdentifiedChange::kKeep
+                                                 : IdentifiedChange::kIdentify);
+    done_with(operation.result(), operation.row_properties());
+  }
+
+  void done_with(const OpResult& result, std::string_view row) {
+    const PersonOp& op = request_.ops[next_];
+    writer_.add(result, row, op.access);
+    if (op.merge != MergeKind::kNone && !result.refused) merged_.emplace_back(op.other);
+    merge_sequence_ = 0;
+    ++next_;
+  }
+
+  void take_offered_id(PersonWork& work) {
+    PersonRecord& record = work.record();
+    if (request_.offered_id == 0 || took_id_ || !record.has_person || record.person.id != 0) return;
+    record.person.id = request_.offered_id;
+    took_id_ = true;
+    work.touch_record();
+  }
+
+  void commit(PersonWork& work) {
+    changes_.snapshot(work);
+    work.commit();
+  }
+
+  void end(ApplyStatus status, std::string_view moved_to = {}, bool covered = false) {
+    Reply reply;
+    reply.body = writer_.finish(status, moved_to, covered, took_id_, changes_.list());
+    finish(std::move(reply));
+  }
+
+  std::string bytes_;
+  ApplyRequest request_;
+  ApplyReplyWriter writer_;
+  ChangeLog changes_;
+  size_t next_ = 0;
+  uint64_t merge_sequence_ = 0;  // of the merge begun for request_.ops[next_]; 0: none
+  std::vector<std::string> merged_;
+  int attempts_ = 0;
+  int hops_ = 0;
+  bool waits_ = false;
+  bool took_id_ = false;
+};
+
+// Finishes the merge a crash left behind, then tells surrendered objects that they may forget.
+class AlarmTask final : public MergingTask {
+ public:
+  explicit AlarmTask(const ProtocolFaults& faults) : MergingTask(faults), changes_(false) {}
+
+  void start(const Turn& turn, Effects& effects) override {
+    PersonWork work(turn);
+    PersonRecord& record = work.record();
+    if (!record.intent.has_value() && record.unacknowledged.empty()) {
+      finish({});
+      return;
+    }
+    // Set before anything can go wrong: the host repeats a failed alarm only a few times.
+    const int64_t age_ms = record.intent.has_value() ? turn.now_ms - record.intent->since_ms : 0;
+    turn.storage->set_alarm(turn.now_ms + alarm_delay_ms(age_ms));
+    run(work, effects);
+  }
+
+  void resume(const Turn& turn, EffectResult result, Effects& effects) override {
+    PersonWork work(turn);
+    if (acknowledging_) {
+      acknowledged(work, result);
+      return;
+    }
+    std::optional<SurrenderReply> reply;
+    if (result.ok) reply = read_surrender_reply(result.body);
+    PersonRecord& record = work.record();
+    const bool is_current = record.intent.has_value() &&
+                            record.intent->sequence == asked_sequence_ &&
+                            record.intent->target == asked_target_;
+    if (!reply.has_value() || ++steps_ > limits::kRedirectHopsMax) {
+      finish({});
+      return;
+    }
+    if (is_current) {
+      const Answer answer = settle(work, std::move(*reply), changes_, nullptr, nullptr);
+      work.commit();
+      const bool moved_on = record.intent.has_value() && record.intent->target != asked_target_;
+      if (answer == Answer::kAskAgain && !moved_on) {
+        finish({});
+        return;
+      }
+    }
+    run(work, effects);
+  }
+
+ private:
+  void run(PersonWork& work, Effects& effects) {
+    PersonRecord& record = work.record();
+    if (record.intent.has_value()) {
+      ask(record, effects);
+      return;
+    }
+    const size_t count = std::min(record.unacknowledged.size(), kAcknowledgeAtOnce);
+    if (count == 0) {
+      finish({});
+      return;
+    }
+    acknowledging_ = true;
+    ByteWriter request;
+    request.u8(kVersion);
+    request.u8(static_cast<uint8_t>(PersonCall::kAcknowledge));
+    for (size_t i = 0; i < count; ++i) {
+      const std::string& object = record.unacknowledged[i];
+      pending_.emplace_back(
+          effects.add(CallObject{ObjectClass::kPerson, object, request.bytes()}), object);
+    }
+  }
+
+  void acknowledged(PersonWork& work, const EffectResult& result) {
+    const auto found = std::find_if(pending_.begin(), pending_.end(),
+                                    [&](const auto& sent) { return sent.first == result.id; });
+    HF_ASSERT(found != pending_.end());
+    if (result.ok) done_.push_back(found->second);
+    pending_.erase(found);
+    if (!pending_.empty()) return;
+    std::vector<std::string>& waiting = work.record().unacknowledged;
+    for (const std::string& object : done_) {
+      waiting.erase(std::remove(waiting.begin(), waiting.end(), object), waiting.end());
+    }
+    if (!done_.empty()) {
+      work.touch_record();
+      work.commit();
+    }
+    finish({});
+  }
+
+  ChangeLog changes_;
+  bool acknowledging_ = false;
+  std::vector<std::pair<uint32_t, std::string>> pending_;
+  std::vector<std::string> done_;
+  int steps_ = 0;
+};
+
+// Calls that are over in one turn.
+class OneTurnTask final : public Task {
+ public:
+  OneTurnTask(std::string bytes, const ProtocolFaults& faults)
+      : bytes_(std::move(bytes)), faults_(faults) {}
+
+  void start(const Turn& turn, Effects&) override {
+    ByteReader in(bytes_);
+    const bool known = in.u8() == kVersion;
+    const auto call = static_cast<PersonCall>(in.u8());
+    Reply reply;
+    if (known && call == PersonCall::kSurrender) {
+      SurrenderRequest request;
+      request.self = in.text();
+      request.survivor = in.text();
+      request.sequence = in.number();
+      request.unless_identified = in.u8() != 0;
+      if (in.done()) reply.body = write_surrender_reply(surrender(*turn.storage, request, faults_));
+    } else if (known && call == PersonCall::kAcknowledge) {
+      if (in.done()) acknowledge(*turn.storage);
+    } else if (known && call == PersonCall::kRepoint) {
+      in.text();
+      const std::string_view expected = in.text();
+      const std::string_view to = in.text();
+      if (in.done()) repoint(*turn.storage, expected, to, faults_);
+    }
+    if (!known || !in.done()) reply.status = 400;
+    finish(std::move(reply));
+  }
+
+  void resume(const Turn&, EffectResult, Effects&) override { HF_ASSERT(false); }
+
+ private:
+  std::string bytes_;
+  ProtocolFaults faults_;
+};
+
+class CounterTask final : public Task {
+ public:
+  explicit CounterTask(std::string bytes) : bytes_(std::move(bytes)) {}
+
+  void start(const Turn& turn, Effects&) override {
+    ByteReader in(bytes_);
+    const bool known = in.u8() == kVersion;
+    const uint64_t count = in.number();
+    Reply reply;
+    if (!known || !in.done() || count == 0 || count > 1'000'000) {
+      reply.status = 400;
+      finish(std::move(reply));
+      return;
+    }
+    std::string stored;
+    uint64_t next = 1;
+    if (turn.storage->get("next", stored)) next = ByteReader(stored).number();
+    ByteWriter after;
+    after.number(next + count);
+    turn.storage->put("next", after.bytes());
+    ByteWriter out;
+    out.u8(kVersion);
+    out.number(next);
+    reply.body = out.take();
+    finish(std::move(reply));
+  }
+
+  void resume(const Turn&, EffectResult, Effects&) override { HF_ASSERT(false); }
+
+ private:
+  std::string bytes_;
+};
+
+}  // namespace
+
+std::unique_ptr<Task> make_person_call(std::string request) {
+  return make_person_call(std::move(request), ProtocolFaults{});
+}
+
+std::unique_ptr<Task> make_person_call(std::string request, const ProtocolFaults& faults) {
+  ByteReader in(request);
+  in.u8();
+  if (static_cast<PersonCall>(in.u8()) == PersonCall::kApply) {
+    return std::make_unique<ApplyTask>(std::move(request), faults);
+  }
+  return std::make_unique<OneTurnTask>(std::move(request), faults);
+}
+
+std::unique_ptr<Task> make_person_alarm() { return make_person_alarm(ProtocolFaults{}); }
+
+std::unique_ptr<Task> make_person_alarm(const ProtocolFaults& faults) {
+  return std::make_unique<AlarmTask>(faults);
+}
+
+std::unique_ptr<Task> make_counter_call(std::string request) {
+  return std::make_unique<CounterTask>(std::move(request));
+}
+
+std::string counter_object_name(int64_t team_id) { return std::to_string(team_id) + ":counter"; }
+
+std::string write_lease(uint64_t count) {
+  ByteWriter out;
+  out.u8(kVersion);
+  out.number(count);
+  return out.take();
+}
+
+uint64_t read_lease_reply(std::string_view bytes) {
+  ByteReader in(bytes);
+  if (in.u8() != kVersion) return 0;
+  const uint64_t first = in.number();
+  return in.done() ? first : 0;
+}
+
+StoredPerson read_stored_person(Storage& storage) {
+  const PersonRecord record = load_record(storage);
+  StoredPerson stored;
+  stored.state = static_cast<StoredPerson::State>(record.state);
+  stored.redirect_to = record.redirect_to;
+  stored.has_intent = record.intent.has_value();
+  stored.has_tombstone = record.state == RecordState::kRedirect && record.has_person;
+  stored.has_unacknowledged = !record.unacknowledged.empty();
+  const Person& person = record.person;
+  stored.uuid = person.uuid;
+  stored.created_at_ms = person.created_at_ms;
+  stored.id = person.id;
+  stored.version = person.version;
+  stored.is_identified = person.is_identified;
+  stored.properties = person.properties;
+  for (const std::string& page : load_id_pages(storage, person)) {
+    std::vector<PersonId> ids;
+    ByteReader in(page);
+    HF_ASSERT(read_ids(in, ids));
+    for (const PersonId& id : ids) stored.distinct_ids.emplace_back(id.distinct_id, id.version);
+  }
+  for (const PersonId& id : person.ids) stored.distinct_ids.emplace_back(id.distinct_id, id.version);
+  return stored;
+}
+
+}  // namespace hogflare

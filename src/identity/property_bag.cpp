@@ -1,0 +1,181 @@
+#include "hogflare/property_bag.h"
+
+#include <cstdlib>
+
+namespace hogflare {
+namespace {
+
+// Below this many entries comparing keys one by one is faster than hashing them.
+constexpr size_t kIndexFrom = 24;
+constexpr uint32_t kNone = UINT32_MAX;
+
+bool is_number(std::string_view raw) { return raw[0] == '-' || (raw[0] >= '0' && raw[0] <= '9'); }
+
+double number_of(std::string_view raw) { return std::strtod(std::string(raw).c_str(), nullptr); }
+
+// The position of an escaped NUL at or behind `from`, or npos. `raw` is valid JSON.
+size_t find_nul_escape(std::string_view raw, size_t from) {
+  for (size_t at = raw.find('\\', from); at != std::string_view::npos; at = raw.find('\\', at)) {
+    if (raw.substr(at, 6) == "\\u0000") return at;
+    at += 2;
+  }
+  return std::string_view::npos;
+}
+
+}  // namespace
+
+bool has_nul_escape(std::string_view raw) {
+  return find_nul_escape(raw, 0) != std::string_view::npos;
+}
+
+std::string without_nul_escapes(std::string_view raw) {
+  std::string out(raw);
+  for (size_t at = find_nul_escape(raw, 0); at != std::string_view::npos;
+       at = find_nul_escape(raw, at + 6)) {
+    out.replace(at, 6, "\\ufffd");
+  }
+  return out;
+}
+
+bool same_value(std::string_view left, std::string_view right) {
+  if (left == right) return true;
+  if (is_number(left) && is_number(right)) return number_of(left) == number_of(right);
+  if (left[0] != '"' || right[0] != '"') return false;
+  const bool escaped = left.find('\\') != std::string_view::npos ||
+                       right.find('\\') != std::string_view::npos;
+  return escaped && json::decode_string(left) == json::decode_string(right);
+}
+
+std::string canonical_key_of(std::string_view decoded) {
+  std::string quoted;
+  json::append_string(quoted, decoded);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+std::string_view PropertyBag::keep(std::string text) {
+  kept_.push_back(std::move(text));
+  return kept_.back();
+}
+
+void PropertyBag::adopt_copies(PropertyBag& other) {
+  if (!other.kept_.empty()) adopted_.push_back(std::move(other.kept_));
+  other.kept_.clear();
+  for (std::deque<std::string>& copies : other.adopted_) adopted_.push_back(std::move(copies));
+  other.adopted_.clear();
+}
+
+std::string_view PropertyBag::canonical_key(const json::Member& member) {
+  const std::string_view inner = member.inner_key();
+  if (inner.find('\\') == std::string_view::npos) return inner;
+  return keep(canonical_key_of(member.key()));
+}
+
+void PropertyBag::add_members(json::Value object) {
+  for (const json::Member member : object.members()) {
+    std::string_view value = member.value.raw();
+    if (has_nul_escape(value)) value = keep(without_nul_escapes(value));
+    set(canonical_key(member), value);
+  }
+}
+
+void PropertyBag::add(json::Value object) {
+  if (!object.is_object()) return;
+  if (!object.members().empty()) {
+    add_members(object);
+    return;
+  }
+  // Empty, or deeper than its document's index.
+  if (object.raw().find('"') == std::string_view::npos) return;
+  add_text(object.raw());
+}
+
+void PropertyBag::add_text(std::string_view object) {
+  if (object == "{}") return;
+  const Result<json::Document> document = json::Document::parse_const(object, 1);
+  HF_ASSERT(document.ok());
+  add_members(document.value().root());
+}
+
+void PropertyBag::add_bag(const PropertyBag& other) {
+  for (const Entry& entry : other.entries_) {
+    if (alive(entry)) set(entry.key, entry.value);
+  }
+}
+
+uint32_t PropertyBag::index_of(std::string_view key) const {
+  if (!index_.empty()) {
+    const auto found = index_.find(key);
+    return found == index_.end() ? kNone : found->second;
+  }
+  for (uint32_t i = 0; i < entries_.size(); ++i) {
+    if (alive(entries_[i]) && entries_[i].key == key) return i;
+  }
+  return kNone;
+}
+
+const PropertyBag::Entry* PropertyBag::find(std::string_view key) const {
+  const uint32_t index = index_of(key);
+  return index == kNone ? nullptr : &entries_[index];
+}
+
+void PropertyBag::set(std::string_view key, std::string_view value) {
+  // An empty name must still be told from an erased entry.
+  if (key.data() == nullptr) key = "";
+  const uint32_t index = index_of(key);
+  if (index != kNone) {
+    entries_[index].value = value;
+    return;
+  }
+  entries_.push_back({key, value});
+  ++alive_;
+  if (!index_.empty()) {
+    index_.emplace(key, static_cast<uint32_t>(entries_.size() - 1));
+  } else if (entries_.size() > kIndexFrom) {
+    for (uint32_t i = 0; i < entries_.size(); ++i) {
+      if (alive(entries_[i])) index_.emplace(entries_[i].key, i);
+    }
+  }
+}
+
+bool PropertyBag::erase(std::string_view key) {
+  const uint32_t index = index_of(key);
+  if (index == kNone) return false;
+  if (!index_.empty()) index_.erase(entries_[index].key);
+  entries_[index] = {};
+  --alive_;
+  // An emptied index would otherwise read as "no index yet" over entries that have one.
+  if (alive_ == 0) entries_.clear();
+  return true;
+}
+
+size_t PropertyBag::text_bytes() const {
+  size_t bytes = 2;
+  for (const Entry& entry : entries_) {
+    if (alive(entry)) bytes += entry.key.size() + entry.value.size() + 4;
+  }
+  return alive_ == 0 ? bytes : bytes - 1;
+}
+
+void PropertyBag::write(std::string& out) const {
+  out.reserve(out.size() + text_bytes());
+  out += '{';
+  bool first = true;
+  for (const Entry& entry : entries_) {
+    if (!alive(entry)) continue;
+    if (!first) out += ',';
+    first = false;
+    out += '"';
+    out += entry.key;
+    out += "\":";
+    out += entry.value;
+  }
+  out += '}';
+}
+
+std::string PropertyBag::text() const {
+  std::string out;
+  write(out);
+  return out;
+}
+
+}  // namespace hogflare

@@ -1,0 +1,179 @@
+// Runs tasks of the core natively: an in-memory stand-in for the platform that performs effects at
+// once, in order, and counts what they cost. Nothing is lost or late here; the simulator is in
+// tests/sim.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "hogflare/config.h"
+#include "hogflare/group_calls.h"
+#include "hogflare/metrics.h"
+#include "hogflare/person_object.h"
+#include "hogflare/task.h"
+
+namespace hogflare::test {
+
+class MemoryStorage final : public Storage {
+ public:
+  bool get(std::string_view key, std::string& value) override {
+    ++rows_read;
+    const auto found = values.find(std::string(key));
+    if (found == values.end()) return false;
+    value = found->second;
+    return true;
+  }
+  void put(std::string_view key, std::string_view value) override {
+    ++rows_written;
+    largest_value = std::max(largest_value, key.size() + value.size());
+    values[std::string(key)] = std::string(value);
+  }
+  void erase(std::string_view key) override {
+    ++rows_written;
+    values.erase(std::string(key));
+  }
+  std::vector<std::string> list(std::string_view prefix, std::string_view after,
+                                uint32_t count_max) override {
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : values) {
+      if (key.substr(0, prefix.size()) != prefix || key <= after) continue;
+      if (keys.size() == count_max) break;
+      keys.push_back(key);
+    }
+    return keys;
+  }
+  void set_alarm(int64_t at_ms) override {
+    ++rows_written;
+    alarm_at_ms = at_ms;
+  }
+  int64_t alarm() override { return alarm_at_ms; }
+
+  std::map<std::string, std::string> values;
+  int64_t alarm_at_ms = 0;
+  uint64_t rows_read = 0;
+  uint64_t rows_written = 0;
+  size_t largest_value = 0;
+};
+
+struct ObjectKey {
+  ObjectClass object_class;
+  std::string name;
+  bool operator<(const ObjectKey& other) const {
+    return std::tie(object_class, name) < std::tie(other.object_class, other.name);
+  }
+};
+
+class ObjectHost {
+ public:
+  std::map<ObjectKey, MemoryStorage> objects;
+  Config config;
+  int64_t now_ms = 1'704'067'200'000;
+  std::map<ObjectClass, uint64_t> calls;
+  std::map<std::string, int> calls_by_name;
+  bool objects_answer = true;
+
+  Turn turn(Storage* storage = nullptr) {
+    return {.now_ms = now_ms, .entropy = entropy_, .config = config, .metrics = metrics_,
+            .storage = storage};
+  }
+
+  uint64_t rows_written() const {
+    uint64_t rows = 0;
+    for (const auto& [key, storage] : objects) rows += storage.rows_written;
+    return rows;
+  }
+  uint64_t rows_read() const {
+    uint64_t rows = 0;
+    for (const auto& [key, storage] : objects) rows += storage.rows_read;
+    return rows;
+  }
+  uint64_t all_calls() const {
+    uint64_t count = 0;
+    for (const auto& [object_class, calls_of] : calls) count += calls_of;
+    return count;
+  }
+
+  std::string call(const CallObject& request) {
+    ++calls[request.object_class];
+    ++calls_by_name[request.name];
+    std::unique_ptr<Task> task = make_call(request);
+    run(*task, &objects[{request.object_class, request.name}]);
+    return task->reply().body;
+  }
+
+  // Rings every alarm that is due at `at_ms`, until none is.
+  void ring_alarms(int64_t at_ms) {
+    now_ms = std::max(now_ms, at_ms);
+    for (bool rang = true; rang;) {
+      rang = false;
+      std::vector<ObjectKey> due;
+      for (auto& [key, storage] : objects) {
+        if (storage.alarm_at_ms != 0 && storage.alarm_at_ms <= now_ms) due.push_back(key);
+      }
+      for (const ObjectKey& key : due) {
+        objects[key].alarm_at_ms = 0;
+        std::unique_ptr<Task> task = make_person_alarm();
+        run(*task, &objects[key]);
+        ++alarms;
+        rang = true;
+      }
+    }
+  }
+  uint64_t alarms = 0;
+
+  void run(Task& task, Storage* storage) {
+    Effects effects;
+    task.start(turn(storage), effects);
+    drive([&](EffectResult result) { task.resume(turn(storage), std::move(result), effects); },
+          [&] { return task.finished(); }, effects);
+  }
+
+  // Performs effects until `is_finished` and none is left.
+  template <typename Resume, typename IsFinished>
+  void drive(Resume resume, IsFinished is_finished, Effects& effects) {
+    std::deque<Effect> pending;
+    for (;;) {
+      for (Effect& effect : effects.take()) pending.push_back(std::move(effect));
+      if (pending.empty()) break;
+      const Effect effect = std::move(pending.front());
+      pending.pop_front();
+      EffectResult result;
+      result.id = effect.id;
+      result.ok = true;
+      if (const auto* request = std::get_if<CallObject>(&effect.kind)) {
+        result.ok = objects_answer;
+        if (objects_answer) result.body = call(*request);
+      } else if (const auto* wait = std::get_if<Wait>(&effect.kind)) {
+        now_ms += wait->delay_ms;
+      }
+      resume(std::move(result));
+    }
+    HF_ASSERT(is_finished());
+  }
+
+ private:
+  static std::unique_ptr<Task> make_call(const CallObject& request) {
+    switch (request.object_class) {
+      case ObjectClass::kPerson:
+        return make_person_call(request.request);
+      case ObjectClass::kGroup:
+        return make_group_call(request.request);
+      default:
+        return make_counter_call(request.request);
+    }
+  }
+
+  static constexpr uint8_t kSeed[32] = {7};
+  Entropy entropy_{kSeed};
+  Metrics metrics_;
+};
+
+}  // namespace hogflare::test
