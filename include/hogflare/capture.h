@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "hogflare/config.h"
+#include "hogflare/decompress.h"
 #include "hogflare/event.h"
 #include "hogflare/request.h"
 #include "hogflare/result.h"
@@ -28,6 +29,7 @@ struct CaptureContext {
   int64_t now_ms;
   const Config& config;
   Entropy& entropy;  // for events without uuid
+  Decompressor* decompressor = nullptr;  // for brotli and zstd; null: they are answered 415
 };
 
 // An event that cannot be stored, with what is known about it.
@@ -40,6 +42,34 @@ struct Reject {
   std::string event_uuid;   // empty: none or invalid
 };
 
+// What /s receives for one session and window: PostHog's `$snapshot_items`. It touches no person.
+// Views are borrowed from the batch.
+struct Recording {
+  std::string uuid;         // the first event's, else a new version 7
+  std::string distinct_id;
+  int64_t timestamp_ms = 0;
+  // JSON as the client sent it.
+  std::string_view session_id;
+  std::string_view window_id;
+  std::string_view snapshot_source;
+  std::string library;      // text
+  // What stands between the brackets of each `$snapshot_data`, or one bare object, in order: joined
+  // by commas and put into brackets they are the text of `$snapshot_items`.
+  std::vector<std::string_view> items;
+};
+
+// Capture v1's answer for one event.
+enum class V1Result : uint8_t { kOk, kWarning, kDrop, kRetry };
+struct V1Outcome {
+  V1Result result = V1Result::kOk;
+  std::string_view details;  // static text; empty: none
+};
+struct V1Line {
+  std::string_view raw_uuid;      // as the client wrote it, with its quotes; borrowed from the batch
+  std::optional<uint32_t> event;  // index in CaptureBatch::events; none: dropped, see `outcome`
+  V1Outcome outcome;
+};
+
 // A decoded request. Events and rejects hold views into it, so it stays where it is.
 struct CaptureBatch {
   CaptureBatch() = default;
@@ -48,6 +78,8 @@ struct CaptureBatch {
 
   std::vector<Event> events;    // in the request's order
   std::vector<Reject> rejects;
+  std::vector<Recording> recordings;  // of /s, instead of events
+  std::vector<V1Line> v1_lines;       // of capture v1: one per event of the request, in its order
   uint32_t filtered = 0;        // $performance_event, left out silently as PostHog does
   std::string token;
   const Project* project = nullptr;
@@ -56,7 +88,8 @@ struct CaptureBatch {
 
   // Why a request that holds no acceptable event is answered 4xx: its first reject's reason.
   std::optional<Error> refusal() const {
-    if (!events.empty() || filtered > 0 || rejects.empty()) return std::nullopt;
+    const bool holds_something = !events.empty() || !recordings.empty() || filtered > 0;
+    if (holds_something || rejects.empty()) return std::nullopt;
     return rejects.front().error;
   }
 
@@ -71,5 +104,22 @@ struct CaptureBatch {
 Result<std::unique_ptr<CaptureBatch>> decode_capture(const RequestHead& head, Endpoint endpoint,
                                                      std::string body,
                                                      const CaptureContext& context);
+
+// Decodes /s into `recordings` (wire-protocol.md §6.2; PostHog capture/src/events/recordings.rs).
+// Events that follow one another in the request with the same distinct_id, session and window become
+// one recording with the first one's uuid and time. The same errors as decode_capture, except that
+// the first event's token is the request's.
+Result<std::unique_ptr<CaptureBatch>> decode_replay(const RequestHead& head, std::string body,
+                                                    const CaptureContext& context);
+
+// --- What /flags shares ---
+
+// kInvalidToken with PostHog's reason (capture/src/token.rs) when `token`, already trimmed, cannot be
+// a project token: empty, too_long, null_byte, not_ascii, personal_api_key.
+std::optional<Error> check_token(std::string_view token);
+
+// kOriginNotAllowed when the project names origins and `origin` is another one. A request without
+// Origin, as servers send it, is no business of this check.
+std::optional<Error> check_origin(const Project& project, std::string_view origin);
 
 }  // namespace hogflare

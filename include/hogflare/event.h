@@ -26,6 +26,10 @@ struct Event {
   json::Value set;          // top-level $set, or does not exist
   json::Value set_once;     // top-level $set_once, or does not exist
   bool historical = false;  // historical_migration of its batch
+  bool is_internal = false; // capture v1's capture_internal: the client's address is 127.0.0.1
+  // Person processing is forced off, as by PostHog's header force_disable_person_processing: the
+  // event is personless with the deterministic person uuid, without looking the person up.
+  bool person_processing_off = false;
 };
 
 // What identity found out about one event; the row shows it.

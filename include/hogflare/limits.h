@@ -25,6 +25,8 @@ inline constexpr size_t kDecompressedBytesMax = 32u << 20;
 inline constexpr size_t kLzStringBytesMax = 8u << 20;
 // Wire body of /flags and /decide: persons' and groups' properties for one person.
 inline constexpr size_t kFlagsWireBytesMax = 2u << 20;
+// The same after decompression.
+inline constexpr size_t kFlagsDecompressedBytesMax = 8u << 20;
 
 // --- JSON documents ---
 
@@ -39,6 +41,11 @@ inline constexpr uint32_t kJsonNodesMax = 2'000'000;
 inline constexpr size_t kDistinctIdChars = 200;
 // Event name is cut to this many UTF-16 units. PostHog ingestion: 200.
 inline constexpr size_t kEventNameUnits = 200;
+// Capture v1 drops an event with a longer name or distinct_id, in bytes. PostHog: 200
+// (capture/src/v1/analytics/constants.rs).
+inline constexpr size_t kV1NameBytesMax = 200;
+// Capture v1's PostHog-Sdk-Info; a longer one names no library. PostHog: 200.
+inline constexpr size_t kV1SdkInfoBytesMax = 200;
 // Token length. PostHog: 64 (capture/token.rs).
 inline constexpr size_t kTokenBytesMax = 64;
 // Replay session id length. PostHog: 70.

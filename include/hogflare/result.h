@@ -26,25 +26,34 @@ enum class ErrorCode : uint8_t {
   kParseFailed,            // not JSON, or a field has the wrong type
   kHydrateFailed,          // JSON, but no shape of an event request
   kEmptyBatch,             // a batch without events
+  kInvalidBatch,           // capture v1: created_at or batch is missing or malformed
   kTooLarge,               // over a size limit, on the wire or after decompression
   kMissingToken,           // no project token anywhere
   kMultipleTokens,         // an array with two different tokens
   kInvalidToken,           // the token's form is impossible
   kUnknownToken,           // HOGFLARE_PROJECTS is set and does not hold this token
+  kMissingAuthorization,   // capture v1 without an Authorization header
   kInvalidSignature,       // HMAC missing or wrong
   kUnauthorized,           // an admin or personal key is missing or wrong
   kOriginNotAllowed,       // the project restricts origins and this one is not among them
   kNotFound,               // unknown path
   kMethodNotAllowed,       // known path, wrong method
-  kUnsupportedMediaType,   // capture v1 content type or encoding
-  kInvalidHeader,          // capture v1 header missing or malformed
+  kUnsupportedMediaType,   // capture v1: content type
+  kUnsupportedEncoding,    // capture v1: content encoding
+  kMissingHeader,          // capture v1: a required header is absent
+  kInvalidHeader,          // capture v1: a header is malformed
   kMissingEventName,       // event name absent or empty
+  kEventNameTooLong,       // capture v1 only; v0 cuts it
   kMissingDistinctId,      // no usable distinct_id
+  kDistinctIdTooLarge,     // capture v1 only; v0 cuts it
+  kMissingUuid,            // capture v1: every event needs a uuid
+  kDuplicateUuid,          // capture v1: two events of one batch have the same uuid
   kInvalidUuid,            // uuid given but not a UUID
   kInvalidCookielessMode,  // $cookieless_mode is not a boolean
   kInvalidReplay,          // $snapshot without session id, data, or with a bad id
   kInvalidTimestamp,       // capture v1 only; v0 falls back to the server's clock
   kInvalidProperties,      // properties is not an object
+  kInvalidOptions,         // capture v1: options or an id beside them has the wrong type
   kEventTooLarge,          // one event does not fit the sink's row limit
   kInvalidConfig,          // a configuration value cannot be used
   kInvalidFlags,           // a flag definition cannot be used

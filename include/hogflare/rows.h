@@ -37,7 +37,28 @@ class RowWriter {
   bool append_event(const Event& event, const PersonView& person, const GroupView& groups,
                     RowBatch& rows) const;
 
+  // Appends a recording: one row `$snapshot_items` as PostHog makes it, or, when that would be over
+  // limits::kRowBytesMax, as many as it takes. Each of those has a uuid of its own (version 5 of the
+  // recording's and the part's number), the recording's ids, and
+  //   $hogflare_chunk_of     the recording's uuid
+  //   $hogflare_chunk_index  from 0
+  //   $hogflare_chunk_count
+  //   $hogflare_chunk_data   a piece of the text of `$snapshot_items`
+  // The pieces in order, joined, are that text byte for byte (sql/05_sessions_replay.sql does it).
+  // Returns how many rows.
+  uint32_t append_recording(const Recording& recording, RowBatch& rows) const;
+
  private:
+  // What identifies a row; the columns up to created_at.
+  struct Head {
+    std::string_view uuid;
+    int64_t team_id;
+    std::string_view name;
+    std::string_view distinct_id;
+    int64_t timestamp_ms;
+  };
+  void append_head(std::string& out, const Head& head) const;
+  void append_recording_properties(std::string& out, const Recording& recording) const;
   void append_fixed_head(std::string& out, const Event& event) const;
   void append_person(std::string& out, const PersonView& person) const;
   void append_properties(std::string& out, const Event& event, const PersonView& person,
@@ -47,6 +68,7 @@ class RowWriter {
                       const GroupView& groups) const;
 
   Enrichment enrichment_;
+  int64_t team_id_;
   std::string created_at_member_;  // "created_at":"…"
   std::string api_key_member_;
   std::string sent_at_member_;     // "$sent_at":"…", or empty

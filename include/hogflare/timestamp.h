@@ -33,6 +33,9 @@ inline constexpr int64_t kLastWritableMs = 253'402'300'799'999;
 // Appends "2026-01-02T03:04:05.678Z". Instants that are not writable are the caller's bug.
 void append_rfc3339(std::string& out, int64_t unix_ms);
 
+// Appends the form of an HTTP Date header (RFC 9110 §5.6.7): "Fri, 02 Jan 2026 03:04:05 GMT".
+void append_imf_fixdate(std::string& out, int64_t unix_ms);
+
 struct EventTimes {
   std::optional<int64_t> timestamp_ms;  // what the client says, parsed
   std::optional<int64_t> offset_ms;     // age of the event when it was sent

@@ -45,6 +45,12 @@ struct DecodedBody {
 // Errors: kEmptyPayload, kDecodeFailed, kTooLarge.
 Result<DecodedBody> decode_body(const RequestHead& head, Endpoint endpoint, std::string body);
 
+// The JSON text of a /flags or /decide request (wire-protocol.md §7.1; PostHog
+// feature-flags/src/handler/decoding.rs): `?data=` of a GET, a form's base64, gzip by query, header
+// or magic, base64. Errors: kEmptyPayload, kDecodeFailed (also for an unknown `compression` and for
+// content types that are not JSON, text or form), kTooLarge.
+Result<std::string> decode_flags_body(const RequestHead& head, std::string body);
+
 // --- Answers ---
 
 // Origin and requested headers mirrored, credentials allowed; for every answer, errors too. Empty

@@ -1,8 +1,8 @@
 #include "hogflare/capture.h"
 
 #include "fields.h"
-#include "hogflare/text.h"
 #include "shapes.h"
+#include "token.h"
 
 namespace hogflare {
 namespace {
@@ -15,44 +15,6 @@ using json::Value;
 // batch, event, properties, $set, member.
 constexpr uint32_t kIndexDepth = 5;
 constexpr std::string_view kPerformanceEvent = "$performance_event";
-
-// A token as it stands in JSON; what is no string cannot be a token.
-std::string token_text(const Value& token) {
-  return std::string(trim_ascii(capture::text_of(token)));
-}
-
-Value wrapper_token(const Value& wrapper) {
-  if (!wrapper.exists()) return Value();
-  for (const std::string_view name : {"api_key", "token", "$token"}) {
-    const Value token = wrapper.find(name);
-    if (token.exists() && !token.is_null()) return token;
-  }
-  return Value();
-}
-
-Value event_token(const Value& item) {
-  const RootFields fields = RootFields::of(item);
-  if (fields.token.exists()) return fields.token;
-  if (!fields.properties.is_object()) return Value();
-  return capture::PropertyFields::of(fields.properties).token;
-}
-
-// The request's one token: wrapper, then form, then events, which must agree.
-Result<std::string> find_token(const Shape& shape, const std::string& form_token) {
-  const Value wrapped = wrapper_token(shape.wrapper);
-  if (wrapped.exists()) return token_text(wrapped);
-  if (!form_token.empty()) return std::string(trim_ascii(form_token));
-  std::optional<std::string> found;
-  for (const Value& item : shape.items) {
-    const Value given = event_token(item);
-    if (!given.exists()) continue;
-    std::string text = token_text(given);
-    if (found && *found != text) return Error{ErrorCode::kMultipleTokens};
-    found = std::move(text);
-  }
-  if (!found) return Error{ErrorCode::kMissingToken};
-  return std::move(*found);
-}
 
 // Parses the body and brings it into event form; two more passes at most, for old shapes only.
 Result<Shape> parse_shape(Endpoint endpoint, DecodedBody& decoded, CaptureBatch& batch) {
@@ -78,10 +40,8 @@ void add_event(const Value& item, size_t index, const EventClock& clock,
   event.team_id = batch.project->team_id;
   event.historical = batch.historical;
   std::optional<Error> error;
-  RootFields fields;
   if (item.is_object()) {
-    fields = RootFields::of(item);
-    error = capture::fill_event(fields, clock, context, event);
+    error = capture::fill_event(RootFields::of(item), clock, context, event);
   } else {
     error = Error{ErrorCode::kHydrateFailed, "an event must be a JSON object"};
   }
@@ -93,17 +53,8 @@ void add_event(const Value& item, size_t index, const EventClock& clock,
     batch.events.push_back(std::move(event));
     return;
   }
-  const bool has_uuid = fields.uuid.is_string() && error->code != ErrorCode::kInvalidUuid;
   batch.rejects.push_back({index, std::move(*error), item.raw(), std::move(event.distinct_id),
-                           std::move(event.name),
-                           has_uuid ? std::move(event.uuid) : std::string()});
-}
-
-std::optional<int64_t> sent_at_of(const Value& wrapper, std::string_view query) {
-  if (wrapper.exists()) {
-    if (const auto ms = capture::time_of(wrapper.find("sent_at"))) return ms;
-  }
-  return capture::query_sent_at(query);
+                           std::move(event.name), std::move(event.uuid)});
 }
 
 }  // namespace
@@ -118,15 +69,12 @@ Result<std::unique_ptr<CaptureBatch>> decode_capture(const RequestHead& head, En
   const Result<Shape> shape = parse_shape(endpoint, decoded.value(), *batch);
   if (!shape.ok()) return shape.error();
 
-  Result<std::string> token = find_token(shape.value(), decoded.value().token);
-  if (!token.ok()) return token.error();
-  batch->token = std::move(token).value();
-  const Result<const Project*> project = capture::authorize(batch->token, head, context.config);
-  if (!project.ok()) return project.error();
-  batch->project = project.value();
-
+  if (auto error = capture::admit(shape.value(), decoded.value().token,
+                                  capture::TokenRule::kAllAgree, head, context, *batch)) {
+    return std::move(*error);
+  }
   const Value& wrapper = shape.value().wrapper;
-  batch->sent_at_ms = sent_at_of(wrapper, head.query);
+  batch->sent_at_ms = capture::sent_at_of(wrapper, head.query);
   batch->historical = wrapper.exists() && wrapper.find("historical_migration").is_true();
   const EventClock clock{context.now_ms, batch->sent_at_ms};
   batch->events.reserve(shape.value().items.size());

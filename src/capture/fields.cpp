@@ -5,6 +5,30 @@
 #include "hogflare/url.h"
 #include "hogflare/uuid.h"
 
+namespace hogflare {
+
+std::optional<Error> check_token(std::string_view token) {
+  const auto invalid = [](const char* why) { return Error{ErrorCode::kInvalidToken, why}; };
+  if (token.empty()) return invalid("empty");
+  if (token.size() > limits::kTokenBytesMax) return invalid("too_long");
+  for (const char c : token) {
+    if (c == '\0') return invalid("null_byte");
+    if (static_cast<unsigned char>(c) >= 0x80) return invalid("not_ascii");
+  }
+  if (token.substr(0, 4) == "phx_") return invalid("personal_api_key");
+  return std::nullopt;
+}
+
+std::optional<Error> check_origin(const Project& project, std::string_view origin) {
+  if (project.origins.empty() || origin.empty()) return std::nullopt;
+  for (const std::string& allowed : project.origins) {
+    if (allowed == origin) return std::nullopt;
+  }
+  return Error{ErrorCode::kOriginNotAllowed, std::string(first_code_points(origin, 200))};
+}
+
+}  // namespace hogflare
+
 namespace hogflare::capture {
 namespace {
 
@@ -35,24 +59,6 @@ std::string compact(std::string_view raw) {
 
 void set_unless_null(Value& field, const Value& value) {
   if (!value.is_null()) field = value;
-}
-
-std::optional<Error> fill_uuid(const Value& uuid, const CaptureContext& context, Event& event) {
-  if (uuid.exists() && !uuid.is_string()) {
-    return Error{ErrorCode::kInvalidUuid, "uuid must be a string"};
-  }
-  const std::string text = uuid.exists() ? uuid.text() : std::string();
-  if (text.empty()) {
-    event.uuid = Uuid::version_7(context.now_ms, context.entropy).text();
-    return std::nullopt;
-  }
-  const std::optional<Uuid> parsed = Uuid::try_parse(text);
-  if (!parsed) {
-    return Error{ErrorCode::kInvalidUuid,
-                 "\"" + std::string(first_code_points(text, 64)) + "\" is not a UUID"};
-  }
-  event.uuid = parsed->text();
-  return std::nullopt;
 }
 
 std::optional<Error> fill_name(const Value& name, Event& event) {
@@ -139,6 +145,31 @@ PropertyFields PropertyFields::of(const Value& properties) {
   return fields;
 }
 
+std::optional<Error> read_uuid(const Value& uuid, std::string& out) {
+  if (uuid.exists() && !uuid.is_string()) {
+    return Error{ErrorCode::kInvalidUuid, "uuid must be a string"};
+  }
+  const std::string text = uuid.exists() ? uuid.text() : std::string();
+  if (text.empty()) return std::nullopt;
+  const std::optional<Uuid> parsed = Uuid::try_parse(text);
+  if (!parsed) {
+    return Error{ErrorCode::kInvalidUuid,
+                 "\"" + std::string(first_code_points(text, 64)) + "\" is not a UUID"};
+  }
+  out = parsed->text();
+  return std::nullopt;
+}
+
+EventTimes times_of(const RootFields& fields) {
+  EventTimes times;
+  times.timestamp_ms = time_of(fields.timestamp);
+  if (fields.offset.is_number()) {
+    const std::string_view raw = fields.offset.raw();
+    times.offset_ms = parse_int64(raw.substr(0, raw.find('.')));
+  }
+  return times;
+}
+
 std::string text_of(const Value& value) {
   if (!value.exists()) return {};
   return value.is_string() ? value.text() : compact(value.raw());
@@ -163,21 +194,11 @@ std::optional<int64_t> time_of(const Value& value) {
 
 Result<const Project*> authorize(std::string_view token, const RequestHead& head,
                                  const Config& config) {
-  const auto invalid = [](const char* why) { return Error{ErrorCode::kInvalidToken, why}; };
-  if (token.empty()) return invalid("empty");
-  if (token.size() > limits::kTokenBytesMax) return invalid("too_long");
-  for (const char c : token) {
-    if (c == '\0') return invalid("null_byte");
-    if (static_cast<unsigned char>(c) >= 0x80) return invalid("not_ascii");
-  }
-  if (token.substr(0, 4) == "phx_") return invalid("personal_api_key");
+  if (auto error = check_token(token)) return std::move(*error);
   const Project* project = config.project_of(token);
   if (project == nullptr) return Error{ErrorCode::kUnknownToken};
-  if (project->origins.empty() || head.origin.empty()) return project;
-  for (const std::string& origin : project->origins) {
-    if (origin == head.origin) return project;
-  }
-  return Error{ErrorCode::kOriginNotAllowed, std::string(first_code_points(head.origin, 200))};
+  if (auto error = check_origin(*project, head.origin)) return std::move(*error);
+  return project;
 }
 
 std::optional<int64_t> query_sent_at(std::string_view query) {
@@ -201,17 +222,13 @@ std::optional<Error> fill_event(const RootFields& fields, const EventClock& cloc
   // Everything is read before anything is refused: a reject shows what is known.
   event.distinct_id = distinct_id_of(fields.distinct_id, inner.distinct_id);
   const std::optional<Error> bad_name = fill_name(fields.event, event);
-  const std::optional<Error> bad_uuid = fill_uuid(fields.uuid, context, event);
+  const std::optional<Error> bad_uuid = read_uuid(fields.uuid, event.uuid);
   if (bad_name) return bad_name;
   if (const auto bad_shape = check_shape(fields, inner)) return bad_shape;
   if (event.distinct_id.empty()) return Error{ErrorCode::kMissingDistinctId};
   if (bad_uuid) return bad_uuid;
-  EventTimes times;
-  times.timestamp_ms = time_of(fields.timestamp);
-  if (fields.offset.is_number()) {
-    const std::string_view raw = fields.offset.raw();
-    times.offset_ms = parse_int64(raw.substr(0, raw.find('.')));
-  }
+  if (event.uuid.empty()) event.uuid = Uuid::version_7(context.now_ms, context.entropy).text();
+  EventTimes times = times_of(fields);
   times.ignore_sent_at = inner.ignore_sent_at.is_true();
   event.timestamp_ms = clock.event_time(times);
   return std::nullopt;

@@ -57,6 +57,12 @@ std::string text_of(const json::Value& value);
 // Empty when there is none or it is blank.
 std::string distinct_id_of(const json::Value& root, const json::Value& property);
 
+// The client's uuid in its canonical form; `out` stays empty without one. kInvalidUuid.
+std::optional<Error> read_uuid(const json::Value& uuid, std::string& out);
+
+// `timestamp` and `offset` of an event.
+EventTimes times_of(const RootFields& fields);
+
 // Milliseconds of a string or number; nullopt when absent or unreadable.
 std::optional<int64_t> time_of(const json::Value& value);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "hogflare/timestamp.h"
+
 namespace hogflare::rows {
 namespace {
 
@@ -28,6 +30,31 @@ std::string mark_of(const std::vector<Place>& places) {
 }
 
 }  // namespace
+
+void append_text_member(std::string& out, std::string_view name, std::string_view text) {
+  append_comma(out);
+  out += '"';
+  out += name;
+  out += "\":";
+  json::append_string(out, text);
+}
+
+void append_raw_member(std::string& out, std::string_view name, std::string_view raw) {
+  append_comma(out);
+  out += '"';
+  out += name;
+  out += "\":";
+  out += raw;
+}
+
+void append_time_member(std::string& out, std::string_view name, int64_t unix_ms) {
+  append_comma(out);
+  out += '"';
+  out += name;
+  out += "\":\"";
+  append_rfc3339(out, unix_ms);
+  out += '"';
+}
 
 std::string shrink_object(std::string object, size_t bytes_max) {
   HF_ASSERT(bytes_max > kMarkBytesMax + 2);

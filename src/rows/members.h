@@ -41,6 +41,11 @@ inline void append_comma(std::string& out) {
   if (out.back() != '{') out += ',';
 }
 
+// "name":value with a comma before it where one is needed; `name` needs no escaping.
+void append_text_member(std::string& out, std::string_view name, std::string_view text);
+void append_raw_member(std::string& out, std::string_view name, std::string_view raw);
+void append_time_member(std::string& out, std::string_view name, int64_t unix_ms);
+
 // `object` (JSON text) without its largest members until it has at most `bytes_max` bytes; a member
 // `$hogflare_truncated` lists their names. What is no object is replaced by the mark alone.
 std::string shrink_object(std::string object, size_t bytes_max);

@@ -12,6 +12,9 @@ namespace {
 using json::Member;
 using json::Value;
 using rows::append_comma;
+using rows::append_raw_member;
+using rows::append_text_member;
+using rows::append_time_member;
 using rows::MemberRun;
 using rows::Role;
 
@@ -23,31 +26,6 @@ constexpr size_t kCutPersonBytes = 256u << 10;
 constexpr size_t kCutGroupKeyChars = 400;
 
 constexpr std::string_view kGroupColumns[] = {"group0", "group1", "group2", "group3", "group4"};
-
-void append_text_member(std::string& out, std::string_view name, std::string_view text) {
-  append_comma(out);
-  out += '"';
-  out += name;
-  out += "\":";
-  json::append_string(out, text);
-}
-
-void append_raw_member(std::string& out, std::string_view name, std::string_view raw) {
-  append_comma(out);
-  out += '"';
-  out += name;
-  out += "\":";
-  out += raw;
-}
-
-void append_time_member(std::string& out, std::string_view name, int64_t unix_ms) {
-  append_comma(out);
-  out += '"';
-  out += name;
-  out += "\":\"";
-  append_rfc3339(out, unix_ms);
-  out += '"';
-}
 
 // JavaScript's truth of a JSON value.
 bool is_truthy(const Value& value) {
@@ -121,7 +99,8 @@ RowWriter::RowWriter(const RequestHead& head, const RowShared& shared, const Con
     : enrichment_(Enrichment::of(
           head, config.anonymize_ip || (shared.project != nullptr && shared.project->anonymize_ips)
                     ? IpPolicy::kAnonymize
-                    : IpPolicy::kKeep)) {
+                    : IpPolicy::kKeep)),
+      team_id_(shared.project == nullptr ? config.team_id : shared.project->team_id) {
   created_at_member_ = "{";
   append_time_member(created_at_member_, "created_at", now_ms);
   created_at_member_[0] = ',';
@@ -136,16 +115,24 @@ RowWriter::RowWriter(const RequestHead& head, const RowShared& shared, const Con
   }
 }
 
-void RowWriter::append_fixed_head(std::string& out, const Event& event) const {
+void RowWriter::append_head(std::string& out, const Head& head) const {
   out += "{\"uuid\":\"";
-  out += event.uuid;
+  out += head.uuid;
   out += "\",\"team_id\":";
-  out += std::to_string(event.team_id);
+  out += std::to_string(head.team_id);
   out += ",\"source\":\"posthog\"";
-  append_text_member(out, "event", event.name);
-  append_text_member(out, "distinct_id", event.distinct_id);
-  append_time_member(out, "timestamp", event.timestamp_ms);
+  append_text_member(out, "event", head.name);
+  append_text_member(out, "distinct_id", head.distinct_id);
+  append_time_member(out, "timestamp", head.timestamp_ms);
   out += created_at_member_;
+}
+
+void RowWriter::append_fixed_head(std::string& out, const Event& event) const {
+  append_head(out, {.uuid = event.uuid,
+                    .team_id = event.team_id,
+                    .name = event.name,
+                    .distinct_id = event.distinct_id,
+                    .timestamp_ms = event.timestamp_ms});
 }
 
 void RowWriter::append_person(std::string& out, const PersonView& person) const {
@@ -160,6 +147,7 @@ void RowWriter::append_properties(std::string& out, const Event& event, const Pe
   const size_t begin = out.size();
   out += '{';
   Seen seen;
+  seen.is_internal = event.is_internal;
   if (event.properties.exists()) {
     MemberRun run(out);
     std::string scratch;

@@ -181,11 +181,12 @@ std::optional<int64_t> parse_iso(std::string_view text, Strictness strictness) {
   return local - *offset;
 }
 
+constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
 std::optional<int> month_of(std::string_view name) {
-  static constexpr std::array<std::string_view, 12> kNames = {
-      "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  for (size_t i = 0; i < kNames.size(); ++i) {
-    if (equals_ignoring_case(name, kNames[i])) return static_cast<int>(i) + 1;
+  for (size_t i = 0; i < kMonths.size(); ++i) {
+    if (equals_ignoring_case(name, kMonths[i])) return static_cast<int>(i) + 1;
   }
   return std::nullopt;
 }
@@ -260,6 +261,11 @@ bool looks_numeric(std::string_view text) {
   return !text.empty();
 }
 
+// Whole days from the epoch to the day of `unix_ms`.
+int64_t days_before(int64_t unix_ms) {
+  return (unix_ms >= 0 ? unix_ms : unix_ms - (kDayMs - 1)) / kDayMs;
+}
+
 void append_padded(std::string& out, int64_t value, int width) {
   char digits[8];
   for (int i = width - 1; i >= 0; --i) {
@@ -284,7 +290,7 @@ std::optional<int64_t> parse_rfc3339(std::string_view text) {
 
 void append_rfc3339(std::string& out, int64_t unix_ms) {
   HF_ASSERT(is_writable(unix_ms));
-  const int64_t days = (unix_ms >= 0 ? unix_ms : unix_ms - (kDayMs - 1)) / kDayMs;
+  const int64_t days = days_before(unix_ms);
   const int64_t ms = unix_ms - days * kDayMs;
   const Civil date = civil_of(days);
   append_padded(out, date.year, 4);
@@ -301,6 +307,30 @@ void append_rfc3339(std::string& out, int64_t unix_ms) {
   out += '.';
   append_padded(out, ms % kSecondMs, 3);
   out += 'Z';
+}
+
+void append_imf_fixdate(std::string& out, int64_t unix_ms) {
+  HF_ASSERT(is_writable(unix_ms));
+  // 1970-01-01 was a Thursday.
+  static constexpr std::array<std::string_view, 7> kDays = {"Thu", "Fri", "Sat", "Sun",
+                                                            "Mon", "Tue", "Wed"};
+  const int64_t days = days_before(unix_ms);
+  const int64_t ms = unix_ms - days * kDayMs;
+  const Civil date = civil_of(days);
+  out += kDays[static_cast<size_t>((days % 7 + 7) % 7)];
+  out += ", ";
+  append_padded(out, date.day, 2);
+  out += ' ';
+  out += kMonths[static_cast<size_t>(date.month - 1)];
+  out += ' ';
+  append_padded(out, date.year, 4);
+  out += ' ';
+  append_padded(out, ms / kHourMs, 2);
+  out += ':';
+  append_padded(out, ms / kMinuteMs % 60, 2);
+  out += ':';
+  append_padded(out, ms / kSecondMs % 60, 2);
+  out += " GMT";
 }
 
 int64_t EventClock::event_time(const EventTimes& times) const {

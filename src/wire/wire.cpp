@@ -6,11 +6,16 @@
 #include "hogflare/lz_string.h"
 #include "hogflare/text.h"
 #include "hogflare/url.h"
+#include "payload.h"
 
 namespace hogflare {
 namespace {
 
-constexpr std::string_view kFormType = "application/x-www-form-urlencoded";
+using wire::kFormType;
+using wire::media_type;
+using wire::restore_pluses;
+using wire::trim_in_place;
+
 // PostHog looks for form fields only here (capture/src/payload/common.rs).
 constexpr size_t kFormLookedAt = 128;
 
@@ -33,26 +38,6 @@ bool looks_like_form(std::string_view payload) {
     if (start.find(field) != std::string_view::npos) return true;
   }
   return false;
-}
-
-// A '+' that nobody percent-encoded arrives as a space; base64 has no spaces.
-void restore_pluses(std::string& text) {
-  std::string candidate = text;
-  for (char& c : candidate) {
-    if (c == ' ') c = '+';
-  }
-  if (looks_like_base64(candidate)) text = std::move(candidate);
-}
-
-void trim_in_place(std::string& text) {
-  const std::string_view kept = trim_ascii(text);
-  const size_t lead = static_cast<size_t>(kept.data() - text.data());
-  text.resize(lead + kept.size());
-  if (lead > 0) text.erase(0, lead);
-}
-
-std::string_view media_type(std::string_view content_type) {
-  return trim_ascii(content_type.substr(0, content_type.find(';')));
 }
 
 bool is_form(const RequestHead& head, std::string_view payload) {
@@ -182,8 +167,7 @@ Result<DecodedBody> decode_body(const RequestHead& head, Endpoint endpoint, std:
   if (is_legacy(endpoint) && looks_like_base64(decoded.text)) {
     if (const auto error = unwrap_base64(decoded.text)) return *error;
   }
-  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-  if (std::string_view(decoded.text).substr(0, 3) == kByteOrderMark) decoded.text.erase(0, 3);
+  wire::drop_byte_order_mark(decoded.text);
   if (decoded.text.empty()) return Error{ErrorCode::kEmptyPayload};
   return decoded;
 }

@@ -1,0 +1,68 @@
+#include "token.h"
+
+#include "fields.h"
+#include "hogflare/text.h"
+
+namespace hogflare::capture {
+namespace {
+
+using json::Value;
+
+// A token as it stands in JSON; what is no string cannot be a token.
+std::string token_text(const Value& token) { return std::string(trim_ascii(text_of(token))); }
+
+Value wrapper_token(const Value& wrapper) {
+  if (!wrapper.exists()) return Value();
+  for (const std::string_view name : {"api_key", "token", "$token"}) {
+    const Value token = wrapper.find(name);
+    if (token.exists() && !token.is_null()) return token;
+  }
+  return Value();
+}
+
+Value event_token(const Value& item) {
+  const RootFields fields = RootFields::of(item);
+  if (fields.token.exists()) return fields.token;
+  if (!fields.properties.is_object()) return Value();
+  return PropertyFields::of(fields.properties).token;
+}
+
+Result<std::string> find_token(const Shape& shape, const std::string& form_token, TokenRule rule) {
+  const Value wrapped = wrapper_token(shape.wrapper);
+  if (wrapped.exists()) return token_text(wrapped);
+  if (!form_token.empty()) return std::string(trim_ascii(form_token));
+  std::optional<std::string> found;
+  for (const Value& item : shape.items) {
+    const Value given = event_token(item);
+    if (!given.exists()) continue;
+    std::string text = token_text(given);
+    if (found && *found != text) return Error{ErrorCode::kMultipleTokens};
+    found = std::move(text);
+    if (rule == TokenRule::kFirstEvent) break;
+  }
+  if (!found) return Error{ErrorCode::kMissingToken};
+  return std::move(*found);
+}
+
+}  // namespace
+
+std::optional<Error> admit(const Shape& shape, const std::string& form_token, TokenRule rule,
+                           const RequestHead& head, const CaptureContext& context,
+                           CaptureBatch& batch) {
+  Result<std::string> token = find_token(shape, form_token, rule);
+  if (!token.ok()) return token.error();
+  batch.token = std::move(token).value();
+  const Result<const Project*> project = authorize(batch.token, head, context.config);
+  if (!project.ok()) return project.error();
+  batch.project = project.value();
+  return std::nullopt;
+}
+
+std::optional<int64_t> sent_at_of(const Value& wrapper, std::string_view query) {
+  if (wrapper.exists()) {
+    if (const auto ms = time_of(wrapper.find("sent_at"))) return ms;
+  }
+  return query_sent_at(query);
+}
+
+}  // namespace hogflare::capture

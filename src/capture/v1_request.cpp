@@ -1,0 +1,308 @@
+#include "v1_request.h"
+
+#include "fields.h"
+#include "hogflare/limits.h"
+#include "hogflare/text.h"
+#include "hogflare/timestamp.h"
+#include "hogflare/uuid.h"
+
+namespace hogflare::v1 {
+namespace {
+
+using json::Member;
+using json::Value;
+
+constexpr std::string_view kBearer = "bearer ";
+
+Error bad_header(std::string_view name, std::string_view what) {
+  std::string detail(name);
+  detail += ' ';
+  detail += what;
+  return {ErrorCode::kInvalidHeader, std::move(detail)};
+}
+
+std::optional<Error> check_presence(const RequestHead& head) {
+  if (head.authorization.empty()) return Error{ErrorCode::kMissingAuthorization};
+  const std::pair<std::string_view, std::string_view> required[] = {
+      {"content-type", head.content_type},
+      {"user-agent", head.user_agent},
+      {"posthog-sdk-info", head.posthog_sdk_info},
+      {"posthog-attempt", head.posthog_attempt},
+      {"posthog-request-id", head.posthog_request_id},
+      {"posthog-request-timestamp", head.posthog_request_timestamp}};
+  std::string missing;
+  for (const auto& [name, value] : required) {
+    if (!value.empty()) continue;
+    if (!missing.empty()) missing += ", ";
+    missing += name;
+  }
+  if (missing.empty()) return std::nullopt;
+  return Error{ErrorCode::kMissingHeader, std::move(missing)};
+}
+
+Result<BodyEncoding> encoding_of(std::string_view header) {
+  const std::string name = to_lower(trim_ascii(header));
+  if (name.empty() || name == "identity") return BodyEncoding::kNone;
+  if (name == "gzip") return BodyEncoding::kGzip;
+  if (name == "deflate") return BodyEncoding::kDeflate;
+  if (name == "br") return BodyEncoding::kBrotli;
+  if (name == "zstd") return BodyEncoding::kZstd;
+  return Error{ErrorCode::kUnsupportedEncoding,
+               "\"" + std::string(first_code_points(name, 64)) +
+                   "\"; gzip, deflate, br and zstd are understood"};
+}
+
+void read_library(std::string_view sdk_info, RequestHeaders& headers) {
+  if (sdk_info.size() > limits::kV1SdkInfoBytesMax) return;
+  const size_t slash = sdk_info.rfind('/');
+  if (slash == std::string_view::npos) return;
+  const std::string_view library = trim_ascii(sdk_info.substr(0, slash));
+  const std::string_view version = trim_ascii(sdk_info.substr(slash + 1));
+  if (library.empty() || version.empty()) return;
+  headers.library = library;
+  headers.library_version = version;
+}
+
+// PostHog's coercions (v1/analytics/types.rs): a boolean, a number, or one of four words.
+std::optional<bool> boolean_of(const Value& value) {
+  if (value.is_bool()) return value.is_true();
+  if (value.is_number()) {
+    for (const char c : value.raw().substr(0, value.raw().find_first_of("eE"))) {
+      if (c >= '1' && c <= '9') return true;
+    }
+    return false;
+  }
+  if (!value.is_string()) return std::nullopt;
+  const std::string text = to_lower(trim_ascii(value.text()));
+  if (text == "true" || text == "1") return true;
+  if (text == "false" || text == "0") return false;
+  return std::nullopt;
+}
+
+// A string, or an integer as one; as JSON text.
+std::optional<std::string> text_of(const Value& value) {
+  if (value.is_string()) return std::string(value.raw());
+  const bool is_integer =
+      value.is_number() && value.raw().find_first_of(".eE") == std::string_view::npos;
+  if (!is_integer) return std::nullopt;
+  return "\"" + std::string(value.raw()) + "\"";
+}
+
+class OptionReader {
+ public:
+  explicit OptionReader(Options& out) : out_(out) {}
+
+  std::optional<bool> flag(const Value& options, std::string_view name, std::string_view property) {
+    const Value given = options.find(name);
+    if (!given.exists() || given.is_null()) return std::nullopt;
+    const std::optional<bool> value = boolean_of(given);
+    if (value) {
+      add(property, *value ? "true" : "false");
+    } else {
+      complain(name, "must be true or false");
+    }
+    return value;
+  }
+  void text(const Value& options, std::string_view name, std::string_view property) {
+    const Value given = options.find(name);
+    if (!given.exists() || given.is_null()) return;
+    if (const auto value = text_of(given)) {
+      add(property, *value);
+    } else {
+      complain(name, "must be a string or an integer");
+    }
+  }
+  void string(const Value& event, std::string_view name, std::string_view property) {
+    const Value given = event.find(name);
+    if (!given.exists() || given.is_null()) return;
+    if (given.is_string()) {
+      add(property, given.raw());
+    } else {
+      complain(name, "must be a string");
+    }
+  }
+  void complain(std::string_view name, std::string_view what) {
+    if (!out_.wrong.empty()) out_.wrong += "; ";
+    out_.wrong += name;
+    out_.wrong += ' ';
+    out_.wrong += what;
+  }
+
+ private:
+  void add(std::string_view property, std::string_view raw) {
+    if (!out_.properties.empty()) out_.properties += ',';
+    out_.properties += '"';
+    out_.properties += property;
+    out_.properties += "\":";
+    out_.properties += raw;
+  }
+  Options& out_;
+};
+
+Options options_of(const Value& event) {
+  Options read;
+  OptionReader reader(read);
+  reader.string(event, "session_id", "$session_id");
+  reader.string(event, "window_id", "$window_id");
+  const Value options = event.find("options");
+  if (!options.exists() || options.is_null()) return read;
+  if (!options.is_object()) {
+    reader.complain("options", "must be an object");
+    return read;
+  }
+  reader.flag(options, "cookieless_mode", "$cookieless_mode");
+  read.disable_skew_correction =
+      reader.flag(options, "disable_skew_correction", "$ignore_sent_at").value_or(false);
+  reader.text(options, "product_tour_id", "$product_tour_id");
+  reader.flag(options, "process_person_profile", "$process_person_profile");
+  return read;
+}
+
+// The properties that PostHog-Sdk-Info stands for.
+std::string library_properties(const RequestHeaders& headers) {
+  if (headers.library.empty()) return {};
+  std::string out = "\"$lib\":";
+  json::append_string(out, headers.library);
+  out += ",\"$lib_version\":";
+  json::append_string(out, headers.library_version);
+  return out;
+}
+
+// True when `injected` (members with plain names) has a member of that name.
+bool is_injected(std::string_view injected, std::string_view raw_key) {
+  for (size_t at = injected.find(raw_key); at != std::string_view::npos;
+       at = injected.find(raw_key, at + 1)) {
+    if (injected.substr(at + raw_key.size(), 1) == ":") return true;
+  }
+  return false;
+}
+
+void append_object(std::string& out, const Value& properties, std::string_view injected) {
+  out += '{';
+  bool first = true;
+  for (const Member member : properties.members()) {
+    if (is_injected(injected, member.raw_key)) continue;
+    if (!first) out += ',';
+    first = false;
+    out += member.raw_key;
+    out += ':';
+    out += member.value.raw();
+  }
+  if (!first && !injected.empty()) out += ',';
+  out += injected;
+  out += '}';
+}
+
+void append_event(std::string& out, const Value& event, const Options& options,
+                  std::string_view library) {
+  const Value properties = event.find("properties");
+  std::string injected = options.properties;
+  if (!injected.empty() && !library.empty()) injected += ',';
+  injected += library;
+  const bool is_odd = properties.exists() && !properties.is_object();
+  if (injected.empty() || is_odd || !options.wrong.empty()) {
+    out += event.raw();
+    return;
+  }
+  out += '{';
+  for (const Member member : event.members()) {
+    const bool moved = member.key_is("properties") || member.key_is("options") ||
+                       member.key_is("session_id") || member.key_is("window_id");
+    if (moved) continue;
+    out += member.raw_key;
+    out += ':';
+    out += member.value.raw();
+    out += ',';
+  }
+  out += "\"properties\":";
+  append_object(out, properties.exists() ? properties : Value(), injected);
+  out += '}';
+}
+
+}  // namespace
+
+Result<RequestHeaders> read_headers(const RequestHead& head) {
+  if (auto error = check_presence(head)) return std::move(*error);
+  RequestHeaders headers;
+  const std::string_view authorization = trim_ascii(head.authorization);
+  if (!equals_ignoring_case(authorization.substr(0, kBearer.size()), kBearer)) {
+    return bad_header("Authorization", "must be \"Bearer <project token>\"");
+  }
+  headers.token = trim_ascii(authorization.substr(kBearer.size()));
+  if (auto error = check_token(headers.token)) return std::move(*error);
+  const std::string_view type = head.content_type.substr(0, head.content_type.find(';'));
+  if (!equals_ignoring_case(trim_ascii(type), "application/json")) {
+    return Error{ErrorCode::kUnsupportedMediaType, "application/json is understood"};
+  }
+  const Result<BodyEncoding> encoding = encoding_of(head.content_encoding);
+  if (!encoding.ok()) return encoding.error();
+  headers.encoding = encoding.value();
+  if (!Uuid::try_parse(trim_ascii(head.posthog_request_id))) {
+    return bad_header("PostHog-Request-Id", "must be a UUID");
+  }
+  const std::optional<int64_t> attempt = parse_int64(trim_ascii(head.posthog_attempt));
+  if (!attempt || *attempt < 1 || *attempt > UINT32_MAX) {
+    return bad_header("PostHog-Attempt", "must be an integer from 1 up");
+  }
+  const auto sent_at = parse_rfc3339(trim_ascii(head.posthog_request_timestamp));
+  if (!sent_at) return bad_header("PostHog-Request-Timestamp", "must be an RFC 3339 time");
+  headers.request_time_ms = *sent_at;
+  read_library(head.posthog_sdk_info, headers);
+  return headers;
+}
+
+Result<std::string> decode_body(const RequestHeaders& headers, std::string body,
+                                Decompressor* decompressor) {
+  if (body.size() > limits::kCaptureV1WireBytesMax) {
+    return Error{ErrorCode::kTooLarge,
+                 "this path takes " + std::to_string(limits::kCaptureV1WireBytesMax) + " bytes"};
+  }
+  if (body.empty()) return Error{ErrorCode::kEmptyPayload};
+  constexpr size_t kMax = limits::kDecompressedBytesMax;
+  switch (headers.encoding) {
+    case BodyEncoding::kNone:
+      return body;
+    case BodyEncoding::kGzip:
+      return decompress(Encoding::kGzip, body, kMax);
+    case BodyEncoding::kDeflate:
+      return decompress(Encoding::kDeflate, body, kMax);
+    case BodyEncoding::kBrotli:
+    case BodyEncoding::kZstd:
+      break;
+  }
+  if (decompressor == nullptr) {
+    return Error{ErrorCode::kUnsupportedEncoding, "this host unpacks gzip and deflate only"};
+  }
+  const bool is_brotli = headers.encoding == BodyEncoding::kBrotli;
+  return decompressor->run(is_brotli ? Encoding::kBrotli : Encoding::kZstd, body, kMax);
+}
+
+std::vector<Options> read_options(const Value& batch) {
+  std::vector<Options> all;
+  for (const Value event : batch.elements()) all.push_back(options_of(event));
+  return all;
+}
+
+std::string with_injected_properties(const Value& root, const std::vector<Options>& options,
+                                     const RequestHeaders& headers) {
+  const std::string library = library_properties(headers);
+  std::string out = "{";
+  for (const Member member : root.members()) {
+    if (member.key_is("batch")) continue;
+    out += member.raw_key;
+    out += ':';
+    out += member.value.raw();
+    out += ',';
+  }
+  out += "\"batch\":[";
+  size_t index = 0;
+  for (const Value event : root.find("batch").elements()) {
+    if (index > 0) out += ',';
+    append_event(out, event, options[index], library);
+    ++index;
+  }
+  out += "]}";
+  return out;
+}
+
+}  // namespace hogflare::v1

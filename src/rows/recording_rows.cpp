@@ -1,0 +1,170 @@
+// Recordings as rows, cut into chunks where the sink's row limit asks for it.
+#include <algorithm>
+
+#include "hogflare/limits.h"
+#include "hogflare/rows.h"
+#include "hogflare/uuid.h"
+#include "members.h"
+
+namespace hogflare {
+namespace {
+
+using rows::append_raw_member;
+using rows::append_text_member;
+
+constexpr std::string_view kEventName = "$snapshot_items";
+// What a chunk's own members take beside its data: names, a uuid and two numbers.
+constexpr size_t kChunkMembersBytes = 256;
+
+bool is_tail_byte(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+// What a byte of JSON text costs inside a JSON string. Its other control characters cannot occur.
+size_t escaped_bytes(char c) {
+  return c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t' ? 2 : 1;
+}
+
+// The text of `$snapshot_items`: pieces that are joined only when they are written.
+class ItemsText {
+ public:
+  explicit ItemsText(const Recording& recording) {
+    pieces_.reserve(recording.items.size() * 2 + 1);
+    std::string_view before = "[";
+    for (const std::string_view items : recording.items) {
+      pieces_.push_back(before);
+      pieces_.push_back(items);
+      before = ",";
+    }
+    if (pieces_.empty()) pieces_.push_back("[");
+    pieces_.push_back("]");
+    for (const std::string_view piece : pieces_) bytes_ += piece.size();
+  }
+
+  size_t bytes() const { return bytes_; }
+
+  void append_to(std::string& out) const {
+    for (const std::string_view piece : pieces_) out += piece;
+  }
+
+  // Lengths of the parts that, escaped, have at most `escaped_max` bytes each; never inside a
+  // character.
+  std::vector<size_t> cut(size_t escaped_max) const {
+    std::vector<size_t> lengths;
+    size_t length = 0;
+    size_t escaped = 0;
+    size_t character = 0;  // bytes of the unfinished character at the end of the part
+    for (const std::string_view piece : pieces_) {
+      for (const char c : piece) {
+        character = is_tail_byte(c) ? character + 1 : 0;
+        if (escaped + escaped_bytes(c) > escaped_max) {
+          // A tail byte goes into the next part together with what it continues.
+          lengths.push_back(length - character);
+          length = character;
+          escaped = character;
+        }
+        ++length;
+        escaped += escaped_bytes(c);
+      }
+    }
+    lengths.push_back(length);
+    return lengths;
+  }
+
+  // Hands out consecutive parts.
+  class Reader {
+   public:
+    explicit Reader(const ItemsText& text) : text_(text) {}
+    // The next `length` bytes, joined.
+    std::string take(size_t length) {
+      std::string part;
+      part.reserve(length);
+      while (part.size() < length) {
+        const std::string_view rest = text_.pieces_[piece_].substr(at_);
+        const std::string_view taken = rest.substr(0, length - part.size());
+        part += taken;
+        at_ += taken.size();
+        if (taken.size() < rest.size()) continue;
+        ++piece_;
+        at_ = 0;
+      }
+      return part;
+    }
+
+   private:
+    const ItemsText& text_;
+    size_t piece_ = 0;
+    size_t at_ = 0;
+  };
+
+ private:
+  std::vector<std::string_view> pieces_;
+  size_t bytes_ = 0;
+};
+
+// The same for the same recording cut the same way, so that a request that is sent again gives rows
+// that are recognised.
+std::string chunk_uuid(const Recording& recording, size_t index, size_t count) {
+  const std::optional<Uuid> whole = Uuid::try_parse(recording.uuid);
+  HF_ASSERT(whole.has_value());
+  return Uuid::version_5(*whole, std::to_string(index) + "/" + std::to_string(count)).text();
+}
+
+}  // namespace
+
+void RowWriter::append_recording_properties(std::string& out, const Recording& recording) const {
+  append_text_member(out, "distinct_id", recording.distinct_id);
+  append_raw_member(out, "$session_id", recording.session_id);
+  append_raw_member(out, "$window_id", recording.window_id);
+  append_raw_member(out, "$snapshot_source", recording.snapshot_source);
+  append_text_member(out, "$lib", recording.library);
+}
+
+uint32_t RowWriter::append_recording(const Recording& recording, RowBatch& rows) const {
+  std::string head;
+  Head key{.uuid = recording.uuid,
+           .team_id = team_id_,
+           .name = kEventName,
+           .distinct_id = recording.distinct_id,
+           .timestamp_ms = recording.timestamp_ms};
+  append_head(head, key);
+  std::string shared = "{";
+  append_recording_properties(shared, recording);
+  const std::string tail = "}" + api_key_member_ + "}";
+  constexpr std::string_view kProperties = ",\"properties\":";
+  constexpr std::string_view kItems = ",\"$snapshot_items\":";
+
+  const ItemsText items(recording);
+  const size_t fixed = head.size() + kProperties.size() + shared.size() + tail.size();
+  if (fixed + kItems.size() + items.bytes() <= limits::kRowBytesMax) {
+    std::string& out = rows.buffer();
+    out += head;
+    out += kProperties;
+    out += shared;
+    out += kItems;
+    items.append_to(out);
+    out += tail;
+    HF_ASSERT(rows.end_row().ok());
+    return 1;
+  }
+  HF_ASSERT(fixed + kChunkMembersBytes < limits::kRowBytesMax);
+  const std::vector<size_t> lengths = items.cut(limits::kRowBytesMax - fixed - kChunkMembersBytes);
+  // One growth instead of a doubling: a large recording is a good part of an isolate's memory.
+  rows.buffer().reserve(rows.buffer().size() + lengths.size() * (limits::kRowBytesMax + 1));
+  ItemsText::Reader reader(items);
+  for (size_t i = 0; i < lengths.size(); ++i) {
+    std::string& out = rows.buffer();
+    const std::string uuid = chunk_uuid(recording, i, lengths.size());
+    key.uuid = uuid;
+    append_head(out, key);
+    out += kProperties;
+    out += shared;
+    append_text_member(out, "$hogflare_chunk_of", recording.uuid);
+    append_raw_member(out, "$hogflare_chunk_index", std::to_string(i));
+    append_raw_member(out, "$hogflare_chunk_count", std::to_string(lengths.size()));
+    append_text_member(out, "$hogflare_chunk_data", reader.take(lengths[i]));
+    out += tail;
+    HF_ASSERT(rows.end_row().ok());
+  }
+  return static_cast<uint32_t>(lengths.size());
+}
+
+}  // namespace hogflare
