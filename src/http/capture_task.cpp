@@ -6,9 +6,9 @@
 
 #include "http_task.h"
 #include "hogflare/capture.h"
+#include "hogflare/capture_v1.h"
 #include "hogflare/delivery.h"
 #include "hogflare/groups_run.h"
-#include "hogflare/log.h"
 #include "hogflare/people_run.h"
 #include "hogflare/rows.h"
 #include "hogflare/signature.h"
@@ -23,13 +23,9 @@ class CaptureTask final : public HttpTask {
   using HttpTask::HttpTask;
 
   void start(const Turn& turn, Effects& effects) override {
-    if (std::optional<Reply> refused = admit()) return respond(std::move(*refused));
-    const CaptureContext context{turn.now_ms, turn.config, turn.entropy};
-    auto decoded = decode_capture(head(), capture_endpoint(route()), std::move(body()), context);
-    if (!decoded.ok()) {
-      turn.metrics.count_rejected(decoded.error().code);
-      return respond(error_reply(head(), decoded.error()));
-    }
+    if (std::optional<Error> refused = admit()) return refuse(turn, *refused);
+    auto decoded = decode(turn);
+    if (!decoded.ok()) return refuse(turn, decoded.error());
     batch_ = std::move(decoded).value();
     people_.emplace(batch_->events, *batch_->project, state().identity);
     groups_.emplace(batch_->events, *batch_->project, state().identity);
@@ -50,19 +46,34 @@ class CaptureTask final : public HttpTask {
   }
 
  private:
+  bool is_v1() const { return route().endpoint == RouteKind::kCaptureV1; }
+
   // What can be refused before the body is looked at.
-  std::optional<Reply> admit() {
+  std::optional<Error> admit() {
     if (body_is_too_large()) {
-      return error_reply(head(), {ErrorCode::kTooLarge, "the body is over this path's limit"});
+      return Error(ErrorCode::kTooLarge, "the body is over this path's limit");
     }
     if (state().config.has_fatal_problem()) {
-      return error_reply(head(), {ErrorCode::kSinkUnavailable,
-                                  "this deployment's configuration is not usable; see /healthz"});
+      return Error(ErrorCode::kSinkUnavailable,
+                   "this deployment's configuration is not usable; see /healthz");
     }
-    const Result<Ok> signature =
-        check_signature(head(), body(), state().config.signing_secret);
-    if (!signature.ok()) return error_reply(head(), signature.error());
+    const Result<Ok> signature = check_signature(head(), body(), state().config.signing_secret);
+    if (!signature.ok()) return signature.error();
     return std::nullopt;
+  }
+
+  Result<std::unique_ptr<CaptureBatch>> decode(const Turn& turn) {
+    const CaptureContext context{turn.now_ms, turn.config, turn.entropy, &state().decompressor};
+    if (is_v1()) return decode_capture_v1(head(), std::move(body()), context);
+    if (route().endpoint == RouteKind::kReplay) {
+      return decode_replay(head(), std::move(body()), context);
+    }
+    return decode_capture(head(), capture_endpoint(route()), std::move(body()), context);
+  }
+
+  void refuse(const Turn& turn, const Error& error) {
+    turn.metrics.count_rejected(error.code);
+    respond(is_v1() ? write_v1_error(head(), error, turn.now_ms) : error_reply(head(), error));
   }
 
   void advance(const Turn& turn, Effects& effects) {
@@ -76,28 +87,36 @@ class CaptureTask final : public HttpTask {
   }
 
   std::vector<RowBatch> build_rows(const Turn& turn) {
-    RowBatch events(Stream::kEvents);
-    const RowWriter writer(head(), {batch_->token, batch_->project, batch_->sent_at_ms},
-                           turn.config, turn.now_ms);
-    for (size_t i = 0; i < batch_->events.size(); ++i) {
-      if (people_->failed(i)) {
-        some_person_failed_ = true;
-        continue;
-      }
-      const PersonView person = people_->take_view(i);
-      if (person.dropped) continue;
-      writer.append_event(batch_->events[i], person, groups_->take_view(i), events);
-    }
     RowBatch persons(Stream::kPersons);
     people_->append_change_rows(turn, persons);
     RowBatch rejects(Stream::kRejects);
     append_rejects(turn, rejects);
-    turn.metrics.events_accepted += events.size();
     std::vector<RowBatch> batches;
-    batches.push_back(std::move(events));
+    batches.push_back(build_event_rows(turn));
     batches.push_back(std::move(persons));
     batches.push_back(std::move(rejects));
     return batches;
+  }
+
+  RowBatch build_event_rows(const Turn& turn) {
+    RowBatch rows(Stream::kEvents);
+    const RowWriter writer(head(), {batch_->token, batch_->project, batch_->sent_at_ms},
+                           turn.config, turn.now_ms);
+    rows_of_.resize(batch_->events.size(), kNoRow);
+    for (size_t i = 0; i < batch_->events.size(); ++i) {
+      if (people_->failed(i) || groups_->failed(i)) {
+        rows_of_[i] = kFailed;
+        some_object_failed_ = true;
+        continue;
+      }
+      const PersonView person = people_->take_view(i);
+      if (person.dropped) continue;
+      rows_of_[i] = rows.size();
+      writer.append_event(batch_->events[i], person, groups_->take_view(i), rows);
+    }
+    for (const Recording& recording : batch_->recordings) writer.append_recording(recording, rows);
+    turn.metrics.events_accepted += rows.size();
+    return rows;
   }
 
   void append_rejects(const Turn& turn, RowBatch& rows) {
@@ -140,12 +159,13 @@ class CaptureTask final : public HttpTask {
     }
   }
 
-  Reply conclude(const Turn&) {
-    if (some_person_failed_) {
+  Reply conclude(const Turn& turn) {
+    if (is_v1()) return conclude_v1(turn);
+    if (some_object_failed_) {
       return error_reply(head(), {ErrorCode::kObjectUnavailable, "a person could not be read"});
     }
     if (delivery_->verdict() == DeliveryVerdict::kRetry) {
-      return error_reply(head(), {delivery_->failure().value_or(ErrorCode::kSinkUnavailable), ""});
+      return error_reply(head(), delivery_->failure().value_or(ErrorCode::kSinkUnavailable));
     }
     if (const std::optional<Error> refusal = batch_->refusal()) {
       return error_reply(head(), *refusal);
@@ -153,11 +173,29 @@ class CaptureTask final : public HttpTask {
     return success_reply(head());
   }
 
+  Reply conclude_v1(const Turn& turn) {
+    std::vector<V1Outcome> fates(batch_->events.size());
+    for (size_t i = 0; i < fates.size(); ++i) {
+      if (rows_of_[i] == kFailed) {
+        fates[i] = kV1NotPersisted;
+      } else if (rows_of_[i] == kNoRow) {
+        fates[i] = kV1Rejected;
+      } else if (delivery_->fate(Stream::kEvents, rows_of_[i]) == RowFate::kFailed) {
+        fates[i] = kV1NotPersisted;
+      }
+    }
+    return write_v1_reply(head(), *batch_, fates, turn.now_ms);
+  }
+
+  static constexpr uint32_t kNoRow = UINT32_MAX;
+  static constexpr uint32_t kFailed = UINT32_MAX - 1;
+
   std::unique_ptr<CaptureBatch> batch_;
   std::optional<PeopleRun> people_;
   std::optional<GroupsRun> groups_;
   std::optional<DeliveryRun> delivery_;
-  bool some_person_failed_ = false;
+  std::vector<uint32_t> rows_of_;  // event to row, kNoRow or kFailed
+  bool some_object_failed_ = false;
 };
 
 }  // namespace

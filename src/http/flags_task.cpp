@@ -3,12 +3,12 @@
 #include <optional>
 
 #include "http_task.h"
-#include "hogflare/decompress.h"
+#include "hogflare/capture.h"
 #include "hogflare/digest.h"
 #include "hogflare/flags.h"
 #include "hogflare/flags_responses.h"
+#include "hogflare/person_state.h"
 #include "hogflare/signature.h"
-#include "hogflare/text.h"
 #include "hogflare/url.h"
 #include "hogflare/uuid.h"
 #include "hogflare/wire.h"
