@@ -15,4 +15,7 @@ bool looks_like_base64(std::string_view text);
 // a length no encoder makes.
 std::optional<std::string> decode_base64(std::string_view text);
 
+// The six bits of a character, or -1 when it is not in the alphabet.
+int base64_value(char c);
+
 }  // namespace hogflare

@@ -21,14 +21,14 @@ constexpr std::array<int8_t, 256> make_values() {
 
 constexpr std::array<int8_t, 256> kValues = make_values();
 
-int value_of(char c) { return kValues[static_cast<unsigned char>(c)]; }
-
 }  // namespace
+
+int base64_value(char c) { return kValues[static_cast<unsigned char>(c)]; }
 
 bool looks_like_base64(std::string_view text) {
   if (text.empty() || text.size() % 4 != 0) return false;
   for (const char c : text.substr(0, kLookedAt)) {
-    if (value_of(c) < 0 && c != '=') return false;
+    if (base64_value(c) < 0 && c != '=') return false;
   }
   return true;
 }
@@ -43,7 +43,7 @@ std::optional<std::string> decode_base64(std::string_view text) {
   uint32_t bits = 0;
   int count = 0;
   for (const char c : text) {
-    const int value = value_of(c);
+    const int value = base64_value(c);
     if (value < 0) return std::nullopt;
     bits = bits << 6 | static_cast<uint32_t>(value);
     count += 6;

@@ -20,37 +20,43 @@ struct Phrase {
   uint32_t size;
 };
 
+// The library writes its bits into base64 characters directly, six to each and padded as it likes
+// ("Q===" is a whole text), so this is not base64 of bytes.
 class BitReader {
  public:
-  explicit BitReader(std::string_view bytes) : bytes_(bytes) {}
+  // Needs characters of the alphabet only.
+  explicit BitReader(std::string_view base64) : base64_(base64) {}
 
   bool overrun() const { return overrun_; }
 
-  // `count` bits, the first read being the least significant; bytes are read from their top bit.
+  // `count` bits, the first read being the least significant; characters are read from their top
+  // bit.
   uint32_t read(int count) {
     uint32_t value = 0;
     for (int i = 0; i < count; ++i) {
-      const size_t byte = at_ / 8;
-      if (byte >= bytes_.size()) {
+      const size_t place = at_ / kBits;
+      if (place >= base64_.size()) {
         overrun_ = true;
         return kEnd;
       }
-      const uint32_t bit = static_cast<unsigned char>(bytes_[byte]) >> (7 - at_ % 8) & 1;
-      value |= bit << i;
+      const uint32_t six = static_cast<uint32_t>(base64_value(base64_[place]));
+      value |= (six >> (kBits - 1 - at_ % kBits) & 1) << i;
       ++at_;
     }
     return value;
   }
 
  private:
-  std::string_view bytes_;
+  static constexpr size_t kBits = 6;
+  std::string_view base64_;
   size_t at_ = 0;
   bool overrun_ = false;
 };
 
-class Decompressor {
+class Unpacker {
  public:
-  Decompressor(std::string_view bytes, size_t units_max) : bits_(bytes), units_max_(units_max) {}
+  Unpacker(std::string_view base64, size_t units_max)
+      : bits_(base64), units_max_(units_max) {}
 
   Result<std::vector<char16_t>> run() {
     Phrase before{0, 0};
@@ -163,11 +169,12 @@ std::string to_utf8(const std::vector<char16_t>& units) {
 }  // namespace
 
 Result<std::string> decompress_lz_base64(std::string_view base64, size_t output_bytes_max) {
-  const std::optional<std::string> bytes = decode_base64(base64);
-  if (!bytes) {
+  while (!base64.empty() && base64.back() == '=') base64.remove_suffix(1);
+  for (const char c : base64) {
+    if (base64_value(c) >= 0) continue;
     return Error{ErrorCode::kDecodeFailed, "LZ-string data is not base64 of the standard alphabet"};
   }
-  Result<std::vector<char16_t>> units = Decompressor(*bytes, output_bytes_max).run();
+  Result<std::vector<char16_t>> units = Unpacker(base64, output_bytes_max).run();
   if (!units.ok()) return units.error();
   std::string text = to_utf8(units.value());
   if (text.size() > output_bytes_max) {

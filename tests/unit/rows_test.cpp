@@ -1,6 +1,9 @@
-#include <catch2/catch.hpp>
-
 #include "hogflare/rows.h"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "hogflare/limits.h"
 #include "wire_support.h"
 
 using namespace hogflare;
@@ -9,9 +12,8 @@ using test::kNowMs;
 
 namespace {
 
-// The row of the only event of a batch, for a person that identity has nothing to say about.
-std::string row_of(Fixture& f, std::string body, const PersonView& person = {},
-                   const GroupView& groups = {}) {
+std::string text_of_row(Fixture& f, std::string body, const PersonView& person = {},
+                        const GroupView& groups = {}) {
   auto decoded = f.decode(std::move(body), Endpoint::kBatch);
   REQUIRE(decoded.ok());
   const CaptureBatch& batch = *decoded.value();
@@ -22,6 +24,38 @@ std::string row_of(Fixture& f, std::string body, const PersonView& person = {},
   REQUIRE(rows.size() == 1);
   CHECK(check_row(rows.row(0)) == std::nullopt);
   return std::string(rows.row(0));
+}
+
+std::string event(std::string_view members) {
+  return R"({"api_key":"phc_x","event":"e","distinct_id":"u")" +
+         (members.empty() ? std::string() : "," + std::string(members)) + "}";
+}
+
+nlohmann::json row_of(Fixture& f, std::string body, const PersonView& person = {},
+                      const GroupView& groups = {}) {
+  return nlohmann::json::parse(text_of_row(f, std::move(body), person, groups));
+}
+
+// The raw text of the properties column.
+std::string properties_text(Fixture& f, std::string_view properties, const PersonView& person = {},
+                            const GroupView& groups = {}) {
+  const std::string row =
+      text_of_row(f, event("\"properties\":" + std::string(properties)), person, groups);
+  const auto document = json::Document::parse_const(row, 1);
+  REQUIRE(document.ok());
+  return std::string(document.value().root().find("properties").raw());
+}
+
+constexpr std::string_view kRow =
+    R"({"uuid":"a","team_id":1,"source":"s","event":"e","distinct_id":"d",)"
+    R"("timestamp":"2026-01-01T11:00:00.000Z","created_at":"2026-01-01T12:00:00.000Z",)"
+    R"("properties":{},"person_id":"p"})";
+
+std::string replaced(std::string_view from, std::string_view to) {
+  std::string row(kRow);
+  const size_t at = row.find(from);
+  HF_ASSERT(at != std::string::npos);
+  return row.replace(at, from.size(), to);
 }
 
 }  // namespace
@@ -35,7 +69,7 @@ TEST_CASE("A row holds the seed's columns in the schema's order") {
   person.person_created_at_ms = kNowMs;
   person.person_properties = R"({"plan":"pro"})";
   person.row_set = R"({"a":1})";
-  const std::string row = row_of(
+  const std::string row = text_of_row(
       f,
       R"({"api_key":"phc_x","sent_at":"2026-01-01T12:00:00Z","batch":[{"event":"e","distinct_id":"u","type":"capture",
          "uuid":"0190A000-0000-7000-8000-000000000001","timestamp":"2026-01-01T11:00:00Z",
@@ -48,4 +82,247 @@ TEST_CASE("A row holds the seed's columns in the schema's order") {
         R"("person_id":"246f7a43-5507-564f-b687-793ee3c2dd79","person_created_at":"2026-01-01T12:00:00.000Z",)"
         R"("person_properties":{"plan":"pro"},"api_key":"phc_x",)"
         R"("extra":{"type":"capture","$sent_at":"2026-01-01T12:00:00.000Z","$client_timestamp":"2026-01-01T11:00:00Z"}})");
+}
+
+TEST_CASE("Every column can be filled, groups and context included") {
+  Fixture f;
+  PersonView person;
+  person.person_id = "246f7a43-5507-564f-b687-793ee3c2dd79";
+  person.person_created_at_ms = kNowMs;
+  GroupView groups;
+  for (size_t i = 0; i < groups.keys.size(); ++i) {
+    groups.keys[i] = "key \"" + std::to_string(i) + "\"";
+    groups.raw_values[i] = R"("raw")";
+  }
+  groups.group_properties_json = R"({"company":{"size":5}})";
+  const auto row = row_of(f, event(R"("context":{"page":1},"properties":{"$group_0":"stale"})"), person,
+                          groups);
+  const auto schema = nlohmann::json::parse(test::read_data_file("../schemas/events.json"));
+  for (const auto& field : schema["fields"]) {
+    const std::string name = field["name"];
+    INFO(name);
+    CHECK((name == "extra" || row.contains(name)));
+  }
+  CHECK(row["group3"] == "key \"3\"");
+  CHECK(row["properties"]["$group_0"] == "raw");
+  CHECK(row["properties"]["$group_4"] == "raw");
+  CHECK(row["context"]["page"] == 1);
+  CHECK(row["group_properties"]["company"]["size"] == 5);
+}
+
+TEST_CASE("Values that nobody looks into leave byte for byte as they came") {
+  Fixture f;
+  for (const std::string_view properties :
+       {R"({"a":12345678901234567890,"b":1.10,"c":-0,"d":1E+2,"e":0.000001})",
+        R"({"esc":"\u00e9\/\"\\\n","raw":"é😀","\u006bey":1})", R"({"o":{ "x" : [ 1 , 2 ] }})",
+        R"({"a":{"b":{"c":{"d":{"e":{"f":{"g":1.0}}}}}}})", "{}"}) {
+    CHECK(properties_text(f, properties) == properties);
+  }
+}
+
+TEST_CASE("Unknown root members go to extra, known ones do not") {
+  Fixture f;
+  const auto row = row_of(
+      f, event(R"("type":"capture","library":"x","n":1.10,"$set":{"a":1},"uuid":"","offset":5)"));
+  CHECK(row["extra"] == nlohmann::json::parse(
+                            R"({"type":"capture","library":"x","n":1.10,"$client_offset":5})"));
+  CHECK_FALSE(row_of(f, event("")).contains("extra"));
+}
+
+TEST_CASE("Extra keeps what the client said about time and migration") {
+  Fixture f;
+  const auto row = row_of(
+      f,
+      R"({"api_key":"T","sent_at":"2026-01-01T12:00:05Z","historical_migration":true,"batch":[{"event":"e","distinct_id":"u","timestamp":"2026-01-01T11:59:55Z"}]})");
+  CHECK(row["timestamp"] == "2026-01-01T11:59:50.000Z");
+  CHECK(row["extra"] == nlohmann::json::parse(R"({"$sent_at":"2026-01-01T12:00:05.000Z",
+      "$client_timestamp":"2026-01-01T11:59:55Z","$historical_migration":true})"));
+}
+
+TEST_CASE("The edge's knowledge is added, never over what the client sent") {
+  Fixture f;
+  f.head.x_forwarded_for = "198.51.100.7, 10.0.0.1";
+  f.head.cf_ray = "8c1-FRA";
+  f.head.edge.country = "DE";
+  f.head.edge.city = "Berlin";
+  f.head.edge.continent = "EU";
+  f.head.edge.latitude = "52.52";
+  f.head.edge.longitude = "13.40500";
+  f.head.edge.timezone = "Europe/Berlin";
+  f.head.edge.asn = 3320;
+  f.head.edge.as_organization = "Org \"X\"";
+  CHECK(properties_text(f, "{}") ==
+        R"({"$ip":"198.51.100.7","$geoip_country_code":"DE","$geoip_city_name":"Berlin",)"
+        R"("$geoip_continent_code":"EU","$geoip_latitude":52.52,"$geoip_longitude":13.40500,)"
+        R"("$geoip_time_zone":"Europe/Berlin","cf_asn":3320,"cf_as_organization":"Org \"X\"","cf_ray":"8c1-FRA"})");
+  f.head.cf_connecting_ip = "203.0.113.9";
+  const auto row = row_of(f, event(R"("properties":{"$ip":"1.2.3.4","$geoip_city_name":"Paris"})"));
+  CHECK(row["properties"]["$ip"] == "1.2.3.4");
+  CHECK(row["properties"]["$geoip_city_name"] == "Paris");
+  CHECK(row["properties"]["$geoip_country_code"] == "DE");
+  CHECK(row_of(f, event(R"("properties":{"$ip":null})"))["properties"]["$ip"] == "203.0.113.9");
+  CHECK(row_of(f, event(R"("properties":{"\u0024ip":"9.9.9.9"})"))["properties"]["$ip"] == "9.9.9.9");
+}
+
+TEST_CASE("$geoip_disable keeps places away, not the network's names") {
+  Fixture f;
+  f.head.cf_connecting_ip = "203.0.113.9";
+  f.head.edge.country = "DE";
+  f.head.edge.colo = "FRA";
+  const auto with = [&](std::string_view raw) {
+    return row_of(f, event(R"("properties":{"$geoip_disable":)" + std::string(raw) + "}"))["properties"];
+  };
+  CHECK_FALSE(with("true").contains("$geoip_country_code"));
+  CHECK(with("true")["cf_colo"] == "FRA");
+  CHECK(with("true")["$ip"] == "203.0.113.9");
+  CHECK(with("false")["$geoip_country_code"] == "DE");
+}
+
+TEST_CASE("With anonymised addresses no row holds $ip, not even the client's own") {
+  Fixture f;
+  f.head.cf_connecting_ip = "203.0.113.9";
+  f.config.anonymize_ip = true;
+  CHECK(properties_text(f, R"({"a":1,"$ip":"1.2.3.4","b":2})") == R"({"a":1,"b":2})");
+  f.config.anonymize_ip = false;
+  f.config.default_project.anonymize_ips = true;
+  CHECK(properties_text(f, "{}") == "{}");
+}
+
+TEST_CASE("An internal capture has the local address") {
+  Fixture f;
+  f.head.cf_connecting_ip = "203.0.113.9";
+  CHECK(row_of(f, event(R"("properties":{"capture_internal":true})"))["properties"]["$ip"] ==
+        "127.0.0.1");
+}
+
+TEST_CASE("A personless row has no person properties and says so") {
+  Fixture f;
+  PersonView person;
+  person.personless = true;
+  person.person_id = "246f7a43-5507-564f-b687-793ee3c2dd79";
+  person.mode = "propertyless";
+  const auto row = row_of(
+      f, event(R"("properties":{"$set":{"a":1},"$set_once":{"a":1},"$unset":["b"],"$process_person_profile":false,"$group_0":"g","x":1})"),
+      person);
+  CHECK(row["properties"] == nlohmann::json::parse(R"({"x":1,"$process_person_profile":false})"));
+  CHECK_FALSE(row.contains("person_created_at"));
+  CHECK(row["extra"]["$person_mode"] == "propertyless");
+}
+
+TEST_CASE("A row over the sink's limit loses its largest values and names them") {
+  Fixture f;
+  const std::string body = event(R"("properties":{"small":1,"huge":")" + std::string(1'500'000, 'x') +
+                                 R"(","medium":")" + std::string(200'000, 'y') + R"("})");
+  auto decoded = f.decode(body, Endpoint::kBatch);
+  REQUIRE(decoded.ok());
+  const CaptureBatch& batch = *decoded.value();
+  RowWriter writer(f.head, {batch.token, batch.project, {}}, f.config, kNowMs);
+  RowBatch rows(Stream::kEvents);
+  CHECK_FALSE(writer.append_event(batch.events[0], {}, {}, rows));
+  CHECK(check_row(rows.row(0)) == std::nullopt);
+  const auto row = nlohmann::json::parse(rows.row(0));
+  CHECK(row["properties"]["small"] == 1);
+  CHECK_FALSE(row["properties"].contains("huge"));
+  CHECK(row["properties"]["medium"].get<std::string>().size() == 200'000);
+  CHECK(row["properties"]["$hogflare_truncated"] == nlohmann::json::parse(R"(["huge"])"));
+}
+
+TEST_CASE("Whatever is too large in a row, the row fits") {
+  const std::string big(700'000, 'z');
+  Fixture f;
+  PersonView person;
+  person.person_properties = R"({"p":")" + big + "\"}";
+  GroupView groups;
+  groups.keys[0] = big;
+  groups.group_properties_json = R"({"company":{"g":")" + big + "\"}}";
+  const std::string row = text_of_row(
+      f, event(R"("context":{"c":")" + big + R"("},"other":")" + big + R"(","properties":{"x":")" + big +
+               R"("})"),
+      person, groups);
+  CHECK(row.size() <= limits::kRowBytesMax);
+}
+
+TEST_CASE("check_row knows exactly the columns of schemas/events.json") {
+  const auto schema = nlohmann::json::parse(test::read_data_file("../schemas/events.json"));
+  REQUIRE(schema["fields"].size() == 20);
+  const auto good = [](const std::string& type) {
+    if (type == "int64") return "1";
+    if (type == "timestamp") return "\"2026-01-01T12:00:00.000Z\"";
+    return type == "json" ? "{}" : "\"x\"";
+  };
+  const auto row_with = [&](const std::string& name, const std::string& value) {
+    std::string row = "{";
+    for (const auto& field : schema["fields"]) {
+      const bool is_it = field["name"] == name;
+      if (is_it && value.empty()) continue;
+      if (row.size() > 1) row += ',';
+      row += field["name"].dump() + ":" + (is_it ? value : good(field["type"]));
+    }
+    return row + "}";
+  };
+  CHECK(check_row(row_with("", "")) == std::nullopt);
+  for (const auto& field : schema["fields"]) {
+    const std::string name = field["name"];
+    const std::string type = field["type"];
+    INFO(name);
+    const bool required = field["required"];
+    CHECK(check_row(row_with(name, "")).has_value() == required);
+    const std::string wrong = type == "int64" ? "\"1\"" : "1";
+    CHECK(check_row(row_with(name, wrong)).has_value() == (type != "json"));
+    CHECK(check_row(row_with(name, "null")).has_value() == (type != "json"));
+  }
+}
+
+TEST_CASE("A row that nearly fits the schema is refused with what is wrong") {
+  CHECK(check_row(kRow) == std::nullopt);
+  CHECK(check_row(replaced(R"("uuid":"a",)", "")).value_or("") == "column uuid is missing");
+  CHECK(check_row(replaced(R"("team_id":1)", R"("team_id":1.5)")).has_value());
+  CHECK(check_row(replaced(R"("team_id":1)", R"("team_id":"1")")).has_value());
+  CHECK(check_row(replaced("2026-01-01T11:00:00.000Z", "2026-01-01T11:00:00Z")).has_value());
+  CHECK(check_row(replaced("2026-01-01T11:00:00.000Z", "2026-01-01 11:00:00.000Z")).has_value());
+  CHECK(check_row(replaced(R"("person_id":"p")", R"("person_id":null)")).has_value());
+  CHECK(check_row(replaced(R"("person_id":"p")", R"("unknown":"p")")).has_value());
+  CHECK(check_row(replaced(R"("event":"e")", R"("event":"e","event":"f")")).has_value());
+  CHECK(check_row(replaced(R"("properties":{})", R"("properties":{]})")).has_value());
+  CHECK(check_row(replaced(R"("properties":{})", R"("properties":{"a":"\ud800"})")).has_value());
+  CHECK(check_row("[]").has_value());
+  CHECK(check_row("").has_value());
+  CHECK(check_row(replaced(R"("person_id":"p")",
+                           R"("person_id":")" + std::string(limits::kRowBytesMax, 'p') + "\""))
+            .has_value());
+}
+
+TEST_CASE("A reject row keeps what is known and cuts what is long") {
+  RowBatch rows(Stream::kRejects);
+  std::string payload;
+  while (payload.size() < 100'000) payload += "é";
+  append_reject_row(rows, {.uuid = "0190a000-0000-7000-8000-000000000001",
+                           .team_id = 3,
+                           .kind = RejectKind::kWarning,
+                           .reason = "missing_distinct_id",
+                           .event = "e",
+                           .payload = payload,
+                           .received_at_ms = kNowMs,
+                           .api_key = "T"});
+  REQUIRE(rows.size() == 1);
+  const auto row = nlohmann::json::parse(rows.row(0));
+  CHECK(row["kind"] == "warning");
+  CHECK(row["reason"] == "missing_distinct_id");
+  CHECK(row["team_id"] == 3);
+  CHECK_FALSE(row.contains("distinct_id"));
+  CHECK_FALSE(row.contains("detail"));
+  const std::string kept = row["payload"];
+  CHECK(kept.size() <= limits::kRejectPayloadBytesMax);
+  CHECK(kept.size() > limits::kRejectPayloadBytesMax - 4);
+  CHECK(json::is_utf8(kept));
+}
+
+TEST_CASE("A reject row holds only columns of schemas/rejects.json") {
+  const auto schema = nlohmann::json::parse(test::read_data_file("../schemas/rejects.json"));
+  RowBatch rows(Stream::kRejects);
+  append_reject_row(rows, {.uuid = "u", .reason = "r", .detail = "d", .distinct_id = "i",
+                           .event = "e", .event_uuid = "v", .payload = "p", .api_key = "k"});
+  const auto row = nlohmann::json::parse(rows.row(0));
+  CHECK(row.size() == schema["fields"].size());
+  for (const auto& field : schema["fields"]) CHECK(row.contains(field["name"].get<std::string>()));
 }

@@ -1,0 +1,160 @@
+#include "hogflare/json.h"
+
+#include <catch2/catch.hpp>
+
+#include "hogflare/limits.h"
+
+using namespace hogflare;
+using json::Document;
+using json::Value;
+
+namespace {
+
+bool accepts(std::string text) { return Document::parse({text.data(), text.size()}, 8).ok(); }
+
+std::string nested(size_t depth, char open, char close) {
+  return std::string(depth, open) + std::string(depth, close);
+}
+
+}  // namespace
+
+TEST_CASE("Every form of JSON that RFC 8259 allows is accepted") {
+  const std::string_view valid[] = {
+      "null", "true", "false", "0", "-0", "1", "-1", "10", "1.5", "1e5", "1E+5", "1e-5", "0.0e0",
+      "123456789012345678901234567890", "1e999", R"("")", R"("a")", R"("\"\\\/\b\f\n\r\t")",
+      R"("\u00e9\u20AC")", R"("\ud83d\ude00")", "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"", "[]",
+      "{}", "[1,2]", R"({"a":1})", " \t\r\n{ \"a\" : [ 1 , 2 ] } \n", R"({"a":1,"a":2})",
+      R"({"":""})", "[[[[[[]]]]]]", "\"\x7f\"", R"("\u0000")",
+      "[0,-0.5,1e0,true,null,\"x\",{},[]]"};
+  for (const std::string_view text : valid) {
+    INFO(text);
+    CHECK(accepts(std::string(text)));
+    CHECK(Document::parse_const(text, 8).ok());
+  }
+}
+
+TEST_CASE("What is nearly JSON is refused") {
+  const std::string_view invalid[] = {
+      "", " ", "nul", "nulll", "True", "NaN", "Infinity", "-", "+1", "01", "-01", "1.", ".5", "1e",
+      "1e+", "0x10", "1_000", "'a'", "\"", "\"a", "\"\\\"", R"("\x41")", R"("\u12")", R"("\u12g4")",
+      "\"\n\"", "\"\t\"", "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{", "}", "{\"a\"}",
+      "{\"a\":}", "{\"a\":1,}", "{,}", "{a:1}", "{'a':1}", "{\"a\" 1}", "{1:2}", "[1]]", "{}{}",
+      "1 2", "[}", "{]", "// c\n1", "\xEF\xBB\xBF{}", "\"\xC3\"", "\"\xC3(\"", "\"\xC0\xAF\"",
+      "\"\xE0\x80\xAF\"", "\"\xED\xA0\x80\"", "\"\xF0\x80\x80\xAF\"", "\"\xF4\x90\x80\x80\"",
+      "\"\xF8\x88\x80\x80\x80\"", "\"\x80\"", "\"\xFF\""};
+  for (const std::string_view text : invalid) {
+    INFO(text);
+    CHECK_FALSE(accepts(std::string(text)));
+    CHECK_FALSE(Document::parse_const(text, 8).ok());
+  }
+  CHECK_FALSE(accepts(std::string("\"\0\"", 3)));
+  CHECK_FALSE(accepts(std::string("1\0", 2)));
+}
+
+TEST_CASE("A special byte is found at every place of a 16 byte block") {
+  for (size_t length = 0; length < 40; ++length) {
+    const std::string plain(length, 'x');
+    CHECK(accepts("\"" + plain + "\""));
+    CHECK(accepts("\"" + plain + "\\n\""));
+    CHECK(accepts("\"" + plain + "\xC3\xA9\""));
+    CHECK_FALSE(accepts("\"" + plain + "\x1f\""));
+    CHECK_FALSE(accepts("\"" + plain + "\xC3\""));
+    CHECK_FALSE(accepts("\"" + plain));
+  }
+}
+
+TEST_CASE("Nesting is followed to its limit and refused one beyond, as too large") {
+  CHECK(accepts(nested(limits::kJsonDepthMax, '[', ']')));
+  std::string over = nested(limits::kJsonDepthMax + 1, '[', ']');
+  const auto result = Document::parse({over.data(), over.size()}, 8);
+  REQUIRE_FALSE(result.ok());
+  CHECK(result.error().code == ErrorCode::kTooLarge);
+  CHECK_FALSE(accepts(std::string(1 << 20, '[')));
+}
+
+TEST_CASE("More values than the index may hold are refused, below the index they do not count") {
+  std::string flat = "[";
+  for (uint32_t i = 0; i < limits::kJsonNodesMax; ++i) flat += "0,";
+  flat += "0]";
+  const auto result = Document::parse_const(flat, 1);
+  REQUIRE_FALSE(result.ok());
+  CHECK(result.error().code == ErrorCode::kTooLarge);
+  CHECK(Document::parse_const(flat, 0).ok());
+}
+
+TEST_CASE("A parse error names the place and what was expected") {
+  const auto result = Document::parse_const(R"({"a":1,"b":tru})", 4);
+  REQUIRE_FALSE(result.ok());
+  CHECK(result.error().code == ErrorCode::kParseFailed);
+  CHECK(result.error().detail == "invalid JSON at byte 11: expected a value");
+}
+
+TEST_CASE("Lone surrogate escapes become U+FFFD in place, pairs stay") {
+  std::string body = R"(["\ud83d","\ude00x","\ud83d\ud83d\ude00","\ud83dA","\ud83d\u0041"])";
+  const auto document = Document::parse({body.data(), body.size()}, 4);
+  REQUIRE(document.ok());
+  CHECK(body == R"(["\ufffd","\ufffdx","\ufffd\ud83d\ude00","\ufffdA","\ufffd\u0041"])");
+  CHECK_FALSE(Document::parse_const(R"("\ud83d")", 4).ok());
+  CHECK_FALSE(Document::parse_const(R"("\ude00")", 4).ok());
+}
+
+TEST_CASE("Values keep the bytes they came as") {
+  const std::string_view body =
+      R"( { "big" : 12345678901234567890 , "price":1.10,"s":"\u0041b" , "o":{ "x" : [ 1 ] } } )";
+  const auto document = Document::parse_const(body, 4);
+  REQUIRE(document.ok());
+  const Value root = document.value().root();
+  CHECK(root.find("big").raw() == "12345678901234567890");
+  CHECK(root.find("price").raw() == "1.10");
+  CHECK(root.find("s").raw() == R"("\u0041b")");
+  CHECK(root.find("s").text() == "Ab");
+  CHECK(root.find("o").raw() == R"({ "x" : [ 1 ] })");
+  CHECK_FALSE(root.find("absent").exists());
+}
+
+TEST_CASE("Of two members with one name the last counts, also when one is escaped") {
+  const auto document = Document::parse_const(R"({"a":1,"\u0061":2,"b":3,"b":4})", 4);
+  REQUIRE(document.ok());
+  CHECK(document.value().root().find("a").raw() == "2");
+  CHECK(document.value().root().find("b").raw() == "4");
+}
+
+TEST_CASE("Members and elements come in order, and what lies below the index has none") {
+  const auto document = Document::parse_const(R"({"a":{"b":[1,[2],3]},"c":[]})", 2);
+  REQUIRE(document.ok());
+  std::string names;
+  for (const json::Member member : document.value().root().members()) names += member.key();
+  CHECK(names == "ac");
+  const Value list = document.value().root().find("a").find("b");
+  REQUIRE(list.is_array());
+  CHECK(list.elements().empty());
+  CHECK(document.value().root().find("c").elements().empty());
+  CHECK(document.value().root().elements().empty());
+}
+
+TEST_CASE("Writing a string and reading it gives the same text") {
+  const std::string texts[] = {"", "a", "\"\\/", "\b\f\n\r\t", std::string("\0\x01\x1f", 3),
+                               "é€😀", std::string(100, 'x') + "\"" + std::string(100, 'y')};
+  for (const std::string& text : texts) {
+    std::string out;
+    json::append_string(out, text);
+    CHECK(Document::parse_const(out, 1).ok());
+    CHECK(json::decode_string(out) == text);
+  }
+}
+
+TEST_CASE("A string that is not UTF-8 is written with U+FFFD and stays valid JSON") {
+  for (const std::string text : {"\xFF", "a\xC3", "\xED\xA0\x80", "\xF4\x90\x80\x80"}) {
+    std::string out;
+    json::append_string(out, text);
+    CHECK(Document::parse_const(out, 1).ok());
+    CHECK_FALSE(json::is_utf8(text));
+  }
+  CHECK(json::is_utf8("é€😀"));
+}
+
+TEST_CASE("Surrogate pairs decode to one character, lone ones to U+FFFD") {
+  CHECK(json::decode_string(R"("\ud83d\ude00")") == "😀");
+  CHECK(json::decode_string(R"("\ud83dx")") == "\xEF\xBF\xBDx");
+  CHECK(json::decode_string(R"("\u00e9\u20ac")") == "é€");
+}

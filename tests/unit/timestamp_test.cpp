@@ -1,0 +1,145 @@
+#include "hogflare/timestamp.h"
+
+#include <catch2/catch.hpp>
+
+#include "wire_support.h"
+
+using namespace hogflare;
+using test::at;
+using test::kNowMs;
+
+namespace {
+
+struct Case {
+  std::string_view text;
+  std::string_view same_as;  // RFC 3339
+};
+
+std::string written(int64_t unix_ms) {
+  std::string out;
+  append_rfc3339(out, unix_ms);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("Every form of time that SDKs send is read") {
+  const Case cases[] = {
+      {"2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05.678Z"},
+      {"2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z"},
+      {"2026-01-02t03:04:05z", "2026-01-02T03:04:05Z"},
+      {"2026-01-02T03:04:05.123456789Z", "2026-01-02T03:04:05.123Z"},
+      {"2026-01-02T03:04:05.6Z", "2026-01-02T03:04:05.600Z"},
+      {"2025-01-02T08:34:05+05:30", "2025-01-02T03:04:05Z"},
+      {"2025-01-02T08:34:05+0530", "2025-01-02T03:04:05Z"},
+      {"2025-01-02T06:04:05+03", "2025-01-02T03:04:05Z"},
+      {"2025-01-01T20:04:05-07:00", "2025-01-02T03:04:05Z"},
+      {"2026-01-02T03:04:05", "2026-01-02T03:04:05Z"},
+      {"2026-01-02 03:04:05", "2026-01-02T03:04:05Z"},
+      {"2026-01-02 03:04:05.5+00:00", "2026-01-02T03:04:05.500Z"},
+      {"2026-01-02 03:04:05 UTC", "2026-01-02T03:04:05Z"},
+      {"2026-01-02T03:04", "2026-01-02T03:04:00Z"},
+      {"2026-01-02", "2026-01-02T00:00:00Z"},
+      {"Fri, 2 Jan 2026 03:04:05 +0000", "2026-01-02T03:04:05Z"},
+      {"Fri, 02 Jan 2026 03:04:05 GMT", "2026-01-02T03:04:05Z"},
+      {"2 Jan 2026 03:04:05 EST", "2026-01-02T08:04:05Z"},
+      {"1767323045", "2026-01-02T03:04:05Z"},
+      {"1767323045.678", "2026-01-02T03:04:05.678Z"},
+      {"1767323045678", "2026-01-02T03:04:05.678Z"},
+      {"  2026-01-02T03:04:05Z \n", "2026-01-02T03:04:05Z"},
+      {"2024-02-29T00:00:00Z", "2024-02-29T00:00:00Z"},
+      {"2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"},
+      {"0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"},
+      {"9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"},
+      {"-1", "1969-12-31T23:59:59Z"},
+      {"0", "1970-01-01T00:00:00Z"}};
+  for (const Case& one : cases) {
+    INFO(one.text);
+    const auto read = parse_timestamp(one.text);
+    REQUIRE(read.has_value());
+    CHECK(written(*read) == written(at(one.same_as)));
+  }
+}
+
+TEST_CASE("What is nearly a time is refused") {
+  const std::string_view wrong[] = {
+      "", " ", "now", "yesterday", "2026-01", "2026-1-2", "2026-13-01", "2026-00-01",
+      "2026-01-00", "2026-01-32", "2026-04-31", "2026-02-29", "2100-02-29", "2026-01-02T",
+      "2026-01-02T24:00:00Z", "2026-01-02T03:60:00Z", "2026-01-02T03:04:61Z", "2026-01-02T3:04:05Z",
+      "2026-01-02T03:04:05.Z", "2026-01-02T03:04:05+", "2026-01-02T03:04:05+5", "2026-01-02T03:04:05ZZ",
+      "2026-01-02T03:04:05+24:00", "2026-01-02T03:04:05+05:60", "2026-01-02X03:04:05Z",
+      "12026-01-02T03:04:05Z", "Fri 2 Jan 2026 03:04:05 GMT", "Fri, 32 Jan 2026 03:04:05 GMT",
+      "Fri, 2 Foo 2026 03:04:05 GMT", "Fri, 2 Jan 2026 03:04:05", "Fri, 2 Jan 2026 03:04:05 XYZ",
+      "1.2.3", "1.", ".", "-", "+", "--1", "1e9", "0x1", "99999999999999999999", "NaN"};
+  for (const std::string_view text : wrong) {
+    INFO(text);
+    CHECK_FALSE(parse_timestamp(text).has_value());
+  }
+}
+
+TEST_CASE("RFC 3339 alone needs seconds and a full zone") {
+  for (const std::string_view text :
+       {"2026-01-02T03:04:05Z", "2026-01-02T03:04:05.5+01:00", "2026-01-02t03:04:05z"}) {
+    CHECK(parse_rfc3339(text).has_value());
+  }
+  for (const std::string_view text :
+       {"2026-01-02", "2026-01-02T03:04Z", "2026-01-02T03:04:05", "2026-01-02T03:04:05+01",
+        "2026-01-02T03:04:05+0100", "1767323045", "Fri, 2 Jan 2026 03:04:05 GMT", ""}) {
+    INFO(text);
+    CHECK_FALSE(parse_rfc3339(text).has_value());
+  }
+}
+
+TEST_CASE("A written time reads back as itself over the whole range") {
+  for (int64_t ms = kFirstWritableMs; ms < kLastWritableMs - 86'400'000'000LL;
+       ms += 86'399'123'457LL) {
+    const std::string text = written(ms);
+    REQUIRE(text.size() == 24);
+    REQUIRE(parse_rfc3339(text) == ms);
+  }
+  CHECK(written(kFirstWritableMs) == "0000-01-01T00:00:00.000Z");
+  CHECK(written(kLastWritableMs) == "9999-12-31T23:59:59.999Z");
+}
+
+TEST_CASE("A Date header has RFC 9110's form") {
+  std::string out;
+  append_imf_fixdate(out, at("1994-11-06T08:49:37Z"));
+  CHECK(out == "Sun, 06 Nov 1994 08:49:37 GMT");
+  out.clear();
+  append_imf_fixdate(out, 0);
+  CHECK(out == "Thu, 01 Jan 1970 00:00:00 GMT");
+  out.clear();
+  append_imf_fixdate(out, -1);
+  CHECK(out == "Wed, 31 Dec 1969 23:59:59 GMT");
+}
+
+TEST_CASE("An event's time follows PostHog's order") {
+  const auto time = [](std::optional<int64_t> sent_at, EventTimes times) {
+    return written(EventClock{kNowMs, sent_at}.event_time(times));
+  };
+  const int64_t sent = at("2026-01-01T12:00:05Z");
+  const int64_t told = at("2026-01-01T11:59:55Z");
+  CHECK(time(sent, {.timestamp_ms = told}) == "2026-01-01T11:59:50.000Z");
+  CHECK(time(std::nullopt, {.timestamp_ms = told}) == "2026-01-01T11:59:55.000Z");
+  CHECK(time(sent, {.timestamp_ms = told, .ignore_sent_at = true}) == "2026-01-01T11:59:55.000Z");
+  CHECK(time(sent, {.offset_ms = 5000}) == "2026-01-01T11:59:55.000Z");
+  CHECK(time(sent, {.timestamp_ms = told, .offset_ms = 7000}) == "2026-01-01T11:59:53.000Z");
+  CHECK(time(sent, {}) == "2026-01-01T12:00:00.000Z");
+}
+
+TEST_CASE("A time up to 23 hours ahead is kept, a later one is a wrong clock") {
+  constexpr int64_t kHour = 3'600'000;
+  const EventClock clock{kNowMs, std::nullopt};
+  CHECK(clock.event_time({.timestamp_ms = kNowMs + 22 * kHour}) == kNowMs + 22 * kHour);
+  CHECK(clock.event_time({.timestamp_ms = kNowMs + 23 * kHour}) == kNowMs + 23 * kHour);
+  CHECK(clock.event_time({.timestamp_ms = kNowMs + 23 * kHour + 1}) == kNowMs);
+  CHECK(clock.event_time({.timestamp_ms = kNowMs + 24 * kHour}) == kNowMs);
+  CHECK(clock.event_time({.offset_ms = -24 * kHour}) == kNowMs);
+}
+
+TEST_CASE("A time that has no year of four digits becomes the epoch") {
+  const EventClock clock{kNowMs, std::nullopt};
+  CHECK(clock.event_time({.offset_ms = 999'999'999'999'999'999}) == 0);
+  CHECK(clock.event_time({.timestamp_ms = kFirstWritableMs - 1}) == 0);
+  CHECK(clock.event_time({.timestamp_ms = kFirstWritableMs}) == kFirstWritableMs);
+}
