@@ -21,4 +21,8 @@ std::string tool_check(std::string_view arguments);
 // or {"ok": false, "error": text, "problems": [...]}. `bucket` is in percent: what rollout compares.
 std::string tool_eval(std::string_view arguments);
 
+// For tests: the bodies a request gets. Input: that of tool_eval and "as_service": true to evaluate a
+// document that would be refused. Output: {"ok": true, "v2": body, "legacy": body, "feed": body}.
+std::string tool_answer(std::string_view arguments);
+
 }  // namespace hogflare::flags

@@ -172,3 +172,16 @@ TEST_CASE("hostile nesting is refused, not followed", "[flags]") {
   REQUIRE(!problems.empty());
   CHECK(problems[0].message.find("levels") != std::string::npos);
 }
+
+TEST_CASE("what is no flag at all is left out even when problems are let pass", "[flags]") {
+  ParseOptions options;
+  options.strictness = Strictness::kEvaluateAsService;
+  const Result<Definitions> parsed =
+      Definitions::parse(R"(["x",{"key":""},{"key":"a"},{"key":"a","active":false}])", options);
+  REQUIRE(parsed.ok());
+  const Result<Request> request =
+      parse_request(R"({"token":"t","distinct_id":"u"})", RequestHeaders{});
+  const Evaluation evaluation = evaluate(parsed.value(), request.value(), StoredState{}, 0);
+  REQUIRE(evaluation.results.size() == 1);
+  CHECK(evaluation.find("a")->enabled);
+}
