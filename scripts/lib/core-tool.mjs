@@ -8,9 +8,11 @@ const decoder = new TextDecoder();
 
 /**
  * Loads the module and returns a function that runs one command.
+ * @param {(json: string) => string} [rewrite] last change to the arguments' text, for what a
+ *   JavaScript number cannot say (1.0)
  * @returns {(command: string, args: object) => any}
  */
-export function loadCoreTool() {
+export function loadCoreTool(rewrite = (json) => json) {
   if (!existsSync(MODULE)) {
     throw new Error("build/wasm/core.wasm is missing; run scripts/build wasm first");
   }
@@ -32,7 +34,7 @@ export function loadCoreTool() {
   write("{}");
   wasm.hf_configure(0);
   return (command, args) => {
-    const { at, size } = write(`${command}\n${JSON.stringify(args)}`);
+    const { at, size } = write(`${command}\n${rewrite(JSON.stringify(args))}`);
     const answer = new Uint32Array(wasm.memory.buffer, wasm.hf_tool(at, size), 2);
     const [address, length] = answer;
     return JSON.parse(decoder.decode(new Uint8Array(wasm.memory.buffer, address, length)));
