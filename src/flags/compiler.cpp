@@ -185,8 +185,8 @@ void Compiler::compile_document_options(const Value& document) {
       catalog_->zone = *parsed;
     } else {
       Scope scope(*this, "timezone");
-      error(fmt::format("'{}' is not a known time zone; give UTC, an offset such as +02:00, an IANA "
-                        "name such as Europe/Berlin, or a POSIX rule such as "
+      error(fmt::format("'{}' is not a known time zone; give UTC, an offset such as +02:00, an "
+                        "IANA name such as Europe/Berlin, or a POSIX rule such as "
                         "CET-1CEST,M3.5.0,M10.5.0/3",
                         zone));
     }

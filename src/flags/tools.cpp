@@ -1,4 +1,5 @@
 #include "hogflare/flags_tools.h"
+#include "hogflare/text.h"
 
 #include <fmt/format.h>
 #include <re2/re2.h>
@@ -86,7 +87,8 @@ StoredState read_stored(const Value& arguments) {
 // What the flag hashes for this request, at flag level; empty: a group that is not given.
 std::string identifier_of(const Catalog& catalog, const Flag& flag, const Request& request,
                           const StoredState& stored) {
-  const std::string* type = flag.seed ? &flag.seed->group_type : catalog.group_type(flag.group_index);
+  const std::string* type =
+      flag.seed ? &flag.seed->group_type : catalog.group_type(flag.group_index);
   std::string identifier = request.distinct_id;
   if (type != nullptr && !type->empty()) {
     const GroupKey* group = request.group(*type);
@@ -99,7 +101,7 @@ std::string identifier_of(const Catalog& catalog, const Flag& flag, const Reques
       if (key == flag.key) identifier = hash_key;
     }
   }
-  return std::string(cut_code_points(identifier, limits::kDistinctIdChars));
+  return std::string(first_code_points(identifier, limits::kDistinctIdChars));
 }
 
 void write_buckets(JsonWriter& json, const Flag& flag, const std::string& identifier) {

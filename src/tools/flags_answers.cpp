@@ -1,5 +1,5 @@
-// One line of JSON in, one out: tool_answer for each line of standard input. The differential test of
-// tests/sdk feeds it thousands.
+// One line of JSON in, one out: tool_answer for each line of standard input. The differential test
+// of tests/sdk feeds it thousands.
 #include <cstdio>
 #include <string>
 

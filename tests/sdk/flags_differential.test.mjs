@@ -19,7 +19,7 @@ const FLAGS = 6;
 const PEOPLE = 5;
 
 // xorshift32: the same cases for the same seed everywhere.
-let state = SEED | 1;
+let state = (SEED * 2 + 1) | 0;
 const random = () => {
   state ^= state << 13;
   state ^= state >>> 17;
@@ -30,7 +30,7 @@ const pick = (list) => list[Math.floor(random() * list.length)];
 const times = (count, make) => Array.from({ length: count }, (_, i) => make(i));
 const between = (low, high) => low + Math.floor(random() * (high - low + 1));
 
-const TEXTS = ["pro", "free", "Enterprise", "a@hog.io", "x", "DE", "1", "2.5", "10", "zz top", "a.com"];
+const TEXTS = ["pro", "free", "Enterprise", "a@hog.io", "x", "DE", "1", "2.5", "10", "a.com"];
 const DATES = ["2024-12-31", "2025-06-01T10:00:00Z", "2020-01-01", "2026-11-20T00:00:00Z"];
 const VERSIONS = ["1.2.3", "1.2.4", "0.2.9", "2.0.1", "1.9.0", "0.3.0"];
 
@@ -74,7 +74,8 @@ function flag(index) {
     properties: times(between(0, 2), filter),
     rollout_percentage: pick([100, null, 0, 50, 33.3, 25.5, 80]),
   }));
-  const made = { id: index + 1, key: `flag-${index}`, active: random() > 0.05, filters: { groups } };
+  const active = random() > 0.05;
+  const made = { id: index + 1, key: `flag-${index}`, active, filters: { groups } };
   if (random() < 0.4) {
     const weights = pick([[50, 50], [33.33, 33.33, 33.34], [10, 20], [100]]);
     made.filters.multivariate = {
