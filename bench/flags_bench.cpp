@@ -60,7 +60,9 @@ double median_us(int repeat, const Work& work) {
 
 int main(int argc, char** argv) {
   const bool as_json = argc > 1 && std::strcmp(argv[1], "--json") == 0;
-  if (!as_json) std::printf("%8s %12s %12s %12s\n", "flags", "evaluate us", "request us", "parse us");
+  if (!as_json) {
+    std::printf("%8s %12s %12s %12s\n", "flags", "evaluate us", "request us", "parse us");
+  }
   for (const int count : {1, 100, 1000}) {
     const std::string json = definitions(count);
     const Result<Definitions> parsed = Definitions::parse(json, ParseOptions{});

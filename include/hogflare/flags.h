@@ -3,7 +3,7 @@
 //   Result<Definitions> definitions = Definitions::parse(json, {.group_types = {"company"}});
 //   Result<Request> request = parse_request(body, {.user_agent = "posthog-node/5.0.0"});
 //   Needs wanted = needs(definitions.value(), request.value());
-//   StoredState stored = ...;                       // whatever `wanted` asks for, read by the caller
+//   StoredState stored = ...;                       // what `wanted` asks for, read by the caller
 //   Evaluation evaluation = evaluate(definitions.value(), request.value(), stored, now_ms);
 //
 // Two formats of definition live in one document and each keeps its own hash: an object with
@@ -174,8 +174,8 @@ struct StoredState {
   std::vector<StoredGroup> groups;
 };
 
-// Continuity flags that have no stored key yet, when the request brings $anon_distinct_id: for each,
-// the person should store anon_distinct_id (never overwriting). Empty when nothing is to be written.
+// Continuity flags that have no stored key yet, when the request brings $anon_distinct_id: for each
+// the person should store anon_distinct_id, never overwriting. Empty: nothing is to be written.
 std::vector<std::string> hash_keys_to_store(const Definitions& definitions, const Request& request,
                                             const StoredState& stored);
 

@@ -1,5 +1,5 @@
-// What `npm run flags:check` and `npm run flags:eval` print, as JSON from the same core that runs at
-// the edge.
+// What `npm run flags:check` and `npm run flags:eval` print, as JSON from the same core that runs
+// at the edge.
 //
 //   std::string report = tool_check(R"({"document": "[{\"key\": \"beta\"}]"})");
 #pragma once
@@ -17,8 +17,13 @@ std::string tool_check(std::string_view arguments);
 // properties...}?, "stored_groups": {type: {...}}?, "cohort_ids": [..]?, "hash_keys": {flag: key}?,
 // "now_ms": n}.
 // Output: {"ok": true, "errorsWhileComputingFlags": bool, "flags": [{"key", "dialect", "value",
-// "payload", "reason", "condition_index", "identifier", "bucket", "variant_bucket", "needs_server"}]}
-// or {"ok": false, "error": text, "problems": [...]}. `bucket` is in percent: what rollout compares.
+// "payload", "reason", "condition_index", "identifier", "bucket", "variant_bucket",
+// "needs_server"}]} or {"ok": false, "error": text, "problems": [...]}. `bucket` is in percent: what
+// the rollout is compared with.
 std::string tool_eval(std::string_view arguments);
+
+// For tests: the bodies a request gets. Input: that of tool_eval and "as_service": true to evaluate
+// a document that would be refused. Output: {"ok": true, "v2": body, "legacy": body, "feed": body}.
+std::string tool_answer(std::string_view arguments);
 
 }  // namespace hogflare::flags

@@ -11,7 +11,8 @@ std::string Core::tool(std::string_view request) {
       end == std::string_view::npos ? std::string_view() : request.substr(end + 1);
   if (command == "flags_check") return flags::tool_check(arguments);
   if (command == "flags_eval") return flags::tool_eval(arguments);
-  return R"({"ok":false,"error":"no such command; there are flags_check and flags_eval"})";
+  if (command == "flags_answer") return flags::tool_answer(arguments);
+  return R"({"ok":false,"error":"no such command; there are flags_check, flags_eval and flags_answer"})";
 }
 
 }  // namespace hogflare

@@ -2,7 +2,7 @@
 //
 //   days_from_civil(Civil{2025, 6, 15}) == 20254
 //
-// Source: the well-known era arithmetic (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+// Source: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms": eras of 400 years.
 #pragma once
 
 #include <cstdint>

@@ -77,7 +77,19 @@ struct Holdout {
 };
 
 struct SeedFilter {
-  enum class Op : uint8_t { kEqual, kIsSet, kIsNot, kIn, kNotIn, kContains, kRegex, kGt, kGte, kLt, kLte };
+  enum class Op : uint8_t {
+    kEqual,
+    kIsSet,
+    kIsNot,
+    kIn,
+    kNotIn,
+    kContains,
+    kRegex,
+    kGt,
+    kGte,
+    kLt,
+    kLte,
+  };
   Op op = Op::kEqual;
   int slot = kNone;  // kNone: a group filter without group_type, never matches
   Value expected;

@@ -6,6 +6,7 @@
 
 #include "flags/compiler.h"
 #include "flags/text.h"
+#include "hogflare/text.h"
 
 namespace hogflare::flags {
 namespace {
@@ -14,8 +15,8 @@ namespace {
 constexpr double kWeightSlack = 1e-6;
 
 Runtime runtime_from_text(std::string_view text) {
-  if (equals_ignoring_ascii_case(text, "client")) return Runtime::kClient;
-  if (equals_ignoring_ascii_case(text, "server")) return Runtime::kServer;
+  if (equals_ignoring_case(text, "client")) return Runtime::kClient;
+  if (equals_ignoring_case(text, "server")) return Runtime::kServer;
   return Runtime::kAll;  // unknown text counts as all
 }
 
@@ -23,8 +24,8 @@ Runtime runtime_from_text(std::string_view text) {
 
 void Compiler::check_weights(double sum) {
   if (sum > 100 + kWeightSlack) {
-    error(fmt::format("the variants' rollout_percentage sum to {}; together they must not exceed 100",
-                      sum));
+    error(fmt::format(
+        "the variants' rollout_percentage sum to {}; together they must not exceed 100", sum));
   }
 }
 

@@ -60,8 +60,8 @@ void Compiler::compile_seed_flag(const Value& definition, Flag& flag) {
   rules.variants = compile_seed_variants(definition);
 
   // A variant's own payload goes over the one in variant_payloads.
-  const auto add_payload = [&](const std::string& name, const Value& payload) {
-    flag.payloads.push_back(payload);
+  const auto add_payload = [&](const std::string& name, const Value& value) {
+    flag.payloads.push_back(value);
     const int index = static_cast<int>(flag.payloads.size()) - 1;
     for (auto& [known, target] : rules.variant_payloads) {
       if (known == name) {
@@ -71,7 +71,8 @@ void Compiler::compile_seed_flag(const Value& definition, Flag& flag) {
     }
     rules.variant_payloads.emplace_back(name, index);
   };
-  if (const Value* payload = definition.find("payload"); payload != nullptr && !payload->is_null()) {
+  const Value* payload = definition.find("payload");
+  if (payload != nullptr && !payload->is_null()) {
     flag.payloads.push_back(*payload);
     rules.payload = 0;
   }
@@ -83,9 +84,9 @@ void Compiler::compile_seed_flag(const Value& definition, Flag& flag) {
   if (const Value* variants = definition.find("variants"); variants != nullptr) {
     for (const Value& variant : variants->items) {
       const Value* key = variant.find("key");
-      const Value* payload = variant.find("payload");
-      if (key != nullptr && payload != nullptr && !payload->is_null()) {
-        add_payload(key->text, *payload);
+      const Value* own = variant.find("payload");
+      if (key != nullptr && own != nullptr && !own->is_null()) {
+        add_payload(key->text, *own);
       }
     }
   }
@@ -173,8 +174,8 @@ SeedFilter Compiler::compile_seed_filter(const Value& definition) {
       // elsewhere; a name nobody knows is a slip of the pen.
       Scope scope(*this, "operator");
       const std::string message = fmt::format(
-          "'{}' is no operator of this dialect (eq, is_not, in, not_in, contains, regex, is_set, gt, "
-          "gte, lt, lte), where it means eq; to use PostHog's, write the flag with filters",
+          "'{}' is no operator of this dialect (eq, is_not, in, not_in, contains, regex, is_set, "
+          "gt, gte, lt, lte), where it means eq; to use PostHog's, write the flag with filters",
           name);
       note(operator_from_name(name) ? Severity::kWarning : Severity::kError, message);
     }

@@ -185,8 +185,8 @@ void Compiler::compile_document_options(const Value& document) {
       catalog_->zone = *parsed;
     } else {
       Scope scope(*this, "timezone");
-      error(fmt::format("'{}' is not a known time zone; give UTC, an offset such as +02:00, an IANA "
-                        "name such as Europe/Berlin, or a POSIX rule such as "
+      error(fmt::format("'{}' is not a known time zone; give UTC, an offset such as +02:00, an "
+                        "IANA name such as Europe/Berlin, or a POSIX rule such as "
                         "CET-1CEST,M3.5.0,M10.5.0/3",
                         zone));
     }
@@ -251,7 +251,6 @@ void Compiler::collect_keys(const Value& flags) {
       error("must be a text that is not empty");
       continue;
     }
-    catalog_->flags[i].key = key->text;
     const auto [previous, added] = seen.emplace(key->text, i);
     if (!added) {
       Scope scope(*this, "key");
@@ -259,6 +258,7 @@ void Compiler::collect_keys(const Value& flags) {
                         previous->second));
       continue;
     }
+    catalog_->flags[i].key = key->text;
     flag_index_.emplace(key->text, static_cast<int>(i));
   }
   // Ids after all keys: a key wins over another flag's id.
@@ -433,7 +433,10 @@ void Compiler::close_cohort(int index) {
 }
 
 void Compiler::compile_flag(const Value& definition, Flag& flag) {
-  if (!definition.is_object()) return;
+  if (flag.key.empty()) {  // said already; such a flag never answers
+    flag.deleted = true;
+    return;
+  }
   flag.prefix = flag.key + ".";
   flag.id = read_integer(definition, "id");
   flag.version = read_integer(definition, "version");

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "hogflare/flags_limits.h"
+#include "hogflare/text.h"
 #include "flags/calendar.h"
 #include "flags/text.h"
 
@@ -133,7 +134,7 @@ int month_from_name(std::string_view text) {
   static constexpr std::array<std::string_view, 12> kNames = {
       "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"};
   for (size_t i = 0; i < kNames.size(); ++i) {
-    if (equals_ignoring_ascii_case(text, kNames[i])) return static_cast<int>(i) + 1;
+    if (equals_ignoring_case(text, kNames[i])) return static_cast<int>(i) + 1;
   }
   return 0;
 }

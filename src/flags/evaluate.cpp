@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "hogflare/flags.h"
+#include "hogflare/text.h"
 #include "flags/catalog.h"
 #include "flags/evaluate_seed.h"
 #include "flags/hash.h"
@@ -189,7 +190,7 @@ bool Evaluator::decide_holdout(const Flag& flag, FlagResult& result) {
     } else if (flag.continuity && request_.anon_distinct_id) {
       identifier = *request_.anon_distinct_id;
     }
-    identifier = cut_code_points(identifier, limits::kDistinctIdChars);
+    identifier = first_code_points(identifier, limits::kDistinctIdChars);
     held = hash01("holdout-", identifier, "") <= holdout.exclusion / 100;
   }
   if (!held) return false;
@@ -309,7 +310,7 @@ bool Evaluator::set_identifier(const Flag& flag, int group_index) {
     if (group == nullptr || !group->usable) return false;
     identifier = group->key;
   }
-  identifier = cut_code_points(identifier, limits::kDistinctIdChars);
+  identifier = first_code_points(identifier, limits::kDistinctIdChars);
   if (identifier != hashes_.identifier) hashes_ = Hashes{identifier};
   return true;
 }

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "hogflare/flags_limits.h"
+#include "hogflare/text.h"
 #include "flags/text.h"
 
 namespace hogflare::flags {
@@ -79,8 +80,8 @@ bool looks_boolean(const Value& value) {
     case Value::Kind::kBool:
       return true;
     case Value::Kind::kString:
-      return equals_ignoring_ascii_case(value.text, "true") ||
-             equals_ignoring_ascii_case(value.text, "false");
+      return equals_ignoring_case(value.text, "true") ||
+             equals_ignoring_case(value.text, "false");
     case Value::Kind::kArray:
       return std::all_of(value.items.begin(), value.items.end(), looks_boolean);
     default:
@@ -93,7 +94,7 @@ bool is_truthy(const Value& value) {
     case Value::Kind::kBool:
       return value.boolean;
     case Value::Kind::kString:
-      return equals_ignoring_ascii_case(value.text, "true");
+      return equals_ignoring_case(value.text, "true");
     case Value::Kind::kArray:
       return std::all_of(value.items.begin(), value.items.end(), is_truthy);
     default:
@@ -126,8 +127,8 @@ std::optional<double> number_of(const Value& value) {
   return std::nullopt;
 }
 
-// Three numbers without leading zeros, or for a wildcard one or two and a star. SDKs drop the rest of
-// a version.
+// Three numbers without leading zeros, or for a wildcard one or two and a star. SDKs drop the rest
+// of a version.
 bool is_plain_version(std::string_view text, Operator op) {
   size_t parts = 0;
   for (;;) {
@@ -150,8 +151,8 @@ std::string regex_problem(std::string_view pattern, const re2::RE2& regex) {
   for (const std::string_view look : {"(?=", "(?!", "(?<=", "(?<!"}) {
     if (pattern.find(look) != std::string_view::npos) {
       return fmt::format(
-          "pattern '{}' uses look-around ({}), which the linear-time engine cannot run; rewrite it, "
-          "for instance as a second filter with not_regex",
+          "pattern '{}' uses look-around ({}), which the linear-time engine cannot run; rewrite "
+          "it, for instance as a second filter with not_regex",
           pattern, look);
     }
   }

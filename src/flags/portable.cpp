@@ -86,6 +86,8 @@ bool own_rules_agree(const Catalog& catalog, const Flag& flag) {
   }
   if (flag.holdout || flag.enrolment || flag.super_condition || flag.by_device) return false;
   if (flag.missing_dependency || flag.cyclic || flag.continuity) return false;
+  // An SDK passes over a condition it cannot decide; the condition might have ended the flag.
+  if (flag.early_exit && flag.conditions.size() > 1) return false;
   return std::all_of(flag.conditions.begin(), flag.conditions.end(),
                      [&](const Condition& condition) {
                        return condition_agrees(catalog, flag, condition);

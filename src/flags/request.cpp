@@ -6,6 +6,7 @@
 #include <initializer_list>
 
 #include "hogflare/flags.h"
+#include "hogflare/text.h"
 #include "flags/text.h"
 
 namespace hogflare::flags {
@@ -63,8 +64,8 @@ void read_groups(const Value& groups, Request& request) {
 std::optional<Runtime> read_runtime(const Value& body) {
   const Value* value = body.find("evaluation_runtime");
   if (value == nullptr || !value->is_string()) return std::nullopt;
-  if (equals_ignoring_ascii_case(value->text, "client")) return Runtime::kClient;
-  if (equals_ignoring_ascii_case(value->text, "server")) return Runtime::kServer;
+  if (equals_ignoring_case(value->text, "client")) return Runtime::kClient;
+  if (equals_ignoring_case(value->text, "server")) return Runtime::kServer;
   return Runtime::kAll;
 }
 
@@ -173,7 +174,7 @@ Result<Request> parse_request(std::string_view json, const RequestHeaders& heade
     return wrong_type("distinct_id", "a text or a number");
   }
   request.distinct_id =
-      std::string(cut_code_points(distinct_id->text, limits::kDistinctIdChars));
+      std::string(first_code_points(distinct_id->text, limits::kDistinctIdChars));
   return request;
 }
 
@@ -200,7 +201,7 @@ OfrepRequest parse_ofrep_request(std::string_view json, const RequestHeaders& he
     return fail(OfrepError::kInvalidContext, "context.targetingKey must be a text");
   }
   Request& request = parsed.request;
-  request.distinct_id = std::string(cut_code_points(key->text, limits::kDistinctIdChars));
+  request.distinct_id = std::string(first_code_points(key->text, limits::kDistinctIdChars));
   for (size_t i = 0; i < context->keys.size(); ++i) {
     const std::string& name = context->keys[i];
     const Value& value = context->items[i];

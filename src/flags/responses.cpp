@@ -23,7 +23,8 @@ std::string description_of(const FlagResult& result) {
       return "No matching condition set (group conditions were not evaluated because no group type "
              "was provided)";
     case Reason::kNoConditionMatchBehavioural:
-      return "No matching condition set (membership of a behavioural cohort is not fully evaluated)";
+      return "No matching condition set (membership of a behavioural cohort is not fully "
+             "evaluated)";
     case Reason::kOutOfRolloutBound:
       return "Out of rollout bound";
     case Reason::kNoGroupType:

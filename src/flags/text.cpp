@@ -7,6 +7,8 @@
 #include <iterator>
 #include <limits>
 
+#include "hogflare/text.h"
+
 namespace hogflare::flags {
 namespace {
 
@@ -169,15 +171,6 @@ std::string unicode_lower(std::string_view text) {
   return out;
 }
 
-bool equals_ignoring_ascii_case(std::string_view text, std::string_view lower) {
-  if (text.size() != lower.size()) return false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) != lower[i]) return false;
-  }
-  return true;
-}
-
 std::optional<double> parse_number(std::string_view text) {
   std::string_view unsigned_text = text;
   bool negative = false;
@@ -186,10 +179,10 @@ std::optional<double> parse_number(std::string_view text) {
     unsigned_text.remove_prefix(1);
   }
   double value = 0;
-  if (equals_ignoring_ascii_case(unsigned_text, "inf") ||
-      equals_ignoring_ascii_case(unsigned_text, "infinity")) {
+  if (equals_ignoring_case(unsigned_text, "inf") ||
+      equals_ignoring_case(unsigned_text, "infinity")) {
     value = std::numeric_limits<double>::infinity();
-  } else if (equals_ignoring_ascii_case(unsigned_text, "nan")) {
+  } else if (equals_ignoring_case(unsigned_text, "nan")) {
     value = std::numeric_limits<double>::quiet_NaN();
   } else if (is_decimal(unsigned_text)) {
     value = std::strtod(std::string(unsigned_text).c_str(), nullptr);
@@ -197,17 +190,6 @@ std::optional<double> parse_number(std::string_view text) {
     return std::nullopt;
   }
   return negative ? -value : value;
-}
-
-std::string_view cut_code_points(std::string_view text, size_t count) {
-  if (text.size() <= count) return text;
-  size_t points = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if ((static_cast<unsigned char>(text[i]) & 0xc0) == 0x80) continue;
-    if (points == count) return text.substr(0, i);
-    ++points;
-  }
-  return text;
 }
 
 std::string_view trim(std::string_view text) {

@@ -1,4 +1,4 @@
-// Text rules of the property operators: case folding, number reading, cutting by code points.
+// Text rules of the property operators beside those of hogflare/text.h: case folding and numbers.
 //
 //   unicode_lower("ÀÉ") == "àé"; ascii_lower("ÀB") == "Àb"; parse_number("1e3") == 1000.0
 //
@@ -19,15 +19,9 @@ std::string ascii_lower(std::string_view text);
 // Full Unicode lower case. Input that is not UTF-8 passes through byte by byte.
 std::string unicode_lower(std::string_view text);
 
-// True for "true"/"false" in any ASCII case.
-bool equals_ignoring_ascii_case(std::string_view text, std::string_view lower);
-
 // A float as Rust's f64::from_str reads it: no surrounding space, no hex, no underscores; `inf`,
 // `infinity`, `nan` in any case, `.5`, `6.` and `+6` are numbers.
 std::optional<double> parse_number(std::string_view text);
-
-// The first `count` code points of `text`.
-std::string_view cut_code_points(std::string_view text, size_t count);
 
 // `text` without ASCII and Unicode white space at both ends.
 std::string_view trim(std::string_view text);

@@ -151,8 +151,8 @@ int64_t TimeZone::to_utc_seconds(int64_t local_seconds) const {
   const int year = static_cast<int>(civil_from_days(day).year);
   const int64_t start = change_local_seconds(start_, year);
   const int64_t end = change_local_seconds(end_, year);
-  // Daylight time is usually ahead of standard time, in Ireland it is behind. Where a change skips an
-  // hour the reading belongs to the time before; where one comes twice, to the first.
+  // Daylight time is usually ahead of standard time, in Ireland it is behind. Where a change skips
+  // an hour the reading belongs to the time before; where one comes twice, to the first.
   const int64_t gap = daylight_offset_ - standard_offset_;
   const int64_t first = start + std::max<int64_t>(gap, 0);
   const int64_t last = end + std::max<int64_t>(-gap, 0);

@@ -1,4 +1,5 @@
 #include "hogflare/flags_tools.h"
+#include "hogflare/text.h"
 
 #include <fmt/format.h>
 #include <re2/re2.h>
@@ -9,6 +10,7 @@
 #include "flags/portable.h"
 #include "flags/text.h"
 #include "hogflare/flags.h"
+#include "hogflare/flags_responses.h"
 
 namespace hogflare::flags {
 namespace {
@@ -85,7 +87,8 @@ StoredState read_stored(const Value& arguments) {
 // What the flag hashes for this request, at flag level; empty: a group that is not given.
 std::string identifier_of(const Catalog& catalog, const Flag& flag, const Request& request,
                           const StoredState& stored) {
-  const std::string* type = flag.seed ? &flag.seed->group_type : catalog.group_type(flag.group_index);
+  const std::string* type =
+      flag.seed ? &flag.seed->group_type : catalog.group_type(flag.group_index);
   std::string identifier = request.distinct_id;
   if (type != nullptr && !type->empty()) {
     const GroupKey* group = request.group(*type);
@@ -98,7 +101,7 @@ std::string identifier_of(const Catalog& catalog, const Flag& flag, const Reques
       if (key == flag.key) identifier = hash_key;
     }
   }
-  return std::string(cut_code_points(identifier, limits::kDistinctIdChars));
+  return std::string(first_code_points(identifier, limits::kDistinctIdChars));
 }
 
 void write_buckets(JsonWriter& json, const Flag& flag, const std::string& identifier) {
@@ -146,6 +149,20 @@ void write_result(JsonWriter& json, const Catalog& catalog, const FlagResult& re
   json.close_object();
 }
 
+// A request as tool_eval and tool_answer take it: no token needed.
+Result<Request> read_request(const Value& arguments) {
+  Value body = Value::object();
+  const Value* given = arguments.find("request");
+  if (given != nullptr && given->is_object()) body = *given;
+  if (body.find("token") == nullptr) body.set("token", Value::of(std::string_view("local")));
+  return parse_request(to_json(body), RequestHeaders{});
+}
+
+int64_t read_now(const Value& arguments) {
+  const Value* now = arguments.find("now_ms");
+  return now == nullptr ? 0 : static_cast<int64_t>(now->number);
+}
+
 }  // namespace
 
 std::string tool_check(std::string_view arguments_json) {
@@ -173,20 +190,11 @@ std::string tool_eval(std::string_view arguments_json) {
     return failure("the definitions are refused",
                    Definitions::check(arguments.document, arguments.options));
   }
-  Value body = Value::object();
-  const Value* given = arguments.root.find("request");
-  if (given != nullptr && given->is_object()) body = *given;
-  if (body.find("token") == nullptr) body.set("token", Value::of(std::string_view("local")));
-  if (body.find("evaluation_runtime") == nullptr) {
-    body.set("evaluation_runtime", Value::of(std::string_view("all")));
-  }
-  const Result<Request> request = parse_request(to_json(body), RequestHeaders{});
+  const Result<Request> request = read_request(arguments.root);
   if (!request.ok()) return failure(request.error().detail, {});
   const StoredState stored = read_stored(arguments.root);
-  const Value* now = arguments.root.find("now_ms");
   const Evaluation evaluation =
-      evaluate(definitions.value(), request.value(), stored,
-               now == nullptr ? 0 : static_cast<int64_t>(now->number));
+      evaluate(definitions.value(), request.value(), stored, read_now(arguments.root));
   JsonWriter json;
   json.open_object().key("ok").boolean(true);
   json.key("errorsWhileComputingFlags").boolean(evaluation.errors_while_computing);
@@ -195,6 +203,31 @@ std::string tool_eval(std::string_view arguments_json) {
     write_result(json, *evaluation.catalog, result, request.value(), stored);
   }
   json.close_array();
+  return json.close_object().take();
+}
+
+std::string tool_answer(std::string_view arguments_json) {
+  Arguments arguments;
+  read_arguments(arguments_json, arguments);
+  if (!arguments.error.empty()) return failure(arguments.error, {});
+  const Value* as_service = arguments.root.find("as_service");
+  if (as_service != nullptr && as_service->is_bool() && as_service->boolean) {
+    arguments.options.strictness = Strictness::kEvaluateAsService;
+  }
+  const Result<Definitions> definitions =
+      Definitions::parse(arguments.document, arguments.options);
+  if (!definitions.ok()) return failure(definitions.error().detail, {});
+  const Result<Request> request = read_request(arguments.root);
+  if (!request.ok()) return failure(request.error().detail, {});
+  const int64_t now_ms = read_now(arguments.root);
+  const Evaluation evaluation =
+      evaluate(definitions.value(), request.value(), read_stored(arguments.root), now_ms);
+  const ResponseContext context{"00000000-0000-4000-8000-000000000000", now_ms, {}};
+  JsonWriter json;
+  json.open_object().key("ok").boolean(true);
+  json.key("v2").raw(write_flags(evaluation, FlagsVersion::kV2, context));
+  json.key("legacy").raw(write_flags(evaluation, FlagsVersion::kLegacy, context));
+  json.key("feed").raw(write_definitions(definitions.value(), Cohorts::kSend));
   return json.close_object().take();
 }
 

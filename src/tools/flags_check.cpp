@@ -8,7 +8,9 @@
 int main() {
   std::string input;
   char buffer[4096];
-  for (size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) input.append(buffer, n);
+  for (size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) {
+    input.append(buffer, n);
+  }
   const std::string report = hogflare::flags::tool_check(input);
   std::printf("%s\n", report.c_str());
   return report.rfind("{\"ok\":true", 0) == 0 ? 0 : 1;

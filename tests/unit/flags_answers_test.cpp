@@ -134,8 +134,8 @@ TEST_CASE("a failed read fails the flags that need it and no others", "[flags]")
   stored.person_read = Read::kFailed;
   stored.hash_keys_read = Read::kFailed;
   stored.groups.push_back(StoredGroup{"company", Read::kFailed, Value::object()});
-  const json body =
-      parsed(write_flags(evaluate(definitions, request, stored, kNow), FlagsVersion::kV2, kContext));
+  const Evaluation evaluation = evaluate(definitions, request, stored, kNow);
+  const json body = parsed(write_flags(evaluation, FlagsVersion::kV2, kContext));
   CHECK(body["errorsWhileComputingFlags"] == true);
   CHECK(body["flags"]["all"]["enabled"] == true);
   CHECK(!body["flags"]["all"].contains("failed"));
@@ -163,7 +163,8 @@ TEST_CASE("every version of /flags and /decide has its own shape", "[flags]") {
   const json v2 = parsed(write_flags(evaluation, FlagsVersion::kV2, kContext));
   CHECK(v2["flags"]["all"] == parsed(R"({"key":"all","enabled":true,"variant":null,
     "reason":{"code":"condition_match","condition_index":0,"description":"Matched condition set 1"},
-    "metadata":{"id":1,"version":3,"description":null,"payload":"{\"a\":1}","has_experiment":false}})"));
+    "metadata":{"id":1,"version":3,"description":null,"payload":"{\"a\":1}",
+        "has_experiment":false}})"));
   CHECK(v2["requestId"] == "request-1");
   CHECK(v2["evaluatedAt"] == kNow);
   CHECK(!v2.contains("featureFlags"));
@@ -216,7 +217,8 @@ TEST_CASE("over quota no flag is answered", "[flags]") {
 TEST_CASE("derived person properties fill what is absent", "[flags]") {
   const Definitions definitions = definitions_from(R"([
     {"key":"os","filters":{"groups":[{"properties":[{"key":"$os","value":"iOS"}]}]}},
-    {"key":"initial","filters":{"groups":[{"properties":[{"key":"$initial_utm_source","value":"ads"}]}]}},
+    {"key":"initial","filters":{"groups":[{"properties":[{"key":"$initial_utm_source",
+        "value":"ads"}]}]}},
     {"key":"born","filters":{"groups":[{"properties":[{"key":"created_at","type":"person_metadata",
       "operator":"is_date_before","value":"2025-01-01"}]}]}}])");
   const Request request = request_from(
@@ -250,7 +252,8 @@ TEST_CASE("OFREP answers typed values with reasons", "[flags]") {
   const Definitions definitions = definitions_from(R"([
     {"id":1,"key":"all","filters":{"groups":[{}],"payloads":{"true":{"a":1}}}},
     {"key":"plan","filters":{"groups":[{"properties":[{"key":"plan","value":"pro"}]}]}},
-    {"key":"split","filters":{"groups":[{}],"multivariate":{"variants":[{"key":"x","rollout_percentage":100}]}}},
+    {"key":"split","filters":{"groups":[{}],"multivariate":{"variants":[{"key":"x",
+        "rollout_percentage":100}]}}},
     {"key":"off","active":false,"filters":{"groups":[{}]}},
     {"key":"seed","conditions":[{"properties":[{"key":"plan","value":"pro"}]}]}])");
   const OfrepRequest request = parse_ofrep_request(
@@ -259,7 +262,9 @@ TEST_CASE("OFREP answers typed values with reasons", "[flags]") {
   CHECK(request.request.distinct_id == "u");
   CHECK(request.request.group("company")->key == "acme");
   const Evaluation evaluation = evaluate(definitions, request.request, StoredState{}, kNow);
-  const auto answer = [&](const char* key) { return parsed(write_ofrep_flag(evaluation, key).body); };
+  const auto answer = [&](const char* key) {
+    return parsed(write_ofrep_flag(evaluation, key).body);
+  };
   CHECK(answer("all")["reason"] == "STATIC");
   CHECK(answer("all")["metadata"]["payload"] == R"({"a":1})");
   CHECK(answer("plan")["reason"] == "TARGETING_MATCH");
@@ -291,24 +296,34 @@ TEST_CASE("OFREP answers typed values with reasons", "[flags]") {
 
 TEST_CASE("the feed marks what SDKs would answer differently", "[flags]") {
   const std::string document = R"({"flags":[
-    {"id":1,"key":"plain","filters":{"groups":[{"properties":[{"key":"plan","value":"pro"}],"rollout_percentage":40}]}},
+    {"id":1,"key":"plain","filters":{"groups":[{"properties":[{"key":"plan","value":"pro"}],
+        "rollout_percentage":40}]}},
     {"id":2,"key":"holdout","filters":{"groups":[{}],"holdout":{"id":1,"exclusion_percentage":10}}},
     {"id":3,"key":"enrolment","filters":{"groups":[{}],"feature_enrollment":true}},
-    {"id":4,"key":"between","filters":{"groups":[{"properties":[{"key":"a","operator":"between","value":[1,2]}]}]}},
+    {"id":4,"key":"between","filters":{"groups":[{"properties":[{"key":"a","operator":"between",
+        "value":[1,2]}]}]}},
     {"id":5,"key":"boolean","filters":{"groups":[{"properties":[{"key":"a","value":"false"}]}]}},
-    {"id":6,"key":"pattern","filters":{"groups":[{"properties":[{"key":"a","operator":"regex","value":"(?i)x"}]}]}},
-    {"id":7,"key":"mixed","filters":{"aggregation_group_type_index":0,"groups":[{"properties":[{"key":"a","type":"person","value":1}]}]}},
-    {"id":8,"key":"static","filters":{"groups":[{"properties":[{"key":"id","type":"cohort","value":1}]}]}},
-    {"id":9,"key":"dynamic","filters":{"groups":[{"properties":[{"key":"id","type":"cohort","value":2},{"key":"b","value":"c"}]}]}},
-    {"id":10,"key":"child","filters":{"groups":[{"properties":[{"key":"1","type":"flag","operator":"flag_evaluates_to","value":true}]}]}},
-    {"id":11,"key":"grandchild","filters":{"groups":[{"properties":[{"key":"child","type":"flag","operator":"flag_evaluates_to","value":true}]}]}},
-    {"id":12,"key":"held-child","filters":{"groups":[{"properties":[{"key":"holdout","type":"flag","operator":"flag_evaluates_to","value":true}]}]}},
+    {"id":6,"key":"pattern","filters":{"groups":[{"properties":[{"key":"a","operator":"regex",
+        "value":"(?i)x"}]}]}},
+    {"id":7,"key":"mixed","filters":{"aggregation_group_type_index":0,"groups":[{"properties":[
+        {"key":"a","type":"person","value":1}]}]}},
+    {"id":8,"key":"static","filters":{"groups":[{"properties":[{"key":"id","type":"cohort",
+        "value":1}]}]}},
+    {"id":9,"key":"dynamic","filters":{"groups":[{"properties":[{"key":"id","type":"cohort",
+        "value":2},{"key":"b","value":"c"}]}]}},
+    {"id":10,"key":"child","filters":{"groups":[{"properties":[{"key":"1","type":"flag",
+        "operator":"flag_evaluates_to","value":true}]}]}},
+    {"id":11,"key":"grandchild","filters":{"groups":[{"properties":[{"key":"child","type":"flag",
+        "operator":"flag_evaluates_to","value":true}]}]}},
+    {"id":12,"key":"held-child","filters":{"groups":[{"properties":[{"key":"holdout",
+        "type":"flag","operator":"flag_evaluates_to","value":true}]}]}},
     {"id":13,"key":"off","active":false,"filters":{"groups":[{}]}},
     {"id":14,"key":"gone","deleted":true,"filters":{"groups":[{}]}},
     {"key":"seed-all","payload":{"x":1}},
     {"key":"seed-half","rollout_percentage":50}],
     "cohorts":[{"id":1,"is_static":true},{"id":2,"filters":{"properties":{"type":"OR","values":[
-      {"type":"AND","values":[{"key":"a","value":"x"}]},{"type":"AND","values":[{"key":"a","value":"y"}]}]}}}]})";
+      {"type":"AND","values":[{"key":"a","value":"x"}]},{"type":"AND","values":[{"key":"a",
+          "value":"y"}]}]}}}]})";
   const Definitions definitions = definitions_from(document);
   const json feed = parsed(write_definitions(definitions, Cohorts::kSend));
   json flags = json::object();
@@ -317,8 +332,8 @@ TEST_CASE("the feed marks what SDKs would answer differently", "[flags]") {
     INFO(key);
     CHECK(flags[key]["ensure_experience_continuity"] == false);
   }
-  for (const char* key : {"holdout", "enrolment", "between", "boolean", "pattern", "mixed", "static",
-                          "held-child", "seed-half"}) {
+  for (const char* key : {"holdout", "enrolment", "between", "boolean", "pattern", "mixed",
+                          "static", "held-child", "seed-half"}) {
     INFO(key);
     CHECK(flags[key]["ensure_experience_continuity"] == true);
   }
@@ -378,6 +393,6 @@ TEST_CASE("the tools report problems and explain answers", "[flags]") {
   CHECK(answer["flags"][1]["value"] == true);
   CHECK(answer["flags"][1]["reason"] == "condition_match");
   CHECK(answer["flags"][1]["bucket"].is_number_float());
-  CHECK(parsed(tool_eval(json{{"document", kDocument}, {"request", json::object()}}.dump()))["ok"] ==
-        false);
+  const json nobody{{"document", kDocument}, {"request", json::object()}};
+  CHECK(parsed(tool_eval(nobody.dump()))["ok"] == false);
 }

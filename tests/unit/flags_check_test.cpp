@@ -40,7 +40,8 @@ TEST_CASE("a broken document is refused with the path of what is wrong", "[flags
       {"no flags", "{}", "$", "has no \"flags\" list"},
       {"flag is no object", "[1]", "flags[0]", "must be an object"},
       {"no key", "[{}]", "flags[0].key", "not empty"},
-      {"duplicate key", R"([{"key":"a"},{"key":"a"}])", "flags[1].key", "already the key of flags[0]"},
+      {"duplicate key", R"([{"key":"a"},
+          {"key":"a"}])", "flags[1].key", "already the key of flags[0]"},
       {"wrong type", R"([{"key":"a","active":"yes"}])", "flags[0].active", "must be true or false"},
       {"unknown operator", condition(R"({"key":"p","operator":"like","value":"x"})"),
        filter + ".operator", "unknown operator 'like'"},
@@ -50,7 +51,8 @@ TEST_CASE("a broken document is refused with the path of what is wrong", "[flags
        filter + ".value", "look-around"},
       {"back-reference", condition(R"({"key":"p","operator":"not_regex","value":"(a)\\1"})"),
        filter + ".value", "back-references"},
-      {"huge repetition", condition(R"({"key":"p","operator":"regex","value":"((a{100}){100}){100}"})"),
+      {"huge repetition", condition(R"({"key":"p","operator":"regex",
+          "value":"((a{100}){100}){100}"})"),
        filter + ".value", "repetition"},
       {"no value", condition(R"({"key":"p","operator":"exact"})"), filter + ".value",
        "missing or null"},
@@ -70,28 +72,33 @@ TEST_CASE("a broken document is refused with the path of what is wrong", "[flags
        filter + ".value", "unknown cohort 9"},
       {"cohort operator", condition(R"({"key":"id","type":"cohort","value":9,"operator":"exact"})"),
        filter + ".operator", "in or not_in"},
-      {"dependency value", condition(R"({"key":"a","type":"flag","operator":"flag_evaluates_to","value":3})"),
+      {"dependency value", condition(R"({"key":"a","type":"flag","operator":"flag_evaluates_to",
+          "value":3})"),
        filter + ".value", "variant's key"},
       {"dependency cycle",
        R"([{"key":"a","filters":{"groups":[{"properties":[{"key":"b","type":"flag",)"
        R"("operator":"flag_evaluates_to","value":true}]}]}},{"key":"b","filters":{"groups":[)"
-       R"({"properties":[{"key":"a","type":"flag","operator":"flag_evaluates_to","value":true}]}]}}])",
+       R"({"properties":[{"key":"a","type":"flag","operator":"flag_evaluates_to",
+           "value":true}]}]}}])",
        "flags[1]", "break the cycle"},
       {"weights", R"([{"key":"a","filters":{"multivariate":{"variants":[)"
                   R"({"key":"x","rollout_percentage":60},{"key":"y","rollout_percentage":60}]}}}])",
        "flags[0].filters.multivariate.variants", "must not exceed 100"},
       {"rollout", R"([{"key":"a","filters":{"groups":[{"rollout_percentage":101}]}}])",
        "flags[0].filters.groups[0].rollout_percentage", "from 0 to 100"},
-      {"time zone", R"({"flags":[],"timezone":"Mars/Olympus"})", "timezone", "not a known time zone"},
+      {"time zone", R"({"flags":[],
+          "timezone":"Mars/Olympus"})", "timezone", "not a known time zone"},
       {"matching version", R"({"flags":[],"property_matching_version":3})",
        "property_matching_version", "must be 1 or 2"},
       {"group index", R"({"flags":[],"group_type_mapping":{"7":"x"}})", "group_type_mapping",
        "not a group type index"},
       {"cohort cycle",
-       R"({"flags":[],"cohorts":{"1":{"type":"AND","values":[{"key":"id","type":"cohort","value":2}]},)"
+       R"({"flags":[],"cohorts":{"1":{"type":"AND","values":[{"key":"id","type":"cohort",
+           "value":2}]},)"
        R"("2":{"type":"AND","values":[{"key":"id","type":"cohort","value":1}]}}})",
        "cohorts.2", "break the cycle"},
-      {"cohort twice", R"({"flags":[],"cohorts":[{"id":1},{"id":1}]})", "cohorts[1]", "defined twice"},
+      {"cohort twice", R"({"flags":[],"cohorts":[{"id":1},
+          {"id":1}]})", "cohorts[1]", "defined twice"},
       {"three levels",
        R"({"flags":[],"cohorts":{"1":{"type":"AND","values":[{"type":"AND","values":[)"
        R"({"type":"AND","values":[]}]}]}}})",
@@ -100,11 +107,13 @@ TEST_CASE("a broken document is refused with the path of what is wrong", "[flags
        R"([{"key":"a","conditions":[{"properties":[{"key":"p","value":1,"operator":"like"}]}]}])",
        "flags[0].conditions[0].properties[0].operator", "no operator of this dialect"},
       {"seed: bad regex",
-       R"([{"key":"a","conditions":[{"properties":[{"key":"p","value":"?*","operator":"regex"}]}]}])",
+       R"([{"key":"a","conditions":[{"properties":[{"key":"p","value":"?*",
+           "operator":"regex"}]}]}])",
        "flags[0].conditions[0].properties[0].value", "not a valid regular expression"},
       {"seed: weights", R"([{"key":"a","variants":[{"key":"x","rollout_percentage":101}]}])",
        "flags[0].variants", "must not exceed 100"},
-      {"seed: type", R"([{"key":"a","type":"number"}])", "flags[0].type", "boolean or multivariate"},
+      {"seed: type", R"([{"key":"a",
+          "type":"number"}])", "flags[0].type", "boolean or multivariate"},
   };
   for (const Case& test : cases) {
     DYNAMIC_SECTION(test.what) {
@@ -137,7 +146,8 @@ TEST_CASE("what the service or the seed defines is only a warning", "[flags]") {
       R"([{"key":"a","filters":{"groups":[{"variant":"nope"}]}}])",
       R"([{"key":"a","filters":{"aggregation_group_type_index":3,"groups":[{}]}}])",
       R"([{"key":"a","rollout_percentage":150}])",
-      R"([{"key":"a","conditions":[{"properties":[{"key":"p","value":1,"operator":"icontains"}]}]}])",
+      R"([{"key":"a","conditions":[{"properties":[{"key":"p","value":1,
+          "operator":"icontains"}]}]}])",
   };
   for (const std::string& document : documents) {
     INFO(document);
@@ -164,11 +174,25 @@ TEST_CASE("hostile nesting is refused, not followed", "[flags]") {
   std::string chain = R"({"flags":[],"cohorts":{)";
   for (int i = 1; i < 200; ++i) {
     if (i > 1) chain += ",";
-    chain += "\"" + std::to_string(i) + R"(":{"type":"AND","values":[{"type":"cohort","key":"id","value":)" +
+    chain += "\"" + std::to_string(i) + R"(":{"type":"AND","values":[{"type":"cohort","key":"id",
+        "value":)" +
              std::to_string(i + 1) + "}]}";
   }
   chain += R"(,"200":{"type":"AND","values":[{"key":"a","value":"b"}]}}})";
   const std::vector<Problem> problems = Definitions::check(chain, ParseOptions{});
   REQUIRE(!problems.empty());
   CHECK(problems[0].message.find("levels") != std::string::npos);
+}
+
+TEST_CASE("what is no flag at all is left out even when problems are let pass", "[flags]") {
+  ParseOptions options;
+  options.strictness = Strictness::kEvaluateAsService;
+  const Result<Definitions> parsed =
+      Definitions::parse(R"(["x",{"key":""},{"key":"a"},{"key":"a","active":false}])", options);
+  REQUIRE(parsed.ok());
+  const Result<Request> request =
+      parse_request(R"({"token":"t","distinct_id":"u"})", RequestHeaders{});
+  const Evaluation evaluation = evaluate(parsed.value(), request.value(), StoredState{}, 0);
+  REQUIRE(evaluation.results.size() == 1);
+  CHECK(evaluation.find("a")->enabled);
 }

@@ -10,6 +10,7 @@
 #include "flags/text.h"
 #include "flags/timezone.h"
 #include "hogflare/flags_value.h"
+#include "hogflare/text.h"
 
 using namespace hogflare;
 using namespace hogflare::flags;
@@ -29,16 +30,17 @@ TEST_CASE("numbers are read as Rust reads a float", "[flags]") {
     CHECK(parse_number(text).has_value());
   }
   CHECK(std::isnan(*parse_number("NaN")));
-  for (const char* text : {"", " 6", "6 ", "0x10", "1_000", "true", "[30]", "1e", ".", "-", "1,5"}) {
+  for (const char* text : {"", " 6", "6 ", "0x10", "1_000", "true", "[30]", "1e", ".", "-",
+                           "1,5"}) {
     INFO(text);
     CHECK(!parse_number(text).has_value());
   }
 }
 
 TEST_CASE("identifiers are cut by code points", "[flags]") {
-  CHECK(cut_code_points("äöü", 2) == "äö");
-  CHECK(cut_code_points("a😀b", 2) == "a😀");
-  CHECK(cut_code_points("abc", 3) == "abc");
+  CHECK(first_code_points("äöü", 2) == "äö");
+  CHECK(first_code_points("a😀b", 2) == "a😀");
+  CHECK(first_code_points("abc", 3) == "abc");
 }
 
 TEST_CASE("floats print as serde_json prints them", "[flags]") {
@@ -54,11 +56,12 @@ TEST_CASE("floats print as serde_json prints them", "[flags]") {
 }
 
 TEST_CASE("JSON values keep number spelling by type, and read NaN as null", "[flags]") {
-  const Result<Value> value =
-      parse_value(R"({"b":[1,1.0,1e2,-0,18446744073709551615,NaN,-Infinity,"NaN"],"a":{"z":1,"y":"\u0001"}})");
+  const Result<Value> value = parse_value(
+      R"({"b":[1,1.0,1e2,-0,18446744073709551615,NaN,-Infinity,"NaN"],"a":{"z":1,"y":"\u0001"}})");
   REQUIRE(value.ok());
   CHECK(text_form(value.value()) ==
-        R"({"a":{"y":"\u0001","z":1},"b":[1,1.0,100.0,-0.0,18446744073709551615,null,null,"NaN"]})");
+        R"({"a":{"y":"\u0001","z":1},)"
+        R"("b":[1,1.0,100.0,-0.0,18446744073709551615,null,null,"NaN"]})");
   CHECK(to_json(parse_value(R"({"a":1,"b":2,"a":3})").value()) == R"({"b":2,"a":3})");
   CHECK(!parse_value("{").ok());
   CHECK(!parse_value("").ok());
@@ -104,7 +107,8 @@ TEST_CASE("date texts are read in the forms the service takes", "[flags]") {
   const int64_t noon = *parse_date_property("2025-06-15T12:00:00Z", utc, 0);
   for (const char* text :
        {"2025-06-15 12:00", "2025-06-15T12:00:00.000", "2025-06-15T14:00:00+02:00",
-        "2025-06-15 12:00:00 UTC", "1749988800", "Sun, 15 Jun 2025 12:00:00 GMT", "2025/06/15 12:00"}) {
+        "2025-06-15 12:00:00 UTC", "1749988800", "Sun, 15 Jun 2025 12:00:00 GMT",
+        "2025/06/15 12:00"}) {
     INFO(text);
     CHECK(parse_date_property(text, utc, 0) == noon);
   }
@@ -134,7 +138,8 @@ TEST_CASE("naive dates follow the zone's rule, summer and winter", "[flags]") {
   CHECK(at("Asia/Kolkata", "2025-01-15 12:00") == utc("2025-01-15 06:30"));
   CHECK(at("+05:45", "2025-01-15 12:00") == utc("2025-01-15 06:15"));
   CHECK(at("America/New_York", "2024-06-01") == utc("2024-06-01 04:00"));
-  for (const char* text : {"", "Europe", "XYZ", "+25:00", "CET-1CEST", "CET-1CEST,M13.1.0,M1.1.0"}) {
+  for (const char* text : {"", "Europe", "XYZ", "+25:00", "CET-1CEST",
+                           "CET-1CEST,M13.1.0,M1.1.0"}) {
     INFO(text);
     CHECK(!TimeZone::parse(text).has_value());
   }
@@ -145,7 +150,8 @@ TEST_CASE("a pattern is portable when every engine reads it alike", "[flags]") {
     INFO(pattern);
     CHECK(is_portable_pattern(pattern));
   }
-  for (const char* pattern : {"(?i)a", "\\Aa", "[[:alpha:]]", "a{,3}", "ü", "\\pL", "\\1", "(?P<n>a)"}) {
+  for (const char* pattern : {"(?i)a", "\\Aa", "[[:alpha:]]", "a{,3}", "ü", "\\pL", "\\1",
+                              "(?P<n>a)"}) {
     INFO(pattern);
     CHECK(!is_portable_pattern(pattern));
   }

@@ -1,0 +1,47 @@
+// Commands of the core, run by the module that is deployed: core.wasm under Node.
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const MODULE = join(import.meta.dirname, "../../build/wasm/core.wasm");
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/**
+ * Loads the module and returns a function that runs one command.
+ * @param {(json: string) => string} [rewrite] last change to the arguments' text, for what a
+ *   JavaScript number cannot say (1.0)
+ * @returns {(command: string, args: object) => any}
+ */
+export function loadCoreTool(rewrite = (json) => json) {
+  if (!existsSync(MODULE)) {
+    throw new Error("build/wasm/core.wasm is missing; run scripts/build wasm first");
+  }
+  const module = new WebAssembly.Module(readFileSync(MODULE));
+  const refuse = () => {
+    throw new Error("a command-line tool has no host to ask");
+  };
+  const host = Object.fromEntries(
+    WebAssembly.Module.imports(module).map(({ name }) => [name, refuse]),
+  );
+  const wasm = /** @type {any} */ (new WebAssembly.Instance(module, { host }).exports);
+  wasm._initialize();
+  const write = (text) => {
+    const bytes = encoder.encode(text);
+    const at = wasm.hf_input(bytes.length);
+    new Uint8Array(wasm.memory.buffer, at, bytes.length).set(bytes);
+    return { at, size: bytes.length };
+  };
+  write("{}");
+  wasm.hf_configure(0);
+  return (command, args) => {
+    const { at, size } = write(`${command}\n${rewrite(JSON.stringify(args))}`);
+    const answer = new Uint32Array(wasm.memory.buffer, wasm.hf_tool(at, size), 2);
+    const [address, length] = answer;
+    return JSON.parse(decoder.decode(new Uint8Array(wasm.memory.buffer, address, length)));
+  };
+}
+
+/** POSTHOG_GROUP_TYPE_0..4 of the environment, for documents without a group_type_mapping. */
+export function groupTypes() {
+  return [0, 1, 2, 3, 4].map((index) => process.env[`POSTHOG_GROUP_TYPE_${index}`] ?? "");
+}
