@@ -1,9 +1,9 @@
 -- sessions_replay: session recordings as the client sent them, one row a recording event.
 --
--- A row of the stream may not exceed 1 MB, so the Worker splits a large $snapshot event: each part's
--- properties hold $hogflare_chunk_of (the original event's uuid), $hogflare_chunk_index (from 0),
--- $hogflare_chunk_count and $hogflare_chunk_data (a piece of the text of $snapshot_data). Joined in order
--- the pieces give the original text, byte for byte. Events that were not split pass through.
+-- A row of the stream may not exceed 1 MB, so the Worker splits a large recording: each part's
+-- properties hold $hogflare_chunk_of (the whole recording's uuid), $hogflare_chunk_index (from 0),
+-- $hogflare_chunk_count and $hogflare_chunk_data (a piece of the text of $snapshot_items). Joined in order
+-- the pieces give the original text, byte for byte. Recordings that were not split pass through.
 --
 -- Columns: team_id, uuid (of the original event), distinct_id, person_id, session_id, window_id,
 -- timestamp, chunk_count, chunks_present, is_complete, snapshot_data (JSON text; NULL until complete).

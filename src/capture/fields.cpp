@@ -149,7 +149,11 @@ std::optional<Error> read_uuid(const Value& uuid, std::string& out) {
   if (uuid.exists() && !uuid.is_string()) {
     return Error{ErrorCode::kInvalidUuid, "uuid must be a string"};
   }
-  const std::string text = uuid.exists() ? uuid.text() : std::string();
+  if (!uuid.exists()) return std::nullopt;
+  // Nobody escapes a UUID's characters, so decoding is the exception.
+  std::string decoded;
+  std::string_view text = uuid.raw().substr(1, uuid.raw().size() - 2);
+  if (text.find('\\') != std::string_view::npos) text = decoded = uuid.text();
   if (text.empty()) return std::nullopt;
   const std::optional<Uuid> parsed = Uuid::try_parse(text);
   if (!parsed) {

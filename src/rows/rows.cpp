@@ -81,6 +81,18 @@ bool stays(const Member& member, std::string_view name, const Event& event,
   return true;
 }
 
+// Whether the JSON text `raw` is exactly the column's form of `unix_ms`. `scratch` is left as it was;
+// its room saves an allocation for every row.
+bool says(std::string_view raw, int64_t unix_ms, std::string& scratch) {
+  const size_t begin = scratch.size();
+  scratch += '"';
+  append_rfc3339(scratch, unix_ms);
+  scratch += '"';
+  const bool same = std::string_view(scratch).substr(begin) == raw;
+  scratch.resize(begin);
+  return same;
+}
+
 // Root members with a column or a rule of their own; the others go to `extra`.
 bool has_own_place(std::string_view name) {
   static constexpr std::string_view kNames[] = {
@@ -203,10 +215,7 @@ void RowWriter::append_extra(std::string& out, const Event& event,
     out += sent_at_member_;
   }
   // What the client said about the time, when the column says something else.
-  std::string stored = "\"";
-  append_rfc3339(stored, event.timestamp_ms);
-  stored += '"';
-  if (timestamp.exists() && timestamp.raw() != stored) {
+  if (timestamp.exists() && !says(timestamp.raw(), event.timestamp_ms, out)) {
     append_raw_member(out, "$client_timestamp", timestamp.raw());
   }
   if (offset.exists()) append_raw_member(out, "$client_offset", offset.raw());
