@@ -72,6 +72,17 @@ struct RecentChange {
   uint64_t merged_version = 0;
 };
 
+// A merge that the persons stream may not have heard of: noted with the merge itself, gone once the
+// object's alarm has sent its rows. Moves along when the person is absorbed.
+struct UnreportedMerge {
+  std::string event_uuid;
+  std::string distinct_id;
+  std::string merged_uuid;  // the person it absorbed; empty: none
+  uint64_t merged_version = 0;
+  int64_t merged_created_at_ms = 0;
+  int64_t team_id = 1;
+};
+
 struct Person {
   std::string uuid;
   int64_t created_at_ms = 0;
@@ -83,6 +94,7 @@ struct Person {
   uint32_t id_pages = 0;
   std::vector<HashKey> hash_keys;
   std::vector<RecentChange> recent;
+  std::vector<UnreportedMerge> unreported;
 };
 
 void write_person(ByteWriter& out, const Person& person);

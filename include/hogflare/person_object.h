@@ -27,8 +27,9 @@ struct ProtocolFaults {
   bool fold_twice = false;              // fold whatever comes, whether or not the intent is still there
   bool acknowledge_before_fold = false;
   bool skip_cancel_note = false;        // say "cancelled" without remembering it
-  bool keep_cancelled_target = false;   // ask the next owner without storing whom
+  bool forget_next_target = false;      // ask the next owner without storing whom
   bool redirect_backwards = false;      // repoint without comparing
+  bool skip_report = false;             // do not note a merge for the persons stream
 };
 
 std::unique_ptr<Task> make_person_call(std::string request);
@@ -51,6 +52,7 @@ struct StoredPerson {
   bool has_intent = false;
   bool has_tombstone = false;
   bool has_unacknowledged = false;
+  bool has_unreported = false;
   std::string uuid;
   int64_t created_at_ms = 0;
   uint64_t id = 0;

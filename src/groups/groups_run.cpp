@@ -77,6 +77,7 @@ void GroupsRun::want_type(const std::string& type) {
 
 void GroupsRun::find_groups(size_t index) {
   const Event& event = source_[index];
+  if (event.person_processing_off) return;
   json::Value groups;
   bool is_off = false;
   if (event.properties.exists()) {

@@ -62,7 +62,6 @@ size_t code_points(std::string_view text) {
   return count;
 }
 
-
 bool is_truthy(json::Value value) {
   if (!value.exists()) return false;
   switch (value.kind()) {
@@ -232,6 +231,13 @@ bool is_illegal_distinct_id(std::string_view id) {
 
 IdentityPlan plan_identity(const Event& event, const Project& project, PersonlessMode mode) {
   IdentityPlan plan;
+  if (event.person_processing_off) {
+    // §2: the header wins outright. Nothing is looked up, nothing upgraded, and an identity event is
+    // a personless row instead of none.
+    plan.personless = true;
+    plan.kind = IdentityPlan::Kind::kPersonless;
+    return plan;
+  }
   const Found found = find_properties(event.properties);
   const json::Value wanted = found.switch_value;
   if (wanted.exists() && !wanted.is_bool()) {

@@ -218,6 +218,7 @@ bool absorb_person(Person& into, PropertyBag& bag, Person&& other) {
       into.hash_keys.push_back(std::move(theirs_key));
     }
   }
+  for (UnreportedMerge& merge : other.unreported) into.unreported.push_back(std::move(merge));
   return too_large;
 }
 
@@ -316,6 +317,15 @@ void write_person(ByteWriter& out, const Person& person) {
     out.text(change.merged_uuid);
     out.number(change.merged_version);
   }
+  out.number(person.unreported.size());
+  for (const UnreportedMerge& merge : person.unreported) {
+    out.text(merge.event_uuid);
+    out.text(merge.distinct_id);
+    out.text(merge.merged_uuid);
+    out.number(merge.merged_version);
+    out.signed_number(merge.merged_created_at_ms);
+    out.signed_number(merge.team_id);
+  }
 }
 
 bool read_person(ByteReader& in, Person& person) {
@@ -341,6 +351,17 @@ bool read_person(ByteReader& in, Person& person) {
     change.merged_uuid = in.text();
     change.merged_version = in.number();
     person.recent.push_back(std::move(change));
+  }
+  const size_t unreported = in.count();
+  for (size_t i = 0; i < unreported; ++i) {
+    UnreportedMerge merge;
+    merge.event_uuid = in.text();
+    merge.distinct_id = in.text();
+    merge.merged_uuid = in.text();
+    merge.merged_version = in.number();
+    merge.merged_created_at_ms = in.signed_number();
+    merge.team_id = in.signed_number();
+    person.unreported.push_back(std::move(merge));
   }
   return in.ok();
 }

@@ -7,7 +7,9 @@
 #include <deque>
 #include <utility>
 
+#include "hogflare/delivery.h"
 #include "hogflare/limits.h"
+#include "hogflare/people_run.h"
 #include "hogflare/person_calls.h"
 #include "hogflare/uuid.h"
 #include "identity/person_record.h"
@@ -19,6 +21,10 @@ constexpr uint8_t kVersion = 1;
 constexpr size_t kRecentChangesMax = 8;
 constexpr size_t kCancelNotesMax = 64;
 constexpr size_t kAcknowledgeAtOnce = 16;
+// §6.4: the absorbed person is published once more with this much added, so that it stays deleted.
+constexpr uint64_t kDeletedVersionStep = 100;
+// Reached only while persons stream and outboxes are all down; then the oldest note goes.
+constexpr size_t kUnreportedMax = 1000;
 
 // --- Surrender: the survivor asks another object for its person ---
 
@@ -163,6 +169,13 @@ SurrenderReply surrender(Storage& storage, const SurrenderRequest& request,
   if (faults.drop_record_on_surrender) record.has_person = false;
   store_record(storage, record);
   return reply;
+}
+
+std::string write_acknowledge() {
+  ByteWriter out;
+  out.u8(kVersion);
+  out.u8(static_cast<uint8_t>(PersonCall::kAcknowledge));
+  return out.take();
 }
 
 // The survivor holds the person now: the tombstone goes.
@@ -484,7 +497,7 @@ class Operation {
   void absorb(SurrenderReply&& reply) {
     PersonRecord& record = work_.record();
     const std::string merged_uuid = reply.person.uuid;
-    const uint64_t merged_version = reply.person.version + 100;
+    const uint64_t merged_version = reply.person.version + kDeletedVersionStep;
     const int64_t merged_created_at_ms = reply.person.created_at_ms;
     changes_.concerns_all(reply.person.ids);
     take_pages(reply.pages, 1);
@@ -554,8 +567,8 @@ class MergingTask : public Task {
   enum class Answer { kSettled, kAskAgain, kCancelled };
 
   // Sends the surrender request of the intent that is stored.
-  void ask(const PersonRecord& record, Effects& effects) {
-    const Intent& intent = *record.intent;
+  void ask(const Intent& intent, Effects& effects) {
+    if (faults_.skip_intent || faults_.fold_twice) asked_ = intent;
     PersonOp op;
     ByteReader in(intent.op);
     HF_ASSERT(read_op(in, op));
@@ -568,6 +581,15 @@ class MergingTask : public Task {
     request.unless_identified = intent.into_existed && op.merge != MergeKind::kDangerously;
     effects.add(CallObject{ObjectClass::kPerson, person_object_name(intent.team_id, intent.target),
                            write_surrender(request)});
+  }
+
+  // Whether the record still holds the intent that was asked for: else another call or the alarm was
+  // faster.
+  bool is_current(PersonRecord& record) const {
+    const bool pretends = faults_.fold_twice || (faults_.skip_intent && !record.intent.has_value());
+    if (pretends && asked_.has_value()) record.intent = asked_;
+    return record.intent.has_value() && record.intent->sequence == asked_sequence_ &&
+           (record.intent->target == asked_target_ || faults_.forget_next_target);
   }
 
   // Carries the answer out in the record, which must still hold the intent that was asked for.
@@ -583,9 +605,8 @@ class MergingTask : public Task {
     }
     const Intent intent = *record.intent;
     if (reply.status == SurrenderStatus::kMoved && reply.moved_to != intent.self) {
-      if (faults_.keep_cancelled_target) moved_target_ = reply.moved_to;
       record.intent->target = std::move(reply.moved_to);
-      work.touch_record();
+      if (!faults_.forget_next_target) work.touch_record();
       return Answer::kAskAgain;
     }
     carry_out(work, intent, std::move(reply), changes, result, row);
@@ -601,6 +622,12 @@ class MergingTask : public Task {
     Operation operation(work, changes, op, intent.team_id, intent.self,
                         intent.exact ? PersonlessMode::kExact : PersonlessMode::kStateless);
     const bool took_person = reply.status == SurrenderStatus::kGiven && reply.has_person;
+    UnreportedMerge note;
+    if (took_person && record.has_person) {
+      note.merged_uuid = reply.person.uuid;
+      note.merged_version = reply.person.version + kDeletedVersionStep;
+      note.merged_created_at_ms = reply.person.created_at_ms;
+    }
     if (reply.status == SurrenderStatus::kGiven) {
       operation.fold(std::move(reply), intent.target);
     } else {
@@ -609,6 +636,7 @@ class MergingTask : public Task {
     }
     record.intent.reset();
     record.note_applied(intent.sequence);
+    if (changes.wanted() && !faults_.skip_report) note_unreported(record, intent, op, std::move(note));
     if (took_person) {
       record.unacknowledged.push_back(person_object_name(intent.team_id, intent.target));
     }
@@ -619,10 +647,21 @@ class MergingTask : public Task {
     }
   }
 
+  // Who asked for the merge may be gone, or its answer lost: the alarm reports it in any case.
+  static void note_unreported(PersonRecord& record, const Intent& intent, const PersonOp& op,
+                              UnreportedMerge note) {
+    note.event_uuid = op.event_uuid;
+    note.distinct_id = op.distinct_id;
+    note.team_id = intent.team_id;
+    std::vector<UnreportedMerge>& notes = record.person.unreported;
+    notes.push_back(std::move(note));
+    if (notes.size() > kUnreportedMax) notes.erase(notes.begin());
+  }
+
   const ProtocolFaults faults_;
   uint64_t asked_sequence_ = 0;
   std::string asked_target_;
-  std::string moved_target_;
+  std::optional<Intent> asked_;  // only with faults that need it
 };
 
 int64_t alarm_delay_ms(int64_t age_ms) {
@@ -658,6 +697,10 @@ class ApplyTask final : public MergingTask {
       run(turn, effects);
       return;
     }
+    if (early_reply_.has_value()) {
+      answered(turn, SurrenderReply(*early_reply_), effects);
+      return;
+    }
     if (!result.ok) {
       if (++attempts_ >= 2) {
         end(ApplyStatus::kFailed);
@@ -678,20 +721,26 @@ class ApplyTask final : public MergingTask {
   void answered(const Turn& turn, SurrenderReply&& reply, Effects& effects) {
     PersonWork work(turn);
     PersonRecord& record = work.record();
-    const bool is_current = record.intent.has_value() &&
-                            record.intent->sequence == asked_sequence_ &&
-                            record.intent->target == asked_target_;
-    if (!is_current) {
-      // Another call or the alarm was faster; run() finds out how it went.
+    if (!is_current(record)) {
+      // run() finds out how it went.
       run_on(work, turn, effects);
       return;
     }
+    if (faults_.acknowledge_before_fold && reply.has_person && !early_reply_.has_value()) {
+      early_reply_ = std::move(reply);
+      effects.add(CallObject{ObjectClass::kPerson,
+                             person_object_name(record.intent->team_id, asked_target_),
+                             write_acknowledge()});
+      return;
+    }
+    early_reply_.reset();
     const bool is_mine = merge_sequence_ == asked_sequence_;
     OpResult result;
     std::string row;
     const Answer answer = settle(work, std::move(reply), changes_, is_mine ? &result : nullptr, &row);
     if (answer == Answer::kSettled) {
       if (is_mine) done_with(result, row);
+      asked_.reset();
       run_on(work, turn, effects);
       return;
     }
@@ -703,7 +752,7 @@ class ApplyTask final : public MergingTask {
         end(ApplyStatus::kFailed);
         return;
       }
-      ask(record, effects);
+      ask(*record.intent, effects);
       return;
     }
     wait_or_give_up(turn, effects);
@@ -733,7 +782,8 @@ class ApplyTask final : public MergingTask {
     }
     if (record.intent.has_value() && !faults_.skip_intent_help) {
       commit(work);
-      ask(record, effects);
+      make_sure_of_alarm(turn, faults_);
+      ask(*record.intent, effects);
       return;
     }
     while (next_ < request_.ops.size()) {
@@ -782,11 +832,11 @@ class ApplyTask final : public MergingTask {
     write_op(bytes, op);
     intent.op = bytes.take();
     merge_sequence_ = intent.sequence;
-    record.intent = std::move(intent);
+    if (!faults_.skip_intent) record.intent = intent;
     work.touch_record();
     commit(work);
     make_sure_of_alarm(turn, faults_);
-    ask(record, effects);
+    ask(intent, effects);
   }
 
   void apply(PersonWork& work, const PersonOp& op) {
@@ -832,46 +882,77 @@ class ApplyTask final : public MergingTask {
   uint64_t merge_sequence_ = 0;  // of the merge begun for request_.ops[next_]; 0: none
   std::vector<std::string> merged_;
   int attempts_ = 0;
+  std::optional<SurrenderReply> early_reply_;  // only with acknowledge_before_fold
   int hops_ = 0;
   bool waits_ = false;
   bool took_id_ = false;
 };
 
-// Finishes the merge a crash left behind, then tells surrendered objects that they may forget.
+// Finishes the merge a crash left behind, tells surrendered objects that they may forget, and reports
+// merges to the persons stream. Each step leaves its note in the record until it is done.
 class AlarmTask final : public MergingTask {
  public:
   explicit AlarmTask(const ProtocolFaults& faults) : MergingTask(faults), changes_(false) {}
 
   void start(const Turn& turn, Effects& effects) override {
+    changes_ = ChangeLog(turn.config.sinks[index_of(Stream::kPersons)] != SinkKind::kNone);
     PersonWork work(turn);
     PersonRecord& record = work.record();
-    if (!record.intent.has_value() && record.unacknowledged.empty()) {
+    if (!has_work(record)) {
       finish({});
       return;
     }
     // Set before anything can go wrong: the host repeats a failed alarm only a few times.
     const int64_t age_ms = record.intent.has_value() ? turn.now_ms - record.intent->since_ms : 0;
     turn.storage->set_alarm(turn.now_ms + alarm_delay_ms(age_ms));
-    run(work, effects);
+    run(work, turn, effects);
   }
 
   void resume(const Turn& turn, EffectResult result, Effects& effects) override {
     PersonWork work(turn);
-    if (acknowledging_) {
-      acknowledged(work, result);
-      return;
+    if (report_.has_value()) {
+      report_->resume(turn, std::move(result), effects);
+      if (report_->finished()) reported(work, turn, effects);
+    } else if (acknowledging_) {
+      acknowledged(work, turn, result, effects);
+    } else {
+      answered(work, turn, result, effects);
     }
+  }
+
+ private:
+  static bool has_work(const PersonRecord& record) {
+    return record.intent.has_value() || !record.unacknowledged.empty() || owes_report(record);
+  }
+
+  // A person that was surrendered took its notes along.
+  static bool owes_report(const PersonRecord& record) {
+    return record.state == RecordState::kOwner && !record.person.unreported.empty();
+  }
+
+  void run(PersonWork& work, const Turn& turn, Effects& effects) {
+    PersonRecord& record = work.record();
+    if (record.intent.has_value()) {
+      ask(*record.intent, effects);
+    } else if (!record.unacknowledged.empty() && !has_acknowledged_) {
+      acknowledge_some(record, effects);
+    } else if (owes_report(record) && !has_reported_) {
+      report(work, turn, effects);
+    } else {
+      if (!has_work(record)) turn.storage->set_alarm(0);
+      finish({});
+    }
+  }
+
+  void answered(PersonWork& work, const Turn& turn, const EffectResult& result, Effects& effects) {
     std::optional<SurrenderReply> reply;
     if (result.ok) reply = read_surrender_reply(result.body);
     PersonRecord& record = work.record();
-    const bool is_current = record.intent.has_value() &&
-                            record.intent->sequence == asked_sequence_ &&
-                            record.intent->target == asked_target_;
     if (!reply.has_value() || ++steps_ > limits::kRedirectHopsMax) {
       finish({});
       return;
     }
-    if (is_current) {
+    if (is_current(record)) {
       const Answer answer = settle(work, std::move(*reply), changes_, nullptr, nullptr);
       work.commit();
       const bool moved_on = record.intent.has_value() && record.intent->target != asked_target_;
@@ -880,39 +961,30 @@ class AlarmTask final : public MergingTask {
         return;
       }
     }
-    run(work, effects);
+    asked_.reset();
+    run(work, turn, effects);
   }
 
- private:
-  void run(PersonWork& work, Effects& effects) {
-    PersonRecord& record = work.record();
-    if (record.intent.has_value()) {
-      ask(record, effects);
-      return;
-    }
-    const size_t count = std::min(record.unacknowledged.size(), kAcknowledgeAtOnce);
-    if (count == 0) {
-      finish({});
-      return;
-    }
+  void acknowledge_some(const PersonRecord& record, Effects& effects) {
     acknowledging_ = true;
-    ByteWriter request;
-    request.u8(kVersion);
-    request.u8(static_cast<uint8_t>(PersonCall::kAcknowledge));
+    has_acknowledged_ = true;
+    const size_t count = std::min(record.unacknowledged.size(), kAcknowledgeAtOnce);
     for (size_t i = 0; i < count; ++i) {
       const std::string& object = record.unacknowledged[i];
       pending_.emplace_back(
-          effects.add(CallObject{ObjectClass::kPerson, object, request.bytes()}), object);
+          effects.add(CallObject{ObjectClass::kPerson, object, write_acknowledge()}), object);
     }
   }
 
-  void acknowledged(PersonWork& work, const EffectResult& result) {
+  void acknowledged(PersonWork& work, const Turn& turn, const EffectResult& result,
+                    Effects& effects) {
     const auto found = std::find_if(pending_.begin(), pending_.end(),
                                     [&](const auto& sent) { return sent.first == result.id; });
     HF_ASSERT(found != pending_.end());
     if (result.ok) done_.push_back(found->second);
     pending_.erase(found);
     if (!pending_.empty()) return;
+    acknowledging_ = false;
     std::vector<std::string>& waiting = work.record().unacknowledged;
     for (const std::string& object : done_) {
       waiting.erase(std::remove(waiting.begin(), waiting.end(), object), waiting.end());
@@ -921,13 +993,72 @@ class AlarmTask final : public MergingTask {
       work.touch_record();
       work.commit();
     }
-    finish({});
+    run(work, turn, effects);
+  }
+
+  // The person as it is now with all its ids, and a deletion for each person it absorbed.
+  void report(PersonWork& work, const Turn& turn, Effects& effects) {
+    const Person& person = work.record().person;
+    const UnreportedMerge& newest = person.unreported.back();
+    Project project;
+    project.team_id = newest.team_id;
+    PersonOp op;
+    op.distinct_id = newest.distinct_id;
+    op.event_uuid = newest.event_uuid;
+    ChangeLog log(true);
+    log.changed(ChangeKind::kMerge, op);
+    log.concerns_all(person.ids);
+    for (const std::string& page : load_id_pages(work.storage(), person)) {
+      std::vector<PersonId> ids;
+      ByteReader in(page);
+      HF_ASSERT(read_ids(in, ids));
+      log.concerns_all(ids);
+    }
+    for (const UnreportedMerge& merge : person.unreported) {
+      reported_.push_back(merge.event_uuid);
+      if (merge.merged_uuid.empty()) continue;
+      op.distinct_id = merge.distinct_id;
+      op.event_uuid = merge.event_uuid;
+      log.deleted(merge.merged_uuid, merge.merged_version, merge.merged_created_at_ms, op);
+    }
+    log.snapshot(work);
+    RowBatch rows(Stream::kPersons);
+    for (const PersonChange& change : log.list()) {
+      append_person_rows(rows, change, project, {}, turn.now_ms);
+    }
+    has_reported_ = true;
+    std::vector<RowBatch> batches;
+    batches.push_back(std::move(rows));
+    report_.emplace(std::move(batches), sink_health_);
+    report_->start(turn, effects);
+    if (report_->finished()) reported(work, turn, effects);
+  }
+
+  void reported(PersonWork& work, const Turn& turn, Effects& effects) {
+    const bool is_kept = report_->outcome(Stream::kPersons).failed == 0;
+    report_.reset();
+    PersonRecord& record = work.record();
+    if (is_kept && owes_report(record)) {
+      std::vector<UnreportedMerge>& notes = record.person.unreported;
+      const auto is_done = [&](const UnreportedMerge& note) {
+        return std::find(reported_.begin(), reported_.end(), note.event_uuid) != reported_.end();
+      };
+      notes.erase(std::remove_if(notes.begin(), notes.end(), is_done), notes.end());
+      work.touch_record();
+      work.commit();
+    }
+    run(work, turn, effects);
   }
 
   ChangeLog changes_;
   bool acknowledging_ = false;
+  bool has_acknowledged_ = false;
   std::vector<std::pair<uint32_t, std::string>> pending_;
   std::vector<std::string> done_;
+  SinkHealth sink_health_;
+  std::optional<DeliveryRun> report_;
+  bool has_reported_ = false;
+  std::vector<std::string> reported_;  // event uuids
   int steps_ = 0;
 };
 
@@ -1050,6 +1181,7 @@ StoredPerson read_stored_person(Storage& storage) {
   stored.has_intent = record.intent.has_value();
   stored.has_tombstone = record.state == RecordState::kRedirect && record.has_person;
   stored.has_unacknowledged = !record.unacknowledged.empty();
+  stored.has_unreported = record.has_person && !record.person.unreported.empty();
   const Person& person = record.person;
   stored.uuid = person.uuid;
   stored.created_at_ms = person.created_at_ms;

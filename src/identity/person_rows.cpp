@@ -92,7 +92,8 @@ void append_person_rows(RowBatch& rows, const PersonChange& change, const Projec
     append_text(out, "source_event_uuid", change.event_uuid);
     append_time(out, "created_at", change.created_at_ms);
     append_time(out, "timestamp", now_ms);
-    append_text(out, "api_key", api_key);
+    // An alarm knows no token.
+    if (!api_key.empty()) append_text(out, "api_key", api_key);
     out += '}';
     const Result<Ok> fits = rows.end_row();
     HF_ASSERT(fits.ok());
