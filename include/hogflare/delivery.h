@@ -104,8 +104,8 @@ enum class RowFate : uint8_t {
 
 // What the request as a whole may be told.
 enum class DeliveryVerdict : uint8_t {
-  kKept,   // every event row is delivered or in the outbox
-  kRetry,  // at least one is not, or the request held rejects only and none was recorded
+  kKept,   // every event row and every reject is delivered, in the outbox, or has no sink
+  kRetry,  // at least one is not: a refusal nobody recorded is a loss as well
 };
 
 struct StreamOutcome {

@@ -123,6 +123,9 @@ inline constexpr uint32_t kOutboxContinueMs = 100;
 inline constexpr uint32_t kOutboxRearmMs = 60'000;
 // Failures of a send that travelled alone, after which it is halved: perhaps one row is at fault.
 inline constexpr uint32_t kOutboxSuspectFailures = 5;
+// Share of a shard's bytes (a third) that persons and rejects may fill each: a side stream whose sink
+// is gone for good must not cost events their place.
+inline constexpr uint64_t kOutboxSideBytesShare = 3;
 // Quarantined rows in one shard, and their share of the shard's bytes (a quarter).
 inline constexpr uint64_t kQuarantineRowsMax = 10'000;
 inline constexpr uint64_t kQuarantineBytesShare = 4;

@@ -4,7 +4,7 @@
 //   await worker.dispose();
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 
@@ -13,30 +13,35 @@ const DIST = join(ROOT, "dist");
 const CONFIG = join(ROOT, "wrangler.toml.example");
 
 /** Files the bundle is made from. */
-function sources() {
+function sources(main) {
   const shim = readdirSync(join(ROOT, "js-shim")).map((name) => join(ROOT, "js-shim", name));
-  return [...shim, join(ROOT, "build/wasm/core.wasm"), join(ROOT, "flags.json"), CONFIG];
+  return [...shim, join(ROOT, main), join(ROOT, "build/wasm/core.wasm"), join(ROOT, "flags.json"), CONFIG];
 }
 
-/** `wrangler deploy --dry-run` on wrangler.toml.example, without its build command. */
-export function bundle() {
-  const stamp = join(DIST, ".bundled");
-  const newest = Math.max(...sources().map((path) => statSync(path).mtimeMs));
-  if (existsSync(stamp) && statSync(stamp).mtimeMs > newest) return DIST;
-  const config = join(ROOT, ".wrangler", "bundle.toml");
+/**
+ * `wrangler deploy --dry-run` on wrangler.toml.example, without its build command.
+ * @param {string} main the entry, from the root of the tree; tests have their own around the Worker's
+ */
+export function bundle(main = "js-shim/worker.js") {
+  const name = basename(main, ".js");
+  const dist = name === "worker" ? DIST : join(DIST, name);
+  const stamp = join(dist, ".bundled");
+  const newest = Math.max(...sources(main).map((path) => statSync(path).mtimeMs));
+  if (existsSync(stamp) && statSync(stamp).mtimeMs > newest) return dist;
+  const config = join(ROOT, ".wrangler", `${name}.toml`);
   mkdirSync(dirname(config), { recursive: true });
   const text = readFileSync(CONFIG, "utf8")
-    .replace('main = "js-shim/worker.js"', 'main = "../js-shim/worker.js"')
+    .replace('main = "js-shim/worker.js"', `main = "../${main}"`)
     .replace(/\[build\]\ncommand = .*\n/, "");
   writeFileSync(config, text);
-  rmSync(DIST, { recursive: true, force: true });
+  rmSync(dist, { recursive: true, force: true });
   execFileSync(
     join(ROOT, "node_modules/.bin/node"),
-    [join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", DIST, "--config", config],
+    [join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", dist, "--config", config],
     { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "true" } },
   );
   writeFileSync(stamp, "");
-  return DIST;
+  return dist;
 }
 
 /** Compatibility date of wrangler.toml.example: what is tested is what is deployed. */
@@ -45,19 +50,23 @@ function compatibilityDate() {
 }
 
 /**
- * Miniflare's options for the bundled Worker.
+ * Miniflare's options for the bundled Worker. `extra` are further options of the Worker, `others`
+ * Workers beside it, which it can be bound to.
  * @param {{port?: number, host?: string, stateDir: string, vars: Record<string, string>,
- *   kvNamespaces?: string[], extra?: object}} settings
+ *   kvNamespaces?: string[], extra?: object, others?: object[], main?: string,
+ *   onLog?: (log: {level: string, message: string}) => void}} settings
  */
-export function workerOptions({ port = 0, host = "127.0.0.1", stateDir, vars, kvNamespaces = ["FLAGS"], extra = {} }) {
-  const dist = bundle();
-  const wasm = readdirSync(dist).find((name) => name.endsWith(".wasm"));
-  return convertV4MiniflareOptions({
+export function workerOptions(settings) {
+  const { port = 0, host = "127.0.0.1", stateDir, vars, kvNamespaces = ["FLAGS"] } = settings;
+  const { extra = {}, others = [], main, onLog } = settings;
+  const dist = bundle(main);
+  const names = readdirSync(dist);
+  const script = names.find((name) => name.endsWith(".js"));
+  const wasm = names.find((name) => name.endsWith(".wasm"));
+  const worker = {
     name: "hogflare",
-    host,
-    port,
     modules: [
-      { type: "ESModule", path: join(dist, "worker.js") },
+      { type: "ESModule", path: join(dist, script) },
       { type: "CompiledWasm", path: join(dist, wasm) },
     ],
     modulesRoot: dist,
@@ -70,11 +79,17 @@ export function workerOptions({ port = 0, host = "127.0.0.1", stateDir, vars, kv
       GROUPS: { className: "GroupDurableObject", useSQLite: true },
       OUTBOX: { className: "OutboxDurableObject", useSQLite: true },
     },
+    ...extra,
+  };
+  return convertV4MiniflareOptions({
+    host,
+    port,
     durableObjectsPersist: join(stateDir, "objects"),
     kvPersist: join(stateDir, "kv"),
     cf: false,
     log: new Log(LogLevel.WARN),
-    ...extra,
+    ...(onLog === undefined ? {} : { handleStructuredLogs: onLog }),
+    workers: [worker, ...others],
   });
 }
 

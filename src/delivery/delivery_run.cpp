@@ -310,12 +310,9 @@ StreamOutcome DeliveryRun::outcome(Stream stream) const {
 }
 
 DeliveryVerdict DeliveryRun::verdict() const {
-  const StreamOutcome events = outcome(Stream::kEvents);
-  if (events.failed > 0) return DeliveryVerdict::kRetry;
-  const StreamOutcome rejects = outcome(Stream::kRejects);
-  const bool nothing_kept = events.delivered + events.in_outbox + rejects.delivered +
-                                rejects.in_outbox + rejects.unrouted == 0;
-  return rejects.failed > 0 && nothing_kept ? DeliveryVerdict::kRetry : DeliveryVerdict::kKept;
+  const bool all_kept =
+      outcome(Stream::kEvents).failed == 0 && outcome(Stream::kRejects).failed == 0;
+  return all_kept ? DeliveryVerdict::kKept : DeliveryVerdict::kRetry;
 }
 
 }  // namespace hogflare

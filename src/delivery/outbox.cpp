@@ -107,7 +107,7 @@ class OutboxCall final : public Task {
       return refuse("a put needs a stream, a row count and an array of rows of one send");
     }
     OutboxStore store(turn);
-    if (!store.has_room(rows.size())) return done(result_json("full"));
+    if (!store.has_room(*stream, rows.size())) return done(result_json("full"));
     OutboxStreamMeta& meta = store.meta().streams[index_of(*stream)];
     const uint32_t asked_ms =
         std::min(count_of<uint32_t>(root, "retry_after_ms"), limits::kOutboxBackoffCapMs);

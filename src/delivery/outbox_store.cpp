@@ -120,11 +120,13 @@ void subtract(uint64_t& from, uint64_t what) { from -= std::min(from, what); }
 
 }  // namespace
 
+uint64_t OutboxStreamMeta::used_bytes() const {
+  return bytes + sends * limits::kOutboxEntryOverheadBytes;
+}
+
 uint64_t OutboxMeta::used_bytes() const {
   uint64_t used = quarantine_bytes + quarantine_rows * limits::kOutboxEntryOverheadBytes;
-  for (const OutboxStreamMeta& stream : streams) {
-    used += stream.bytes + stream.sends * limits::kOutboxEntryOverheadBytes;
-  }
+  for (const OutboxStreamMeta& stream : streams) used += stream.used_bytes();
   return used;
 }
 
@@ -135,8 +137,12 @@ OutboxStore::OutboxStore(const Turn& turn)
   stored_ = meta_;
 }
 
-bool OutboxStore::has_room(uint64_t rows_bytes) const {
-  return meta_.used_bytes() + rows_bytes + limits::kOutboxEntryOverheadBytes <= bytes_max_;
+bool OutboxStore::has_room(Stream stream, uint64_t rows_bytes) const {
+  const uint64_t added = rows_bytes + limits::kOutboxEntryOverheadBytes;
+  if (meta_.used_bytes() + added > bytes_max_) return false;
+  const uint64_t held = meta_.streams[index_of(stream)].used_bytes();
+  return stream == Stream::kEvents ||
+         (held + added) * limits::kOutboxSideBytesShare <= bytes_max_;
 }
 
 bool OutboxStore::has_quarantine_room(uint64_t row_bytes) const {

@@ -34,6 +34,8 @@ struct OutboxStreamMeta {
   std::string cursor;       // the next attempt starts behind this key, to get past a bad send
 
   bool operator==(const OutboxStreamMeta&) const = default;
+  // What counts against the bound: rows and their overhead.
+  uint64_t used_bytes() const;
 };
 
 struct OutboxMeta {
@@ -43,7 +45,7 @@ struct OutboxMeta {
   uint64_t quarantine_bytes = 0;
 
   bool operator==(const OutboxMeta&) const = default;
-  // What counts against the bound: rows and their overhead, quarantine included.
+  // The same of all streams and the quarantine.
   uint64_t used_bytes() const;
 };
 
@@ -76,7 +78,7 @@ class OutboxStore {
   OutboxMeta& meta() { return meta_; }
   const OutboxMeta& meta() const { return meta_; }
   uint64_t bytes_max() const { return bytes_max_; }
-  bool has_room(uint64_t rows_bytes) const;
+  bool has_room(Stream stream, uint64_t rows_bytes) const;
   bool has_quarantine_room(uint64_t row_bytes) const;
 
   // Gives the send its key.

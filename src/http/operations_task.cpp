@@ -40,6 +40,40 @@ Json health_of_config(const Config& config) {
           {"projects", config.projects.size()}};
 }
 
+// What of the outboxes' state wants an operator's eye.
+std::vector<std::string> problems_of_outbox(const OutboxStats& stats) {
+  std::vector<std::string> problems;
+  for (int i = 0; i < kStreamCount; ++i) {
+    const OutboxStreamStats& stream = stats.streams[static_cast<size_t>(i)];
+    if (stream.sends == 0 || stream.failures == 0) continue;
+    std::string message = std::to_string(stream.rows) + " rows of the stream " +
+                          std::string(name_of(static_cast<Stream>(i))) +
+                          " wait in the outbox; its sink ";
+    message += stream.last_status == 0 ? "does not answer"
+                                       : "answered " + std::to_string(stream.last_status);
+    const EffectResult answer{.id = 0, .ok = true, .http_status = stream.last_status};
+    if (sink_verdict(answer) == SinkVerdict::kMisconfigured) {
+      message += ": its endpoint or its token is wrong";
+    }
+    problems.push_back(std::move(message));
+  }
+  if (stats.quarantine_rows > 0) {
+    problems.push_back(std::to_string(stats.quarantine_rows) +
+                       " rows were refused by their sink; see /admin/quarantine");
+  }
+  if (stats.shards_failed > 0) {
+    problems.push_back(std::to_string(stats.shards_failed) + " outbox objects did not answer");
+  }
+  return problems;
+}
+
+// The figures without the sinks' own words: anybody may read /healthz.
+Json public_stats(const OutboxStats& stats) {
+  Json figures = Json::parse(write_outbox_stats(stats), nullptr, false);
+  for (Json& stream : figures["streams"]) stream.erase("last_reason");
+  return figures;
+}
+
 class OperationsTask final : public HttpTask {
  public:
   using HttpTask::HttpTask;
@@ -127,6 +161,9 @@ class OperationsTask final : public HttpTask {
     for (const std::string& problem : state().flags.problems()) {
       problems.push_back({{"fatal", false}, {"message", problem}});
     }
+    for (std::string& problem : problems_of_outbox(state().outbox_stats)) {
+      problems.push_back({{"fatal", false}, {"message", std::move(problem)}});
+    }
     const bool fatal = config.has_fatal_problem();
     Json health = {
         {"status", fatal ? "error" : problems.empty() ? "ok" : "degraded"},
@@ -134,7 +171,7 @@ class OperationsTask final : public HttpTask {
         {"problems", std::move(problems)},
         {"configuration", health_of_config(config)},
         {"flags", Json::parse(state().flags.describe(), nullptr, false)},
-        {"outbox", Json::parse(write_outbox_stats(state().outbox_stats), nullptr, false)},
+        {"outbox", public_stats(state().outbox_stats)},
         {"traps", state().metrics.traps},
     };
     return {static_cast<uint16_t>(fatal ? 503 : 200),

@@ -187,8 +187,16 @@ uint32_t new_slot() {
   return static_cast<uint32_t>(slots.size() - 1);
 }
 
+// The task the host means. A number that is not one of ours is a bug of the host: it ends in a trap,
+// not in somebody else's task.
+Slot& slot_at(uint32_t index) {
+  auto& slots = module().slots;
+  HF_ASSERT(index < slots.size() && slots[index] != nullptr);
+  return *slots[index];
+}
+
 OutputRecord* start(uint32_t index, std::unique_ptr<Task> task, double now_ms, bool in_object) {
-  Slot& slot = *module().slots[index];
+  Slot& slot = slot_at(index);
   slot.task = std::move(task);
   slot.in_object = in_object;
   const Turn turn = module().core->turn(static_cast<int64_t>(now_ms), slot.entropy,
@@ -241,7 +249,7 @@ OutputRecord* hf_object(uint32_t entry, uint32_t object_class, uint32_t name_siz
 HF_EXPORT(hf_resume)
 OutputRecord* hf_resume(uint32_t index, uint32_t effect_id, uint32_t ok, uint32_t http_status,
                         uint32_t retry_after_ms, double now_ms) {
-  Slot& slot = *module().slots[index];
+  Slot& slot = slot_at(index);
   EffectResult result;
   result.id = effect_id;
   result.ok = ok != 0;
@@ -256,7 +264,10 @@ OutputRecord* hf_resume(uint32_t index, uint32_t effect_id, uint32_t ok, uint32_
 }
 
 // Forgets a task, finished or not.
-HF_EXPORT(hf_end) void hf_end(uint32_t index) { module().slots[index].reset(); }
+HF_EXPORT(hf_end) void hf_end(uint32_t index) {
+  slot_at(index);
+  module().slots[index].reset();
+}
 
 // Runs a command-line tool's command, the input. Returns the address of {address, size} of the JSON
 // answer.

@@ -88,9 +88,10 @@ export function sinkVariables(pipelineUrl) {
 
 /**
  * Starts both. `vars` are the Worker's variables on top of the sinks; a value of undefined removes one.
- * @param {{vars?: Record<string, string | undefined>, extra?: object}} settings
+ * The other settings are startWorker's.
+ * @param {{vars?: Record<string, string | undefined>, [setting: string]: any}} settings
  */
-export async function startSystem({ vars = {}, extra = {} } = {}) {
+export async function startSystem({ vars = {}, ...settings } = {}) {
   const stateDir = mkdtempSync(join(tmpdir(), "hogflare-test-"));
   const pipeline = await startPipeline(join(stateDir, "pipeline"), {
     token: vars.CLOUDFLARE_PIPELINE_AUTH_TOKEN ?? "",
@@ -98,7 +99,7 @@ export async function startSystem({ vars = {}, extra = {} } = {}) {
   const chosen = Object.fromEntries(
     Object.entries({ ...sinkVariables(pipeline.url), ...vars }).filter(([, value]) => value !== undefined),
   );
-  const worker = await startWorker({ stateDir, vars: chosen, extra });
+  const worker = await startWorker({ stateDir, vars: chosen, ...settings });
   const request = (path, init = {}) => fetch(worker.url + path, init);
   return {
     url: worker.url,

@@ -274,6 +274,23 @@ TEST_CASE("Many quarantined rows are redriven in one operation and listed in pag
   CHECK(world.landed_rows(Stream::kEvents).size() == kRows);
 }
 
+TEST_CASE("Persons and rejects fill a third each of an outbox at most, events all of it") {
+  DeliveryWorld world;
+  world.config.outbox_bytes_max = 8 * 9'000;
+  world.sink = [](const SendRows&) { return refusing(503); };
+  FakeStorage& storage = shard(world);
+  const std::string row = "[{\"n\":\"" + std::string(400, 'x') + "\"}]";
+  const auto stored_of = [&](Stream stream) {
+    int stored = 0;
+    while (put(world, storage, put_of(row, 1, 1, stream)) == PutResult::kStored) ++stored;
+    return stored;
+  };
+  // About 920 bytes a put with its overhead.
+  CHECK(stored_of(Stream::kRejects) == 3);
+  CHECK(stored_of(Stream::kPersons) == 3);
+  CHECK(stored_of(Stream::kEvents) == 3);
+}
+
 TEST_CASE("A full quarantine drops nothing: the row stays in the outbox and others pass it") {
   DeliveryWorld world;
   // A shard of 4,000 bytes: a quarter is quarantine.
