@@ -139,6 +139,11 @@ function guarded(entry) {
   }
 }
 
+/** @returns {number} what the instance holds; it never shrinks */
+export function memoryBytes() {
+  return wasm.memory.buffer.byteLength;
+}
+
 /** @returns {number} changes whenever the instance was reset */
 export function currentGeneration() {
   return generation;

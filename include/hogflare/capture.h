@@ -71,13 +71,17 @@ struct V1Line {
 };
 
 // A decoded request. Events and rejects hold views into it, so it stays where it is.
+//
+// Of a large request `events` and `rejects` are one window at a time (limits::kWindow…), because
+// half a million tiny events fit a body that is allowed:
+//   do { … batch.events, batch.rejects … } while (decode_next_window(batch, context));
 struct CaptureBatch {
   CaptureBatch() = default;
   CaptureBatch(const CaptureBatch&) = delete;
   CaptureBatch& operator=(const CaptureBatch&) = delete;
 
-  std::vector<Event> events;    // in the request's order
-  std::vector<Reject> rejects;
+  std::vector<Event> events;    // in the request's order; of this window
+  std::vector<Reject> rejects;  // of this window
   std::vector<Recording> recordings;  // of /s, instead of events
   std::vector<V1Line> v1_lines;       // of capture v1: one per event of the request, in its order
   uint32_t filtered = 0;        // $performance_event, left out silently as PostHog does
@@ -96,14 +100,24 @@ struct CaptureBatch {
   // Owners of what the views show.
   std::string body;
   std::optional<json::Document> document;
+  // Items of the request that became neither event nor reject yet.
+  std::vector<json::Value> items;
+  size_t next_item = 0;
+
+  bool has_more() const { return next_item < items.size(); }
 };
 
 // Decodes everything but replay and capture v1. An error is the whole request's: kEmptyPayload,
 // kDecodeFailed, kParseFailed, kHydrateFailed, kEmptyBatch, kTooLarge, kMissingToken,
-// kMultipleTokens, kInvalidToken, kUnknownToken, kOriginNotAllowed. Nothing is stored then.
+// kMultipleTokens, kInvalidToken, kUnknownToken, kOriginNotAllowed. Nothing is stored then. The batch
+// holds the first window.
 Result<std::unique_ptr<CaptureBatch>> decode_capture(const RequestHead& head, Endpoint endpoint,
                                                      std::string body,
                                                      const CaptureContext& context);
+
+// Replaces the batch's events and rejects by those of the next window; what points to the old ones is
+// gone then. False, and nothing changed, when there is none.
+bool decode_next_window(CaptureBatch& batch, const CaptureContext& context);
 
 // Decodes /s into `recordings` (wire-protocol.md §6.2; PostHog capture/src/events/recordings.rs).
 // Events that follow one another in the request with the same distinct_id, session and window become

@@ -52,6 +52,10 @@ class RowBatch {
   std::string_view row(uint32_t index) const;
   // Rows [first, last) as a JSON array.
   std::string array(uint32_t first, uint32_t last) const;
+  // Makes room for rows to come.
+  void reserve(size_t bytes) { bytes_.reserve(bytes); }
+  // Bytes of all rows.
+  size_t bytes() const { return bytes_.size(); }
   // Bytes of that array.
   size_t array_bytes(uint32_t first, uint32_t last) const;
 
@@ -120,6 +124,9 @@ class DeliveryRun {
   // At most one batch per stream; empty batches are fine. `health` outlives the run.
   DeliveryRun(std::vector<RowBatch> batches, SinkHealth& health);
 
+  // No attempt starts later than `until_ms`. For a request's second run: by itself a run takes
+  // limits::kDeliveryDeadlineMs.
+  void limit(int64_t until_ms) { deadline_ms_ = until_ms; }
   void start(const Turn& turn, Effects& effects);
   bool owns(uint32_t effect_id) const { return in_flight_.count(effect_id) > 0; }
   void resume(const Turn& turn, EffectResult result, Effects& effects);

@@ -46,6 +46,10 @@ inline constexpr size_t kEventNameUnits = 200;
 inline constexpr size_t kV1NameBytesMax = 200;
 // Capture v1's PostHog-Sdk-Info; a longer one names no library. PostHog: 200.
 inline constexpr size_t kV1SdkInfoBytesMax = 200;
+// Events of one request that are decoded and given their people at once, and bytes of their JSON: a
+// body of 20 MiB may hold 600,000 events of 32 bytes, and each takes some 400 in memory.
+inline constexpr size_t kWindowEventsMax = 10'000;
+inline constexpr size_t kWindowBytesMax = 4u << 20;
 // Token length. PostHog: 64 (capture/token.rs).
 inline constexpr size_t kTokenBytesMax = 64;
 // Replay session id length. PostHog: 70.
@@ -57,6 +61,9 @@ inline constexpr size_t kSessionIdBytesMax = 70;
 inline constexpr size_t kSendBytesMax = 4u << 20;
 // Bytes of one row. The sink refuses the whole send for a row over about 1 MB.
 inline constexpr size_t kRowBytesMax = 1'000'000;
+// Rows of one request that are in memory at once: with their copies on the way out this keeps a body
+// of 20 MiB within 100 MiB of the isolate's 128. A person of 600 KB stands on each row.
+inline constexpr size_t kRowsInMemoryBytes = 8u << 20;
 // Payload and detail a reject row keeps: enough to recognise and often to replay an event.
 inline constexpr size_t kRejectPayloadBytesMax = 64u << 10;
 inline constexpr size_t kRejectDetailBytesMax = 2000;

@@ -100,6 +100,7 @@ struct Metrics {
   uint64_t flag_evaluations = 0;
   uint64_t flag_evaluation_errors = 0;
   uint64_t traps = 0;  // set by the host, which outlives them
+  uint64_t memory_bytes = 0;  // of the wasm instance, which never shrinks; 0 natively
 
   LogBuffer log;
 

@@ -1,6 +1,9 @@
 #include "hogflare/capture.h"
 
+#include <algorithm>
+
 #include "fields.h"
+#include "hogflare/limits.h"
 #include "shapes.h"
 #include "token.h"
 
@@ -66,7 +69,7 @@ Result<std::unique_ptr<CaptureBatch>> decode_capture(const RequestHead& head, En
   Result<DecodedBody> decoded = decode_body(head, endpoint, std::move(body));
   if (!decoded.ok()) return decoded.error();
   auto batch = std::make_unique<CaptureBatch>();
-  const Result<Shape> shape = parse_shape(endpoint, decoded.value(), *batch);
+  Result<Shape> shape = parse_shape(endpoint, decoded.value(), *batch);
   if (!shape.ok()) return shape.error();
 
   if (auto error = capture::admit(shape.value(), decoded.value().token,
@@ -76,12 +79,26 @@ Result<std::unique_ptr<CaptureBatch>> decode_capture(const RequestHead& head, En
   const Value& wrapper = shape.value().wrapper;
   batch->sent_at_ms = capture::sent_at_of(wrapper, head.query);
   batch->historical = wrapper.exists() && wrapper.find("historical_migration").is_true();
-  const EventClock clock{context.now_ms, batch->sent_at_ms};
-  batch->events.reserve(shape.value().items.size());
-  for (size_t i = 0; i < shape.value().items.size(); ++i) {
-    add_event(shape.value().items[i], i, clock, context, *batch);
-  }
+  batch->items = std::move(shape.value().items);
+  decode_next_window(*batch, context);
   return batch;
+}
+
+bool decode_next_window(CaptureBatch& batch, const CaptureContext& context) {
+  if (!batch.has_more()) return false;
+  batch.events.clear();
+  batch.rejects.clear();
+  const size_t left = batch.items.size() - batch.next_item;
+  batch.events.reserve(std::min<size_t>(left, limits::kWindowEventsMax));
+  const EventClock clock{context.now_ms, batch.sent_at_ms};
+  size_t bytes = 0;
+  for (size_t count = 0; batch.has_more() && count < limits::kWindowEventsMax; ++count) {
+    const Value item = batch.items[batch.next_item];
+    bytes += item.raw().size();
+    if (count > 0 && bytes > limits::kWindowBytesMax) break;
+    add_event(item, batch.next_item++, clock, context, batch);
+  }
+  return true;
 }
 
 }  // namespace hogflare

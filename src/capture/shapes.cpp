@@ -126,6 +126,9 @@ void append_rewritten(std::string& text, Endpoint endpoint, const Value& item) {
 Result<Shape> shape_of_list(const Value& wrapper, const Value& list) {
   Shape shape;
   shape.wrapper = wrapper;
+  size_t count = 0;
+  for (const Value item : list.elements()) count += item.exists() ? 1 : 0;
+  shape.items.reserve(count);
   for (const Value item : list.elements()) shape.items.push_back(item);
   if (shape.items.empty()) return Error{ErrorCode::kEmptyBatch};
   return shape;

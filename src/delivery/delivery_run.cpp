@@ -32,7 +32,7 @@ DeliveryRun::DeliveryRun(std::vector<RowBatch> batches, SinkHealth& health) : he
 void DeliveryRun::start(const Turn& turn, Effects& effects) {
   HF_ASSERT(!started_);
   started_ = true;
-  deadline_ms_ = turn.now_ms + limits::kDeliveryDeadlineMs;
+  if (deadline_ms_ == 0) deadline_ms_ = turn.now_ms + limits::kDeliveryDeadlineMs;
   for (size_t batch = 0; batch < batches_.size(); ++batch) {
     const RowBatch& rows = batches_[batch].rows;
     if (rows.empty()) continue;

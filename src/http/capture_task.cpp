@@ -1,7 +1,9 @@
 // A capture request from its bytes to its answer (design: docs/ARCHITECTURE.md, "Life of a capture
 // request"): decode, people and groups, rows, delivery, reply. The three kinds of request differ in
 // how they are decoded and answered, not in between.
+#include <algorithm>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "http_task.h"
@@ -9,6 +11,7 @@
 #include "hogflare/capture_v1.h"
 #include "hogflare/delivery.h"
 #include "hogflare/groups_run.h"
+#include "hogflare/limits.h"
 #include "hogflare/people_run.h"
 #include "hogflare/rows.h"
 #include "hogflare/signature.h"
@@ -27,10 +30,9 @@ class CaptureTask final : public HttpTask {
     auto decoded = decode(turn);
     if (!decoded.ok()) return refuse(turn, decoded.error());
     batch_ = std::move(decoded).value();
-    people_.emplace(batch_->events, *batch_->project, state().identity);
-    groups_.emplace(batch_->events, *batch_->project, state().identity);
-    people_->start(turn, effects);
-    groups_->start(turn, effects);
+    deliver_until_ms_ = turn.now_ms + limits::kDeliveryDeadlineMs;
+    note_window();
+    start_people(turn, effects);
     advance(turn, effects);
   }
 
@@ -62,13 +64,16 @@ class CaptureTask final : public HttpTask {
     return std::nullopt;
   }
 
+  CaptureContext context(const Turn& turn) {
+    return {turn.now_ms, turn.config, turn.entropy, &state().decompressor};
+  }
+
   Result<std::unique_ptr<CaptureBatch>> decode(const Turn& turn) {
-    const CaptureContext context{turn.now_ms, turn.config, turn.entropy, &state().decompressor};
-    if (is_v1()) return decode_capture_v1(head(), std::move(body()), context);
+    if (is_v1()) return decode_capture_v1(head(), std::move(body()), context(turn));
     if (route().endpoint == RouteKind::kReplay) {
-      return decode_replay(head(), std::move(body()), context);
+      return decode_replay(head(), std::move(body()), context(turn));
     }
-    return decode_capture(head(), capture_endpoint(route()), std::move(body()), context);
+    return decode_capture(head(), capture_endpoint(route()), std::move(body()), context(turn));
   }
 
   void refuse(const Turn& turn, const Error& error) {
@@ -76,54 +81,169 @@ class CaptureTask final : public HttpTask {
     respond(is_v1() ? write_v1_error(head(), error, turn.now_ms) : error_reply(head(), error));
   }
 
+  // A request is worked off in windows: people and groups of some events, then their rows in parts
+  // that are sent before the next part is built. Most requests are one window and one part.
   void advance(const Turn& turn, Effects& effects) {
-    if (finished() || batch_ == nullptr) return;
-    if (!delivery_) {
-      if (!people_->finished() || !groups_->finished()) return;
-      delivery_.emplace(build_rows(turn), state().sink_health);
-      delivery_->start(turn, effects);
+    while (!finished() && batch_ != nullptr) {
+      if (delivery_) {
+        if (!delivery_->finished()) return;
+        take_fates();
+      } else if (!people_->finished() || !groups_->finished()) {
+        return;
+      }
+      if (has_rows_left()) {
+        send_rows(turn, effects);
+      } else if (next_window(turn)) {
+        start_people(turn, effects);
+      } else {
+        respond(conclude(turn));
+      }
     }
-    if (delivery_->finished()) respond(conclude(turn));
   }
 
-  std::vector<RowBatch> build_rows(const Turn& turn) {
-    RowBatch persons(Stream::kPersons);
-    people_->append_change_rows(turn, persons);
-    RowBatch rejects(Stream::kRejects);
-    append_rejects(turn, rejects);
+  // What a newly decoded window adds to the answer.
+  void note_window() {
+    rejects_left_ = true;
+    holds_something_ = holds_something_ || !batch_->events.empty() || !batch_->recordings.empty() ||
+                       batch_->filtered > 0;
+    if (!first_reject_ && !batch_->rejects.empty()) first_reject_ = batch_->rejects.front().error;
+  }
+
+  std::span<const Event> window() const {
+    return std::span<const Event>(batch_->events).subspan(first_, last_ - first_);
+  }
+
+  // From first_ on, so many events as are looked at together.
+  void start_people(const Turn& turn, Effects& effects) {
+    size_t bytes = 0;
+    last_ = first_;
+    while (last_ < batch_->events.size() && last_ - first_ < limits::kWindowEventsMax &&
+           (last_ == first_ || bytes < limits::kWindowBytesMax)) {
+      bytes += batch_->events[last_++].root.raw().size();
+    }
+    next_row_ = first_;
+    window_bytes_ = bytes;
+    window_notes_left_ = true;
+    people_.emplace(window(), *batch_->project, state().identity);
+    groups_.emplace(window(), *batch_->project, state().identity);
+    people_->start(turn, effects);
+    groups_->start(turn, effects);
+  }
+
+  bool next_window(const Turn& turn) {
+    first_ = last_;
+    if (first_ < batch_->events.size()) return true;
+    if (!decode_next_window(*batch_, context(turn))) return false;
+    first_ = 0;
+    note_window();
+    return true;
+  }
+
+  bool has_rows_left() const {
+    return next_row_ < last_ || next_recording_ < batch_->recordings.size() ||
+           window_notes_left_ || rejects_left_;
+  }
+
+  void send_rows(const Turn& turn, Effects& effects) {
     std::vector<RowBatch> batches;
     batches.push_back(build_event_rows(turn));
-    batches.push_back(std::move(persons));
-    batches.push_back(std::move(rejects));
-    return batches;
+    if (next_row_ == last_ && next_recording_ == batch_->recordings.size()) {
+      RowBatch persons(Stream::kPersons);
+      people_->append_change_rows(turn, persons);
+      batches.push_back(std::move(persons));
+      batches.push_back(build_reject_rows(turn));
+      window_notes_left_ = false;
+    }
+    if (!has_rows_left() && last_ == batch_->events.size() && !batch_->has_more()) release_body();
+    delivery_.emplace(std::move(batches), state().sink_health);
+    delivery_->limit(deliver_until_ms_);
+    delivery_->start(turn, effects);
+  }
+
+  // All rows are written, so nothing points into the body any more; it may be 20 MiB.
+  void release_body() {
+    if (is_v1()) return;  // its answer names the events as they came
+    batch_->document.reset();
+    batch_->body = std::string();
+    batch_->events = std::vector<Event>();
+    batch_->rejects = std::vector<Reject>();
+    batch_->items = std::vector<json::Value>();
+    first_ = last_ = next_row_ = batch_->next_item = 0;
   }
 
   RowBatch build_event_rows(const Turn& turn) {
     RowBatch rows(Stream::kEvents);
+    rows.reserve(std::min(window_bytes_ + window_bytes_ / 4 + (last_ - first_) * kAddedBytes,
+                          limits::kRowsInMemoryBytes + limits::kRowBytesMax));
     const RowWriter writer(head(), {batch_->token, batch_->project, batch_->sent_at_ms},
                            turn.config, turn.now_ms);
-    rows_of_.resize(batch_->events.size(), kNoRow);
-    for (size_t i = 0; i < batch_->events.size(); ++i) {
-      if (people_->failed(i) || groups_->failed(i)) {
-        rows_of_[i] = kFailed;
-        some_object_failed_ = true;
-        continue;
-      }
-      const PersonView person = people_->take_view(i);
-      if (person.dropped) continue;
-      rows_of_[i] = rows.size();
-      writer.append_event(batch_->events[i], person, groups_->take_view(i), rows);
+    first_sent_ = next_row_;
+    rows_of_.assign(last_ - first_sent_, kNoRow);
+    for (; next_row_ < last_ && rows.bytes() < limits::kRowsInMemoryBytes; ++next_row_) {
+      append_event_row(writer, next_row_, rows);
     }
-    for (const Recording& recording : batch_->recordings) writer.append_recording(recording, rows);
+    const std::vector<Recording>& recordings = batch_->recordings;
+    while (next_recording_ < recordings.size() && rows.bytes() < limits::kRowsInMemoryBytes) {
+      writer.append_recording(recordings[next_recording_++], rows);
+    }
     turn.metrics.events_accepted += rows.size();
     return rows;
   }
 
-  void append_rejects(const Turn& turn, RowBatch& rows) {
+  void append_event_row(const RowWriter& writer, size_t index, RowBatch& rows) {
+    const size_t in_window = index - first_;
+    uint32_t& row = rows_of_[index - first_sent_];
+    if (people_->failed(in_window) || groups_->failed(in_window)) {
+      row = kFailed;
+      some_object_failed_ = true;
+      return;
+    }
+    const PersonView person = people_->take_view(in_window);
+    if (person.dropped) return;
+    row = rows.size();
+    writer.append_event(batch_->events[index], person, groups_->take_view(in_window), rows);
+  }
+
+  // Takes over what became of the rows just sent.
+  void take_fates() {
+    if (delivery_->verdict() == DeliveryVerdict::kRetry) {
+      retry_ = delivery_->failure().value_or(ErrorCode::kSinkUnavailable);
+    }
+    if (is_v1()) {
+      for (size_t i = first_sent_; i < next_row_; ++i) {
+        v1_fates_.push_back(v1_fate(rows_of_[i - first_sent_]));
+      }
+    }
+    delivery_.reset();
+  }
+
+  V1Outcome v1_fate(uint32_t row) const {
+    if (row == kFailed) return kV1NotPersisted;
+    if (row == kNoRow) return kV1Rejected;
+    const bool lost = delivery_->fate(Stream::kEvents, row) == RowFate::kFailed;
+    return lost ? kV1NotPersisted : V1Outcome{};
+  }
+
+  RowBatch build_reject_rows(const Turn& turn) {
+    RowBatch rows(Stream::kRejects);
+    if (rejects_left_) append_rejects(turn, rows);
+    rejects_left_ = false;
+    RejectRow row = reject_row(turn);
+    append_warnings(turn, row, people_->warnings(), rows);
+    append_warnings(turn, row, groups_->warnings(), rows);
+    return rows;
+  }
+
+  RejectRow reject_row(const Turn& turn) const {
     RejectRow row;
     row.team_id = batch_->project->team_id;
     row.received_at_ms = turn.now_ms;
     row.api_key = batch_->token;
+    return row;
+  }
+
+  void append_rejects(const Turn& turn, RowBatch& rows) {
+    RejectRow row = reject_row(turn);
     for (const Reject& reject : batch_->rejects) {
       turn.metrics.count_rejected(reject.error.code);
       const std::string uuid = Uuid::version_7(turn.now_ms, turn.entropy).text();
@@ -137,15 +257,13 @@ class CaptureTask final : public HttpTask {
       row.payload = reject.raw;
       append_reject_row(rows, row);
     }
-    append_warnings(turn, row, people_->warnings(), rows);
-    append_warnings(turn, row, groups_->warnings(), rows);
   }
 
   void append_warnings(const Turn& turn, RejectRow row, const std::vector<Warning>& warnings,
                        RowBatch& rows) {
     for (const Warning& warning : warnings) {
       turn.metrics.count_warning(warning.name);
-      const Event& event = batch_->events[warning.event_index];
+      const Event& event = batch_->events[first_ + warning.event_index];
       const std::string uuid = Uuid::version_7(turn.now_ms, turn.entropy).text();
       row.uuid = uuid;
       row.kind = RejectKind::kWarning;
@@ -160,48 +278,49 @@ class CaptureTask final : public HttpTask {
   }
 
   Reply conclude(const Turn& turn) {
-    if (is_v1()) return conclude_v1(turn);
+    if (is_v1()) return write_v1_reply(head(), *batch_, v1_fates_, turn.now_ms);
     if (some_object_failed_) {
       return error_reply(head(), {ErrorCode::kObjectUnavailable, "a person could not be read"});
     }
-    if (delivery_->verdict() == DeliveryVerdict::kRetry) {
-      return error_reply(head(), delivery_->failure().value_or(ErrorCode::kSinkUnavailable));
-    }
-    if (const std::optional<Error> refusal = batch_->refusal()) {
-      return error_reply(head(), *refusal);
-    }
+    if (retry_) return error_reply(head(), *retry_);
+    if (!holds_something_ && first_reject_) return error_reply(head(), *first_reject_);
     return success_reply(head());
-  }
-
-  Reply conclude_v1(const Turn& turn) {
-    std::vector<V1Outcome> fates(batch_->events.size());
-    for (size_t i = 0; i < fates.size(); ++i) {
-      if (rows_of_[i] == kFailed) {
-        fates[i] = kV1NotPersisted;
-      } else if (rows_of_[i] == kNoRow) {
-        fates[i] = kV1Rejected;
-      } else if (delivery_->fate(Stream::kEvents, rows_of_[i]) == RowFate::kFailed) {
-        fates[i] = kV1NotPersisted;
-      }
-    }
-    return write_v1_reply(head(), *batch_, fates, turn.now_ms);
   }
 
   static constexpr uint32_t kNoRow = UINT32_MAX;
   static constexpr uint32_t kFailed = UINT32_MAX - 1;
 
+  // What a row has beside the event's own JSON, roughly.
+  static constexpr size_t kAddedBytes = 800;
+
   std::unique_ptr<CaptureBatch> batch_;
   std::optional<PeopleRun> people_;
   std::optional<GroupsRun> groups_;
   std::optional<DeliveryRun> delivery_;
-  std::vector<uint32_t> rows_of_;  // event to row, kNoRow or kFailed
+  // The window: events [first_, last_), of which those before next_row_ have their rows.
+  size_t first_ = 0;
+  size_t last_ = 0;
+  size_t next_row_ = 0;
+  size_t window_bytes_ = 0;
+  size_t next_recording_ = 0;
+  bool window_notes_left_ = false;  // changed persons and warnings have no rows yet
+  bool rejects_left_ = false;
+  // The part just sent: event first_sent_ + i is row rows_of_[i], kNoRow or kFailed.
+  size_t first_sent_ = 0;
+  std::vector<uint32_t> rows_of_;
+  // For the answer.
+  std::vector<V1Outcome> v1_fates_;
+  int64_t deliver_until_ms_ = 0;
+  bool holds_something_ = false;
   bool some_object_failed_ = false;
+  std::optional<Error> first_reject_;
+  std::optional<ErrorCode> retry_;
 };
 
 }  // namespace
 
-std::unique_ptr<Task> make_capture_task(CoreState& state, HttpInput input) {
-  return std::make_unique<CaptureTask>(state, std::move(input));
+std::unique_ptr<Task> make_capture_task(CoreState& state, std::unique_ptr<HttpRequest> request) {
+  return std::make_unique<CaptureTask>(state, std::move(request));
 }
 
 }  // namespace hogflare

@@ -5,6 +5,23 @@
 namespace hogflare {
 namespace {
 
+bool is_preflight(const HttpRequest& request) { return request.head.method == "OPTIONS"; }
+
+bool method_is_allowed(const HttpRequest& request) {
+  const std::string_view method = request.head.method;
+  const uint8_t bit = method == "GET"    ? kGet
+                      : method == "POST" ? kPost
+                      : method == "HEAD" ? kHead
+                                         : 0;
+  return (request.route.methods & bit) != 0;
+}
+
+bool needs_only_head(const HttpRequest& request) {
+  return request.route.endpoint == RouteKind::kNone ||
+         request.route.endpoint == RouteKind::kLiveness || is_preflight(request) ||
+         !method_is_allowed(request);
+}
+
 // Answers what needs no more than the head: unknown paths, methods, preflights, liveness.
 class ImmediateTask final : public HttpTask {
  public:
@@ -13,32 +30,13 @@ class ImmediateTask final : public HttpTask {
   void start(const Turn&, Effects&) override { respond(answer()); }
   void resume(const Turn&, EffectResult, Effects&) override {}
 
-  // True when this task is the one to answer.
-  bool applies() const {
-    return route().endpoint == RouteKind::kNone || route().endpoint == RouteKind::kLiveness ||
-           is_preflight() || !method_is_allowed();
-  }
-
-  HttpInput release() { return {std::move(head_text()), std::move(body())}; }
-
  private:
-  bool is_preflight() const { return head().method == "OPTIONS"; }
-
-  bool method_is_allowed() const {
-    const std::string_view method = head().method;
-    const uint8_t bit = method == "GET"    ? kGet
-                        : method == "POST" ? kPost
-                        : method == "HEAD" ? kHead
-                                           : 0;
-    return (route().methods & bit) != 0;
-  }
-
   Reply answer() {
     if (route().endpoint == RouteKind::kNone) {
       return error_reply(head(), {ErrorCode::kNotFound, "PostHog's paths are listed in README.md"});
     }
-    if (is_preflight()) return options_reply(head());
-    if (!method_is_allowed()) {
+    if (is_preflight(request())) return options_reply(head());
+    if (!method_is_allowed(request())) {
       Reply reply = error_reply(head(), {ErrorCode::kMethodNotAllowed, allowed_methods()});
       reply.headers.push_back({"Allow", allowed_methods()});
       return reply;
@@ -58,20 +56,20 @@ class ImmediateTask final : public HttpTask {
 }  // namespace
 
 std::unique_ptr<Task> make_http_task(CoreState& state, HttpInput input) {
-  auto immediate = std::make_unique<ImmediateTask>(state, std::move(input));
-  if (immediate->applies()) return immediate;
-  switch (immediate->route().metric) {
+  std::unique_ptr<HttpRequest> request = read_request(state.config, std::move(input));
+  if (needs_only_head(*request)) return std::make_unique<ImmediateTask>(state, std::move(request));
+  switch (request->route.metric) {
     case MetricRoute::kCapture:
     case MetricRoute::kCaptureV1:
     case MetricRoute::kReplay:
     case MetricRoute::kAiCapture:
-      return make_capture_task(state, immediate->release());
+      return make_capture_task(state, std::move(request));
     case MetricRoute::kFlags:
     case MetricRoute::kFlagDefinitions:
     case MetricRoute::kRemoteConfig:
-      return make_flags_task(state, immediate->release());
+      return make_flags_task(state, std::move(request));
     default:
-      return make_operations_task(state, immediate->release());
+      return make_operations_task(state, std::move(request));
   }
 }
 

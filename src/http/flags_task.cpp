@@ -344,8 +344,8 @@ class FlagsTask final : public HttpTask {
 
 }  // namespace
 
-std::unique_ptr<Task> make_flags_task(CoreState& state, HttpInput input) {
-  return std::make_unique<FlagsTask>(state, std::move(input));
+std::unique_ptr<Task> make_flags_task(CoreState& state, std::unique_ptr<HttpRequest> request) {
+  return std::make_unique<FlagsTask>(state, std::move(request));
 }
 
 }  // namespace hogflare

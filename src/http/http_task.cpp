@@ -68,23 +68,23 @@ void read_edge(FieldReader& fields, EdgeInfo& edge) {
 
 }  // namespace
 
-HttpTask::HttpTask(CoreState& state, HttpInput input) : state_(state), input_(std::move(input)) {
-  read_head();
-}
-
-void HttpTask::read_head() {
-  FieldReader fields(input_.head);
-  head_.method = fields.next();
-  head_.path = fields.next();
-  head_.query = fields.next();
-  body_is_too_large_ = fields.next() == "large";
-  read_headers(fields, head_);
-  read_edge(fields, head_.edge);
-  const std::string& prefix = state_.config.path_prefix;
-  const bool has_prefix = !prefix.empty() && head_.path.substr(0, prefix.size()) == prefix &&
-                          head_.path.substr(prefix.size(), 1) == "/";
-  if (has_prefix) head_.path.remove_prefix(prefix.size());
-  route_ = find_route(head_.path);
+std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input) {
+  auto request = std::make_unique<HttpRequest>();
+  request->input = std::move(input);
+  FieldReader fields(request->input.head);
+  RequestHead& head = request->head;
+  head.method = fields.next();
+  head.path = fields.next();
+  head.query = fields.next();
+  request->body_is_too_large = fields.next() == "large";
+  read_headers(fields, head);
+  read_edge(fields, head.edge);
+  const std::string& prefix = config.path_prefix;
+  const bool has_prefix = !prefix.empty() && head.path.substr(0, prefix.size()) == prefix &&
+                          head.path.substr(prefix.size(), 1) == "/";
+  if (has_prefix) head.path.remove_prefix(prefix.size());
+  request->route = find_route(head.path);
+  return request;
 }
 
 void HttpTask::respond(Reply reply) {
@@ -93,9 +93,9 @@ void HttpTask::respond(Reply reply) {
     has_cors |= header.name == "Access-Control-Allow-Origin";
   }
   if (!has_cors) {
-    for (Header& header : cors_headers(head_)) reply.headers.push_back(std::move(header));
+    for (Header& header : cors_headers(head())) reply.headers.push_back(std::move(header));
   }
-  state_.metrics.count_request(route_.metric, reply.status);
+  state_.metrics.count_request(route().metric, reply.status);
   finish(std::move(reply));
 }
 

@@ -12,38 +12,44 @@
 
 namespace hogflare {
 
+// A request whose head has been read. The head's views point into `input`, so it stays where it is.
+struct HttpRequest {
+  HttpInput input;
+  RequestHead head;
+  Route route;
+  // The shim did not read the body: it is over every limit.
+  bool body_is_too_large = false;
+};
+
+std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input);
+
 class HttpTask : public Task {
  public:
-  HttpTask(CoreState& state, HttpInput input);
+  HttpTask(CoreState& state, std::unique_ptr<HttpRequest> request)
+      : state_(state), request_(std::move(request)) {}
 
-  const RequestHead& head() const { return head_; }
-  const Route& route() const { return route_; }
-  // The shim did not read the body: it is over every limit.
-  bool body_is_too_large() const { return body_is_too_large_; }
+  const RequestHead& head() const { return request_->head; }
+  const Route& route() const { return request_->route; }
+  bool body_is_too_large() const { return request_->body_is_too_large; }
 
  protected:
   // Ends the task: adds the CORS headers that `reply` lacks and counts it.
   void respond(Reply reply);
   CoreState& state() { return state_; }
-  std::string& body() { return input_.body; }
-  std::string& head_text() { return input_.head; }
+  const HttpRequest& request() const { return *request_; }
+  std::string& body() { return request_->input.body; }
 
  private:
-  void read_head();
-
   CoreState& state_;
-  HttpInput input_;
-  RequestHead head_;
-  Route route_;
-  bool body_is_too_large_ = false;
+  std::unique_ptr<HttpRequest> request_;
 };
 
 // Makes the task of the request's route.
 std::unique_ptr<Task> make_http_task(CoreState& state, HttpInput input);
 
 // One maker per kind of route; each takes over the request.
-std::unique_ptr<Task> make_capture_task(CoreState& state, HttpInput input);
-std::unique_ptr<Task> make_flags_task(CoreState& state, HttpInput input);
-std::unique_ptr<Task> make_operations_task(CoreState& state, HttpInput input);
+std::unique_ptr<Task> make_capture_task(CoreState& state, std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_flags_task(CoreState& state, std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_operations_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 
 }  // namespace hogflare

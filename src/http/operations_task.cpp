@@ -185,8 +185,8 @@ class OperationsTask final : public HttpTask {
 
 }  // namespace
 
-std::unique_ptr<Task> make_operations_task(CoreState& state, HttpInput input) {
-  return std::make_unique<OperationsTask>(state, std::move(input));
+std::unique_ptr<Task> make_operations_task(CoreState& state, std::unique_ptr<HttpRequest> request) {
+  return std::make_unique<OperationsTask>(state, std::move(request));
 }
 
 }  // namespace hogflare

@@ -1,5 +1,6 @@
 #include "hogflare/json.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "hogflare/limits.h"
@@ -248,6 +249,20 @@ class Parser {
   bool over_limit_ = false;
 };
 
+// Texts above this are worth a look at how many values they can hold.
+constexpr size_t kCountedFrom = 1u << 20;
+// Text of one indexed value in the events that SDKs send, rather too little.
+constexpr size_t kBytesPerNode = 20;
+
+// Room for the index: growing it while parsing would take three times its memory in a large document.
+// Every value but the first of its container stands behind a comma.
+size_t nodes_expected(std::string_view text) {
+  if (text.size() < kCountedFrom) return text.size() / kBytesPerNode + 8;
+  size_t count = 1;
+  for (const char c : text) count += (c == ',') | (c == '{') | (c == '[');
+  return std::min<size_t>(count, limits::kJsonNodesMax);
+}
+
 Error parse_error(const Parser& parser, const char* expected) {
   std::string detail = "invalid JSON at byte " + std::to_string(parser.offset()) + ": expected ";
   detail += expected;
@@ -312,7 +327,7 @@ const char* decode_unicode(std::string& out, const char* at, const char* end) {
 Result<Document> Document::parse(std::span<char> text, uint32_t index_depth) {
   Document document;
   document.text_ = {text.data(), text.size()};
-  document.nodes_.reserve(64);
+  document.nodes_.reserve(nodes_expected(document.text_));
   Parser parser(text.data(), text.size(), index_depth, Surrogates::kReplace, document.nodes_);
   if (const char* expected = parser.run()) return parse_error(parser, expected);
   return document;
@@ -321,6 +336,7 @@ Result<Document> Document::parse(std::span<char> text, uint32_t index_depth) {
 Result<Document> Document::parse_const(std::string_view text, uint32_t index_depth) {
   Document document;
   document.text_ = text;
+  document.nodes_.reserve(index_depth > 1 ? nodes_expected(text) : 16);
   Parser parser(text.data(), text.size(), index_depth, Surrogates::kRefuse, document.nodes_);
   if (const char* expected = parser.run()) return parse_error(parser, expected);
   return document;

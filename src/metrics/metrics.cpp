@@ -322,6 +322,8 @@ std::string write_prometheus(const Metrics& metrics, const OutboxStats& outbox,
   gauges.family({"hogflare_isolate_info",
                  "The isolate that answered; the counters above are its own since its start."});
   gauges.value(label("isolate", isolate), 1);
+  gauges.family({"hogflare_wasm_memory_bytes", "Memory of the core's instance; it never shrinks."});
+  gauges.value("", metrics.memory_bytes);
   write_outbox_gauges(gauges, outbox);
   return counters.take() + gauges.take();
 }

@@ -53,6 +53,9 @@ uint32_t address(const void* pointer) {
   return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(pointer));
 }
 
+// WebAssembly's unit of memory.
+constexpr uint32_t kPageBytes = 65'536;
+
 struct Slot {
   explicit Slot(const uint8_t (&seed)[32]) : entropy(seed) {}
   std::unique_ptr<Task> task;
@@ -143,7 +146,9 @@ OutputRecord* describe(uint32_t index, Slot& slot, double now_ms) {
     describe_effect(slot.pending[i], slot.records[i]);
     count_call(slot, slot.pending[i]);
   }
-  module().core->metrics().storage_rows_written += module().storage.take_rows_written();
+  Metrics& metrics = module().core->metrics();
+  metrics.storage_rows_written += module().storage.take_rows_written();
+  metrics.memory_bytes = uint64_t{__builtin_wasm_memory_size(0)} * kPageBytes;
   slot.output = OutputRecord{};
   slot.output.slot = index;
   slot.output.effects = address(slot.records.data());
