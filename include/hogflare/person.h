@@ -65,9 +65,11 @@ struct HashKey {
   std::string hash_key;
 };
 
-// What a recent event changed, so that its redelivery reports the change once more.
+// What a recent event changed, so that its redelivery changes nothing and reports the change once more.
+// A client that gives one uuid to different events gets each of them applied.
 struct RecentChange {
   std::string event_uuid;
+  uint64_t content = 0;     // hash of the operation
   std::string merged_uuid;  // the person it absorbed; empty: none
   uint64_t merged_version = 0;
 };
@@ -115,6 +117,12 @@ struct Update {
 // §5: applies the operation to `bag`, which holds person's properties. Raises the version when it
 // persists. `bag` may then hold views into the operation.
 Update update_person(Person& person, PropertyBag& bag, const PersonOp& op, IdentifiedChange change);
+
+// §9: the properties in `bag` with the operation's $set laid over them. Empty: the bag's own text.
+std::string shown_properties(const PropertyBag& bag, const PersonOp& op);
+
+// Tells operations with the same event uuid apart.
+uint64_t content_hash(const PersonOp& op);
 
 // §4: fills `bag` with a new person's properties. True when they were too large and left out.
 bool create_properties(PropertyBag& bag, const PersonOp& op);

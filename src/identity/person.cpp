@@ -175,6 +175,27 @@ Update update_person(Person& person, PropertyBag& bag, const PersonOp& op,
   return update;
 }
 
+std::string shown_properties(const PropertyBag& bag, const PersonOp& op) {
+  PropertyBag set;
+  if (!op.set.empty()) set.add_text(op.set);
+  return all_present(bag, set) ? std::string() : row_text(bag, nullptr, set);
+}
+
+uint64_t content_hash(const PersonOp& op) {
+  // FNV-1a; a length before each part keeps ("a", "bc") and ("ab", "c") apart.
+  uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&](std::string_view part) {
+    hash = (hash ^ part.size()) * 0x100000001b3;
+    for (const char c : part) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  };
+  add(op.distinct_id);
+  add(op.other);
+  add(op.set);
+  add(op.set_once);
+  for (const std::string_view key : op.unset) add(key);
+  return hash;
+}
+
 bool create_properties(PropertyBag& bag, const PersonOp& op) {
   PropertyBag wanted;
   if (!op.set_once.empty()) wanted.add_text(op.set_once);
@@ -314,6 +335,7 @@ void write_person(ByteWriter& out, const Person& person) {
   out.number(person.recent.size());
   for (const RecentChange& change : person.recent) {
     out.text(change.event_uuid);
+    out.number(change.content);
     out.text(change.merged_uuid);
     out.number(change.merged_version);
   }
@@ -348,6 +370,7 @@ bool read_person(ByteReader& in, Person& person) {
   for (size_t i = 0; i < recent; ++i) {
     RecentChange change;
     change.event_uuid = in.text();
+    change.content = in.number();
     change.merged_uuid = in.text();
     change.merged_version = in.number();
     person.recent.push_back(std::move(change));

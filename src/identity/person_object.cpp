@@ -278,7 +278,6 @@ class ChangeLog {
     current_.distinct_id = op.distinct_id;
     current_.event_uuid = op.event_uuid;
     concerns(op.distinct_id);
-    if (op.merge != MergeKind::kNone) concerns(op.other);
   }
 
   void concerns(std::string_view distinct_id) {
@@ -289,7 +288,9 @@ class ChangeLog {
 
   void concerns_all(const std::vector<PersonId>& ids) {
     if (!wanted_) return;
-    for (const PersonId& id : ids) current_.distinct_ids.push_back(id.distinct_id);
+    for (const PersonId& id : ids) {
+      if (id.distinct_id != current_.distinct_id) current_.distinct_ids.push_back(id.distinct_id);
+    }
   }
 
   void deleted(std::string uuid, uint64_t version, int64_t created_at_ms, const PersonOp& op) {
@@ -333,14 +334,17 @@ class ChangeLog {
 
 void note_recent(Person& person, const PersonOp& op, std::string merged_uuid = {},
                  uint64_t merged_version = 0) {
-  if (!person.recent.empty() && person.recent.back().event_uuid == op.event_uuid) {
+  const uint64_t content = content_hash(op);
+  if (!person.recent.empty() && person.recent.back().event_uuid == op.event_uuid &&
+      person.recent.back().content == content) {
     if (!merged_uuid.empty()) {
       person.recent.back().merged_uuid = std::move(merged_uuid);
       person.recent.back().merged_version = merged_version;
     }
     return;
   }
-  person.recent.push_back({std::string(op.event_uuid), std::move(merged_uuid), merged_version});
+  person.recent.push_back(
+      {std::string(op.event_uuid), content, std::move(merged_uuid), merged_version});
   if (person.recent.size() > kRecentChangesMax) person.recent.erase(person.recent.begin());
 }
 
@@ -365,8 +369,14 @@ class Operation {
       create(Uuid::of_person(team_id_, self_).text(), false);
       return;
     }
-    if (op_.covered || op_.access == PersonAccess::kRead) {
+    if (op_.access == PersonAccess::kRead) {
       show({});
+      return;
+    }
+    if (op_.covered || is_redelivered()) {
+      // Whoever carried a merge out did not say how it ended; the list of ids does.
+      result_.refused = op_.merge != MergeKind::kNone && !has_other();
+      show(shown_properties(work_.bag(), op_));
       return;
     }
     if (op_.access == PersonAccess::kWriteHashKeys) {
@@ -400,6 +410,21 @@ class Operation {
 
  private:
   bool exact() const { return mode_ == PersonlessMode::kExact; }
+  // Copies of a call may come late, when the values they bring are no longer the last ones.
+  bool is_redelivered() const {
+    const std::vector<RecentChange>& recent = work_.record().person.recent;
+    const bool has_uuid = std::any_of(recent.begin(), recent.end(), [&](const RecentChange& change) {
+      return change.event_uuid == op_.event_uuid;
+    });
+    if (!has_uuid) return false;
+    const uint64_t content = content_hash(op_);
+    return std::any_of(recent.begin(), recent.end(), [&](const RecentChange& change) {
+      return change.event_uuid == op_.event_uuid && change.content == content;
+    });
+  }
+  bool has_other() const {
+    return has_distinct_id(work_.storage(), work_.record().person, op_.other);
+  }
 
   void show(std::string row) {
     const Person& person = work_.record().person;
@@ -420,7 +445,10 @@ class Operation {
     if (!changes_.wanted()) return;
     for (const RecentChange& recent : work_.record().person.recent) {
       if (recent.event_uuid != op_.event_uuid) continue;
-      changes_.changed(op_.merge == MergeKind::kNone ? ChangeKind::kUpdate : ChangeKind::kMerge, op_);
+      // A merge that was refused left the other id where it was.
+      const bool merged = op_.merge != MergeKind::kNone && has_other();
+      changes_.changed(merged ? ChangeKind::kMerge : ChangeKind::kUpdate, op_);
+      if (merged) changes_.concerns(op_.other);
       if (!recent.merged_uuid.empty()) {
         changes_.deleted(recent.merged_uuid, recent.merged_version,
                          work_.record().person.created_at_ms, op_);
@@ -473,6 +501,7 @@ class Operation {
     create(Uuid::of_person(team_id_, swaps ? op_.other : self_).text(), true);
     const bool overrides_other = exact() && other_personless && into_personless;
     record.person.ids.push_back({std::string(op_.other), overrides_other ? 1u : 0u});
+    changes_.concerns(op_.other);
     if (!exact()) record.person.ids[0].version = 1;
   }
 
@@ -510,6 +539,7 @@ class Operation {
     note_recent(record.person, op_, merged_uuid, merged_version);
     work_.touch_person();
     changes_.changed(ChangeKind::kMerge, op_);
+    changes_.concerns(op_.other);
     changes_.deleted(merged_uuid, merged_version, merged_created_at_ms, op_);
     if (row_storage_.empty()) row_ = work_.properties_text();
   }
@@ -522,6 +552,7 @@ class Operation {
     note_recent(work_.record().person, op_);
     work_.touch_person();
     changes_.changed(ChangeKind::kMerge, op_);
+    changes_.concerns(op_.other);
     if (row_storage_.empty()) row_ = work_.properties_text();
   }
 
