@@ -26,6 +26,7 @@ import { EFFECT, OUTPUT } from "./abi.js";
  * @property {any} kv ctx.storage.kv
  * @property {number} alarmAt milliseconds, 0 when none is set
  * @property {(atMs: number) => void} setAlarm
+ * @property {(reason: string) => void} abandon ends the object and what its turn has written so far
  */
 
 /** A trap, or a call that belonged to an instance which has been reset since. */
@@ -139,9 +140,30 @@ function guarded(entry) {
   }
 }
 
+<<<<<<< HEAD
 /** @returns {number} what the instance holds; it never shrinks */
 export function memoryBytes() {
   return wasm.memory.buffer.byteLength;
+=======
+/**
+ * Runs one entry of the core for an object. A turn's writes stand or fall together: after a trap the
+ * object is ended before they commit, as if its machine had died, and starts from what is stored.
+ * @param {ObjectStorage} ownStorage
+ * @param {() => Output} entry
+ */
+function guardedWithStorage(ownStorage, entry) {
+  storage = ownStorage;
+  try {
+    return guarded(entry);
+  } catch (error) {
+    // First: nothing behind `abandon` need be reached.
+    storage = null;
+    ownStorage.abandon(String(error));
+    throw error;
+  } finally {
+    storage = null;
+  }
+>>>>>>> delivery
 }
 
 /** @returns {number} changes whenever the instance was reset */
@@ -216,15 +238,10 @@ export function startHttp(body, head) {
  * @param {ObjectStorage} ownStorage
  */
 export function startObject(entry, objectClass, name, request, ownStorage) {
-  storage = ownStorage;
-  try {
-    return guarded(() => {
-      const nameSize = writeInput(request, name, SEED_SIZE);
-      return readOutput(wasm.hf_object(entry, objectClass, nameSize, Date.now()));
-    });
-  } finally {
-    storage = null;
-  }
+  return guardedWithStorage(ownStorage, () => {
+    const nameSize = writeInput(request, name, SEED_SIZE);
+    return readOutput(wasm.hf_object(entry, objectClass, nameSize, Date.now()));
+  });
 }
 
 /**
@@ -234,17 +251,13 @@ export function startObject(entry, objectClass, name, request, ownStorage) {
  * @param {ObjectStorage | null} ownStorage
  */
 export function resume(slot, result, ownStorage) {
-  storage = ownStorage;
-  try {
-    return guarded(() => {
-      writeInput(result.body, "", 0);
-      return readOutput(
-        wasm.hf_resume(slot, result.id, result.ok ? 1 : 0, result.status, result.retryAfterMs, Date.now()),
-      );
-    });
-  } finally {
-    storage = null;
-  }
+  const entry = () => {
+    writeInput(result.body, "", 0);
+    return readOutput(
+      wasm.hf_resume(slot, result.id, result.ok ? 1 : 0, result.status, result.retryAfterMs, Date.now()),
+    );
+  };
+  return ownStorage === null ? guarded(entry) : guardedWithStorage(ownStorage, entry);
 }
 
 /** Forgets a task. @param {number} slot */

@@ -120,6 +120,7 @@ class CoreObject extends DurableObject {
         if (atMs === 0) ctx.storage.deleteAlarm();
         else ctx.storage.setAlarm(atMs);
       },
+      abandon: (reason) => ctx.abort(reason),
     };
     ctx.blockConcurrencyWhile(async () => {
       this.storage.alarmAt = (await ctx.storage.getAlarm()) ?? 0;

@@ -3,7 +3,18 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { eventually, startSystem, TOKEN } from "../lib/harness.mjs";
-import { ADMIN_TOKEN, admin, asAdmin, Client, metrics, parsePrometheus, settle } from "./support.mjs";
+import {
+  ADMIN_TOKEN,
+  admin,
+  asAdmin,
+  Client,
+  gateVariables,
+  metrics,
+  parsePrometheus,
+  PASS,
+  settle,
+  startGate,
+} from "./support.mjs";
 
 const SECRETS = {
   CLOUDFLARE_PIPELINE_AUTH_TOKEN: "secret-of-the-events-sink",
@@ -17,6 +28,7 @@ const SECRETS = {
 /** Everything that left the system: answers with their headers, and log lines. */
 const seen = [];
 const logs = [];
+let gate;
 let system;
 
 async function ask(path, init) {
@@ -26,9 +38,19 @@ async function ask(path, init) {
   return { status: response.status, headers: response.headers, text };
 }
 
+const OWN_TOKEN = {
+  events: SECRETS.CLOUDFLARE_PIPELINE_AUTH_TOKEN,
+  persons: SECRETS.CLOUDFLARE_PERSONS_PIPELINE_AUTH_TOKEN,
+  rejects: SECRETS.CLOUDFLARE_REJECTS_PIPELINE_AUTH_TOKEN,
+};
+
 before(async () => {
+  gate = await startGate();
+  // Each stream with its own token, and with no other.
+  gate.decide = ({ stream, authorization }) =>
+    authorization === `Bearer ${OWN_TOKEN[stream]}` ? PASS : { status: 401, body: `not for ${stream}` };
   system = await startSystem({
-    vars: { ...SECRETS, CLOUDFLARE_PIPELINE_TIMEOUT_SECS: "2" },
+    vars: { ...gateVariables(gate), ...SECRETS, CLOUDFLARE_PIPELINE_TIMEOUT_SECS: "2" },
     onLog: (log) => logs.push(log),
     extra: { serviceBindings: { ANALYTICS: { name: "analytics", entrypoint: "Dataset" } } },
     others: [
@@ -49,8 +71,13 @@ before(async () => {
       },
     ],
   });
+  gate.target = system.pipeline.url;
+  gate.token = OWN_TOKEN.events;
 });
-after(() => system.stop());
+after(async () => {
+  await system.stop();
+  gate.stop();
+});
 
 const PATHS = [
   ["GET", "/admin/outbox"],
@@ -191,7 +218,7 @@ describe("logs", () => {
 });
 
 describe("secrets", () => {
-  it("are in no answer, no log, no row, and in no send of another stream", async () => {
+  it("are in no answer, no log and no row", async () => {
     for (const path of ["/", "/flags", "/decide", "/array/x/config", "/api/feature_flag/local_evaluation", "/nothing", "/e/"]) {
       await ask(path);
       await ask(path, { method: "POST", body: JSON.stringify({ token: TOKEN, distinct_id: "u" }) });

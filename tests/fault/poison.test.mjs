@@ -25,6 +25,7 @@ before(async () => {
     },
   });
   gate.target = system.pipeline.url;
+  gate.token = "pipeline-token";
 });
 after(async () => {
   await system.stop();

@@ -182,11 +182,11 @@ export const PASS = null;
 /**
  * A sink in front of the fake pipeline whose answers a test decides by the rows. `decide` gets
  * `{stream, rows, authorization}` and returns PASS or `{status, body?, headers?}`; it may be replaced.
- * `target` is the fake pipeline's URL, known once the system has started.
+ * `target` is the fake pipeline's URL, known once the system has started, `token` its token.
  */
 export async function startGate() {
-  /** @type {{url: string, target: string, sends: any[], decide: (send: any) => any, stop: () => void}} */
-  const gate = { url: "", target: "", sends: [], decide: () => PASS, stop: () => {} };
+  /** @type {{url: string, target: string, token: string, sends: any[], decide: (send: any) => any, stop: () => void}} */
+  const gate = { url: "", target: "", token: "", sends: [], decide: () => PASS, stop: () => {} };
   const server = createServer(async (request, response) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
@@ -199,13 +199,21 @@ export async function startGate() {
       response.writeHead(answer.status, answer.headers ?? {}).end(answer.body ?? "");
       return;
     }
-    const passed = await fetch(gate.target + request.url, {
-      method: "POST",
-      headers: { "content-type": "application/json", authorization: send.authorization ?? "" },
-      body,
-    });
-    response.writeHead(passed.status, { "content-type": "application/json" });
-    response.end(Buffer.from(await passed.arrayBuffer()));
+    // Whatever becomes of the connection on one side becomes of it on the other.
+    const sender = new AbortController();
+    response.once("close", () => sender.abort());
+    try {
+      const passed = await fetch(gate.target + request.url, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${gate.token}` },
+        body,
+        signal: sender.signal,
+      });
+      response.writeHead(passed.status, { "content-type": "application/json" });
+      response.end(Buffer.from(await passed.arrayBuffer()));
+    } catch {
+      response.destroy();
+    }
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", () => done(undefined)));
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());

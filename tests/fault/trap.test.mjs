@@ -1,0 +1,109 @@
+// The core traps: nobody gets a 200 that was not earned, and the next request works.
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { eventually, startSystem, TOKEN } from "../lib/harness.mjs";
+import { ADMIN_TOKEN, admin, assertAllLanded, Client, inParallel, metrics, settle } from "./support.mjs";
+
+let system;
+const logs = [];
+before(async () => {
+  system = await startSystem({
+    main: "tests/fault/trap_worker.js",
+    vars: { HOGFLARE_ADMIN_TOKEN: ADMIN_TOKEN, CLOUDFLARE_PIPELINE_TIMEOUT_SECS: "2" },
+    onLog: (log) => logs.push(log),
+  });
+});
+after(() => system.stop());
+beforeEach(() => system.reset());
+
+const trap = async () => {
+  const response = await system.post("/trap", {});
+  assert.equal(response.status, 500);
+  assert.match(await response.text(), /reset after a trap/);
+};
+const traps = async () => (await metrics(system.url)).of("hogflare_traps_total");
+
+describe("a trap", () => {
+  it("while requests wait for the sink: each is answered 503, and their retries land once", async () => {
+    await system.pipeline.fault({ seconds: 2, delay_ms: 1500 });
+    const client = new Client(system.url);
+    const batches = [0, 1, 2, 3].map(() => client.batch(10));
+    const first = batches.map((events) => client.attempt(events));
+    await eventually(async () => {
+      const { streams } = await system.pipeline.json("/health");
+      return streams.events.sends + streams.events.faulted >= 4;
+    });
+    await trap();
+    assert.deepEqual(await Promise.all(first), [503, 503, 503, 503]);
+    assert.deepEqual(client.acknowledged, []);
+    await system.pipeline.fault({ clear: true });
+    for (const events of batches) await client.send(events);
+    await settle(system);
+    const figures = await assertAllLanded(system, client);
+    assert.equal(figures.landed, 40);
+    assert.equal(figures.copies, 40); // the sends before the trap had arrived
+  });
+
+  it("is counted, logged and shown, and the configuration is there again", async () => {
+    const before = await traps();
+    await trap();
+    await trap();
+    assert.equal(await traps(), before + 2);
+    assert.equal((await (await system.request("/healthz")).json()).traps, before + 2);
+    const lines = logs.flatMap((log) => log.message.split("\n")).filter((line) => line.includes("core_trap"));
+    assert.ok(lines.length >= 2);
+    assert.equal(JSON.parse(lines.at(-1)).level, "error");
+  });
+
+  it("in a browser's request carries CORS, so that its SDK sees the 503 and retries", async () => {
+    await system.pipeline.fault({ count: 1, delay_ms: 1500 });
+    const pending = system.post(
+      "/e/",
+      { token: TOKEN, event: "e", distinct_id: "u" },
+      { origin: "https://www.example.com" },
+    );
+    await eventually(async () => (await system.pipeline.json("/health")).faults === 0);
+    await trap();
+    const response = await pending;
+    assert.equal(response.status, 503);
+    assert.equal(response.headers.get("retry-after"), "1");
+    assert.equal(response.headers.get("access-control-allow-origin"), "https://www.example.com");
+  });
+
+  it("again and again under load loses nothing", async () => {
+    const client = new Client(system.url);
+    let done = false;
+    const before = await traps();
+    const breaking = (async () => {
+      while (!done) {
+        await sleep(60);
+        await trap();
+      }
+    })();
+    await inParallel(60, 6, () => client.send(client.batch(20, { bad: 1, personless: false }), { pauseMs: 20 }));
+    done = true;
+    await breaking;
+    await settle(system);
+    const figures = await assertAllLanded(system, client);
+    assert.equal(figures.accepted, 1200);
+    assert.ok((await traps()) > before + 3);
+    assert.ok(client.answers.get(503) > 0, "no request was hit");
+  });
+});
+
+describe("a trap in an object's turn", () => {
+  it("undoes what the turn had written, and the request finds another shard", async () => {
+    await system.pipeline.fault({ seconds: 600, status: 503 });
+    await system.post("/trap-in-object", {});
+    const client = new Client(system.url);
+    await client.send(client.batch(10));
+    const stats = await admin(system.url, "/admin/outbox");
+    assert.equal(stats.rows, 10, "rows of the half-written put are counted");
+    await system.pipeline.fault({ clear: true });
+    await settle(system);
+    const figures = await assertAllLanded(system, client);
+    assert.equal(figures.landed, 10);
+    assert.equal(figures.copies, 0, "the half-written put was sent as well");
+  });
+});
