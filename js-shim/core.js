@@ -140,11 +140,11 @@ function guarded(entry) {
   }
 }
 
-<<<<<<< HEAD
 /** @returns {number} what the instance holds; it never shrinks */
 export function memoryBytes() {
   return wasm.memory.buffer.byteLength;
-=======
+}
+
 /**
  * Runs one entry of the core for an object. A turn's writes stand or fall together: after a trap the
  * object is ended before they commit, as if its machine had died, and starts from what is stored.
@@ -163,7 +163,6 @@ function guardedWithStorage(ownStorage, entry) {
   } finally {
     storage = null;
   }
->>>>>>> delivery
 }
 
 /** @returns {number} changes whenever the instance was reset */
