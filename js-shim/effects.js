@@ -9,8 +9,8 @@ import { CoreReset, currentGeneration, end, resume } from "./core.js";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const NOTHING = new Uint8Array(0);
-/** An object that does not answer within this is treated as one that failed. */
-const OBJECT_TIMEOUT_MS = 10_000;
+/** A flags namespace that does not answer within this is treated as one that failed. */
+const KV_TIMEOUT_MS = 2_000;
 
 /**
  * Runs a started task to its end. Rejects with CoreReset when the instance was reset meanwhile.
@@ -85,7 +85,7 @@ function perform(effect, env) {
 async function callObject(effect, env) {
   // A stub may be broken after an exception, so every attempt gets its own.
   const stub = env[OBJECT_BINDINGS[effect.a]].getByName(effect.name);
-  const body = await withTimeout(stub.call(effect.name, effect.bytes), OBJECT_TIMEOUT_MS);
+  const body = await withTimeout(stub.call(effect.name, effect.bytes), effect.c);
   return { ok: true, status: 200, retryAfterMs: 0, body };
 }
 
@@ -118,7 +118,7 @@ function retryAfterMs(response) {
 
 /** @param {Effect} effect @param {any} env @returns {Promise<Result>} */
 async function readKv(effect, env) {
-  const value = await env.FLAGS.get(effect.name, "text");
+  const value = await withTimeout(env.FLAGS.get(effect.name, "text"), KV_TIMEOUT_MS);
   if (value === null) return { ok: true, status: 404, retryAfterMs: 0, body: NOTHING };
   return { ok: true, status: 200, retryAfterMs: 0, body: encoder.encode(value) };
 }

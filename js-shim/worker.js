@@ -78,6 +78,9 @@ function responseOf(output) {
   return new Response(empty ? null : output.body, { status: output.status, headers });
 }
 
+/** Paths whose clients retry 502 but not 503; capture is the other way round. */
+const FLAGS_PATH = /\/(flags|decide)\/?$|\/ofrep\/v1\//;
+
 /** What a client gets when the core is lost under it: an answer its SDK retries. */
 function unavailable(request) {
   const headers = new Headers({ "content-type": "text/plain", "retry-after": "1" });
@@ -87,7 +90,8 @@ function unavailable(request) {
     headers.set("access-control-allow-credentials", "true");
     headers.set("vary", "Origin");
   }
-  return new Response("transient error, please retry", { status: 503, headers });
+  const status = FLAGS_PATH.test(new URL(request.url).pathname) ? 502 : 503;
+  return new Response("transient error, please retry", { status, headers });
 }
 
 export default {

@@ -131,6 +131,7 @@ enum class OfrepError : uint8_t {
   kTargetingKeyMissing,
   kInvalidContext,
   kFlagNotFound,
+  kGeneral,
 };
 struct OfrepRequest {
   OfrepError error = OfrepError::kNone;

@@ -177,6 +177,11 @@ inline constexpr size_t kPersonCallBytesMax = 8u << 20;
 // Object calls of one request that are under way at once. Cloudflare slows accounts that look up
 // very many objects at the same time (platform.md §3.2).
 inline constexpr size_t kObjectCallsInFlight = 48;
+// An object that does not answer within this counts as failed. Cloudflare's own limits are longer,
+// SDKs' capture time-outs are 10 s and more.
+inline constexpr uint32_t kObjectTimeoutMs = 10'000;
+// The same for what a flag request reads: two tries fit into the 3 s that SDKs wait for flags.
+inline constexpr uint32_t kFlagsReadTimeoutMs = 1'200;
 // Redirects followed for one operation before it counts as failed.
 inline constexpr int kRedirectHopsMax = 16;
 // Times a busy or silent object is asked again within one call or request.

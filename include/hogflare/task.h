@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "hogflare/limits.h"
 #include "hogflare/result.h"
 
 namespace hogflare {
@@ -40,6 +41,7 @@ struct CallObject {
   ObjectClass object_class;
   std::string name;     // starts with the team id: "1:…", so projects never share an object
   std::string request;  // bytes
+  uint32_t timeout_ms = limits::kObjectTimeoutMs;  // no answer by then counts as a failed call
 };
 
 // Sends rows to a stream's sink. The result's http_status is the sink's (0: no answer in time).

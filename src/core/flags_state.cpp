@@ -1,14 +1,23 @@
 #include "core/flags_state.h"
 
-namespace hogflare {
+#include <algorithm>
 
-FlagsState::FlagsState(const Config& config)
-    : config_(config), definitions_(std::make_unique<flags::Definitions>()) {
-  if (!config.feature_flags.empty()) {
-    take(config.feature_flags, "HOGFLARE_FEATURE_FLAGS");
-  } else if (!config.bundled_flags.empty()) {
-    take(config.bundled_flags, "flags.json");
-  }
+namespace hogflare {
+namespace {
+
+// Until a first good set is there, a key that could not be read is asked for this often.
+constexpr int64_t kRetryMs = 1'000;
+
+}  // namespace
+
+FlagsState::FlagsState(const Config& config) : config_(config) {
+  sets_.push_back(std::make_unique<FlagSet>());
+  const bool has_variable = !config.feature_flags.empty();
+  const std::string& text = has_variable ? config.feature_flags : config.bundled_flags;
+  if (!text.empty()) take(text, has_variable ? "HOGFLARE_FEATURE_FLAGS" : "flags.json");
+  // The flags.json that comes with the Worker is empty, which says nothing beside a KV key.
+  const bool is_empty = sets_.back()->definitions.empty();
+  if (!config.flags_kv_key.empty() && is_empty) has_good_set_ = false;
 }
 
 void FlagsState::take(std::string_view json, std::string_view source) {
@@ -17,38 +26,56 @@ void FlagsState::take(std::string_view json, std::string_view source) {
   options.group_types = config_.group_types;
   Result<flags::Definitions> parsed = flags::Definitions::parse(json, options);
   if (!parsed.ok()) {
-    problems_.push_back("flags of " + std::string(source) +
-                        " are refused, the last good set stays: " + parsed.error().detail);
+    if (source_ == "none") has_good_set_ = false;
+    problems_.push_back("flags of " + std::string(source) + " are refused, " +
+                        (has_good_set_ ? "the last good set stays: " : "there is no other set: ") +
+                        parsed.error().detail);
     return;
   }
-  definitions_ = std::make_unique<const flags::Definitions>(std::move(parsed).value());
+  sets_.push_back(std::make_unique<FlagSet>(FlagSet{std::move(parsed).value()}));
+  drop_unused();
+  has_good_set_ = true;
   source_ = source;
 }
 
+void FlagsState::drop_unused() {
+  const FlagSet* current = sets_.back().get();
+  const auto is_unused = [current](const std::unique_ptr<FlagSet>& set) {
+    return set->users == 0 && set.get() != current;
+  };
+  sets_.erase(std::remove_if(sets_.begin(), sets_.end(), is_unused), sets_.end());
+}
+
 bool FlagsState::kv_is_due(int64_t now_ms) {
-  if (config_.flags_kv_key.empty() || now_ms < due_at_ms_) return false;
+  if (config_.flags_kv_key.empty()) return false;
+  if (kv_answered_ && now_ms < due_at_ms_) return false;
   due_at_ms_ = now_ms + config_.flags_ttl_ms;
   return true;
 }
 
 void FlagsState::take_kv(const EffectResult& result, int64_t now_ms) {
-  if (!result.ok) {
-    problems_ = {"the flags namespace could not be read: " + result.body};
-    return;
-  }
-  if (result.http_status == 404) {
-    problems_ = {"the flags namespace has no key \"" + config_.flags_kv_key + "\""};
+  kv_answered_ = true;
+  if (!result.ok || result.http_status == 404) {
+    problems_ = {result.ok ? "the flags namespace has no key \"" + config_.flags_kv_key + "\""
+                           : "the flags namespace could not be read: " + result.body};
+    if (!has_good_set_) due_at_ms_ = std::min(due_at_ms_, now_ms + kRetryMs);
     return;
   }
   read_at_ms_ = now_ms;
-  if (result.body == kv_text_) return;
+  if (result.body == kv_text_) {
+    problems_.clear();
+    if (!kv_problem_.empty()) problems_.push_back(kv_problem_);
+    return;
+  }
   kv_text_ = result.body;
   take(kv_text_, "KV");
+  kv_problem_ = problems_.empty() ? std::string() : problems_.front();
 }
 
 std::string FlagsState::describe() const {
   return "{\"source\":\"" + std::string(source_) +
-         "\",\"count\":" + std::to_string(definitions_->size()) +
+         "\",\"count\":" + std::to_string(sets_.back()->definitions.size()) +
+         ",\"usable\":" + (has_good_set_ ? "true" : "false") +
          ",\"kv_read_at_ms\":" + std::to_string(read_at_ms_) + "}";
 }
 

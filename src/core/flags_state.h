@@ -1,14 +1,19 @@
 // Which flag definitions are in force: the last set that was fit to use.
 //
-// Sources, the first that is there: the KV key (re-read at most every HOGFLARE_FLAGS_TTL_SECS),
-// HOGFLARE_FEATURE_FLAGS, the deployed flags.json. A set with an error is refused whole; the last
-// good one stays and /healthz says so.
+//   if (flags.kv_is_due(now_ms)) … effects.add(ReadKv{config.flags_kv_key}) … flags.take_kv(result)
+//   FlagsLease lease = flags.lease();
+//   evaluate(lease.definitions(), …);
+//
+// Sources: the KV key (re-read at most every HOGFLARE_FLAGS_TTL_SECS), until it gave a good set
+// HOGFLARE_FEATURE_FLAGS, and when that is not set the deployed flags.json. A set with an error is
+// refused whole; the last good one stays and /healthz says so.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hogflare/config.h"
@@ -17,28 +22,65 @@
 
 namespace hogflare {
 
+// A set and how many requests are using it.
+struct FlagSet {
+  flags::Definitions definitions;
+  uint32_t users = 0;
+};
+
+// Keeps a set where it is, also when a newer one takes over while its request waits for objects.
+class FlagsLease {
+ public:
+  FlagsLease() = default;
+  explicit FlagsLease(FlagSet& set) : set_(&set) { ++set_->users; }
+  FlagsLease(FlagsLease&& other) noexcept : set_(std::exchange(other.set_, nullptr)) {}
+  FlagsLease& operator=(FlagsLease&& other) noexcept {
+    std::swap(set_, other.set_);
+    return *this;
+  }
+  ~FlagsLease() {
+    if (set_ != nullptr) --set_->users;
+  }
+
+  // Needs a lease that was given out by FlagsState.
+  const flags::Definitions& definitions() const { return set_->definitions; }
+
+ private:
+  FlagSet* set_ = nullptr;
+};
+
 class FlagsState {
  public:
   explicit FlagsState(const Config& config);
 
-  // Shared with the requests that evaluate it: a new set does not pull the old one away from them.
-  const flags::Definitions& definitions() const { return *definitions_; }
+  // The set in force; empty while there is no good one.
+  FlagsLease lease() { return FlagsLease(*sets_.back()); }
+  // False when definitions are meant to be there and none could be used so far: answers must not
+  // tell clients that their flags are gone.
+  bool has_good_set() const { return has_good_set_; }
 
-  // True when the KV key is due; at most one request at a time is told so.
+  // True when the KV key is due. Requests share a good set while one of them reads; before the
+  // first answer everybody reads.
   bool kv_is_due(int64_t now_ms);
-  // What the KV read gave. A failed read keeps what there is and is tried again after the TTL.
+  // What the KV read gave. A failed read keeps what there is.
   void take_kv(const EffectResult& result, int64_t now_ms);
 
+  // What keeps the sources from being used as they are; empty when all is well.
   const std::vector<std::string>& problems() const { return problems_; }
-  // JSON for /healthz: {"source", "count", "read_at"}.
+  // JSON for /healthz: {"source", "count", "usable", "kv_read_at_ms"}.
   std::string describe() const;
 
  private:
   void take(std::string_view json, std::string_view source);
+  void drop_unused();
 
   const Config& config_;
-  std::unique_ptr<const flags::Definitions> definitions_;
+  // The last is in force; the others have users still.
+  std::vector<std::unique_ptr<FlagSet>> sets_;
+  bool has_good_set_ = true;
+  bool kv_answered_ = false;
   std::string kv_text_;  // what was parsed last, so that an unchanged value costs no parse
+  std::string kv_problem_;  // of that text
   std::string_view source_ = "none";
   int64_t read_at_ms_ = 0;
   int64_t due_at_ms_ = 0;

@@ -17,6 +17,8 @@ std::string_view error_code(OfrepError error) {
       return "INVALID_CONTEXT";
     case OfrepError::kFlagNotFound:
       return "FLAG_NOT_FOUND";
+    case OfrepError::kGeneral:
+      return "GENERAL";
     default:
       return "PARSE_ERROR";
   }
@@ -142,7 +144,10 @@ OfrepResponse write_ofrep_flags(const Evaluation& evaluation) {
 OfrepResponse write_ofrep_error(OfrepError error, std::string_view detail, std::string_view key) {
   JsonWriter json;
   write_failure(json, key, error_code(error), detail);
-  return OfrepResponse{error == OfrepError::kFlagNotFound ? 404 : 400, json.take()};
+  const int status = error == OfrepError::kGeneral        ? 500
+                     : error == OfrepError::kFlagNotFound ? 404
+                                                          : 400;
+  return OfrepResponse{status, json.take()};
 }
 
 }  // namespace hogflare::flags

@@ -17,6 +17,8 @@ namespace hogflare {
 namespace {
 
 constexpr std::string_view kJsonType = "application/json";
+constexpr std::string_view kNoFlags =
+    "The flag definitions could not be read so far; /healthz says why.";
 
 Reply json_reply(std::string body, uint16_t status = 200) {
   return {status, {{"Content-Type", std::string(kJsonType)}}, std::move(body)};
@@ -47,9 +49,11 @@ class FlagsTask final : public HttpTask {
   }
 
  private:
-  const flags::Definitions& definitions() { return state().flags.definitions(); }
+  const flags::Definitions& definitions() const { return flags_.definitions(); }
 
   void begin(const Turn& turn, Effects& effects) {
+    flags_ = state().flags.lease();
+    has_flags_ = state().flags.has_good_set();
     switch (route().endpoint) {
       case RouteKind::kFlags:
       case RouteKind::kDecide:
@@ -144,15 +148,17 @@ class FlagsTask final : public HttpTask {
   void evaluate(const Turn& turn) {
     static const flags::StoredState kNothingStored;
     const flags::StoredState& stored = stored_ ? stored_->state() : kNothingStored;
-    const flags::Evaluation evaluation =
+    flags::Evaluation evaluation =
         flags::evaluate(definitions(), *request_, stored, turn.now_ms);
+    // Without a set there are no values; with this mark clients keep those they have.
+    if (!has_flags_ && !request_->disable_flags) evaluation.errors_while_computing = true;
     turn.metrics.flag_evaluations += evaluation.results.size();
     if (evaluation.errors_while_computing) turn.metrics.flag_evaluation_errors += 1;
     switch (route().endpoint) {
       case RouteKind::kOfrepFlags:
         return respond(ofrep_bulk(flags::write_ofrep_flags(evaluation)));
       case RouteKind::kOfrepFlag:
-        return respond(ofrep(flags::write_ofrep_flag(evaluation, route().argument)));
+        return respond(ofrep(flags::write_ofrep_flag(evaluation, ofrep_key())));
       case RouteKind::kDecide:
         return respond(answer_decide(turn, evaluation));
       default:
@@ -170,7 +176,7 @@ class FlagsTask final : public HttpTask {
   }
 
   flags::RemoteConfig remote_config(std::string_view token) {
-    return {std::string(token), !definitions().empty(), false};
+    return {std::string(token), !has_flags_ || !definitions().empty(), false};
   }
 
   Reply answer_flags(const Turn& turn, const flags::Evaluation& evaluation) {
@@ -207,16 +213,23 @@ class FlagsTask final : public HttpTask {
     flags::OfrepRequest parsed = flags::parse_ofrep_request(body(), request_headers());
     if (parsed.error != flags::OfrepError::kNone) {
       return respond(
-          ofrep(flags::write_ofrep_error(parsed.error, parsed.detail, route().argument)));
+          ofrep(flags::write_ofrep_error(parsed.error, parsed.detail, ofrep_key())));
     }
     request_ = std::move(parsed.request);
     request_->token = bearer_token();
     if (std::optional<Error> refused = resolve_ofrep_project(turn)) {
       return respond(error_reply(head(), *refused));
     }
+    if (!has_flags_) {
+      return respond(ofrep(flags::write_ofrep_error(flags::OfrepError::kGeneral, kNoFlags,
+                                                    ofrep_key())));
+    }
     fill_geoip();
     gather(turn, effects);
   }
+
+  // The flag in the path; empty: all flags.
+  std::string ofrep_key() const { return decode_form_text(route().argument); }
 
   std::string bearer_token() const {
     constexpr std::string_view kBearer = "Bearer ";
@@ -248,10 +261,37 @@ class FlagsTask final : public HttpTask {
   // --- Definitions ---
 
   // Django REST framework's error form, which SDKs read.
-  Reply authentication_error(std::string_view code, std::string_view detail) {
-    std::string body = "{\"type\":\"authentication_error\",\"code\":\"";
-    body.append(code).append("\",\"detail\":\"").append(detail).append("\",\"attr\":null}");
-    return json_reply(std::move(body), 401);
+  static Reply api_error(uint16_t status, std::string_view type, std::string_view code,
+                         std::string_view detail) {
+    std::string body = "{\"type\":\"";
+    body.append(type).append("\",\"code\":\"").append(code).append("\",\"detail\":\"");
+    body.append(detail).append("\",\"attr\":null}");
+    return json_reply(std::move(body), status);
+  }
+
+  static Reply authentication_error(std::string_view code, std::string_view detail) {
+    return api_error(401, "authentication_error", code, detail);
+  }
+
+  // The project is looked at before the credential. `needed`: whether a token must be there.
+  std::optional<Reply> refuse_project(bool needed) {
+    const std::string token = form_value(head().query, "token").value_or("");
+    if (token.empty() && !needed) return std::nullopt;
+    if (token.empty()) {
+      return error_reply(head(), {ErrorCode::kMissingToken,
+                                  "No API token provided; send the project API key as ?token="});
+    }
+    if (std::optional<Error> invalid = check_token(token)) return error_reply(head(), *invalid);
+    if (state().config.project_of(token) != nullptr) return std::nullopt;
+    return error_reply(head(), ErrorCode::kUnknownToken);
+  }
+
+  // No answer is better than an empty one: clients keep what they have.
+  std::optional<Reply> refuse_without_flags() {
+    if (has_flags_) return std::nullopt;
+    Reply reply = api_error(503, "server_error", "service_unavailable", kNoFlags);
+    reply.headers.push_back({"Retry-After", "1"});
+    return reply;
   }
 
   std::optional<Reply> refuse_credential() {
@@ -273,7 +313,9 @@ class FlagsTask final : public HttpTask {
   }
 
   Reply answer_definitions() {
+    if (std::optional<Reply> refused = refuse_project(true)) return std::move(*refused);
     if (std::optional<Reply> refused = refuse_credential()) return std::move(*refused);
+    if (std::optional<Reply> refused = refuse_without_flags()) return std::move(*refused);
     const std::optional<std::string> send = form_value(head().query, "send_cohorts");
     const bool send_cohorts = send.has_value() && *send != "false" && *send != "0";
     std::string body = flags::write_definitions(
@@ -288,14 +330,13 @@ class FlagsTask final : public HttpTask {
   }
 
   Reply answer_payload() {
+    if (std::optional<Reply> refused = refuse_project(false)) return std::move(*refused);
     if (std::optional<Reply> refused = refuse_credential()) return std::move(*refused);
+    if (std::optional<Reply> refused = refuse_without_flags()) return std::move(*refused);
     std::optional<std::string> payload = flags::write_remote_config_payload(
         definitions(), decode_form_text(route().argument));
     if (!payload) {
-      return json_reply(
-          "{\"type\":\"invalid_request\",\"code\":\"not_found\",\"detail\":\"There is no such "
-          "flag.\",\"attr\":null}",
-          404);
+      return api_error(404, "invalid_request", "not_found", "There is no such flag.");
     }
     return json_reply(std::move(*payload));
   }
@@ -336,6 +377,8 @@ class FlagsTask final : public HttpTask {
   }
 
   uint32_t kv_effect_ = 0;
+  FlagsLease flags_;
+  bool has_flags_ = true;
   std::optional<flags::Request> request_;
   const Project* project_ = nullptr;
   std::optional<StoredStateRun> stored_;

@@ -90,9 +90,13 @@ class OperationsTask final : public HttpTask {
             head(), {ErrorCode::kUnauthorized, "send Authorization: Bearer <HOGFLARE_ADMIN_TOKEN>"}));
       }
     }
-    if (kind == RouteKind::kHealth && has_fresh_stats(turn)) return respond(health());
     if (kind == RouteKind::kHealth || kind == RouteKind::kMetrics) {
-      stats_.start(turn, effects);
+      // A fresh isolate must not call flags missing that nobody has asked for yet.
+      if (kind == RouteKind::kHealth && state().flags.kv_is_due(turn.now_ms)) {
+        kv_effect_ = effects.add(ReadKv{turn.config.flags_kv_key});
+      }
+      has_stats_ = kind == RouteKind::kHealth && has_fresh_stats(turn);
+      if (!has_stats_) stats_.start(turn, effects);
       return conclude(turn);
     }
     start_admin(turn, effects);
@@ -103,7 +107,12 @@ class OperationsTask final : public HttpTask {
       admin_->resume(turn, std::move(result), effects);
       return conclude(turn);
     }
-    if (stats_.owns(result.id)) stats_.resume(turn, std::move(result), effects);
+    if (kv_effect_ != 0 && result.id == kv_effect_) {
+      kv_effect_ = 0;
+      state().flags.take_kv(result, turn.now_ms);
+    } else if (stats_.owns(result.id)) {
+      stats_.resume(turn, std::move(result), effects);
+    }
     conclude(turn);
   }
 
@@ -139,9 +148,11 @@ class OperationsTask final : public HttpTask {
       if (admin_->finished()) respond(admin_->reply());
       return;
     }
-    if (!stats_.finished()) return;
-    state().outbox_stats = stats_.stats();
-    state().outbox_stats_at_ms = turn.now_ms;
+    if (kv_effect_ != 0 || (!has_stats_ && !stats_.finished())) return;
+    if (!has_stats_) {
+      state().outbox_stats = stats_.stats();
+      state().outbox_stats_at_ms = turn.now_ms;
+    }
     if (route().endpoint == RouteKind::kHealth) return respond(health());
     respond({200,
              {{"Content-Type", std::string(kPrometheusContentType)}},
@@ -179,6 +190,8 @@ class OperationsTask final : public HttpTask {
             health.dump(2) + "\n"};
   }
 
+  uint32_t kv_effect_ = 0;  // 0: none under way
+  bool has_stats_ = false;  // those of a moment ago serve
   OutboxStatsRun stats_;
   std::unique_ptr<Task> admin_;
 };

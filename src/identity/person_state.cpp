@@ -78,7 +78,7 @@ void StoredStateRun::look_up(size_t index, Effects& effects) {
   request.ops.push_back(std::move(op));
   const uint32_t id =
       effects.add(CallObject{ObjectClass::kPerson, person_object_name(team_id_, lookup.owner),
-                             write_apply(request)});
+                             write_apply(request), limits::kFlagsReadTimeoutMs});
   in_flight_.emplace(id, Sent{false, index});
 }
 
@@ -157,8 +157,9 @@ void StoredStateRun::people_answered(Effects& effects) {
 
 void StoredStateRun::call_group(size_t index, Effects& effects) {
   const auto& [type, key] = wanted_.groups[index];
-  const uint32_t id = effects.add(CallObject{
-      ObjectClass::kGroup, group_object_name(team_id_, type, key), write_group_call({})});
+  const uint32_t id =
+      effects.add(CallObject{ObjectClass::kGroup, group_object_name(team_id_, type, key),
+                             write_group_call({}), limits::kFlagsReadTimeoutMs});
   in_flight_.emplace(id, Sent{true, index});
 }
 

@@ -25,7 +25,7 @@ struct EffectRecord {
   uint32_t kind;  // 0 CallObject, 1 SendRows, 2 ReadKv, 3 Wait
   uint32_t a;     // object class | stream | - | delay_ms
   uint32_t b;     // - | row count
-  uint32_t c;     // - | timeout_ms
+  uint32_t c;     // timeout_ms | timeout_ms
   uint32_t name;  // object name | - | key
   uint32_t name_size;
   uint32_t bytes;  // object request | rows
@@ -91,6 +91,7 @@ void describe_effect(const Effect& effect, EffectRecord& record) {
   record.kind = static_cast<uint32_t>(effect.kind.index());
   if (const auto* call = std::get_if<CallObject>(&effect.kind)) {
     record.a = static_cast<uint32_t>(call->object_class);
+    record.c = call->timeout_ms;
     record.name = address(call->name.data());
     record.name_size = static_cast<uint32_t>(call->name.size());
     record.bytes = address(call->request.data());
