@@ -62,7 +62,10 @@ class Inflater {
       if (status != Z_OK && status != Z_BUF_ERROR) return broken(stream_.msg);
       if (stream_.avail_out > 0) return broken("it ends too early");
       if (out.size() == output_bytes_max) return too_large(output_bytes_max);
-      out.resize(std::min(out.size() * 2, output_bytes_max));
+      // Without reserve() the library would double the room that was asked for, beyond the maximum.
+      const size_t next = std::min(out.size() * 2, output_bytes_max);
+      out.reserve(next);
+      out.resize(next);
     }
     out.resize(size);
     return out;
