@@ -10,7 +10,21 @@
 -- Cost: one scan of the deduplicated events, one hash aggregate of the recordings; memory for the
 -- recordings selected: filter by session_id.
 CREATE OR REPLACE VIEW sessions_replay AS
-WITH parts AS (
+WITH texts AS (
+    SELECT *, CAST(properties AS VARCHAR) AS properties_text FROM events_deduplicated
+),
+-- JSON functions write numbers and escapes anew. The Worker puts $snapshot_items last, so that its text
+-- can be cut out as it came; inside a string the quotes would be escaped, so it is not found by mistake.
+located AS (
+    SELECT *, CASE WHEN strpos(properties_text, ',"$snapshot_items":') > 0 THEN substr(
+        properties_text,
+        strpos(properties_text, ',"$snapshot_items":') + length(',"$snapshot_items":'),
+        length(properties_text) - strpos(properties_text, ',"$snapshot_items":')
+            - length(',"$snapshot_items":')
+    ) END AS verbatim
+    FROM texts
+),
+parts AS (
     SELECT
         team_id,
         coalesce(json_extract_string(properties, '$."$hogflare_chunk_of"'), uuid) AS uuid,
@@ -30,12 +44,15 @@ WITH parts AS (
         CASE
             WHEN json_extract_string(properties, '$."$hogflare_chunk_of"') IS NOT NULL
                 THEN json_extract_string(properties, '$."$hogflare_chunk_data"')
-            ELSE CAST(coalesce(
-                json_extract(properties, '$."$snapshot_data"'),
-                json_extract(properties, '$."$snapshot_items"')
-            ) AS VARCHAR)
+            ELSE coalesce(
+                CASE WHEN json_valid(verbatim) THEN verbatim END,
+                CAST(coalesce(
+                    json_extract(properties, '$."$snapshot_data"'),
+                    json_extract(properties, '$."$snapshot_items"')
+                ) AS VARCHAR)
+            )
         END AS data
-    FROM events_deduplicated
+    FROM located
     WHERE event IN ('$snapshot', '$snapshot_items')
 ),
 -- A request that was sent again may have been split again, under new uuids of the parts. Of a whole

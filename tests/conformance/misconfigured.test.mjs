@@ -1,0 +1,55 @@
+// A deployment that cannot keep events says so: 503 to SDKs, which try again, and why on /healthz.
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { startSystem, TOKEN } from "../lib/harness.mjs";
+import { batch, event, v1Batch, v1Event, v1Headers } from "./support.mjs";
+
+let system;
+before(async () => {
+  system = await startSystem({
+    vars: {
+      CLOUDFLARE_PIPELINE_ENDPOINT: undefined,
+      HOGFLARE_PROJECTS: '{"phc_a": {"team": 1}}',
+      HOGFLARE_FLAGS_TTL_SECS: "soon",
+    },
+  });
+});
+after(() => system.stop());
+
+const ORIGIN = { origin: "https://www.example.com" };
+
+describe("a misconfigured deployment", () => {
+  for (const [path, body, headers] of /** @type {[string, unknown, Record<string, string>][]} */ ([
+    ["/batch/", batch([event()]), {}],
+    ["/e", { token: TOKEN, ...event() }, {}],
+    ["/s/", [], {}],
+    ["/identify", {}, {}],
+    ["/i/v0/ai/batch", batch([event()]), {}],
+    ["/i/v1/analytics/events", v1Batch([v1Event()]), v1Headers()],
+  ])) {
+    it(`${path} answers 503 that SDKs retry`, async () => {
+      const response = await system.post(path, body, { ...headers, ...ORIGIN });
+      assert.equal(response.status, 503);
+      assert.equal(response.headers.get("retry-after"), "1");
+      assert.equal(response.headers.get("access-control-allow-origin"), ORIGIN.origin);
+      assert.match(await response.text(), /healthz/);
+      assert.deepEqual(await system.rows(), []);
+    });
+  }
+
+  it("/healthz names every problem", async () => {
+    const response = await system.request("/healthz", { headers: ORIGIN });
+    assert.equal(response.status, 503);
+    assert.equal(response.headers.get("access-control-allow-origin"), ORIGIN.origin);
+    const health = await response.json();
+    assert.equal(health.status, "error");
+    const messages = health.problems.map((problem) => problem.message).join("\n");
+    assert.match(messages, /CLOUDFLARE_PIPELINE_ENDPOINT/);
+    assert.match(messages, /HOGFLARE_PROJECTS\["phc_a"\]\.team/);
+    assert.match(messages, /HOGFLARE_FLAGS_TTL_SECS is "soon"/);
+  });
+
+  it("it is alive all the same", async () => {
+    assert.equal((await system.request("/_liveness")).status, 200);
+  });
+});

@@ -1,0 +1,120 @@
+// Signed requests: every endpoint that writes wants the HMAC of its raw body.
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { gzipSync } from "node:zlib";
+import { startSystem, TOKEN } from "../lib/harness.mjs";
+import { batch, event, nothingBad, PLAIN, single, v1Batch, v1Event, v1Headers } from "./support.mjs";
+
+const SECRET = "a shared secret, ünicode too";
+let system;
+before(async () => {
+  system = await startSystem({ vars: { POSTHOG_SIGNING_SECRET: SECRET } });
+});
+after(() => system.stop());
+beforeEach(() => system.reset());
+afterEach(() => nothingBad(system));
+
+const hmac = (algorithm, body, secret = SECRET) => createHmac(algorithm, secret).update(body).digest("hex");
+const sha256 = (body) => ({ "x-posthog-signature": `sha256=${hmac("sha256", body)}` });
+const sha1 = (body) => ({ "x-hub-signature": `sha1=${hmac("sha1", body)}` });
+
+const snapshot = {
+  event: "$snapshot",
+  properties: { token: TOKEN, distinct_id: "u", $session_id: "s", $snapshot_data: [{ type: 1 }] },
+};
+/** @type {[string, unknown, Record<string, string>][]} */
+const WRITING = [
+  ["/batch/", batch([event()]), {}],
+  ["/e/", single(), {}],
+  ["/i/v0/e/", single(), {}],
+  ["/capture/", single(), {}],
+  ["/track/", single(), {}],
+  ["/engage/", { token: TOKEN, $distinct_id: "u", $set: { a: 1 } }, {}],
+  ["/identify", { api_key: TOKEN, distinct_id: "u", properties: { a: 1 } }, {}],
+  ["/alias", { api_key: TOKEN, distinct_id: "u", alias: "v" }, {}],
+  ["/groups", { api_key: TOKEN, group_type: "company", group_key: "acme", properties: {} }, {}],
+  ["/i/v0/ai/batch/", batch([event({ event: "$ai_generation" })]), {}],
+  ["/s/", [snapshot], {}],
+  ["/i/v1/analytics/events", v1Batch([v1Event()]), v1Headers()],
+];
+
+describe("signing", () => {
+  for (const [path, value, headers] of WRITING) {
+    const body = JSON.stringify(value);
+
+    it(`${path} takes sha256 and sha1, in upper case and without algorithm too`, async () => {
+      const signatures = [
+        sha256(body),
+        sha1(body),
+        { "x-posthog-signature": hmac("sha256", body).toUpperCase() },
+      ];
+      for (const signature of signatures) {
+        const response = await system.post(path, body, { ...headers, ...signature });
+        assert.equal(response.status, 200, `${JSON.stringify(signature)}: ${await response.text()}`);
+      }
+      assert.equal((await system.rows()).length, 3);
+    });
+
+    it(`${path} refuses everything else and stores nothing`, async () => {
+      const wrong = {
+        none: {},
+        "another body's": sha256(`${body} `),
+        "another secret's": { "x-posthog-signature": `sha256=${hmac("sha256", body, "guess")}` },
+        "sha1 for sha256": { "x-posthog-signature": `sha256=${hmac("sha1", body)}` },
+        "half of it": { "x-posthog-signature": `sha256=${hmac("sha256", body).slice(0, 32)}` },
+        empty: { "x-posthog-signature": "sha256=" },
+        "an unknown algorithm": { "x-posthog-signature": `md5=${hmac("md5", body)}` },
+      };
+      for (const [name, signature] of Object.entries(wrong)) {
+        const response = await system.post(path, body, {
+          ...headers,
+          ...signature,
+          origin: "https://www.example.com",
+        });
+        assert.equal(response.status, 401, name);
+        assert.equal(response.headers.get("access-control-allow-origin"), "https://www.example.com");
+        assert.match(await response.text(), /signature/, name);
+      }
+      assert.deepEqual(await system.rows(), []);
+      assert.deepEqual(await system.stream("persons"), []);
+    });
+  }
+
+  it("the signature is of the bytes on the wire, not of what they unpack to", async () => {
+    const body = gzipSync(JSON.stringify(batch([event()])));
+    assert.equal((await system.post("/batch/", body, { ...PLAIN, ...sha256(body) })).status, 200);
+    const ofText = sha256(JSON.stringify(batch([event()])));
+    assert.equal((await system.post("/batch/", body, { ...PLAIN, ...ofText })).status, 401);
+  });
+
+  it("either of two headers may be the right one", async () => {
+    const body = JSON.stringify(single());
+    const response = await system.post("/e/", body, { ...sha1(body), "x-posthog-signature": "sha256=00" });
+    assert.equal(response.status, 200);
+  });
+
+  it("a payload in the query cannot be signed and is refused, also beside a signed body", async () => {
+    const forged = Buffer.from(JSON.stringify(single({ event: "forged" }))).toString("base64");
+    const query = `?data=${encodeURIComponent(forged)}`;
+    const body = JSON.stringify(single());
+    for (const response of [
+      await system.request(`/e/${query}`),
+      await system.request(`/e/${query}`, { headers: sha256("") }),
+      await system.post(`/e/${query}`, body, sha256(body)),
+    ]) {
+      assert.equal(response.status, 401);
+      assert.match(await response.text(), /signature/);
+    }
+    assert.deepEqual(await system.rows(), []);
+  });
+
+  it("a preflight needs no signature", async () => {
+    assert.equal((await system.request("/batch/", { method: "OPTIONS" })).status, 200);
+  });
+
+  it("what only reads needs none", async () => {
+    assert.equal((await system.request(`/array/${TOKEN}/config`)).status, 200);
+    assert.equal((await system.request("/healthz")).status, 200);
+  });
+});
