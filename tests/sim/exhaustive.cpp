@@ -33,18 +33,21 @@ ModelEvent event_of(const Step& step, size_t position) {
   return event;
 }
 
+enum class Kinds { kAll, kMergesAndUpdates, kIdentify, kIdentifyStateless };
+
 // The steps over ids below `ids`, in which the first new id is the next unused one.
-std::vector<Step> steps(int ids, int used, bool all_kinds) {
+std::vector<Step> steps(int ids, int used, Kinds kinds) {
   std::vector<Step> list;
+  const bool has_updates = kinds == Kinds::kAll || kinds == Kinds::kMergesAndUpdates;
   const int ids_max = std::min(ids, used + 1);
   for (int id = 0; id < ids_max; ++id) {
-    list.push_back({"custom", id, -1});
-    if (all_kinds) list.push_back({"seen", id, -1, true});
+    if (has_updates) list.push_back({"custom", id, -1});
+    if (kinds == Kinds::kAll) list.push_back({"seen", id, -1, true});
     const int others_max = std::min(ids, std::max(used, id + 1) + 1);
     for (int other = 0; other < others_max; ++other) {
       if (other == id) continue;
       list.push_back({"$identify", id, other});
-      list.push_back({"$merge_dangerously", id, other});
+      if (has_updates) list.push_back({"$merge_dangerously", id, other});
     }
   }
   return list;
@@ -52,8 +55,7 @@ std::vector<Step> steps(int ids, int used, bool all_kinds) {
 
 class Sequences {
  public:
-  Sequences(int ids, size_t length, bool all_kinds)
-      : ids_(ids), length_(length), all_kinds_(all_kinds) {}
+  Sequences(int ids, size_t length, Kinds kinds) : ids_(ids), length_(length), kinds_(kinds) {}
 
   void visit(ExhaustiveResult& result) { extend(0, result); }
 
@@ -64,7 +66,7 @@ class Sequences {
       try_out(result);
       return;
     }
-    for (const Step& step : steps(ids_, used, all_kinds_)) {
+    for (const Step& step : steps(ids_, used, kinds_)) {
       steps_.push_back(step);
       extend(std::max({used, step.id + 1, step.other + 1}), result);
       steps_.pop_back();
@@ -75,6 +77,7 @@ class Sequences {
     ++result.histories;
     for (const bool exact : {false, true}) {
       if (!exact && has_personless()) continue;
+      if (exact && kinds_ == Kinds::kIdentifyStateless) continue;
       Plan plan;
       plan.exact = exact;
       plan.compares_with_model = true;
@@ -103,7 +106,7 @@ class Sequences {
 
   int ids_;
   size_t length_;
-  bool all_kinds_;
+  Kinds kinds_;
   std::vector<Step> steps_;
 };
 
@@ -190,12 +193,14 @@ class Schedules {
 
 }  // namespace
 
-ExhaustiveResult enumerate_sequences(size_t all_kinds, size_t merges) {
+ExhaustiveResult enumerate_sequences() {
   ExhaustiveResult result;
-  for (size_t length = 1; length <= all_kinds; ++length) Sequences(4, length, true).visit(result);
-  for (size_t length = all_kinds + 1; length <= merges; ++length) {
-    Sequences(3, length, false).visit(result);
-  }
+  for (size_t length = 1; length <= 3; ++length) Sequences(4, length, Kinds::kAll).visit(result);
+  Sequences(3, 4, Kinds::kMergesAndUpdates).visit(result);
+  Sequences(2, 5, Kinds::kMergesAndUpdates).visit(result);
+  Sequences(2, 6, Kinds::kMergesAndUpdates).visit(result);
+  Sequences(4, 5, Kinds::kIdentify).visit(result);
+  Sequences(4, 6, Kinds::kIdentifyStateless).visit(result);
   return result;
 }
 

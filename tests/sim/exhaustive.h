@@ -14,10 +14,13 @@ struct ExhaustiveResult {
   std::string wrong;  // the first failure, with its history
 };
 
-// Every sequence of events one after the other, up to renaming of the ids, against the model: all kinds
-// of event over up to four ids, up to `all_kinds` events; merges and updates over three ids up to
-// `merges` events.
-ExhaustiveResult enumerate_sequences(size_t all_kinds, size_t merges);
+// Sequences of events one after the other, up to renaming of the ids, against the model, in both
+// personless modes. All of four ids and six events would be some ten million; visited are all of
+//   four ids, up to three events: updates, personless events, $identify, $merge_dangerously
+//   three ids, four events: updates, $identify, $merge_dangerously
+//   two ids, five and six events: the same
+//   four ids, five and six events: $identify (six in stateless mode only)
+ExhaustiveResult enumerate_sequences();
 
 // A few merges at once, two and three ids, in every schedule that differs from plain order in at most
 // `deviations` places, a crash of an object being one of the differences.

@@ -10,7 +10,6 @@
 
 #include "exhaustive.h"
 #include "identity_run.h"
-#include "scenarios.h"
 
 namespace hogflare::sim {
 namespace {
@@ -40,7 +39,6 @@ struct Arguments {
   uint64_t seeds = 0;
   bool replays = false;
   bool enumerates = false;
-  bool shows_scenarios = false;
   std::string broken;
   ProtocolFaults protocol;
 };
@@ -138,7 +136,7 @@ int report(const char* what, const ExhaustiveResult& result,
 int enumerate(const Arguments& arguments) {
   int failed = 0;
   auto begin = std::chrono::steady_clock::now();
-  failed += report("sequences", enumerate_sequences(3, 4), begin);
+  failed += report("sequences", enumerate_sequences(), begin);
   begin = std::chrono::steady_clock::now();
   failed += report("schedules", enumerate_schedules(2, arguments.protocol), begin);
   std::printf("%d passed, %d failed\n", 2 - failed, failed);
@@ -160,9 +158,8 @@ bool parse(int count, char** texts, Arguments& arguments) {
     } else if (name == "--break") {
       arguments.broken = value;
     } else {
-      arguments.enumerates |= name == "--enumerate";
-      arguments.shows_scenarios |= name == "--scenarios";
-      if (name != "--enumerate" && name != "--scenarios") return false;
+      if (name != "--enumerate") return false;
+      arguments.enumerates = true;
       continue;
     }
     ++i;
@@ -188,7 +185,6 @@ int main(int count, char** texts) {
     return 2;
   }
   std::signal(SIGABRT, handle_abort);
-  if (arguments.shows_scenarios) return run_scenarios();
   if (arguments.enumerates) return enumerate(arguments);
   return run_seeds(arguments);
 }

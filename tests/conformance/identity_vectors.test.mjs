@@ -1,0 +1,221 @@
+// tests/vectors/identity.json through local workerd: events in over HTTP, people out as rows of the
+// persons stream and the SQL views made of them. HOGFLARE_PERSONLESS=exact; each case in a project of
+// its own, so that one Worker serves them all.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { ROOT } from "../../scripts/lib/worker.mjs";
+import { startSystem } from "../lib/harness.mjs";
+
+const CASES = JSON.parse(readFileSync(join(ROOT, "tests/vectors/identity.json"), "utf8")).cases;
+const NAMESPACE = Buffer.from("932979b465c3442484670b66ec27bc22", "hex");
+const DEFAULT_TIME = "2024-01-01T00:00:00Z";
+
+const teamOf = (index) => 1000 + index;
+const tokenOf = (index) => `phc_case_${index}`;
+
+/** identity-semantics.md §4 */
+function personUuid(team, distinctId) {
+  const bytes = createHash("sha1").update(NAMESPACE).update(`${team}:${distinctId}`).digest().subarray(0, 16);
+  bytes[6] = (bytes[6] & 0x0f) | 0x50;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+/** The vectors' uuids are those of team 1. */
+function translateUuid(test, team, uuid) {
+  const ids = test.events.flatMap((event) => [event.distinct_id, event.properties?.$anon_distinct_id, event.properties?.alias]);
+  const id = ids.find((candidate) => personUuid(1, String(candidate)) === uuid);
+  assert.notEqual(id, undefined, `no distinct_id of the case has the uuid ${uuid}`);
+  return personUuid(team, String(id));
+}
+
+function projects() {
+  return Object.fromEntries(
+    CASES.map((test, index) => {
+      const { opt_out: optOut, ...settings } = test.team ?? {};
+      const project = { ...settings, team_id: teamOf(index) };
+      if (optOut !== undefined) project.person_processing_opt_out = optOut;
+      return [tokenOf(index), project];
+    }),
+  );
+}
+
+let system;
+before(async () => {
+  system = await startSystem({
+    vars: {
+      HOGFLARE_PERSONLESS: "exact",
+      HOGFLARE_PROJECTS: JSON.stringify(projects()),
+      POSTHOG_TEAM_ID: undefined,
+    },
+  });
+});
+after(() => system.stop());
+
+const json = (value) => (typeof value === "string" ? JSON.parse(value) : (value ?? {}));
+
+function withoutCreator(properties) {
+  const { $creator_event_uuid: creator, ...rest } = json(properties);
+  assert.ok(creator === undefined || typeof creator === "string");
+  return rest;
+}
+
+/** Sends the case's events one by one; the uuid of each. */
+async function sendEvents(index) {
+  const uuids = [];
+  for (const [position, { ip, ...event }] of CASES[index].events.entries()) {
+    const uuid = `00000000-0000-4000-8000-${String(index).padStart(6, "0")}${String(position).padStart(6, "0")}`;
+    uuids.push(uuid);
+    const body = { api_key: tokenOf(index), uuid, timestamp: DEFAULT_TIME, ...event };
+    const response = await system.post("/i/v0/e/", body, ip === undefined ? {} : { "x-forwarded-for": ip });
+    assert.equal(response.status, 200, await response.text());
+  }
+  return uuids;
+}
+
+/** Present people by the views: distinct_ids, properties, is_identified, uuid. */
+async function presentPeople(team) {
+  const people = await system.sql(`SELECT person_id, properties, is_identified FROM persons_current WHERE team_id = ${team}`);
+  const ids = await system.sql(`SELECT distinct_id, person_id FROM person_distinct_ids WHERE team_id = ${team}`);
+  return people.map((person) => ({
+    uuid: person.person_id,
+    is_identified: person.is_identified,
+    properties: withoutCreator(person.properties),
+    distinct_ids: ids.filter((id) => id.person_id === person.person_id).map((id) => id.distinct_id).sort(),
+  }));
+}
+
+function expectPeople(test, team, people) {
+  assert.equal(people.length, test.expect.persons.length, JSON.stringify(people));
+  for (const expected of test.expect.persons) {
+    const ids = [...expected.distinct_ids].sort();
+    const found = people.find((person) => person.distinct_ids.join("\n") === ids.join("\n"));
+    assert.ok(found, `no person with the ids ${ids} in ${JSON.stringify(people)}`);
+    assert.deepEqual(found.properties, expected.properties);
+    assert.equal(found.is_identified, expected.is_identified);
+    if (expected.uuid !== undefined) assert.equal(found.uuid, translateUuid(test, team, expected.uuid));
+  }
+  const personOf = (id) => people.find((person) => person.distinct_ids.includes(id))?.uuid;
+  for (const [left, right] of test.expect.same_person ?? []) assert.equal(personOf(left), personOf(right));
+  for (const [left, right] of test.expect.different_person ?? []) assert.notEqual(personOf(left), personOf(right));
+}
+
+function expectRow(test, team, row, expected) {
+  if (expected.dropped === true) {
+    assert.equal(row, undefined, "the event must have no row");
+    return;
+  }
+  assert.ok(row, "the event has no row");
+  if (expected.person_id !== undefined) assert.equal(row.person_id, translateUuid(test, team, expected.person_id));
+  if (expected.person_mode !== undefined) assert.equal(json(row.extra).person_mode, expected.person_mode);
+  if (expected.person_properties !== undefined) {
+    assert.deepEqual(withoutCreator(row.person_properties), expected.person_properties);
+  }
+  if (expected.properties !== undefined) {
+    const properties = json(row.properties);
+    for (const [key, value] of Object.entries(expected.properties)) assert.deepEqual(properties[key], value, key);
+    for (const key of Object.keys(properties)) {
+      if (key === "$ip" || key.startsWith("$group_")) assert.ok(key in expected.properties, `unexpected ${key}`);
+    }
+  }
+}
+
+/** What rows show of a group: the last one that names it. */
+function expectGroups(test, rows) {
+  for (const expected of test.expect.groups ?? []) {
+    const column = `group${expected.group_type_index}`;
+    const named = rows.filter((row) => row[column] === expected.group_key);
+    assert.ok(named.length > 0, `no row names group ${expected.group_key}`);
+    const [properties] = Object.values(json(named.at(-1).group_properties));
+    assert.deepEqual(properties, expected.properties);
+  }
+  if (test.expect.groups?.length === 0) {
+    for (const row of rows) {
+      for (const properties of Object.values(json(row.group_properties))) assert.deepEqual(properties, {});
+    }
+  }
+}
+
+describe("identity vectors through workerd, exact mode", () => {
+  for (const [index, test] of CASES.entries()) {
+    it(test.name, async () => {
+      const team = teamOf(index);
+      const uuids = await sendEvents(index);
+      const people = await presentPeople(team);
+      expectPeople(test, team, people);
+
+      const rows = await system.sql(`SELECT * FROM events WHERE team_id = ${team} ORDER BY created_at`);
+      for (const expected of test.expect.event_rows ?? []) {
+        const row = rows.find((candidate) => candidate.uuid === uuids[expected.event_index]);
+        expectRow(test, team, row, expected);
+      }
+      expectGroups(test, rows);
+
+      const warnings = await system.sql(
+        `SELECT reason, event_uuid FROM rejects WHERE team_id = ${team} AND kind = 'warning'`,
+      );
+      warnings.sort((left, right) => uuids.indexOf(left.event_uuid) - uuids.indexOf(right.event_uuid));
+      assert.deepEqual(warnings.map((warning) => warning.reason), test.expect.warnings ?? []);
+
+      // Whoever owns an id now owns its old rows, overridden ids included.
+      const attributed = await system.sql(`SELECT distinct_id, person_id FROM events_with_person WHERE team_id = ${team}`);
+      for (const row of attributed) {
+        const owner = people.find((person) => person.distinct_ids.includes(row.distinct_id));
+        assert.equal(row.person_id, owner?.uuid ?? personUuid(team, row.distinct_id));
+      }
+    });
+  }
+});
+
+describe("people as data", () => {
+  it("rows stored before a merge belong to the survivor right after it", async () => {
+    const token = tokenOf(0);
+    const send = (event, distinctId, properties = {}) =>
+      system.post("/i/v0/e/", { api_key: token, event, distinct_id: distinctId, properties });
+    await send("$pageview", "visitor-1", { $set: { plan: "free" } });
+    await send("opened", "member-1", { $set: { name: "Ann" } });
+    await send("$pageview", "visitor-2", { $process_person_profile: false });
+    assert.equal((await send("$identify", "member-1", { $anon_distinct_id: "visitor-1" })).status, 200);
+    assert.equal((await send("$identify", "member-1", { $anon_distinct_id: "visitor-2" })).status, 200);
+    const rows = await system.sql(
+      `SELECT distinct_id, event_person_id, person_id, current_person_properties FROM events_with_person
+       WHERE team_id = ${teamOf(0)} AND distinct_id IN ('visitor-1', 'visitor-2', 'member-1')`,
+    );
+    const member = personUuid(teamOf(0), "member-1");
+    assert.equal(rows.length, 5);
+    for (const row of rows) {
+      assert.equal(row.person_id, member);
+      assert.equal(json(row.current_person_properties).plan, "free");
+      assert.equal(json(row.current_person_properties).name, "Ann");
+    }
+    assert.ok(rows.some((row) => row.event_person_id === personUuid(teamOf(0), "visitor-1")));
+    assert.ok(rows.some((row) => row.event_person_id === personUuid(teamOf(0), "visitor-2")));
+  });
+
+  it("a chain of merges leads every id to the last survivor", async () => {
+    const token = tokenOf(1);
+    const send = (event, distinctId, properties = {}) =>
+      system.post("/i/v0/e/", { api_key: token, event, distinct_id: distinctId, properties });
+    for (const id of ["link-1", "link-2", "link-3", "link-4"]) await send("seen", id);
+    for (const number of [1, 2, 3]) {
+      const response = await send("$merge_dangerously", `link-${number + 1}`, { alias: `link-${number}` });
+      assert.equal(response.status, 200);
+    }
+    const ids = await system.sql(
+      `SELECT distinct_id, person_id, merges FROM person_distinct_ids
+       WHERE team_id = ${teamOf(1)} AND distinct_id LIKE 'link-%' ORDER BY distinct_id`,
+    );
+    assert.deepEqual(
+      ids.map((row) => row.person_id),
+      Array(4).fill(personUuid(teamOf(1), "link-4")),
+    );
+    assert.equal((await send("seen", "link-1", { $set: { last: true } })).status, 200);
+    const [person] = await system.sql(
+      `SELECT properties FROM persons_current WHERE person_id = '${personUuid(teamOf(1), "link-4")}'`,
+    );
+    assert.equal(json(person.properties).last, true);
+  });
+});
