@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 import { OFREPProvider } from "@openfeature/ofrep-provider";
 import { OpenFeature } from "@openfeature/server-sdk";
 import { PostHog } from "posthog-node";
-import { condition, DOCUMENT, filter, flag, metrics } from "../lib/flags_document.mjs";
+import { condition, DOCUMENT, filter, flag, metric } from "../lib/flags_document.mjs";
 import { flagsGenerator } from "../lib/flags_generator.mjs";
 import { startSystem, TOKEN } from "../lib/harness.mjs";
 
@@ -212,11 +212,16 @@ describe(`posthog-node evaluating locally (seed ${SEED})`, () => {
   });
 
   it("sends nothing for what it can compute, and polls with 304", async () => {
-    const requests = async () => (await metrics(system, ADMIN)).get('hogflare_requests_total{route="flags",status="2xx"}') ?? 0;
-    const before = await requests();
-    for (const person of people.slice(0, 10)) await client.getFeatureFlag("look", person.distinct_id, { ...options(person), sendFeatureFlagEvents: false });
-    assert.equal(await requests(), before);
+    const requests = (route, status) => metric(system, ADMIN, "hogflare_requests_total", [`route="${route}"`, `status="${status}"`]);
+    const asked = await requests("flags", "2xx");
+    assert.ok(asked > PEOPLE);
+    for (const person of people.slice(0, 10)) {
+      await client.getFeatureFlag("look", person.distinct_id, { ...options(person), sendFeatureFlagEvents: false });
+    }
+    assert.equal(await requests("flags", "2xx"), asked);
+    const polled = await requests("flag_definitions", "3xx");
     await client.reloadFeatureFlags();
+    assert.equal(await requests("flag_definitions", "3xx"), polled + 1);
     assert.equal(client.isLocalEvaluationReady(), true);
   });
 });
