@@ -85,6 +85,8 @@ bool own_rules_agree(const Catalog& catalog, const Flag& flag) {
                             rules.variants.empty() && rules.group_type.empty());
   }
   if (flag.holdout || flag.enrolment || flag.super_condition || flag.by_device) return false;
+  // /flags leaves these out for the server SDKs that read the feed.
+  if (flag.runtime == Runtime::kClient) return false;
   if (flag.missing_dependency || flag.cyclic || flag.continuity) return false;
   // An SDK passes over a condition it cannot decide; the condition might have ended the flag.
   if (flag.early_exit && flag.conditions.size() > 1) return false;

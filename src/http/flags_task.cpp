@@ -153,7 +153,9 @@ class FlagsTask final : public HttpTask {
     // Without a set there are no values; with this mark clients keep those they have.
     if (!has_flags_ && !request_->disable_flags) evaluation.errors_while_computing = true;
     turn.metrics.flag_evaluations += evaluation.results.size();
-    if (evaluation.errors_while_computing) turn.metrics.flag_evaluation_errors += 1;
+    for (const flags::FlagResult& result : evaluation.results) {
+      turn.metrics.flag_evaluation_errors += result.failed ? 1 : 0;
+    }
     switch (route().endpoint) {
       case RouteKind::kOfrepFlags:
         return respond(ofrep_bulk(flags::write_ofrep_flags(evaluation)));

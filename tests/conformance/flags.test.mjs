@@ -297,7 +297,7 @@ describe("fields", () => {
     for (let i = 0; i < 40; i += 1) {
       const id = `holdout-${i}`;
       const answer = await only("held", { distinct_id: id });
-      const digest = createHash("sha1").update(`holdout-42.${id}`).digest("hex");
+      const digest = createHash("sha1").update(`holdout-${id}`).digest("hex");
       const out = parseInt(digest.slice(0, 15), 16) / 0xfffffffffffffff <= 0.1;
       assert.equal(answer.variant, out ? "holdout-42" : null, id);
       assert.equal(answer.reason.code, out ? "holdout_condition_value" : "condition_match");
@@ -391,7 +391,7 @@ describe("definitions for local evaluation", () => {
     assert.deepEqual(feed.group_type_mapping, { 0: "company" });
     assert.deepEqual(Object.keys(feed.cohorts), ["1"]);
     const marked = feed.flags.filter((flag) => flag.ensure_experience_continuity).map(({ key }) => key);
-    assert.deepEqual(marked, ["held"]);
+    assert.deepEqual(marked, ["held", "for-clients"]);
     const depends = feed.flags.find(({ key }) => key === "depends").filters.groups[0].properties[0];
     assert.equal(depends.key, "everyone");
     assert.deepEqual(depends.dependency_chain, ["everyone"]);

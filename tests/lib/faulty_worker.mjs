@@ -54,7 +54,12 @@ export default {
         return env.FLAGS.get(...args);
       },
     };
-    const given = request.headers.has("x-test-lose-core") ? broken(request) : request;
+    let lost = request.headers.has("x-test-lose-core");
+    if ((await env.FAULTS.get("core")) === "once") {
+      lost = true;
+      await env.FAULTS.delete("core");
+    }
+    const given = lost ? broken(request) : request;
     return worker.fetch(given, { ...env, FLAGS }, context);
   },
 };
@@ -74,7 +79,7 @@ export function faultyWorker() {
   };
 }
 
-/** Breaks or mends "person", "group" or "flags". */
+/** Breaks or mends "person", "group" or "flags"; "core" with "once" loses it under the next request. */
 export async function setFault(system, part, fault) {
   const faults = await system.worker.getKVNamespace("FAULTS");
   await faults.put(part, fault);

@@ -52,15 +52,11 @@ export const DOCUMENT = {
   group_type_mapping: { 0: "company" },
 };
 
-/** The counters of /metrics: `hogflare_object_calls_total{class="person"}` → number. */
-export async function metrics(system, adminToken) {
+/** The sum of a counter of /metrics over the series whose labels hold all of `labels`. */
+export async function metric(system, adminToken, name, labels = []) {
   const response = await system.request("/metrics", { headers: { authorization: `Bearer ${adminToken}` } });
   if (!response.ok) throw new Error(`/metrics: ${response.status} ${await response.text()}`);
-  const lines = (await response.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
-  return new Map(
-    lines.map((line) => {
-      const at = line.lastIndexOf(" ");
-      return /** @type {[string, number]} */ ([line.slice(0, at), Number(line.slice(at + 1))]);
-    }),
-  );
+  const series = (await response.text()).split("\n").filter((line) => line.startsWith(`${name}{`));
+  const wanted = series.filter((line) => labels.every((label) => line.includes(label)));
+  return wanted.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
 }

@@ -1,0 +1,65 @@
+"""Reads flags with posthog-python, by asking the server and by evaluating locally.
+
+Called by flags.test.mjs with a file {"host", "token", "personal", "people"}; prints JSON:
+"remote" for the first 12 people, "local" for all (only what can be computed without the server),
+"both" for the first 60 (computed or asked), "remote_config" the payload of `everyone`.
+"""
+
+import json
+import logging
+import sys
+
+from posthog.client import Client
+
+logging.disable(logging.CRITICAL)
+
+
+def arguments_of(person):
+    return {
+        "person_properties": person["person_properties"],
+        "groups": person["groups"],
+        "group_properties": person["group_properties"],
+    }
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as file:
+        given = json.load(file)
+    people = given["people"]
+    report = {"remote": [], "local": [], "both": []}
+
+    asking = Client(given["token"], host=given["host"], send=False)
+    for person in people[:12]:
+        id, arguments = person["distinct_id"], arguments_of(person)
+        report["remote"].append(
+            {
+                "all": asking.get_all_flags(id, **arguments),
+                "look": asking.get_feature_flag("look", id, **arguments),
+                "payload": asking.get_feature_flag_payload("look", id, **arguments),
+            }
+        )
+
+    computing = Client(
+        given["token"],
+        host=given["host"],
+        personal_api_key=given["personal"],
+        poll_interval=600,
+        send=False,
+    )
+    computing.load_feature_flags()
+    for person in people:
+        report["local"].append(
+            computing.get_all_flags(
+                person["distinct_id"], only_evaluate_locally=True, **arguments_of(person)
+            )
+        )
+    for person in people[:60]:
+        report["both"].append(
+            computing.get_all_flags(person["distinct_id"], **arguments_of(person))
+        )
+    report["remote_config"] = computing.get_remote_config_payload("everyone")
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()

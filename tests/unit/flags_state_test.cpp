@@ -1,0 +1,161 @@
+// Which definitions are in force, whatever their sources do.
+#include <catch2/catch.hpp>
+
+#include "core/flags_state.h"
+
+using namespace hogflare;
+
+namespace {
+
+constexpr int64_t kNow = 1'750'000'000'000;
+
+Config config_with(std::string variable, std::string bundled, std::string kv_key) {
+  Config config;
+  config.feature_flags = std::move(variable);
+  config.bundled_flags = std::move(bundled);
+  config.flags_kv_key = std::move(kv_key);
+  config.flags_ttl_ms = 60'000;
+  return config;
+}
+
+std::string flag_named(const std::string& key) { return R"([{"key":")" + key + R"("}])"; }
+
+EffectResult kv_value(std::string text) {
+  EffectResult result;
+  result.ok = true;
+  result.http_status = 200;
+  result.body = std::move(text);
+  return result;
+}
+
+EffectResult kv_missing() {
+  EffectResult result;
+  result.ok = true;
+  result.http_status = 404;
+  return result;
+}
+
+EffectResult kv_failed() {
+  EffectResult result;
+  result.body = "no answer";
+  return result;
+}
+
+bool has_flag(FlagsState& state, std::string_view key) {
+  flags::Request request;
+  request.distinct_id = "user";
+  const FlagsLease lease = state.lease();
+  return flags::evaluate(lease.definitions(), request, {}, kNow).find(key) != nullptr;
+}
+
+}  // namespace
+
+TEST_CASE("the variable goes before flags.json", "[flags]") {
+  const Config both = config_with(flag_named("variable"), flag_named("file"), "");
+  FlagsState from_variable(both);
+  CHECK(has_flag(from_variable, "variable"));
+  CHECK(!has_flag(from_variable, "file"));
+  const Config one = config_with("", flag_named("file"), "");
+  FlagsState from_file(one);
+  CHECK(has_flag(from_file, "file"));
+  CHECK(from_file.has_good_set());
+  CHECK(!from_file.kv_is_due(kNow));
+}
+
+TEST_CASE("a refused variable is a missing set, not an empty one", "[flags]") {
+  const Config config = config_with("{", flag_named("file"), "");
+  FlagsState state(config);
+  CHECK(!state.has_good_set());
+  CHECK(!has_flag(state, "file"));
+  REQUIRE(state.problems().size() == 1);
+  CHECK(state.problems()[0].find("there is no other set") != std::string::npos);
+}
+
+TEST_CASE("an empty flags.json is a good set unless a key should give one", "[flags]") {
+  const Config alone = config_with("", R"({"flags":[]})", "");
+  CHECK(FlagsState(alone).has_good_set());
+  const Config with_key = config_with("", R"({"flags":[]})", "key");
+  FlagsState state(with_key);
+  CHECK(!state.has_good_set());
+  state.take_kv(kv_value("[]"), kNow);
+  CHECK(state.has_good_set());
+}
+
+TEST_CASE("before its first answer everybody reads the key, then one request a while", "[flags]") {
+  const Config config = config_with("", "", "key");
+  FlagsState state(config);
+  CHECK(state.kv_is_due(kNow));
+  CHECK(state.kv_is_due(kNow));
+  state.take_kv(kv_value(flag_named("a")), kNow);
+  CHECK(!state.kv_is_due(kNow + 59'999));
+  CHECK(state.kv_is_due(kNow + 60'000));
+  CHECK(!state.kv_is_due(kNow + 60'001));
+}
+
+TEST_CASE("a key that cannot be read is asked again soon while there is no set", "[flags]") {
+  const Config config = config_with("", "", "key");
+  for (const EffectResult& bad : {kv_failed(), kv_missing()}) {
+    FlagsState state(config);
+    CHECK(state.kv_is_due(kNow));
+    state.take_kv(bad, kNow);
+    CHECK(!state.has_good_set());
+    CHECK(state.problems().size() == 1);
+    CHECK(!state.kv_is_due(kNow + 999));
+    CHECK(state.kv_is_due(kNow + 1'000));
+    state.take_kv(kv_value(flag_named("a")), kNow + 1'000);
+    CHECK(state.has_good_set());
+    CHECK(state.problems().empty());
+    // With a good set a failure waits as long as any.
+    CHECK(state.kv_is_due(kNow + 61'000));
+    state.take_kv(bad, kNow + 61'000);
+    CHECK(has_flag(state, "a"));
+    CHECK(state.has_good_set());
+    CHECK(!state.kv_is_due(kNow + 120'000));
+    // The same text again is parsed no second time and clears the problem.
+    state.take_kv(kv_value(flag_named("a")), kNow + 121'000);
+    CHECK(state.problems().empty());
+  }
+}
+
+TEST_CASE("a refused document stays named until a good one comes", "[flags]") {
+  const Config config = config_with(flag_named("variable"), "", "key");
+  FlagsState state(config);
+  const std::string bad = R"([{"key":"a"},{"key":"a"}])";
+  state.take_kv(kv_value(bad), kNow);
+  CHECK(has_flag(state, "variable"));
+  REQUIRE(state.problems().size() == 1);
+  CHECK(state.problems()[0].find("the last good set stays") != std::string::npos);
+  CHECK(state.problems()[0].find("flags[1]") != std::string::npos);
+  state.take_kv(kv_value(bad), kNow + 1);
+  CHECK(state.problems().size() == 1);
+  state.take_kv(kv_failed(), kNow + 2);
+  CHECK(state.problems()[0].find("could not be read") != std::string::npos);
+  state.take_kv(kv_value(flag_named("good")), kNow + 3);
+  CHECK(state.problems().empty());
+  CHECK(has_flag(state, "good"));
+  CHECK(state.describe().find(R"("source":"KV")") != std::string::npos);
+}
+
+TEST_CASE("a set in use outlives the one that takes over", "[flags]") {
+  const Config config = config_with(flag_named("old"), "", "key");
+  FlagsState state(config);
+  FlagsLease first = state.lease();
+  FlagsLease second = state.lease();
+  state.take_kv(kv_value(flag_named("new")), kNow);
+  CHECK(first.definitions().size() == 1);
+  CHECK(&first.definitions() == &second.definitions());
+  FlagsLease moved = std::move(first);
+  second = state.lease();
+  CHECK(&moved.definitions() != &second.definitions());
+  flags::Request request;
+  request.distinct_id = "user";
+  CHECK(flags::evaluate(moved.definitions(), request, {}, kNow).find("old") != nullptr);
+  CHECK(flags::evaluate(second.definitions(), request, {}, kNow).find("new") != nullptr);
+  // Also when yet another one comes, and when nobody uses the old one any more.
+  state.take_kv(kv_value(flag_named("newer")), kNow + 1);
+  CHECK(moved.definitions().size() == 1);
+  moved = FlagsLease();
+  state.take_kv(kv_value(flag_named("newest")), kNow + 2);
+  CHECK(second.definitions().size() == 1);
+  CHECK(has_flag(state, "newest"));
+}
