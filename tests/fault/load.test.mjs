@@ -1,0 +1,77 @@
+// 100,000 events and more through the real path while the sink misbehaves; none is lost.
+// HOGFLARE_LOAD_EVENTS: how many (default 100,000).
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startSystem } from "../lib/harness.mjs";
+import { ADMIN_TOKEN, assertAllLanded, Client, inParallel, metrics, settle } from "./support.mjs";
+
+const EVENTS = Number(process.env.HOGFLARE_LOAD_EVENTS ?? 100_000);
+const BATCH = 500;
+const CONNECTIONS = 6;
+
+let system;
+before(async () => {
+  system = await startSystem({
+    vars: { HOGFLARE_ADMIN_TOKEN: ADMIN_TOKEN, CLOUDFLARE_PIPELINE_TIMEOUT_SECS: "2" },
+  });
+});
+after(() => system.stop());
+
+describe("load", () => {
+  it(`${EVENTS} events with faults: accepted = landed + rejected + quarantined`, async () => {
+    const client = new Client(system.url, { distinctIds: 1000 });
+    const faults = [
+      { count: 5, status: 503 },
+      { count: 3, status: 503, after_commit: true },
+      { count: 3, status: 429, retry_after: 1 },
+      { count: 2, reset: true },
+      { count: 2, reset: true, after_commit: true },
+      { count: 2, hang_after_commit: true },
+      { count: 1, hang: true },
+      { count: 5, delay_ms: 800 },
+      { seconds: 3, status: 500 },
+    ];
+    let done = false;
+    const misbehave = (async () => {
+      for (let i = 0; !done; i += 1) {
+        await system.pipeline.fault(faults[i % faults.length]);
+        await sleep(1200);
+      }
+    })();
+    const began = Date.now();
+    const latencies = [];
+    await inParallel(EVENTS / BATCH, CONNECTIONS, async (i) => {
+      // Every tenth batch writes people; every other has events that are refused.
+      const batch = client.batch(BATCH, { bad: i % 2, personless: i % 10 !== 0 });
+      const started = Date.now();
+      await client.send(batch);
+      latencies.push(Date.now() - started);
+    });
+    const tookMs = Date.now() - began;
+    done = true;
+    await misbehave;
+    await system.pipeline.fault({ clear: true });
+    await settle(system);
+    const figures = await assertAllLanded(system, client);
+    const counted = await metrics(system.url);
+    latencies.sort((a, b) => a - b);
+    console.log(
+      JSON.stringify({
+        ...figures,
+        seconds: tookMs / 1000,
+        events_per_second: Math.round(EVENTS / (tookMs / 1000)),
+        batch_p50_ms: latencies[Math.floor(latencies.length / 2)],
+        batch_max_ms: latencies.at(-1),
+        through_outbox: counted.of('hogflare_rows_to_outbox_total{stream="events"}'),
+        retries: counted.of('hogflare_send_retries_total{stream="events"}'),
+        answers: Object.fromEntries(client.answers),
+      }),
+    );
+    assert.equal(figures.accepted, EVENTS);
+    assert.equal(figures.accepted, figures.landed + figures.rejected + figures.quarantined);
+    assert.ok(figures.copies > 0, "no fault left a copy");
+    assert.ok(counted.of('hogflare_rows_to_outbox_total{stream="events"}') > 0, "no fault reached an outbox");
+    assert.equal(counted.of("hogflare_traps_total"), 0);
+  });
+});
