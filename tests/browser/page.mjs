@@ -1,0 +1,131 @@
+// Pages with posthog-js in real headless Chromium, for the tests of this folder.
+//
+//   const browser = await openBrowser();
+//   const page = await browser.open({ library: "current", apiHost: system.url, config: {…} });
+//   await page.evaluate(() => window.posthog.capture("clicked"));
+//   await page.context().close();
+//   await browser.close();
+//
+// Pages come from a site of their own, on another port than the Worker: every request to the Worker
+// crosses origins, as it does for a deployed one.
+import { execFileSync } from "node:child_process";
+import { createReadStream, existsSync } from "node:fs";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { dirname, join, normalize } from "node:path";
+import { chromium } from "playwright-core";
+import { TOKEN } from "../lib/harness.mjs";
+
+const packageFolder = (name) => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+
+/** The two releases: today's, and one from before the batch wrapper, as sites keep them for years. */
+export const LIBRARIES = {
+  current: join(packageFolder("posthog-js"), "dist"),
+  2024: join(packageFolder("posthog-js-2024"), "dist"),
+};
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  // posthog-js sends nothing for a browser that says that it is driven.
+  "--disable-blink-features=AutomationControlled",
+];
+
+function chromiumPath() {
+  for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
+    try {
+      return execFileSync("/bin/sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).trim();
+    } catch {
+      // The next name.
+    }
+  }
+  throw new Error("no Chromium on PATH: run scripts/setup browser");
+}
+
+const HTML = `<!doctype html><html><head><meta charset="utf-8"><title>Shop</title></head><body>
+<h1>Shop</h1><button id="buy">Buy</button><input id="name"><a href="/left">Leave</a></body></html>`;
+
+/** Serves the page at every path, and the libraries' own files below /lib/{name}/. */
+async function startSite() {
+  const server = createServer((request, response) => {
+    const path = new URL(request.url, "http://site").pathname;
+    const [, library, file] = /^\/lib\/(\w+)\/(.*)$/.exec(path) ?? [];
+    const full = library in LIBRARIES ? join(LIBRARIES[library], normalize(file)) : "";
+    if (full.startsWith(LIBRARIES[library] ?? "\0") && existsSync(full)) {
+      response.writeHead(200, { "content-type": "application/javascript" });
+      createReadStream(full).pipe(response);
+      return;
+    }
+    response.writeHead(200, { "content-type": "text/html" });
+    response.end(HTML);
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  return {
+    url: `http://127.0.0.1:${port}`,
+    // The same pages under a host that browsers hold for another site.
+    otherUrl: `http://localhost:${port}`,
+    stop: () => {
+      server.closeAllConnections();
+      return new Promise((done) => server.close(done));
+    },
+  };
+}
+
+/** Starts the site and the browser. */
+export async function openBrowser() {
+  const executablePath = chromiumPath();
+  const version = /\d+/.exec(execFileSync(executablePath, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }))[0];
+  // Chromium's own name with "Headless" left out: posthog-js takes headless browsers for bots. As a
+  // flag it holds while a page is unloaded too, which Playwright's own option does not.
+  const userAgent =
+    `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${version}.0.0.0 Safari/537.36`;
+  const browser = await chromium.launch({ executablePath, args: [...FLAGS, `--user-agent=${userAgent}`] });
+  const site = await startSite();
+  let visits = 0;
+
+  return {
+    site,
+    /**
+     * Opens a page in a fresh profile and starts posthog-js there, as a site's own script would.
+     * `prepare` is run in the page before anything else. `page.sent` lists what the page requested,
+     * `page.errors` what its console complains about. The address is of this page alone and stands in
+     * the events' $current_url.
+     */
+    async open({ library = "current", apiHost, config = {}, origin = site.url, prepare }) {
+      const context = await browser.newContext();
+      const page = await context.newPage();
+      const sent = [];
+      const errors = [];
+      page.on("request", (request) => sent.push(request));
+      page.on("pageerror", (error) => errors.push(String(error)));
+      page.on("console", (message) => {
+        if (message.type() === "error") errors.push(message.text());
+      });
+      const visit = `visit=${++visits}&`;
+      await page.goto(`${origin}/shop?${visit}utm_source=mail`);
+      if (prepare) await page.evaluate(prepare.script, prepare.argument);
+      if (apiHost !== undefined) {
+        await page.addScriptTag({ url: `/lib/${library}/array.full.js` });
+        await page.evaluate(
+          ([token, settings]) =>
+            new Promise((done) => /** @type {any} */ (window).posthog.init(token, { ...settings, loaded: () => done(undefined) })),
+          /** @type {[string, object]} */ ([
+            TOKEN,
+            { api_host: apiHost, request_queue_config: { flush_interval_ms: 250 }, ...config },
+          ]),
+        );
+      }
+      return Object.assign(page, { sent, errors, visit });
+    },
+    async close() {
+      await browser.close();
+      await site.stop();
+    },
+  };
+}
