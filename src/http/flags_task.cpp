@@ -160,7 +160,7 @@ class FlagsTask final : public HttpTask {
       case RouteKind::kOfrepFlags:
         return respond(ofrep_bulk(flags::write_ofrep_flags(evaluation)));
       case RouteKind::kOfrepFlag:
-        return respond(ofrep(flags::write_ofrep_flag(evaluation, ofrep_key())));
+        return respond(ofrep(flags::write_ofrep_flag(evaluation, path_key())));
       case RouteKind::kDecide:
         return respond(answer_decide(turn, evaluation));
       default:
@@ -215,7 +215,7 @@ class FlagsTask final : public HttpTask {
     flags::OfrepRequest parsed = flags::parse_ofrep_request(body(), request_headers());
     if (parsed.error != flags::OfrepError::kNone) {
       return respond(
-          ofrep(flags::write_ofrep_error(parsed.error, parsed.detail, ofrep_key())));
+          ofrep(flags::write_ofrep_error(parsed.error, parsed.detail, path_key())));
     }
     request_ = std::move(parsed.request);
     request_->token = bearer_token();
@@ -224,14 +224,18 @@ class FlagsTask final : public HttpTask {
     }
     if (!has_flags_) {
       return respond(ofrep(flags::write_ofrep_error(flags::OfrepError::kGeneral, kNoFlags,
-                                                    ofrep_key())));
+                                                    path_key())));
     }
     fill_geoip();
     gather(turn, effects);
   }
 
-  // The flag in the path; empty: all flags.
-  std::string ofrep_key() const { return decode_form_text(route().argument); }
+  // The flag in the path, where '+' is no space; empty: none is named.
+  std::string path_key() const {
+    std::string escaped;
+    for (const char c : route().argument) escaped.append(c == '+' ? "%2B" : std::string(1, c));
+    return decode_form_text(escaped);
+  }
 
   std::string bearer_token() const {
     constexpr std::string_view kBearer = "Bearer ";
@@ -257,6 +261,8 @@ class FlagsTask final : public HttpTask {
     }
     Reply reply = ofrep(std::move(response));
     reply.headers.push_back({"ETag", etag});
+    // Clients in browsers send it back, and may not read it otherwise.
+    reply.headers.push_back({"Access-Control-Expose-Headers", "ETag"});
     return reply;
   }
 
@@ -335,8 +341,8 @@ class FlagsTask final : public HttpTask {
     if (std::optional<Reply> refused = refuse_project(false)) return std::move(*refused);
     if (std::optional<Reply> refused = refuse_credential()) return std::move(*refused);
     if (std::optional<Reply> refused = refuse_without_flags()) return std::move(*refused);
-    std::optional<std::string> payload = flags::write_remote_config_payload(
-        definitions(), decode_form_text(route().argument));
+    std::optional<std::string> payload =
+        flags::write_remote_config_payload(definitions(), path_key());
     if (!payload) {
       return api_error(404, "invalid_request", "not_found", "There is no such flag.");
     }

@@ -202,6 +202,8 @@ describe("encodings", () => {
     ["an unknown compression", "/flags/?v=2&compression=lz64", json, {}, 400, /compression must be/],
     ["an unknown content type", "/flags/?v=2", json, { "content-type": "application/xml" }, 400, /content type must be/],
     ["broken gzip", "/flags/?v=2", gzipSync(json).subarray(0, 30), plain, 400, /failed to decode/i],
+    ["a body over 2 MiB", "/flags/?v=2", json + " ".repeat(2 << 20), {}, 413, /larger than the limit/],
+    ["gzip that unpacks to 9 MiB", "/flags/?v=2", gzipSync(json + " ".repeat(9 << 20)), plain, 413, /larger than the limit/],
   ];
   for (const [name, path, payload, headers, status, text] of refused) {
     it(`${name} is refused`, async () => {
@@ -547,6 +549,7 @@ describe("OFREP", () => {
   it("all flags, with a tag", async () => {
     const response = await evaluate(undefined, ada);
     const tag = response.headers.get("etag");
+    assert.equal(response.headers.get("access-control-expose-headers"), "ETag");
     const { flags } = await response.json();
     assert.ok(flags.length > 8);
     assert.equal(flags.find(({ key }) => key === "everyone").value, true);
@@ -623,6 +626,82 @@ describe("the place a request comes from", () => {
     assert.equal(await german({}), true);
     assert.equal(await german({ geoip_disable: true }), false);
     assert.equal(await german({ person_properties: { $geoip_country_code: "FR" } }), false);
+  });
+});
+
+describe("flags of the short dialect", () => {
+  let system;
+  before(async () => {
+    const flags = [
+      {
+        key: "pro-flag",
+        active: true,
+        rollout_percentage: 100,
+        id: 12,
+        version: 3,
+        description: "Pro users",
+        salt: "pro-flag-salt",
+        conditions: [
+          {
+            properties: [
+              { key: "plan", value: ["pro", "enterprise"], operator: "in" },
+              { key: "age", value: 18, operator: "gte" },
+            ],
+          },
+        ],
+        payload: { tier: "pro" },
+      },
+      { key: "by-company", group_type: "company", rollout_percentage: 50 },
+      { key: "staging", evaluation_environments: ["staging"] },
+      { key: "off", active: false },
+    ];
+    system = await startSystem({
+      vars: { HOGFLARE_FEATURE_FLAGS: JSON.stringify({ flags }), POSTHOG_PERSONAL_API_KEY: PERSONAL },
+    });
+  });
+  after(() => system.stop());
+  const answerOf = async (path, fields) => {
+    const response = await system.post(path, body({ person_properties: { plan: "pro", age: "21" }, ...fields }));
+    assert.equal(response.status, 200);
+    return response.json();
+  };
+
+  it("answer in their own shape, with the maps beside it", async () => {
+    const answer = await answerOf("/flags/?v=2", { flag_keys_to_evaluate: ["pro-flag", "off"] });
+    assert.deepEqual(answer.flags, {
+      "pro-flag": {
+        key: "pro-flag",
+        enabled: true,
+        metadata: { id: 12, version: 3, description: "Pro users", payload: '{"tier":"pro"}' },
+        reason: { code: "match", condition_index: 0 },
+      },
+      off: { key: "off", enabled: false, reason: { code: "disabled" } },
+    });
+    assert.deepEqual(answer.featureFlags, { "pro-flag": true });
+    assert.deepEqual(answer.featureFlagPayloads, { "pro-flag": { tier: "pro" } });
+    const young = await answerOf("/flags/?v=2", { flag_keys: ["pro-flag"], person_properties: { plan: "pro", age: 17 } });
+    assert.deepEqual(young.flags["pro-flag"].reason, { code: "no_match" });
+  });
+
+  it("take their bucket of 100 from salt and group", async () => {
+    for (let i = 0; i < 12; i += 1) {
+      const digest = createHash("sha1").update(`by-company:company-${i}`).digest();
+      const answer = await answerOf("/decide/?v=3", { groups: { company: `company-${i}` }, flag_keys: ["by-company"] });
+      assert.equal(answer.featureFlags["by-company"], digest.readBigUInt64BE(0) % 100n < 50n);
+    }
+  });
+
+  it("are left out in another environment", async () => {
+    const keys = async (environments) => Object.keys((await answerOf("/flags/?v=2", { evaluation_environments: environments })).flags);
+    assert.ok((await keys(["staging"])).includes("staging"));
+    assert.ok(!(await keys(["production"])).includes("staging"));
+  });
+
+  it("are marked in the feed, unless on for everyone", async () => {
+    const response = await system.request(`/flags/definitions?token=${TOKEN}`, { headers: bearer(PERSONAL) });
+    const { flags } = await response.json();
+    assert.ok(flags.find(({ key }) => key === "by-company").ensure_experience_continuity);
+    assert.ok(flags.every(({ filters }) => filters !== undefined));
   });
 });
 
