@@ -98,12 +98,28 @@ std::string write_outbox_stats(const OutboxStats& stats);
 
 // --- Tasks ---
 
+// Steps of the outbox that a test build leaves out to see the simulator notice.
+struct OutboxFaults {
+  bool skip_put_alarm = false;        // store a send without setting the alarm
+  bool skip_put_counts = false;       // store a send without counting it
+  bool store_nothing_when_full = false;  // say "stored" all the same
+  bool skip_rearm = false;            // work before the next alarm is set
+  bool disarm_with_work_left = false;
+  bool delete_before_success = false;  // forget a send when it leaves instead of when it has arrived
+  bool forget_upper_half = false;     // halve a send and keep one half
+  bool quarantine_whole_send = false;  // instead of looking for the row
+  bool drop_refused_row = false;      // instead of quarantining it
+};
+
 // One call to an outbox object. The reply's status is 200 and its body JSON; 400 for a request that
 // is not one of ours.
 std::unique_ptr<Task> make_outbox_call(std::string request);
 
 // The object's alarm. The reply's body is empty.
 std::unique_ptr<Task> make_outbox_alarm();
+// The same with faults, for the simulator.
+std::unique_ptr<Task> make_outbox_call(std::string request, const OutboxFaults& faults);
+std::unique_ptr<Task> make_outbox_alarm(const OutboxFaults& faults);
 
 enum class AdminKind : uint8_t {
   kOutbox,             // GET  /admin/outbox

@@ -84,8 +84,7 @@ export function workerOptions(settings) {
   return convertV4MiniflareOptions({
     host,
     port,
-    durableObjectsPersist: join(stateDir, "objects"),
-    kvPersist: join(stateDir, "kv"),
+    resourcePersistencePath: join(stateDir, "worker"),
     cf: false,
     log: new Log(LogLevel.WARN),
     ...(onLog === undefined ? {} : { handleStructuredLogs: onLog }),

@@ -55,7 +55,8 @@ OutboxStats stats_of(const Turn& turn, OutboxStore& store) {
 
 class OutboxCall final : public Task {
  public:
-  explicit OutboxCall(std::string request) : request_(std::move(request)) {}
+  OutboxCall(std::string request, const OutboxFaults& faults)
+      : request_(std::move(request)), faults_(faults) {}
 
   void start(const Turn& turn, Effects& effects) override {
     HF_ASSERT(turn.storage != nullptr);
@@ -75,7 +76,7 @@ class OutboxCall final : public Task {
     } else if (op == "redrive") {
       redrive(turn);
     } else if (op == "drain") {
-      drain_.emplace(OutboxRunKind::kDrain);
+      drain_.emplace(OutboxRunKind::kDrain, faults_);
       drain_->start(turn, effects);
       finish_drain(turn);
     } else {
@@ -107,7 +108,9 @@ class OutboxCall final : public Task {
       return refuse("a put needs a stream, a row count and an array of rows of one send");
     }
     OutboxStore store(turn);
-    if (!store.has_room(*stream, rows.size())) return done(result_json("full"));
+    if (!store.has_room(*stream, rows.size())) {
+      return done(result_json(faults_.store_nothing_when_full ? "stored" : "full"));
+    }
     OutboxStreamMeta& meta = store.meta().streams[index_of(*stream)];
     const uint32_t asked_ms =
         std::min(count_of<uint32_t>(root, "retry_after_ms"), limits::kOutboxBackoffCapMs);
@@ -126,8 +129,10 @@ class OutboxCall final : public Task {
                .status = count_of<uint16_t>(root, "status"),
                .reason = text_of(root, "reason"),
                .rows = std::string(rows)});
-    store.alarm_by(std::max(meta.retry_at_ms, turn.now_ms + limits::kOutboxContinueMs));
-    store.save();
+    if (!faults_.skip_put_alarm) {
+      store.alarm_by(std::max(meta.retry_at_ms, turn.now_ms + limits::kOutboxContinueMs));
+    }
+    if (!faults_.skip_put_counts) store.save();
     done(result_json("stored"));
   }
 
@@ -225,11 +230,14 @@ class OutboxCall final : public Task {
   }
 
   std::string request_;
+  OutboxFaults faults_;
   std::optional<OutboxRun> drain_;
 };
 
 class OutboxAlarm final : public Task {
  public:
+  explicit OutboxAlarm(const OutboxFaults& faults) : run_(OutboxRunKind::kAlarm, faults) {}
+
   void start(const Turn& turn, Effects& effects) override {
     HF_ASSERT(turn.storage != nullptr);
     run_.start(turn, effects);
@@ -242,7 +250,7 @@ class OutboxAlarm final : public Task {
   }
 
  private:
-  OutboxRun run_{OutboxRunKind::kAlarm};
+  OutboxRun run_;
 };
 
 }  // namespace
@@ -272,9 +280,17 @@ PutResult read_put_reply(const EffectResult& result) {
 }
 
 std::unique_ptr<Task> make_outbox_call(std::string request) {
-  return std::make_unique<OutboxCall>(std::move(request));
+  return make_outbox_call(std::move(request), {});
 }
 
-std::unique_ptr<Task> make_outbox_alarm() { return std::make_unique<OutboxAlarm>(); }
+std::unique_ptr<Task> make_outbox_alarm() { return make_outbox_alarm(OutboxFaults{}); }
+
+std::unique_ptr<Task> make_outbox_call(std::string request, const OutboxFaults& faults) {
+  return std::make_unique<OutboxCall>(std::move(request), faults);
+}
+
+std::unique_ptr<Task> make_outbox_alarm(const OutboxFaults& faults) {
+  return std::make_unique<OutboxAlarm>(faults);
+}
 
 }  // namespace hogflare

@@ -57,7 +57,7 @@ StoredSend part_of(const StoredSend& send, const std::vector<std::string_view>& 
 }  // namespace
 
 void OutboxRun::start(const Turn& turn, Effects& effects) {
-  turn.storage->set_alarm(turn.now_ms + limits::kOutboxRearmMs);
+  if (!faults_.skip_rearm) turn.storage->set_alarm(turn.now_ms + limits::kOutboxRearmMs);
   started_ms_ = turn.now_ms;
   pump(turn, effects);
 }
@@ -167,6 +167,10 @@ bool OutboxRun::send_next(const Turn& turn, Stream stream, Effects& effects) {
     }
     if (!halved) run.after = key;
   }
+  if (faults_.delete_before_success) {
+    for (const std::string& key : parcel) store.erase(key);
+    store.save();
+  }
   if (parcel.empty()) return true;  // another run has delivered them
   const uint32_t id = effects.add(
       SendRows{stream, std::move(rows), row_count, turn.config.pipeline_timeout_ms});
@@ -265,6 +269,7 @@ bool OutboxRun::split_stored(const Turn& turn, Stream stream, const StoredSend& 
     run.halves.insert(key);
     run.parcels.push_back({std::move(key)});
   }
+  if (faults_.forget_upper_half) store.erase(run.parcels.back().front());
   ++turn.metrics.send_splits[index_of(stream)];
   return true;
 }
@@ -275,7 +280,7 @@ void OutboxRun::isolate(const Turn& turn, Stream stream, const std::string& key,
   OutboxStore store(turn);
   const std::optional<StoredSend> send = store.load(key);
   if (!send.has_value()) return;
-  if (!split_stored(turn, stream, *send, store)) {
+  if (faults_.quarantine_whole_send || !split_stored(turn, stream, *send, store)) {
     QuarantinedRow row{.stream = stream,
                        .first_failed_ms = send->first_failed_ms,
                        .quarantined_ms = turn.now_ms,
@@ -288,7 +293,7 @@ void OutboxRun::isolate(const Turn& turn, Stream stream, const std::string& key,
       return;
     }
     store.erase(key);
-    store.put_quarantined(std::move(row));
+    if (!faults_.drop_refused_row) store.put_quarantined(std::move(row));
     ++counts_.rows_quarantined;
     ++turn.metrics.outbox_rows_quarantined[index_of(stream)];
     turn.metrics.log.add(LogLevel::kError, "row_quarantined",
@@ -323,7 +328,7 @@ void OutboxRun::finish(const Turn& turn) {
     if (next_ms == 0 || due_ms < next_ms) next_ms = due_ms;
   }
   store.save();
-  turn.storage->set_alarm(next_ms);
+  turn.storage->set_alarm(faults_.disarm_with_work_left ? 0 : next_ms);
 }
 
 }  // namespace hogflare

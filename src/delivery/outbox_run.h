@@ -15,6 +15,7 @@
 
 #include "delivery/outbox_store.h"
 #include "hogflare/delivery.h"
+#include "hogflare/outbox.h"
 #include "hogflare/task.h"
 
 namespace hogflare {
@@ -33,7 +34,7 @@ class OutboxRun {
     uint64_t failures = 0;  // parcels that did not land
   };
 
-  explicit OutboxRun(OutboxRunKind kind) : kind_(kind) {}
+  OutboxRun(OutboxRunKind kind, const OutboxFaults& faults) : kind_(kind), faults_(faults) {}
 
   // Arms the next alarm before anything else: whatever becomes of this run, there will be another.
   void start(const Turn& turn, Effects& effects);
@@ -82,6 +83,7 @@ class OutboxRun {
   void finish(const Turn& turn);
 
   OutboxRunKind kind_;
+  OutboxFaults faults_;
   PerStream<StreamRun> streams_;
   std::map<uint32_t, Flight> in_flight_;
   int64_t started_ms_ = 0;

@@ -7,13 +7,13 @@ import { startSystem } from "../lib/harness.mjs";
 import { ADMIN_TOKEN, assertAllLanded, Client, inParallel, metrics, settle } from "./support.mjs";
 
 const EVENTS = Number(process.env.HOGFLARE_LOAD_EVENTS ?? 100_000);
-const BATCH = 500;
+const BATCH = 250;
 const CONNECTIONS = 6;
 
 let system;
 before(async () => {
   system = await startSystem({
-    vars: { HOGFLARE_ADMIN_TOKEN: ADMIN_TOKEN, CLOUDFLARE_PIPELINE_TIMEOUT_SECS: "2" },
+    vars: { HOGFLARE_ADMIN_TOKEN: ADMIN_TOKEN, CLOUDFLARE_PIPELINE_TIMEOUT_SECS: "5" },
   });
 });
 after(() => system.stop());

@@ -351,6 +351,8 @@ void World::arrive(const ObjectId& object, const std::string& request, uint32_t 
   std::unique_ptr<Task> task;
   if (object.object_class == ObjectClass::kPerson) {
     task = make_person_call(request, options_.protocol);
+  } else if (object.object_class == ObjectClass::kOutbox) {
+    task = make_outbox_call(request, options_.outbox);
   } else {
     task = isolates_[isolate]->core->object(
         {ObjectEntry::kCall, object.object_class, object.name, request});
@@ -401,6 +403,8 @@ void World::ring(const ObjectId& object, uint64_t setting) {
   std::unique_ptr<Task> task;
   if (object.object_class == ObjectClass::kPerson) {
     task = make_person_alarm(options_.protocol);
+  } else if (object.object_class == ObjectClass::kOutbox) {
+    task = make_outbox_alarm(options_.outbox);
   } else {
     task = isolates_[isolate]->core->object(
         {ObjectEntry::kAlarm, object.object_class, object.name, {}});

@@ -28,6 +28,7 @@
 
 #include "choice.h"
 #include "hogflare/core.h"
+#include "hogflare/outbox.h"
 #include "hogflare/person_object.h"
 
 namespace hogflare::sim {
@@ -76,6 +77,7 @@ struct WorldOptions {
   size_t isolates = 2;
   Faults faults;
   ProtocolFaults protocol;
+  OutboxFaults outbox;
   // Messages that are due at once are taken in any order instead of by their latency.
   bool any_order = false;
 };
