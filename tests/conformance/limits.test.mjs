@@ -2,9 +2,8 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { deflateSync, gzipSync } from "node:zlib";
-import LZString from "lz-string";
 import { startSystem, TOKEN } from "../lib/harness.mjs";
-import { batch, event, FORM, nothingBad, PLAIN, refused, single, stored } from "./support.mjs";
+import { batch, event, nothingBad, PLAIN, refused, single, stored } from "./support.mjs";
 
 const MIB = 1024 * 1024;
 let system;
@@ -64,14 +63,6 @@ describe("limits", () => {
     });
   }
 
-  it("an LZ-string bomb stops at the cap", async () => {
-    // A million phrases of two letters: long repetitions take the library minutes to compress.
-    let text = "";
-    for (let i = 0; text.length < 9 * MIB; i += 1) text += ((i * 2654435761) >>> 0).toString(2);
-    const data = encodeURIComponent(LZString.compressToBase64(text));
-    await refused(system, await system.post("/e/", `data=${data}&compression=lz64`, FORM), 413);
-  });
-
   it("31 MiB of JSON in gzip are taken", async () => {
     const events = Array.from({ length: 31 }, () => event({ properties: { pad: "x".repeat(MIB - 300) } }));
     const response = await system.post("/batch/", gzipSync(JSON.stringify(batch(events))), PLAIN);
@@ -130,7 +121,8 @@ describe("limits", () => {
     const events = Array.from({ length: 10_000 }, (_, i) =>
       event({ event: `e${i}`, properties: { $process_person_profile: false } }));
     const rows = await stored(system, await system.post("/batch/", batch(events)), 10_000);
-    assert.deepEqual([rows[0].event, rows[9999].event], ["e0", "e9999"]);
+    // They went to the sink in several sends at once, which keep no order among themselves.
+    assert.equal(new Set(rows.map((row) => row.event)).size, 10_000);
   });
 
   it("a property name of a thousand characters, an empty one and a repeated one", async () => {
