@@ -57,28 +57,37 @@ export const STREAMS = [
   },
 ];
 
-/** Request headers the core reads, in the order of the head, after method, path, query and the
- * body's state. */
+const isPreflight = (method) => method === "OPTIONS";
+const isNotPost = (method) => method !== "POST";
+const isCaptureV1 = (_, path) => path.includes("/i/v1/");
+const isNotCaptureV0 = (method, path) => method !== "POST" || !CAPTURE_V0.test(path) || path.includes("/flags/");
+const CAPTURE_V0 = /\/(?:e|batch|capture|track|i\/v0\/e|engage|s)\/?$/;
+
+/**
+ * Request headers the core reads, in the order of the head, after method, path, query and the body's
+ * state. `when` says which requests have a use for one: each look costs half a microsecond.
+ * @type {{name: string, when?: (method: string, path: string) => boolean}[]}
+ */
 export const HEAD_HEADERS = [
-  "content-type",
-  "content-encoding",
-  "user-agent",
-  "origin",
-  "referer",
-  "authorization",
-  "x-posthog-signature",
-  "x-hub-signature",
-  "posthog-sdk-info",
-  "posthog-attempt",
-  "posthog-request-id",
-  "posthog-request-timestamp",
-  "cf-connecting-ip",
-  "x-forwarded-for",
-  "cf-ray",
-  "access-control-request-headers",
-  "access-control-request-method",
-  "if-none-match",
-  "sec-fetch-mode",
+  { name: "content-type" },
+  { name: "content-encoding" },
+  { name: "user-agent" },
+  { name: "origin" },
+  { name: "referer", when: isNotCaptureV0 },
+  { name: "authorization", when: isNotCaptureV0 },
+  { name: "x-posthog-signature" },
+  { name: "x-hub-signature" },
+  { name: "posthog-sdk-info", when: isCaptureV1 },
+  { name: "posthog-attempt", when: isCaptureV1 },
+  { name: "posthog-request-id", when: isCaptureV1 },
+  { name: "posthog-request-timestamp", when: isCaptureV1 },
+  { name: "cf-connecting-ip" },
+  { name: "x-forwarded-for" },
+  { name: "cf-ray" },
+  { name: "access-control-request-headers", when: isPreflight },
+  { name: "access-control-request-method", when: isPreflight },
+  { name: "if-none-match", when: isNotPost },
+  { name: "sec-fetch-mode", when: isNotCaptureV0 },
 ];
 
 /** Members of request.cf the core reads, in the order of the head, after the headers. */

@@ -184,12 +184,34 @@ function writeInput(body, tail, seedSize) {
   const memory = bytes();
   memory.set(body, at);
   memory.set(tailBytes, at + body.byteLength);
-  if (seedSize > 0) crypto.getRandomValues(memory.subarray(at + size, at + size + seedSize));
+  if (seedSize > 0) memory.set(nextSeed(seedSize), at + size);
   return tailBytes.byteLength;
 }
 
 const SEED_SIZE = 32;
+// Random bytes are drawn for many entries at once: a draw costs as much as the entry's own work.
+const seeds = new Uint8Array(128 * SEED_SIZE);
+let seedAt = seeds.byteLength;
+
+/** @param {number} size @returns {Uint8Array} bytes that no other entry gets */
+function nextSeed(size) {
+  if (seedAt + size > seeds.byteLength) {
+    crypto.getRandomValues(seeds);
+    seedAt = 0;
+  }
+  seedAt += size;
+  return seeds.subarray(seedAt - size, seedAt);
+}
+
 const NOTHING = new Uint8Array(0);
+/** Bytes from which a buffer is freed at once instead of by the next garbage collection. */
+const RELEASE_FROM = 256 * 1024;
+
+/** @param {Uint8Array} bytes of no more use */
+function release(bytes) {
+  if (bytes.byteLength >= RELEASE_FROM) /** @type {ArrayBuffer} */ (bytes.buffer).transfer(0);
+}
+
 let scratch = new Uint8Array(8192);
 
 /** @param {string} tail @returns {Uint8Array} valid until the next call */
@@ -217,13 +239,14 @@ export function isConfigured() {
 }
 
 /**
- * Starts a request.
+ * Starts a request. The body is given away: its memory is freed before the core needs its own.
  * @param {Uint8Array} body
  * @param {string} head fields of abi.js, each ended by a NUL
  */
 export function startHttp(body, head) {
   return guarded(() => {
     const headSize = writeInput(body, head, SEED_SIZE);
+    release(body);
     return readOutput(wasm.hf_http(headSize, Date.now()));
   });
 }
@@ -246,14 +269,15 @@ export function startObject(entry, objectClass, name, request, ownStorage) {
 /**
  * Feeds an effect's result into its task.
  * @param {number} slot
- * @param {{id: number, ok: boolean, status: number, retryAfterMs: number, body: Uint8Array}} result
+ * @param {number} id the effect's
+ * @param {{ok: boolean, status: number, retryAfterMs: number, body: Uint8Array}} result
  * @param {ObjectStorage | null} ownStorage
  */
-export function resume(slot, result, ownStorage) {
+export function resume(slot, id, result, ownStorage) {
   const entry = () => {
     writeInput(result.body, "", 0);
     return readOutput(
-      wasm.hf_resume(slot, result.id, result.ok ? 1 : 0, result.status, result.retryAfterMs, Date.now()),
+      wasm.hf_resume(slot, id, result.ok ? 1 : 0, result.status, result.retryAfterMs, Date.now()),
     );
   };
   return ownStorage === null ? guarded(entry) : guardedWithStorage(ownStorage, entry);
@@ -278,20 +302,27 @@ export function tool(json) {
   });
 }
 
+/** @type {Effect[]} */
+const NO_EFFECTS = [];
+
+/** @returns {Uint8Array} */
+function copyOf(at, size) {
+  return size === 0 ? NOTHING : new Uint8Array(wasm.memory.buffer, at, size).slice();
+}
+
 /** @param {number} address @returns {Output} */
 function readOutput(address) {
   const words = new Uint32Array(wasm.memory.buffer, address, OUTPUT.words);
-  const slice = (at, size) => bytes().slice(words[at], words[at] + words[size]);
   if (words[OUTPUT.logSize] > 0) writeLog(text(words[OUTPUT.log], words[OUTPUT.logSize]));
   const finished = words[OUTPUT.finished] === 1;
   const points = words[OUTPUT.pointsSize] > 0 ? text(words[OUTPUT.points], words[OUTPUT.pointsSize]) : "";
   return {
     slot: words[OUTPUT.slot],
     finished,
-    effects: readEffects(words[OUTPUT.effects], words[OUTPUT.effectCount]),
+    effects: words[OUTPUT.effectCount] === 0 ? NO_EFFECTS : readEffects(words[OUTPUT.effects], words[OUTPUT.effectCount]),
     status: words[OUTPUT.status],
     headers: finished ? text(words[OUTPUT.headers], words[OUTPUT.headersSize]).split("\0") : [],
-    body: slice(OUTPUT.body, OUTPUT.bodySize),
+    body: copyOf(words[OUTPUT.body], words[OUTPUT.bodySize]),
     points,
   };
 }
@@ -307,8 +338,8 @@ function readEffects(address, count) {
       a: words[EFFECT.a],
       b: words[EFFECT.b],
       c: words[EFFECT.c],
-      name: text(words[EFFECT.name], words[EFFECT.nameSize]),
-      bytes: bytes().slice(words[EFFECT.bytes], words[EFFECT.bytes] + words[EFFECT.bytesSize]),
+      name: words[EFFECT.nameSize] === 0 ? "" : text(words[EFFECT.name], words[EFFECT.nameSize]),
+      bytes: copyOf(words[EFFECT.bytes], words[EFFECT.bytesSize]),
     });
   }
   return effects;

@@ -9,6 +9,9 @@ import { CoreReset, currentGeneration, end, resume } from "./core.js";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const NOTHING = new Uint8Array(0);
+const JSON_HEADERS = { "content-type": "application/json" };
+/** What the core looks at of a sink's answer. */
+const ANSWER_BYTES_KEPT = 2048;
 /** A flags namespace that does not answer within this is treated as one that failed. */
 const KV_TIMEOUT_MS = 2_000;
 
@@ -28,24 +31,47 @@ export function runToEnd(started, env, storage) {
   const generation = currentGeneration();
   return new Promise((resolve, reject) => {
     let settled = false;
+    /** Effects without a result yet. */
+    const open = new Set();
+    const timers = [];
+    const settle = () => {
+      settled = true;
+      for (const timer of timers) clearTimeout(timer);
+    };
     const take = (output) => {
       if (output.points !== "") writePoints(output.points, env);
-      for (const effect of output.effects) {
-        perform(effect, env).then((result) => feed(effect.id, result), (error) => feed(effect.id, failure(error)));
-      }
+      if (output.effects.length > 0) start(output.effects);
       if (output.finished && !settled) {
-        settled = true;
+        settle();
         end(output.slot);
         resolve(output);
       }
     };
+    const start = (effects) => {
+      /** Calls by how long they may take. @type {Map<number, number[]>} */
+      const calls = new Map();
+      for (const effect of effects) {
+        open.add(effect.id);
+        if (effect.kind === EFFECT_KIND.callObject) {
+          const ids = calls.get(effect.c);
+          if (ids === undefined) calls.set(effect.c, [effect.id]);
+          else ids.push(effect.id);
+        }
+        perform(effect, env).then((result) => feed(effect.id, result), (error) => feed(effect.id, failure(error)));
+      }
+      // One timer for all calls of a turn instead of one each.
+      for (const [timeoutMs, ids] of calls) timers.push(setTimeout(giveUp, timeoutMs, ids, timeoutMs));
+    };
+    const giveUp = (ids, timeoutMs) => {
+      for (const id of ids) feed(id, failure(new Error(`no answer within ${timeoutMs} ms`)));
+    };
     const feed = (id, result) => {
-      if (settled) return;
+      if (settled || !open.delete(id)) return;
       try {
         if (currentGeneration() !== generation) throw new CoreReset("the core was reset while this task ran");
-        take(resume(started.slot, { id, ...result }, storage));
+        take(resume(started.slot, id, result, storage));
       } catch (error) {
-        settled = true;
+        settle();
         reject(error);
       }
     };
@@ -85,8 +111,7 @@ function perform(effect, env) {
 async function callObject(effect, env) {
   // A stub may be broken after an exception, so every attempt gets its own.
   const stub = env[OBJECT_BINDINGS[effect.a]].getByName(effect.name);
-  const body = await withTimeout(stub.call(effect.name, effect.bytes), effect.c);
-  return { ok: true, status: 200, retryAfterMs: 0, body };
+  return { ok: true, status: 200, retryAfterMs: 0, body: await stub.call(effect.name, effect.bytes) };
 }
 
 /** @param {Effect} effect @param {any} env @returns {Promise<Result>} */
@@ -96,18 +121,21 @@ async function sendRows(effect, env) {
     await withTimeout(env[stream.binding].send(JSON.parse(decoder.decode(effect.bytes))), effect.c);
     return { ok: true, status: 200, retryAfterMs: 0, body: NOTHING };
   }
-  const headers = { "content-type": "application/json" };
   const token = stream.tokens.map((name) => env[name]).find((value) => value);
-  if (token) headers.authorization = `Bearer ${token}`;
   const response = await fetch(env[stream.endpoint], {
     method: "POST",
-    headers,
+    headers: token ? { ...JSON_HEADERS, authorization: `Bearer ${token}` } : JSON_HEADERS,
     body: effect.bytes,
     signal: AbortSignal.timeout(effect.c),
   });
   // Read to the end, so that the connection can be used again.
   const body = new Uint8Array(await response.arrayBuffer());
-  return { ok: true, status: response.status, retryAfterMs: retryAfterMs(response), body: body.slice(0, 2048) };
+  return {
+    ok: true,
+    status: response.status,
+    retryAfterMs: response.ok ? 0 : retryAfterMs(response),
+    body: body.byteLength > ANSWER_BYTES_KEPT ? body.slice(0, ANSWER_BYTES_KEPT) : body,
+  };
 }
 
 /** @param {Response} response */

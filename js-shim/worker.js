@@ -28,12 +28,13 @@ const NO_BODY = new Uint8Array(0);
  * @returns {Promise<{body: Uint8Array, state: string}>} state "" read, "large" over the cap
  */
 async function readBody(request) {
-  if (request.body === null) return { body: NO_BODY, state: "" };
+  // Looking at request.body makes a stream object of it, so that comes last.
   const announced = request.headers.get("content-length");
   if (announced !== null) {
     if (Number(announced) > BODY_BYTES_MAX) return { body: NO_BODY, state: "large" };
     return { body: new Uint8Array(await request.arrayBuffer()), state: "" };
   }
+  if (request.body === null) return { body: NO_BODY, state: "" };
   const chunks = [];
   let size = 0;
   for await (const chunk of request.body) {
@@ -62,7 +63,11 @@ function headOf(request, bodyState) {
   const path = queryAt < 0 ? url.slice(pathAt) : url.slice(pathAt, queryAt);
   const query = queryAt < 0 ? "" : url.slice(queryAt + 1);
   let head = `${request.method}\0${path}\0${query}\0${bodyState}\0`;
-  for (const name of HEAD_HEADERS) head += `${request.headers.get(name) ?? ""}\0`;
+  const headers = request.headers;
+  for (const { name, when } of HEAD_HEADERS) {
+    const value = when === undefined || when(request.method, path) ? headers.get(name) : null;
+    head += value === null ? "\0" : `${value}\0`;
+  }
   const cf = /** @type {any} */ (request).cf ?? {};
   for (const name of HEAD_CF) head += `${cf[name] ?? ""}\0`;
   return head;
@@ -70,9 +75,10 @@ function headOf(request, bodyState) {
 
 /** @param {import("./core.js").Output} output */
 function responseOf(output) {
-  const headers = new Headers();
+  /** @type {[string, string][]} */
+  const headers = [];
   for (let i = 0; i + 1 < output.headers.length; i += 2) {
-    headers.append(output.headers[i], output.headers[i + 1]);
+    headers.push([output.headers[i], output.headers[i + 1]]);
   }
   const empty = output.status === 204 || output.status === 304;
   return new Response(empty ? null : output.body, { status: output.status, headers });
@@ -100,8 +106,7 @@ export default {
     try {
       const { body, state } = await readBody(request);
       configureFrom(env);
-      const output = await runToEnd(startHttp(body, headOf(request, state)), env, null);
-      return responseOf(output);
+      return responseOf(await runToEnd(startHttp(body, headOf(request, state)), env, null));
     } catch (error) {
       console.error(JSON.stringify({ level: "error", event: "request_failed", message: String(error) }));
       return unavailable(request);

@@ -90,7 +90,7 @@ export async function loadCore() {
       counts.objectCalls += 1;
       const storage = storageOf(effect.a, effect.name);
       const output = finish(shim.startObject(1, effect.a, effect.name, effect.bytes, storage), storage);
-      return { id: effect.id, ok: output.status === 200, status: 200, retryAfterMs: 0, body: output.body };
+      return { ok: output.status === 200, status: 200, retryAfterMs: 0, body: output.body };
     }
     if (effect.kind === 1) {
       counts.sends += 1;
@@ -99,7 +99,7 @@ export async function loadCore() {
       lastRows = effect.bytes;
     }
     const status = effect.kind === 2 ? 404 : 200;
-    return { id: effect.id, ok: true, status, retryAfterMs: 0, body: effect.kind === 1 ? SINK_ANSWER : new Uint8Array(0) };
+    return { ok: true, status, retryAfterMs: 0, body: effect.kind === 1 ? SINK_ANSWER : new Uint8Array(0) };
   }
   let lastRows = new Uint8Array(0);
 
@@ -108,7 +108,7 @@ export async function loadCore() {
     let output = started;
     while (!output.finished) {
       const effect = queue.shift();
-      output = shim.resume(started.slot, answer(effect), storage);
+      output = shim.resume(started.slot, effect.id, answer(effect), storage);
       queue.push(...output.effects);
     }
     shim.end(started.slot);
@@ -127,12 +127,13 @@ export async function loadCore() {
     head(method, target, headers) {
       const [path, query = ""] = target.split("?");
       let head = `${method}\0${path}\0${query}\0\0`;
-      for (const name of HEAD_HEADERS) head += `${headers[name] ?? ""}\0`;
+      for (const { name } of HEAD_HEADERS) head += `${headers[name] ?? ""}\0`;
       for (const name of HEAD_CF) head += `${CF[name]}\0`;
       return head;
     },
     handle(head, body) {
-      return finish(shim.startHttp(body, head), null);
+      // The shim frees a large body, so each run gives away its own.
+      return finish(shim.startHttp(body.byteLength < 256 * 1024 ? body : body.slice(), head), null);
     },
     lastRows: () => lastRows,
   };

@@ -46,6 +46,9 @@ inline constexpr size_t kEventNameUnits = 200;
 inline constexpr size_t kV1NameBytesMax = 200;
 // Capture v1's PostHog-Sdk-Info; a longer one names no library. PostHog: 200.
 inline constexpr size_t kV1SdkInfoBytesMax = 200;
+// JSON of one event; a larger one is refused. A row takes an eighth of it, and the event's properties
+// are copied several times on their way through identity. PostHog refuses from about 1 MB.
+inline constexpr size_t kEventBytesMax = 8u << 20;
 // Events of one request that are decoded and given their people at once, and bytes of their JSON: a
 // body of 20 MiB may hold 600,000 events of 32 bytes, and each takes some 400 in memory.
 inline constexpr size_t kWindowEventsMax = 10'000;

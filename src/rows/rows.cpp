@@ -24,6 +24,10 @@ constexpr size_t kCutExtraBytes = 64u << 10;
 constexpr size_t kCutGroupsBytes = 64u << 10;
 constexpr size_t kCutPersonBytes = 256u << 10;
 constexpr size_t kCutGroupKeyChars = 400;
+// Enrichment and groups at their longest.
+constexpr size_t kAddedBytesMax = 64u << 10;
+// An event from here on cannot become a row in full, whatever its row leaves out.
+constexpr size_t kHopelessBytes = 4 * limits::kRowBytesMax;
 
 constexpr std::string_view kGroupColumns[] = {"group0", "group1", "group2", "group3", "group4"};
 
@@ -231,6 +235,12 @@ bool RowWriter::append_event(const Event& event, const PersonView& person,
   HF_ASSERT(!person.dropped);
   std::string& out = rows.buffer();
   const size_t begin = out.size();
+  // An event of 20 MiB is not copied only to find out that it does not fit.
+  if (event.root.raw().size() > kHopelessBytes) {
+    append_cut_row(out, event, person, groups);
+    HF_ASSERT(rows.end_row().ok());
+    return false;
+  }
   append_fixed_head(out, event);
   out += ",\"properties\":";
   append_properties(out, event, person, groups);
@@ -290,7 +300,10 @@ void RowWriter::append_cut_row(std::string& out, const Event& event, const Perso
   append_fixed_head(out, event);
   out += ",\"properties\":";
   const size_t fixed = out.size() - begin + tail.size() + 1;
+  // In one piece: a string that grows takes twice its size again.
   std::string properties;
+  properties.reserve((event.properties.exists() ? event.properties.raw().size() : 0) +
+                     person.row_set.size() + person.row_set_once.size() + kAddedBytesMax);
   append_properties(properties, event, person, groups);
   out += rows::shrink_object(std::move(properties), limits::kRowBytesMax - fixed);
   out += tail;
