@@ -101,12 +101,15 @@ function unavailable(request) {
 }
 
 export default {
-  /** @param {Request} request @param {any} env */
-  async fetch(request, env) {
+  /** @param {Request} request @param {any} env @param {{waitUntil: (promise: Promise<any>) => void}} ctx */
+  async fetch(request, env, ctx) {
     try {
       const { body, state } = await readBody(request);
       configureFrom(env);
-      return responseOf(await runToEnd(startHttp(body, headOf(request, state)), env, null));
+      const running = runToEnd(startHttp(body, headOf(request, state)), env, null);
+      // A client that goes away must not leave its events half delivered.
+      ctx.waitUntil(running.catch(() => {}));
+      return responseOf(await running);
     } catch (error) {
       console.error(JSON.stringify({ level: "error", event: "request_failed", message: String(error) }));
       return unavailable(request);

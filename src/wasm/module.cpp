@@ -6,8 +6,10 @@
 // next call for the same slot. All integers are 32 bit, little endian; times are f64 Unix
 // milliseconds.
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "host.h"
@@ -57,7 +59,7 @@ uint32_t address(const void* pointer) {
 constexpr uint32_t kPageBytes = 65'536;
 
 struct Slot {
-  explicit Slot(const uint8_t (&seed)[32]) : entropy(seed) {}
+  Slot(const uint8_t (&seed)[32], double now_ms) : entropy(seed), used_at_ms(now_ms) {}
   std::unique_ptr<Task> task;
   Entropy entropy;
   Effects effects;
@@ -68,13 +70,15 @@ struct Slot {
   std::string log;
   std::string points;
   bool in_object = false;
+  double used_at_ms;  // the last turn's time
   OutputRecord output{};
 };
 
 // The instance's only mutable state.
 struct Module {
   std::unique_ptr<Core> core;
-  std::vector<std::unique_ptr<Slot>> slots;
+  std::unordered_map<uint32_t, std::unique_ptr<Slot>> slots;  // by number; numbers are not reused
+  uint32_t next_slot = 1;
   HostStorage storage;
   HostDecompressor decompressor;
   std::string input;  // of the next entry, which takes it over
@@ -177,28 +181,34 @@ std::string take_tail(size_t size) {
 // What is left of the input.
 std::string take_input() { return std::exchange(module().input, {}); }
 
-uint32_t new_slot() {
+// A request whose client went away, or a task whose object was ended, is never resumed again: after
+// this long without a turn its slot, and the body it may hold, is let go. Nothing the core waits for
+// takes as long.
+constexpr double kAbandonedMs = 300'000;
+
+void drop_abandoned(double now_ms) {
+  auto& slots = module().slots;
+  for (auto slot = slots.begin(); slot != slots.end();) {
+    slot = now_ms - slot->second->used_at_ms > kAbandonedMs ? slots.erase(slot) : std::next(slot);
+  }
+}
+
+uint32_t new_slot(double now_ms) {
   const std::string seed = take_tail(32);
   uint8_t bytes[32];
   std::memcpy(bytes, seed.data(), sizeof bytes);
-  auto& slots = module().slots;
-  auto slot = std::make_unique<Slot>(bytes);
-  for (size_t i = 0; i < slots.size(); ++i) {
-    if (slots[i] == nullptr) {
-      slots[i] = std::move(slot);
-      return static_cast<uint32_t>(i);
-    }
-  }
-  slots.push_back(std::move(slot));
-  return static_cast<uint32_t>(slots.size() - 1);
+  drop_abandoned(now_ms);
+  const uint32_t number = module().next_slot++;
+  module().slots[number] = std::make_unique<Slot>(bytes, now_ms);
+  return number;
 }
 
 // The task the host means. A number that is not one of ours is a bug of the host: it ends in a trap,
 // not in somebody else's task.
 Slot& slot_at(uint32_t index) {
-  auto& slots = module().slots;
-  HF_ASSERT(index < slots.size() && slots[index] != nullptr);
-  return *slots[index];
+  const auto found = module().slots.find(index);
+  HF_ASSERT(found != module().slots.end());
+  return *found->second;
 }
 
 OutputRecord* start(uint32_t index, std::unique_ptr<Task> task, double now_ms, bool in_object) {
@@ -231,7 +241,7 @@ HF_EXPORT(hf_configure) void hf_configure(double trap_count) {
 
 // Starts an HTTP request. Input: the body, `head_size` bytes of head, 32 random bytes.
 HF_EXPORT(hf_http) OutputRecord* hf_http(uint32_t head_size, double now_ms) {
-  const uint32_t index = new_slot();
+  const uint32_t index = new_slot(now_ms);
   HttpInput request;
   request.head = take_tail(head_size);
   request.body = take_input();
@@ -242,7 +252,7 @@ HF_EXPORT(hf_http) OutputRecord* hf_http(uint32_t head_size, double now_ms) {
 // object's name, 32 random bytes.
 HF_EXPORT(hf_object)
 OutputRecord* hf_object(uint32_t entry, uint32_t object_class, uint32_t name_size, double now_ms) {
-  const uint32_t index = new_slot();
+  const uint32_t index = new_slot(now_ms);
   ObjectInput object;
   object.entry = static_cast<ObjectEntry>(entry);
   object.object_class = static_cast<ObjectClass>(object_class);
@@ -262,6 +272,7 @@ OutputRecord* hf_resume(uint32_t index, uint32_t effect_id, uint32_t ok, uint32_
   result.http_status = static_cast<uint16_t>(http_status);
   result.retry_after_ms = retry_after_ms;
   result.body = take_input();
+  slot.used_at_ms = now_ms;
   count_call_result(slot, result);
   const Turn turn = module().core->turn(static_cast<int64_t>(now_ms), slot.entropy,
                                         slot.in_object ? &module().storage : nullptr);
@@ -272,7 +283,7 @@ OutputRecord* hf_resume(uint32_t index, uint32_t effect_id, uint32_t ok, uint32_
 // Forgets a task, finished or not.
 HF_EXPORT(hf_end) void hf_end(uint32_t index) {
   slot_at(index);
-  module().slots[index].reset();
+  module().slots.erase(index);
 }
 
 // Runs a command-line tool's command, the input. Returns the address of {address, size} of the JSON
