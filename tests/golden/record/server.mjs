@@ -65,7 +65,9 @@ export async function startRecorder({ port = 0 } = {}) {
           body: Buffer.concat(chunks).toString("base64"),
         });
       }
-      response.writeHead(200, { "content-type": "application/json", ...corsHeaders(request) });
+      // posthog-js asks for the config itself when there is no script of it.
+      const isScript = /\.js(\?|$)/.test(path);
+      response.writeHead(isScript ? 404 : 200, { "content-type": "application/json", ...corsHeaders(request) });
       response.end(JSON.stringify(answerOf(path)));
     });
   });

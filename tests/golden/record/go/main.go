@@ -51,7 +51,7 @@ func run(config posthog.Config) {
 }
 
 func main() {
-	for _, config := range configs(os.Getenv("HOGFLARE_RECORD_URL")) {
-		run(config)
-	}
+	url := os.Getenv("HOGFLARE_RECORD_URL")
+	run(posthog.Config{Endpoint: url, BatchSize: 100})
+	run(posthog.Config{Endpoint: url, BatchSize: 1, HistoricalMigration: true})
 }

@@ -1,0 +1,161 @@
+// Installs pinned SDK releases under build/golden, runs each against the recording server, and writes
+// tests/golden/NAME.json. See scripts/record-golden.
+import { execFileSync, spawn } from "node:child_process";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startRecorder } from "./server.mjs";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const ROOT = resolve(HERE, "../../..");
+const WORK = join(ROOT, "build/golden");
+
+/** Runs a command to its end, its output into ours. */
+function sh(cwd, command, ...words) {
+  execFileSync(command, words, { cwd, stdio: ["ignore", "inherit", "inherit"], env: process.env });
+}
+
+function workDirectory(name) {
+  const path = join(WORK, name);
+  mkdirSync(path, { recursive: true });
+  return path;
+}
+
+/** Each maker installs a release and gives the command that runs it. */
+function node(version) {
+  return () => {
+    const cwd = workDirectory(`node-${version}`);
+    writeFileSync(join(cwd, "package.json"), '{"name":"recorder","private":true,"type":"module"}');
+    sh(cwd, "npm", "install", "--no-audit", "--no-fund", "--no-save", `posthog-node@${version}`);
+    copyFileSync(join(HERE, "node/record.mjs"), join(cwd, "record.mjs"));
+    return { cwd, command: [process.execPath, "record.mjs", "posthog-node"] };
+  };
+}
+
+function python(version) {
+  return () => {
+    const cwd = workDirectory(`python-${version}`);
+    sh(cwd, "python3", "-m", "venv", "venv");
+    sh(cwd, "venv/bin/pip", "install", "-q", `posthog[zstd]==${version}`);
+    return { cwd, command: [join(cwd, "venv/bin/python"), join(HERE, "python/record.py")] };
+  };
+}
+
+function go(version) {
+  return () => {
+    const cwd = workDirectory(`go-${version}`);
+    copyFileSync(join(HERE, "go/main.go"), join(cwd, "main.go"));
+    writeFileSync(join(cwd, "go.mod"), "module recorder\n\ngo 1.22\n");
+    sh(cwd, "go", "get", `github.com/posthog/posthog-go@v${version}`);
+    sh(cwd, "go", "build", "-o", "recorder", ".");
+    return { cwd, command: [join(cwd, "recorder")] };
+  };
+}
+
+function rust(version, features = []) {
+  return () => {
+    const cwd = workDirectory(`rust-${version}`);
+    mkdirSync(join(cwd, "src"), { recursive: true });
+    copyFileSync(join(HERE, "rust/main.rs"), join(cwd, "src/main.rs"));
+    writeFileSync(
+      join(cwd, "Cargo.toml"),
+      `[package]
+name = "recorder"
+version = "0.0.0"
+edition = "2021"
+
+[features]
+v1 = ["posthog-rs/capture-v1"]
+
+[[bin]]
+name = "recorder"
+path = "src/main.rs"
+
+[dependencies]
+chrono = "0.4"
+posthog-rs = "=${version}"
+serde_json = "1"
+tokio = { version = "1", features = ["rt-multi-thread"] }
+`,
+    );
+    sh(cwd, "cargo", "build", "-q", "-j2", ...features);
+    return { cwd, command: [join(cwd, "target/debug/recorder")] };
+  };
+}
+
+function java(group, artifact, version, main) {
+  return () => {
+    const cwd = workDirectory(`java-${artifact}-${version}`);
+    const dependency = `<groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version>`;
+    writeFileSync(
+      join(cwd, "pom.xml"),
+      `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>recorder</groupId><artifactId>recorder</artifactId><version>0</version>
+<dependencies><dependency>${dependency}</dependency></dependencies></project>\n`,
+    );
+    sh(cwd, "mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=lib");
+    return { cwd, command: ["java", "-cp", "lib/*", join(HERE, "java", `${main}.java`)] };
+  };
+}
+
+/** posthog-js as package.json pins it, in the browser of tests/browser. */
+function browser(library) {
+  return () => ({ cwd: ROOT, command: [process.execPath, join(HERE, "browser.mjs"), library] });
+}
+
+/** Recordings by name: SDK and version, with what tells two of one release apart. */
+const RECORDINGS = {
+  "posthog-js-1.449.2": browser("current"),
+  "posthog-js-1.155.0": browser("2024"),
+  "posthog-node-5.70.0": node("5.70.0"),
+  "posthog-node-3.6.3": node("3.6.3"),
+  "posthog-node-2.5.4": node("2.5.4"),
+  "posthog-python-7.91.1": python("7.91.1"),
+  "posthog-python-3.25.0": python("3.25.0"),
+  "posthog-go-1.5.2": go("1.5.2"),
+  "posthog-go-1.3.3": go("1.3.3"),
+  "posthog-rs-0.30.0": rust("0.30.0"),
+  "posthog-rs-0.30.0-capture-v1": rust("0.30.0", ["--features", "v1"]),
+  "posthog-java-server-2.3.3": java("com.posthog", "posthog-server", "2.3.3", "Server"),
+  "posthog-java-1.2.0": java("com.posthog.java", "posthog", "1.2.0", "Old"),
+};
+
+async function record(name, install) {
+  const { cwd, command } = install();
+  const recorder = await startRecorder();
+  const [program, ...words] = command;
+  const child = spawn(program, words, {
+    cwd,
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, HOGFLARE_RECORD_URL: recorder.url },
+  });
+  const status = await new Promise((done) => child.once("exit", done));
+  const { requests } = await recorder.stop();
+  if (status !== 0) throw new Error(`${name}: its program ended with ${status}`);
+  if (requests.length === 0) throw new Error(`${name}: it sent nothing`);
+  const recording = { sdk: name, requests };
+  writeFileSync(join(ROOT, "tests/golden", `${name}.json`), `${JSON.stringify(recording, null, 1)}\n`);
+  console.log(`${name}: ${requests.length} requests`);
+}
+
+const asked = process.argv.slice(2);
+if (asked.includes("--list")) {
+  console.log(Object.keys(RECORDINGS).join("\n"));
+  process.exit(0);
+}
+const unknown = asked.filter((name) => !(name in RECORDINGS));
+if (unknown.length > 0) {
+  console.error(`record-golden: no recording ${unknown.join(", ")}; --list names them`);
+  process.exit(2);
+}
+const failed = [];
+for (const [name, install] of Object.entries(RECORDINGS)) {
+  if (asked.length > 0 && !asked.includes(name)) continue;
+  try {
+    await record(name, install);
+  } catch (error) {
+    failed.push(name);
+    console.error(`${name} could not be recorded: ${error.message}`);
+  }
+}
+if (failed.length > 0) process.exit(1);
