@@ -50,8 +50,8 @@ function compatibilityDate() {
 }
 
 /**
- * Miniflare's options for the bundled Worker. `extra` are further options of the Worker, `others`
- * Workers beside it, which it can be bound to.
+ * Miniflare's options for the bundled Worker. `extra` are further options of the Worker (and `cf`, what
+ * request.cf holds), `others` Workers beside it, which it can be bound to.
  * @param {{port?: number, host?: string, stateDir: string, vars: Record<string, string>,
  *   kvNamespaces?: string[], extra?: object, others?: object[], main?: string,
  *   onLog?: (log: {level: string, message: string}) => void}} settings
@@ -59,6 +59,7 @@ function compatibilityDate() {
 export function workerOptions(settings) {
   const { port = 0, host = "127.0.0.1", stateDir, vars, kvNamespaces = ["FLAGS"] } = settings;
   const { extra = {}, others = [], main, onLog } = settings;
+  const { cf = false, ...ofWorker } = extra;
   const dist = bundle(main);
   const names = readdirSync(dist);
   const script = names.find((name) => name.endsWith(".js"));
@@ -79,13 +80,13 @@ export function workerOptions(settings) {
       GROUPS: { className: "GroupDurableObject", useSQLite: true },
       OUTBOX: { className: "OutboxDurableObject", useSQLite: true },
     },
-    ...extra,
+    ...ofWorker,
   };
   return convertV4MiniflareOptions({
     host,
     port,
     resourcePersistencePath: join(stateDir, "worker"),
-    cf: false,
+    cf,
     log: new Log(LogLevel.WARN),
     ...(onLog === undefined ? {} : { handleStructuredLogs: onLog }),
     workers: [worker, ...others],
