@@ -47,7 +47,7 @@ function broken(request) {
 }
 
 export default {
-  fetch(request, env, context) {
+  async fetch(request, env, context) {
     const FLAGS = {
       get: async (...args) => {
         await stumble(env, "flags");
