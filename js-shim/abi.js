@@ -58,7 +58,6 @@ export const STREAMS = [
 ];
 
 const isPreflight = (method) => method === "OPTIONS";
-const isNotPost = (method) => method !== "POST";
 const isCaptureV1 = (_, path) => path.includes("/i/v1/");
 const isNotCaptureV0 = (method, path) => method !== "POST" || !CAPTURE_V0.test(path) || path.includes("/flags/");
 const CAPTURE_V0 = /\/(?:e|batch|capture|track|i\/v0\/e|engage|s)\/?$/;
@@ -86,7 +85,7 @@ export const HEAD_HEADERS = [
   { name: "cf-ray" },
   { name: "access-control-request-headers", when: isPreflight },
   { name: "access-control-request-method", when: isPreflight },
-  { name: "if-none-match", when: isNotPost },
+  { name: "if-none-match", when: isNotCaptureV0 },
   { name: "sec-fetch-mode", when: isNotCaptureV0 },
 ];
 

@@ -238,6 +238,8 @@ describe("a core that is lost once", () => {
     const client = new PostHog(TOKEN, { host: system.url });
     try {
       await setFault(system, "core", "once");
+      assert.equal((await system.post("/flags/?v=2", { token: TOKEN, distinct_id: "u" })).status, 502);
+      await setFault(system, "core", "once");
       assert.equal(await client.getFeatureFlag("everyone", "u", { sendFeatureFlagEvents: false }), true);
       const faults = await system.worker.getKVNamespace("FAULTS");
       assert.equal(await faults.get("core"), null);

@@ -39,7 +39,7 @@ export { OutboxDurableObject, PersonIdCounterDurableObject };
 function broken(request) {
   return new Proxy(request, {
     get(target, name) {
-      if (name === "body") throw new Error("the core is lost on purpose");
+      if (["body", "arrayBuffer", "bytes"].includes(name)) throw new Error("the core is lost on purpose");
       const value = Reflect.get(target, name, target);
       return typeof value === "function" ? value.bind(target) : value;
     },
