@@ -349,12 +349,14 @@ describe("definitions in KV", () => {
       assert.deepEqual(await shown(system), ["old"]);
       await setFault(system, "person", "hang");
       const waiting = Promise.all([1, 2, 3].map((i) => ask(system, { distinct_id: `waits-${i}` })));
-      await put(system, one("new"));
-      await becomes(system, ["new"]);
+      await put(system, JSON.stringify([flag(1, "new", [condition()]), flag(2, "newer", [condition()])]));
+      // Asked of /healthz, since a flag request would wait as well.
+      await eventually(async () => (await health(system)).flags.count === 2, { what: "the new set" });
       for (const answer of await waiting) {
         assert.deepEqual(Object.keys(answer.flags), ["old"]);
         assert.equal(answer.flags.old.failed, true);
       }
+      assert.deepEqual(await shown(system), ["new", "newer"]);
       assert.equal((await health(system)).traps, 0);
     } finally {
       await system.stop();
