@@ -47,6 +47,7 @@ struct Config {
   std::string admin_token;             // HOGFLARE_ADMIN_TOKEN; empty: admin routes answer 404
   std::string path_prefix;             // HOGFLARE_PATH_PREFIX: "" or "/ingest"
   bool anonymize_ip = false;           // HOGFLARE_ANONYMIZE_IP
+  bool session_recording = false;      // HOGFLARE_SESSION_RECORDING
   PersonlessMode personless = PersonlessMode::kStateless;
   std::array<SinkKind, 3> sinks = {SinkKind::kNone, SinkKind::kNone, SinkKind::kNone};  // by Stream
   uint32_t pipeline_timeout_ms = 10'000;

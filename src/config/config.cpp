@@ -169,6 +169,7 @@ void read_variables(Reader& reader) {
   constexpr int64_t kIntegerMax = int64_t{1} << 53;
   config.team_id = reader.integer("POSTHOG_TEAM_ID", 1, 0, kIntegerMax);
   config.anonymize_ip = reader.boolean("HOGFLARE_ANONYMIZE_IP");
+  config.session_recording = reader.boolean("HOGFLARE_SESSION_RECORDING");
   for (int i = 0; i < limits::kGroupTypes; ++i) {
     std::string& type = config.group_types[static_cast<size_t>(i)];
     type = reader.text("POSTHOG_GROUP_TYPE_" + std::to_string(i));
@@ -259,6 +260,7 @@ std::vector<ConfigVariable> config_variables() {
       {"HOGFLARE_PROJECTS", false},
       {"HOGFLARE_PATH_PREFIX", false},
       {"HOGFLARE_ANONYMIZE_IP", false},
+      {"HOGFLARE_SESSION_RECORDING", false},
       {"HOGFLARE_PERSONLESS", false},
       {"HOGFLARE_FEATURE_FLAGS", false},
       {"HOGFLARE_FLAGS_KV_KEY", false},

@@ -178,7 +178,8 @@ class FlagsTask final : public HttpTask {
   }
 
   flags::RemoteConfig remote_config(std::string_view token) {
-    return {std::string(token), !has_flags_ || !definitions().empty(), false};
+    return {std::string(token), !has_flags_ || !definitions().empty(),
+            state().config.session_recording};
   }
 
   Reply answer_flags(const Turn& turn, const flags::Evaluation& evaluation) {

@@ -36,7 +36,11 @@ let system;
 let browser;
 before(async () => {
   system = await startSystem({
-    vars: { HOGFLARE_FEATURE_FLAGS: JSON.stringify(FLAGS), POSTHOG_GROUP_TYPE_0: "company" },
+    vars: {
+      HOGFLARE_FEATURE_FLAGS: JSON.stringify(FLAGS),
+      HOGFLARE_SESSION_RECORDING: "true",
+      POSTHOG_GROUP_TYPE_0: "company",
+    },
   });
   browser = await openBrowser();
 });
@@ -340,19 +344,8 @@ describe("posthog-js, current release only", () => {
     await page.context().close();
   });
 
-  it("records sessions when the page switches it on; the rows join to what rrweb can play", async () => {
-    const page = await open({
-      prepare: {
-        // What a deployment's own page may set before posthog-js starts.
-        script: async ([url, token]) => {
-          const config = await (await fetch(`${url}/array/${token}/config`)).json();
-          config.sessionRecording = { endpoint: "/s/", recorderVersion: "v2" };
-          Object.assign(window, { _POSTHOG_REMOTE_CONFIG: { [token]: { config, siteApps: [] } } });
-        },
-        argument: [system.url, TOKEN],
-      },
-      config: { session_recording: { maskAllInputs: false } },
-    });
+  it("records sessions when the deployment says so; the rows join to what rrweb can play", async () => {
+    const page = await open({ config: { session_recording: { maskAllInputs: false } } });
     const session = await page.evaluate(() => window.posthog.get_session_id());
     const recordings = () =>
       system.sql(
@@ -378,6 +371,7 @@ describe("posthog-js, current release only", () => {
       },
       { what: "the input and the large change", timeoutMs: 30_000 },
     );
+    assert.ok(page.sent.some((request) => request.url() === `${system.url}/s/`), "to the endpoint it was told");
     for (const recording of await recordings()) assert.equal(recording.is_complete, true);
     const rows = (await system.rows()).filter((row) => row.properties.$session_id === session);
     assert.ok(rows.some((row) => row.properties.$hogflare_chunk_count > 1), "a recording was cut into rows");
@@ -404,6 +398,7 @@ describe("a deployment without flags that takes one site's pages only", () => {
     assert.deepEqual(page.sent.map((request) => request.url()).filter((url) => url.includes("/flags")), []);
     assert.ok(page.sent.some((request) => request.url().includes(`/array/${TOKEN}/config`)));
     assert.equal((await strict.rows())[0].team_id, 3);
+    assert.equal(await page.evaluate(() => window.posthog.sessionRecordingStarted()), false);
     await page.context().close();
   });
 

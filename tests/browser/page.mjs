@@ -93,11 +93,10 @@ export async function openBrowser() {
     site,
     /**
      * Opens a page in a fresh profile and starts posthog-js there, as a site's own script would.
-     * `prepare` is run in the page before anything else. `page.sent` lists what the page requested,
-     * `page.errors` what its console complains about. The address is of this page alone and stands in
-     * the events' $current_url.
+     * `page.sent` lists what the page requested, `page.errors` what its console complains about. The
+     * address is of this page alone and stands in the events' $current_url.
      */
-    async open({ library = "current", apiHost, config = {}, origin = site.url, prepare }) {
+    async open({ library = "current", apiHost, config = {}, origin = site.url }) {
       const context = await browser.newContext();
       const page = await context.newPage();
       const sent = [];
@@ -109,7 +108,6 @@ export async function openBrowser() {
       });
       const visit = `visit=${++visits}&`;
       await page.goto(`${origin}/shop?${visit}utm_source=mail`);
-      if (prepare) await page.evaluate(prepare.script, prepare.argument);
       if (apiHost !== undefined) {
         await page.addScriptTag({ url: `/lib/${library}/array.full.js` });
         await page.evaluate(
