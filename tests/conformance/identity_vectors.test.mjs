@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { ROOT } from "../../scripts/lib/worker.mjs";
-import { startSystem } from "../lib/harness.mjs";
+import { eventually, startSystem } from "../lib/harness.mjs";
 
 const CASES = JSON.parse(readFileSync(join(ROOT, "tests/vectors/identity.json"), "utf8")).cases;
 const NAMESPACE = Buffer.from("932979b465c3442484670b66ec27bc22", "hex");
@@ -234,5 +234,23 @@ describe("people as data", () => {
       `SELECT properties FROM persons_current WHERE person_id = '${personUuid(2, "link-4")}'`,
     );
     assert.equal(json(person.properties).last, true);
+  });
+
+  it("the survivor's alarm reports every merge once more, for clients that did not stay", async () => {
+    const merges = () =>
+      system.sql(
+        `SELECT person_id, max(version) AS version FROM persons WHERE operation = 'merge' AND team_id = 2
+         AND api_key IS NULL GROUP BY person_id`,
+      );
+    const survivor = personUuid(2, "link-4");
+    await eventually(async () => (await merges()).some((row) => row.person_id === survivor), {
+      timeoutMs: 40_000,
+      everyMs: 1000,
+      what: "the alarm's report of the last merge",
+    });
+    const [ids] = await system.sql(
+      `SELECT distinct_ids FROM persons WHERE person_id = '${survivor}' AND api_key IS NULL LIMIT 1`,
+    );
+    assert.deepEqual([...json(ids.distinct_ids)].sort(), ["link-1", "link-2", "link-3", "link-4"]);
   });
 });
