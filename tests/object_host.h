@@ -79,6 +79,7 @@ class ObjectHost {
   std::map<ObjectClass, uint64_t> calls;
   std::map<std::string, int> calls_by_name;
   bool objects_answer = true;
+  std::vector<std::string> sends;  // every one is answered 200
 
   Turn turn(Storage* storage = nullptr) {
     return {.now_ms = now_ms, .entropy = entropy_, .config = config, .metrics = metrics_,
@@ -153,6 +154,9 @@ class ObjectHost {
         if (objects_answer) result.body = call(*request);
       } else if (const auto* wait = std::get_if<Wait>(&effect.kind)) {
         now_ms += wait->delay_ms;
+      } else if (const auto* send = std::get_if<SendRows>(&effect.kind)) {
+        sends.push_back(send->rows);
+        result.http_status = 200;
       }
       resume(std::move(result));
     }

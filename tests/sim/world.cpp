@@ -5,7 +5,6 @@
 namespace hogflare::sim {
 namespace {
 
-constexpr uint32_t kObjectTimeoutMs = 10'000;  // js-shim/effects.js
 constexpr int kAlarmRetriesMax = 6;            // Cloudflare, "Alarms"
 constexpr int64_t kAlarmRetryMs = 2'000;       // the first; doubles
 
@@ -312,7 +311,7 @@ void World::call_object(uint64_t run_id, uint32_t effect_id, const CallObject& c
     faulted_.insert(attempt);
     turn(run_id, &none);
   };
-  post(kObjectTimeoutMs, give_up);
+  post(call.timeout_ms, give_up);
   const bool loses_reply = choices_.permille(faults_.lose_reply);
   Done done = [this, run_id, none, is_open, loses_reply](const Reply* reply) {
     EffectResult result = none;

@@ -1,0 +1,412 @@
+// People and groups below the vectors: what an event wants, how much a request costs, how merges keep
+// large people, and what flags read and write. Crashes and races are tests/sim's.
+#include <catch2/catch.hpp>
+
+#include <set>
+#include <string>
+
+#include "hogflare/limits.h"
+#include "hogflare/person_state.h"
+#include "identity_support.h"
+
+namespace hogflare::test {
+namespace {
+
+struct Fixture {
+  ObjectHost host;
+  IdentityCaches caches;
+  Project project;
+
+  explicit Fixture(PersonlessMode mode = PersonlessMode::kStateless) {
+    host.config.personless = mode;
+  }
+
+  PersonView send(const std::string& json) {
+    EventBatch batch;
+    batch.add(json);
+    RequestRun run(host, caches, project, batch);
+    REQUIRE_FALSE(run.people.failed(0));
+    warnings.clear();
+    for (const Warning& warning : run.people.warnings()) warnings.push_back(warning.name);
+    return run.people.take_view(0);
+  }
+  StoredPerson stored(const std::string& distinct_id) {
+    return read_stored_person(
+        host.objects[{ObjectClass::kPerson, person_object_name(1, distinct_id)}]);
+  }
+  // An isolate that remembers nothing.
+  void forget() { caches = IdentityCaches(); }
+  uint64_t person_calls() { return host.calls[ObjectClass::kPerson]; }
+  void ring() { host.ring_alarms(host.now_ms + 2 * limits::kMergeAlarmMs); }
+
+  std::vector<std::string> warnings;
+};
+
+std::string event(const std::string& name, const std::string& id, const std::string& properties = "") {
+  return "{\"event\":\"" + name + "\",\"distinct_id\":\"" + id + "\",\"properties\":{" + properties + "}}";
+}
+
+std::string merge(const std::string& into, const std::string& other) {
+  return event("$merge_dangerously", into, "\"alias\":\"" + other + "\"");
+}
+
+// --- What an event wants ---
+
+TEST_CASE("An event with person processing forced off is personless without a look-up") {
+  for (const PersonlessMode mode : {PersonlessMode::kStateless, PersonlessMode::kExact}) {
+    Fixture f(mode);
+    f.send(event("custom", "ann", R"("$set":{"a":1})"));
+    const uint64_t calls = f.host.all_calls();
+    EventBatch batch;
+    batch.add(event("$identify", "ann", R"("$anon_distinct_id":"bob","$set":{"a":2})"))
+        .person_processing_off = true;
+    RequestRun run(f.host, f.caches, f.project, batch);
+    const PersonView view = run.people.take_view(0);
+    CHECK_FALSE(view.dropped);
+    CHECK(view.personless);
+    CHECK(view.mode == "propertyless");
+    CHECK(view.person_id == Uuid::of_person(1, "ann").text());
+    CHECK(view.row_set == "");
+    CHECK(view.person_properties == "{}");
+    CHECK(f.host.all_calls() == calls);
+    CHECK(f.stored("ann").version == 0);
+  }
+}
+
+TEST_CASE("Groups of an event with person processing forced off are not touched") {
+  Fixture f;
+  EventBatch batch;
+  batch.add(event("$groupidentify", "ann", R"("$group_type":"org","$group_key":"o","$group_set":{"a":1})"))
+      .person_processing_off = true;
+  RequestRun run(f.host, f.caches, f.project, batch);
+  CHECK(f.host.all_calls() == 0);
+  CHECK(run.groups.take_view(0).group_properties_json == "");
+}
+
+TEST_CASE("Ids that no merge may touch, and their legal neighbours") {
+  for (const char* id : {"", " ", "\t", "\xC2\xA0", "anonymous", "GUEST", "'email'", "\"null\"",
+                         "[object Object]", "NaN", "0", "undefined", "None", "distinct_id"}) {
+    INFO(id);
+    CHECK(is_illegal_distinct_id(id));
+  }
+  for (const char* id : {"anonymous ", "nan", "NULL", "00", "user:undefined", "''email''", "'"}) {
+    INFO(id);
+    CHECK_FALSE(is_illegal_distinct_id(id));
+  }
+}
+
+// --- Cost ---
+
+TEST_CASE("Any number of one person's events in a request is one call") {
+  Fixture f;
+  EventBatch batch;
+  for (int i = 0; i < 50; ++i) {
+    batch.add(event("custom", "ann", "\"$set\":{\"n\":" + std::to_string(i) + "}"));
+  }
+  RequestRun run(f.host, f.caches, f.project, batch);
+  CHECK(f.person_calls() == 1);
+  CHECK(run.people.take_view(49).person_properties.find("\"n\":49") != std::string::npos);
+  CHECK(run.people.take_view(0).person_properties.find("\"n\":0") != std::string::npos);
+}
+
+TEST_CASE("An event that changes nothing writes no row, and a personless one calls nobody") {
+  Fixture f;
+  f.send(event("custom", "somebody else"));  // the isolate has leased person ids
+  f.send(event("custom", "ann", R"("$set":{"a":1},"$current_url":"/a")"));
+  const uint64_t rows = f.host.rows_written();
+  f.send(event("custom", "ann", R"("$set":{"a":1},"$current_url":"/a")"));
+  f.send(event("custom", "ann", R"("$current_url":"/b")"));
+  CHECK(f.host.rows_written() == rows);
+  const uint64_t calls = f.host.all_calls();
+  f.send(event("custom", "ann", R"("$process_person_profile":false)"));
+  CHECK(f.host.all_calls() == calls);
+}
+
+TEST_CASE("A first $identify takes at most three object calls") {
+  for (const char* known : {"", "ann", "user"}) {
+    Fixture f;
+    f.send(event("custom", "somebody else"));  // the isolate has leased person ids
+    if (*known != '\0') f.send(event("custom", known));
+    const uint64_t calls = f.host.all_calls();
+    f.send(event("$identify", "user", R"("$anon_distinct_id":"ann")"));
+    CHECK(f.host.all_calls() - calls <= 3);
+  }
+}
+
+// --- Redelivery ---
+
+TEST_CASE("A late copy of an event does not bring old values back") {
+  Fixture f;
+  const std::string old = R"({"event":"custom","uuid":"00000000-0000-4000-8000-00000000000a",)"
+                          R"("distinct_id":"ann","properties":{"$set":{"a":"old"}}})";
+  f.send(old);
+  f.send(event("custom", "ann", R"("$set":{"a":"new"})"));
+  const PersonView view = f.send(old);
+  CHECK(f.stored("ann").properties.find("\"a\":\"new\"") != std::string::npos);
+  CHECK(view.person_properties.find("\"a\":\"old\"") != std::string::npos);
+}
+
+TEST_CASE("Different events with one uuid are all applied") {
+  Fixture f;
+  for (const char* value : {"1", "2"}) {
+    f.send(R"({"event":"custom","uuid":"00000000-0000-4000-8000-00000000000b",)"
+           R"("distinct_id":"ann","properties":{"$set":{"a":)" +
+           std::string(value) + "}}}");
+  }
+  CHECK(f.stored("ann").properties.find("\"a\":2") != std::string::npos);
+}
+
+// --- Merges ---
+
+TEST_CASE("A refused merge leaves both people, and later events go to the right one") {
+  Fixture f;
+  f.send(event("$identify", "u1", R"("$anon_distinct_id":"ann")"));
+  f.send(event("custom", "u2"));
+  EventBatch batch;
+  batch.add(event("$identify", "u2", R"("$anon_distinct_id":"ann","$set":{"a":1})"));
+  batch.add(event("custom", "ann", R"("$set":{"b":2})"));
+  RequestRun run(f.host, f.caches, f.project, batch);
+  REQUIRE_FALSE(run.people.failed(1));
+  CHECK(run.people.take_view(0).person_id == f.stored("u2").uuid);
+  CHECK(run.people.take_view(1).person_id == f.stored("u1").uuid);
+  CHECK(run.people.warnings().size() == 1);
+  CHECK(f.stored("u2").properties.find("\"b\"") == std::string::npos);
+}
+
+TEST_CASE("Mutual, chained and cyclic merges end with one owner") {
+  const std::vector<std::vector<std::pair<const char*, const char*>>> shapes = {
+      {{"a", "b"}, {"b", "a"}},
+      {{"a", "b"}, {"b", "c"}, {"c", "d"}},
+      {{"c", "d"}, {"b", "c"}, {"a", "b"}},
+      {{"a", "b"}, {"b", "c"}, {"c", "a"}, {"d", "a"}},
+  };
+  for (const auto& shape : shapes) {
+    for (const bool in_one_request : {false, true}) {
+      Fixture f;
+      std::set<std::string> ids;
+      EventBatch batch;
+      for (const auto& [into, other] : shape) {
+        for (const char* id : {into, other}) {
+          if (ids.insert(id).second) {
+            f.send(event("custom", id, "\"$set\":{\"" + std::string(id) + "\":1}"));
+          }
+        }
+      }
+      for (const auto& [into, other] : shape) {
+        if (in_one_request) {
+          batch.add(merge(into, other));
+        } else {
+          f.send(merge(into, other));
+        }
+      }
+      if (in_one_request) {
+        RequestRun run(f.host, f.caches, f.project, batch);
+        for (size_t i = 0; i < shape.size(); ++i) REQUIRE_FALSE(run.people.failed(i));
+      }
+      f.ring();
+      int owners = 0;
+      for (const std::string& id : ids) {
+        const StoredPerson stored = f.stored(id);
+        CHECK_FALSE(stored.has_intent);
+        CHECK_FALSE(stored.has_tombstone);
+        if (stored.state != StoredPerson::State::kOwner) continue;
+        ++owners;
+        CHECK(stored.distinct_ids.size() == ids.size());
+        for (const std::string& key : ids) {
+          CHECK(stored.properties.find("\"" + key + "\":1") != std::string::npos);
+        }
+      }
+      CHECK(owners == 1);
+    }
+  }
+}
+
+TEST_CASE("People with ten thousand distinct ids merge, and property updates do not rewrite the ids") {
+  Fixture f;
+  const auto grow = [&](const std::string& owner, int count) {
+    for (int from = 0; from < count; from += 500) {
+      EventBatch batch;
+      for (int i = from; i < from + 500; ++i) {
+        batch.add(merge(owner, owner + "-device-" + std::to_string(i)));
+      }
+      RequestRun run(f.host, f.caches, f.project, batch);
+      REQUIRE_FALSE(run.people.failed(499));
+    }
+  };
+  grow("ann", 5000);
+  grow("bob", 5000);
+  f.send(merge("ann", "bob"));
+  f.ring();
+
+  const StoredPerson ann = f.stored("ann");
+  CHECK(ann.distinct_ids.size() == 10'002);
+  std::set<std::string> ids;
+  for (const auto& [id, version] : ann.distinct_ids) {
+    ids.insert(id);
+    if (id.substr(0, 3) == "bob") CHECK(version > 0);
+  }
+  CHECK(ids.size() == 10'002);
+  CHECK_FALSE(f.stored("bob").has_tombstone);
+  for (const auto& [key, storage] : f.host.objects) {
+    CHECK(storage.largest_value <= limits::kStorageValueBytesMax);
+  }
+
+  f.forget();
+  const PersonView view = f.send(event("custom", "bob-device-4999", R"("$set":{"x":1})"));
+  CHECK(view.person_id == ann.uuid);
+  const uint64_t rows = f.host.rows_written();
+  f.send(event("custom", "ann", R"("$set":{"x":2})"));
+  CHECK(f.host.rows_written() == rows + 1);
+}
+
+TEST_CASE("Redirects get shorter when they are used") {
+  Fixture f;
+  for (const char* id : {"a", "b", "c", "d", "e"}) f.send(event("custom", id));
+  f.send(merge("b", "a"));
+  f.send(merge("c", "b"));
+  f.send(merge("d", "c"));
+  f.send(merge("e", "d"));
+  f.ring();
+  REQUIRE(f.stored("a").redirect_to == "b");
+  const auto calls_to_find_a = [&] {
+    f.forget();
+    const uint64_t before = f.person_calls();
+    CHECK(f.send(event("custom", "a")).person_id == f.stored("e").uuid);
+    return f.person_calls() - before;
+  };
+  const uint64_t first = calls_to_find_a();
+  const uint64_t second = calls_to_find_a();
+  const uint64_t third = calls_to_find_a();
+  CHECK(second < first);
+  CHECK(third <= second);
+  CHECK(f.stored("a").redirect_to == "e");
+  CHECK(calls_to_find_a() == 2);
+  // With the isolate's hint it is one.
+  const uint64_t before = f.person_calls();
+  f.send(event("custom", "a"));
+  CHECK(f.person_calls() == before + 1);
+}
+
+TEST_CASE("A merge is reported by the alarm when the request that asked for it cannot") {
+  Fixture f;
+  f.host.config.sinks[static_cast<size_t>(Stream::kPersons)] = SinkKind::kHttp;
+  f.send(event("custom", "ann", R"("$set":{"a":1})"));
+  f.send(event("custom", "user"));
+  f.send(event("$identify", "user", R"("$anon_distinct_id":"ann")"));
+  CHECK(f.stored("user").has_unreported);
+  CHECK(f.host.sends.empty());
+  f.ring();
+  CHECK_FALSE(f.stored("user").has_unreported);
+  REQUIRE(f.host.sends.size() == 1);
+  const std::string& rows = f.host.sends[0];
+  CHECK(rows.find("\"operation\":\"merge\"") != std::string::npos);
+  CHECK(rows.find("\"distinct_ids\":[\"user\",\"ann\"]") != std::string::npos);
+  CHECK(rows.find("\"merged_into\":\"" + f.stored("user").uuid + "\"") != std::string::npos);
+  f.ring();
+  CHECK(f.host.sends.size() == 1);
+}
+
+// --- Groups ---
+
+TEST_CASE("Group types take slots in order of first sight, and a sixth is ignored") {
+  Fixture f;
+  EventBatch batch;
+  batch.add(event("custom", "ann", R"("$groups":{"a":1,"b":"x","c":"c","d":"d","e":"e","f":"f"})"));
+  RequestRun run(f.host, f.caches, f.project, batch);
+  const GroupView view = run.groups.take_view(0);
+  CHECK(view.raw_values[0] == "1");
+  CHECK(view.keys[0] == "1");
+  CHECK(view.keys[1] == "x");
+  CHECK(view.keys[4] == "e");
+  CHECK(view.group_properties_json.find("\"f\"") == std::string::npos);
+}
+
+TEST_CASE("A type that is known costs no call, a new one costs one") {
+  Fixture f;
+  f.send(event("custom", "ann", R"("$groups":{"org":"o"})"));
+  const auto types_calls = [&] { return f.host.calls_by_name[group_types_object_name(1)]; };
+  const int before = types_calls();
+  f.send(event("custom", "ann", R"("$groups":{"org":"p"})"));
+  CHECK(types_calls() == before);
+  f.send(event("custom", "ann", R"("$groups":{"team":"t"})"));
+  CHECK(types_calls() == before + 1);
+}
+
+TEST_CASE("A group's row shows its properties as of each event") {
+  Fixture f;
+  EventBatch batch;
+  batch.add(event("$groupidentify", "ann", R"("$group_type":"org","$group_key":"o","$group_set":{"a":1})"));
+  batch.add(event("custom", "ann", R"("$groups":{"org":"o"})"));
+  batch.add(event("$groupidentify", "ann", R"("$group_type":"org","$group_key":"o","$group_set":{"a":2})"));
+  RequestRun run(f.host, f.caches, f.project, batch);
+  CHECK(run.groups.take_view(0).group_properties_json == R"({"org":{"a":1}})");
+  CHECK(run.groups.take_view(1).group_properties_json == R"({"org":{"a":1}})");
+  CHECK(run.groups.take_view(2).group_properties_json == R"({"org":{"a":2}})");
+}
+
+// --- What flags keep with a person ---
+
+struct FlagState {
+  FlagState(Fixture& f, const std::string& id, const std::string& anonymous)
+      : definitions(parse_definitions()), request(make_request(id, anonymous)),
+        run(1, request, flags::needs(definitions, request), definitions, f.caches) {
+    Effects effects;
+    run.start(f.host.turn(), effects);
+    f.host.drive(
+        [&](EffectResult result) { run.resume(f.host.turn(), std::move(result), effects); },
+        [&] { return run.finished(); }, effects);
+  }
+  static flags::Definitions parse_definitions() {
+    Result<flags::Definitions> parsed = flags::Definitions::parse(
+        R"({"flags":[{"id":1,"key":"beta","active":true,"ensure_experience_continuity":true,)"
+        R"("filters":{"groups":[{"properties":[],"rollout_percentage":50}]}}]})",
+        {});
+    HF_ASSERT(parsed.ok());
+    return std::move(parsed).value();
+  }
+  static flags::Request make_request(const std::string& id, const std::string& anonymous) {
+    flags::Request request;
+    request.distinct_id = id;
+    if (!anonymous.empty()) request.anon_distinct_id = anonymous;
+    return request;
+  }
+  std::string hash_key() const {
+    for (const auto& [flag, key] : run.state().hash_keys) {
+      if (flag == "beta") return key;
+    }
+    return {};
+  }
+
+  flags::Definitions definitions;
+  flags::Request request;
+  StoredStateRun run;
+};
+
+TEST_CASE("A continuity key is stored with the person once and never overwritten") {
+  Fixture f;
+  f.send(event("custom", "user"));
+  FlagState first(f, "user", "device-1");
+  CHECK(FlagState(f, "user", "").hash_key() == "device-1");
+  FlagState second(f, "user", "device-2");
+  CHECK(FlagState(f, "user", "").hash_key() == "device-1");
+}
+
+TEST_CASE("Continuity keys move along when people merge") {
+  Fixture f;
+  f.send(event("custom", "ann"));
+  FlagState first(f, "ann", "device-1");
+  f.send(event("custom", "user"));
+  f.send(event("$identify", "user", R"("$anon_distinct_id":"ann")"));
+  CHECK(FlagState(f, "user", "").hash_key() == "device-1");
+}
+
+TEST_CASE("Reading a person for flags creates nobody and writes nothing") {
+  Fixture f;
+  FlagState read(f, "nobody", "");
+  CHECK_FALSE(read.run.state().person_exists);
+  CHECK(f.host.rows_written() == 0);
+  CHECK(f.stored("nobody").state == StoredPerson::State::kEmpty);
+}
+
+}  // namespace
+}  // namespace hogflare::test

@@ -1,0 +1,120 @@
+// Property bags and JavaScript's String(): what people and groups are kept in.
+#include <catch2/catch.hpp>
+
+#include <string>
+
+#include "hogflare/js_string.h"
+#include "hogflare/property_bag.h"
+
+namespace hogflare {
+namespace {
+
+std::string after_adding(const char* first, const char* second) {
+  PropertyBag bag;
+  const std::string left = first;
+  const std::string right = second;
+  bag.add_text(left);
+  bag.add_text(right);
+  return bag.text();
+}
+
+TEST_CASE("A bag keeps values as the bytes they came in and keys in order of first appearance") {
+  CHECK(after_adding(R"({"a":1.0,"b":12345678901234567890})", R"({"c":[1, 2]})") ==
+        R"({"a":1.0,"b":12345678901234567890,"c":[1, 2]})");
+  CHECK(after_adding(R"({"a":1,"b":2})", R"({"a":3})") == R"({"a":3,"b":2})");
+  CHECK(after_adding("{}", "{}") == "{}");
+}
+
+TEST_CASE("Two spellings of a name are one key") {
+  PropertyBag bag;
+  std::string text = R"({"caf\u00e9":1,"café":2,"\u0061":3})";
+  auto document = json::Document::parse(text, 1);
+  REQUIRE(document.ok());
+  bag.add(document.value().root());
+  CHECK(bag.size() == 2);
+  REQUIRE(bag.find("a") != nullptr);
+  CHECK(bag.find("a")->value == "3");
+  CHECK(bag.find("café")->value == "2");
+}
+
+TEST_CASE("Anything but an object counts as empty") {
+  for (const char* text : {"[1]", "\"a\"", "1", "null"}) {
+    std::string copy = text;
+    auto document = json::Document::parse(copy, 1);
+    REQUIRE(document.ok());
+    PropertyBag bag;
+    bag.add(document.value().root());
+    CHECK(bag.empty());
+  }
+}
+
+TEST_CASE("Escaped NULs in values become U+FFFD") {
+  PropertyBag bag;
+  std::string text = R"({"a":"x\u0000y","b":"\\u0000"})";
+  auto document = json::Document::parse(text, 1);
+  REQUIRE(document.ok());
+  bag.add(document.value().root());
+  CHECK(bag.find("a")->value == R"("x\ufffdy")");
+  CHECK(bag.find("b")->value == R"("\\u0000")");
+}
+
+TEST_CASE("An erased key is gone, and may come back behind the others") {
+  PropertyBag bag;
+  bag.add_text(R"({"a":1,"b":2})");
+  CHECK(bag.erase("a"));
+  CHECK_FALSE(bag.erase("a"));
+  CHECK_FALSE(bag.has("a"));
+  CHECK(bag.size() == 1);
+  bag.set("a", "3");
+  CHECK(bag.text() == R"({"b":2,"a":3})");
+}
+
+TEST_CASE("A bag of many keys finds each of them") {
+  std::string text = "{";
+  for (int i = 0; i < 500; ++i) {
+    text += (i > 0 ? ",\"key" : "\"key") + std::to_string(i) + "\":" + std::to_string(i);
+  }
+  text += "}";
+  PropertyBag bag;
+  bag.add_text(text);
+  for (int i = 0; i < 500; ++i) {
+    const PropertyBag::Entry* entry = bag.find("key" + std::to_string(i));
+    REQUIRE(entry != nullptr);
+    CHECK(entry->value == std::to_string(i));
+  }
+  CHECK(bag.text() == text);
+  CHECK(bag.text_bytes() == text.size());
+}
+
+TEST_CASE("Values are the same as JavaScript's === has it") {
+  const auto same = [](const char* left, const char* right) { return same_value(left, right); };
+  CHECK(same("1", "1.0"));
+  CHECK(same("1e2", "100"));
+  CHECK(same("0", "-0"));
+  CHECK(same(R"("a")", R"("\u0061")"));
+  CHECK(same("null", "null"));
+  CHECK_FALSE(same("1", R"("1")"));
+  CHECK_FALSE(same("0", "false"));
+  CHECK_FALSE(same("null", "false"));
+  CHECK_FALSE(same(R"("a")", R"("A")"));
+}
+
+TEST_CASE("Ids of any type become the text JavaScript makes of them") {
+  const auto text = [](const char* raw) { return js_string_of(raw); };
+  CHECK(text("42") == "42");
+  CHECK(text("1.0") == "1");
+  CHECK(text("-0") == "0");
+  CHECK(text("1e21") == "1e+21");
+  CHECK(text("123456789012345680000") == "123456789012345680000");
+  CHECK(text("1e-7") == "1e-7");
+  CHECK(text("0.1") == "0.1");
+  CHECK(text("true") == "true");
+  CHECK(text("null") == "null");
+  CHECK(text(R"("a b")") == "a b");
+  CHECK(text("{}") == "[object Object]");
+  CHECK(text(R"([1,[2,null],"x"])") == "1,2,,x");
+  CHECK(text("[]") == "");
+}
+
+}  // namespace
+}  // namespace hogflare
