@@ -70,7 +70,12 @@ class OutboxCall final : public Task {
       put(turn, root, std::string_view(request_).substr(std::min(line_end + 1, request_.size())));
     } else if (op == "stats") {
       OutboxStore store(turn);
-      done(write_outbox_stats(stats_of(turn, store)));
+      const OutboxStats stats = stats_of(turn, store);
+      // The platform may have given an alarm up; whoever asks for figures wakes the object.
+      if (stats.sends() > 0 && turn.storage->alarm() == 0) {
+        turn.storage->set_alarm(turn.now_ms + limits::kOutboxContinueMs);
+      }
+      done(write_outbox_stats(stats));
     } else if (op == "list") {
       list(turn, text_of(root, "after"));
     } else if (op == "redrive") {

@@ -57,9 +57,12 @@ StoredSend part_of(const StoredSend& send, const std::vector<std::string_view>& 
 }  // namespace
 
 void OutboxRun::start(const Turn& turn, Effects& effects) {
-  if (!faults_.skip_rearm) turn.storage->set_alarm(turn.now_ms + limits::kOutboxRearmMs);
   started_ms_ = turn.now_ms;
-  pump(turn, effects);
+  if (kind_ == OutboxRunKind::kDrain) return pump(turn, effects);
+  if (!faults_.skip_rearm) turn.storage->set_alarm(turn.now_ms + limits::kOutboxRearmMs);
+  // A turn of its own, which commits: what is stored may be what the work dies of, and an alarm that
+  // died seven times is forgotten.
+  rearmed_ = effects.add(Wait{0});
 }
 
 // Takes up the streams that are due, or nearly: one alarm for two streams is better than two. Asked
@@ -81,6 +84,10 @@ void OutboxRun::take_up_streams(const Turn& turn) {
 }
 
 void OutboxRun::resume(const Turn& turn, EffectResult result, Effects& effects) {
+  if (rearmed_ == result.id) {
+    rearmed_.reset();
+    return pump(turn, effects);
+  }
   const auto found = in_flight_.find(result.id);
   HF_ASSERT(found != in_flight_.end());
   Flight flight = std::move(found->second);

@@ -36,7 +36,8 @@ class OutboxRun {
 
   OutboxRun(OutboxRunKind kind, const OutboxFaults& faults) : kind_(kind), faults_(faults) {}
 
-  // Arms the next alarm before anything else: whatever becomes of this run, there will be another.
+  // An alarm's run arms the next alarm before anything else: whatever becomes of it, there will be
+  // another.
   void start(const Turn& turn, Effects& effects);
   void resume(const Turn& turn, EffectResult result, Effects& effects);
   bool finished() const { return finished_; }
@@ -86,6 +87,7 @@ class OutboxRun {
   OutboxFaults faults_;
   PerStream<StreamRun> streams_;
   std::map<uint32_t, Flight> in_flight_;
+  std::optional<uint32_t> rearmed_;  // the pause between arming the alarm and the work
   int64_t started_ms_ = 0;
   uint32_t sends_ = 0;
   bool finished_ = false;

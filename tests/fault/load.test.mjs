@@ -22,28 +22,28 @@ describe("load", () => {
   it(`${EVENTS} events with faults: accepted = landed + rejected + quarantined`, async () => {
     const client = new Client(system.url, { distinctIds: 1000 });
     const faults = [
-      { count: 5, status: 503 },
-      { count: 3, status: 503, after_commit: true },
-      { count: 3, status: 429, retry_after: 1 },
+      { count: 2, status: 503 },
+      { count: 2, status: 503, after_commit: true },
+      { count: 2, status: 429, retry_after: 1 },
       { count: 2, reset: true },
       { count: 2, reset: true, after_commit: true },
       { count: 2, hang_after_commit: true },
       { count: 1, hang: true },
-      { count: 5, delay_ms: 800 },
+      { count: 4, delay_ms: 800 },
       { seconds: 3, status: 500 },
     ];
     let done = false;
     const misbehave = (async () => {
       for (let i = 0; !done; i += 1) {
         await system.pipeline.fault(faults[i % faults.length]);
-        await sleep(1200);
+        await sleep(2000);
       }
     })();
     const began = Date.now();
     const latencies = [];
     await inParallel(EVENTS / BATCH, CONNECTIONS, async (i) => {
-      // Every tenth batch writes people; every other has events that are refused.
-      const batch = client.batch(BATCH, { bad: i % 2, personless: i % 10 !== 0 });
+      // Every fortieth batch writes people; every other has an event that is refused.
+      const batch = client.batch(BATCH, { bad: i % 2, personless: i % 40 !== 0 });
       const started = Date.now();
       await client.send(batch);
       latencies.push(Date.now() - started);

@@ -162,6 +162,8 @@ struct DeliveryHistory::Impl {
                       .evict = share(20),
                       .lose_response = share(60),
                       .late_alarm = share(200)};
+    // So brittle that the platform gives an alarm up: six repetitions are not enough.
+    if (choices.below(20) == 0) options.faults.crash = 300 + choices.below(200);
     is_small = choices.below(4) == 0;
     has_poison = !is_small && choices.below(2) == 0;
     options.vars += ",\"HOGFLARE_ADMIN_TOKEN\":\"" + std::string(kAdminToken) + "\"";

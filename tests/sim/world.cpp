@@ -421,7 +421,10 @@ void World::alarm_ended(const ObjectId& object, bool succeeded) {
     return;
   }
   ObjectStorage& storage = objects_[object];
-  if (storage.alarm() != 0) return;
+  if (storage.alarm() != 0) {
+    alarm.failures = 0;  // another alarm, with repetitions of its own
+    return;
+  }
   if (++alarm.failures > kAlarmRetriesMax) {
     alarm.failures = 0;
     return;

@@ -274,6 +274,21 @@ TEST_CASE("Many quarantined rows are redriven in one operation and listed in pag
   CHECK(world.landed_rows(Stream::kEvents).size() == kRows);
 }
 
+TEST_CASE("Whoever asks for figures wakes an object whose alarm the platform has given up") {
+  DeliveryWorld world;
+  FakeStorage& storage = shard(world);
+  put(world, storage, put_of("[{\"a\":1}]", 1));
+  storage.alarm_at_ms = 0;
+  world.pass(kHour);
+  CHECK(world.landed_rows(Stream::kEvents).empty());
+  CHECK(world.stats().rows() == 1);
+  CHECK(storage.alarm_at_ms != 0);
+  world.pass(kMinute);
+  CHECK(world.landed_rows(Stream::kEvents).size() == 1);
+  CHECK(world.stats().rows() == 0);
+  CHECK(storage.alarm_at_ms == 0);
+}
+
 TEST_CASE("Persons and rejects fill a third each of an outbox at most, events all of it") {
   DeliveryWorld world;
   world.config.outbox_bytes_max = 8 * 9'000;
