@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 const root = join(fileURLToPath(import.meta.url), "../..");
 const BOUNDS = join(root, "tests/guard/bounds.json");
-const BENCH = join(root, "build/native/guard_main");
+const BENCH = join(root, "build/native/guard_stripped");
 /** What a change may cost without being noticed, and what other compilers' code differs by. */
 const TOLERANCE = 0.1;
 /** Requests before counting begins, and counted ones: the first ones make people and fill caches. */
