@@ -2,7 +2,7 @@
 // flags is the core's.
 import { DurableObject } from "cloudflare:workers";
 import bundledFlags from "../flags.json";
-import { BODY_BYTES_MAX, HEAD_CF, HEAD_HEADERS } from "./abi.js";
+import { BODY_BYTES_MAX, HEAD_CF, headersOf } from "./abi.js";
 import { configure, isConfigured, startHttp, startObject } from "./core.js";
 import { runToEnd } from "./effects.js";
 
@@ -55,8 +55,9 @@ async function readBody(request) {
  * The request's head as the core reads it (abi.js).
  * @param {Request} request
  * @param {string} bodyState
+ * @param {any} env
  */
-function headOf(request, bodyState) {
+function headOf(request, bodyState, env) {
   const url = request.url;
   const pathAt = url.indexOf("/", url.indexOf("://") + 3);
   const queryAt = url.indexOf("?", pathAt);
@@ -64,8 +65,8 @@ function headOf(request, bodyState) {
   const query = queryAt < 0 ? "" : url.slice(queryAt + 1);
   let head = `${request.method}\0${path}\0${query}\0${bodyState}\0`;
   const headers = request.headers;
-  for (const { name, when } of HEAD_HEADERS) {
-    const value = when === undefined || when(request.method, path) ? headers.get(name) : null;
+  for (const name of headersOf(request.method, path, Boolean(env.POSTHOG_SIGNING_SECRET))) {
+    const value = name === null ? null : headers.get(name);
     head += value === null ? "\0" : `${value}\0`;
   }
   const cf = /** @type {any} */ (request).cf ?? {};
@@ -106,7 +107,7 @@ export default {
     try {
       const { body, state } = await readBody(request);
       configureFrom(env);
-      const running = runToEnd(startHttp(body, headOf(request, state)), env, null);
+      const running = runToEnd(startHttp(body, headOf(request, state, env)), env, null);
       // A client that goes away must not leave its events half delivered.
       ctx.waitUntil(running.catch(() => {}));
       return responseOf(await running);

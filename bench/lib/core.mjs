@@ -127,7 +127,7 @@ export async function loadCore() {
     head(method, target, headers) {
       const [path, query = ""] = target.split("?");
       let head = `${method}\0${path}\0${query}\0\0`;
-      for (const { name } of HEAD_HEADERS) head += `${headers[name] ?? ""}\0`;
+      for (const name of HEAD_HEADERS) head += `${headers[name] ?? ""}\0`;
       for (const name of HEAD_CF) head += `${CF[name]}\0`;
       return head;
     },

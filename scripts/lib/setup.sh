@@ -6,6 +6,7 @@
 #   setup_wasm       Emscripten; third-party libraries for WebAssembly
 #   setup_node       npm packages, among them Node.js 22 and wrangler
 #   setup_python     .venv with requirements.txt
+#   setup_valgrind   valgrind, for scripts/guard
 #   setup_browser    Chromium, for the browser test alone; prints its path
 
 HOGFLARE_LIB="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -159,6 +160,13 @@ setup_python() {
   "$venv/bin/pip" install -q --disable-pip-version-check --require-hashes \
     -r "$HOGFLARE_ROOT/requirements.txt" >&2 || fail "installing requirements.txt failed"
   echo "$want" >"$venv/.hogflare-stamp"
+}
+
+setup_valgrind() {
+  have valgrind || {
+    have apt-get || fail "valgrind is not on PATH: install it, or leave the suite guard out"
+    apt_install valgrind
+  }
 }
 
 setup_browser() {

@@ -153,8 +153,12 @@ Result<DecodedBody> decode_body(const RequestHead& head, Endpoint endpoint, std:
   payload.hint = hint_of(form_value(head.query, "compression").value_or(""));
   const std::string data = form_value(head.query, "data").value_or("");
   const bool from_query = !data.empty();
-  payload.bytes = from_query ? data : std::move(body);
-  if (from_query) restore_pluses(payload.bytes);
+  if (from_query) {
+    payload.bytes = data;
+    restore_pluses(payload.bytes);
+  } else {
+    payload.bytes = std::move(body);
+  }
   // A text editor's line end behind base64 would hide it.
   if (!is_gzip(payload.bytes)) trim_in_place(payload.bytes);
   if (payload.bytes.empty()) return Error{ErrorCode::kEmptyPayload};

@@ -1,0 +1,216 @@
+// Fixed requests through the whole core, objects included, for counting instead of timing: scripts/guard
+// runs it under callgrind. Same arguments, same instructions.
+//
+//   build/native/guard_main --list
+//   build/native/guard_main browser_single 10     requests handled; prints allocations of one request
+#include <zlib.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+
+#include "hogflare/core.h"
+#include "object_host.h"
+
+namespace {
+
+uint64_t allocations = 0;
+
+}  // namespace
+
+void* operator new(size_t size) {
+  ++allocations;
+  void* memory = std::malloc(size);
+  if (memory == nullptr) std::abort();
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+namespace {
+
+using namespace hogflare;
+
+constexpr int64_t kNowMs = 1'763'812'800'000;
+
+struct Work {
+  std::string name;
+  std::string path;
+  std::string body;
+};
+
+std::string event(int index, bool with_person, int details) {
+  char uuid[37];
+  std::snprintf(uuid, sizeof uuid, "01a20328-b8f6-7130-a602-%012d", index);
+  std::string json = "{\"uuid\":\"";
+  json += uuid;
+  json += R"(","event":"order shipped","distinct_id":"user-)" + std::to_string(index % 7) +
+          R"(","timestamp":"2026-11-22T12:08:50.166Z","properties":{"$lib":"posthog-node",)"
+          R"("$lib_version":"5.70.0","$geoip_disable":true)";
+  if (!with_person) json += R"(,"$process_person_profile":false)";
+  for (int i = 0; i < details; ++i) {
+    json += ",\"detail_" + std::to_string(i) +
+            R"(":{"line":12,"text":"an error at \"checkout\" in Zürich","ratio":0.25,"tags":["a",null]})";
+  }
+  if (with_person) json += R"(,"$set":{"plan":"pro","seats":7},"$set_once":{"first":"news"})";
+  return json + "}}";
+}
+
+std::string batch(int events, bool with_person, int details) {
+  std::string json = R"({"api_key":"phc_bench","sent_at":"2026-11-22T12:08:50.900Z","batch":[)";
+  for (int i = 0; i < events; ++i) {
+    if (i > 0) json += ',';
+    json += event(i, with_person, details);
+  }
+  return json + "]}";
+}
+
+std::string gzip(const std::string& text) {
+  z_stream stream = {};
+  HF_ASSERT(deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  std::string out(deflateBound(&stream, text.size()) + 32, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  HF_ASSERT(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+std::vector<Work> works() {
+  return {
+      {"server_single", "/batch/", batch(1, false, 0)},
+      {"single_1500", "/e/", batch(1, false, 10)},
+      {"single_20k", "/e/", batch(1, false, 190)},
+      {"batch_50", "/batch/", batch(50, false, 10)},
+      {"batch_50_gzip", "/batch/", gzip(batch(50, false, 10))},
+      {"person_single", "/e/", batch(1, true, 10)},
+      {"person_batch_50", "/batch/", batch(50, true, 10)},
+      {"flags", "/flags/",
+       R"({"token":"phc_bench","distinct_id":"user-1","person_properties":{"plan":"pro"}})"},
+      {"not_found", "/nothing/here", "{}"},
+  };
+}
+
+std::string flags_json() {
+  std::string json = "{\\\"flags\\\":[";
+  for (int i = 0; i < 100; ++i) {
+    if (i > 0) json += ',';
+    json += "{\\\"id\\\":" + std::to_string(i) + ",\\\"key\\\":\\\"flag-" + std::to_string(i) +
+            R"(\",\"active\":true,\"filters\":{\"groups\":[{\"properties\":[{\"key\":\"plan\",)"
+            R"(\"type\":\"person\",\"operator\":\"exact\",\"value\":[\"pro\"]}],)"
+            R"(\"rollout_percentage\":50}]}})";
+  }
+  return json + "]}";
+}
+
+class NoDecompressor final : public Decompressor {
+ public:
+  Result<std::string> run(Encoding, std::string_view, size_t) override {
+    return Error(ErrorCode::kUnsupportedEncoding, "not in the benchmark");
+  }
+};
+
+// Performs effects at once: objects in memory, a sink that takes everything.
+class Host {
+ public:
+  Host()
+      : core_(R"({"vars":{"CLOUDFLARE_PIPELINE_ENDPOINT":"http://sink.invalid/"},"bindings":)"
+              R"(["PERSONS","GROUPS","PERSON_ID_COUNTER","OUTBOX"],"bundled_flags":")" +
+                  flags_json() + "\"}",
+              decompressor_),
+        entropy_(kSeed) {}
+
+  uint16_t handle(const Work& work) {
+    std::string head = "POST";
+    head += '\0';
+    head += work.path;
+    head.append(3, '\0');
+    head += "application/json";
+    head.append(3, '\0');
+    head += "https://shop.example.com";
+    head.append(40, '\0');
+    std::unique_ptr<Task> task = core_.http({std::move(head), work.body});
+    run(*task, nullptr);
+    return task->reply().status;
+  }
+
+ private:
+  void run(Task& task, Storage* storage) {
+    Effects effects;
+    task.start(core_.turn(kNowMs, entropy_, storage), effects);
+    std::deque<Effect> pending;
+    for (;;) {
+      for (Effect& effect : effects.take()) pending.push_back(std::move(effect));
+      if (pending.empty()) break;
+      const Effect effect = std::move(pending.front());
+      pending.pop_front();
+      task.resume(core_.turn(kNowMs, entropy_, storage), perform(effect), effects);
+    }
+    HF_ASSERT(task.finished());
+  }
+
+  EffectResult perform(const Effect& effect) {
+    EffectResult result;
+    result.id = effect.id;
+    result.ok = true;
+    result.http_status = 200;
+    if (const auto* call = std::get_if<CallObject>(&effect.kind)) {
+      ObjectInput input;
+      input.entry = ObjectEntry::kCall;
+      input.object_class = call->object_class;
+      input.name = call->name;
+      input.request = call->request;
+      std::unique_ptr<Task> task = core_.object(std::move(input));
+      run(*task, &objects_[call->name]);
+      result.body = task->reply().body;
+    }
+    return result;
+  }
+
+  static constexpr uint8_t kSeed[32] = {7};
+  NoDecompressor decompressor_;
+  Core core_;
+  Entropy entropy_;
+  std::map<std::string, test::MemoryStorage> objects_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<Work> all = works();
+  if (argc == 2 && std::strcmp(argv[1], "--list") == 0) {
+    for (const Work& work : all) std::printf("%s\n", work.name.c_str());
+    return 0;
+  }
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: guard_main --list | guard_main NAME REQUESTS\n");
+    return 2;
+  }
+  for (const Work& work : all) {
+    if (work.name != argv[1]) continue;
+    Host host;
+    uint64_t last = 0;
+    for (int i = std::atoi(argv[2]); i > 0; --i) {
+      const uint64_t before = allocations;
+      const uint16_t status = host.handle(work);
+      last = allocations - before;
+      if (status != (work.name == "not_found" ? 404 : 200)) {
+        std::fprintf(stderr, "guard_main: %s was answered %d\n", argv[1], status);
+        return 1;
+      }
+    }
+    std::printf("allocations %llu\n", static_cast<unsigned long long>(last));
+    return 0;
+  }
+  std::fprintf(stderr, "guard_main: no case '%s'; --list names them\n", argv[1]);
+  return 2;
+}
