@@ -79,6 +79,8 @@ void OutboxRun::take_up_streams(const Turn& turn) {
     run.active = turn.config.sinks[index_of(stream)] != SinkKind::kNone;
     run.after = meta.cursor;
     run.stop_after = meta.cursor;
+    // While nothing lands, ever smaller parcels get past one bad send sooner.
+    run.parcel_sends = std::max(1u, limits::kOutboxParcelSends >> std::min(meta.failures, 31u));
     if (!run.active) note_failure(stream, 0, "no sink is configured for this stream");
   }
 }
@@ -130,16 +132,11 @@ uint32_t OutboxRun::sends_at_once(Stream stream, const OutboxStore& store) const
 // The keys that follow in storage, around the end once.
 OutboxRun::Parcel OutboxRun::next_keys(const OutboxStore& store, Stream stream) {
   StreamRun& run = streams_[index_of(stream)];
-  const uint32_t failures = store.meta().streams[index_of(stream)].failures;
-  // While nothing lands, ever smaller parcels get past one bad send sooner.
-  const uint32_t sends_max =
-      run.landed > 0 ? limits::kOutboxParcelSends
-                     : std::max(1u, limits::kOutboxParcelSends >> std::min(failures, 31u));
-  Parcel keys = store.list(stream, run.after, sends_max);
+  Parcel keys = store.list(stream, run.after, run.parcel_sends);
   if (keys.empty() && !run.wrapped && !run.stop_after.empty()) {
     run.wrapped = true;
     run.after.clear();
-    keys = store.list(stream, run.after, sends_max);
+    keys = store.list(stream, run.after, run.parcel_sends);
   }
   if (run.wrapped) {
     keys.erase(std::upper_bound(keys.begin(), keys.end(), run.stop_after), keys.end());
@@ -191,6 +188,8 @@ void OutboxRun::handle_delivered(const Turn& turn, Stream stream, const Parcel& 
   StreamRun& run = streams_[index_of(stream)];
   ++run.landed;
   run.failed_in_a_row = 0;
+  // Growing step by step: a sink that has just come back is not met with all that waits at once.
+  run.parcel_sends = std::min(run.parcel_sends * 2, limits::kOutboxParcelSends);
   OutboxStore store(turn);
   const uint64_t rows_before = store.meta().streams[index_of(stream)].rows;
   for (const std::string& key : parcel) {
@@ -223,6 +222,7 @@ void OutboxRun::handle_failed(const Turn& turn, Stream stream, Parcel parcel,
   note_failure(stream, result.http_status, failure_reason(result));
   run.retry_after_ms = std::max(run.retry_after_ms, result.retry_after_ms);
   ++run.failed_in_a_row;
+  run.parcel_sends = std::max(1u, static_cast<uint32_t>(parcel.size()) / 2);
   if (verdict == SinkVerdict::kTransient && parcel.size() == 1) {
     suspect(turn, stream, parcel.front());
   } else if (verdict == SinkVerdict::kTransient && run.landed > 0) {

@@ -53,6 +53,7 @@ class OutboxRun {
     bool wrapped = false;
     std::deque<Parcel> parcels;    // halves of failed ones, before new ones
     std::set<std::string> halves;  // keys of stored sends this run has made by halving
+    uint32_t parcel_sends = 1;     // stored sends the next parcel may join
     uint32_t in_flight = 0;
     uint32_t landed = 0;           // parcels
     uint32_t failed = 0;
