@@ -31,7 +31,7 @@ async function readBody(request) {
   // Looking at request.body makes a stream object of it, so that comes last.
   const announced = request.headers.get("content-length");
   if (announced !== null) {
-    if (Number(announced) > BODY_BYTES_MAX) return { body: NO_BODY, state: "large" };
+    if (Number(announced) > BODY_BYTES_MAX) return discard(request);
     return { body: new Uint8Array(await request.arrayBuffer()), state: "" };
   }
   if (request.body === null) return { body: NO_BODY, state: "" };
@@ -39,9 +39,10 @@ async function readBody(request) {
   let size = 0;
   for await (const chunk of request.body) {
     size += chunk.byteLength;
-    if (size > BODY_BYTES_MAX) return { body: NO_BODY, state: "large" };
-    chunks.push(chunk);
+    if (size <= BODY_BYTES_MAX) chunks.push(chunk);
+    else chunks.length = 0;
   }
+  if (size > BODY_BYTES_MAX) return { body: NO_BODY, state: "large" };
   const body = new Uint8Array(size);
   let at = 0;
   for (const chunk of chunks) {
@@ -49,6 +50,16 @@ async function readBody(request) {
     at += chunk.byteLength;
   }
   return { body, state: "" };
+}
+
+/**
+ * Reads a body that is too large to its end: a client that is still sending would otherwise see a
+ * broken connection, which it retries, instead of the 413. The platform bounds what can come.
+ * @param {Request} request
+ */
+async function discard(request) {
+  if (request.body !== null) await request.body.pipeTo(new WritableStream());
+  return { body: NO_BODY, state: "large" };
 }
 
 /**
