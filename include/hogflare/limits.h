@@ -192,6 +192,17 @@ inline constexpr int kPersonAttemptsMax = 6;
 // First delay before an alarm finishes a merge; it doubles with the merge's age.
 inline constexpr int64_t kMergeAlarmMs = 10'000;
 inline constexpr int64_t kMergeAlarmMsMax = 600'000;
+// Changes of a person remembered so that copies of their events change nothing.
+inline constexpr size_t kRecentChangesMax = 8;
+// Merges of a person that the persons stream may not have heard of. Reached only while that stream and
+// the outboxes are all down; then the oldest note goes.
+inline constexpr size_t kUnreportedMergesMax = 1000;
+// Survivors whose merges an object has cancelled, and the last merges it carried out itself: as long as
+// copies of their calls may still be under way.
+inline constexpr size_t kCancelNotesMax = 64;
+inline constexpr size_t kAppliedMergesMax = 4;
+// Tombstones one alarm dismisses.
+inline constexpr size_t kAcknowledgeAtOnce = 16;
 // Sequential person ids taken from the counter at once, and when to take more.
 inline constexpr uint64_t kPersonIdLease = 1000;
 // Redirects, group types and id leases an isolate remembers.

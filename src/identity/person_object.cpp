@@ -18,13 +18,8 @@ namespace hogflare {
 namespace {
 
 constexpr uint8_t kVersion = 1;
-constexpr size_t kRecentChangesMax = 8;
-constexpr size_t kCancelNotesMax = 64;
-constexpr size_t kAcknowledgeAtOnce = 16;
 // §6.4: the absorbed person is published once more with this much added, so that it stays deleted.
 constexpr uint64_t kDeletedVersionStep = 100;
-// Reached only while persons stream and outboxes are all down; then the oldest note goes.
-constexpr size_t kUnreportedMax = 1000;
 
 // --- Surrender: the survivor asks another object for its person ---
 
@@ -104,7 +99,7 @@ void note_cancelled(PersonRecord& record, const SurrenderRequest& request) {
   record.cancelled.erase(std::remove_if(record.cancelled.begin(), record.cancelled.end(), same),
                          record.cancelled.end());
   record.cancelled.push_back({std::string(request.survivor), request.sequence});
-  if (record.cancelled.size() > kCancelNotesMax) record.cancelled.erase(record.cancelled.begin());
+  if (record.cancelled.size() > limits::kCancelNotesMax) record.cancelled.erase(record.cancelled.begin());
 }
 
 SurrenderReply given(Storage& storage, const PersonRecord& record) {
@@ -345,7 +340,7 @@ void note_recent(Person& person, const PersonOp& op, std::string merged_uuid = {
   }
   person.recent.push_back(
       {std::string(op.event_uuid), content, std::move(merged_uuid), merged_version});
-  if (person.recent.size() > kRecentChangesMax) person.recent.erase(person.recent.begin());
+  if (person.recent.size() > limits::kRecentChangesMax) person.recent.erase(person.recent.begin());
 }
 
 // One operation's work on the record at hand. Everything here is one turn.
@@ -686,7 +681,7 @@ class MergingTask : public Task {
     note.team_id = intent.team_id;
     std::vector<UnreportedMerge>& notes = record.person.unreported;
     notes.push_back(std::move(note));
-    if (notes.size() > kUnreportedMax) notes.erase(notes.begin());
+    if (notes.size() > limits::kUnreportedMergesMax) notes.erase(notes.begin());
   }
 
   const ProtocolFaults faults_;
@@ -999,7 +994,7 @@ class AlarmTask final : public MergingTask {
   void acknowledge_some(const PersonRecord& record, Effects& effects) {
     acknowledging_ = true;
     has_acknowledged_ = true;
-    const size_t count = std::min(record.unacknowledged.size(), kAcknowledgeAtOnce);
+    const size_t count = std::min(record.unacknowledged.size(), limits::kAcknowledgeAtOnce);
     for (size_t i = 0; i < count; ++i) {
       const std::string& object = record.unacknowledged[i];
       pending_.emplace_back(

@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::string_view kRecordKey = "person";
 constexpr uint8_t kVersion = 1;
-constexpr size_t kAppliedMax = 4;
 
 enum RecordFlag : uint8_t { kPersonless = 1, kHasPerson = 2, kHasIntent = 4 };
 
@@ -82,7 +81,7 @@ bool PersonRecord::was_applied(uint64_t merge) const {
 
 void PersonRecord::note_applied(uint64_t merge) {
   applied.push_back(merge);
-  if (applied.size() > kAppliedMax) applied.erase(applied.begin());
+  if (applied.size() > limits::kAppliedMergesMax) applied.erase(applied.begin());
 }
 
 PersonRecord load_record(Storage& storage) {
