@@ -19,7 +19,7 @@ uint32_t sends_at_once(Stream stream) {
 
 DeliveryRun::DeliveryRun(std::vector<RowBatch> batches, SinkHealth& health) : health_(health) {
   // Events are started first: the other streams take what is left of the connections.
-  std::stable_sort(batches.begin(), batches.end(), [](const RowBatch& a, const RowBatch& b) {
+  std::sort(batches.begin(), batches.end(), [](const RowBatch& a, const RowBatch& b) {
     return a.stream() < b.stream();
   });
   for (RowBatch& rows : batches) {

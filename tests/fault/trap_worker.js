@@ -8,11 +8,10 @@ import worker, {
   PersonDurableObject,
   PersonIdCounterDurableObject,
 } from "../../js-shim/worker.js";
-import { resume } from "../../js-shim/core.js";
+import { end } from "../../js-shim/core.js";
 
 export { GroupDurableObject, PersonDurableObject, PersonIdCounterDurableObject };
 
-const NO_BODY = new Uint8Array(0);
 let brittle = false;
 
 export class OutboxDurableObject extends Outbox {
@@ -38,11 +37,11 @@ export class OutboxDurableObject extends Outbox {
 }
 
 export default {
-  async fetch(request, env) {
+  async fetch(request, env, ctx) {
     const { pathname } = new URL(request.url);
     if (pathname === "/trap") {
       try {
-        resume(4_000_000, { id: 1, ok: true, status: 200, retryAfterMs: 0, body: NO_BODY }, null);
+        end(4_000_000);
       } catch (error) {
         return new Response(String(error), { status: 500 });
       }
@@ -52,6 +51,6 @@ export default {
       brittle = true;
       return new Response("armed");
     }
-    return worker.fetch(request, env);
+    return worker.fetch(request, env, ctx);
   },
 };
