@@ -30,7 +30,8 @@ function measureRequest(what) {
   run();
   const before = { ...core.counts };
   run();
-  const delta = (name) => core.counts[name] - before[name];
+  const after = { ...core.counts };
+  const delta = (name) => after[name] - before[name];
   const us = alternate({ core: run, floor: () => floor(work) }, effort);
   return {
     name: work.name,
@@ -70,17 +71,6 @@ function measureFlags(count) {
   const before = core.counts.objectCalls;
   run();
   return { flags: count, us: alternate({ run }, effort).run, configureMs, objectCalls: core.counts.objectCalls - before };
-}
-
-function measureSignature() {
-  const secret = "signing-secret";
-  const work = request({ shape: "server", bytes: 1500, events: 50 });
-  const head = core.head("POST", work.path, work.headers);
-  const plain = () => core.handle(head, work.body);
-  core.configure();
-  const without = alternate({ plain }, effort).plain;
-  core.configure({ POSTHOG_SIGNING_SECRET: secret });
-  return { kilobytes: work.body.byteLength / 1000, withoutUs: without, head };
 }
 
 const configureMs = core.configure();
