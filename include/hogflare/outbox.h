@@ -105,7 +105,7 @@ struct OutboxFaults {
   bool store_nothing_when_full = false;  // say "stored" all the same
   bool skip_rearm = false;            // work before the next alarm is set
   bool disarm_with_work_left = false;
-  bool delete_before_success = false;  // forget a send when it leaves instead of when it has arrived
+  bool delete_before_success = false;  // forget a send when it leaves, not when it arrived
   bool forget_upper_half = false;     // halve a send and keep one half
   bool quarantine_whole_send = false;  // instead of looking for the row
   bool drop_refused_row = false;      // instead of quarantining it

@@ -60,8 +60,8 @@ void OutboxRun::start(const Turn& turn, Effects& effects) {
   started_ms_ = turn.now_ms;
   if (kind_ == OutboxRunKind::kDrain) return pump(turn, effects);
   if (!faults_.skip_rearm) turn.storage->set_alarm(turn.now_ms + limits::kOutboxRearmMs);
-  // A turn of its own, which commits: what is stored may be what the work dies of, and an alarm that
-  // died seven times is forgotten.
+  // A turn of its own, which commits: what is stored may be what the work dies of, and an alarm
+  // that died seven times is forgotten.
   rearmed_ = effects.add(Wait{0});
 }
 

@@ -51,7 +51,7 @@ std::string text_of(const json::Value& object, std::string_view name) {
   return value.is_string() ? std::string(value.text()) : std::string();
 }
 
-// Remembers what arrived and fails by plan. Rows of the event "poison" it refuses until it is cured.
+// Remembers what arrived and fails by plan. Refuses rows of the event "poison" until it is cured.
 class FaultySink final : public Sink {
  public:
   explicit FaultySink(Choices& choices) : choices_(choices) {}
@@ -152,7 +152,9 @@ struct DeliveryHistory::Impl {
   }
 
   void draw() {
-    const auto share = [this](uint32_t most) { return choices.below(2) == 0 ? 0 : choices.below(most); };
+    const auto share = [this](uint32_t most) {
+      return choices.below(2) == 0 ? 0 : choices.below(most);
+    };
     options.isolates = 1 + choices.below(3);
     options.faults = {.crash = share(60),
                       .lose_request = share(60),
@@ -208,7 +210,9 @@ struct DeliveryHistory::Impl {
       const EventKind kind = choices.below(8) == 0                  ? EventKind::kBad
                              : has_poison && choices.below(10) == 0 ? EventKind::kPoison
                                                                     : EventKind::kGood;
-      const std::string name = kind == EventKind::kGood ? "e" : kind == EventKind::kBad ? "" : "poison";
+      const std::string name = kind == EventKind::kGood  ? "e"
+                               : kind == EventKind::kBad ? ""
+                                                         : "poison";
       const std::string personless = choices.below(4) == 0 ? "true" : "false";
       batch.events.emplace_back(uuid(), kind);
       if (i > 0) batch.body += ',';
@@ -234,9 +238,9 @@ struct DeliveryHistory::Impl {
   void take_answer(size_t client, size_t batch, uint32_t tries, const Reply* reply) {
     const PlannedBatch& planned = clients[client][batch];
     const uint16_t status = reply == nullptr ? 0 : reply->status;
-    const bool all_bad = std::all_of(planned.events.begin(), planned.events.end(), [](const auto& event) {
-      return event.second == EventKind::kBad;
-    });
+    const bool all_bad =
+        std::all_of(planned.events.begin(), planned.events.end(),
+                    [](const auto& event) { return event.second == EventKind::kBad; });
     // A batch of bad events alone is refused, which the client sees, and recorded all the same.
     if (status == 200 || (status == 400 && all_bad)) {
       for (const auto& [id, kind] : planned.events) taken[id] = kind;
@@ -292,9 +296,13 @@ struct DeliveryHistory::Impl {
     world->http(request_to("GET", "/admin/outbox", {}), ++attempts,
                 [this, quarantined_rows, asked](const Reply* reply) {
                   *asked = true;
-                  if (reply == nullptr || reply->status != 200) return fail("/admin/outbox did not answer");
-                  const std::string wanted = "\"shards_failed\":0,\"sends\":0,\"rows\":0,\"bytes\":0,";
-                  const std::string held = "\"quarantine_rows\":" + std::to_string(quarantined_rows) + ",";
+                  if (reply == nullptr || reply->status != 200) {
+                    return fail("/admin/outbox did not answer");
+                  }
+                  const std::string wanted =
+                      "\"shards_failed\":0,\"sends\":0,\"rows\":0,\"bytes\":0,";
+                  const std::string held =
+                      "\"quarantine_rows\":" + std::to_string(quarantined_rows) + ",";
                   if (reply->body.find(wanted) == std::string::npos ||
                       reply->body.find(held) == std::string::npos) {
                     fail("/admin/outbox says " + reply->body);
@@ -348,7 +356,8 @@ struct DeliveryHistory::Impl {
       sink.cure();
       world->http(request_to("POST", "/admin/quarantine/redrive", {}), ++attempts,
                   [this](const Reply* reply) {
-                    if (reply == nullptr || reply->status != 200) fail("the redrive was not answered");
+                    const bool answered = reply != nullptr && reply->status == 200;
+                    if (!answered) fail("the redrive was not answered");
                   });
       settle("after the redrive");
       held = quarantined();

@@ -1,5 +1,5 @@
-// One simulated history of delivery: clients that send events and retry, a sink that fails in every way
-// it can, objects that crash and lose calls, and the equation that must hold when it is quiet again.
+// One simulated history of delivery: clients that send events and retry, a sink that fails in every
+// way it can, objects that crash and lose calls, and the equation that must hold when it is quiet.
 //
 //   SeededChoices choices(seed);
 //   DeliveryHistory history(choices, OutboxFaults{});

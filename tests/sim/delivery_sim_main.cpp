@@ -62,7 +62,8 @@ bool run_seed(uint64_t seed, const OutboxFaults& broken, bool shows, DeliveryCou
   world.alarms += history.world_counts().alarms;
   if (wrong.empty() && !shows) return true;
   std::printf("%sseed %llu: %s\n", history.describe().c_str(),
-              static_cast<unsigned long long>(seed), wrong.empty() ? "nothing is wrong" : wrong.c_str());
+              static_cast<unsigned long long>(seed),
+              wrong.empty() ? "nothing is wrong" : wrong.c_str());
   if (!wrong.empty()) print_replay();
   return wrong.empty();
 }
