@@ -433,7 +433,11 @@ void Compiler::close_cohort(int index) {
 }
 
 void Compiler::compile_flag(const Value& definition, Flag& flag) {
-  if (flag.key.empty()) {  // said already; such a flag never answers
+  if (flag.key.empty()) {
+    // Said already, and such a flag never answers; what else is wrong with it is said as well.
+    Flag unused;
+    unused.key = "unnamed";
+    if (definition.is_object()) compile_flag(definition, unused);
     flag.deleted = true;
     return;
   }

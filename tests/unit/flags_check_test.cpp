@@ -196,3 +196,13 @@ TEST_CASE("what is no flag at all is left out even when problems are let pass", 
   REQUIRE(evaluation.results.size() == 1);
   CHECK(evaluation.find("a")->enabled);
 }
+
+TEST_CASE("a flag that repeats a key is still looked through", "[flags]") {
+  const std::vector<Problem> problems = Definitions::check(
+      R"([{"key":"a"},{"key":"a","filters":{"groups":[{"properties":[
+          {"key":"e","value":1,"operator":"wat"}]}]}}])",
+      ParseOptions{});
+  CHECK(find_problem(problems, "flags[1].key", "already the key") != nullptr);
+  CHECK(find_problem(problems, "flags[1].filters.groups[0].properties[0].operator",
+                     "unknown operator 'wat'") != nullptr);
+}
