@@ -3,7 +3,8 @@
 // `Document::parse` checks the whole text against RFC 8259 (UTF-8 included) and records where every
 // value down to `index_depth` begins and ends. What nobody looks into stays the bytes it came as:
 // 64-bit integers, number spelling and key order survive. Escaped lone surrogates, which real SDKs
-// send and no sink accepts, become \ufffd in place (same length), as PostHog replaces them.
+// send and no sink accepts, become \ufffd in place (same length), as PostHog replaces them. A number
+// beyond binary64 (1e999) is refused, as serde_json refuses it at PostHog and in the sink.
 //
 //   Result<Document> document = Document::parse(body, 4);
 //   if (!document.ok()) return document.error();

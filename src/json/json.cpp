@@ -1,6 +1,9 @@
 #include "hogflare/json.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdlib>
 #include <cstring>
 
 #include "hogflare/limits.h"
@@ -161,6 +164,7 @@ class Parser {
   }
 
   const char* number() {
+    const char* const from = at_;
     if (*at_ == '-') ++at_;
     if (at_ < end_ && *at_ == '0') {
       ++at_;
@@ -171,13 +175,27 @@ class Parser {
       ++at_;
       if (!digits()) return "a digit after the decimal point";
     }
+    bool may_overflow = at_ - from > kDigitsNeverTooMany;
     if (at_ < end_ && (*at_ == 'e' || *at_ == 'E')) {
+      may_overflow = true;
       ++at_;
       if (at_ < end_ && (*at_ == '+' || *at_ == '-')) ++at_;
       if (!digits()) return "a digit in the exponent";
     }
+    if (may_overflow && !is_finite({from, static_cast<size_t>(at_ - from)})) {
+      return "a number in the range of binary64";
+    }
     return nullptr;
   }
+
+  // What no double can hold is no number for the sink either: its parser, as PostHog's, refuses it,
+  // and would take the rest of the row with it.
+  static bool is_finite(std::string_view number) {
+    return std::isfinite(std::strtod(std::string(number).c_str(), nullptr));
+  }
+  // The largest double has 309 digits before its point.
+  static constexpr ptrdiff_t kDigitsNeverTooMany = 308;
+
 
   const char* string() {
     ++at_;

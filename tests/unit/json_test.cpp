@@ -21,7 +21,7 @@ std::string nested(size_t depth, char open, char close) {
 TEST_CASE("Every form of JSON that RFC 8259 allows is accepted") {
   const std::string_view valid[] = {
       "null", "true", "false", "0", "-0", "1", "-1", "10", "1.5", "1e5", "1E+5", "1e-5", "0.0e0",
-      "123456789012345678901234567890", "1e999", R"("")", R"("a")", R"("\"\\\/\b\f\n\r\t")",
+      "123456789012345678901234567890", "1e308", R"("")", R"("a")", R"("\"\\\/\b\f\n\r\t")",
       R"("\u00e9\u20AC")", R"("\ud83d\ude00")", "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"", "[]",
       "{}", "[1,2]", R"({"a":1})", " \t\r\n{ \"a\" : [ 1 , 2 ] } \n", R"({"a":1,"a":2})",
       R"({"":""})", "[[[[[[]]]]]]", "\"\x7f\"", R"("\u0000")",
@@ -49,6 +49,23 @@ TEST_CASE("What is nearly JSON is refused") {
   }
   CHECK_FALSE(accepts(std::string("\"\0\"", 3)));
   CHECK_FALSE(accepts(std::string("1\0", 2)));
+}
+
+TEST_CASE("A number that no double can hold is refused, as the sink's parser would") {
+  const std::string digits_308(308, '9');
+  for (const std::string& text : {std::string("1e308"), std::string("0e2000"), std::string("1e-2000"),
+                                  std::string("-1.7976931348623157e308"), digits_308}) {
+    INFO(text);
+    CHECK(Document::parse_const(text, 1).ok());
+  }
+  for (const std::string& text : {std::string("1e309"), std::string("-1e999"), std::string("[1e2000]"),
+                                  std::string("154400e002000"), digits_308 + "00"}) {
+    INFO(text);
+    const auto parsed = Document::parse_const(text, 1);
+    REQUIRE(!parsed.ok());
+    CHECK(parsed.error().code == ErrorCode::kParseFailed);
+    CHECK(parsed.error().detail.find("binary64") != std::string::npos);
+  }
 }
 
 TEST_CASE("A special byte is found at every place of a 16 byte block") {
