@@ -353,9 +353,14 @@ describe("posthog-js, current release only", () => {
       );
     const items = async () =>
       (await recordings()).flatMap((row) => [JSON.parse(row.snapshot_data)].flat());
-    // The recorder sends nothing before the visitor does something.
-    await page.fill("#name", "Ada");
-    await eventually(async () => (await items()).some((item) => item.type === 2), { what: "a full snapshot" });
+    // The recorder sends nothing before the visitor does something, and does not see what was done
+    // before it had started.
+    const snapshot = async () => {
+      await page.fill("#name", "");
+      await page.fill("#name", "Ada");
+      return (await items()).some((item) => item.type === 2);
+    };
+    await eventually(snapshot, { what: "a full snapshot", everyMs: 500, timeoutMs: 30_000 });
     // A change that no single row holds.
     await page.evaluate(() => {
       const paragraph = document.createElement("p");
