@@ -137,7 +137,8 @@ std::string differences(const Json& expect, const Outcome& outcome) {
         wrong += std::string(column) + " is " + row[column].dump() + "; ";
       }
     }
-    for (const auto& [key, value] : expected.value("properties", Json::object()).items()) {
+    const Json properties = expected.value("properties", Json::object());
+    for (const auto& [key, value] : properties.items()) {
       if (key.substr(0, 7) != "$group_") continue;
       if (!row.contains("groups") || row["groups"].value(key, Json()) != value) wrong += key + "; ";
     }
