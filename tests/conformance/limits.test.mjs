@@ -96,12 +96,17 @@ describe("limits", () => {
   }
 
   it("numbers leave as they came, however large or odd", async () => {
-    const numbers = ["9223372036854775808", "-0", "1e400", "0.1000", "123456789012345678901234567890", "1E-5"];
+    const numbers = ["9223372036854775808", "-0", "1e308", "0.1000", "123456789012345678901234567890", "1E-5"];
     const properties = `{${numbers.map((number, i) => `"n${i}":${number}`).join(",")}}`;
     const text = `{"api_key":"${TOKEN}","batch":[{"event":"e","distinct_id":"u","properties":${properties}}]}`;
     assert.equal((await system.post("/batch/", text)).status, 200);
     const raw = await (await fetch(`${system.pipeline.url}/events`)).text();
     numbers.forEach((number, i) => assert.ok(raw.includes(`"n${i}":${number}`), number));
+  });
+
+  it("a number that no double can hold is refused, as at PostHog", async () => {
+    const text = `{"api_key":"${TOKEN}","batch":[{"event":"e","distinct_id":"u","properties":{"n":1e400}}]}`;
+    await refused(system, await system.post("/batch/", text), 400, /binary64/);
   });
 
   it("a distinct_id that is a huge integer keeps its digits", async () => {
