@@ -35,6 +35,9 @@ export const EFFECT = {
 
 export const EFFECT_KIND = { callObject: 0, sendRows: 1, readKv: 2, wait: 3 };
 
+/** Bits of hf_resume's outcome. */
+export const OUTCOME = { ok: 1, shared: 2 };
+
 /** Durable Object bindings by ObjectClass. */
 export const OBJECT_BINDINGS = ["PERSONS", "GROUPS", "PERSON_ID_COUNTER", "OUTBOX"];
 

@@ -1,7 +1,7 @@
 // The wasm core in this isolate: instantiation, calls, recovery from a trap.
 import module from "../build/wasm/core.wasm";
 import * as zlib from "node:zlib";
-import { EFFECT, OUTPUT } from "./abi.js";
+import { EFFECT, OUTCOME, OUTPUT } from "./abi.js";
 
 /**
  * @typedef {object} Output one turn's outcome, copied out of wasm memory
@@ -42,6 +42,10 @@ let kept = new Uint8Array(0);
 let generation = 0;
 let trapCount = 0;
 let configured = false;
+
+/** Views of the whole memory; growing it detaches them. */
+let bytesView = new Uint8Array(0);
+let wordsView = new Uint32Array(0);
 
 const instance = new WebAssembly.Instance(module, {
   host: {
@@ -85,11 +89,17 @@ const initialMemory = new Uint8Array(wasm.memory.buffer).slice();
 const initialStack = wasm.stackSave();
 
 function bytes() {
-  return new Uint8Array(wasm.memory.buffer);
+  if (bytesView.length === 0) bytesView = new Uint8Array(wasm.memory.buffer);
+  return bytesView;
+}
+
+function words() {
+  if (wordsView.length === 0) wordsView = new Uint32Array(wasm.memory.buffer);
+  return wordsView;
 }
 
 function text(at, size) {
-  return decoder.decode(new Uint8Array(wasm.memory.buffer, at, size));
+  return decoder.decode(bytes().subarray(at, at + size));
 }
 
 function keep(value) {
@@ -255,14 +265,13 @@ export function startHttp(body, head) {
  * Starts an object's call or alarm.
  * @param {number} entry 1 call, 2 alarm
  * @param {number} objectClass
- * @param {string} name
  * @param {Uint8Array} request
  * @param {ObjectStorage} ownStorage
  */
-export function startObject(entry, objectClass, name, request, ownStorage) {
+export function startObject(entry, objectClass, request, ownStorage) {
   return guardedWithStorage(ownStorage, () => {
-    const nameSize = writeInput(request, name, SEED_SIZE);
-    return readOutput(wasm.hf_object(entry, objectClass, nameSize, Date.now()));
+    writeInput(request, "", SEED_SIZE);
+    return readOutput(wasm.hf_object(entry, objectClass, 0, Date.now()));
   });
 }
 
@@ -270,17 +279,22 @@ export function startObject(entry, objectClass, name, request, ownStorage) {
  * Feeds an effect's result into its task.
  * @param {number} slot
  * @param {number} id the effect's
- * @param {{ok: boolean, status: number, retryAfterMs: number, body: Uint8Array}} result
+ * @param {import("./effects.js").Result} result
  * @param {ObjectStorage | null} ownStorage
  */
 export function resume(slot, id, result, ownStorage) {
   const entry = () => {
     writeInput(result.body, "", 0);
     return readOutput(
-      wasm.hf_resume(slot, id, result.ok ? 1 : 0, result.status, result.retryAfterMs, Date.now()),
+      wasm.hf_resume(slot, id, outcomeOf(result), result.status, result.retryAfterMs, Date.now()),
     );
   };
   return ownStorage === null ? guarded(entry) : guardedWithStorage(ownStorage, entry);
+}
+
+/** @param {import("./effects.js").Result} result */
+function outcomeOf(result) {
+  return (result.ok ? OUTCOME.ok : 0) | (result.shared ? OUTCOME.shared : 0);
 }
 
 /** Forgets a task. @param {number} slot */
@@ -297,49 +311,53 @@ export function tool(json) {
   return guarded(() => {
     writeInput(NOTHING, json, 0);
     const place = wasm.hf_tool() / 4;
-    const words = new Uint32Array(wasm.memory.buffer);
-    return text(words[place], words[place + 1]);
+    return text(words()[place], words()[place + 1]);
   });
 }
 
 /** @type {Effect[]} */
 const NO_EFFECTS = [];
+/** @type {string[]} */
+const NO_HEADERS = [];
 
 /** @returns {Uint8Array} */
 function copyOf(at, size) {
-  return size === 0 ? NOTHING : new Uint8Array(wasm.memory.buffer, at, size).slice();
+  return size === 0 ? NOTHING : bytes().slice(at, at + size);
 }
 
 /** @param {number} address @returns {Output} */
 function readOutput(address) {
-  const words = new Uint32Array(wasm.memory.buffer, address, OUTPUT.words);
-  if (words[OUTPUT.logSize] > 0) writeLog(text(words[OUTPUT.log], words[OUTPUT.logSize]));
-  const finished = words[OUTPUT.finished] === 1;
-  const points = words[OUTPUT.pointsSize] > 0 ? text(words[OUTPUT.points], words[OUTPUT.pointsSize]) : "";
+  const record = words();
+  const at = address / 4;
+  if (record[at + OUTPUT.logSize] > 0) writeLog(text(record[at + OUTPUT.log], record[at + OUTPUT.logSize]));
+  const headersSize = record[at + OUTPUT.headersSize];
+  const pointsSize = record[at + OUTPUT.pointsSize];
+  const effectCount = record[at + OUTPUT.effectCount];
   return {
-    slot: words[OUTPUT.slot],
-    finished,
-    effects: words[OUTPUT.effectCount] === 0 ? NO_EFFECTS : readEffects(words[OUTPUT.effects], words[OUTPUT.effectCount]),
-    status: words[OUTPUT.status],
-    headers: finished ? text(words[OUTPUT.headers], words[OUTPUT.headersSize]).split("\0") : [],
-    body: copyOf(words[OUTPUT.body], words[OUTPUT.bodySize]),
-    points,
+    slot: record[at + OUTPUT.slot],
+    finished: record[at + OUTPUT.finished] === 1,
+    effects: effectCount === 0 ? NO_EFFECTS : readEffects(record[at + OUTPUT.effects], effectCount),
+    status: record[at + OUTPUT.status],
+    headers: headersSize === 0 ? NO_HEADERS : text(record[at + OUTPUT.headers], headersSize).split("\0"),
+    body: copyOf(record[at + OUTPUT.body], record[at + OUTPUT.bodySize]),
+    points: pointsSize === 0 ? "" : text(record[at + OUTPUT.points], pointsSize),
   };
 }
 
 /** @returns {Effect[]} */
 function readEffects(address, count) {
+  const record = words();
   const effects = [];
-  for (let i = 0; i < count; i += 1) {
-    const words = new Uint32Array(wasm.memory.buffer, address + i * EFFECT.words * 4, EFFECT.words);
+  for (let i = 0, at = address / 4; i < count; i += 1, at += EFFECT.words) {
+    const nameSize = record[at + EFFECT.nameSize];
     effects.push({
-      id: words[EFFECT.id],
-      kind: words[EFFECT.kind],
-      a: words[EFFECT.a],
-      b: words[EFFECT.b],
-      c: words[EFFECT.c],
-      name: words[EFFECT.nameSize] === 0 ? "" : text(words[EFFECT.name], words[EFFECT.nameSize]),
-      bytes: copyOf(words[EFFECT.bytes], words[EFFECT.bytesSize]),
+      id: record[at + EFFECT.id],
+      kind: record[at + EFFECT.kind],
+      a: record[at + EFFECT.a],
+      b: record[at + EFFECT.b],
+      c: record[at + EFFECT.c],
+      name: nameSize === 0 ? "" : text(record[at + EFFECT.name], nameSize),
+      bytes: copyOf(record[at + EFFECT.bytes], record[at + EFFECT.bytesSize]),
     });
   }
   return effects;

@@ -1,17 +1,17 @@
 // Performs the core's effects and feeds their results back until the task is finished.
-import { EFFECT_KIND, OBJECT_BINDINGS, STREAMS } from "./abi.js";
+import { EFFECT_KIND, OBJECT_BINDINGS } from "./abi.js";
 import { CoreReset, currentGeneration, end, resume } from "./core.js";
+import { isRefusal, sendAlone, sendRows, withTimeout } from "./sends.js";
 
 /** @typedef {import("./core.js").Output} Output */
 /** @typedef {import("./core.js").Effect} Effect */
-/** @typedef {{ok: boolean, status: number, retryAfterMs: number, body: Uint8Array}} Result */
+/**
+ * What became of an effect. `shared`: the answer to another request's send that carried these rows.
+ * @typedef {{ok: boolean, status: number, retryAfterMs: number, body: Uint8Array, shared?: boolean}} Result
+ */
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 const NOTHING = new Uint8Array(0);
-const JSON_HEADERS = { "content-type": "application/json" };
-/** What the core looks at of a sink's answer. */
-const ANSWER_BYTES_KEPT = 2048;
 /** A flags namespace that does not answer within this is treated as one that failed. */
 const KV_TIMEOUT_MS = 2_000;
 
@@ -23,60 +23,139 @@ const KV_TIMEOUT_MS = 2_000;
  * @returns {Promise<Output>}
  */
 export function runToEnd(started, env, storage) {
-  if (started.finished && started.effects.length === 0) {
-    if (started.points !== "") writePoints(started.points, env);
-    end(started.slot);
-    return Promise.resolve(started);
-  }
-  const generation = currentGeneration();
-  return new Promise((resolve, reject) => {
-    let settled = false;
+  if (started.finished && started.effects.length === 0) return Promise.resolve(endAtOnce(started, env));
+  return new Promise((resolve, reject) => new Run(started.slot, env, storage, resolve, reject).take(started));
+}
+
+/**
+ * Ends a task that finished in its first turn.
+ * @param {Output} started
+ * @param {any} env
+ */
+export function endAtOnce(started, env) {
+  if (started.points !== "") writePoints(started.points, env);
+  end(started.slot);
+  return started;
+}
+
+/** A task under way. */
+class Run {
+  /**
+   * @param {number} slot
+   * @param {any} env
+   * @param {import("./core.js").ObjectStorage | null} storage
+   * @param {(output: Output) => void} resolve
+   * @param {(error: unknown) => void} reject
+   */
+  constructor(slot, env, storage, resolve, reject) {
+    this.slot = slot;
+    this.env = env;
+    this.storage = storage;
+    this.resolve = resolve;
+    this.reject = reject;
+    this.generation = currentGeneration();
+    this.settled = false;
     /** Effects without a result yet. */
-    const open = new Set();
-    const timers = [];
-    const settle = () => {
-      settled = true;
-      for (const timer of timers) clearTimeout(timer);
-    };
-    const take = (output) => {
-      if (output.points !== "") writePoints(output.points, env);
-      if (output.effects.length > 0) start(output.effects);
-      if (output.finished && !settled) {
-        settle();
-        end(output.slot);
-        resolve(output);
+    this.open = new Set();
+    this.timers = [];
+    /** The sink has refused rows of this task, which must not become other requests' trouble. */
+    this.isRefused = false;
+  }
+
+  /** @param {Output} output a turn's outcome */
+  take(output) {
+    if (output.points !== "") writePoints(output.points, this.env);
+    if (output.effects.length > 0) this.start(output.effects);
+    if (output.finished && !this.settled) {
+      this.settle();
+      end(this.slot);
+      this.resolve(output);
+    }
+  }
+
+  /** @param {Effect[]} effects */
+  start(effects) {
+    /** Calls by how long they may take. @type {Map<number, number[]> | null} */
+    let calls = null;
+    for (const effect of effects) {
+      const { id } = effect;
+      this.open.add(id);
+      if (effect.kind === EFFECT_KIND.callObject) {
+        calls ??= new Map();
+        const ids = calls.get(effect.c);
+        if (ids === undefined) calls.set(effect.c, [id]);
+        else ids.push(id);
+        this.call(effect);
+      } else {
+        this.perform(effect).then((result) => this.feed(id, result), (error) => this.feed(id, failure(error)));
       }
-    };
-    const start = (effects) => {
-      /** Calls by how long they may take. @type {Map<number, number[]>} */
-      const calls = new Map();
-      for (const effect of effects) {
-        open.add(effect.id);
-        if (effect.kind === EFFECT_KIND.callObject) {
-          const ids = calls.get(effect.c);
-          if (ids === undefined) calls.set(effect.c, [effect.id]);
-          else ids.push(effect.id);
-        }
-        perform(effect, env).then((result) => feed(effect.id, result), (error) => feed(effect.id, failure(error)));
-      }
-      // One timer for all calls of a turn instead of one each.
-      for (const [timeoutMs, ids] of calls) timers.push(setTimeout(giveUp, timeoutMs, ids, timeoutMs));
-    };
-    const giveUp = (ids, timeoutMs) => {
-      for (const id of ids) feed(id, failure(new Error(`no answer within ${timeoutMs} ms`)));
-    };
-    const feed = (id, result) => {
-      if (settled || !open.delete(id)) return;
-      try {
-        if (currentGeneration() !== generation) throw new CoreReset("the core was reset while this task ran");
-        take(resume(started.slot, id, result, storage));
-      } catch (error) {
-        settle();
-        reject(error);
-      }
-    };
-    take(started);
-  });
+    }
+    if (calls === null) return;
+    // One timer for all calls of a turn instead of one each.
+    for (const [timeoutMs, ids] of calls) {
+      this.timers.push(setTimeout(() => this.giveUp(ids, timeoutMs), timeoutMs));
+    }
+  }
+
+  /** @param {Effect} effect */
+  call(effect) {
+    const { id } = effect;
+    try {
+      // A stub may be broken after an exception, so every attempt gets its own.
+      const stub = this.env[OBJECT_BINDINGS[effect.a]].getByName(effect.name);
+      stub.call(effect.bytes).then(
+        (body) => this.feed(id, { ok: true, status: 200, retryAfterMs: 0, body }),
+        (error) => this.feed(id, failure(error)),
+      );
+    } catch (error) {
+      queueMicrotask(() => this.feed(id, failure(error)));
+    }
+  }
+
+  /** @param {Effect} effect @returns {Promise<Result>} */
+  perform(effect) {
+    switch (effect.kind) {
+      case EFFECT_KIND.sendRows:
+        return this.send(effect);
+      case EFFECT_KIND.readKv:
+        return readKv(effect, this.env);
+      case EFFECT_KIND.wait:
+        return wait(effect.a);
+      default:
+        return Promise.reject(new Error(`unknown effect kind ${effect.kind}`));
+    }
+  }
+
+  /** @param {Effect} effect @returns {Promise<Result>} */
+  async send(effect) {
+    // Objects' sends are few and joined already.
+    const isAlone = this.storage !== null || this.isRefused;
+    const result = await (isAlone ? sendAlone(effect, this.env) : sendRows(effect, this.env));
+    this.isRefused ||= isRefusal(result.status);
+    return result;
+  }
+
+  /** @param {number[]} ids @param {number} timeoutMs */
+  giveUp(ids, timeoutMs) {
+    for (const id of ids) this.feed(id, failure(new Error(`no answer within ${timeoutMs} ms`)));
+  }
+
+  /** @param {number} id the effect's @param {Result} result */
+  feed(id, result) {
+    if (this.settled || !this.open.delete(id)) return;
+    try {
+      if (currentGeneration() !== this.generation) throw new CoreReset("the core was reset while this task ran");
+      this.take(resume(this.slot, id, result, this.storage));
+    } catch (error) {
+      this.settle();
+      this.reject(error);
+    }
+  }
+
+  settle() {
+    this.settled = true;
+    for (const timer of this.timers) clearTimeout(timer);
+  }
 }
 
 /** Counters as data points: index and blob are the counter's name. @param {string} points @param {any} env */
@@ -92,59 +171,6 @@ function failure(error) {
 }
 
 /** @param {Effect} effect @param {any} env @returns {Promise<Result>} */
-function perform(effect, env) {
-  switch (effect.kind) {
-    case EFFECT_KIND.callObject:
-      return callObject(effect, env);
-    case EFFECT_KIND.sendRows:
-      return sendRows(effect, env);
-    case EFFECT_KIND.readKv:
-      return readKv(effect, env);
-    case EFFECT_KIND.wait:
-      return wait(effect.a);
-    default:
-      return Promise.reject(new Error(`unknown effect kind ${effect.kind}`));
-  }
-}
-
-/** @param {Effect} effect @param {any} env @returns {Promise<Result>} */
-async function callObject(effect, env) {
-  // A stub may be broken after an exception, so every attempt gets its own.
-  const stub = env[OBJECT_BINDINGS[effect.a]].getByName(effect.name);
-  return { ok: true, status: 200, retryAfterMs: 0, body: await stub.call(effect.name, effect.bytes) };
-}
-
-/** @param {Effect} effect @param {any} env @returns {Promise<Result>} */
-async function sendRows(effect, env) {
-  const stream = STREAMS[effect.a];
-  if (env[stream.binding] !== undefined) {
-    await withTimeout(env[stream.binding].send(JSON.parse(decoder.decode(effect.bytes))), effect.c);
-    return { ok: true, status: 200, retryAfterMs: 0, body: NOTHING };
-  }
-  const token = stream.tokens.map((name) => env[name]).find((value) => value);
-  const response = await fetch(env[stream.endpoint], {
-    method: "POST",
-    headers: token ? { ...JSON_HEADERS, authorization: `Bearer ${token}` } : JSON_HEADERS,
-    body: effect.bytes,
-    signal: AbortSignal.timeout(effect.c),
-  });
-  // Read to the end, so that the connection can be used again.
-  const body = new Uint8Array(await response.arrayBuffer());
-  return {
-    ok: true,
-    status: response.status,
-    retryAfterMs: response.ok ? 0 : retryAfterMs(response),
-    body: body.byteLength > ANSWER_BYTES_KEPT ? body.slice(0, ANSWER_BYTES_KEPT) : body,
-  };
-}
-
-/** @param {Response} response */
-function retryAfterMs(response) {
-  const seconds = Number(response.headers.get("retry-after"));
-  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3600) * 1000 : 0;
-}
-
-/** @param {Effect} effect @param {any} env @returns {Promise<Result>} */
 async function readKv(effect, env) {
   const value = await withTimeout(env.FLAGS.get(effect.name, "text"), KV_TIMEOUT_MS);
   if (value === null) return { ok: true, status: 404, retryAfterMs: 0, body: NOTHING };
@@ -156,18 +182,4 @@ function wait(delayMs) {
   return new Promise((resolve) =>
     setTimeout(() => resolve({ ok: true, status: 0, retryAfterMs: 0, body: NOTHING }), delayMs),
   );
-}
-
-/**
- * @template T
- * @param {Promise<T>} promise
- * @param {number} timeoutMs
- * @returns {Promise<T>}
- */
-function withTimeout(promise, timeoutMs) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -4,7 +4,8 @@ import { DurableObject } from "cloudflare:workers";
 import bundledFlags from "../flags.json";
 import { BODY_BYTES_MAX, HEAD_CF, headersOf } from "./abi.js";
 import { configure, isConfigured, startHttp, startObject } from "./core.js";
-import { runToEnd } from "./effects.js";
+import { endAtOnce, runToEnd } from "./effects.js";
+import { RememberingKv } from "./kv.js";
 
 const VARIABLE = /^(HOGFLARE|POSTHOG|CLOUDFLARE)_/;
 
@@ -137,7 +138,7 @@ class CoreObject extends DurableObject {
     this.objectClass = objectClass;
     /** @type {import("./core.js").ObjectStorage} */
     this.storage = {
-      kv: ctx.storage.kv,
+      kv: new RememberingKv(ctx.storage.kv),
       alarmAt: 0,
       setAlarm: (atMs) => {
         this.storage.alarmAt = atMs;
@@ -153,24 +154,27 @@ class CoreObject extends DurableObject {
 
   /**
    * One call; the reply's bytes. Throws when the core could not answer.
-   * @param {string} name
    * @param {Uint8Array} request
+   * @returns {Uint8Array | Promise<Uint8Array>}
    */
-  async call(name, request) {
+  call(request) {
     configureFrom(this.env);
-    const started = startObject(1, this.objectClass, name, request, this.storage);
-    const output = await runToEnd(started, this.env, this.storage);
-    if (output.status !== 200) throw new Error(new TextDecoder().decode(output.body));
-    return output.body;
+    const started = startObject(1, this.objectClass, request, this.storage);
+    if (started.finished && started.effects.length === 0) return bodyOf(endAtOnce(started, this.env));
+    return runToEnd(started, this.env, this.storage).then(bodyOf);
   }
 
   async alarm() {
     configureFrom(this.env);
     this.storage.alarmAt = 0;
-    const name = this.ctx.id.name ?? "";
-    const started = startObject(2, this.objectClass, name, NO_BODY, this.storage);
-    await runToEnd(started, this.env, this.storage);
+    await runToEnd(startObject(2, this.objectClass, NO_BODY, this.storage), this.env, this.storage);
   }
+}
+
+/** @param {import("./core.js").Output} output an object's reply */
+function bodyOf(output) {
+  if (output.status !== 200) throw new Error(new TextDecoder().decode(output.body));
+  return output.body;
 }
 
 export class PersonDurableObject extends CoreObject {

@@ -89,7 +89,7 @@ export async function loadCore() {
     if (effect.kind === 0) {
       counts.objectCalls += 1;
       const storage = storageOf(effect.a, effect.name);
-      const output = finish(shim.startObject(1, effect.a, effect.name, effect.bytes, storage), storage);
+      const output = finish(shim.startObject(1, effect.a, effect.bytes, storage), storage);
       return { ok: output.status === 200, status: 200, retryAfterMs: 0, body: output.body };
     }
     if (effect.kind === 1) {

@@ -74,6 +74,8 @@ struct EffectResult {
   uint32_t id = 0;
   bool ok = false;             // false: no answer, an exception, a time-out
   uint16_t http_status = 0;    // SendRows, ReadKv
+  // SendRows: the host let the rows travel in another request's send; that one counts the answer.
+  bool shared = false;
   uint32_t retry_after_ms = 0; // SendRows: what the sink asked for; 0 when it did not
   std::string body;            // reply bytes, or the reason when not ok
 };

@@ -152,8 +152,10 @@ void DeliveryRun::handle_sent(const Turn& turn, size_t index, const EffectResult
   Send& send = sends_[index];
   const Stream stream = batches_[send.batch].rows.stream();
   const SinkVerdict verdict = sink_verdict(result);
-  health_.note(stream, verdict, turn.now_ms);
-  ++turn.metrics.sends[index_of(stream)][static_cast<size_t>(verdict)];
+  if (!result.shared) {
+    health_.note(stream, verdict, turn.now_ms);
+    ++turn.metrics.sends[index_of(stream)][static_cast<size_t>(verdict)];
+  }
   if (verdict == SinkVerdict::kDelivered) {
     conclude(turn, index, RowFate::kDelivered);
     return;

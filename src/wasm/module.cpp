@@ -261,14 +261,19 @@ OutputRecord* hf_object(uint32_t entry, uint32_t object_class, uint32_t name_siz
   return start(index, module().core->object(std::move(object)), now_ms, true);
 }
 
+// Bits of hf_resume's `outcome`.
+constexpr uint32_t kOutcomeOk = 1;
+constexpr uint32_t kOutcomeShared = 2;
+
 // Feeds one effect's result into its task. Input: the result's body.
 HF_EXPORT(hf_resume)
-OutputRecord* hf_resume(uint32_t index, uint32_t effect_id, uint32_t ok, uint32_t http_status,
+OutputRecord* hf_resume(uint32_t index, uint32_t effect_id, uint32_t outcome, uint32_t http_status,
                         uint32_t retry_after_ms, double now_ms) {
   Slot& slot = slot_at(index);
   EffectResult result;
   result.id = effect_id;
-  result.ok = ok != 0;
+  result.ok = (outcome & kOutcomeOk) != 0;
+  result.shared = (outcome & kOutcomeShared) != 0;
   result.http_status = static_cast<uint16_t>(http_status);
   result.retry_after_ms = retry_after_ms;
   result.body = take_input();

@@ -176,6 +176,17 @@ export async function assertAllLanded(system, clients, { quarantined = [] } = {}
   };
 }
 
+/** A request's body; null when its sender went away. */
+async function readAll(request) {
+  const chunks = [];
+  try {
+    for await (const chunk of request) chunks.push(chunk);
+  } catch {
+    return null;
+  }
+  return Buffer.concat(chunks);
+}
+
 /** The gate's decision to let a send pass. */
 export const PASS = null;
 
@@ -188,9 +199,8 @@ export async function startGate() {
   /** @type {{url: string, target: string, token: string, sends: any[], decide: (send: any) => any, stop: () => void}} */
   const gate = { url: "", target: "", token: "", sends: [], decide: () => PASS, stop: () => {} };
   const server = createServer(async (request, response) => {
-    const chunks = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const body = Buffer.concat(chunks);
+    const body = await readAll(request);
+    if (body === null) return;
     const stream = /^\/streams\/(.+)$/.exec(request.url)?.[1] ?? "events";
     const send = { stream, rows: JSON.parse(body.toString()), authorization: request.headers.authorization };
     gate.sends.push({ stream, rows: send.rows.length, bytes: body.length });

@@ -3,18 +3,26 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually, startSystem, TOKEN } from "../lib/harness.mjs";
-import { ADMIN_TOKEN, admin, assertAllLanded, Client, inParallel, metrics, settle } from "./support.mjs";
+import {
+  ADMIN_TOKEN, admin, assertAllLanded, Client, gateVariables, inParallel, metrics, PASS, settle, startGate,
+} from "./support.mjs";
 
+let gate;
 let system;
 const logs = [];
 before(async () => {
+  gate = await startGate();
   system = await startSystem({
     main: "tests/fault/trap_worker.js",
-    vars: { HOGFLARE_ADMIN_TOKEN: ADMIN_TOKEN, CLOUDFLARE_PIPELINE_TIMEOUT_SECS: "2" },
+    vars: { HOGFLARE_ADMIN_TOKEN: ADMIN_TOKEN, CLOUDFLARE_PIPELINE_TIMEOUT_SECS: "2", ...gateVariables(gate) },
     onLog: (log) => logs.push(log),
   });
+  gate.target = system.pipeline.url;
 });
-after(() => system.stop());
+after(async () => {
+  await system.stop();
+  gate.stop();
+});
 beforeEach(() => system.reset());
 
 const trap = async () => {
@@ -26,18 +34,20 @@ const traps = async () => (await metrics(system.url)).of("hogflare_traps_total")
 
 describe("a trap", () => {
   it("while requests wait for the sink: each is answered 503, and their retries land once", async () => {
-    await system.pipeline.fault({ seconds: 2, delay_ms: 1500 });
+    // Rows are stored at once and answered for much later.
+    gate.decide = async ({ rows }) => {
+      await fetch(`${system.pipeline.url}/`, { method: "POST", body: JSON.stringify(rows) });
+      await sleep(1500);
+      return { status: 200, body: '{"success":true}' };
+    };
     const client = new Client(system.url);
     const batches = [0, 1, 2, 3].map(() => client.batch(10));
     const first = batches.map((events) => client.attempt(events));
-    await eventually(async () => {
-      const { streams } = await system.pipeline.json("/health");
-      return streams.events.sends + streams.events.faulted >= 4;
-    });
+    await eventually(async () => (await system.rows()).length === 40, { everyMs: 20 });
     await trap();
     assert.deepEqual(await Promise.all(first), [503, 503, 503, 503]);
     assert.deepEqual(client.acknowledged, []);
-    await system.pipeline.fault({ clear: true });
+    gate.decide = () => PASS;
     for (const events of batches) await client.send(events);
     await settle(system);
     const figures = await assertAllLanded(system, client);

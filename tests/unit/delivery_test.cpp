@@ -369,6 +369,23 @@ TEST_CASE("Failures far apart or answered poison do not open the breaker") {
   }
 }
 
+TEST_CASE("The answer to a send that carried several requests' rows counts once") {
+  DeliveryWorld world;
+  world.sink = [](const SendRows&) { return SinkAnswer{.shared = true}; };
+  const auto kept = world.deliver(batches_of(numbered_rows(Stream::kEvents, 0, 2)));
+  CHECK(kept->outcome(Stream::kEvents).delivered == 2);
+  CHECK(world.metrics.sends[0][static_cast<size_t>(SinkVerdict::kDelivered)] == 0);
+  world.sink = [](const SendRows&) {
+    return SinkAnswer{.status = 503, .commit = false, .shared = true};
+  };
+  for (uint32_t i = 0; i < limits::kBreakerFailures; ++i) {
+    const auto run = world.deliver(batches_of(numbered_rows(Stream::kEvents, 0, 2)));
+    CHECK(run->outcome(Stream::kEvents).in_outbox == 2);
+  }
+  CHECK(world.metrics.sends[0][static_cast<size_t>(SinkVerdict::kTransient)] == 0);
+  CHECK_FALSE(world.health.open(Stream::kEvents));
+}
+
 TEST_CASE("While the breaker is open a request does not wait for the sink") {
   DeliveryWorld world;
   world.sink = [](const SendRows&) { return SinkAnswer{.commit = false, .hang = true}; };

@@ -67,6 +67,7 @@ struct SinkAnswer {
   uint32_t delay_ms = 20;
   uint32_t retry_after_ms = 0;
   std::string body;
+  bool shared = false;  // another request's send carried the rows
 };
 
 enum class ObjectFault : uint8_t { kNone, kUnreachable, kReplyLost };
@@ -298,6 +299,7 @@ class DeliveryWorld {
     EffectResult result{.id = id,
                         .ok = !answer.hang && answer.status != 0,
                         .http_status = answer.hang ? uint16_t{0} : answer.status,
+                        .shared = answer.shared,
                         .retry_after_ms = answer.retry_after_ms,
                         .body = answer.body};
     const uint32_t delay_ms = answer.hang ? rows.timeout_ms : answer.delay_ms;

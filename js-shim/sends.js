@@ -1,0 +1,245 @@
+// Rows to their streams. Rows that are ready while a send of their stream is under way wait for its
+// answer, a few milliseconds at most, and travel together in the next one: a send takes the sink
+// 350 ms and workerd half a request's work however little it carries (docs/DELIVERY.md, "Sends of
+// several requests"). Every request still waits for the answer to the send that carries its rows.
+import { STREAMS } from "./abi.js";
+
+/** @typedef {import("./core.js").Effect} Effect */
+/** @typedef {import("./effects.js").Result} Result */
+
+/**
+ * A request whose rows wait in a lane, or travel in another request's send.
+ * @typedef {object} Member
+ * @property {Uint8Array} rows a JSON array
+ * @property {(outcome: Result | typeof LEAD | typeof ALONE) => void} settle may be called more than
+ *   once, and from another request: the runtime goes on in the member's own
+ */
+
+/** What a member is told instead of a result: to send what waits, or its own rows by themselves. */
+const LEAD = Symbol("lead");
+const ALONE = Symbol("alone");
+
+/** Longest wait for the send under way, and how long a send counts as under way: its request may die
+ * without a word. It is an eighth of what a send takes. */
+const WAIT_MS = 50;
+/** Larger sends gain nothing by company. */
+const SHARED_BYTES_MAX = 256 * 1024;
+/** What travels together; the core's own sends are cut to 4 MiB. */
+const JOINED_BYTES_MAX = 4 * 1024 * 1024;
+/** What the core looks at of a sink's answer. */
+const ANSWER_BYTES_KEPT = 2048;
+
+const JSON_HEADERS = { "content-type": "application/json" };
+const NOTHING = new Uint8Array(0);
+const COMMA = 0x2c;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** One stream's sends in this isolate. */
+class Lane {
+  /** @type {{startedAt: number} | null} the latest send under way */
+  current = null;
+  /** @type {Member[]} in order of arrival */
+  waiting = [];
+  waitingBytes = 0;
+
+  /** @param {number} size @returns {boolean} whether rows of that size had better wait */
+  takesOn(size) {
+    if (size > SHARED_BYTES_MAX || this.waitingBytes + size > JOINED_BYTES_MAX) return false;
+    return this.waiting.length > 0 || (this.current !== null && Date.now() - this.current.startedAt < WAIT_MS);
+  }
+
+  /** @param {Member} member */
+  add(member) {
+    this.waiting.push(member);
+    this.waitingBytes += member.rows.byteLength;
+  }
+
+  /** @returns {Member[]} all that wait, which no longer do */
+  takeAll() {
+    const taken = this.waiting;
+    this.waiting = [];
+    this.waitingBytes = 0;
+    return taken;
+  }
+
+  /** @param {Member} member @returns {boolean} whether it waited, which it no longer does */
+  take(member) {
+    const at = this.waiting.indexOf(member);
+    if (at < 0) return false;
+    this.waiting.splice(at, 1);
+    this.waitingBytes -= member.rows.byteLength;
+    return true;
+  }
+
+  /** The next send may go: who has waited longest makes it. @param {object} send */
+  finish(send) {
+    if (this.current !== send) return;
+    const next = this.waiting[0];
+    this.current = next === undefined ? null : { startedAt: Date.now() };
+    if (next === undefined) return;
+    // Taken out at once: should its request be gone, nobody was promised its rows.
+    this.take(next);
+    next.settle(LEAD);
+  }
+}
+
+const lanes = STREAMS.map(() => new Lane());
+
+/**
+ * Sends rows, alone or in company; resolves to the sink's answer.
+ * @param {Effect} effect a stream `a`, milliseconds to wait for an answer `c`, rows `bytes`
+ * @param {any} env
+ * @returns {Promise<Result>}
+ */
+export function sendRows(effect, env) {
+  const lane = lanes[effect.a];
+  if (lane.takesOn(effect.bytes.byteLength)) return waitInLane(lane, effect, env);
+  return lead(lane, [], effect, env);
+}
+
+/**
+ * Sends rows by themselves.
+ * @param {Effect} effect
+ * @param {any} env
+ */
+export function sendAlone(effect, env) {
+  return post(effect, effect.bytes, env);
+}
+
+/**
+ * Waits until it is this request's turn to send, or until another request has sent its rows.
+ * @param {Lane} lane
+ * @param {Effect} effect
+ * @param {any} env
+ * @returns {Promise<Result>}
+ */
+async function waitInLane(lane, effect, env) {
+  // The promise is this request's own: one of another request ends with it.
+  const { promise, resolve } = Promise.withResolvers();
+  const member = { rows: effect.bytes, settle: resolve };
+  lane.add(member);
+  // A request with nothing of its own under way would be taken for a hanging one.
+  let timer = setTimeout(() => {
+    if (lane.take(member)) return resolve(LEAD);
+    timer = setTimeout(() => resolve(noAnswer(effect)), effect.c);
+  }, WAIT_MS);
+  const outcome = await promise;
+  clearTimeout(timer);
+  if (outcome === ALONE) return sendAlone(effect, env);
+  return outcome === LEAD ? lead(lane, lane.takeAll(), effect, env) : outcome;
+}
+
+/**
+ * Sends this request's rows and those of others, and tells them the answer.
+ * @param {Lane} lane
+ * @param {Member[]} others
+ * @param {Effect} effect
+ * @param {any} env
+ * @returns {Promise<Result>}
+ */
+async function lead(lane, others, effect, env) {
+  const send = { startedAt: Date.now() };
+  lane.current = send;
+  let result;
+  try {
+    result = await post(effect, others.length === 0 ? effect.bytes : join(effect.bytes, others), env);
+  } catch (error) {
+    result = failed(error);
+  }
+  lane.finish(send);
+  if (others.length === 0) return result;
+  // An answer that is about the rows is about somebody's rows: each asks for itself.
+  if (isRefusal(result.status)) {
+    for (const member of others) member.settle(ALONE);
+    return sendAlone(effect, env);
+  }
+  const copy = { ...result, shared: true };
+  for (const member of others) member.settle(copy);
+  return result;
+}
+
+/** Whether an answer is about the rows: below 500, and does not ask for patience. @param {number} status */
+export function isRefusal(status) {
+  return status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429;
+}
+
+/**
+ * One JSON array of several.
+ * @param {Uint8Array} first
+ * @param {Member[]} others
+ */
+function join(first, others) {
+  let size = first.byteLength;
+  for (const { rows } of others) size += rows.byteLength - 1;
+  const joined = new Uint8Array(size);
+  joined.set(first);
+  let at = first.byteLength;
+  for (const { rows } of others) {
+    // Over the closing bracket comes the next array without its opening one.
+    joined[at - 1] = COMMA;
+    joined.set(rows.subarray(1), at);
+    at += rows.byteLength - 1;
+  }
+  return joined;
+}
+
+/** @param {unknown} error @returns {Result} */
+function failed(error) {
+  return { ok: false, status: 0, retryAfterMs: 0, body: encoder.encode(String(error)) };
+}
+
+/** @param {Effect} effect @returns {Result} */
+function noAnswer(effect) {
+  return failed(new Error(`no answer within ${effect.c} ms`));
+}
+
+/**
+ * One send to the stream's sink, a binding or an endpoint.
+ * @param {Effect} effect
+ * @param {Uint8Array} rows a JSON array
+ * @param {any} env
+ * @returns {Promise<Result>}
+ */
+async function post(effect, rows, env) {
+  const stream = STREAMS[effect.a];
+  if (env[stream.binding] !== undefined) {
+    await withTimeout(env[stream.binding].send(JSON.parse(decoder.decode(rows))), effect.c);
+    return { ok: true, status: 200, retryAfterMs: 0, body: NOTHING };
+  }
+  const token = stream.tokens.map((name) => env[name]).find((value) => value);
+  const response = await fetch(env[stream.endpoint], {
+    method: "POST",
+    headers: token ? { ...JSON_HEADERS, authorization: `Bearer ${token}` } : JSON_HEADERS,
+    body: rows,
+    signal: AbortSignal.timeout(effect.c),
+  });
+  // Read to the end, so that the connection can be used again.
+  const body = new Uint8Array(await response.arrayBuffer());
+  return {
+    ok: true,
+    status: response.status,
+    retryAfterMs: response.ok ? 0 : retryAfterMs(response),
+    body: body.byteLength > ANSWER_BYTES_KEPT ? body.slice(0, ANSWER_BYTES_KEPT) : body,
+  };
+}
+
+/** @param {Response} response */
+function retryAfterMs(response) {
+  const seconds = Number(response.headers.get("retry-after"));
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3600) * 1000 : 0;
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {number} timeoutMs
+ * @returns {Promise<T>}
+ */
+export function withTimeout(promise, timeoutMs) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
