@@ -1,14 +1,15 @@
-// Hogflare, the yardstick and an empty Worker in local workerd, the same requests in turn: CPU of each
-// workerd process per event, requests a second, latency, and what Hogflare's requests cost in calls
-// and rows. Ratios are what counts; the empty Worker shows what workerd and Miniflare take themselves.
+// Hogflare, the yardstick, a Worker that only does the I/O and an empty one in local workerd, the same
+// requests in turn: CPU of each workerd process per event, requests a second, latency, and what
+// Hogflare's requests cost in sends, calls and rows. Ratios are what counts. "only I/O" makes the same
+// object calls and the same send with nothing in between: no Worker that sends by itself gets below it.
 //
-//   node bench/end_to_end.mjs [--json FILE] [--quick]
+//   node bench/end_to_end.mjs [--json FILE] [--quick] [--case NUMBER]
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, createServer, request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
-import { ROOT, workerOptions } from "../scripts/lib/worker.mjs";
+import { compatibilityDate, ROOT, workerOptions } from "../scripts/lib/worker.mjs";
 import { median, table } from "./lib/measure.mjs";
 import { request } from "./lib/payloads.mjs";
 
@@ -19,16 +20,17 @@ const ROUNDS = quick ? 3 : 7;
 const ROUND_MS = quick ? 400 : 1000;
 /** Until the compilers behind the interpreters have seen enough. */
 const WARM_REQUESTS = quick ? 1500 : 2000;
-const CONCURRENCY = 8;
+/** Clients that wait for their answer before they send again. */
+const CLIENTS = 8;
 const ADMIN = "bench-admin-token";
-/** A tick of /proc's clock: USER_HZ is 100 on every Linux. */
-const TICK_MS = 10;
 const ANSWER = '{"success":true,"result":{"committed":1}}';
 
 const state = mkdtempSync(join(tmpdir(), "hogflare-bench-"));
 
 /** A sink that takes everything. */
+let sends = 0;
 const sink = createServer((incoming, outgoing) => {
+  sends += 1;
   incoming.resume();
   incoming.on("end", () => {
     outgoing.setHeader("content-type", "application/json");
@@ -56,7 +58,7 @@ async function start(name, options) {
   const worker = new Miniflare(options);
   const url = await worker.ready;
   const pid = workerdPids().find((each) => !before.includes(each));
-  return { name, worker, pid, port: Number(url.port), agent: new Agent({ keepAlive: true, maxSockets: CONCURRENCY }) };
+  return { name, worker, pid, port: Number(url.port), agent: new Agent({ keepAlive: true, maxSockets: CLIENTS }) };
 }
 
 const vars = { CLOUDFLARE_PIPELINE_ENDPOINT: sinkUrl };
@@ -68,7 +70,7 @@ const plainWorker = (name, path, extra = {}) =>
     modules: true,
     scriptPath: path,
     modulesRoot: ROOT,
-    compatibilityDate: "2026-11-01",
+    compatibilityDate: compatibilityDate(),
     cf: false,
     bindings: vars,
     log: new Log(LogLevel.WARN),
@@ -84,13 +86,23 @@ const systems = [
       durableObjectsPersist: join(state, "yardstick"),
     }),
   ),
+  await start(
+    "floor",
+    plainWorker("floor", join(ROOT, "bench/yardstick/floor.js"), {
+      durableObjects: { PERSONS: { className: "PersonDurableObject", useSQLite: true } },
+      durableObjectsPersist: join(state, "floor"),
+    }),
+  ),
   await start("empty", plainWorker("empty", join(ROOT, "bench/yardstick/empty.js"))),
 ];
 
+/** Time on a core of all threads, to the nanosecond: the ticks of /proc/PID/stat are 10 ms. */
 function cpuMs(pid) {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  let nanoseconds = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]);
+  }
+  return nanoseconds / 1e6;
 }
 
 function post(system, work) {
@@ -102,7 +114,7 @@ function post(system, work) {
         agent: system.agent,
         method: "POST",
         path: work.path,
-        headers: { ...work.headers, "content-length": work.body.byteLength },
+        headers: { ...work.headers, "content-length": work.body.byteLength, "x-people": String(work.people) },
       },
       (incoming) => {
         let text = "";
@@ -118,10 +130,11 @@ function post(system, work) {
 }
 
 /** Sends for about `ms`, and `least` requests at least; what it took. */
-async function load(system, works, ms, least = 0) {
+async function load(system, works, clients, ms, least = 0) {
   const latencies = [];
   let sent = 0;
   const cpu = cpuMs(system.pid);
+  const sendsBefore = sends;
   const began = performance.now();
   const lane = async () => {
     while (performance.now() - began < ms || sent < least) {
@@ -130,9 +143,9 @@ async function load(system, works, ms, least = 0) {
       latencies.push(performance.now() - start);
     }
   };
-  await Promise.all(Array.from({ length: CONCURRENCY }, lane));
+  await Promise.all(Array.from({ length: clients }, lane));
   const tookMs = performance.now() - began;
-  return { requests: latencies.length, cpuMs: cpuMs(system.pid) - cpu, tookMs, latencies };
+  return { requests: latencies.length, cpuMs: cpuMs(system.pid) - cpu, sends: sends - sendsBefore, tookMs, latencies };
 }
 
 async function counters() {
@@ -145,16 +158,22 @@ async function counters() {
 
 /** Different requests of one kind, so that people and uuids vary. */
 const variants = (what, count) =>
-  Array.from({ length: count }, (_, i) => request({ ...what, first: i * what.events, distinctId: (index) => `user-${index % 50}` }));
+  Array.from({ length: count }, (_, i) => ({
+    ...request({ ...what, first: i * what.events, distinctId: (index) => `user-${index % PEOPLE}` }),
+    people: what.personless === false ? Math.min(what.events, PEOPLE) : 0,
+  }));
+const PEOPLE = 50;
 
 const CASES = [
   { what: { shape: "server", bytes: 300, events: 1 } },
   { what: { shape: "browser", bytes: 1500, events: 1 } },
+  { what: { shape: "browser", bytes: 1500, events: 1 }, clients: 1 },
   { what: { shape: "browser", bytes: 1500, events: 1, gzip: true } },
   { what: { shape: "browser", bytes: 1500, events: 1, personless: false } },
   { what: { shape: "browser", bytes: 20000, events: 1, gzip: true } },
   { what: { shape: "server", bytes: 1500, events: 50 } },
   { what: { shape: "server", bytes: 1500, events: 50, gzip: true } },
+  { what: { shape: "browser", bytes: 1500, events: 50 } },
   { what: { shape: "server", bytes: 1500, events: 50, personless: false } },
   { what: { shape: "server", bytes: 1500, events: 1000 } },
 ];
@@ -164,16 +183,16 @@ function percentile(values, share) {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
 }
 
-async function run({ what }) {
+async function run({ what, clients = CLIENTS }) {
   const works = variants(what, what.events === 1 ? 100 : 4);
   const rounds = new Map(systems.map((system) => [system.name, []]));
-  for (const system of systems) await load(system, works, 300, Math.ceil(WARM_REQUESTS / Math.sqrt(what.events)));
+  for (const system of systems) await load(system, works, clients, 300, Math.ceil(WARM_REQUESTS / Math.sqrt(what.events)));
   const before = await counters();
   for (let round = 0; round < ROUNDS; round += 1) {
     // Every round in another order, so that none always runs behind the same other one.
     for (let i = 0; i < systems.length; i += 1) {
       const system = systems[(i + round) % systems.length];
-      rounds.get(system.name).push(await load(system, works, ROUND_MS));
+      rounds.get(system.name).push(await load(system, works, clients, ROUND_MS));
     }
   }
   const after = await counters();
@@ -188,17 +207,22 @@ async function run({ what }) {
     };
   }
   const requests = rounds.get("hogflare").reduce((total, each) => total + each.requests, 0);
-  const perRound = rounds.get("hogflare").map((each, i) => {
-    const other = rounds.get("yardstick")[i];
-    return each.cpuMs / each.requests / (other.cpuMs / other.requests);
-  });
+  /** Of what two systems took in the same round. */
+  const ratioOf = (name, other) =>
+    median(rounds.get(name).map((each, i) => {
+      const beside = rounds.get(other)[i];
+      return each.cpuMs / each.requests / (beside.cpuMs / beside.requests);
+    }));
   const net = (name) => figures[name].cpuUsPerEvent - figures.empty.cpuUsPerEvent;
   return {
-    name: works[0].name,
+    name: works[0].name + (clients === 1 ? ", one client" : ""),
     events: what.events,
+    clients,
     ...figures,
-    ratio: median(perRound),
+    ratio: ratioOf("hogflare", "yardstick"),
+    floorRatio: ratioOf("floor", "yardstick"),
     netRatio: net("hogflare") / net("yardstick"),
+    sendsPerRequest: rounds.get("hogflare").reduce((total, each) => total + each.sends, 0) / requests,
     // Asking for /metrics calls each of the eight outbox shards once.
     objectCallsPerRequest: Math.max(0, after.calls - before.calls - 8) / requests,
     rowsWrittenPerRequest: (after.rows - before.rows) / requests,
@@ -206,9 +230,13 @@ async function run({ what }) {
 }
 
 const only = args.includes("--case") ? Number(args[args.indexOf("--case") + 1]) : null;
+const chosen = CASES.filter((_, index) => only === null || index === only);
 const results = [];
 try {
-  for (const [index, each] of CASES.entries()) if (only === null || index === only) results.push(await run(each));
+  for (const each of chosen) {
+    results.push(await run(each));
+    console.error(`${results.length} of ${chosen.length}: ${results.at(-1).name}, ratio ${results.at(-1).ratio.toFixed(2)}`);
+  }
 } finally {
   for (const system of systems) await system.worker.dispose();
   sink.close();
@@ -216,13 +244,16 @@ try {
 }
 console.log(
   table(
-    ["workerd, CPU us/event", "hogflare", "yardstick", "ratio", "empty", "net ratio", "req/s", "yardstick", "p50 ms", "p99 ms", "calls", "rows"],
+    ["workerd, CPU us/event", "hogflare", "yardstick", "ratio", "net ratio", "only I/O", "ratio", "empty", "req/s", "yardstick", "p50 ms", "yardstick", "p99 ms", "sends", "calls", "rows"],
     results.map((each) => [
-      each.name, each.hogflare.cpuUsPerEvent, each.yardstick.cpuUsPerEvent, each.ratio, each.empty.cpuUsPerEvent, each.netRatio,
+      each.name, each.hogflare.cpuUsPerEvent, each.yardstick.cpuUsPerEvent, each.ratio, each.netRatio,
+      each.floor.cpuUsPerEvent, each.floorRatio, each.empty.cpuUsPerEvent,
       Math.round(each.hogflare.requestsPerSecond), Math.round(each.yardstick.requestsPerSecond),
-      each.hogflare.p50Ms, each.hogflare.p99Ms, each.objectCallsPerRequest, each.rowsWrittenPerRequest,
+      each.hogflare.p50Ms, each.yardstick.p50Ms, each.hogflare.p99Ms,
+      each.sendsPerRequest, each.objectCallsPerRequest, each.rowsWrittenPerRequest,
     ]),
   ),
 );
+console.log("ratio: to the yardstick, the same round; net: both without the empty Worker; sends, calls, rows: Hogflare's, a request");
 if (jsonFile !== null) writeFileSync(jsonFile, JSON.stringify({ endToEnd: results }, null, 1));
 process.exit(0);

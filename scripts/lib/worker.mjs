@@ -45,7 +45,7 @@ export function bundle(main = "js-shim/worker.js") {
 }
 
 /** Compatibility date of wrangler.toml.example: what is tested is what is deployed. */
-function compatibilityDate() {
+export function compatibilityDate() {
   return /compatibility_date = "(.*)"/.exec(readFileSync(CONFIG, "utf8"))[1];
 }
 
