@@ -2,6 +2,8 @@
 // nobody else's trouble.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { sendRows } from "../../js-shim/sends.js";
 import { eventually, startSystem, TOKEN } from "../lib/harness.mjs";
 import {
   ADMIN_TOKEN, admin, assertAllLanded, Client, gateVariables, metrics, PASS, settle, startGate,
@@ -141,5 +143,53 @@ describe("an answer to a send of several requests", () => {
     const figures = await assertAllLanded(system, [client, poisoner], { quarantined: poisoner.acknowledged });
     assert.equal(figures.copies, 0);
     assert.equal(figures.quarantined, 1);
+  });
+});
+
+// No client can end a request of workerd in the middle of its send, so here the module runs by itself
+// and the sender's fetch is one that never says anything, not even that it was aborted.
+describe("a request that dies while it sends others' rows", () => {
+  const env = { CLOUDFLARE_PIPELINE_ENDPOINT: "http://sink.invalid/" };
+  const rowsOf = (name) => new TextEncoder().encode(`[{"event":"${name}"}]`);
+  const send = (name, timeoutMs = 200) => sendRows(/** @type {any} */ ({ a: 0, c: timeoutMs, bytes: rowsOf(name) }), env);
+  const real = globalThis.fetch;
+  let bodies = [];
+  const answer = async (_, { body }) => {
+    bodies.push(new TextDecoder().decode(body));
+    return new Response('{"success":true}');
+  };
+  const silence = (_, { body }) => {
+    bodies.push(new TextDecoder().decode(body));
+    return new Promise(() => {});
+  };
+  beforeEach(() => (bodies = []));
+  after(() => (globalThis.fetch = real));
+
+  it("costs them a time-out, and the next ones nothing", async () => {
+    globalThis.fetch = silence;
+    void send("a");
+    void send("b");
+    const behind = send("c");
+    const result = await behind;
+    assert.deepEqual(bodies, ['[{"event":"a"}]', '[{"event":"b"},{"event":"c"}]']);
+    assert.equal(result.ok, false);
+    assert.equal(result.status, 0);
+    assert.match(new TextDecoder().decode(result.body), /no answer within 200 ms/);
+    globalThis.fetch = answer;
+    assert.equal((await send("d")).ok, true);
+    assert.equal(bodies.at(-1), '[{"event":"d"}]');
+  });
+
+  it("before its turn has come costs them the wait alone", async () => {
+    globalThis.fetch = silence;
+    void send("a");
+    await sleep(1);
+    // Waits and is told to send, but its fetch is lost; whoever waited longer than it goes by itself.
+    void send("b");
+    await sleep(60);
+    globalThis.fetch = answer;
+    const [c, d] = await Promise.all([send("c"), send("d")]);
+    assert.ok(c.ok && d.ok);
+    assert.deepEqual(bodies.slice(2).join("").match(/"[cd]"/g), ['"c"', '"d"']);
   });
 });
