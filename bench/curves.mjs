@@ -4,7 +4,7 @@
 //   node bench/curves.mjs [--json FILE] [--quick]
 import { writeFileSync } from "node:fs";
 import { loadCore } from "./lib/core.mjs";
-import { median, table } from "./lib/measure.mjs";
+import { alternate, median, table } from "./lib/measure.mjs";
 import { FLAGS_BODY, flagDefinitions, request, TOKEN } from "./lib/payloads.mjs";
 
 const args = process.argv.slice(2);
@@ -13,18 +13,13 @@ const ROUNDS = args.includes("--quick") ? 3 : 7;
 const encoder = new TextEncoder();
 const core = await loadCore();
 
-function took(head, body, atMost = 300) {
-  const rounds = [];
-  for (let i = 0; i < ROUNDS; i += 1) {
-    const repeat = Math.max(1, Math.round(atMost / Math.max(1, body.byteLength / 1000)));
-    const start = performance.now();
-    for (let j = 0; j < repeat; j += 1) {
-      const { status } = core.handle(head, body);
-      if (status !== 200) throw new Error(`a request of ${body.byteLength} bytes was answered ${status}`);
-    }
-    rounds.push(((performance.now() - start) * 1000) / repeat);
-  }
-  return median(rounds);
+/** Median microseconds of one request. Warm: what the first ones take is the module's and V8's start. */
+function took(head, body) {
+  const run = () => {
+    const { status } = core.handle(head, body);
+    if (status !== 200) throw new Error(`a request of ${body.byteLength} bytes was answered ${status}`);
+  };
+  return alternate({ run }, { rounds: ROUNDS, roundMs: 40, warmMs: 200 }).run;
 }
 
 const memoryMb = () => core.shim.memoryBytes() / (1 << 20);
@@ -84,7 +79,7 @@ function ids() {
 function flags() {
   return [1, 10, 100, 1000].map((count) => {
     core.configure({}, flagDefinitions(count));
-    const us = took(jsonHead("/flags/?v=2"), FLAGS_BODY, 2000 / count);
+    const us = took(jsonHead("/flags/?v=2"), FLAGS_BODY);
     return { size: count, us, per: us / count, memoryMb: memoryMb() };
   });
 }
