@@ -21,9 +21,9 @@ struct Place {
 std::string mark_of(const std::vector<Place>& places) {
   std::string mark(kMarkStart);
   for (const Place& place : places) {
-    if (place.stays || mark.size() + place.member.raw_key.size() > kMarkBytesMax - 2) continue;
+    if (place.stays || mark.size() + place.member.raw_key().size() > kMarkBytesMax - 2) continue;
     if (mark.back() != '[') mark += ',';
-    mark += place.member.raw_key;
+    mark += place.member.raw_key();
   }
   mark += ']';
   return mark;
@@ -66,7 +66,7 @@ std::string shrink_object(std::string object, size_t bytes_max) {
   std::vector<Place> places;
   size_t total = kMarkBytesMax + 2;
   for (const json::Member member : document.value().root().members()) {
-    const size_t bytes = member.raw_key.size() + member.value.raw().size() + 2;
+    const size_t bytes = member.raw_key().size() + member.value.raw().size() + 2;
     places.push_back({member, bytes});
     total += bytes;
   }
@@ -83,7 +83,7 @@ std::string shrink_object(std::string object, size_t bytes_max) {
   for (const Place& place : places) {
     if (!place.stays) continue;
     append_comma(out);
-    out += place.member.raw_key;
+    out += place.member.raw_key();
     out += ':';
     out += place.member.value.raw();
   }

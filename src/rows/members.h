@@ -15,7 +15,7 @@ class MemberRun {
 
   void keep(const json::Member& member) {
     const std::string_view value = member.value.raw();
-    if (begin_ == nullptr) begin_ = member.raw_key.data();
+    if (begin_ == nullptr) begin_ = member.raw_key().data();
     end_ = value.data() + value.size();
   }
   void leave_out() { flush(); }
