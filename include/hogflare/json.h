@@ -24,7 +24,7 @@
 
 #include "hogflare/limits.h"
 #include "hogflare/result.h"
-#include "hogflare/same_bytes.h"
+#include "hogflare/short_bytes.h"
 
 namespace hogflare::json {
 
@@ -108,7 +108,7 @@ struct Member {
   std::string_view inner_key() const {
     return {value.text_ + value.node().key + 1, inner_size()};
   }
-  bool key_is(std::string_view name) const {
+  [[gnu::always_inline]] bool key_is(std::string_view name) const {
     const Node& node = value.node();
     if (node.key_size == Node::kOddKey) return odd_key_is(name);
     return node.key_size == name.size() &&
@@ -220,6 +220,9 @@ std::string decode_string(std::string_view raw);
 // Appends `utf8` as a JSON string with quotes. Invalid UTF-8 is replaced by U+FFFD, so the output is
 // always valid JSON.
 void append_string(std::string& out, std::string_view utf8);
+
+// True when `text` is ASCII that stands in a JSON string as it is.
+bool is_plain(std::string_view text);
 
 // True when `utf8` is well-formed UTF-8 (RFC 3629).
 bool is_utf8(std::string_view utf8);

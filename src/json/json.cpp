@@ -557,6 +557,11 @@ void append_string(std::string& out, std::string_view utf8) {
   out += '"';
 }
 
+bool is_plain(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  return find_special(text.data(), end) == end;
+}
+
 bool is_utf8(std::string_view utf8) {
   const char* at = utf8.data();
   const char* const end = at + utf8.size();

@@ -31,29 +31,24 @@ std::string mark_of(const std::vector<Place>& places) {
 
 }  // namespace
 
-void append_text_member(std::string& out, std::string_view name, std::string_view text) {
-  append_comma(out);
-  out += '"';
-  out += name;
-  out += "\":";
-  json::append_string(out, text);
+Pieces& Pieces::string(std::string_view utf8) {
+  if (json::is_plain(utf8)) return add("\"").add(utf8).add("\"");
+  flush();
+  json::append_string(out_, utf8);
+  return *this;
 }
 
-void append_raw_member(std::string& out, std::string_view name, std::string_view raw) {
-  append_comma(out);
-  out += '"';
-  out += name;
-  out += "\":";
-  out += raw;
+Pieces& Pieces::time(int64_t unix_ms) {
+  add("\"").flush();
+  append_rfc3339(out_, unix_ms);
+  return add("\"");
 }
 
-void append_time_member(std::string& out, std::string_view name, int64_t unix_ms) {
-  append_comma(out);
-  out += '"';
-  out += name;
-  out += "\":\"";
-  append_rfc3339(out, unix_ms);
-  out += '"';
+Pieces& Pieces::add_slowly(std::string_view piece) {
+  flush();
+  if (piece.size() <= sizeof bytes_) return add(piece);
+  out_ += piece;
+  return *this;
 }
 
 std::string shrink_object(std::string object, size_t bytes_max) {
@@ -79,17 +74,17 @@ std::string shrink_object(std::string object, size_t bytes_max) {
     places[by_size[i]].stays = false;
     total -= places[by_size[i]].bytes;
   }
-  std::string out = "{";
+  std::string out;
   for (const Place& place : places) {
     if (!place.stays) continue;
-    append_comma(out);
+    out += ',';
     out += place.member.raw_key();
     out += ':';
     out += place.member.value.raw();
   }
-  append_comma(out);
+  out += ',';
   out += mark_of(places);
-  out += '}';
+  close_object(out, 0);
   return out;
 }
 
