@@ -7,28 +7,20 @@
 namespace hogflare {
 namespace {
 
-// The value of each hex digit; of other bytes one that no digit has.
-constexpr uint8_t kNoDigit = 0x80;
-constexpr std::array<uint8_t, 256> make_digit_values() {
-  std::array<uint8_t, 256> values{};
-  for (uint8_t& value : values) value = kNoDigit;
-  for (uint8_t i = 0; i < 10; ++i) values[static_cast<size_t>('0') + i] = i;
-  for (uint8_t i = 0; i < 6; ++i) {
-    values[static_cast<size_t>('a') + i] = values[static_cast<size_t>('A') + i] =
-        static_cast<uint8_t>(10 + i);
-  }
-  return values;
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
 }
-constexpr std::array<uint8_t, 256> kDigitValues = make_digit_values();
-
-// Where each byte's two digits stand in the 36-character form.
-constexpr std::array<uint8_t, 16> kPlaces = {0,  2,  4,  6,  9,  11, 14, 16,
-                                             19, 21, 24, 26, 28, 30, 32, 34};
 
 void set_version(std::array<uint8_t, 16>& bytes, uint8_t version) {
   bytes[6] = static_cast<uint8_t>((bytes[6] & 0x0F) | (version << 4));
   bytes[8] = static_cast<uint8_t>((bytes[8] & 0x3F) | 0x80);
 }
+
+// True where the 36-character form has a hyphen.
+bool hyphen_at(size_t i) { return i == 8 || i == 13 || i == 18 || i == 23; }
 
 }  // namespace
 
@@ -41,19 +33,18 @@ std::optional<Uuid> Uuid::try_parse(std::string_view text) {
   }
   const bool hyphenated = text.size() == 36;
   if (!hyphenated && text.size() != 32) return std::nullopt;
-  if (hyphenated && (text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-')) {
-    return std::nullopt;
+  std::array<uint8_t, 16> bytes{};
+  size_t digits = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (hyphenated && hyphen_at(i)) {
+      if (text[i] != '-') return std::nullopt;
+      continue;
+    }
+    const int digit = hex_digit(text[i]);
+    if (digit < 0) return std::nullopt;
+    bytes[digits / 2] = static_cast<uint8_t>(bytes[digits / 2] << 4 | digit);
+    ++digits;
   }
-  std::array<uint8_t, 16> bytes;
-  uint8_t seen = 0;
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    const size_t at = hyphenated ? kPlaces[i] : 2 * i;
-    const uint8_t high = kDigitValues[static_cast<uint8_t>(text[at])];
-    const uint8_t low = kDigitValues[static_cast<uint8_t>(text[at + 1])];
-    seen |= high | low;
-    bytes[i] = static_cast<uint8_t>(high << 4 | low);
-  }
-  if ((seen & kNoDigit) != 0) return std::nullopt;
   return Uuid(bytes);
 }
 
@@ -95,10 +86,11 @@ Uuid Uuid::of_person(int64_t team_id, std::string_view distinct_id) {
 std::string Uuid::text() const {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out(36, '-');
-  char* const digits = out.data();
-  for (size_t i = 0; i < bytes_.size(); ++i) {
-    digits[kPlaces[i]] = kHex[bytes_[i] >> 4];
-    digits[kPlaces[i] + 1] = kHex[bytes_[i] & 0xF];
+  size_t at = 0;
+  for (const uint8_t byte : bytes_) {
+    if (hyphen_at(at)) ++at;
+    out[at++] = kHex[byte >> 4];
+    out[at++] = kHex[byte & 0xF];
   }
   return out;
 }

@@ -66,9 +66,10 @@ class Parser {
         end_(text.data() + text.size()),
         index_depth_(index_depth),
         surrogates_(surrogates),
-        nodes_(nodes) {}
+        nodes_(nodes),
+        room_(static_cast<uint32_t>(std::min<size_t>(nodes.capacity(), limits::kJsonNodesMax))) {}
 
-  // Fills `nodes`, whose size is the room to begin with. False: `error` says why.
+  // Appends to `nodes`. False: `error` says why.
   bool run() {
     const char* at = skip_space(begin_);
     at = at == end_ ? fail(at, "a value") : value(at, {}, true);
@@ -77,7 +78,6 @@ class Parser {
     }
     if (at != nullptr) at = skip_space(at);
     if (at != nullptr && at != end_) at = fail(at, "the end of the document");
-    nodes_.resize(count_);
     return at != nullptr;
   }
 
@@ -119,24 +119,30 @@ class Parser {
     return at;
   }
 
+  HF_INLINE bool next_is(const char* at, char c) const { return at != end_ && *at == c; }
+
   // Members of the innermost object, until one of them opens a container or the object ends.
   const char* members(const char* at) {
     Open& open = stack_[depth_ - 1];
     const bool is_indexed = depth_ <= index_depth_;
     for (bool first = open.is_first;; first = false) {
-      at = skip_space(at);
-      if (at == end_) return fail(at, "a member or '}'");
-      if (*at == '}') return close(at);
-      if (!first) {
-        if (*at != ',') return fail(at, "',' or '}'");
-        at = skip_space(at + 1);
+      if (!first && next_is(at, ',')) {
+        ++at;
+      } else {
+        at = skip_space(at);
+        if (at == end_) return fail(at, "a member or '}'");
+        if (*at == '}') return close(at);
+        if (!first && *at++ != ',') return fail(at - 1, "',' or '}'");
       }
-      if (at == end_ || *at != '"') return fail(at, "a member name in double quotes");
+      if (!next_is(at, '"') && !next_is(at = skip_space(at), '"')) {
+        return fail(at, "a member name in double quotes");
+      }
       Key key{offset(at), 0};
       at = name(at + 1, key);
       if (at == nullptr) return nullptr;
-      at = skip_space(at);
-      if (at == end_ || *at != ':') return fail(at, "':' after the member name");
+      if (!next_is(at, ':') && !next_is(at = skip_space(at), ':')) {
+        return fail(at, "':' after the member name");
+      }
       at = skip_space(at + 1);
       if (at == end_) return fail(at, "a value");
       const uint32_t depth = depth_;
@@ -187,14 +193,13 @@ class Parser {
   // A scalar, or the opening bracket of a container. Needs a byte.
   HF_INLINE const char* value(const char* at, Key key, bool is_indexed) {
     const Kind kind = kKinds[static_cast<unsigned char>(*at)];
-    if (is_indexed && count_ == nodes_.size() && !grow()) {
+    if (is_indexed && count_ == room_ && !grow()) {
       return fail_limit(at, "fewer values in one document");
     }
     const char* const behind = is_container(kind) ? open(at, kind) : scalar(at, kind);
     if (is_indexed && behind != nullptr) {
-      nodes_[count_] = {key.at,    offset(at),  offset(behind), count_ + 1, static_cast<uint32_t>(kind),
-                        key.size};
-      ++count_;
+      nodes_.push_back({key.at, offset(at), offset(behind), ++count_, static_cast<uint32_t>(kind),
+                        key.size});
     }
     return behind;
   }
@@ -202,9 +207,8 @@ class Parser {
   // Room for further nodes: as much again, never beyond the limit.
   [[gnu::noinline, gnu::cold]] bool grow() {
     if (count_ == limits::kJsonNodesMax) return false;
-    const size_t room = std::min<size_t>(count_ * 2 + 8, limits::kJsonNodesMax);
-    nodes_.reserve(room);
-    nodes_.resize(room);
+    room_ = std::min(count_ * 2 + 8, limits::kJsonNodesMax);
+    nodes_.reserve(room_);
     return true;
   }
 
@@ -282,13 +286,13 @@ class Parser {
   // From behind the opening quote to behind the closing one.
   HF_INLINE const char* string(const char* at) {
     at = find_special(at, end_);
-    return at != end_ && *at == '"' ? at + 1 : string_rest(at);
+    return next_is(at, '"') ? at + 1 : string_rest(at);
   }
 
   // The same for a member's name, whose size goes to `key`.
   HF_INLINE const char* name(const char* from, Key& key) {
     const char* const at = find_special(from, end_);
-    if (at == end_ || *at != '"') {
+    if (!next_is(at, '"')) {
       key.size = Node::kOddKey;
       return string_rest(at);
     }
@@ -357,7 +361,8 @@ class Parser {
   const uint32_t index_depth_;
   const Surrogates surrogates_;
   std::vector<Node>& nodes_;
-  uint32_t count_ = 0;  // of nodes that are filled
+  uint32_t room_;  // nodes there may be before more room is made
+  uint32_t count_ = 0;
   uint32_t depth_ = 0;
   const char* failed_at_ = nullptr;
   const char* expected_ = nullptr;
@@ -437,7 +442,7 @@ const char* decode_unicode(std::string& out, const char* at, const char* end) {
 Result<Document> Document::parse(std::span<char> text, uint32_t index_depth) {
   Document document;
   document.text_ = {text.data(), text.size()};
-  document.nodes_.resize(nodes_expected(document.text_));
+  document.nodes_.reserve(nodes_expected(document.text_));
   Parser parser(document.text_, index_depth, Surrogates::kReplace, document.nodes_);
   if (!parser.run()) return parser.error();
   return document;
@@ -446,7 +451,7 @@ Result<Document> Document::parse(std::span<char> text, uint32_t index_depth) {
 Result<Document> Document::parse_const(std::string_view text, uint32_t index_depth) {
   Document document;
   document.text_ = text;
-  document.nodes_.resize(index_depth > 1 ? nodes_expected(text) : 16);
+  document.nodes_.reserve(index_depth > 1 ? nodes_expected(text) : 16);
   Parser parser(document.text_, index_depth, Surrogates::kRefuse, document.nodes_);
   if (!parser.run()) return parser.error();
   return document;

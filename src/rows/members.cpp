@@ -31,6 +31,22 @@ std::string mark_of(const std::vector<Place>& places) {
 
 }  // namespace
 
+Pieces& Pieces::add(std::string_view piece) {
+  if (piece.size() > sizeof bytes_ - size_) flush();
+  if (piece.size() > sizeof bytes_) {
+    out_ += piece;
+    return *this;
+  }
+  copy_bytes(bytes_ + size_, piece.data(), piece.size());
+  size_ += piece.size();
+  return *this;
+}
+
+void Pieces::flush() {
+  out_.append(bytes_, size_);
+  size_ = 0;
+}
+
 Pieces& Pieces::string(std::string_view utf8) {
   if (json::is_plain(utf8)) return add("\"").add(utf8).add("\"");
   flush();
@@ -42,13 +58,6 @@ Pieces& Pieces::time(int64_t unix_ms) {
   add("\"").flush();
   append_rfc3339(out_, unix_ms);
   return add("\"");
-}
-
-Pieces& Pieces::add_slowly(std::string_view piece) {
-  flush();
-  if (piece.size() <= sizeof bytes_) return add(piece);
-  out_ += piece;
-  return *this;
 }
 
 std::string shrink_object(std::string object, size_t bytes_max) {

@@ -50,24 +50,22 @@ class Pieces {
   Pieces& operator=(const Pieces&) = delete;
   ~Pieces() { flush(); }
 
-  Pieces& add(std::string_view piece) {
-    if (piece.size() > sizeof bytes_ - size_) return add_slowly(piece);
-    copy_bytes(bytes_ + size_, piece.data(), piece.size());
-    size_ += piece.size();
+  Pieces& add(std::string_view piece);
+  // A literal: a copy of known size in place.
+  template <size_t kSize>
+  Pieces& add(const char (&literal)[kSize]) {
+    if (kSize - 1 > sizeof bytes_ - size_) flush();
+    copy_bytes(bytes_ + size_, literal, kSize - 1);
+    size_ += kSize - 1;
     return *this;
   }
   // A JSON string.
   Pieces& string(std::string_view utf8);
   // A time as a JSON string.
   Pieces& time(int64_t unix_ms);
-  void flush() {
-    out_.append(bytes_, size_);
-    size_ = 0;
-  }
+  void flush();
 
  private:
-  Pieces& add_slowly(std::string_view piece);
-
   std::string& out_;
   size_t size_ = 0;
   char bytes_[256];

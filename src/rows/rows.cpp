@@ -269,7 +269,7 @@ void RowWriter::append_cut_row(std::string& out, const Event& event, const Perso
   }
   add_person(pieces, person);
   pieces.add(",\"person_properties\":")
-      .add(rows::shrink_object(person.person_properties, kCutPersonBytes));
+      .add(rows::shrink_object(std::string(person.person_properties), kCutPersonBytes));
   for (size_t i = 0; i < groups.keys.size(); ++i) {
     if (groups.keys[i].empty()) continue;
     pieces.add(kGroupColumns[i]).string(first_code_points(groups.keys[i], kCutGroupKeyChars));
