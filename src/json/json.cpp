@@ -501,7 +501,7 @@ std::string decode_string(std::string_view raw) {
   while (at < end) {
     const void* found = std::memchr(at, '\\', static_cast<size_t>(end - at));
     const char* stop = found == nullptr ? end : static_cast<const char*>(found);
-    out.append(at, stop);
+    out.append(at, static_cast<size_t>(stop - at));
     at = stop;
     if (at == end) break;
     if (at[1] == 'u') {
@@ -521,7 +521,7 @@ void append_string(std::string& out, std::string_view utf8) {
   const char* const end = at + utf8.size();
   while (at < end) {
     const char* stop = find_special(at, end);
-    out.append(at, stop);
+    out.append(at, static_cast<size_t>(stop - at));
     at = stop;
     if (at == end) break;
     const unsigned char byte = static_cast<unsigned char>(*at);

@@ -30,7 +30,8 @@ class MemberRun {
     if (begin_ == nullptr) return;
     // Before a name stands a byte of its object, which makes room for the comma in the same copy.
     const size_t comma = out_.size();
-    out_.append(begin_ - 1, end_);
+    const char* const from = begin_ - 1;
+    out_.append(from, static_cast<size_t>(end_ - from));
     out_[comma] = ',';
     begin_ = nullptr;
   }
