@@ -36,6 +36,17 @@ struct Node {
   // key_size of a name that has to be looked at: 255 bytes or more, with escapes or not ASCII.
   static constexpr uint32_t kOddKey = 255;
 
+  // Leaves the members as they are: room for many nodes costs nothing until they are filled.
+  Node() {}
+  Node(uint32_t key_at, uint32_t begin_at, uint32_t end_at, uint32_t next_index, Kind value_kind,
+       uint32_t name_size)
+      : key(key_at),
+        begin(begin_at),
+        end(end_at),
+        next(next_index),
+        kind(static_cast<uint32_t>(value_kind)),
+        key_size(name_size) {}
+
   uint32_t key;    // offset of the member name's opening quote; 0 when the value is no member
   uint32_t begin;  // offset of the value's first byte
   uint32_t end;    // offset behind the value's last byte

@@ -67,9 +67,10 @@ class Parser {
         index_depth_(index_depth),
         surrogates_(surrogates),
         nodes_(nodes),
-        room_(static_cast<uint32_t>(std::min<size_t>(nodes.capacity(), limits::kJsonNodesMax))) {}
+        first_(nodes.data()),
+        room_(static_cast<uint32_t>(nodes.size())) {}
 
-  // Appends to `nodes`. False: `error` says why.
+  // Fills `nodes`, whose size is the room to begin with. False: `error` says why.
   bool run() {
     const char* at = skip_space(begin_);
     at = at == end_ ? fail(at, "a value") : value(at, {}, true);
@@ -78,6 +79,7 @@ class Parser {
     }
     if (at != nullptr) at = skip_space(at);
     if (at != nullptr && at != end_) at = fail(at, "the end of the document");
+    nodes_.resize(count_);
     return at != nullptr;
   }
 
@@ -183,7 +185,7 @@ class Parser {
     ++at;
     --depth_;
     if (depth_ <= index_depth_) {
-      Node& node = nodes_[stack_[depth_].node];
+      Node& node = first_[stack_[depth_].node];
       node.end = offset(at);
       node.next = count_;
     }
@@ -198,8 +200,8 @@ class Parser {
     }
     const char* const behind = is_container(kind) ? open(at, kind) : scalar(at, kind);
     if (is_indexed && behind != nullptr) {
-      nodes_.push_back({key.at, offset(at), offset(behind), ++count_, static_cast<uint32_t>(kind),
-                        key.size});
+      first_[count_] = {key.at, offset(at), offset(behind), count_ + 1, kind, key.size};
+      ++count_;
     }
     return behind;
   }
@@ -208,7 +210,9 @@ class Parser {
   [[gnu::noinline, gnu::cold]] bool grow() {
     if (count_ == limits::kJsonNodesMax) return false;
     room_ = std::min(count_ * 2 + 8, limits::kJsonNodesMax);
-    nodes_.reserve(room_);
+    nodes_.reserve(room_);  // exactly; resize alone would take up to twice that
+    nodes_.resize(room_);
+    first_ = nodes_.data();
     return true;
   }
 
@@ -283,21 +287,40 @@ class Parser {
   // The largest double has 309 digits before its point.
   static constexpr ptrdiff_t kDigitsNeverTooMany = 308;
 
-  // From behind the opening quote to behind the closing one.
+  // From behind the opening quote to behind the closing one. A byte that was found is there: only
+  // where the text ends has the end to be thought of.
   HF_INLINE const char* string(const char* at) {
-    at = find_special(at, end_);
-    return next_is(at, '"') ? at + 1 : string_rest(at);
+    while (end_ - at >= kBlock) {
+      const uint32_t mask = special_mask(at);
+      if (mask != 0) {
+        at += __builtin_ctz(mask);
+        return *at == '"' ? at + 1 : string_rest(at);
+      }
+      at += kBlock;
+    }
+    return string_rest(find_special_bytewise(at, end_));
   }
 
   // The same for a member's name, whose size goes to `key`.
-  HF_INLINE const char* name(const char* from, Key& key) {
-    const char* const at = find_special(from, end_);
-    if (!next_is(at, '"')) {
-      key.size = Node::kOddKey;
-      return string_rest(at);
+  HF_INLINE const char* name(const char* const from, Key& key) {
+    for (const char* at = from; end_ - at >= kBlock; at += kBlock) {
+      const uint32_t mask = special_mask(at);
+      if (mask == 0) continue;
+      at += __builtin_ctz(mask);
+      if (*at != '"') break;
+      key.size = static_cast<uint32_t>(std::min<ptrdiff_t>(at - from, Node::kOddKey));
+      return at + 1;
     }
-    key.size = static_cast<uint32_t>(std::min<ptrdiff_t>(at - from, Node::kOddKey));
-    return at + 1;
+    return name_rest(from, key);
+  }
+
+  // Any name.
+  [[gnu::noinline]] const char* name_rest(const char* from, Key& key) {
+    const char* const at = find_special(from, end_);
+    const bool is_plain = next_is(at, '"');
+    key.size = is_plain ? static_cast<uint32_t>(std::min<ptrdiff_t>(at - from, Node::kOddKey))
+                        : Node::kOddKey;
+    return string_rest(at);
   }
 
   // Goes on in a string at a byte that needs a look, or at the end of the text.
@@ -361,6 +384,7 @@ class Parser {
   const uint32_t index_depth_;
   const Surrogates surrogates_;
   std::vector<Node>& nodes_;
+  Node* first_;    // of nodes_
   uint32_t room_;  // nodes there may be before more room is made
   uint32_t count_ = 0;
   uint32_t depth_ = 0;
@@ -442,7 +466,7 @@ const char* decode_unicode(std::string& out, const char* at, const char* end) {
 Result<Document> Document::parse(std::span<char> text, uint32_t index_depth) {
   Document document;
   document.text_ = {text.data(), text.size()};
-  document.nodes_.reserve(nodes_expected(document.text_));
+  document.nodes_.resize(nodes_expected(document.text_));
   Parser parser(document.text_, index_depth, Surrogates::kReplace, document.nodes_);
   if (!parser.run()) return parser.error();
   return document;
@@ -451,7 +475,7 @@ Result<Document> Document::parse(std::span<char> text, uint32_t index_depth) {
 Result<Document> Document::parse_const(std::string_view text, uint32_t index_depth) {
   Document document;
   document.text_ = text;
-  document.nodes_.reserve(index_depth > 1 ? nodes_expected(text) : 16);
+  document.nodes_.resize(index_depth > 1 ? nodes_expected(text) : 16);
   Parser parser(document.text_, index_depth, Surrogates::kRefuse, document.nodes_);
   if (!parser.run()) return parser.error();
   return document;
