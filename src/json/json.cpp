@@ -55,9 +55,9 @@ static_assert(Kind::kArray < Kind::kObject && Kind::kString < Kind::kArray);
 
 bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
 
-// One pass over the text. Its functions take the place they begin at and give the one they ended at,
-// which so stays in a register; null means that `fail` was called. An explicit stack instead of
-// recursion, so depth costs no wasm stack.
+// One pass over the text. Its functions take the place they begin at and give the one they ended
+// at, which so stays in a register; null means that `fail` was called. An explicit stack instead of
+// recursion, so depth costs no wasm stack. Compact JSON, as SDKs send it, is what is asked for first.
 class Parser {
  public:
   Parser(std::string_view text, uint32_t index_depth, Surrogates surrogates,
@@ -399,7 +399,8 @@ constexpr size_t kCountedFrom = 1u << 20;
 // Text of one indexed value in the events that SDKs send, rather too little.
 constexpr size_t kBytesPerNode = 20;
 
-// Room for the index: growing it while parsing would take three times its memory in a large document.
+// Room for the index: growing it while parsing would take three times its memory in a large
+// document.
 // Every value but the first of its container stands behind a comma.
 size_t nodes_expected(std::string_view text) {
   if (text.size() < kCountedFrom) return text.size() / kBytesPerNode + 8;

@@ -10,8 +10,8 @@
 
 namespace hogflare::rows {
 
-// Copies the members of an object that stay, in runs: between two members that both stay lies nothing
-// but the comma, so a run is one copy of the request's bytes.
+// Copies the members of an object that stay, in runs: between two members that both stay lies
+// nothing but the comma, so a run is one copy of the request's bytes.
 class MemberRun {
  public:
   explicit MemberRun(std::string& out) : out_(out) {}

@@ -31,8 +31,8 @@ constexpr size_t kHopelessBytes = 4 * limits::kRowBytesMax;
 
 constexpr std::string_view kGroupColumns[] = {",\"group0\":", ",\"group1\":", ",\"group2\":",
                                               ",\"group3\":", ",\"group4\":"};
-constexpr std::string_view kGroupProperties[] = {",\"$group_0\":", ",\"$group_1\":", ",\"$group_2\":",
-                                                 ",\"$group_3\":", ",\"$group_4\":"};
+constexpr std::string_view kGroupProperties[] = {
+    ",\"$group_0\":", ",\"$group_1\":", ",\"$group_2\":", ",\"$group_3\":", ",\"$group_4\":"};
 
 constexpr std::string_view kExtraColumn = ",\"extra\":";
 // A time with its quotes.

@@ -20,8 +20,8 @@ void copy_word(unsigned char* to, const unsigned char* from) {
 }  // namespace
 
 // The attribute keeps the compiler from recognising its own purpose and calling itself.
-extern "C" __attribute__((no_builtin)) void* memcpy(void* __restrict to, const void* __restrict from,
-                                                    size_t size) {
+extern "C" __attribute__((no_builtin)) void* memcpy(void* __restrict to,
+                                                    const void* __restrict from, size_t size) {
   auto* d = static_cast<unsigned char*>(to);
   const auto* s = static_cast<const unsigned char*>(from);
   if (size >= 16) {

@@ -172,8 +172,8 @@ TEST_CASE("Names of every length are told apart, escaped and foreign ones too") 
                               300}) {
     INFO(length);
     const std::string name(length, 'n');
-    std::string text = "{ \"" + name + "\" : 1 , \"" + name + "x\":2,\"" + name + "\\u00e9\":3,\"" + name +
-                       "\xC3\xA9!\":4}";
+    const std::string text = "{ \"" + name + "\" : 1 , \"" + name + "x\":2,\"" + name +
+                             "\\u00e9\":3,\"" + name + "\xC3\xA9!\":4}";
     const auto document = Document::parse_const(text, 1);
     REQUIRE(document.ok());
     const Value root = document.value().root();
