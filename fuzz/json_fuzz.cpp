@@ -20,7 +20,7 @@ void visit(const Value& value, int depth) {
   if (value.is_string()) HF_ASSERT(hogflare::json::is_utf8(value.text()));
   if (depth == 0) return;
   for (const hogflare::json::Member member : value.members()) {
-    HF_ASSERT(member.raw_key.front() == '"' && member.raw_key.back() == '"');
+    HF_ASSERT(member.raw_key().front() == '"' && member.raw_key().back() == '"');
     HF_ASSERT(value.find(member.key()).exists());
     visit(member.value, depth - 1);
   }

@@ -47,8 +47,10 @@ class Enrichment {
   IpPolicy ip_policy() const { return policy_; }
 
  private:
-  // "name":value, or empty when the edge does not say.
-  std::array<std::string, kEnrichedNames.size()> members_;
+  // ,"name":value of all that the edge says, joined, and where each name's part ends: most events
+  // leave nothing out, or neighbours.
+  std::string members_;
+  std::array<size_t, kEnrichedNames.size()> ends_{};
   IpPolicy policy_ = IpPolicy::kKeep;
 };
 

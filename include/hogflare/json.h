@@ -22,7 +22,9 @@
 #include <string_view>
 #include <vector>
 
+#include "hogflare/limits.h"
 #include "hogflare/result.h"
+#include "hogflare/short_bytes.h"
 
 namespace hogflare::json {
 
@@ -31,13 +33,29 @@ enum class Kind : uint8_t { kNull, kFalse, kTrue, kNumber, kString, kArray, kObj
 // The place of one value in the text. `next` is the index of the first node that is not inside this
 // one, so children are the nodes from the own index + 1 up to `next`.
 struct Node {
+  // key_size of a name that has to be looked at: 255 bytes or more, with escapes or not ASCII.
+  static constexpr uint32_t kOddKey = 255;
+
+  // Leaves the members as they are: room for many nodes costs nothing until they are filled.
+  Node() {}
+  Node(uint32_t key_at, uint32_t begin_at, uint32_t end_at, uint32_t next_index, Kind value_kind,
+       uint32_t name_size)
+      : key(key_at),
+        begin(begin_at),
+        end(end_at),
+        next(next_index),
+        kind(static_cast<uint32_t>(value_kind)),
+        key_size(name_size) {}
+
   uint32_t key;    // offset of the member name's opening quote; 0 when the value is no member
   uint32_t begin;  // offset of the value's first byte
   uint32_t end;    // offset behind the value's last byte
-  uint32_t next;
+  uint32_t next : 21;
+  uint32_t kind : 3;      // a Kind
+  uint32_t key_size : 8;  // bytes between the name's quotes, or kOddKey
 };
+static_assert(sizeof(Node) == 16 && limits::kJsonNodesMax < 1u << 21);
 
-struct Member;
 class Members;
 class Elements;
 
@@ -51,18 +69,18 @@ class Value {
   // False for the result of a `find` that found nothing; every other call needs true.
   bool exists() const { return nodes_ != nullptr; }
 
-  Kind kind() const;
-  bool is_null() const { return exists() && kind() == Kind::kNull; }
-  bool is_string() const { return exists() && kind() == Kind::kString; }
-  bool is_number() const { return exists() && kind() == Kind::kNumber; }
-  bool is_object() const { return exists() && kind() == Kind::kObject; }
-  bool is_array() const { return exists() && kind() == Kind::kArray; }
-  bool is_bool() const;
-  bool is_true() const { return exists() && kind() == Kind::kTrue; }
-  bool is_false() const { return exists() && kind() == Kind::kFalse; }
+  Kind kind() const { return static_cast<Kind>(node().kind); }
+  bool is_null() const { return is(Kind::kNull); }
+  bool is_string() const { return is(Kind::kString); }
+  bool is_number() const { return is(Kind::kNumber); }
+  bool is_object() const { return is(Kind::kObject); }
+  bool is_array() const { return is(Kind::kArray); }
+  bool is_bool() const { return is_true() || is_false(); }
+  bool is_true() const { return is(Kind::kTrue); }
+  bool is_false() const { return is(Kind::kFalse); }
 
   // The value's bytes as they came, without white space around it. Valid JSON.
-  std::string_view raw() const;
+  std::string_view raw() const { return {text_ + node().begin, node().end - node().begin}; }
   // A string's content, decoded. Needs is_string().
   std::string text() const;
 
@@ -78,35 +96,65 @@ class Value {
   const Node& node() const { return nodes_[index_]; }
 
  private:
+  friend struct Member;
   friend class Members;
   friend class Elements;
+  bool is(Kind kind) const { return exists() && node().kind == static_cast<uint32_t>(kind); }
+
   const char* text_ = nullptr;
   const Node* nodes_ = nullptr;
   uint32_t index_ = 0;
 };
 
+// A member of an object. Its name is compared without being looked at: almost always its length,
+// which the index knows, says no.
 struct Member {
-  std::string_view raw_key;  // with its quotes, as it came
   Value value;
 
+  // The name with its quotes, as it came.
+  std::string_view raw_key() const {
+    return {value.text_ + value.node().key, inner_size() + 2};
+  }
   // The name between the quotes as it came; equals the name unless it holds escapes.
-  std::string_view inner_key() const { return raw_key.substr(1, raw_key.size() - 2); }
-  bool key_is(std::string_view name) const;
+  std::string_view inner_key() const {
+    return {value.text_ + value.node().key + 1, inner_size()};
+  }
+  [[gnu::always_inline]] bool key_is(std::string_view name) const {
+    const Node& node = value.node();
+    if (node.key_size == Node::kOddKey) return odd_key_is(name);
+    return node.key_size == name.size() &&
+           same_bytes(value.text_ + node.key + 1, name.data(), name.size());
+  }
   std::string key() const;  // decoded
+  // The decoded name, in `scratch` when it holds escapes.
+  std::string_view name(std::string& scratch) const {
+    return value.node().key_size == Node::kOddKey ? odd_name(scratch) : inner_key();
+  }
+
+ private:
+  size_t inner_size() const {
+    const uint32_t size = value.node().key_size;
+    return size == Node::kOddKey ? odd_size() : size;
+  }
+  size_t odd_size() const;
+  bool odd_key_is(std::string_view name) const;
+  std::string_view odd_name(std::string& scratch) const;
 };
 
 class Members {
  public:
   class Iterator {
    public:
-    Iterator(const Value& value, uint32_t index) : value_(value), index_(index) {}
-    Member operator*() const;
-    Iterator& operator++();
-    bool operator!=(const Iterator& other) const { return index_ != other.index_; }
+    Iterator(const Value& value, uint32_t index) : at_(value.text_, value.nodes_, index) {}
+    Member operator*() const { return {at_}; }
+    Iterator& operator++() {
+      at_.index_ = at_.node().next;
+      return *this;
+    }
+    bool operator!=(const Iterator& other) const { return at_.index_ != other.at_.index_; }
 
    private:
-    Value value_;
-    uint32_t index_;
+    Value at_;
   };
 
   Members(const Value& value, uint32_t begin, uint32_t end)
@@ -125,14 +173,16 @@ class Elements {
  public:
   class Iterator {
    public:
-    Iterator(const Value& value, uint32_t index) : value_(value), index_(index) {}
-    Value operator*() const { return {value_.text_, value_.nodes_, index_}; }
-    Iterator& operator++();
-    bool operator!=(const Iterator& other) const { return index_ != other.index_; }
+    Iterator(const Value& value, uint32_t index) : at_(value.text_, value.nodes_, index) {}
+    Value operator*() const { return at_; }
+    Iterator& operator++() {
+      at_.index_ = at_.node().next;
+      return *this;
+    }
+    bool operator!=(const Iterator& other) const { return at_.index_ != other.at_.index_; }
 
    private:
-    Value value_;
-    uint32_t index_;
+    Value at_;
   };
 
   Elements(const Value& value, uint32_t begin, uint32_t end)
@@ -146,6 +196,14 @@ class Elements {
   uint32_t begin_;
   uint32_t end_;
 };
+
+inline Members Value::members() const {
+  return {*this, index_ + 1, is_object() ? node().next : index_ + 1};
+}
+
+inline Elements Value::elements() const {
+  return {*this, index_ + 1, is_array() ? node().next : index_ + 1};
+}
 
 class Document {
  public:
@@ -173,6 +231,9 @@ std::string decode_string(std::string_view raw);
 // Appends `utf8` as a JSON string with quotes. Invalid UTF-8 is replaced by U+FFFD, so the output is
 // always valid JSON.
 void append_string(std::string& out, std::string_view utf8);
+
+// True when `text` is ASCII that stands in a JSON string as it is.
+bool is_plain(std::string_view text);
 
 // True when `utf8` is well-formed UTF-8 (RFC 3629).
 bool is_utf8(std::string_view utf8);

@@ -49,7 +49,7 @@ class RowWriter {
   uint32_t append_recording(const Recording& recording, RowBatch& rows) const;
 
  private:
-  // What identifies a row; the columns up to created_at.
+  // What identifies a row: the columns up to created_at.
   struct Head {
     std::string_view uuid;
     int64_t team_id;
@@ -57,21 +57,23 @@ class RowWriter {
     std::string_view distinct_id;
     int64_t timestamp_ms;
   };
+  // Up to where the object of `properties` begins.
   void append_head(std::string& out, const Head& head) const;
   void append_recording_properties(std::string& out, const Recording& recording) const;
   void append_fixed_head(std::string& out, const Event& event) const;
-  void append_person(std::string& out, const PersonView& person) const;
   void append_properties(std::string& out, const Event& event, const PersonView& person,
                          const GroupView& groups) const;
-  void append_extra(std::string& out, const Event& event, const PersonView& person) const;
+  // `time` is the column's text with its quotes.
+  void append_extra_members(std::string& out, const Event& event, const PersonView& person,
+                            std::string_view time) const;
   void append_cut_row(std::string& out, const Event& event, const PersonView& person,
                       const GroupView& groups) const;
 
   Enrichment enrichment_;
   int64_t team_id_;
-  std::string created_at_member_;  // "created_at":"…"
-  std::string api_key_member_;
-  std::string sent_at_member_;     // "$sent_at":"…", or empty
+  std::string behind_timestamp_;  // ,"created_at":"…","properties":
+  std::string api_key_member_;    // ,"api_key":"…"
+  std::string sent_at_member_;    // ,"$sent_at":"…", or empty
 };
 
 // What is wrong with a row of the events stream, or nullopt: names, types and required columns of

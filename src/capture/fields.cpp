@@ -87,39 +87,31 @@ std::optional<Error> check_shape(const RootFields& fields, const PropertyFields&
 
 }  // namespace
 
-KeyText::KeyText(const json::Member& member) : view_(member.inner_key()) {
-  if (view_.find('\\') == std::string_view::npos) return;
-  decoded_ = member.key();
-  view_ = decoded_;
-}
-
 RootFields RootFields::of(const Value& event) {
   RootFields fields;
   Value dollar_distinct_id;
   for (const json::Member member : event.members()) {
-    const KeyText key(member);
-    const std::string_view name = key.view();
-    if (name == "event") {
+    if (member.key_is("event")) {
       set_unless_null(fields.event, member.value);
-    } else if (name == "properties") {
+    } else if (member.key_is("properties")) {
       set_unless_null(fields.properties, member.value);
-    } else if (name == "distinct_id") {
+    } else if (member.key_is("distinct_id")) {
       set_unless_null(fields.distinct_id, member.value);
-    } else if (name == "$distinct_id") {
+    } else if (member.key_is("$distinct_id")) {
       set_unless_null(dollar_distinct_id, member.value);
-    } else if (name == "uuid") {
+    } else if (member.key_is("uuid")) {
       set_unless_null(fields.uuid, member.value);
-    } else if (name == "timestamp") {
+    } else if (member.key_is("timestamp")) {
       set_unless_null(fields.timestamp, member.value);
-    } else if (name == "offset") {
+    } else if (member.key_is("offset")) {
       set_unless_null(fields.offset, member.value);
-    } else if (name == "$set") {
+    } else if (member.key_is("$set")) {
       set_unless_null(fields.set, member.value);
-    } else if (name == "$set_once") {
+    } else if (member.key_is("$set_once")) {
       set_unless_null(fields.set_once, member.value);
-    } else if (name == "token" || name == "$token" || name == "api_key") {
+    } else if (member.key_is("token") || member.key_is("$token") || member.key_is("api_key")) {
       set_unless_null(fields.token, member.value);
-    } else if (name == "sent_at") {
+    } else if (member.key_is("sent_at")) {
       set_unless_null(fields.sent_at, member.value);
     }
   }
@@ -130,15 +122,13 @@ RootFields RootFields::of(const Value& event) {
 PropertyFields PropertyFields::of(const Value& properties) {
   PropertyFields fields;
   for (const json::Member member : properties.members()) {
-    const KeyText key(member);
-    const std::string_view name = key.view();
-    if (name == "distinct_id") {
+    if (member.key_is("distinct_id")) {
       set_unless_null(fields.distinct_id, member.value);
-    } else if (name == "token") {
+    } else if (member.key_is("token")) {
       set_unless_null(fields.token, member.value);
-    } else if (name == "$cookieless_mode") {
+    } else if (member.key_is("$cookieless_mode")) {
       set_unless_null(fields.cookieless_mode, member.value);
-    } else if (name == "$ignore_sent_at") {
+    } else if (member.key_is("$ignore_sent_at")) {
       set_unless_null(fields.ignore_sent_at, member.value);
     }
   }

@@ -11,19 +11,6 @@
 
 namespace hogflare::capture {
 
-// A member's name for comparing: decoded only when it holds an escape.
-class KeyText {
- public:
-  explicit KeyText(const json::Member& member);
-  KeyText(const KeyText&) = delete;
-  KeyText& operator=(const KeyText&) = delete;
-  std::string_view view() const { return view_; }
-
- private:
-  std::string decoded_;
-  std::string_view view_;
-};
-
 // What the event object holds at its root, as far as capture looks; null counts as absent.
 struct RootFields {
   json::Value event;

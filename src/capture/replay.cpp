@@ -39,9 +39,8 @@ struct SnapshotFields {
         {"$cookieless_mode", &fields.cookieless_mode},
         {"$ignore_sent_at", &fields.ignore_sent_at}};
     for (const json::Member member : properties.members()) {
-      const capture::KeyText key(member);
       for (const auto& [name, place] : places) {
-        if (key.view() == name && !member.value.is_null()) *place = member.value;
+        if (member.key_is(name) && !member.value.is_null()) *place = member.value;
       }
     }
     return fields;

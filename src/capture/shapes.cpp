@@ -21,7 +21,7 @@ class ObjectText {
     out_ += ':';
     out_ += raw_value;
   }
-  void add(const Member& member) { add_raw_key(member.raw_key, member.value.raw()); }
+  void add(const Member& member) { add_raw_key(member.raw_key(), member.value.raw()); }
   void add(std::string_view plain_key, std::string_view raw_value) {
     add_raw_key("\"" + std::string(plain_key) + "\"", raw_value);
   }

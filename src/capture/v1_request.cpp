@@ -181,10 +181,10 @@ void append_object(std::string& out, const Value& properties, std::string_view i
   out += '{';
   bool first = true;
   for (const Member member : properties.members()) {
-    if (is_injected(injected, member.raw_key)) continue;
+    if (is_injected(injected, member.raw_key())) continue;
     if (!first) out += ',';
     first = false;
-    out += member.raw_key;
+    out += member.raw_key();
     out += ':';
     out += member.value.raw();
   }
@@ -209,7 +209,7 @@ void append_event(std::string& out, const Value& event, const Options& options,
     const bool moved = member.key_is("properties") || member.key_is("options") ||
                        member.key_is("session_id") || member.key_is("window_id");
     if (moved) continue;
-    out += member.raw_key;
+    out += member.raw_key();
     out += ':';
     out += member.value.raw();
     out += ',';
@@ -289,7 +289,7 @@ std::string with_injected_properties(const Value& root, const std::vector<Option
   std::string out = "{";
   for (const Member member : root.members()) {
     if (member.key_is("batch")) continue;
-    out += member.raw_key;
+    out += member.raw_key();
     out += ':';
     out += member.value.raw();
     out += ',';

@@ -1,6 +1,7 @@
 #include "hogflare/json.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdlib>
@@ -35,157 +36,247 @@ bool is_low_surrogate(int unit) { return unit >= 0xDC00 && unit <= 0xDFFF; }
 
 enum class Surrogates { kReplace, kRefuse };
 
-// One pass: an explicit stack instead of recursion, so depth costs no wasm stack.
+// What a value that begins with this byte can only be; a number where it is something wrong.
+constexpr std::array<Kind, 256> make_kinds() {
+  std::array<Kind, 256> kinds{};
+  for (Kind& kind : kinds) kind = Kind::kNumber;
+  kinds['{'] = Kind::kObject;
+  kinds['['] = Kind::kArray;
+  kinds['"'] = Kind::kString;
+  kinds['t'] = Kind::kTrue;
+  kinds['f'] = Kind::kFalse;
+  kinds['n'] = Kind::kNull;
+  return kinds;
+}
+constexpr std::array<Kind, 256> kKinds = make_kinds();
+
+bool is_container(Kind kind) { return kind >= Kind::kArray; }
+static_assert(Kind::kArray < Kind::kObject && Kind::kString < Kind::kArray);
+
+bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
+
+// One pass over the text. Its functions take the place they begin at and give the one they ended
+// at, which so stays in a register; null means that `fail` was called. An explicit stack instead of
+// recursion, so depth costs no wasm stack. Compact JSON, as SDKs send it, is what is asked for first.
 class Parser {
  public:
-  Parser(const char* text, size_t size, uint32_t index_depth, Surrogates surrogates,
+  Parser(std::string_view text, uint32_t index_depth, Surrogates surrogates,
          std::vector<Node>& nodes)
-      : begin_(text),
-        at_(text),
-        end_(text + size),
+      : begin_(text.data()),
+        end_(text.data() + text.size()),
         index_depth_(index_depth),
         surrogates_(surrogates),
-        nodes_(nodes) {}
+        nodes_(nodes),
+        first_(nodes.data()),
+        room_(static_cast<uint32_t>(nodes.size())) {}
 
-  // Null on success, else what was expected.
-  const char* run() {
-    if (const char* wrong = value(0)) return wrong;
-    while (depth_ > 0) {
-      if (const char* wrong = step()) return wrong;
+  // Fills `nodes`, whose size is the room to begin with. False: `error` says why.
+  bool run() {
+    const char* at = skip_space(begin_);
+    at = at == end_ ? fail(at, "a value") : value(at, {}, true);
+    while (at != nullptr && depth_ > 0) {
+      at = stack_[depth_ - 1].is_object ? members(at) : elements(at);
     }
-    skip_space();
-    if (at_ != end_) return "the end of the document";
-    return nullptr;
+    if (at != nullptr) at = skip_space(at);
+    if (at != nullptr && at != end_) at = fail(at, "the end of the document");
+    nodes_.resize(count_);
+    return at != nullptr;
   }
 
-  size_t offset() const { return static_cast<size_t>(at_ - begin_); }
-  bool over_limit() const { return over_limit_; }
+  Error error() const {
+    std::string detail = "invalid JSON at byte " + std::to_string(failed_at_ - begin_);
+    detail += ": expected ";
+    detail += expected_;
+    return {over_limit_ ? ErrorCode::kTooLarge : ErrorCode::kParseFailed, std::move(detail)};
+  }
 
  private:
   struct Open {
-    uint32_t node;  // index of the container's node; kNotIndexed when below the index
+    uint32_t node;  // index of the container's node; meaningless below the index
     bool is_object;
     bool is_first;
   };
-  static constexpr uint32_t kNotIndexed = UINT32_MAX;
+  struct Key {
+    uint32_t at = 0;
+    uint32_t size = 0;  // as in Node
+  };
 
-  void skip_space() {
-    while (at_ < end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
+  [[gnu::noinline, gnu::cold]] const char* fail(const char* at, const char* expected) {
+    failed_at_ = at;
+    expected_ = expected;
+    return nullptr;
+  }
+  [[gnu::noinline, gnu::cold]] const char* fail_limit(const char* at, const char* expected) {
+    over_limit_ = true;
+    return fail(at, expected);
   }
 
-  // One element, member or closing bracket of the innermost container.
-  const char* step() {
+  uint32_t offset(const char* at) const { return static_cast<uint32_t>(at - begin_); }
+
+  HF_INLINE const char* skip_space(const char* at) const {
+    while (at != end_ && static_cast<unsigned char>(*at) <= ' ' &&
+           (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) {
+      ++at;
+    }
+    return at;
+  }
+
+  HF_INLINE bool next_is(const char* at, char c) const { return at != end_ && *at == c; }
+
+  // Members of the innermost object, until one of them opens a container or the object ends.
+  const char* members(const char* at) {
     Open& open = stack_[depth_ - 1];
-    const char close = open.is_object ? '}' : ']';
-    skip_space();
-    if (at_ == end_) return open.is_object ? "a member or '}'" : "an element or ']'";
-    if (*at_ == close && open.is_first) return pop();
-    if (!open.is_first) {
-      if (*at_ == close) return pop();
-      if (*at_ != ',') return open.is_object ? "',' or '}'" : "',' or ']'";
-      ++at_;
-      skip_space();
-    }
-    open.is_first = false;
-    if (!open.is_object) return value(0);
-    if (at_ == end_ || *at_ != '"') return "a member name in double quotes";
-    const uint32_t key = static_cast<uint32_t>(at_ - begin_);
-    if (const char* wrong = string()) return wrong;
-    skip_space();
-    if (at_ == end_ || *at_ != ':') return "':' after the member name";
-    ++at_;
-    return value(key);
-  }
-
-  const char* pop() {
-    ++at_;
-    --depth_;
-    const uint32_t node = stack_[depth_].node;
-    if (node != kNotIndexed) {
-      nodes_[node].end = static_cast<uint32_t>(at_ - begin_);
-      nodes_[node].next = static_cast<uint32_t>(nodes_.size());
-    }
-    return nullptr;
-  }
-
-  const char* value(uint32_t key) {
-    skip_space();
-    if (at_ == end_) return "a value";
-    uint32_t node = kNotIndexed;
-    if (depth_ <= index_depth_) {
-      if (nodes_.size() >= limits::kJsonNodesMax) {
-        over_limit_ = true;
-        return "fewer values in one document";
+    const bool is_indexed = depth_ <= index_depth_;
+    for (bool first = open.is_first;; first = false) {
+      if (!first && next_is(at, ',')) {
+        ++at;
+      } else {
+        at = skip_space(at);
+        if (at == end_) return fail(at, "a member or '}'");
+        if (*at == '}') return close(at);
+        if (!first && *at++ != ',') return fail(at - 1, "',' or '}'");
       }
-      node = static_cast<uint32_t>(nodes_.size());
-      nodes_.push_back({key, static_cast<uint32_t>(at_ - begin_), 0, node + 1});
+      if (!next_is(at, '"') && !next_is(at = skip_space(at), '"')) {
+        return fail(at, "a member name in double quotes");
+      }
+      Key key{offset(at), 0};
+      at = name(at + 1, key);
+      if (at == nullptr) return nullptr;
+      if (!next_is(at, ':') && !next_is(at = skip_space(at), ':')) {
+        return fail(at, "':' after the member name");
+      }
+      at = skip_space(at + 1);
+      if (at == end_) return fail(at, "a value");
+      const uint32_t depth = depth_;
+      at = value(at, key, is_indexed);
+      if (at == nullptr) return nullptr;
+      if (depth_ != depth) {
+        open.is_first = false;
+        return at;
+      }
     }
-    if (*at_ == '{' || *at_ == '[') return push(node);
-    if (const char* wrong = scalar()) return wrong;
-    if (node != kNotIndexed) nodes_[node].end = static_cast<uint32_t>(at_ - begin_);
-    return nullptr;
   }
 
-  const char* push(uint32_t node) {
-    if (depth_ == limits::kJsonDepthMax) {
-      over_limit_ = true;
-      return "less nesting";
+  // The same for an array.
+  const char* elements(const char* at) {
+    Open& open = stack_[depth_ - 1];
+    const bool is_indexed = depth_ <= index_depth_;
+    for (bool first = open.is_first;; first = false) {
+      at = skip_space(at);
+      if (at == end_) return fail(at, "an element or ']'");
+      if (*at == ']' && first) return close(at);
+      if (!first) {
+        if (*at == ']') return close(at);
+        if (*at != ',') return fail(at, "',' or ']'");
+        at = skip_space(at + 1);
+        if (at == end_) return fail(at, "a value");
+      }
+      const uint32_t depth = depth_;
+      at = value(at, {}, is_indexed);
+      if (at == nullptr) return nullptr;
+      if (depth_ != depth) {
+        open.is_first = false;
+        return at;
+      }
     }
-    stack_[depth_++] = {node, *at_ == '{', true};
-    ++at_;
-    return nullptr;
   }
 
-  const char* scalar() {
-    switch (*at_) {
-      case '"':
-        return string();
-      case 't':
-        return literal("true", 4);
-      case 'f':
-        return literal("false", 5);
-      case 'n':
-        return literal("null", 4);
+  const char* close(const char* at) {
+    ++at;
+    --depth_;
+    if (depth_ <= index_depth_) {
+      Node& node = first_[stack_[depth_].node];
+      node.end = offset(at);
+      node.next = count_;
+    }
+    return at;
+  }
+
+  // A scalar, or the opening bracket of a container. Needs a byte.
+  HF_INLINE const char* value(const char* at, Key key, bool is_indexed) {
+    const Kind kind = kKinds[static_cast<unsigned char>(*at)];
+    if (is_indexed && count_ == room_ && !grow()) {
+      return fail_limit(at, "fewer values in one document");
+    }
+    const char* const behind = is_container(kind) ? open(at, kind) : scalar(at, kind);
+    if (is_indexed && behind != nullptr) {
+      first_[count_] = {key.at, offset(at), offset(behind), count_ + 1, kind, key.size};
+      ++count_;
+    }
+    return behind;
+  }
+
+  // Room for further nodes: as much again, never beyond the limit.
+  [[gnu::noinline, gnu::cold]] bool grow() {
+    if (count_ == limits::kJsonNodesMax) return false;
+    room_ = std::min(count_ * 2 + 8, limits::kJsonNodesMax);
+    nodes_.reserve(room_);  // exactly; resize alone would take up to twice that
+    nodes_.resize(room_);
+    first_ = nodes_.data();
+    return true;
+  }
+
+  HF_INLINE const char* open(const char* at, Kind kind) {
+    if (depth_ == limits::kJsonDepthMax) return fail_limit(at, "less nesting");
+    stack_[depth_++] = {count_, kind == Kind::kObject, true};
+    return at + 1;
+  }
+
+  HF_INLINE const char* scalar(const char* at, Kind kind) {
+    switch (kind) {
+      case Kind::kString:
+        return string(at + 1);
+      case Kind::kTrue:
+        return literal(at, "true", 4);
+      case Kind::kFalse:
+        return literal(at, "false", 5);
+      case Kind::kNull:
+        return literal(at, "null", 4);
       default:
-        return number();
+        return number(at);
     }
   }
 
-  const char* literal(const char* word, size_t size) {
-    if (static_cast<size_t>(end_ - at_) < size || std::memcmp(at_, word, size) != 0) return "a value";
-    at_ += size;
-    return nullptr;
+  HF_INLINE const char* literal(const char* at, const char* word, size_t size) {
+    const bool is_there =
+        static_cast<size_t>(end_ - at) >= size && same_bytes(at, word, size);
+    return is_there ? at + size : fail(at, "a value");
   }
 
-  bool digits() {
-    const char* from = at_;
-    while (at_ < end_ && *at_ >= '0' && *at_ <= '9') ++at_;
-    return at_ != from;
+  HF_INLINE const char* digits(const char* at) const {
+    while (at != end_ && is_digit(*at)) ++at;
+    return at;
   }
 
-  const char* number() {
-    const char* const from = at_;
-    if (*at_ == '-') ++at_;
-    if (at_ < end_ && *at_ == '0') {
-      ++at_;
-    } else if (!digits()) {
-      return "a value";
+  HF_INLINE const char* number(const char* const from) {
+    const char* at = from + (*from == '-' ? 1 : 0);
+    const char* const whole = at;
+    at = at != end_ && *at == '0' ? at + 1 : digits(at);
+    if (at == whole) return fail(at, "a value");
+    const bool is_plain = at == end_ || (*at != '.' && (*at | 0x20) != 'e');
+    return is_plain && at - from <= kDigitsNeverTooMany ? at : number_rest(from, at);
+  }
+
+  // What stands behind a number's whole digits, and whether it has a value.
+  [[gnu::noinline]] const char* number_rest(const char* from, const char* at) {
+    if (at != end_ && *at == '.') {
+      const char* const fraction = ++at;
+      at = digits(at);
+      if (at == fraction) return fail(at, "a digit after the decimal point");
     }
-    if (at_ < end_ && *at_ == '.') {
-      ++at_;
-      if (!digits()) return "a digit after the decimal point";
-    }
-    bool may_overflow = at_ - from > kDigitsNeverTooMany;
-    if (at_ < end_ && (*at_ == 'e' || *at_ == 'E')) {
+    bool may_overflow = at - from > kDigitsNeverTooMany;
+    if (at != end_ && (*at | 0x20) == 'e') {
       may_overflow = true;
-      ++at_;
-      if (at_ < end_ && (*at_ == '+' || *at_ == '-')) ++at_;
-      if (!digits()) return "a digit in the exponent";
+      ++at;
+      if (at != end_ && (*at == '+' || *at == '-')) ++at;
+      const char* const exponent = at;
+      at = digits(at);
+      if (at == exponent) return fail(at, "a digit in the exponent");
     }
-    if (may_overflow && !is_finite({from, static_cast<size_t>(at_ - from)})) {
-      return "a number in the range of binary64";
+    if (may_overflow && !is_finite({from, static_cast<size_t>(at - from)})) {
+      return fail(at, "a number in the range of binary64");
     }
-    return nullptr;
+    return at;
   }
 
   // What no double can hold is no number for the sink either: its parser, as PostHog's, refuses it,
@@ -196,32 +287,67 @@ class Parser {
   // The largest double has 309 digits before its point.
   static constexpr ptrdiff_t kDigitsNeverTooMany = 308;
 
+  // From behind the opening quote to behind the closing one. A byte that was found is there: only
+  // where the text ends has the end to be thought of.
+  HF_INLINE const char* string(const char* at) {
+    while (end_ - at >= kBlock) {
+      const uint32_t mask = special_mask(at);
+      if (mask != 0) {
+        at += __builtin_ctz(mask);
+        return *at == '"' ? at + 1 : string_rest(at);
+      }
+      at += kBlock;
+    }
+    return string_rest(find_special_bytewise(at, end_));
+  }
 
-  const char* string() {
-    ++at_;
+  // The same for a member's name, whose size goes to `key`.
+  HF_INLINE const char* name(const char* const from, Key& key) {
+    for (const char* at = from; end_ - at >= kBlock; at += kBlock) {
+      const uint32_t mask = special_mask(at);
+      if (mask == 0) continue;
+      at += __builtin_ctz(mask);
+      if (*at != '"') break;
+      key.size = static_cast<uint32_t>(std::min<ptrdiff_t>(at - from, Node::kOddKey));
+      return at + 1;
+    }
+    return name_rest(from, key);
+  }
+
+  // Any name.
+  [[gnu::noinline]] const char* name_rest(const char* from, Key& key) {
+    const char* const at = find_special(from, end_);
+    const bool is_plain = next_is(at, '"');
+    key.size = is_plain ? static_cast<uint32_t>(std::min<ptrdiff_t>(at - from, Node::kOddKey))
+                        : Node::kOddKey;
+    return string_rest(at);
+  }
+
+  // Goes on in a string at a byte that needs a look, or at the end of the text.
+  [[gnu::noinline]] const char* string_rest(const char* at) {
     for (;;) {
-      at_ = find_special(at_, end_);
-      if (at_ == end_) return "a closing double quote";
-      const unsigned char byte = static_cast<unsigned char>(*at_);
-      if (byte == '"') {
-        ++at_;
-        return nullptr;
-      }
+      if (at == end_) return fail(at, "a closing double quote");
+      const unsigned char byte = static_cast<unsigned char>(*at);
+      if (byte == '"') return at + 1;
       if (byte == '\\') {
-        if (const char* wrong = escape()) return wrong;
+        at = escape(at);
+        if (at == nullptr) return nullptr;
       } else if (byte < 0x20) {
-        return "no unescaped control character in a string";
+        return fail(at, "no unescaped control character in a string");
       } else {
-        const int length = utf8_length(at_, end_);
-        if (length == 0) return "valid UTF-8";
-        at_ += length;
+        const int length = utf8_length(at, end_);
+        if (length == 0) return fail(at, "valid UTF-8");
+        at += length;
+        // In most scripts such characters come in words.
+        if (at != end_ && static_cast<unsigned char>(*at) >= 0x80) continue;
       }
+      at = find_special(at, end_);
     }
   }
 
-  const char* escape() {
-    if (end_ - at_ < 2) return "an escape";
-    switch (at_[1]) {
+  HF_INLINE const char* escape(const char* at) {
+    if (end_ - at < 2) return fail(at, "an escape");
+    switch (at[1]) {
       case '"':
       case '\\':
       case '/':
@@ -230,41 +356,42 @@ class Parser {
       case 'n':
       case 'r':
       case 't':
-        at_ += 2;
-        return nullptr;
+        return at + 2;
       case 'u':
-        return unicode_escape();
+        return unicode_escape(at);
       default:
-        return "a known escape";
+        return fail(at, "a known escape");
     }
   }
 
-  const char* unicode_escape() {
-    const int unit = end_ - at_ >= 6 ? code_unit(at_ + 2) : -1;
-    if (unit < 0) return "four hex digits after \\u";
-    if (is_high_surrogate(unit) && end_ - at_ >= 12 && at_[6] == '\\' && at_[7] == 'u' &&
-        is_low_surrogate(code_unit(at_ + 8))) {
-      at_ += 12;
-      return nullptr;
+  const char* unicode_escape(const char* at) {
+    const int unit = end_ - at >= 6 ? code_unit(at + 2) : -1;
+    if (unit < 0) return fail(at, "four hex digits after \\u");
+    if (is_high_surrogate(unit) && end_ - at >= 12 && at[6] == '\\' && at[7] == 'u' &&
+        is_low_surrogate(code_unit(at + 8))) {
+      return at + 12;
     }
     if (is_high_surrogate(unit) || is_low_surrogate(unit)) {
-      if (surrogates_ == Surrogates::kRefuse) return "no lone surrogate";
+      if (surrogates_ == Surrogates::kRefuse) return fail(at, "no lone surrogate");
       // The caller of the replacing mode handed over mutable text.
-      std::memcpy(const_cast<char*>(at_) + 2, "fffd", 4);
+      std::memcpy(const_cast<char*>(at) + 2, "fffd", 4);
     }
-    at_ += 6;
-    return nullptr;
+    return at + 6;
   }
 
-  const char* begin_;
-  const char* at_;
-  const char* end_;
-  uint32_t index_depth_;
-  Surrogates surrogates_;
+  const char* const begin_;
+  const char* const end_;
+  const uint32_t index_depth_;
+  const Surrogates surrogates_;
   std::vector<Node>& nodes_;
-  Open stack_[limits::kJsonDepthMax];
+  Node* first_;    // of nodes_
+  uint32_t room_;  // nodes there may be before more room is made
+  uint32_t count_ = 0;
   uint32_t depth_ = 0;
+  const char* failed_at_ = nullptr;
+  const char* expected_ = nullptr;
   bool over_limit_ = false;
+  Open stack_[limits::kJsonDepthMax];
 };
 
 // Texts above this are worth a look at how many values they can hold.
@@ -272,19 +399,14 @@ constexpr size_t kCountedFrom = 1u << 20;
 // Text of one indexed value in the events that SDKs send, rather too little.
 constexpr size_t kBytesPerNode = 20;
 
-// Room for the index: growing it while parsing would take three times its memory in a large document.
+// Room for the index: growing it while parsing would take three times its memory in a large
+// document.
 // Every value but the first of its container stands behind a comma.
 size_t nodes_expected(std::string_view text) {
   if (text.size() < kCountedFrom) return text.size() / kBytesPerNode + 8;
   size_t count = 1;
   for (const char c : text) count += (c == ',') | (c == '{') | (c == '[');
   return std::min<size_t>(count, limits::kJsonNodesMax);
-}
-
-Error parse_error(const Parser& parser, const char* expected) {
-  std::string detail = "invalid JSON at byte " + std::to_string(parser.offset()) + ": expected ";
-  detail += expected;
-  return {parser.over_limit() ? ErrorCode::kTooLarge : ErrorCode::kParseFailed, std::move(detail)};
 }
 
 // Appends the UTF-8 form of one code point.
@@ -345,62 +467,24 @@ const char* decode_unicode(std::string& out, const char* at, const char* end) {
 Result<Document> Document::parse(std::span<char> text, uint32_t index_depth) {
   Document document;
   document.text_ = {text.data(), text.size()};
-  document.nodes_.reserve(nodes_expected(document.text_));
-  Parser parser(text.data(), text.size(), index_depth, Surrogates::kReplace, document.nodes_);
-  if (const char* expected = parser.run()) return parse_error(parser, expected);
+  document.nodes_.resize(nodes_expected(document.text_));
+  Parser parser(document.text_, index_depth, Surrogates::kReplace, document.nodes_);
+  if (!parser.run()) return parser.error();
   return document;
 }
 
 Result<Document> Document::parse_const(std::string_view text, uint32_t index_depth) {
   Document document;
   document.text_ = text;
-  document.nodes_.reserve(index_depth > 1 ? nodes_expected(text) : 16);
-  Parser parser(text.data(), text.size(), index_depth, Surrogates::kRefuse, document.nodes_);
-  if (const char* expected = parser.run()) return parse_error(parser, expected);
+  document.nodes_.resize(index_depth > 1 ? nodes_expected(text) : 16);
+  Parser parser(document.text_, index_depth, Surrogates::kRefuse, document.nodes_);
+  if (!parser.run()) return parser.error();
   return document;
-}
-
-Kind Value::kind() const {
-  switch (text_[node().begin]) {
-    case '{':
-      return Kind::kObject;
-    case '[':
-      return Kind::kArray;
-    case '"':
-      return Kind::kString;
-    case 't':
-      return Kind::kTrue;
-    case 'f':
-      return Kind::kFalse;
-    case 'n':
-      return Kind::kNull;
-    default:
-      return Kind::kNumber;
-  }
-}
-
-bool Value::is_bool() const {
-  return exists() && (kind() == Kind::kTrue || kind() == Kind::kFalse);
-}
-
-std::string_view Value::raw() const {
-  const Node& place = node();
-  return {text_ + place.begin, place.end - place.begin};
 }
 
 std::string Value::text() const {
   HF_ASSERT(is_string());
   return decode_string(raw());
-}
-
-Members Value::members() const {
-  const bool has = is_object();
-  return {*this, index_ + 1, has ? node().next : index_ + 1};
-}
-
-Elements Value::elements() const {
-  const bool has = is_array();
-  return {*this, index_ + 1, has ? node().next : index_ + 1};
 }
 
 Value Value::find(std::string_view key) const {
@@ -411,31 +495,27 @@ Value Value::find(std::string_view key) const {
   return found;
 }
 
-bool Member::key_is(std::string_view name) const {
+// Between a name's closing quote and the value stand white space and the colon.
+size_t Member::odd_size() const {
+  const Node& node = value.node();
+  uint32_t key_end = node.begin - 1;
+  while (value.text_[key_end] != '"') --key_end;
+  return key_end - node.key - 1;
+}
+
+bool Member::odd_key_is(std::string_view name) const {
+  std::string scratch;
+  return odd_name(scratch) == name;
+}
+
+std::string_view Member::odd_name(std::string& scratch) const {
   const std::string_view inner = inner_key();
-  if (inner == name) return true;
-  return inner.find('\\') != std::string_view::npos && decode_string(raw_key) == name;
+  if (inner.find('\\') == std::string_view::npos) return inner;
+  scratch = key();
+  return scratch;
 }
 
-std::string Member::key() const { return decode_string(raw_key); }
-
-Member Members::Iterator::operator*() const {
-  const Value value(value_.text_, value_.nodes_, index_);
-  const Node& place = value.node();
-  uint32_t key_end = place.begin;
-  while (value_.text_[key_end - 1] != '"') --key_end;
-  return {{value_.text_ + place.key, key_end - place.key}, value};
-}
-
-Members::Iterator& Members::Iterator::operator++() {
-  index_ = value_.nodes_[index_].next;
-  return *this;
-}
-
-Elements::Iterator& Elements::Iterator::operator++() {
-  index_ = value_.nodes_[index_].next;
-  return *this;
-}
+std::string Member::key() const { return decode_string(raw_key()); }
 
 std::string decode_string(std::string_view raw) {
   HF_ASSERT(raw.size() >= 2 && raw.front() == '"' && raw.back() == '"');
@@ -446,7 +526,7 @@ std::string decode_string(std::string_view raw) {
   while (at < end) {
     const void* found = std::memchr(at, '\\', static_cast<size_t>(end - at));
     const char* stop = found == nullptr ? end : static_cast<const char*>(found);
-    out.append(at, stop);
+    out.append(at, static_cast<size_t>(stop - at));
     at = stop;
     if (at == end) break;
     if (at[1] == 'u') {
@@ -466,7 +546,7 @@ void append_string(std::string& out, std::string_view utf8) {
   const char* const end = at + utf8.size();
   while (at < end) {
     const char* stop = find_special(at, end);
-    out.append(at, stop);
+    out.append(at, static_cast<size_t>(stop - at));
     at = stop;
     if (at == end) break;
     const unsigned char byte = static_cast<unsigned char>(*at);
@@ -505,6 +585,11 @@ void append_string(std::string& out, std::string_view utf8) {
     }
   }
   out += '"';
+}
+
+bool is_plain(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  return find_special(text.data(), end) == end;
 }
 
 bool is_utf8(std::string_view utf8) {

@@ -1,5 +1,7 @@
 #include "hogflare/enrich.h"
 
+#include <bit>
+
 #include "hogflare/json.h"
 #include "hogflare/text.h"
 
@@ -22,13 +24,6 @@ bool is_plain_number(std::string_view text) {
   return dots <= 1 && text.back() != '.';
 }
 
-std::string member_start(size_t index) {
-  std::string member = "\"";
-  member += kEnrichedNames[index];
-  member += "\":";
-  return member;
-}
-
 // The nearest client address: Cloudflare's word, else the first hop that proxies name.
 std::string_view client_ip(const RequestHead& head) {
   const std::string_view direct = trim_ascii(head.cf_connecting_ip);
@@ -42,15 +37,25 @@ Enrichment Enrichment::of(const RequestHead& head, IpPolicy policy) {
   Enrichment made;
   made.policy_ = policy;
   size_t index = 0;
+  const auto begin_member = [&] {
+    made.members_ += ",\"";
+    made.members_ += kEnrichedNames[index];
+    made.members_ += "\":";
+  };
+  const auto end_member = [&] { made.ends_[index++] = made.members_.size(); };
   const auto text = [&](std::string_view value) {
-    const size_t at = index++;
-    if (value.empty()) return;
-    made.members_[at] = member_start(at);
-    json::append_string(made.members_[at], value);
+    if (!value.empty()) {
+      begin_member();
+      json::append_string(made.members_, value);
+    }
+    end_member();
   };
   const auto number = [&](std::string_view value) {
-    const size_t at = index++;
-    if (is_plain_number(value)) made.members_[at] = member_start(at) + std::string(value);
+    if (is_plain_number(value)) {
+      begin_member();
+      made.members_ += value;
+    }
+    end_member();
   };
   const EdgeInfo& edge = head.edge;
   text(policy == IpPolicy::kKeep ? client_ip(head) : std::string_view());
@@ -73,11 +78,14 @@ Enrichment Enrichment::of(const RequestHead& head, IpPolicy policy) {
 }
 
 void Enrichment::append_members(std::string& out, uint32_t left_out) const {
-  for (size_t i = 0; i < members_.size(); ++i) {
-    if (members_[i].empty() || (left_out >> i & 1) != 0) continue;
-    out += ',';
-    out += members_[i];
+  size_t begin = 0;
+  for (; left_out != 0; left_out &= left_out - 1) {
+    const auto index = static_cast<size_t>(std::countr_zero(left_out));
+    const size_t stop = index == 0 ? 0 : ends_[index - 1];
+    if (stop > begin) out.append(members_, begin, stop - begin);
+    begin = ends_[index];
   }
+  out.append(members_, begin, members_.size() - begin);
 }
 
 }  // namespace hogflare

@@ -21,9 +21,9 @@ struct Place {
 std::string mark_of(const std::vector<Place>& places) {
   std::string mark(kMarkStart);
   for (const Place& place : places) {
-    if (place.stays || mark.size() + place.member.raw_key.size() > kMarkBytesMax - 2) continue;
+    if (place.stays || mark.size() + place.member.raw_key().size() > kMarkBytesMax - 2) continue;
     if (mark.back() != '[') mark += ',';
-    mark += place.member.raw_key;
+    mark += place.member.raw_key();
   }
   mark += ']';
   return mark;
@@ -31,29 +31,33 @@ std::string mark_of(const std::vector<Place>& places) {
 
 }  // namespace
 
-void append_text_member(std::string& out, std::string_view name, std::string_view text) {
-  append_comma(out);
-  out += '"';
-  out += name;
-  out += "\":";
-  json::append_string(out, text);
+Pieces& Pieces::add(std::string_view piece) {
+  if (piece.size() > sizeof bytes_ - size_) flush();
+  if (piece.size() > sizeof bytes_) {
+    out_ += piece;
+    return *this;
+  }
+  copy_bytes(bytes_ + size_, piece.data(), piece.size());
+  size_ += piece.size();
+  return *this;
 }
 
-void append_raw_member(std::string& out, std::string_view name, std::string_view raw) {
-  append_comma(out);
-  out += '"';
-  out += name;
-  out += "\":";
-  out += raw;
+void Pieces::flush() {
+  out_.append(bytes_, size_);
+  size_ = 0;
 }
 
-void append_time_member(std::string& out, std::string_view name, int64_t unix_ms) {
-  append_comma(out);
-  out += '"';
-  out += name;
-  out += "\":\"";
-  append_rfc3339(out, unix_ms);
-  out += '"';
+Pieces& Pieces::string(std::string_view utf8) {
+  if (json::is_plain(utf8)) return add("\"").add(utf8).add("\"");
+  flush();
+  json::append_string(out_, utf8);
+  return *this;
+}
+
+Pieces& Pieces::time(int64_t unix_ms) {
+  add("\"").flush();
+  append_rfc3339(out_, unix_ms);
+  return add("\"");
 }
 
 std::string shrink_object(std::string object, size_t bytes_max) {
@@ -66,7 +70,7 @@ std::string shrink_object(std::string object, size_t bytes_max) {
   std::vector<Place> places;
   size_t total = kMarkBytesMax + 2;
   for (const json::Member member : document.value().root().members()) {
-    const size_t bytes = member.raw_key.size() + member.value.raw().size() + 2;
+    const size_t bytes = member.raw_key().size() + member.value.raw().size() + 2;
     places.push_back({member, bytes});
     total += bytes;
   }
@@ -79,17 +83,17 @@ std::string shrink_object(std::string object, size_t bytes_max) {
     places[by_size[i]].stays = false;
     total -= places[by_size[i]].bytes;
   }
-  std::string out = "{";
+  std::string out;
   for (const Place& place : places) {
     if (!place.stays) continue;
-    append_comma(out);
-    out += place.member.raw_key;
+    out += ',';
+    out += place.member.raw_key();
     out += ':';
     out += place.member.value.raw();
   }
-  append_comma(out);
+  out += ',';
   out += mark_of(places);
-  out += '}';
+  close_object(out, 0);
   return out;
 }
 

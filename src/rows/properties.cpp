@@ -1,5 +1,7 @@
 #include "properties.h"
 
+#include "hogflare/short_bytes.h"
+
 namespace hogflare::rows {
 namespace {
 
@@ -25,42 +27,55 @@ constexpr std::array<Entry, 14> kOwn = {{
     {"$override_feature_flag_payloads", {Role::kBloat, 0}},
 }};
 
-constexpr size_t kLengthMax = 31;
 constexpr size_t kEntries = kOwn.size() + kEnrichedNames.size();
+constexpr size_t kSlots = 128;
+constexpr size_t kSizeFactor = 7;
+constexpr size_t kLastFactor = 3;
+constexpr size_t kNameMin = 3;
 
-// All entries ordered by length, with where each length starts.
-struct Table {
+constexpr std::array<Entry, kEntries> all_entries() {
   std::array<Entry, kEntries> entries{};
-  std::array<uint8_t, kLengthMax + 2> starts{};
-};
-
-constexpr Table make_table() {
-  Table table;
   size_t count = 0;
-  for (size_t length = 0; length <= kLengthMax; ++length) {
-    table.starts[length] = static_cast<uint8_t>(count);
-    for (const Entry& entry : kOwn) {
-      if (length > 0 && entry.name.size() == length) table.entries[count++] = entry;
-    }
-    for (size_t i = 0; i < kEnrichedNames.size(); ++i) {
-      if (kEnrichedNames[i].size() != length) continue;
-      table.entries[count++] = {kEnrichedNames[i], {Role::kEnriched, static_cast<uint8_t>(i)}};
-    }
+  for (const Entry& entry : kOwn) entries[count++] = entry;
+  for (size_t i = 0; i < kEnrichedNames.size(); ++i) {
+    entries[count++] = {kEnrichedNames[i], {Role::kEnriched, static_cast<uint8_t>(i)}};
   }
-  table.starts[kLengthMax + 1] = static_cast<uint8_t>(count);
-  return table;
+  return entries;
+}
+constexpr std::array<Entry, kEntries> kAll = all_entries();
+
+// Where a name stands in the table: by its length and its last two characters. The factors are ones
+// that give every entry a slot of its own.
+constexpr size_t slot_of(const char* name, size_t size) {
+  const auto last = static_cast<unsigned char>(name[size - 1]);
+  const auto last_but_one = static_cast<unsigned char>(name[size - 2]);
+  return (size * kSizeFactor + last * kLastFactor + last_but_one) % kSlots;
 }
 
-constexpr Table kTable = make_table();
+constexpr std::array<Entry, kSlots> make_table() {
+  std::array<Entry, kSlots> table{};
+  for (const Entry& entry : kAll) table[slot_of(entry.name.data(), entry.name.size())] = entry;
+  return table;
+}
+constexpr std::array<Entry, kSlots> kTable = make_table();
+
+constexpr bool every_entry_has_its_slot() {
+  for (const Entry& entry : kAll) {
+    if (entry.name.size() < kNameMin) return false;
+    if (kTable[slot_of(entry.name.data(), entry.name.size())].name != entry.name) return false;
+  }
+  return true;
+}
+static_assert(every_entry_has_its_slot(), "two names share a slot: choose other factors");
 
 }  // namespace
 
 KnownProperty known_property(std::string_view name) {
-  if (name.size() > kLengthMax) return {};
-  for (size_t i = kTable.starts[name.size()]; i < kTable.starts[name.size() + 1]; ++i) {
-    if (kTable.entries[i].name == name) return kTable.entries[i].known;
-  }
-  return {};
+  if (name.size() < kNameMin) return {};
+  const Entry& entry = kTable[slot_of(name.data(), name.size())];
+  const bool same = entry.name.size() == name.size() &&
+                    same_bytes(entry.name.data(), name.data(), name.size());
+  return same ? entry.known : KnownProperty{};
 }
 
 }  // namespace hogflare::rows

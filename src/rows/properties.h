@@ -26,7 +26,7 @@ struct KnownProperty {
   uint8_t index = 0;
 };
 
-// The role of a (decoded) property name. Constant time: names are told apart by length first.
+// The role of a (decoded) property name. Constant time: one entry of a table is looked at.
 KnownProperty known_property(std::string_view name);
 
 }  // namespace hogflare::rows

@@ -9,8 +9,7 @@
 namespace hogflare {
 namespace {
 
-using rows::append_raw_member;
-using rows::append_text_member;
+using rows::Pieces;
 
 constexpr std::string_view kEventName = "$snapshot_items";
 // What a chunk's own members take beside its data: names, a uuid and two numbers.
@@ -111,11 +110,17 @@ std::string chunk_uuid(const Recording& recording, size_t index, size_t count) {
 }  // namespace
 
 void RowWriter::append_recording_properties(std::string& out, const Recording& recording) const {
-  append_text_member(out, "distinct_id", recording.distinct_id);
-  append_raw_member(out, "$session_id", recording.session_id);
-  append_raw_member(out, "$window_id", recording.window_id);
-  append_raw_member(out, "$snapshot_source", recording.snapshot_source);
-  append_text_member(out, "$lib", recording.library);
+  Pieces(out)
+      .add("{\"distinct_id\":")
+      .string(recording.distinct_id)
+      .add(",\"$session_id\":")
+      .add(recording.session_id)
+      .add(",\"$window_id\":")
+      .add(recording.window_id)
+      .add(",\"$snapshot_source\":")
+      .add(recording.snapshot_source)
+      .add(",\"$lib\":")
+      .string(recording.library);
 }
 
 uint32_t RowWriter::append_recording(const Recording& recording, RowBatch& rows) const {
@@ -126,18 +131,16 @@ uint32_t RowWriter::append_recording(const Recording& recording, RowBatch& rows)
            .distinct_id = recording.distinct_id,
            .timestamp_ms = recording.timestamp_ms};
   append_head(head, key);
-  std::string shared = "{";
+  std::string shared;
   append_recording_properties(shared, recording);
   const std::string tail = "}" + api_key_member_ + "}";
-  constexpr std::string_view kProperties = ",\"properties\":";
   constexpr std::string_view kItems = ",\"$snapshot_items\":";
 
   const ItemsText items(recording);
-  const size_t fixed = head.size() + kProperties.size() + shared.size() + tail.size();
+  const size_t fixed = head.size() + shared.size() + tail.size();
   if (fixed + kItems.size() + items.bytes() <= limits::kRowBytesMax) {
     std::string& out = rows.buffer();
     out += head;
-    out += kProperties;
     out += shared;
     out += kItems;
     items.append_to(out);
@@ -155,12 +158,16 @@ uint32_t RowWriter::append_recording(const Recording& recording, RowBatch& rows)
     const std::string uuid = chunk_uuid(recording, i, lengths.size());
     key.uuid = uuid;
     append_head(out, key);
-    out += kProperties;
     out += shared;
-    append_text_member(out, "$hogflare_chunk_of", recording.uuid);
-    append_raw_member(out, "$hogflare_chunk_index", std::to_string(i));
-    append_raw_member(out, "$hogflare_chunk_count", std::to_string(lengths.size()));
-    append_text_member(out, "$hogflare_chunk_data", reader.take(lengths[i]));
+    Pieces(out)
+        .add(",\"$hogflare_chunk_of\":")
+        .string(recording.uuid)
+        .add(",\"$hogflare_chunk_index\":")
+        .add(std::to_string(i))
+        .add(",\"$hogflare_chunk_count\":")
+        .add(std::to_string(lengths.size()))
+        .add(",\"$hogflare_chunk_data\":")
+        .string(reader.take(lengths[i]));
     out += tail;
     HF_ASSERT(rows.end_row().ok());
   }

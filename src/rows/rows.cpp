@@ -1,5 +1,7 @@
 #include "hogflare/rows.h"
 
+#include <array>
+
 #include "hogflare/limits.h"
 #include "hogflare/text.h"
 #include "hogflare/timestamp.h"
@@ -11,11 +13,9 @@ namespace {
 
 using json::Member;
 using json::Value;
-using rows::append_comma;
-using rows::append_raw_member;
-using rows::append_text_member;
-using rows::append_time_member;
+using rows::close_object;
 using rows::MemberRun;
+using rows::Pieces;
 using rows::Role;
 
 // Shares of an oversized row; `properties` gets what the others leave.
@@ -29,7 +29,14 @@ constexpr size_t kAddedBytesMax = 64u << 10;
 // An event from here on cannot become a row in full, whatever its row leaves out.
 constexpr size_t kHopelessBytes = 4 * limits::kRowBytesMax;
 
-constexpr std::string_view kGroupColumns[] = {"group0", "group1", "group2", "group3", "group4"};
+constexpr std::string_view kGroupColumns[] = {",\"group0\":", ",\"group1\":", ",\"group2\":",
+                                              ",\"group3\":", ",\"group4\":"};
+constexpr std::string_view kGroupProperties[] = {
+    ",\"$group_0\":", ",\"$group_1\":", ",\"$group_2\":", ",\"$group_3\":", ",\"$group_4\":"};
+
+constexpr std::string_view kExtraColumn = ",\"extra\":";
+// A time with its quotes.
+constexpr size_t kTimeBytes = 26;
 
 // JavaScript's truth of a JSON value.
 bool is_truthy(const Value& value) {
@@ -40,14 +47,6 @@ bool is_truthy(const Value& value) {
 
 bool is_empty_text(const Value& value) { return value.is_null() || value.raw() == "\"\""; }
 
-// A name between its quotes, decoded into `scratch` when it holds an escape.
-std::string_view name_of(const Member& member, std::string& scratch) {
-  const std::string_view inner = member.inner_key();
-  if (inner.find('\\') == std::string_view::npos) return inner;
-  scratch = member.key();
-  return scratch;
-}
-
 // What copying the client's properties found out.
 struct Seen {
   uint32_t left_out = 0;  // enrichment that must not be added
@@ -55,9 +54,8 @@ struct Seen {
 };
 
 // Whether the member goes to the row as it is.
-bool stays(const Member& member, std::string_view name, const Event& event,
+bool stays(const Member& member, rows::KnownProperty known, const Event& event,
            const PersonView& person, const GroupView& groups, IpPolicy ip_policy, Seen& seen) {
-  const rows::KnownProperty known = rows::known_property(name);
   switch (known.role) {
     case Role::kPlain:
       return true;
@@ -85,18 +83,6 @@ bool stays(const Member& member, std::string_view name, const Event& event,
   return true;
 }
 
-// Whether the JSON text `raw` is exactly the column's form of `unix_ms`. `scratch` is left as it was;
-// its room saves an allocation for every row.
-bool says(std::string_view raw, int64_t unix_ms, std::string& scratch) {
-  const size_t begin = scratch.size();
-  scratch += '"';
-  append_rfc3339(scratch, unix_ms);
-  scratch += '"';
-  const bool same = std::string_view(scratch).substr(begin) == raw;
-  scratch.resize(begin);
-  return same;
-}
-
 // Root members with a column or a rule of their own; the others go to `extra`.
 bool has_own_place(std::string_view name) {
   static constexpr std::string_view kNames[] = {
@@ -108,6 +94,13 @@ bool has_own_place(std::string_view name) {
   return false;
 }
 
+void add_person(Pieces& pieces, const PersonView& person) {
+  if (!person.person_id.empty()) pieces.add(",\"person_id\":").string(person.person_id);
+  if (person.person_created_at_ms) {
+    pieces.add(",\"person_created_at\":").time(*person.person_created_at_ms);
+  }
+}
+
 }  // namespace
 
 RowWriter::RowWriter(const RequestHead& head, const RowShared& shared, const Config& config,
@@ -117,30 +110,30 @@ RowWriter::RowWriter(const RequestHead& head, const RowShared& shared, const Con
                     ? IpPolicy::kAnonymize
                     : IpPolicy::kKeep)),
       team_id_(shared.project == nullptr ? config.team_id : shared.project->team_id) {
-  created_at_member_ = "{";
-  append_time_member(created_at_member_, "created_at", now_ms);
-  created_at_member_[0] = ',';
-  api_key_member_ = "{";
-  append_text_member(api_key_member_, "api_key", shared.token);
-  api_key_member_[0] = ',';
+  Pieces(behind_timestamp_)
+      .add(",\"created_at\":")
+      .time(now_ms)
+      .add(",\"properties\":");
+  Pieces(api_key_member_).add(",\"api_key\":").string(shared.token);
   const int64_t sent_at_ms = shared.sent_at_ms.value_or(kFirstWritableMs - 1);
   if (sent_at_ms >= kFirstWritableMs && sent_at_ms <= kLastWritableMs) {
-    sent_at_member_ = "\"$sent_at\":\"";
-    append_rfc3339(sent_at_member_, sent_at_ms);
-    sent_at_member_ += '"';
+    Pieces(sent_at_member_).add(",\"$sent_at\":").time(sent_at_ms);
   }
 }
 
 void RowWriter::append_head(std::string& out, const Head& head) const {
-  out += "{\"uuid\":\"";
-  out += head.uuid;
-  out += "\",\"team_id\":";
-  out += std::to_string(head.team_id);
-  out += ",\"source\":\"posthog\"";
-  append_text_member(out, "event", head.name);
-  append_text_member(out, "distinct_id", head.distinct_id);
-  append_time_member(out, "timestamp", head.timestamp_ms);
-  out += created_at_member_;
+  Pieces(out)
+      .add("{\"uuid\":\"")
+      .add(head.uuid)
+      .add("\",\"team_id\":")
+      .add(std::to_string(head.team_id))
+      .add(",\"source\":\"posthog\",\"event\":")
+      .string(head.name)
+      .add(",\"distinct_id\":")
+      .string(head.distinct_id)
+      .add(",\"timestamp\":")
+      .time(head.timestamp_ms)
+      .add(behind_timestamp_);
 }
 
 void RowWriter::append_fixed_head(std::string& out, const Event& event) const {
@@ -151,25 +144,18 @@ void RowWriter::append_fixed_head(std::string& out, const Event& event) const {
                     .timestamp_ms = event.timestamp_ms});
 }
 
-void RowWriter::append_person(std::string& out, const PersonView& person) const {
-  if (!person.person_id.empty()) append_text_member(out, "person_id", person.person_id);
-  if (person.person_created_at_ms) {
-    append_time_member(out, "person_created_at", *person.person_created_at_ms);
-  }
-}
-
 void RowWriter::append_properties(std::string& out, const Event& event, const PersonView& person,
                                   const GroupView& groups) const {
   const size_t begin = out.size();
-  out += '{';
   Seen seen;
   seen.is_internal = event.is_internal;
   if (event.properties.exists()) {
     MemberRun run(out);
     std::string scratch;
     for (const Member member : event.properties.members()) {
-      const std::string_view name = name_of(member, scratch);
-      if (stays(member, name, event, person, groups, enrichment_.ip_policy(), seen)) {
+      const rows::KnownProperty known = rows::known_property(member.name(scratch));
+      if (known.role == Role::kPlain ||
+          stays(member, known, event, person, groups, enrichment_.ip_policy(), seen)) {
         run.keep(member);
       } else {
         run.leave_out();
@@ -177,34 +163,31 @@ void RowWriter::append_properties(std::string& out, const Event& event, const Pe
     }
     run.flush();
   }
-  if (!person.row_set.empty()) append_raw_member(out, "$set", person.row_set);
-  if (!person.row_set_once.empty()) append_raw_member(out, "$set_once", person.row_set_once);
-  if (person.personless) append_raw_member(out, "$process_person_profile", "false");
+  Pieces pieces(out);
+  if (!person.row_set.empty()) pieces.add(",\"$set\":").add(person.row_set);
+  if (!person.row_set_once.empty()) pieces.add(",\"$set_once\":").add(person.row_set_once);
+  if (person.personless) pieces.add(",\"$process_person_profile\":false");
   for (size_t i = 0; i < groups.raw_values.size(); ++i) {
     if (groups.raw_values[i].empty() || person.personless) continue;
-    append_raw_member(out, std::string("$group_") + static_cast<char>('0' + i),
-                      groups.raw_values[i]);
+    pieces.add(kGroupProperties[i]).add(groups.raw_values[i]);
   }
   if (seen.is_internal && (seen.left_out & kEnrichedIpMask) == 0) {
-    append_raw_member(out, "$ip", "\"127.0.0.1\"");
+    pieces.add(",\"$ip\":\"127.0.0.1\"");
     seen.left_out |= kEnrichedIpMask;
   }
-  const size_t behind_own = out.size();
+  pieces.flush();
   enrichment_.append_members(out, seen.left_out);
-  // The enrichment writes a comma before each of its members; the first of all has none.
-  if (behind_own == begin + 1 && out.size() > behind_own) out.erase(behind_own, 1);
-  out += '}';
+  close_object(out, begin);
 }
 
-void RowWriter::append_extra(std::string& out, const Event& event,
-                             const PersonView& person) const {
-  out += '{';
+void RowWriter::append_extra_members(std::string& out, const Event& event,
+                                     const PersonView& person, std::string_view time) const {
   MemberRun run(out);
   std::string scratch;
   Value timestamp;
   Value offset;
   for (const Member member : event.root.members()) {
-    const std::string_view name = name_of(member, scratch);
+    const std::string_view name = member.name(scratch);
     if (name == "timestamp") timestamp = member.value;
     if (name == "offset") offset = member.value;
     if (has_own_place(name)) {
@@ -214,20 +197,17 @@ void RowWriter::append_extra(std::string& out, const Event& event,
     }
   }
   run.flush();
-  if (!sent_at_member_.empty()) {
-    append_comma(out);
-    out += sent_at_member_;
-  }
+  Pieces pieces(out);
+  pieces.add(sent_at_member_);
   // What the client said about the time, when the column says something else.
-  if (timestamp.exists() && !says(timestamp.raw(), event.timestamp_ms, out)) {
-    append_raw_member(out, "$client_timestamp", timestamp.raw());
+  if (timestamp.exists() && timestamp.raw() != time) {
+    pieces.add(",\"$client_timestamp\":").add(timestamp.raw());
   }
-  if (offset.exists()) append_raw_member(out, "$client_offset", offset.raw());
-  if (event.historical) append_raw_member(out, "$historical_migration", "true");
+  if (offset.exists()) pieces.add(",\"$client_offset\":").add(offset.raw());
+  if (event.historical) pieces.add(",\"$historical_migration\":true");
   if (!person.mode.empty() && person.mode != "full") {
-    append_text_member(out, "$person_mode", person.mode);
+    pieces.add(",\"$person_mode\":").string(person.mode);
   }
-  out += '}';
 }
 
 bool RowWriter::append_event(const Event& event, const PersonView& person,
@@ -242,23 +222,31 @@ bool RowWriter::append_event(const Event& event, const PersonView& person,
     return false;
   }
   append_fixed_head(out, event);
-  out += ",\"properties\":";
+  // The column's text, which the client's is compared with. A copy, because `out` may move.
+  std::array<char, kTimeBytes> time;
+  out.copy(time.data(), kTimeBytes, out.size() - behind_timestamp_.size() - kTimeBytes);
   append_properties(out, event, person, groups);
+  Pieces pieces(out);
   const Value context = event.root.find("context");
-  if (context.exists() && !context.is_null()) append_raw_member(out, "context", context.raw());
-  append_person(out, person);
-  append_raw_member(out, "person_properties", person.person_properties);
+  if (context.exists() && !context.is_null()) pieces.add(",\"context\":").add(context.raw());
+  add_person(pieces, person);
+  pieces.add(",\"person_properties\":").add(person.person_properties);
   for (size_t i = 0; i < groups.keys.size(); ++i) {
-    if (!groups.keys[i].empty()) append_text_member(out, kGroupColumns[i], groups.keys[i]);
+    if (!groups.keys[i].empty()) pieces.add(kGroupColumns[i]).string(groups.keys[i]);
   }
   if (!groups.group_properties_json.empty()) {
-    append_raw_member(out, "group_properties", groups.group_properties_json);
+    pieces.add(",\"group_properties\":").add(groups.group_properties_json);
   }
-  out += api_key_member_;
+  pieces.add(api_key_member_).flush();
   const size_t before_extra = out.size();
-  out += ",\"extra\":";
-  append_extra(out, event, person);
-  if (out.compare(before_extra, std::string::npos, ",\"extra\":{}") == 0) out.resize(before_extra);
+  out += kExtraColumn;
+  const size_t extra = out.size();
+  append_extra_members(out, event, person, {time.data(), kTimeBytes});
+  if (out.size() == extra) {
+    out.resize(before_extra);
+  } else {
+    close_object(out, extra);
+  }
   out += '}';
   const bool whole = out.size() - begin <= limits::kRowBytesMax;
   if (!whole) {
@@ -272,33 +260,36 @@ bool RowWriter::append_event(const Event& event, const PersonView& person,
 void RowWriter::append_cut_row(std::string& out, const Event& event, const PersonView& person,
                                const GroupView& groups) const {
   // Behind `properties`: everything else, each within its share.
-  std::string tail = "{";
+  std::string tail;
+  Pieces pieces(tail);
   const Value context = event.root.find("context");
   if (context.exists() && !context.is_null()) {
-    append_raw_member(tail, "context",
-                      rows::shrink_object(std::string(context.raw()), kCutContextBytes));
+    pieces.add(",\"context\":")
+        .add(rows::shrink_object(std::string(context.raw()), kCutContextBytes));
   }
-  append_person(tail, person);
-  append_raw_member(tail, "person_properties",
-                    rows::shrink_object(person.person_properties, kCutPersonBytes));
+  add_person(pieces, person);
+  pieces.add(",\"person_properties\":")
+      .add(rows::shrink_object(std::string(person.person_properties), kCutPersonBytes));
   for (size_t i = 0; i < groups.keys.size(); ++i) {
     if (groups.keys[i].empty()) continue;
-    append_text_member(tail, kGroupColumns[i],
-                       first_code_points(groups.keys[i], kCutGroupKeyChars));
+    pieces.add(kGroupColumns[i]).string(first_code_points(groups.keys[i], kCutGroupKeyChars));
   }
   if (!groups.group_properties_json.empty()) {
-    append_raw_member(tail, "group_properties",
-                      rows::shrink_object(groups.group_properties_json, kCutGroupsBytes));
+    pieces.add(",\"group_properties\":")
+        .add(rows::shrink_object(groups.group_properties_json, kCutGroupsBytes));
   }
-  tail += api_key_member_;
+  std::string time;
+  Pieces(time).time(event.timestamp_ms);
   std::string extra;
-  append_extra(extra, event, person);
-  append_raw_member(tail, "extra", rows::shrink_object(std::move(extra), kCutExtraBytes));
-  tail[0] = ',';
+  append_extra_members(extra, event, person, time);
+  close_object(extra, 0);
+  pieces.add(api_key_member_)
+      .add(kExtraColumn)
+      .add(rows::shrink_object(std::move(extra), kCutExtraBytes))
+      .flush();
 
   const size_t begin = out.size();
   append_fixed_head(out, event);
-  out += ",\"properties\":";
   const size_t fixed = out.size() - begin + tail.size() + 1;
   // In one piece: a string that grows takes twice its size again.
   std::string properties;

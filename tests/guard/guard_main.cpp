@@ -71,6 +71,44 @@ std::string batch(int events, bool with_person, int details) {
   return json + "]}";
 }
 
+// What posthog-js sends after the page has loaded: many short properties.
+std::string browser_event(int index) {
+  char uuid[37];
+  std::snprintf(uuid, sizeof uuid, "01a20328-b8f6-7130-a602-%012d", index);
+  std::string json = "{\"uuid\":\"";
+  json += uuid;
+  json += R"(","event":"purchase","properties":{"$current_url":"https://shop.example.com/shop?)"
+          R"(utm_source=news&utm_campaign=autumn#x","$lib":"web","distinct_id":"user-)";
+  json += std::to_string(index % 7);
+  json += R"(","fbclid":null,"msclkid":null,"twclid":null,"igshid":null,"ttclid":null,)"
+          R"("rdt_cid":null,"epik":null,"qclid":null,"sccid":null,"_kx":null,)"
+          R"("$referrer":"$direct","$referring_domain":"$direct",)"
+          R"("$active_feature_flags":["new-checkout"],"$feature_flag_payloads":{},)"
+          R"("$feature/new-checkout":"test","price":49.9,"currency":"EUR","items":["a","b"],)"
+          R"("token":"phc_bench","$config_defaults":"unset",)"
+          R"("$session_id":"01a20328-ac57-7726-998a-5e930f917b46",)"
+          R"("$window_id":"01a20328-ac58-7d69-9c3e-73bc06f5d108",)"
+          R"("$session_entry_referrer":"$direct",)"
+          R"("$session_entry_url":"https://shop.example.com/shop?utm_source=news",)"
+          R"("$session_entry_host":"shop.example.com","$session_entry_pathname":"/shop",)"
+          R"("$recording_status":"disabled","$sdk_debug_retry_queue_size":0,)"
+          R"("$lib_custom_api_host":"https://shop.example.com",)"
+          R"("$pageview_id":"01a20328-ac42-7232-a3bf-80472a723a0c","$browser_type":"bot",)"
+          R"("$is_identified":true,"$process_person_profile":false,)"
+          R"("$lib_rate_limit_remaining_tokens":98.05},)"
+          R"("timestamp":"2026-11-22T12:08:50.166Z"})";
+  return json;
+}
+
+std::string browser_batch(int events) {
+  std::string json = R"({"api_key":"phc_bench","batch":[)";
+  for (int i = 0; i < events; ++i) {
+    if (i > 0) json += ',';
+    json += browser_event(i);
+  }
+  return json + R"(],"sent_at":"2026-11-22T12:08:50.900Z"})";
+}
+
 std::string gzip(const std::string& text) {
   z_stream stream = {};
   HF_ASSERT(deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
@@ -91,6 +129,7 @@ std::vector<Work> works() {
       {"single_1500", "/e/", batch(1, false, 10)},
       {"single_20k", "/e/", batch(1, false, 190)},
       {"batch_50", "/batch/", batch(50, false, 10)},
+      {"browser_batch_50", "/e/", browser_batch(50)},
       {"batch_50_gzip", "/batch/", gzip(batch(50, false, 10))},
       {"person_single", "/e/", batch(1, true, 10)},
       {"person_batch_50", "/batch/", batch(50, true, 10)},

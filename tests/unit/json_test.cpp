@@ -1,8 +1,10 @@
 #include "hogflare/json.h"
 
 #include <catch2/catch.hpp>
+#include <vector>
 
 #include "hogflare/limits.h"
+#include "hogflare/short_bytes.h"
 
 using namespace hogflare;
 using json::Document;
@@ -77,6 +79,138 @@ TEST_CASE("A special byte is found at every place of a 16 byte block") {
     CHECK_FALSE(accepts("\"" + plain + "\x1f\""));
     CHECK_FALSE(accepts("\"" + plain + "\xC3\""));
     CHECK_FALSE(accepts("\"" + plain));
+  }
+}
+
+TEST_CASE("Strings are read right wherever a block or the text ends in them") {
+  // Each text is a buffer of exactly its size, so that the sanitizer sees a read behind it.
+  const auto outcome = [](const std::string& text) -> std::string {
+    const std::vector<char> exact(text.begin(), text.end());
+    const auto document = Document::parse_const({exact.data(), exact.size()}, 2);
+    return document.ok() ? "ok" : document.error().detail;
+  };
+  const auto expected = [](size_t at, const char* what) {
+    return "invalid JSON at byte " + std::to_string(at) + ": expected " + what;
+  };
+  const std::string_view good[] = {"\\n",       "\\\\",     "\\\"",          "\\u00e9",
+                                   "\\ud83d\\ude00", "\xC3\xA9", "\xE2\x82\xAC",
+                                   "\xF0\x9F\x98\x80", "\x7f"};
+  for (size_t before = 0; before < 36; ++before) {
+    const std::string plain(before, 'x');
+    const size_t at = before + 1;
+    for (const std::string_view piece : good) {
+      for (const size_t behind : {size_t{0}, size_t{3}, size_t{17}}) {
+        const std::string text = "\"" + plain + std::string(piece) + std::string(behind, 'y') + "\"";
+        INFO(text);
+        CHECK(outcome(text) == "ok");
+        CHECK(outcome("{" + text + ":" + text + "}") == "ok");
+        CHECK(outcome(text.substr(0, text.size() - 1)) ==
+              expected(text.size() - 1, "a closing double quote"));
+      }
+      const bool is_multibyte = static_cast<unsigned char>(piece[0]) >= 0x80;
+      if (!is_multibyte) continue;
+      const std::string cut = "\"" + plain + std::string(piece.substr(0, piece.size() - 1));
+      CHECK(outcome(cut) == expected(at, "valid UTF-8"));
+      CHECK(outcome(cut + "\"") == expected(at, "valid UTF-8"));
+    }
+    const std::string rest(20, 'y');
+    for (const std::string& end : {std::string("\""), rest + "\""}) {
+      CHECK(outcome("\"" + plain + "\x01" + end) ==
+            expected(at, "no unescaped control character in a string"));
+      CHECK(outcome("\"" + plain + "\\x" + end) == expected(at, "a known escape"));
+      CHECK(outcome("\"" + plain + "\\u12g4" + end) == expected(at, "four hex digits after \\u"));
+      CHECK(outcome("\"" + plain + "\x80" + end) == expected(at, "valid UTF-8"));
+    }
+    CHECK(outcome("\"" + plain + "\\") == expected(at, "an escape"));
+  }
+}
+
+TEST_CASE("A parse error says where, with and without white space") {
+  const std::pair<const char*, const char*> cases[] = {
+      {"", "0: expected a value"},
+      {"  ", "2: expected a value"},
+      {"{", "1: expected a member or '}'"},
+      {"{ ", "2: expected a member or '}'"},
+      {"{\"a\":1", "6: expected a member or '}'"},
+      {"{\"a\":1 ", "7: expected a member or '}'"},
+      {"{\"a\":1 x", "7: expected ',' or '}'"},
+      {"{\"a\":1]", "6: expected ',' or '}'"},
+      {"{\"a\":1,}", "7: expected a member name in double quotes"},
+      {"{\"a\":1, ", "8: expected a member name in double quotes"},
+      {"{ 1", "2: expected a member name in double quotes"},
+      {"{,", "1: expected a member name in double quotes"},
+      {"{\"a\"", "4: expected ':' after the member name"},
+      {"{\"a\" 1", "5: expected ':' after the member name"},
+      {"{\"a\":", "5: expected a value"},
+      {"{\"a\": ", "6: expected a value"},
+      {"{\"a\": }", "6: expected a value"},
+      {"[", "1: expected an element or ']'"},
+      {"[1 ", "3: expected an element or ']'"},
+      {"[1 2", "3: expected ',' or ']'"},
+      {"[1}", "2: expected ',' or ']'"},
+      {"[1,", "3: expected a value"},
+      {"[1, ]", "4: expected a value"},
+      {"[,", "1: expected a value"},
+      {"[-]", "2: expected a value"},
+      {"[1.]", "3: expected a digit after the decimal point"},
+      {"[1e+]", "4: expected a digit in the exponent"},
+      {"[1e999]", "6: expected a number in the range of binary64"},
+      {"[nul", "1: expected a value"},
+      {"1 1", "2: expected the end of the document"},
+      {"{}}", "2: expected the end of the document"},
+  };
+  for (const auto& [text, detail] : cases) {
+    INFO(text);
+    const auto result = Document::parse_const(text, 4);
+    REQUIRE_FALSE(result.ok());
+    CHECK(result.error().detail == "invalid JSON at byte " + std::string(detail));
+  }
+}
+
+TEST_CASE("Names of every length are told apart, escaped and foreign ones too") {
+  for (const size_t length : {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 253, 254, 255, 256,
+                              300}) {
+    INFO(length);
+    const std::string name(length, 'n');
+    const std::string text = "{ \"" + name + "\" : 1 , \"" + name + "x\":2,\"" + name +
+                             "\\u00e9\":3,\"" + name + "\xC3\xA9!\":4}";
+    const auto document = Document::parse_const(text, 1);
+    REQUIRE(document.ok());
+    const Value root = document.value().root();
+    CHECK(root.find(name).raw() == "1");
+    CHECK(root.find(name + "x").raw() == "2");
+    CHECK(root.find(name + "\xC3\xA9").raw() == "3");
+    CHECK(root.find(name + "\xC3\xA9!").raw() == "4");
+    CHECK_FALSE(root.find(name + "y").exists());
+    // One byte of the name is another, each in its turn.
+    for (size_t i = 0; i < length; ++i) {
+      std::string other = name;
+      other[i] = 'm';
+      CHECK_FALSE(root.find(other).exists());
+    }
+    const json::Member first = *root.members().begin();
+    std::string scratch;
+    CHECK(first.raw_key() == "\"" + name + "\"");
+    CHECK(first.inner_key() == name);
+    CHECK(first.name(scratch) == name);
+    CHECK(first.key() == name);
+  }
+}
+
+TEST_CASE("Short copies and comparisons reach every byte and none behind") {
+  for (size_t size = 0; size < 40; ++size) {
+    INFO(size);
+    std::string from;
+    for (size_t i = 0; i < size; ++i) from += static_cast<char>('a' + i % 26);
+    std::string to(size + 2, '.');
+    copy_bytes(to.data() + 1, from.data(), size);
+    CHECK(to == "." + from + ".");
+    CHECK(same_bytes(to.data() + 1, from.data(), size));
+    for (size_t i = 0; i < size; ++i) {
+      std::string other = from;
+      other[i] = '#';
+      CHECK_FALSE(same_bytes(other.data(), from.data(), size));
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 #include "hogflare/rows.h"
 
 #include <catch2/catch.hpp>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "hogflare/limits.h"
@@ -186,6 +187,78 @@ TEST_CASE("With anonymised addresses no row holds $ip, not even the client's own
   f.config.anonymize_ip = false;
   f.config.default_project.anonymize_ips = true;
   CHECK(properties_text(f, "{}") == "{}");
+}
+
+TEST_CASE("A property whose name only resembles one of the row's own stays, an escaped one does not") {
+  Fixture f;
+  const std::string_view own[] = {"$set", "$set_once", "$process_person_profile", "$group_3",
+                                  "ph_product_tours", "$product_tours_activated",
+                                  "$override_feature_flag_payloads"};
+  PersonView person;
+  person.personless = true;
+  for (const std::string_view name : own) {
+    INFO(name);
+    const std::string quoted = "\"" + std::string(name) + "\"";
+    const std::string off = R"("$process_person_profile":false)";
+    CHECK(properties_text(f, "{" + quoted + ":1}", person) == "{" + off + "}");
+    CHECK(properties_text(f, "{\"a\":1 , " + quoted + ":1,\"b\": 2 ,\"c\":3}", person) ==
+          R"({"a":1,"b": 2 ,"c":3,)" + off + "}");
+    // The same name with its last character escaped.
+    char escape[7];
+    std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(name.back()));
+    const std::string escaped = std::string(name.substr(0, name.size() - 1)) + escape;
+    CHECK(properties_text(f, "{\"" + escaped + "\":1}", person) == "{" + off + "}");
+    for (size_t i = 0; i < name.size(); ++i) {
+      std::string other(name);
+      other[i] = '~';
+      CHECK(properties_text(f, "{\"" + other + "\":1}", person) ==
+            "{\"" + other + "\":1," + off + "}");
+    }
+    const std::string shorter(name.substr(1));
+    CHECK(properties_text(f, "{\"" + shorter + "\":1}", person) ==
+          "{\"" + shorter + "\":1," + off + "}");
+  }
+  CHECK(properties_text(f, R"({"":1,"a":2,"ab":3,"$ip":""})") == R"({"":1,"a":2,"ab":3})");
+}
+
+TEST_CASE("A row's texts may be of any length and hold anything") {
+  Fixture f;
+  for (const size_t length : {1, 15, 16, 17, 190, 199}) {
+    for (const std::string_view piece : {"n", "\\\"", "\\u00e9"}) {
+      std::string name(length - 1, 'x');
+      name += piece;
+      const auto row = row_of(
+          f, R"({"api_key":"phc_x","event":")" + name + R"(","distinct_id":")" + name + "\"}");
+      const std::string text = nlohmann::json::parse("\"" + name + "\"");
+      CHECK(row["event"] == text);
+      CHECK(row["distinct_id"] == text);
+    }
+  }
+  PersonView person;
+  person.person_id = std::string(300, 'p');
+  const std::string large = "{\"p\":\"" + std::string(700, 'q') + "\"}";
+  person.person_properties = large;
+  const auto row = row_of(f, event(""), person);
+  CHECK(row["person_id"] == std::string(300, 'p'));
+  CHECK(row["person_properties"]["p"] == std::string(700, 'q'));
+}
+
+TEST_CASE("What is left out of the edge's knowledge is left out, neighbours or not") {
+  Fixture f;
+  f.head.cf_connecting_ip = "203.0.113.9";
+  f.head.edge.country = "DE";
+  f.head.edge.continent = "EU";
+  f.head.edge.latitude = "52.5";
+  f.head.edge.colo = "TXL";
+  CHECK(properties_text(f, "{}") ==
+        R"({"$ip":"203.0.113.9","$geoip_country_code":"DE","$geoip_continent_code":"EU",)"
+        R"("$geoip_latitude":52.5,"cf_colo":"TXL"})");
+  CHECK(properties_text(f, R"({"$geoip_city_name":1,"cf_colo":2})") ==
+        R"({"$geoip_city_name":1,"cf_colo":2,"$ip":"203.0.113.9","$geoip_country_code":"DE",)"
+        R"("$geoip_continent_code":"EU","$geoip_latitude":52.5})");
+  CHECK(properties_text(f, R"({"$ip":"::1","$geoip_continent_code":1,"cf_ray":2})") ==
+        R"({"$ip":"::1","$geoip_continent_code":1,"cf_ray":2,"$geoip_country_code":"DE",)"
+        R"("$geoip_latitude":52.5,"cf_colo":"TXL"})");
 }
 
 TEST_CASE("An internal capture has the local address") {
