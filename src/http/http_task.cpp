@@ -13,6 +13,11 @@ class FieldReader {
   explicit FieldReader(std::string_view head) : rest_(head) {}
 
   std::string_view next() {
+    // Most headers are absent, so most fields are empty.
+    if (!rest_.empty() && rest_.front() == '\0') {
+      rest_.remove_prefix(1);
+      return {};
+    }
     const size_t end = rest_.find('\0');
     if (end == std::string_view::npos) return {};
     const std::string_view field = rest_.substr(0, end);

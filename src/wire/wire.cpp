@@ -22,6 +22,7 @@ constexpr size_t kFormLookedAt = 128;
 enum class Hint { kNone, kGzip, kLzString, kBase64, kDeflate };
 
 Hint hint_of(std::string_view name) {
+  if (name.empty()) return Hint::kNone;
   const std::string lower = to_lower(trim_ascii(name));
   if (lower == "gzip" || lower == "gzip-js") return Hint::kGzip;
   if (lower == "lz64" || lower == "lz-string") return Hint::kLzString;
@@ -104,7 +105,7 @@ std::optional<Error> unwrap_payload(const RequestHead& head, bool from_query, Pa
   if (!from_query && is_form(head, payload.bytes)) return unwrap_form(payload);
   if (payload.hint == Hint::kLzString) return std::nullopt;
   const bool hinted = payload.hint == Hint::kBase64 && decode_base64(payload.bytes).has_value();
-  if (hinted || (!looks_like_form(payload.bytes) && looks_like_base64(payload.bytes))) {
+  if (hinted || (looks_like_base64(payload.bytes) && !looks_like_form(payload.bytes))) {
     return unwrap_base64(payload.bytes);
   }
   return std::nullopt;
