@@ -50,6 +50,8 @@ struct PersonOp {
 };
 
 void write_op(ByteWriter& out, const PersonOp& op);
+// At least what write_op appends.
+size_t op_bytes_max(const PersonOp& op);
 // False when the bytes are not an operation. Views point into the reader's bytes.
 bool read_op(ByteReader& in, PersonOp& op);
 
@@ -133,7 +135,10 @@ bool absorb_person(Person& into, PropertyBag& bag, Person&& other);
 
 // §5.3.
 bool is_noisy_property(std::string_view name);
-// §5.2: names copied from event properties to the person, and of those the ones for $initial_*.
+// §5.2: names copied from event properties to the person.
 bool is_lifted_property(std::string_view name);
+// The name under which a lifted property's first value stays: "$initial_os" of "$os". Empty: `name` is
+// not lifted. Static text.
+std::string_view initial_property(std::string_view name);
 
 }  // namespace hogflare

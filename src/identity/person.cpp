@@ -4,35 +4,46 @@
 #include <array>
 
 #include "hogflare/limits.h"
+#include "identity/name_set.h"
 
 namespace hogflare {
 namespace {
 
 // identity-semantics.md §5.2.
-constexpr auto kLifted = std::to_array<std::string_view>({
+constexpr NameSet kLifted(std::to_array<std::string_view>({
     "$app_build", "$app_name", "$app_namespace", "$app_version", "$browser", "$browser_version",
     "$current_url", "$device_type", "$os", "$os_name", "$os_version", "$pathname",
     "$raw_user_agent", "$referrer", "$referring_domain", "$screen_height", "$screen_width",
-    "$viewport_height", "$viewport_width", "_kx", "dclid", "epik", "fbclid", "gad_source", "gbraid",
-    "gclid", "gclsrc", "igshid", "irclid", "li_fat_id", "mc_cid", "msclkid", "qclid", "rdt_cid",
-    "sccid", "ttclid", "twclid", "utm_campaign", "utm_content", "utm_medium", "utm_name",
-    "utm_source", "utm_term", "wbraid"});
+    "$viewport_height", "$viewport_width", "_kx", "dclid", "epik", "fbclid", "gad_source",
+    "gbraid", "gclid", "gclsrc", "igshid", "irclid", "li_fat_id", "mc_cid", "msclkid", "qclid",
+    "rdt_cid", "sccid", "ttclid", "twclid", "utm_campaign", "utm_content", "utm_medium",
+    "utm_name", "utm_source", "utm_term", "wbraid"}));
+// Their names as the person's first values, in the same order.
+constexpr auto kInitialNames = std::to_array<std::string_view>({
+    "$initial_app_build", "$initial_app_name", "$initial_app_namespace", "$initial_app_version",
+    "$initial_browser", "$initial_browser_version", "$initial_current_url",
+    "$initial_device_type", "$initial_os", "$initial_os_name", "$initial_os_version",
+    "$initial_pathname", "$initial_raw_user_agent", "$initial_referrer",
+    "$initial_referring_domain", "$initial_screen_height", "$initial_screen_width",
+    "$initial_viewport_height", "$initial_viewport_width", "$initial__kx", "$initial_dclid",
+    "$initial_epik", "$initial_fbclid", "$initial_gad_source", "$initial_gbraid",
+    "$initial_gclid", "$initial_gclsrc", "$initial_igshid", "$initial_irclid",
+    "$initial_li_fat_id", "$initial_mc_cid", "$initial_msclkid", "$initial_qclid",
+    "$initial_rdt_cid", "$initial_sccid", "$initial_ttclid", "$initial_twclid",
+    "$initial_utm_campaign", "$initial_utm_content", "$initial_utm_medium", "$initial_utm_name",
+    "$initial_utm_source", "$initial_utm_term", "$initial_wbraid"});
 
 // identity-semantics.md §5.3.
-constexpr auto kNoisy = std::to_array<std::string_view>({
+constexpr NameSet kNoisy(std::to_array<std::string_view>({
     "$browser", "$browser_version", "$current_url", "$device_type", "$geoip_accuracy_radius",
     "$geoip_city_confidence", "$geoip_country_confidence", "$geoip_latitude", "$geoip_longitude",
     "$geoip_postal_code", "$geoip_postal_code_confidence", "$geoip_subdivision_1_code",
     "$geoip_subdivision_1_confidence", "$geoip_subdivision_1_name", "$geoip_subdivision_2_code",
     "$geoip_subdivision_2_confidence", "$geoip_subdivision_2_name", "$geoip_subdivision_3_code",
-    "$geoip_subdivision_3_name", "$geoip_time_zone", "$os", "$os_name", "$os_version", "$pathname",
-    "$raw_user_agent", "$referrer", "$referring_domain", "$screen_height", "$screen_width",
-    "$viewport_height", "$viewport_width"});
-
-template <size_t N>
-bool contains(const std::array<std::string_view, N>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
+    "$geoip_subdivision_3_name", "$geoip_time_zone", "$os", "$os_name", "$os_version",
+    "$pathname", "$raw_user_agent", "$referrer", "$referring_domain", "$screen_height",
+    "$screen_width", "$viewport_height", "$viewport_width"}));
+static_assert(kLifted.complete() && kNoisy.complete());
 
 // §5.4: what a trim of an oversized record leaves alone.
 bool is_protected_property(std::string_view name) {
@@ -131,8 +142,13 @@ bool all_present(const PropertyBag& bag, const PropertyBag& set) {
 
 }  // namespace
 
-bool is_lifted_property(std::string_view name) { return contains(kLifted, name); }
-bool is_noisy_property(std::string_view name) { return contains(kNoisy, name); }
+bool is_lifted_property(std::string_view name) { return kLifted.contains(name); }
+bool is_noisy_property(std::string_view name) { return kNoisy.contains(name); }
+
+std::string_view initial_property(std::string_view lifted) {
+  const size_t place = kLifted.find(lifted);
+  return place == kLifted.kNone ? std::string_view() : kInitialNames[place];
+}
 
 Update update_person(Person& person, PropertyBag& bag, const PersonOp& op,
                      IdentifiedChange identified) {
@@ -256,6 +272,14 @@ enum OpFlag : uint8_t {
 };
 
 }  // namespace
+
+size_t op_bytes_max(const PersonOp& op) {
+  constexpr size_t kNumber = 10;  // bytes of the longest
+  size_t bytes = op.distinct_id.size() + op.other.size() + op.event_uuid.size() + op.set.size() +
+                 op.set_once.size() + 8 * kNumber;
+  for (const std::string_view key : op.unset) bytes += key.size() + kNumber;
+  return bytes;
+}
 
 void write_op(ByteWriter& out, const PersonOp& op) {
   out.text(op.distinct_id);

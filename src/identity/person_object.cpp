@@ -4,7 +4,7 @@
 #include "hogflare/person_object.h"
 
 #include <algorithm>
-#include <deque>
+#include <list>
 #include <utility>
 
 #include "hogflare/delivery.h"
@@ -215,6 +215,7 @@ class PersonWork {
 
   const std::string& properties_text() {
     if (!bag_loaded_) return record_.person.properties;
+    if (!person_touched_) return stored_properties_;
     if (text_stale_) {
       text_ = bag_.text();
       text_stale_ = false;
@@ -238,6 +239,7 @@ class PersonWork {
   void touch_record() { dirty_ = true; }
   void touch_person() {
     dirty_ = true;
+    person_touched_ = true;
     text_stale_ = true;
   }
 
@@ -251,10 +253,11 @@ class PersonWork {
  private:
   const Turn& turn_;
   PersonRecord record_;
-  std::deque<std::string> kept_;
+  std::list<std::string> kept_;
   std::string stored_properties_;  // what the bag's views show
   PropertyBag bag_;
   bool bag_loaded_ = false;
+  bool person_touched_ = false;    // the bag may differ from them
   std::string text_;
   bool text_stale_ = true;
   bool dirty_ = false;
@@ -313,10 +316,11 @@ class ChangeLog {
     for (PersonChange& change : deleted_) change.merged_into = person.uuid;
   }
 
-  std::vector<PersonChange> list() const {
+  // Hands everything over; the call is at its end.
+  std::vector<PersonChange> take() {
     std::vector<PersonChange> all;
-    if (is_changed_ && !current_.uuid.empty()) all.push_back(current_);
-    for (const PersonChange& change : deleted_) all.push_back(change);
+    if (is_changed_ && !current_.uuid.empty()) all.push_back(std::move(current_));
+    for (PersonChange& change : deleted_) all.push_back(std::move(change));
     return all;
   }
 
@@ -526,6 +530,7 @@ class Operation {
     changes_.concerns_all(reply.person.ids);
     take_pages(reply.pages, 1);
     const bool too_large = absorb_person(record.person, work_.bag(), std::move(reply.person));
+    work_.touch_person();
     // One version for the merge and the event's own properties together.
     const uint64_t version = record.person.version;
     update(IdentifiedChange::kIdentify, ChangeKind::kMerge);
@@ -896,7 +901,7 @@ class ApplyTask final : public MergingTask {
 
   void end(ApplyStatus status, std::string_view moved_to = {}, bool covered = false) {
     Reply reply;
-    reply.body = writer_.finish(status, moved_to, covered, took_id_, changes_.list());
+    reply.body = writer_.finish(status, moved_to, covered, took_id_, changes_.take());
     finish(std::move(reply));
   }
 
@@ -1049,7 +1054,7 @@ class AlarmTask final : public MergingTask {
     }
     log.snapshot(work);
     RowBatch rows(Stream::kPersons);
-    for (const PersonChange& change : log.list()) {
+    for (const PersonChange& change : log.take()) {
       append_person_rows(rows, change, project, {}, turn.now_ms);
     }
     has_reported_ = true;

@@ -280,7 +280,7 @@ void RowWriter::append_cut_row(std::string& out, const Event& event, const Perso
   }
   append_person(tail, person);
   append_raw_member(tail, "person_properties",
-                    rows::shrink_object(person.person_properties, kCutPersonBytes));
+                    rows::shrink_object(std::string(person.person_properties), kCutPersonBytes));
   for (size_t i = 0; i < groups.keys.size(); ++i) {
     if (groups.keys[i].empty()) continue;
     append_text_member(tail, kGroupColumns[i],
