@@ -271,6 +271,22 @@ enum OpFlag : uint8_t {
   kCovered = 16,
 };
 
+void write_recent(ByteWriter& out, const RecentChange& change) {
+  out.text(change.event_uuid);
+  out.number(change.content);
+  out.text(change.merged_uuid);
+  out.number(change.merged_version);
+}
+
+RecentChange read_recent(ByteReader& in) {
+  RecentChange change;
+  change.event_uuid = in.text();
+  change.content = in.number();
+  change.merged_uuid = in.text();
+  change.merged_version = in.number();
+  return change;
+}
+
 }  // namespace
 
 size_t op_bytes_max(const PersonOp& op) {
@@ -342,6 +358,52 @@ bool read_ids(ByteReader& in, std::vector<PersonId>& ids) {
   return in.ok();
 }
 
+bool RecentChanges::Reader::next() {
+  if (left_ == 0) return false;
+  --left_;
+  change_ = read_recent(in_);
+  return true;
+}
+
+void RecentChanges::note(const RecentChange& change) {
+  Reader reader(*this);
+  size_t second_at = 0;
+  size_t newest_at = 0;
+  for (size_t i = 0; i < count_; ++i) {
+    newest_at = bytes_.size() - reader.bytes_left();
+    if (i == 1) second_at = newest_at;
+    reader.next();
+  }
+  const RecentChange& newest = reader.change();
+  const bool is_noted =
+      count_ > 0 && newest.event_uuid == change.event_uuid && newest.content == change.content;
+  if (is_noted && change.merged_uuid.empty()) return;
+  ByteWriter out;
+  write_recent(out, change);
+  if (is_noted) {
+    bytes_.resize(newest_at);
+    --count_;
+  } else if (count_ >= limits::kRecentChangesMax) {
+    bytes_.erase(0, second_at);
+    --count_;
+  }
+  bytes_ += out.bytes();
+  ++count_;
+}
+
+void RecentChanges::write(ByteWriter& out) const {
+  out.number(count_);
+  out.raw(bytes_);
+}
+
+bool RecentChanges::read(ByteReader& in) {
+  count_ = in.count();
+  const std::string_view from = in.rest();
+  for (size_t i = 0; i < count_; ++i) read_recent(in);
+  bytes_ = from.substr(0, from.size() - in.rest().size());
+  return in.ok();
+}
+
 void write_person(ByteWriter& out, const Person& person) {
   out.text(person.uuid);
   out.signed_number(person.created_at_ms);
@@ -356,13 +418,7 @@ void write_person(ByteWriter& out, const Person& person) {
     out.text(key.flag);
     out.text(key.hash_key);
   }
-  out.number(person.recent.size());
-  for (const RecentChange& change : person.recent) {
-    out.text(change.event_uuid);
-    out.number(change.content);
-    out.text(change.merged_uuid);
-    out.number(change.merged_version);
-  }
+  person.recent.write(out);
   out.number(person.unreported.size());
   for (const UnreportedMerge& merge : person.unreported) {
     out.text(merge.event_uuid);
@@ -390,15 +446,7 @@ bool read_person(ByteReader& in, Person& person) {
     key.hash_key = in.text();
     person.hash_keys.push_back(std::move(key));
   }
-  const size_t recent = in.count();
-  for (size_t i = 0; i < recent; ++i) {
-    RecentChange change;
-    change.event_uuid = in.text();
-    change.content = in.number();
-    change.merged_uuid = in.text();
-    change.merged_version = in.number();
-    person.recent.push_back(std::move(change));
-  }
+  if (!person.recent.read(in)) return false;
   const size_t unreported = in.count();
   for (size_t i = 0; i < unreported; ++i) {
     UnreportedMerge merge;

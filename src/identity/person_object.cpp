@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <list>
+#include <optional>
 #include <utility>
 
 #include "hogflare/delivery.h"
@@ -331,20 +332,9 @@ class ChangeLog {
   std::vector<PersonChange> deleted_;
 };
 
-void note_recent(Person& person, const PersonOp& op, std::string merged_uuid = {},
+void note_recent(Person& person, const PersonOp& op, std::string_view merged_uuid = {},
                  uint64_t merged_version = 0) {
-  const uint64_t content = content_hash(op);
-  if (!person.recent.empty() && person.recent.back().event_uuid == op.event_uuid &&
-      person.recent.back().content == content) {
-    if (!merged_uuid.empty()) {
-      person.recent.back().merged_uuid = std::move(merged_uuid);
-      person.recent.back().merged_version = merged_version;
-    }
-    return;
-  }
-  person.recent.push_back(
-      {std::string(op.event_uuid), content, std::move(merged_uuid), merged_version});
-  if (person.recent.size() > limits::kRecentChangesMax) person.recent.erase(person.recent.begin());
+  person.recent.note({op.event_uuid, content_hash(op), merged_uuid, merged_version});
 }
 
 // One operation's work on the record at hand. Everything here is one turn.
@@ -411,15 +401,14 @@ class Operation {
   bool exact() const { return mode_ == PersonlessMode::kExact; }
   // Copies of a call may come late, when the values they bring are no longer the last ones.
   bool is_redelivered() const {
-    const std::vector<RecentChange>& recent = work_.record().person.recent;
-    const bool has_uuid = std::any_of(recent.begin(), recent.end(), [&](const RecentChange& change) {
-      return change.event_uuid == op_.event_uuid;
-    });
-    if (!has_uuid) return false;
-    const uint64_t content = content_hash(op_);
-    return std::any_of(recent.begin(), recent.end(), [&](const RecentChange& change) {
-      return change.event_uuid == op_.event_uuid && change.content == content;
-    });
+    std::optional<uint64_t> content;
+    RecentChanges::Reader recent(work_.record().person.recent);
+    while (recent.next()) {
+      if (recent.change().event_uuid != op_.event_uuid) continue;
+      if (!content.has_value()) content = content_hash(op_);
+      if (recent.change().content == *content) return true;
+    }
+    return false;
   }
   bool has_other() const {
     return has_distinct_id(work_.storage(), work_.record().person, op_.other);
@@ -442,14 +431,16 @@ class Operation {
   // A redelivered event changes nothing, but its report may have been lost with its request.
   void report_again() {
     if (!changes_.wanted()) return;
-    for (const RecentChange& recent : work_.record().person.recent) {
+    RecentChanges::Reader reader(work_.record().person.recent);
+    while (reader.next()) {
+      const RecentChange& recent = reader.change();
       if (recent.event_uuid != op_.event_uuid) continue;
       // A merge that was refused left the other id where it was.
       const bool merged = op_.merge != MergeKind::kNone && has_other();
       changes_.changed(merged ? ChangeKind::kMerge : ChangeKind::kUpdate, op_);
       if (merged) changes_.concerns(op_.other);
       if (!recent.merged_uuid.empty()) {
-        changes_.deleted(recent.merged_uuid, recent.merged_version,
+        changes_.deleted(std::string(recent.merged_uuid), recent.merged_version,
                          work_.record().person.created_at_ms, op_);
       }
     }

@@ -4,8 +4,11 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "hogflare/bytes.h"
 #include "hogflare/js_string.h"
+#include "hogflare/limits.h"
 #include "hogflare/person.h"
 #include "hogflare/property_bag.h"
 #include "identity/name_set.h"
@@ -153,6 +156,72 @@ TEST_CASE("Ids of any type become the text JavaScript makes of them") {
   CHECK(text("{}") == "[object Object]");
   CHECK(text(R"([1,[2,null],"x"])") == "1,2,,x");
   CHECK(text("[]") == "");
+}
+
+// --- What a person remembers of recent events ---
+
+std::vector<std::string> uuids_of(const RecentChanges& changes) {
+  std::vector<std::string> uuids;
+  RecentChanges::Reader reader(changes);
+  while (reader.next()) uuids.emplace_back(reader.change().event_uuid);
+  return uuids;
+}
+
+TEST_CASE("The last changes are kept, oldest first, and the oldest goes") {
+  RecentChanges changes;
+  CHECK(uuids_of(changes).empty());
+  for (size_t i = 0; i < limits::kRecentChangesMax + 3; ++i) {
+    const std::string uuid = "event " + std::to_string(i);
+    changes.note({uuid, i, {}, 0});
+  }
+  const std::vector<std::string> kept = uuids_of(changes);
+  REQUIRE(kept.size() == limits::kRecentChangesMax);
+  CHECK(kept.front() == "event 3");
+  CHECK(kept.back() == "event " + std::to_string(limits::kRecentChangesMax + 2));
+}
+
+TEST_CASE("The newest change is noted once, with what it absorbed when that is known") {
+  RecentChanges changes;
+  changes.note({"a", 1, {}, 0});
+  changes.note({"b", 2, "person", 7});
+  changes.note({"b", 2, {}, 0});  // knows less
+  CHECK(uuids_of(changes) == std::vector<std::string>{"a", "b"});
+  RecentChanges::Reader reader(changes);
+  REQUIRE(reader.next());
+  REQUIRE(reader.next());
+  CHECK(reader.change().merged_uuid == "person");
+  CHECK(reader.change().merged_version == 7);
+  changes.note({"b", 2, "another", 8});
+  changes.note({"b", 3, {}, 0});  // another event under the same uuid
+  changes.note({"a", 1, {}, 0});  // no longer the newest
+  CHECK(uuids_of(changes) == std::vector<std::string>{"a", "b", "b", "a"});
+  RecentChanges::Reader again(changes);
+  again.next();
+  again.next();
+  CHECK(again.change().merged_uuid == "another");
+}
+
+TEST_CASE("Changes are read as they were written, and broken ones are refused") {
+  RecentChanges changes;
+  changes.note({"a", 1, "person", 300});
+  changes.note({"b", UINT64_MAX, {}, 0});
+  ByteWriter out;
+  changes.write(out);
+  out.u8(42);  // belongs to what comes behind
+  ByteReader in(out.bytes());
+  RecentChanges read;
+  REQUIRE(read.read(in));
+  CHECK(in.u8() == 42);
+  CHECK(in.done());
+  CHECK(uuids_of(read) == std::vector<std::string>{"a", "b"});
+  ByteWriter same;
+  read.write(same);
+  CHECK(same.bytes() + '\x2a' == out.bytes());
+  for (size_t size = 0; size + 1 < out.bytes().size(); ++size) {
+    ByteReader cut(std::string_view(out.bytes()).substr(0, size));
+    RecentChanges broken;
+    CHECK_FALSE(broken.read(cut));
+  }
 }
 
 // --- Names that are copied to the person ---
