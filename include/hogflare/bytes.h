@@ -22,6 +22,8 @@ class ByteWriter {
   void u8(uint8_t value) { bytes_ += static_cast<char>(value); }
   // LEB128: seven bits a byte, low bits first.
   void number(uint64_t value) {
+    // Most lengths and all counts of small things.
+    if (value < 0x80) return u8(static_cast<uint8_t>(value));
     while (value >= 0x80) {
       u8(static_cast<uint8_t>(value | 0x80));
       value >>= 7;
@@ -37,6 +39,8 @@ class ByteWriter {
     bytes_ += value;
   }
   void raw(std::string_view value) { bytes_ += value; }
+  // Makes room for what is to come.
+  void reserve(size_t bytes) { bytes_.reserve(bytes); }
   size_t size() const { return bytes_.size(); }
   std::string take() { return std::move(bytes_); }
   const std::string& bytes() const { return bytes_; }

@@ -13,9 +13,9 @@
 //   if (run.finished()) reply(run.verdict(), run.fate(Stream::kEvents, row));
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,8 +52,15 @@ class RowBatch {
   std::string_view row(uint32_t index) const;
   // Rows [first, last) as a JSON array.
   std::string array(uint32_t first, uint32_t last) const;
+  struct Room {
+    size_t bytes;
+    size_t rows;
+  };
   // Makes room for rows to come.
-  void reserve(size_t bytes) { bytes_.reserve(bytes); }
+  void reserve(const Room& room) {
+    bytes_.reserve(room.bytes);
+    ends_.reserve(room.rows);
+  }
   // Bytes of all rows.
   size_t bytes() const { return bytes_.size(); }
   // Bytes of that array.
@@ -128,7 +135,7 @@ class DeliveryRun {
   // limits::kDeliveryDeadlineMs.
   void limit(int64_t until_ms) { deadline_ms_ = until_ms; }
   void start(const Turn& turn, Effects& effects);
-  bool owns(uint32_t effect_id) const { return in_flight_.count(effect_id) > 0; }
+  bool owns(uint32_t effect_id) const { return find(effect_id) != in_flight_.end(); }
   void resume(const Turn& turn, EffectResult result, Effects& effects);
   bool finished() const { return started_ && open_sends_ == 0; }
 
@@ -153,6 +160,7 @@ class DeliveryRun {
     uint32_t first;
     uint32_t last;
     State state = State::kQueued;
+    RowFate fate = RowFate::kPending;  // of all its rows
     uint32_t attempts = 0;
     int64_t sent_at_ms = 0;
     uint32_t timeout_ms = 0;
@@ -166,10 +174,19 @@ class DeliveryRun {
   };
   struct Batch {
     RowBatch rows;
-    std::vector<RowFate> fates;
     uint32_t sends_in_flight = 0;
+    RowFate unsent_fate = RowFate::kPending;  // of rows that no send has: the stream has no sink
+  };
+  struct InFlight {
+    uint32_t effect_id;
+    size_t send;  // index into sends_
   };
 
+  // A few at most, so that looking at each is the quickest way to one.
+  std::vector<InFlight>::const_iterator find(uint32_t effect_id) const {
+    return std::find_if(in_flight_.begin(), in_flight_.end(),
+                        [&](const InFlight& each) { return each.effect_id == effect_id; });
+  }
   void cut(size_t batch, uint32_t first, uint32_t last);
   void pump(const Turn& turn, Effects& effects);
   std::optional<size_t> pick() const;
@@ -184,7 +201,7 @@ class DeliveryRun {
   std::vector<Batch> batches_;
   SinkHealth& health_;
   std::vector<Send> sends_;  // events first
-  std::map<uint32_t, size_t> in_flight_;  // effect id to send
+  std::vector<InFlight> in_flight_;
   uint32_t connections_ = 0;              // of them, without the waits
   size_t open_sends_ = 0;
   bool started_ = false;

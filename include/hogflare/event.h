@@ -32,20 +32,21 @@ struct Event {
   bool person_processing_off = false;
 };
 
-// What identity found out about one event; the row shows it.
+// What identity found out about one event; the row shows it. Views are those of
+// PeopleRun::take_view.
 struct PersonView {
   // The event is dropped (an identity event with person processing off): no row.
   bool dropped = false;
   // Replaces the event's $set / $set_once on the row (top level folded in, lifted properties added).
   // JSON objects; empty string: the row has none.
-  std::string row_set;
-  std::string row_set_once;
+  std::string_view row_set;
+  std::string_view row_set_once;
   // Removes $set, $set_once and $unset from the row, or stores $process_person_profile:false.
   bool personless = false;
   // Whether $process_person_profile stays (personless) or goes (full), per identity-semantics.md §2.
-  std::string person_id;                       // uuid text; never empty for a row
+  std::string_view person_id;                  // uuid text; never empty for a row
   std::optional<int64_t> person_created_at_ms; // absent for a person that does not exist
-  std::string person_properties = "{}";        // JSON object as of this event
+  std::string_view person_properties = "{}";   // JSON object as of this event
   std::string_view mode;                       // "full", "propertyless", "force_upgrade"
 };
 

@@ -70,6 +70,7 @@ class GroupsRun {
     size_t group;
   };
 
+  EventGroups& groups_of(size_t event);
   void find_groups(size_t event);
   void find_identified(size_t event);
   void want_type(const std::string& type);
@@ -93,7 +94,7 @@ class GroupsRun {
   bool types_failed_ = false;
   int types_attempts_ = 0;
   std::vector<std::string> wanted_types_;
-  std::vector<EventGroups> events_;
+  std::vector<EventGroups> events_;  // empty while no event names a group
   std::vector<Group> groups_;
   size_t next_group_ = 0;  // not called yet
   std::unordered_map<uint32_t, Sent> in_flight_;

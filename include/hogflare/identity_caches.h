@@ -13,7 +13,7 @@ namespace hogflare {
 class IdentityCaches {
  public:
   // Where a person's object led when it was last asked. Redirects only ever move forward.
-  const std::string* redirect_of(const std::string& object_name) const;
+  const std::string* redirect_of(int64_t team_id, std::string_view distinct_id) const;
   void remember_redirect(std::string object_name, std::string to);
 
   // The next sequential person id of a leased range; 0 when there is none.

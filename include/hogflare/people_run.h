@@ -10,8 +10,8 @@
 // are connected by merges in this request keep their order.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -39,7 +39,7 @@ class PeopleRun {
   PeopleRun& operator=(const PeopleRun&) = delete;
 
   void start(const Turn& turn, Effects& effects);
-  bool owns(uint32_t effect_id) const { return in_flight_.contains(effect_id); }
+  bool owns(uint32_t effect_id) const { return find(effect_id) != in_flight_.end(); }
   void resume(const Turn& turn, EffectResult result, Effects& effects);
 
   // Every event has its answer. Calls nobody waits for (an id lease, a shortened redirect) may still
@@ -48,8 +48,8 @@ class PeopleRun {
 
   // Needs finished(). True: a person's object did not answer; the event may be sent again.
   bool failed(size_t event) const { return events_[event].failed; }
-  // Needs finished() and !failed(event).
-  PersonView take_view(size_t event) const;
+  // Needs finished() and !failed(event). The view is valid until the next call.
+  PersonView take_view(size_t event);
 
   const std::vector<Warning>& warnings() const { return warnings_; }
   // Needs finished(). What changed, as rows of schemas/persons.json; none without that stream's sink.
@@ -83,15 +83,25 @@ class PeopleRun {
   struct SentEffect {
     SentKind kind;
     size_t chain;
+    uint32_t effect_id;
   };
 
-  void plan_chains();
+  // At most limits::kObjectCallsInFlight and a few more.
+  std::vector<SentEffect>::const_iterator find(uint32_t effect_id) const {
+    return std::find_if(in_flight_.begin(), in_flight_.end(),
+                        [&](const SentEffect& each) { return each.effect_id == effect_id; });
+  }
+  void plan_chains(size_t calls);
+  std::vector<size_t> find_connected() const;
   void start_more(const Turn& turn, Effects& effects);
   void send(size_t chain, const Turn& turn, Effects& effects);
   void lease_ids(const Turn& turn, Effects& effects);
-  std::string owner_of(const Chain& chain, std::string_view distinct_id) const;
+  // Valid until something is found to have moved.
+  std::string_view owner_of(const Chain& chain, std::string_view distinct_id) const;
+  ApplyRequest next_request(Chain& chain) const;
   void answered(size_t chain, const Turn& turn, EffectResult result, Effects& effects);
   void take_results(Chain& chain, ApplyReply& reply);
+  void warn_of(size_t event, const OpResult& result);
   void moved(Chain& chain, const ApplyReply& reply, Effects& effects);
   void again(size_t chain, const Turn& turn, Effects& effects, uint32_t base_delay_ms);
   void fail(size_t chain);
@@ -102,14 +112,17 @@ class PeopleRun {
   PersonlessMode personless_ = PersonlessMode::kStateless;
   bool wants_changes_ = false;
   std::vector<PlannedEvent> events_;
-  std::deque<Chain> chains_;
-  std::deque<std::string> texts_;  // what the views of events_ show
-  std::unordered_map<uint32_t, SentEffect> in_flight_;
+  std::vector<Chain> chains_;
+  std::vector<ApplyReply> replies_;  // what the views of events_ show
+  std::vector<SentEffect> in_flight_;
   size_t open_ = 0;          // chains without their last answer
   size_t next_chain_ = 0;    // not yet started
   size_t calls_in_flight_ = 0;
   std::vector<Warning> warnings_;
   std::vector<PersonChange> changes_;
+  // The last person that take_view() computed: events of one batch are mostly one person's.
+  std::string_view computed_for_;
+  std::string computed_id_;
 };
 
 // The rows of one change: several, with the ids divided among them, when one would be too large.

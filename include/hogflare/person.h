@@ -50,6 +50,8 @@ struct PersonOp {
 };
 
 void write_op(ByteWriter& out, const PersonOp& op);
+// At least what write_op appends.
+size_t op_bytes_max(const PersonOp& op);
 // False when the bytes are not an operation. Views point into the reader's bytes.
 bool read_op(ByteReader& in, PersonOp& op);
 
@@ -68,10 +70,45 @@ struct HashKey {
 // What a recent event changed, so that its redelivery changes nothing and reports the change once more.
 // A client that gives one uuid to different events gets each of them applied.
 struct RecentChange {
-  std::string event_uuid;
-  uint64_t content = 0;     // hash of the operation
-  std::string merged_uuid;  // the person it absorbed; empty: none
+  std::string_view event_uuid;
+  uint64_t content = 0;          // hash of the operation
+  std::string_view merged_uuid;  // the person it absorbed; empty: none
   uint64_t merged_version = 0;
+};
+
+// The last of them, oldest first, kept as the bytes they are stored as: nearly every call only looks
+// whether one of them is its own.
+//
+//   RecentChanges::Reader reader(person.recent);
+//   while (reader.next()) use(reader.change());
+class RecentChanges {
+ public:
+  class Reader {
+   public:
+    explicit Reader(const RecentChanges& changes) : in_(changes.bytes_), left_(changes.count_) {}
+    // False behind the last one.
+    bool next();
+    // Borrowed from the changes, valid until they are changed.
+    const RecentChange& change() const { return change_; }
+    size_t bytes_left() const { return in_.rest().size(); }
+
+   private:
+    ByteReader in_;
+    size_t left_;
+    RecentChange change_;
+  };
+
+  // Notes `change` as the newest, in place of the newest one when that is of the same operation; the
+  // oldest goes when there are too many.
+  void note(const RecentChange& change);
+
+  void write(ByteWriter& out) const;
+  // False when the bytes are not changes.
+  bool read(ByteReader& in);
+
+ private:
+  std::string bytes_;
+  size_t count_ = 0;
 };
 
 // A merge that the persons stream may not have heard of: noted with the merge itself, gone once the
@@ -95,7 +132,7 @@ struct Person {
   std::vector<PersonId> ids;  // those not yet moved to pages
   uint32_t id_pages = 0;
   std::vector<HashKey> hash_keys;
-  std::vector<RecentChange> recent;
+  RecentChanges recent;
   std::vector<UnreportedMerge> unreported;
 };
 
@@ -133,7 +170,10 @@ bool absorb_person(Person& into, PropertyBag& bag, Person&& other);
 
 // §5.3.
 bool is_noisy_property(std::string_view name);
-// §5.2: names copied from event properties to the person, and of those the ones for $initial_*.
+// §5.2: names copied from event properties to the person.
 bool is_lifted_property(std::string_view name);
+// The name under which a lifted property's first value stays: "$initial_os" of "$os". Empty: `name` is
+// not lifted. Static text.
+std::string_view initial_property(std::string_view name);
 
 }  // namespace hogflare

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -75,9 +76,11 @@ struct ApplyReply {
   bool next_is_covered = false;  // kMoved: the first operation not answered was carried out already
   bool took_id = false;
   std::vector<OpResult> results;  // of the first operations of the request
-  std::vector<std::string> property_texts;
+  std::vector<std::string_view> property_texts;
   std::vector<PersonChange> changes;
-  std::string bytes;  // owner of the views
+  // Owners of the views, which moving a reply leaves valid.
+  std::string bytes;
+  std::list<std::string> joined_texts;  // those not sent in one piece
 };
 
 std::string write_apply(const ApplyRequest& request);
@@ -99,11 +102,27 @@ class ApplyReplyWriter {
                      bool took_id, const std::vector<PersonChange>& changes);
 
  private:
+  // A text that was written whole is remembered by its place in results_.
+  struct Place {
+    size_t at = 0;
+    size_t size = 0;
+  };
+  Place write_text(std::string_view text);
+  std::string_view at(const Place& place) const {
+    return std::string_view(results_.bytes()).substr(place.at, place.size);
+  }
+  std::string_view last_properties() const {
+    return last_is_joined_ ? std::string_view(joined_properties_) : at(last_properties_);
+  }
+  void write_properties(std::string_view properties);
+
   ByteWriter results_;
   uint32_t count_ = 0;
-  std::string last_uuid_;
+  Place last_uuid_;
   int64_t last_created_at_ms_ = 0;
-  std::string last_properties_;
+  Place last_properties_;
+  std::string joined_properties_;  // the last ones, when they were written as a difference
+  bool last_is_joined_ = false;
   bool has_last_ = false;
 };
 

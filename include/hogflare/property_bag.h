@@ -11,7 +11,7 @@
 // does.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -37,7 +37,8 @@ class PropertyBag {
   // Sets every member of a JSON object; anything else counts as {}. Escaped NULs in values become
   // U+FFFD, as PostHog stores them.
   void add(json::Value object);
-  // The same for a text this class has written before.
+  // The same for a text that write() has made: its names are canonical and no white space stands
+  // outside of values. Any other text is the caller's bug.
   void add_text(std::string_view object);
   // Sets every entry of `other`, whose views must outlive this bag too.
   void add_bag(const PropertyBag& other);
@@ -70,11 +71,11 @@ class PropertyBag {
  private:
   uint32_t index_of(std::string_view key) const;
   void add_members(json::Value object);
+  void append(std::string_view key, std::string_view value);
 
   std::vector<Entry> entries_;
   std::unordered_map<std::string_view, uint32_t> index_;  // only beyond a few entries
-  std::deque<std::string> kept_;                          // stable addresses
-  std::vector<std::deque<std::string>> adopted_;
+  std::list<std::string> kept_;                           // stable addresses
   size_t alive_ = 0;
 };
 

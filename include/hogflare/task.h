@@ -145,7 +145,7 @@ struct Turn {
 // --- Outcomes ---
 
 struct Header {
-  std::string name;
+  std::string_view name;  // a constant
   std::string value;
 };
 

@@ -30,6 +30,8 @@ class Uuid {
   bool operator==(const Uuid& other) const = default;
 
  private:
+  // Over `name` and, directly behind it, `rest`.
+  static Uuid version_5(const Uuid& name_space, std::string_view name, std::string_view rest);
   explicit Uuid(const std::array<uint8_t, 16>& bytes) : bytes_(bytes) {}
   std::array<uint8_t, 16> bytes_;
 };

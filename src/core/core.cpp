@@ -65,6 +65,7 @@ Turn Core::turn(int64_t now_ms, Entropy& entropy, Storage* storage) {
 
 std::string Core::take_log() {
   std::string lines;
+  if (state_->metrics.log.empty()) return lines;
   for (const LogEntry& entry : state_->metrics.log.take()) {
     lines += entry.line;
     lines += '\n';

@@ -22,10 +22,10 @@ DeliveryRun::DeliveryRun(std::vector<RowBatch> batches, SinkHealth& health) : he
   std::sort(batches.begin(), batches.end(), [](const RowBatch& a, const RowBatch& b) {
     return a.stream() < b.stream();
   });
+  batches_.reserve(batches.size());
   for (RowBatch& rows : batches) {
     HF_ASSERT(batches_.empty() || batches_.back().rows.stream() != rows.stream());
-    std::vector<RowFate> fates(rows.size(), RowFate::kPending);
-    batches_.push_back({std::move(rows), std::move(fates)});
+    batches_.push_back({.rows = std::move(rows)});
   }
 }
 
@@ -41,12 +41,12 @@ void DeliveryRun::start(const Turn& turn, Effects& effects) {
       cut(batch, 0, rows.size());
     } else if (rows.stream() == Stream::kEvents) {
       // Without a sink for events nothing may be acknowledged.
-      std::fill(batches_[batch].fates.begin(), batches_[batch].fates.end(), RowFate::kFailed);
+      batches_[batch].unsent_fate = RowFate::kFailed;
       turn.metrics.rows_failed[stream] += rows.size();
       failure_ = ErrorCode::kSinkUnavailable;
       turn.metrics.log.add(LogLevel::kError, "no_sink", {{"stream", name_of(rows.stream())}});
     } else {
-      std::fill(batches_[batch].fates.begin(), batches_[batch].fates.end(), RowFate::kUnrouted);
+      batches_[batch].unsent_fate = RowFate::kUnrouted;
       turn.metrics.rows_unrouted[stream] += rows.size();
     }
   }
@@ -70,9 +70,9 @@ void DeliveryRun::cut(size_t batch, uint32_t first, uint32_t last) {
 }
 
 void DeliveryRun::resume(const Turn& turn, EffectResult result, Effects& effects) {
-  const auto found = in_flight_.find(result.id);
+  const auto found = find(result.id);
   HF_ASSERT(found != in_flight_.end());
-  const size_t index = found->second;
+  const size_t index = found->send;
   in_flight_.erase(found);
   Send& send = sends_[index];
   switch (send.state) {
@@ -142,7 +142,7 @@ void DeliveryRun::dispatch(const Turn& turn, size_t index, Effects& effects) {
   send.state = State::kSending;
   const uint32_t id = effects.add(SendRows{stream, batch.rows.array(send.first, send.last),
                                            send.last - send.first, send.timeout_ms});
-  in_flight_.emplace(id, index);
+  in_flight_.push_back({id, index});
   ++connections_;
   ++batch.sends_in_flight;
 }
@@ -196,7 +196,7 @@ void DeliveryRun::handle_transient(const Turn& turn, size_t index, Effects& effe
     return;
   }
   send.state = State::kWaiting;
-  in_flight_.emplace(effects.add(Wait{delay_ms}), index);
+  in_flight_.push_back({effects.add(Wait{delay_ms}), index});
 }
 
 // The halves start anew: an answer of 413 costs no attempt.
@@ -211,8 +211,8 @@ void DeliveryRun::split(const Turn& turn, size_t index) {
   lower.last = middle;
   upper.first = middle;
   sends_.insert(sends_.begin() + static_cast<std::ptrdiff_t>(index) + 1, std::move(upper));
-  for (auto& [id, other] : in_flight_) {
-    if (other > index) ++other;
+  for (InFlight& other : in_flight_) {
+    if (other.send > index) ++other.send;
   }
   ++open_sends_;
 }
@@ -237,7 +237,7 @@ void DeliveryRun::store(const Turn& turn, size_t index, Effects& effects) {
   send.state = State::kStoring;
   const uint32_t id = effects.add(
       CallObject{ObjectClass::kOutbox, outbox_name(send.shard), std::move(request)});
-  in_flight_.emplace(id, index);
+  in_flight_.push_back({id, index});
   ++connections_;
 }
 
@@ -272,25 +272,26 @@ void DeliveryRun::handle_stored(const Turn& turn, size_t index, const EffectResu
 
 void DeliveryRun::conclude(const Turn& turn, size_t index, RowFate fate) {
   Send& send = sends_[index];
-  Batch& batch = batches_[send.batch];
-  const size_t stream = index_of(batch.rows.stream());
+  const size_t stream = index_of(batches_[send.batch].rows.stream());
   const uint64_t rows = send.last - send.first;
+  HF_ASSERT(send.fate == RowFate::kPending);
   send.state = State::kDone;
+  send.fate = fate;
   --open_sends_;
-  for (uint32_t row = send.first; row < send.last; ++row) {
-    HF_ASSERT(batch.fates[row] == RowFate::kPending);
-    batch.fates[row] = fate;
-  }
   if (fate == RowFate::kDelivered) turn.metrics.rows_delivered[stream] += rows;
   if (fate == RowFate::kInOutbox) turn.metrics.rows_to_outbox[stream] += rows;
   if (fate == RowFate::kFailed) turn.metrics.rows_failed[stream] += rows;
 }
 
 RowFate DeliveryRun::fate(Stream stream, uint32_t row) const {
-  for (const Batch& batch : batches_) {
-    if (batch.rows.stream() != stream) continue;
-    HF_ASSERT(row < batch.fates.size());
-    return batch.fates[row];
+  for (size_t batch = 0; batch < batches_.size(); ++batch) {
+    const RowBatch& rows = batches_[batch].rows;
+    if (rows.stream() != stream) continue;
+    HF_ASSERT(row < rows.size());
+    for (const Send& send : sends_) {
+      if (send.batch == batch && send.first <= row && row < send.last) return send.fate;
+    }
+    return batches_[batch].unsent_fate;
   }
   HF_ASSERT(false);  // the request has no batch of this stream
   return RowFate::kFailed;
@@ -299,14 +300,17 @@ RowFate DeliveryRun::fate(Stream stream, uint32_t row) const {
 StreamOutcome DeliveryRun::outcome(Stream stream) const {
   HF_ASSERT(finished());
   StreamOutcome outcome;
+  const auto count = [&](RowFate fate, uint32_t rows) {
+    if (fate == RowFate::kDelivered) outcome.delivered += rows;
+    if (fate == RowFate::kInOutbox) outcome.in_outbox += rows;
+    if (fate == RowFate::kUnrouted) outcome.unrouted += rows;
+    if (fate == RowFate::kFailed) outcome.failed += rows;
+  };
   for (const Batch& batch : batches_) {
-    if (batch.rows.stream() != stream) continue;
-    for (const RowFate fate : batch.fates) {
-      if (fate == RowFate::kDelivered) ++outcome.delivered;
-      if (fate == RowFate::kInOutbox) ++outcome.in_outbox;
-      if (fate == RowFate::kUnrouted) ++outcome.unrouted;
-      if (fate == RowFate::kFailed) ++outcome.failed;
-    }
+    if (batch.rows.stream() == stream) count(batch.unsent_fate, batch.rows.size());
+  }
+  for (const Send& send : sends_) {
+    if (batches_[send.batch].rows.stream() == stream) count(send.fate, send.last - send.first);
   }
   return outcome;
 }

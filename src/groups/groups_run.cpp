@@ -46,15 +46,16 @@ class MembersOf {
 }  // namespace
 
 GroupsRun::GroupsRun(std::span<const Event> events, const Project& project, IdentityCaches& caches)
-    : source_(events), project_(project), caches_(caches), events_(events.size()) {}
+    : source_(events), project_(project), caches_(caches) {}
 
 void GroupsRun::start(const Turn& turn, Effects& effects) {
   configured_ = turn.config.has_group_types;
-  if (configured_) types_.assign(turn.config.group_types.begin(), turn.config.group_types.end());
   // §10: personless events have no groups.
   if (project_.person_processing_opt_out) return;
   for (size_t i = 0; i < source_.size(); ++i) find_groups(i);
+  if (events_.empty()) return;
   if (configured_) {
+    types_.assign(turn.config.group_types.begin(), turn.config.group_types.end());
     call_groups(effects);
     return;
   }
@@ -75,19 +76,28 @@ void GroupsRun::want_type(const std::string& type) {
   }
 }
 
+GroupsRun::EventGroups& GroupsRun::groups_of(size_t event) {
+  if (events_.empty()) events_.resize(source_.size());
+  return events_[event];
+}
+
 void GroupsRun::find_groups(size_t index) {
   const Event& event = source_[index];
   if (event.person_processing_off) return;
   json::Value groups;
   bool is_off = false;
+  const auto note = [&](std::string_view name, json::Value value) {
+    if (name == "$groups") groups = value;
+    if (name == "$process_person_profile") is_off = value.is_false();
+  };
   if (event.properties.exists()) {
     for (const json::Member member : event.properties.members()) {
       const std::string_view key = member.inner_key();
       if (key.size() < 2 || (key[0] != '$' && key[0] != '\\')) continue;
-      if (member.key_is("$groups")) {
-        groups = member.value;
-      } else if (member.key_is("$process_person_profile")) {
-        is_off = member.value.is_false();
+      if (key.find('\\') == std::string_view::npos) {
+        note(key, member.value);
+      } else {
+        note(member.key(), member.value);
       }
     }
   }
@@ -100,7 +110,7 @@ void GroupsRun::find_groups(size_t index) {
       named.key = id_text(member.value);
       named.raw_key = member.value.raw();
       want_type(named.type);
-      events_[index].named.push_back(std::move(named));
+      groups_of(index).named.push_back(std::move(named));
     }
   }
   if (event.name == "$groupidentify") find_identified(index);
@@ -119,7 +129,7 @@ void GroupsRun::find_identified(size_t index) {
                          "$group_set must be an object; the group was not changed"});
     return;
   }
-  EventGroups& found = events_[index];
+  EventGroups& found = groups_of(index);
   PropertyBag bag;
   if (!is_absent) bag.add(set);
   found.set = bag.text();
@@ -262,6 +272,7 @@ void GroupsRun::take_texts(size_t index) {
 }
 
 bool GroupsRun::failed(size_t event) const {
+  if (events_.empty()) return false;
   const EventGroups& found = events_[event];
   if (types_failed_) return !found.named.empty();
   return std::any_of(found.named.begin(), found.named.end(), [&](const Named& named) {
@@ -272,6 +283,7 @@ bool GroupsRun::failed(size_t event) const {
 GroupView GroupsRun::take_view(size_t event) const {
   HF_ASSERT(finished());
   GroupView view;
+  if (events_.empty()) return view;
   std::string& properties = view.group_properties_json;
   std::vector<std::string_view> shown;
   for (const Named& named : events_[event].named) {

@@ -152,18 +152,25 @@ class CaptureTask final : public HttpTask {
 
   void send_rows(const Turn& turn, Effects& effects) {
     std::vector<RowBatch> batches;
+    batches.reserve(kStreamCount);
     batches.push_back(build_event_rows(turn));
     if (next_row_ == last_ && next_recording_ == batch_->recordings.size()) {
-      RowBatch persons(Stream::kPersons);
-      people_->append_change_rows(turn, persons);
-      batches.push_back(std::move(persons));
-      batches.push_back(build_reject_rows(turn));
-      window_notes_left_ = false;
+      append_side_rows(turn, batches);
     }
     if (!has_rows_left() && last_ == batch_->events.size() && !batch_->has_more()) release_body();
     delivery_.emplace(std::move(batches), state().sink_health);
     delivery_->limit(deliver_until_ms_);
     delivery_->start(turn, effects);
+  }
+
+  // The window's changed persons, rejects and warnings, of which most requests have none.
+  void append_side_rows(const Turn& turn, std::vector<RowBatch>& batches) {
+    window_notes_left_ = false;
+    RowBatch persons(Stream::kPersons);
+    people_->append_change_rows(turn, persons);
+    if (!persons.empty()) batches.push_back(std::move(persons));
+    RowBatch rejects = build_reject_rows(turn);
+    if (!rejects.empty()) batches.push_back(std::move(rejects));
   }
 
   // All rows are written, so nothing points into the body any more; it may be 20 MiB.
@@ -179,14 +186,17 @@ class CaptureTask final : public HttpTask {
 
   RowBatch build_event_rows(const Turn& turn) {
     RowBatch rows(Stream::kEvents);
-    rows.reserve(std::min(window_bytes_ + window_bytes_ / 4 + (last_ - first_) * kAddedBytes,
-                          limits::kRowsInMemoryBytes + limits::kRowBytesMax));
+    rows.reserve({.bytes = std::min(window_bytes_ + window_bytes_ / 4 +
+                                        (last_ - first_) * kAddedBytes,
+                                    limits::kRowsInMemoryBytes + limits::kRowBytesMax),
+                  .rows = last_ - next_row_});
     const RowWriter writer(head(), {batch_->token, batch_->project, batch_->sent_at_ms},
                            turn.config, turn.now_ms);
     first_sent_ = next_row_;
-    rows_of_.assign(last_ - first_sent_, kNoRow);
+    rows_of_.clear();
     for (; next_row_ < last_ && rows.bytes() < limits::kRowsInMemoryBytes; ++next_row_) {
-      append_event_row(writer, next_row_, rows);
+      const uint32_t row = append_event_row(writer, next_row_, rows);
+      if (is_v1()) rows_of_.push_back(row);
     }
     const std::vector<Recording>& recordings = batch_->recordings;
     while (next_recording_ < recordings.size() && rows.bytes() < limits::kRowsInMemoryBytes) {
@@ -196,18 +206,17 @@ class CaptureTask final : public HttpTask {
     return rows;
   }
 
-  void append_event_row(const RowWriter& writer, size_t index, RowBatch& rows) {
+  // The number of the event's row, kNoRow or kFailed.
+  uint32_t append_event_row(const RowWriter& writer, size_t index, RowBatch& rows) {
     const size_t in_window = index - first_;
-    uint32_t& row = rows_of_[index - first_sent_];
     if (people_->failed(in_window) || groups_->failed(in_window)) {
-      row = kFailed;
       some_object_failed_ = true;
-      return;
+      return kFailed;
     }
     const PersonView person = people_->take_view(in_window);
-    if (person.dropped) return;
-    row = rows.size();
+    if (person.dropped) return kNoRow;
     writer.append_event(batch_->events[index], person, groups_->take_view(in_window), rows);
+    return rows.size() - 1;
   }
 
   // Takes over what became of the rows just sent.
@@ -311,7 +320,8 @@ class CaptureTask final : public HttpTask {
   size_t next_recording_ = 0;
   bool window_notes_left_ = false;  // changed persons and warnings have no rows yet
   bool rejects_left_ = false;
-  // The part just sent: event first_sent_ + i is row rows_of_[i], kNoRow or kFailed.
+  // The part just sent, for capture v1's answer: event first_sent_ + i is row rows_of_[i], kNoRow or
+  // kFailed.
   size_t first_sent_ = 0;
   std::vector<uint32_t> rows_of_;
   // For the answer.

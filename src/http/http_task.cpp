@@ -1,5 +1,6 @@
 #include "http_task.h"
 
+#include <array>
 #include <charconv>
 
 #include "hogflare/wire.h"
@@ -13,57 +14,66 @@ class FieldReader {
   explicit FieldReader(std::string_view head) : rest_(head) {}
 
   std::string_view next() {
-    const size_t end = rest_.find('\0');
+    // Most headers are absent, so most fields are empty.
+    const bool is_empty = !rest_.empty() && rest_.front() == '\0';
+    const size_t end = is_empty ? 0 : rest_.find('\0');
     if (end == std::string_view::npos) return {};
     const std::string_view field = rest_.substr(0, end);
     rest_.remove_prefix(end + 1);
     return field;
   }
 
+  // Fills these members of `into`. A loop: the code of a request that comes alone is read from memory
+  // as its data is.
+  template <typename T, size_t N>
+  void fill(T& into, const std::array<std::string_view T::*, N>& members) {
+    for (const auto member : members) into.*member = next();
+  }
+
  private:
   std::string_view rest_;
 };
 
-void read_headers(FieldReader& fields, RequestHead& head) {
-  head.content_type = fields.next();
-  head.content_encoding = fields.next();
-  head.user_agent = fields.next();
-  head.origin = fields.next();
-  head.referer = fields.next();
-  head.authorization = fields.next();
-  head.x_posthog_signature = fields.next();
-  head.x_hub_signature = fields.next();
-  head.posthog_sdk_info = fields.next();
-  head.posthog_attempt = fields.next();
-  head.posthog_request_id = fields.next();
-  head.posthog_request_timestamp = fields.next();
-  head.cf_connecting_ip = fields.next();
-  head.x_forwarded_for = fields.next();
-  head.cf_ray = fields.next();
-  head.access_control_request_headers = fields.next();
-  head.access_control_request_method = fields.next();
-  head.if_none_match = fields.next();
-  head.sec_fetch_mode = fields.next();
-}
+constexpr std::array kFirst = {&RequestHead::method, &RequestHead::path, &RequestHead::query};
+
+constexpr std::array kHeaders = {
+    &RequestHead::content_type,
+    &RequestHead::content_encoding,
+    &RequestHead::user_agent,
+    &RequestHead::origin,
+    &RequestHead::referer,
+    &RequestHead::authorization,
+    &RequestHead::x_posthog_signature,
+    &RequestHead::x_hub_signature,
+    &RequestHead::posthog_sdk_info,
+    &RequestHead::posthog_attempt,
+    &RequestHead::posthog_request_id,
+    &RequestHead::posthog_request_timestamp,
+    &RequestHead::cf_connecting_ip,
+    &RequestHead::x_forwarded_for,
+    &RequestHead::cf_ray,
+    &RequestHead::access_control_request_headers,
+    &RequestHead::access_control_request_method,
+    &RequestHead::if_none_match,
+    &RequestHead::sec_fetch_mode,
+};
+
+constexpr std::array kPlace = {
+    &EdgeInfo::country,     &EdgeInfo::continent,   &EdgeInfo::city,     &EdgeInfo::region,
+    &EdgeInfo::region_code, &EdgeInfo::postal_code, &EdgeInfo::latitude, &EdgeInfo::longitude,
+    &EdgeInfo::timezone,    &EdgeInfo::metro_code,
+};
+
+constexpr std::array kNetwork = {&EdgeInfo::as_organization, &EdgeInfo::colo};
 
 void read_edge(FieldReader& fields, EdgeInfo& edge) {
-  edge.country = fields.next();
-  edge.continent = fields.next();
-  edge.city = fields.next();
-  edge.region = fields.next();
-  edge.region_code = fields.next();
-  edge.postal_code = fields.next();
-  edge.latitude = fields.next();
-  edge.longitude = fields.next();
-  edge.timezone = fields.next();
-  edge.metro_code = fields.next();
+  fields.fill(edge, kPlace);
   edge.is_eu = fields.next() == "1";
   const std::string_view asn = fields.next();
   uint32_t number = 0;
   const auto [end, error] = std::from_chars(asn.data(), asn.data() + asn.size(), number);
   if (error == std::errc() && !asn.empty() && end == asn.data() + asn.size()) edge.asn = number;
-  edge.as_organization = fields.next();
-  edge.colo = fields.next();
+  fields.fill(edge, kNetwork);
 }
 
 }  // namespace
@@ -73,11 +83,9 @@ std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input)
   request->input = std::move(input);
   FieldReader fields(request->input.head);
   RequestHead& head = request->head;
-  head.method = fields.next();
-  head.path = fields.next();
-  head.query = fields.next();
+  fields.fill(head, kFirst);
   request->body_is_too_large = fields.next() == "large";
-  read_headers(fields, head);
+  fields.fill(head, kHeaders);
   read_edge(fields, head.edge);
   const std::string& prefix = config.path_prefix;
   const bool has_prefix = !prefix.empty() && head.path.substr(0, prefix.size()) == prefix &&

@@ -82,30 +82,33 @@ struct Found {
   json::Value set, set_once, unset, switch_value, anon_distinct_id, alias, groups, is_server;
 };
 
+void note_property(std::string_view name, json::Value value, Found& found) {
+  if (name == "$set") found.set = value;
+  else if (name == "$set_once") found.set_once = value;
+  else if (name == "$unset") found.unset = value;
+  else if (name == "$process_person_profile") found.switch_value = value;
+  else if (name == "$anon_distinct_id") found.anon_distinct_id = value;
+  else if (name == "alias") found.alias = value;
+  else if (name == "$groups") found.groups = value;
+  else if (name == "$is_server") found.is_server = value;
+}
+
 Found find_properties(json::Value properties) {
   Found found;
   for (const json::Member member : properties.members()) {
     const std::string_view key = member.inner_key();
     if (key.empty() || (key[0] != '$' && key[0] != 'a' && key[0] != '\\')) continue;
-    if (member.key_is("$set")) found.set = member.value;
-    else if (member.key_is("$set_once")) found.set_once = member.value;
-    else if (member.key_is("$unset")) found.unset = member.value;
-    else if (member.key_is("$process_person_profile")) found.switch_value = member.value;
-    else if (member.key_is("$anon_distinct_id")) found.anon_distinct_id = member.value;
-    else if (member.key_is("alias")) found.alias = member.value;
-    else if (member.key_is("$groups")) found.groups = member.value;
-    else if (member.key_is("$is_server")) found.is_server = member.value;
+    if (key.find('\\') == std::string_view::npos) {
+      note_property(key, member.value, found);
+    } else {
+      note_property(member.key(), member.value, found);
+    }
   }
   return found;
 }
 
 bool is_nonempty_object(json::Value value) {
   return value.is_object() && value.raw().find('"') != std::string_view::npos;
-}
-
-std::string initial_name(std::string_view name) {
-  if (!name.empty() && name[0] == '$') name.remove_prefix(1);
-  return "$initial_" + std::string(name);
 }
 
 void set_if_missing(PropertyBag& bag, std::string_view key, std::string_view value) {
@@ -116,16 +119,14 @@ void set_if_missing(PropertyBag& bag, std::string_view key, std::string_view val
 void lift_properties(json::Value properties, bool is_server, PropertyBag& set, PropertyBag& once) {
   for (const json::Member member : properties.members()) {
     const std::string_view key = member.inner_key();
-    if (!is_lifted_property(key)) continue;
+    const std::string_view initial = initial_property(key);
+    if (initial.empty()) continue;
     if (is_server && (key == "$os" || key == "$os_version")) continue;
     std::string_view value = member.value.raw();
     if (has_nul_escape(value)) value = set.keep(without_nul_escapes(value));
-    if (!set.has(key)) set.set(key, value);
-    const std::string initial = initial_name(key);
-    if (!once.has(initial)) {
-      // The value may be kept by `set`, which lives as long.
-      once.set(once.keep(initial), value);
-    }
+    set_if_missing(set, key, value);
+    // The value may be kept by `set`, which lives as long.
+    set_if_missing(once, initial, value);
   }
   if (is_server) return;
   if (const PropertyBag::Entry* name = set.find("$os_name")) set_if_missing(set, "$os", name->value);

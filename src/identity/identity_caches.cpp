@@ -1,6 +1,7 @@
 #include "hogflare/identity_caches.h"
 
 #include "hogflare/limits.h"
+#include "hogflare/person_calls.h"
 
 namespace hogflare {
 namespace {
@@ -10,8 +11,10 @@ constexpr uint64_t kLeaseLowMark = 50;
 
 }  // namespace
 
-const std::string* IdentityCaches::redirect_of(const std::string& object_name) const {
-  const auto found = redirects_.find(object_name);
+const std::string* IdentityCaches::redirect_of(int64_t team_id,
+                                               std::string_view distinct_id) const {
+  if (redirects_.empty()) return nullptr;
+  const auto found = redirects_.find(person_object_name(team_id, distinct_id));
   return found == redirects_.end() ? nullptr : &found->second;
 }
 

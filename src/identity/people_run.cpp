@@ -28,12 +28,12 @@ PeopleRun::PeopleRun(std::span<const Event> events, const Project& project, Iden
 
 PeopleRun::~PeopleRun() = default;
 
-void PeopleRun::plan_chains() {
-  std::unordered_map<std::string, size_t> first_of;  // team and id → an event of its chain
+// For each event that calls an object, the first event that merges connect it with.
+std::vector<size_t> PeopleRun::find_connected() const {
+  std::unordered_map<std::string_view, size_t> first_of;  // distinct id → an event of its chain
   std::vector<size_t> parents(events_.size());
   const auto join = [&](size_t event, std::string_view id) {
-    const auto [found, is_new] =
-        first_of.try_emplace(person_object_name(project_.team_id, id), event);
+    const auto [found, is_new] = first_of.try_emplace(id, event);
     if (is_new) return;
     const size_t left = find_root(parents, event);
     const size_t right = find_root(parents, found->second);
@@ -46,28 +46,41 @@ void PeopleRun::plan_chains() {
     join(i, source_[i].distinct_id);
     if (plan.merge != MergeKind::kNone) join(i, plan.other);
   }
-  std::unordered_map<size_t, size_t> chain_of;
+  for (size_t i = 0; i < events_.size(); ++i) parents[i] = find_root(parents, i);
+  return parents;
+}
+
+// `calls` is how many events call an object.
+void PeopleRun::plan_chains(size_t calls) {
+  if (calls == 0) return;
+  const std::vector<size_t> first_of = calls > 1 ? find_connected() : std::vector<size_t>();
+  std::vector<size_t> chain_of(calls > 1 ? events_.size() : 0);
   for (size_t i = 0; i < events_.size(); ++i) {
     if (events_[i].plan.kind != IdentityPlan::Kind::kCall) continue;
-    const auto [found, is_new] = chain_of.try_emplace(find_root(parents, i), chains_.size());
-    if (is_new) chains_.emplace_back();
-    chains_[found->second].events.push_back(i);
+    const bool is_first = calls == 1 || first_of[i] == i;
+    const size_t chain = is_first ? chains_.size() : chain_of[first_of[i]];
+    if (is_first) chains_.emplace_back();
+    if (calls > 1) chain_of[i] = chain;
+    chains_[chain].events.push_back(i);
   }
+  replies_.reserve(chains_.size());
   open_ = chains_.size();
 }
 
 void PeopleRun::start(const Turn& turn, Effects& effects) {
   personless_ = turn.config.personless;
   wants_changes_ = turn.config.sinks[static_cast<size_t>(Stream::kPersons)] != SinkKind::kNone;
+  size_t calls = 0;
   for (size_t i = 0; i < events_.size(); ++i) {
     IdentityPlan& plan = events_[i].plan;
     plan = plan_identity(source_[i], project_, personless_);
+    calls += plan.kind == IdentityPlan::Kind::kCall ? 1 : 0;
     for (IdentityPlan::NamedWarning& warning : plan.warnings) {
       warnings_.push_back({i, std::string(warning.name), std::move(warning.detail)});
     }
     plan.warnings.clear();
   }
-  plan_chains();
+  plan_chains(calls);
   start_more(turn, effects);
 }
 
@@ -77,40 +90,42 @@ void PeopleRun::start_more(const Turn& turn, Effects& effects) {
   }
 }
 
-std::string PeopleRun::owner_of(const Chain& chain, std::string_view distinct_id) const {
-  std::string owner(distinct_id);
+std::string_view PeopleRun::owner_of(const Chain& chain, std::string_view distinct_id) const {
+  std::string_view owner = distinct_id;
   for (int hop = 0; hop < limits::kRedirectHopsMax; ++hop) {
-    const auto moved = chain.moved.find(owner);
-    if (moved != chain.moved.end()) {
-      owner = moved->second;
-      continue;
+    if (!chain.moved.empty()) {
+      const auto moved = chain.moved.find(std::string(owner));
+      if (moved != chain.moved.end()) {
+        owner = moved->second;
+        continue;
+      }
     }
-    const std::string* hint = caches_.redirect_of(person_object_name(project_.team_id, owner));
+    const std::string* hint = caches_.redirect_of(project_.team_id, owner);
     if (hint == nullptr) break;
     owner = *hint;
   }
   return owner;
 }
 
-void PeopleRun::send(size_t index, const Turn& turn, Effects& effects) {
-  Chain& chain = chains_[index];
+// The operations from chain.next on that belong to chain.target, as far as one call may carry them.
+ApplyRequest PeopleRun::next_request(Chain& chain) const {
   ApplyRequest request;
   request.team_id = project_.team_id;
   request.personless = personless_;
   request.wants_changes = wants_changes_;
-
-  const std::string owner = owner_of(chain, source_[chain.events[chain.next]].distinct_id);
-  if (owner != chain.target) chain.came_from.clear();
-  chain.target = owner;
   request.self = chain.target;
+  request.ops.reserve(chain.events.size() - chain.next);
   std::vector<std::string_view> merged;
+  std::string_view last_own = source_[chain.events[chain.next]].distinct_id;
   size_t bytes = 0;
   for (size_t at = chain.next; at < chain.events.size(); ++at) {
     const Event& event = source_[chain.events[at]];
     const IdentityPlan& plan = events_[chain.events[at]].plan;
+    const bool is_own = event.distinct_id == last_own ||
+                        owner_of(chain, event.distinct_id) == chain.target;
+    if (is_own) last_own = event.distinct_id;
     const bool is_merged =
         std::find(merged.begin(), merged.end(), event.distinct_id) != merged.end();
-    const bool is_own = owner_of(chain, event.distinct_id) == chain.target;
     if (!is_own && !is_merged) break;
     bytes += plan.set.size() + plan.set_once.size() + event.distinct_id.size() + 64;
     if (bytes > limits::kPersonCallBytesMax && at > chain.next) break;
@@ -120,6 +135,15 @@ void PeopleRun::send(size_t index, const Turn& turn, Effects& effects) {
     if (op.merge != MergeKind::kNone) merged.push_back(plan.other);
     request.ops.push_back(std::move(op));
   }
+  return request;
+}
+
+void PeopleRun::send(size_t index, const Turn& turn, Effects& effects) {
+  Chain& chain = chains_[index];
+  const std::string_view owner = owner_of(chain, source_[chain.events[chain.next]].distinct_id);
+  if (owner != chain.target) chain.came_from.clear();
+  chain.target = owner;
+  ApplyRequest request = next_request(chain);
   chain.sent_count = request.ops.size();
   lease_ids(turn, effects);
   chain.offered_id = caches_.take_person_id(project_.team_id);
@@ -127,7 +151,7 @@ void PeopleRun::send(size_t index, const Turn& turn, Effects& effects) {
   const uint32_t id = effects.add(CallObject{ObjectClass::kPerson,
                                              person_object_name(project_.team_id, chain.target),
                                              write_apply(request)});
-  in_flight_.emplace(id, SentEffect{SentKind::kApply, index});
+  in_flight_.push_back({SentKind::kApply, index, id});
   ++calls_in_flight_;
 }
 
@@ -137,13 +161,13 @@ void PeopleRun::lease_ids(const Turn& turn, Effects& effects) {
   const uint32_t id =
       effects.add(CallObject{ObjectClass::kPersonIdCounter, counter_object_name(team_id),
                              write_lease(limits::kPersonIdLease)});
-  in_flight_.emplace(id, SentEffect{SentKind::kLease, 0});
+  in_flight_.push_back({SentKind::kLease, 0, id});
 }
 
 void PeopleRun::resume(const Turn& turn, EffectResult result, Effects& effects) {
-  const auto found = in_flight_.find(result.id);
+  const auto found = find(result.id);
   HF_ASSERT(found != in_flight_.end());
-  const SentEffect sent = found->second;
+  const SentEffect sent = *found;
   in_flight_.erase(found);
   switch (sent.kind) {
     case SentKind::kRepoint:
@@ -170,28 +194,30 @@ void PeopleRun::resume(const Turn& turn, EffectResult result, Effects& effects) 
 
 void PeopleRun::answered(size_t index, const Turn& turn, EffectResult result, Effects& effects) {
   Chain& chain = chains_[index];
-  std::optional<ApplyReply> reply;
-  if (result.ok) reply = read_apply_reply(std::move(result.body));
-  const bool took_id = reply.has_value() && reply->took_id;
+  std::optional<ApplyReply> read;
+  if (result.ok) read = read_apply_reply(std::move(result.body));
+  const bool took_id = read.has_value() && read->took_id;
   // An answer that did not come may have taken the id: a gap costs nothing, a twin would.
-  if (reply.has_value() && !took_id && chain.offered_id != 0) {
+  if (read.has_value() && !took_id && chain.offered_id != 0) {
     caches_.give_back_person_id(project_.team_id, chain.offered_id);
   }
-  if (!reply.has_value() || reply->status == ApplyStatus::kBad ||
-      reply->results.size() > chain.sent_count) {
+  if (!read.has_value() || read->status == ApplyStatus::kBad ||
+      read->results.size() > chain.sent_count) {
     again(index, turn, effects, kFailedDelayMs);
     return;
   }
-  const bool progressed = !reply->results.empty();
-  take_results(chain, *reply);
+  replies_.push_back(std::move(*read));
+  ApplyReply& reply = replies_.back();
+  const bool progressed = !reply.results.empty();
+  take_results(chain, reply);
   if (chain.next == chain.events.size()) {
     --open_;
     return;
   }
   if (progressed) chain.attempts = 0;
-  switch (reply->status) {
+  switch (reply.status) {
     case ApplyStatus::kMoved:
-      moved(chain, *reply, effects);
+      moved(chain, reply, effects);
       if (++chain.hops > limits::kRedirectHopsMax) {
         fail(index);
         return;
@@ -213,14 +239,8 @@ void PeopleRun::answered(size_t index, const Turn& turn, EffectResult result, Ef
   }
 }
 
+// `reply` is one of replies_: what events show of it stays there.
 void PeopleRun::take_results(Chain& chain, ApplyReply& reply) {
-  if (reply.results.empty() && reply.changes.empty()) return;
-  std::vector<std::string_view> texts;
-  for (std::string& text : reply.property_texts) {
-    texts_.push_back(std::move(text));
-    texts.push_back(texts_.back());
-  }
-  std::string_view last_uuid;
   for (const OpResult& result : reply.results) {
     const size_t event = chain.events[chain.next++];
     chain.next_is_covered = false;
@@ -229,29 +249,33 @@ void PeopleRun::take_results(Chain& chain, ApplyReply& reply) {
     planned.exists = result.exists;
     planned.upgraded = result.upgraded;
     if (result.exists) {
-      if (result.uuid != last_uuid) {
-        texts_.emplace_back(result.uuid);
-        last_uuid = texts_.back();
-      }
-      planned.uuid = last_uuid;
+      planned.uuid = result.uuid;
       planned.created_at_ms = result.created_at_ms;
-      planned.properties = texts[result.properties];
+      planned.properties = reply.property_texts[result.properties];
     }
-    if (result.refused) {
-      warnings_.push_back({event, "cannot_merge_already_identified",
-                           "\"" + planned.plan.other + "\" belongs to an identified person; the event "
-                           "was stored for \"" + source_[event].distinct_id + "\" without a merge"});
-    } else if (planned.plan.merge != MergeKind::kNone) {
-      if (planned.plan.other != chain.target) chain.moved[planned.plan.other] = chain.target;
+    const IdentityPlan& plan = planned.plan;
+    if (!result.refused && plan.merge != MergeKind::kNone && plan.other != chain.target) {
+      chain.moved[plan.other] = chain.target;
     }
-    if (result.too_large) {
-      warnings_.push_back({event, "person_properties_size_violation",
-                           "the person's properties would be larger than " +
-                               std::to_string(limits::kPersonPropertiesBytesMax) +
-                               " bytes; this event did not change them"});
-    }
+    if (result.refused || result.too_large) warn_of(event, result);
   }
+  reply.results = {};
   for (PersonChange& change : reply.changes) changes_.push_back(std::move(change));
+}
+
+void PeopleRun::warn_of(size_t event, const OpResult& result) {
+  if (result.refused) {
+    warnings_.push_back({event, "cannot_merge_already_identified",
+                         "\"" + events_[event].plan.other +
+                             "\" belongs to an identified person; the event was stored for \"" +
+                             source_[event].distinct_id + "\" without a merge"});
+  }
+  if (result.too_large) {
+    warnings_.push_back({event, "person_properties_size_violation",
+                         "the person's properties would be larger than " +
+                             std::to_string(limits::kPersonPropertiesBytesMax) +
+                             " bytes; this event did not change them"});
+  }
 }
 
 void PeopleRun::moved(Chain& chain, const ApplyReply& reply, Effects& effects) {
@@ -263,7 +287,7 @@ void PeopleRun::moved(Chain& chain, const ApplyReply& reply, Effects& effects) {
     const uint32_t id = effects.add(
         CallObject{ObjectClass::kPerson, person_object_name(project_.team_id, chain.came_from),
                    write_repoint(chain.came_from, chain.target, reply.moved_to)});
-    in_flight_.emplace(id, SentEffect{SentKind::kRepoint, 0});
+    in_flight_.push_back({SentKind::kRepoint, 0, id});
     caches_.remember_redirect(person_object_name(project_.team_id, chain.came_from), reply.moved_to);
   }
   chain.came_from = chain.target;
@@ -279,7 +303,7 @@ void PeopleRun::again(size_t index, const Turn& turn, Effects& effects, uint32_t
   const uint32_t most_ms = base_delay_ms << chain.attempts;
   const auto delay_ms = static_cast<uint32_t>(most_ms / 2 + turn.entropy.below(most_ms / 2 + 1));
   const uint32_t id = effects.add(Wait{delay_ms});
-  in_flight_.emplace(id, SentEffect{SentKind::kWait, index});
+  in_flight_.push_back({SentKind::kWait, index, id});
 }
 
 void PeopleRun::fail(size_t index) {
@@ -289,7 +313,7 @@ void PeopleRun::fail(size_t index) {
   --open_;
 }
 
-PersonView PeopleRun::take_view(size_t index) const {
+PersonView PeopleRun::take_view(size_t index) {
   HF_ASSERT(finished() && !events_[index].failed);
   const PlannedEvent& planned = events_[index];
   const Event& event = source_[index];
@@ -306,7 +330,11 @@ PersonView PeopleRun::take_view(size_t index) const {
     view.row_set_once = plan.set_once;
   }
   if (!planned.exists) {
-    view.person_id = Uuid::of_person(event.team_id, event.distinct_id).text();
+    if (computed_for_ != event.distinct_id) {
+      computed_for_ = event.distinct_id;
+      computed_id_ = Uuid::of_person(event.team_id, event.distinct_id).text();
+    }
+    view.person_id = computed_id_;
     view.mode = "propertyless";
     return view;
   }

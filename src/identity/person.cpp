@@ -4,35 +4,46 @@
 #include <array>
 
 #include "hogflare/limits.h"
+#include "identity/name_set.h"
 
 namespace hogflare {
 namespace {
 
 // identity-semantics.md §5.2.
-constexpr auto kLifted = std::to_array<std::string_view>({
+constexpr NameSet kLifted(std::to_array<std::string_view>({
     "$app_build", "$app_name", "$app_namespace", "$app_version", "$browser", "$browser_version",
     "$current_url", "$device_type", "$os", "$os_name", "$os_version", "$pathname",
     "$raw_user_agent", "$referrer", "$referring_domain", "$screen_height", "$screen_width",
-    "$viewport_height", "$viewport_width", "_kx", "dclid", "epik", "fbclid", "gad_source", "gbraid",
-    "gclid", "gclsrc", "igshid", "irclid", "li_fat_id", "mc_cid", "msclkid", "qclid", "rdt_cid",
-    "sccid", "ttclid", "twclid", "utm_campaign", "utm_content", "utm_medium", "utm_name",
-    "utm_source", "utm_term", "wbraid"});
+    "$viewport_height", "$viewport_width", "_kx", "dclid", "epik", "fbclid", "gad_source",
+    "gbraid", "gclid", "gclsrc", "igshid", "irclid", "li_fat_id", "mc_cid", "msclkid", "qclid",
+    "rdt_cid", "sccid", "ttclid", "twclid", "utm_campaign", "utm_content", "utm_medium",
+    "utm_name", "utm_source", "utm_term", "wbraid"}));
+// Their names as the person's first values, in the same order.
+constexpr auto kInitialNames = std::to_array<std::string_view>({
+    "$initial_app_build", "$initial_app_name", "$initial_app_namespace", "$initial_app_version",
+    "$initial_browser", "$initial_browser_version", "$initial_current_url",
+    "$initial_device_type", "$initial_os", "$initial_os_name", "$initial_os_version",
+    "$initial_pathname", "$initial_raw_user_agent", "$initial_referrer",
+    "$initial_referring_domain", "$initial_screen_height", "$initial_screen_width",
+    "$initial_viewport_height", "$initial_viewport_width", "$initial__kx", "$initial_dclid",
+    "$initial_epik", "$initial_fbclid", "$initial_gad_source", "$initial_gbraid",
+    "$initial_gclid", "$initial_gclsrc", "$initial_igshid", "$initial_irclid",
+    "$initial_li_fat_id", "$initial_mc_cid", "$initial_msclkid", "$initial_qclid",
+    "$initial_rdt_cid", "$initial_sccid", "$initial_ttclid", "$initial_twclid",
+    "$initial_utm_campaign", "$initial_utm_content", "$initial_utm_medium", "$initial_utm_name",
+    "$initial_utm_source", "$initial_utm_term", "$initial_wbraid"});
 
 // identity-semantics.md §5.3.
-constexpr auto kNoisy = std::to_array<std::string_view>({
+constexpr NameSet kNoisy(std::to_array<std::string_view>({
     "$browser", "$browser_version", "$current_url", "$device_type", "$geoip_accuracy_radius",
     "$geoip_city_confidence", "$geoip_country_confidence", "$geoip_latitude", "$geoip_longitude",
     "$geoip_postal_code", "$geoip_postal_code_confidence", "$geoip_subdivision_1_code",
     "$geoip_subdivision_1_confidence", "$geoip_subdivision_1_name", "$geoip_subdivision_2_code",
     "$geoip_subdivision_2_confidence", "$geoip_subdivision_2_name", "$geoip_subdivision_3_code",
-    "$geoip_subdivision_3_name", "$geoip_time_zone", "$os", "$os_name", "$os_version", "$pathname",
-    "$raw_user_agent", "$referrer", "$referring_domain", "$screen_height", "$screen_width",
-    "$viewport_height", "$viewport_width"});
-
-template <size_t N>
-bool contains(const std::array<std::string_view, N>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
+    "$geoip_subdivision_3_name", "$geoip_time_zone", "$os", "$os_name", "$os_version",
+    "$pathname", "$raw_user_agent", "$referrer", "$referring_domain", "$screen_height",
+    "$screen_width", "$viewport_height", "$viewport_width"}));
+static_assert(kLifted.complete() && kNoisy.complete());
 
 // §5.4: what a trim of an oversized record leaves alone.
 bool is_protected_property(std::string_view name) {
@@ -131,8 +142,13 @@ bool all_present(const PropertyBag& bag, const PropertyBag& set) {
 
 }  // namespace
 
-bool is_lifted_property(std::string_view name) { return contains(kLifted, name); }
-bool is_noisy_property(std::string_view name) { return contains(kNoisy, name); }
+bool is_lifted_property(std::string_view name) { return kLifted.contains(name); }
+bool is_noisy_property(std::string_view name) { return kNoisy.contains(name); }
+
+std::string_view initial_property(std::string_view lifted) {
+  const size_t place = kLifted.find(lifted);
+  return place == kLifted.kNone ? std::string_view() : kInitialNames[place];
+}
 
 Update update_person(Person& person, PropertyBag& bag, const PersonOp& op,
                      IdentifiedChange identified) {
@@ -255,7 +271,31 @@ enum OpFlag : uint8_t {
   kCovered = 16,
 };
 
+void write_recent(ByteWriter& out, const RecentChange& change) {
+  out.text(change.event_uuid);
+  out.number(change.content);
+  out.text(change.merged_uuid);
+  out.number(change.merged_version);
+}
+
+RecentChange read_recent(ByteReader& in) {
+  RecentChange change;
+  change.event_uuid = in.text();
+  change.content = in.number();
+  change.merged_uuid = in.text();
+  change.merged_version = in.number();
+  return change;
+}
+
 }  // namespace
+
+size_t op_bytes_max(const PersonOp& op) {
+  constexpr size_t kNumber = 10;  // bytes of the longest
+  size_t bytes = op.distinct_id.size() + op.other.size() + op.event_uuid.size() + op.set.size() +
+                 op.set_once.size() + 8 * kNumber;
+  for (const std::string_view key : op.unset) bytes += key.size() + kNumber;
+  return bytes;
+}
 
 void write_op(ByteWriter& out, const PersonOp& op) {
   out.text(op.distinct_id);
@@ -318,6 +358,52 @@ bool read_ids(ByteReader& in, std::vector<PersonId>& ids) {
   return in.ok();
 }
 
+bool RecentChanges::Reader::next() {
+  if (left_ == 0) return false;
+  --left_;
+  change_ = read_recent(in_);
+  return true;
+}
+
+void RecentChanges::note(const RecentChange& change) {
+  Reader reader(*this);
+  size_t second_at = 0;
+  size_t newest_at = 0;
+  for (size_t i = 0; i < count_; ++i) {
+    newest_at = bytes_.size() - reader.bytes_left();
+    if (i == 1) second_at = newest_at;
+    reader.next();
+  }
+  const RecentChange& newest = reader.change();
+  const bool is_noted =
+      count_ > 0 && newest.event_uuid == change.event_uuid && newest.content == change.content;
+  if (is_noted && change.merged_uuid.empty()) return;
+  ByteWriter out;
+  write_recent(out, change);
+  if (is_noted) {
+    bytes_.resize(newest_at);
+    --count_;
+  } else if (count_ >= limits::kRecentChangesMax) {
+    bytes_.erase(0, second_at);
+    --count_;
+  }
+  bytes_ += out.bytes();
+  ++count_;
+}
+
+void RecentChanges::write(ByteWriter& out) const {
+  out.number(count_);
+  out.raw(bytes_);
+}
+
+bool RecentChanges::read(ByteReader& in) {
+  count_ = in.count();
+  const std::string_view from = in.rest();
+  for (size_t i = 0; i < count_; ++i) read_recent(in);
+  bytes_ = from.substr(0, from.size() - in.rest().size());
+  return in.ok();
+}
+
 void write_person(ByteWriter& out, const Person& person) {
   out.text(person.uuid);
   out.signed_number(person.created_at_ms);
@@ -332,13 +418,7 @@ void write_person(ByteWriter& out, const Person& person) {
     out.text(key.flag);
     out.text(key.hash_key);
   }
-  out.number(person.recent.size());
-  for (const RecentChange& change : person.recent) {
-    out.text(change.event_uuid);
-    out.number(change.content);
-    out.text(change.merged_uuid);
-    out.number(change.merged_version);
-  }
+  person.recent.write(out);
   out.number(person.unreported.size());
   for (const UnreportedMerge& merge : person.unreported) {
     out.text(merge.event_uuid);
@@ -366,15 +446,7 @@ bool read_person(ByteReader& in, Person& person) {
     key.hash_key = in.text();
     person.hash_keys.push_back(std::move(key));
   }
-  const size_t recent = in.count();
-  for (size_t i = 0; i < recent; ++i) {
-    RecentChange change;
-    change.event_uuid = in.text();
-    change.content = in.number();
-    change.merged_uuid = in.text();
-    change.merged_version = in.number();
-    person.recent.push_back(std::move(change));
-  }
+  if (!person.recent.read(in)) return false;
   const size_t unreported = in.count();
   for (size_t i = 0; i < unreported; ++i) {
     UnreportedMerge merge;

@@ -6,6 +6,9 @@ namespace hogflare {
 namespace {
 
 constexpr uint8_t kVersion = 1;
+constexpr size_t kNeverInline = 64;
+// Numbers and flags of a request or a reply, beside its operations or results.
+constexpr size_t kHeadBytesMax = 64;
 
 enum ResultFlag : uint8_t {
   kExists = 1,
@@ -103,14 +106,24 @@ class ResultReader {
       const uint64_t suffix = in_.number();
       const std::string_view middle = in_.text();
       if (prefix > last.size() || suffix > last.size() - prefix) return false;
-      std::string text(last.substr(0, prefix));
-      text += middle;
-      text += last.substr(last.size() - suffix);
-      reply_.property_texts.push_back(std::move(text));
+      reply_.property_texts.push_back(
+          prefix + suffix == 0 ? middle
+                               : joined(last.substr(0, prefix), middle,
+                                        last.substr(last.size() - suffix)));
     }
     if (reply_.property_texts.empty()) return false;
     result.properties = static_cast<uint32_t>(reply_.property_texts.size() - 1);
     return true;
+  }
+
+  std::string_view joined(std::string_view front, std::string_view middle, std::string_view back) {
+    std::string text;
+    text.reserve(front.size() + middle.size() + back.size());
+    text += front;
+    text += middle;
+    text += back;
+    reply_.joined_texts.push_back(std::move(text));
+    return reply_.joined_texts.back();
   }
 
   void read_hash_keys(OpResult& result) {
@@ -139,7 +152,10 @@ std::string person_object_name(int64_t team_id, std::string_view distinct_id) {
 }
 
 std::string write_apply(const ApplyRequest& request) {
+  size_t bytes = kHeadBytesMax + request.self.size();
+  for (const PersonOp& op : request.ops) bytes += op_bytes_max(op);
   ByteWriter out;
+  out.reserve(bytes);
   out.u8(kVersion);
   out.u8(static_cast<uint8_t>(PersonCall::kApply));
   out.signed_number(request.team_id);
@@ -185,9 +201,9 @@ std::string write_repoint(std::string_view self, std::string_view expected, std:
 
 void ApplyReplyWriter::add(const OpResult& result, std::string_view properties,
                            PersonAccess access) {
-  const bool same_person = has_last_ && result.uuid == last_uuid_ &&
+  const bool same_person = has_last_ && result.uuid == at(last_uuid_) &&
                            result.created_at_ms == last_created_at_ms_;
-  const bool same_properties = has_last_ && properties == last_properties_;
+  const bool same_properties = has_last_ && properties == last_properties();
   const bool has_hash_keys = access == PersonAccess::kRead || access == PersonAccess::kWriteHashKeys;
   results_.u8(static_cast<uint8_t>(
       flag_if(result.exists, kExists) | flag_if(result.created, kCreated) |
@@ -196,19 +212,11 @@ void ApplyReplyWriter::add(const OpResult& result, std::string_view properties,
       flag_if(same_properties, kSameProperties) | flag_if(has_hash_keys, kHasHashKeys)));
   if (result.exists) {
     if (!same_person) {
-      results_.text(result.uuid);
+      last_uuid_ = write_text(result.uuid);
       results_.signed_number(result.created_at_ms);
-      last_uuid_ = result.uuid;
       last_created_at_ms_ = result.created_at_ms;
     }
-    if (!same_properties) {
-      const size_t prefix = common_prefix(last_properties_, properties);
-      const size_t suffix = common_suffix(last_properties_, properties, prefix);
-      results_.number(prefix);
-      results_.number(suffix);
-      results_.text(properties.substr(prefix, properties.size() - prefix - suffix));
-      last_properties_ = properties;
-    }
+    if (!same_properties) write_properties(properties);
     has_last_ = true;
   }
   if (has_hash_keys) {
@@ -221,10 +229,32 @@ void ApplyReplyWriter::add(const OpResult& result, std::string_view properties,
   ++count_;
 }
 
+ApplyReplyWriter::Place ApplyReplyWriter::write_text(std::string_view text) {
+  results_.text(text);
+  return {results_.size() - text.size(), text.size()};
+}
+
+void ApplyReplyWriter::write_properties(std::string_view properties) {
+  const std::string_view last = last_properties();
+  const size_t prefix = common_prefix(last, properties);
+  const size_t suffix = common_suffix(last, properties, prefix);
+  results_.number(prefix);
+  results_.number(suffix);
+  const Place written =
+      write_text(properties.substr(prefix, properties.size() - prefix - suffix));
+  last_is_joined_ = prefix + suffix > 0;
+  if (last_is_joined_) {
+    joined_properties_ = properties;
+  } else {
+    last_properties_ = written;
+  }
+}
+
 std::string ApplyReplyWriter::finish(ApplyStatus status, std::string_view moved_to,
                                      bool next_is_covered, bool took_id,
                                      const std::vector<PersonChange>& changes) {
   ByteWriter out;
+  out.reserve(results_.size() + moved_to.size() + kHeadBytesMax);
   out.u8(kVersion);
   out.u8(static_cast<uint8_t>(status));
   out.text(moved_to);
@@ -238,6 +268,8 @@ std::string ApplyReplyWriter::finish(ApplyStatus status, std::string_view moved_
 
 std::optional<ApplyReply> read_apply_reply(std::string bytes) {
   ApplyReply reply;
+  // A text short enough to lie within its string would move with it, away from its views.
+  bytes.reserve(kNeverInline);
   reply.bytes = std::move(bytes);
   ByteReader in(reply.bytes);
   if (in.u8() != kVersion) return std::nullopt;

@@ -4,7 +4,8 @@
 #include "hogflare/person_object.h"
 
 #include <algorithm>
-#include <deque>
+#include <list>
+#include <optional>
 #include <utility>
 
 #include "hogflare/delivery.h"
@@ -215,6 +216,7 @@ class PersonWork {
 
   const std::string& properties_text() {
     if (!bag_loaded_) return record_.person.properties;
+    if (!person_touched_) return stored_properties_;
     if (text_stale_) {
       text_ = bag_.text();
       text_stale_ = false;
@@ -238,6 +240,7 @@ class PersonWork {
   void touch_record() { dirty_ = true; }
   void touch_person() {
     dirty_ = true;
+    person_touched_ = true;
     text_stale_ = true;
   }
 
@@ -251,10 +254,11 @@ class PersonWork {
  private:
   const Turn& turn_;
   PersonRecord record_;
-  std::deque<std::string> kept_;
+  std::list<std::string> kept_;
   std::string stored_properties_;  // what the bag's views show
   PropertyBag bag_;
   bool bag_loaded_ = false;
+  bool person_touched_ = false;    // the bag may differ from them
   std::string text_;
   bool text_stale_ = true;
   bool dirty_ = false;
@@ -313,10 +317,11 @@ class ChangeLog {
     for (PersonChange& change : deleted_) change.merged_into = person.uuid;
   }
 
-  std::vector<PersonChange> list() const {
+  // Hands everything over; the call is at its end.
+  std::vector<PersonChange> take() {
     std::vector<PersonChange> all;
-    if (is_changed_ && !current_.uuid.empty()) all.push_back(current_);
-    for (const PersonChange& change : deleted_) all.push_back(change);
+    if (is_changed_ && !current_.uuid.empty()) all.push_back(std::move(current_));
+    for (PersonChange& change : deleted_) all.push_back(std::move(change));
     return all;
   }
 
@@ -327,20 +332,9 @@ class ChangeLog {
   std::vector<PersonChange> deleted_;
 };
 
-void note_recent(Person& person, const PersonOp& op, std::string merged_uuid = {},
+void note_recent(Person& person, const PersonOp& op, std::string_view merged_uuid = {},
                  uint64_t merged_version = 0) {
-  const uint64_t content = content_hash(op);
-  if (!person.recent.empty() && person.recent.back().event_uuid == op.event_uuid &&
-      person.recent.back().content == content) {
-    if (!merged_uuid.empty()) {
-      person.recent.back().merged_uuid = std::move(merged_uuid);
-      person.recent.back().merged_version = merged_version;
-    }
-    return;
-  }
-  person.recent.push_back(
-      {std::string(op.event_uuid), content, std::move(merged_uuid), merged_version});
-  if (person.recent.size() > limits::kRecentChangesMax) person.recent.erase(person.recent.begin());
+  person.recent.note({op.event_uuid, content_hash(op), merged_uuid, merged_version});
 }
 
 // One operation's work on the record at hand. Everything here is one turn.
@@ -407,15 +401,14 @@ class Operation {
   bool exact() const { return mode_ == PersonlessMode::kExact; }
   // Copies of a call may come late, when the values they bring are no longer the last ones.
   bool is_redelivered() const {
-    const std::vector<RecentChange>& recent = work_.record().person.recent;
-    const bool has_uuid = std::any_of(recent.begin(), recent.end(), [&](const RecentChange& change) {
-      return change.event_uuid == op_.event_uuid;
-    });
-    if (!has_uuid) return false;
-    const uint64_t content = content_hash(op_);
-    return std::any_of(recent.begin(), recent.end(), [&](const RecentChange& change) {
-      return change.event_uuid == op_.event_uuid && change.content == content;
-    });
+    std::optional<uint64_t> content;
+    RecentChanges::Reader recent(work_.record().person.recent);
+    while (recent.next()) {
+      if (recent.change().event_uuid != op_.event_uuid) continue;
+      if (!content.has_value()) content = content_hash(op_);
+      if (recent.change().content == *content) return true;
+    }
+    return false;
   }
   bool has_other() const {
     return has_distinct_id(work_.storage(), work_.record().person, op_.other);
@@ -438,14 +431,16 @@ class Operation {
   // A redelivered event changes nothing, but its report may have been lost with its request.
   void report_again() {
     if (!changes_.wanted()) return;
-    for (const RecentChange& recent : work_.record().person.recent) {
+    RecentChanges::Reader reader(work_.record().person.recent);
+    while (reader.next()) {
+      const RecentChange& recent = reader.change();
       if (recent.event_uuid != op_.event_uuid) continue;
       // A merge that was refused left the other id where it was.
       const bool merged = op_.merge != MergeKind::kNone && has_other();
       changes_.changed(merged ? ChangeKind::kMerge : ChangeKind::kUpdate, op_);
       if (merged) changes_.concerns(op_.other);
       if (!recent.merged_uuid.empty()) {
-        changes_.deleted(recent.merged_uuid, recent.merged_version,
+        changes_.deleted(std::string(recent.merged_uuid), recent.merged_version,
                          work_.record().person.created_at_ms, op_);
       }
     }
@@ -526,6 +521,7 @@ class Operation {
     changes_.concerns_all(reply.person.ids);
     take_pages(reply.pages, 1);
     const bool too_large = absorb_person(record.person, work_.bag(), std::move(reply.person));
+    work_.touch_person();
     // One version for the merge and the event's own properties together.
     const uint64_t version = record.person.version;
     update(IdentifiedChange::kIdentify, ChangeKind::kMerge);
@@ -896,7 +892,7 @@ class ApplyTask final : public MergingTask {
 
   void end(ApplyStatus status, std::string_view moved_to = {}, bool covered = false) {
     Reply reply;
-    reply.body = writer_.finish(status, moved_to, covered, took_id_, changes_.list());
+    reply.body = writer_.finish(status, moved_to, covered, took_id_, changes_.take());
     finish(std::move(reply));
   }
 
@@ -1049,7 +1045,7 @@ class AlarmTask final : public MergingTask {
     }
     log.snapshot(work);
     RowBatch rows(Stream::kPersons);
-    for (const PersonChange& change : log.list()) {
+    for (const PersonChange& change : log.take()) {
       append_person_rows(rows, change, project, {}, turn.now_ms);
     }
     has_reported_ = true;

@@ -55,7 +55,7 @@ void StoredStateRun::start(const Turn&, Effects& effects) {
 std::string StoredStateRun::owner_of(const std::string& distinct_id) const {
   std::string owner = distinct_id;
   for (int hop = 0; hop < limits::kRedirectHopsMax; ++hop) {
-    const std::string* hint = caches_.redirect_of(person_object_name(team_id_, owner));
+    const std::string* hint = caches_.redirect_of(team_id_, owner);
     if (hint == nullptr) break;
     owner = *hint;
   }

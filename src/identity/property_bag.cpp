@@ -5,8 +5,11 @@
 namespace hogflare {
 namespace {
 
-// Below this many entries comparing keys one by one is faster than hashing them.
-constexpr size_t kIndexFrom = 24;
+// Up to this many entries comparing keys one by one, lengths first, is faster than an index, which
+// costs an allocation an entry.
+constexpr size_t kIndexFrom = 96;
+// Room for the first entries; most people and most events have no more.
+constexpr size_t kUsualEntries = 16;
 constexpr uint32_t kNone = UINT32_MAX;
 
 bool is_number(std::string_view raw) { return raw[0] == '-' || (raw[0] >= '0' && raw[0] <= '9'); }
@@ -21,6 +24,76 @@ size_t find_nul_escape(std::string_view raw, size_t from) {
   }
   return std::string_view::npos;
 }
+
+// The members of a text that PropertyBag::write() made, without a document of their places.
+class WrittenMembers {
+ public:
+  explicit WrittenMembers(std::string_view object) : text_(object) {
+    HF_ASSERT(text_.size() >= 2 && text_.front() == '{' && text_.back() == '}');
+    if (text_.size() == 2) at_ = 1;
+  }
+
+  // Goes on to the next member; false behind the last.
+  bool next() {
+    if (at_ + 1 == text_.size()) return false;
+    HF_ASSERT(text_[at_ + 1] == '"');  // behind '{' or ','
+    const size_t key_end = string_end(at_ + 1);
+    HF_ASSERT(key_end + 1 < text_.size() && text_[key_end] == ':');
+    key_ = text_.substr(at_ + 2, key_end - at_ - 3);
+    at_ = value_end(key_end + 1);
+    HF_ASSERT(text_[at_] == ',' || at_ + 1 == text_.size());
+    value_ = text_.substr(key_end + 1, at_ - key_end - 1);
+    return true;
+  }
+
+  std::string_view key() const { return key_; }
+  std::string_view value() const { return value_; }
+
+ private:
+  // Behind the string that begins at `at`.
+  size_t string_end(size_t at) const {
+    const size_t begin = at + 1;
+    for (size_t quote = text_.find('"', begin);; quote = text_.find('"', quote + 1)) {
+      HF_ASSERT(quote != std::string_view::npos);
+      size_t escapes = quote;
+      while (escapes > begin && text_[escapes - 1] == '\\') --escapes;
+      if ((quote - escapes) % 2 == 0) return quote + 1;
+    }
+  }
+
+  // Behind the value that begins at `at`: where a ',' or the object's '}' stands.
+  size_t value_end(size_t at) const {
+    int depth = 0;
+    for (; at < text_.size(); ++at) {
+      switch (text_[at]) {
+        case '"':
+          at = string_end(at) - 1;
+          break;
+        case '{':
+        case '[':
+          ++depth;
+          break;
+        case '}':
+        case ']':
+          if (depth == 0) return at;
+          --depth;
+          break;
+        case ',':
+          if (depth == 0) return at;
+          break;
+        default:
+          break;
+      }
+    }
+    HF_ASSERT(false);  // no end: not a text of ours
+    return at;
+  }
+
+  std::string_view text_;
+  size_t at_ = 0;  // of the '{' or ',' before the next member; of the '}' behind the last one
+  std::string_view key_;
+  std::string_view value_;
+};
 
 }  // namespace
 
@@ -57,12 +130,7 @@ std::string_view PropertyBag::keep(std::string text) {
   return kept_.back();
 }
 
-void PropertyBag::adopt_copies(PropertyBag& other) {
-  if (!other.kept_.empty()) adopted_.push_back(std::move(other.kept_));
-  other.kept_.clear();
-  for (std::deque<std::string>& copies : other.adopted_) adopted_.push_back(std::move(copies));
-  other.adopted_.clear();
-}
+void PropertyBag::adopt_copies(PropertyBag& other) { kept_.splice(kept_.end(), other.kept_); }
 
 std::string_view PropertyBag::canonical_key(const json::Member& member) {
   const std::string_view inner = member.inner_key();
@@ -86,19 +154,33 @@ void PropertyBag::add(json::Value object) {
   }
   // Empty, or deeper than its document's index.
   if (object.raw().find('"') == std::string_view::npos) return;
-  add_text(object.raw());
-}
-
-void PropertyBag::add_text(std::string_view object) {
-  if (object == "{}") return;
-  const Result<json::Document> document = json::Document::parse_const(object, 1);
+  const Result<json::Document> document = json::Document::parse_const(object.raw(), 1);
   HF_ASSERT(document.ok());
   add_members(document.value().root());
 }
 
+void PropertyBag::add_text(std::string_view object) {
+  // A written text names nothing twice, so that nothing needs to be looked for in an empty bag.
+  const bool was_empty = entries_.empty();
+  WrittenMembers members(object);
+  while (members.next()) {
+    if (was_empty) {
+      append(members.key(), members.value());
+    } else {
+      set(members.key(), members.value());
+    }
+  }
+}
+
 void PropertyBag::add_bag(const PropertyBag& other) {
+  const bool was_empty = entries_.empty();
   for (const Entry& entry : other.entries_) {
-    if (alive(entry)) set(entry.key, entry.value);
+    if (!alive(entry)) continue;
+    if (was_empty) {
+      append(entry.key, entry.value);
+    } else {
+      set(entry.key, entry.value);
+    }
   }
 }
 
@@ -119,13 +201,18 @@ const PropertyBag::Entry* PropertyBag::find(std::string_view key) const {
 }
 
 void PropertyBag::set(std::string_view key, std::string_view value) {
-  // An empty name must still be told from an erased entry.
-  if (key.data() == nullptr) key = "";
   const uint32_t index = index_of(key);
   if (index != kNone) {
     entries_[index].value = value;
     return;
   }
+  append(key, value);
+}
+
+void PropertyBag::append(std::string_view key, std::string_view value) {
+  // An empty name must still be told from an erased entry.
+  if (key.data() == nullptr) key = "";
+  if (entries_.capacity() == 0) entries_.reserve(kUsualEntries);
   entries_.push_back({key, value});
   ++alive_;
   if (!index_.empty()) {

@@ -5,11 +5,11 @@
 // hf_http, hf_object and hf_resume return; the record and what it points to stay valid until the
 // next call for the same slot. All integers are 32 bit, little endian; times are f64 Unix
 // milliseconds.
+#include <algorithm>
+#include <cmath>
 #include <cstring>
-#include <iterator>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "host.h"
@@ -74,11 +74,17 @@ struct Slot {
   OutputRecord output{};
 };
 
+struct NumberedSlot {
+  uint32_t number;
+  std::unique_ptr<Slot> slot;
+};
+
 // The instance's only mutable state.
 struct Module {
   std::unique_ptr<Core> core;
-  std::unordered_map<uint32_t, std::unique_ptr<Slot>> slots;  // by number; numbers are not reused
+  std::vector<NumberedSlot> slots;  // in the order they were begun; numbers are not reused
   uint32_t next_slot = 1;
+  double swept_at_ms = 0;  // when slots was last looked through for abandoned ones
   HostStorage storage;
   HostDecompressor decompressor;
   std::string input;  // of the next entry, which takes it over
@@ -185,31 +191,45 @@ std::string take_input() { return std::exchange(module().input, {}); }
 // this long without a turn its slot, and the body it may hold, is let go. Nothing the core waits for
 // takes as long.
 constexpr double kAbandonedMs = 300'000;
+// Looking for them touches every slot, so it is not done for every request.
+constexpr double kSweepMs = 1'000;
 
 void drop_abandoned(double now_ms) {
+  // A clock that was set back must not put the sweep off.
+  if (std::abs(now_ms - module().swept_at_ms) < kSweepMs) return;
+  module().swept_at_ms = now_ms;
   auto& slots = module().slots;
-  for (auto slot = slots.begin(); slot != slots.end();) {
-    slot = now_ms - slot->second->used_at_ms > kAbandonedMs ? slots.erase(slot) : std::next(slot);
-  }
+  const auto is_abandoned = [&](const NumberedSlot& each) {
+    return now_ms - each.slot->used_at_ms > kAbandonedMs;
+  };
+  slots.erase(std::remove_if(slots.begin(), slots.end(), is_abandoned), slots.end());
 }
 
 uint32_t new_slot(double now_ms) {
-  const std::string seed = take_tail(32);
-  uint8_t bytes[32];
-  std::memcpy(bytes, seed.data(), sizeof bytes);
+  std::string& input = module().input;
+  uint8_t seed[32];
+  HF_ASSERT(input.size() >= sizeof seed);
+  std::memcpy(seed, input.data() + input.size() - sizeof seed, sizeof seed);
+  input.resize(input.size() - sizeof seed);
   drop_abandoned(now_ms);
   const uint32_t number = module().next_slot++;
-  module().slots[number] = std::make_unique<Slot>(bytes, now_ms);
+  module().slots.push_back({number, std::make_unique<Slot>(seed, now_ms)});
   return number;
 }
 
 // The task the host means. A number that is not one of ours is a bug of the host: it ends in a trap,
-// not in somebody else's task.
-Slot& slot_at(uint32_t index) {
-  const auto found = module().slots.find(index);
-  HF_ASSERT(found != module().slots.end());
-  return *found->second;
+// not in somebody else's task. The one meant is mostly among the last ones begun.
+std::vector<NumberedSlot>::iterator find_slot(uint32_t number) {
+  auto& slots = module().slots;
+  auto at = slots.end();
+  while (at != slots.begin()) {
+    if ((--at)->number == number) return at;
+  }
+  HF_ASSERT(false);
+  return at;
 }
+
+Slot& slot_at(uint32_t number) { return *find_slot(number)->slot; }
 
 OutputRecord* start(uint32_t index, std::unique_ptr<Task> task, double now_ms, bool in_object) {
   Slot& slot = slot_at(index);
@@ -287,8 +307,7 @@ OutputRecord* hf_resume(uint32_t index, uint32_t effect_id, uint32_t outcome, ui
 
 // Forgets a task, finished or not.
 HF_EXPORT(hf_end) void hf_end(uint32_t index) {
-  slot_at(index);
-  module().slots.erase(index);
+  module().slots.erase(find_slot(index));
 }
 
 // Runs a command-line tool's command, the input. Returns the address of {address, size} of the JSON

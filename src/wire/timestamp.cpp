@@ -22,7 +22,7 @@ bool is_writable(int64_t unix_ms) {
 }
 
 struct Civil {
-  int64_t year;
+  int year;
   int month;
   int day;
 };
@@ -30,31 +30,30 @@ struct Civil {
 // Days since 1970-01-01 in the proleptic Gregorian calendar, by counting from 1 March so that the
 // leap day is the last of its year.
 int64_t days_of(const Civil& date) {
-  const int64_t year = date.month <= 2 ? date.year - 1 : date.year;
-  const int64_t era = (year >= 0 ? year : year - 399) / 400;
-  const int64_t year_of_era = year - era * 400;
-  const int64_t month_from_march = (date.month + 9) % 12;
-  const int64_t day_of_year = (153 * month_from_march + 2) / 5 + date.day - 1;
-  const int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+  const int year = date.month <= 2 ? date.year - 1 : date.year;
+  const int era = (year >= 0 ? year : year - 399) / 400;
+  const int year_of_era = year - era * 400;
+  const int month_from_march = (date.month + 9) % 12;
+  const int day_of_year = (153 * month_from_march + 2) / 5 + date.day - 1;
+  const int day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
   return era * 146'097 + day_of_era - 719'468;
 }
 
-Civil civil_of(int64_t days) {
-  days += 719'468;
-  const int64_t era = (days >= 0 ? days : days - 146'096) / 146'097;
-  const int64_t day_of_era = days - era * 146'097;
-  const int64_t year_of_era =
+// Of a writable instant's day, which fits 32 bits.
+Civil civil_of(int64_t days_since_1970) {
+  const int days = static_cast<int>(days_since_1970) + 719'468;
+  const int era = (days >= 0 ? days : days - 146'096) / 146'097;
+  const int day_of_era = days - era * 146'097;
+  const int year_of_era =
       (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-  const int64_t day_of_year =
-      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const int64_t month_from_march = (5 * day_of_year + 2) / 153;
-  const int day = static_cast<int>(day_of_year - (153 * month_from_march + 2) / 5 + 1);
-  const int month = static_cast<int>(month_from_march < 10 ? month_from_march + 3
-                                                           : month_from_march - 9);
+  const int day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const int month_from_march = (5 * day_of_year + 2) / 153;
+  const int day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+  const int month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
   return {year_of_era + era * 400 + (month <= 2 ? 1 : 0), month, day};
 }
 
-int days_in_month(int64_t year, int month) {
+int days_in_month(int year, int month) {
   static constexpr std::array<int, 12> kDays = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
   return month == 2 && leap ? 29 : kDays[static_cast<size_t>(month - 1)];
@@ -266,19 +265,64 @@ int64_t days_before(int64_t unix_ms) {
   return (unix_ms >= 0 ? unix_ms : unix_ms - (kDayMs - 1)) / kDayMs;
 }
 
-void append_padded(std::string& out, int64_t value, int width) {
-  char digits[8];
-  for (int i = width - 1; i >= 0; --i) {
-    digits[i] = static_cast<char>('0' + value % 10);
-    value /= 10;
+// Two digits; returns what is behind them.
+char* put_two(char* at, uint32_t value) {
+  at[0] = static_cast<char>('0' + value / 10);
+  at[1] = static_cast<char>('0' + value % 10);
+  return at + 2;
+}
+
+char* put_four(char* at, uint32_t value) { return put_two(put_two(at, value / 100), value % 100); }
+
+char* put(char* at, char c) {
+  *at = c;
+  return at + 1;
+}
+
+// "hh:mm:ss"
+char* put_time_of_day(char* at, uint32_t ms_of_day) {
+  const uint32_t seconds = ms_of_day / 1000;
+  at = put(put_two(at, seconds / 3600), ':');
+  at = put(put_two(at, seconds / 60 % 60), ':');
+  return put_two(at, seconds % 60);
+}
+
+// The digits at `at`, or a negative number when there is anything else.
+int digits_at(std::string_view text, size_t at, size_t count) {
+  int value = 0;
+  for (size_t i = at; i < at + count; ++i) {
+    const auto digit = static_cast<unsigned char>(text[i] - '0');
+    if (digit > 9) return -1;
+    value = value * 10 + digit;
   }
-  out.append(digits, static_cast<size_t>(width));
+  return value;
+}
+
+// "2026-01-02T03:04:05.678Z", the form JavaScript and most SDKs write; anything unusual is left to
+// parse_iso.
+std::optional<int64_t> parse_usual(std::string_view text) {
+  if (text.size() != 24 || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' ||
+      text[16] != ':' || text[19] != '.' || text[23] != 'Z') {
+    return std::nullopt;
+  }
+  const Civil date{digits_at(text, 0, 4), digits_at(text, 5, 2), digits_at(text, 8, 2)};
+  const int hour = digits_at(text, 11, 2);
+  const int minute = digits_at(text, 14, 2);
+  const int second = digits_at(text, 17, 2);
+  const int ms = digits_at(text, 20, 3);
+  if (date.year < 0 || date.month < 1 || date.month > 12 || date.day < 1 ||
+      date.day > days_in_month(date.year, date.month) ||
+      hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59 || ms < 0) {
+    return std::nullopt;
+  }
+  return days_of(date) * kDayMs + hour * kHourMs + minute * kMinuteMs + second * kSecondMs + ms;
 }
 
 }  // namespace
 
 std::optional<int64_t> parse_timestamp(std::string_view text) {
   text = trim_ascii(text);
+  if (const auto usual = parse_usual(text)) return usual;
   if (looks_numeric(text)) return parse_number(text);
   if (const auto iso = parse_iso(text, Strictness::kLenient)) return iso;
   return parse_rfc2822(text);
@@ -291,22 +335,16 @@ std::optional<int64_t> parse_rfc3339(std::string_view text) {
 void append_rfc3339(std::string& out, int64_t unix_ms) {
   HF_ASSERT(is_writable(unix_ms));
   const int64_t days = days_before(unix_ms);
-  const int64_t ms = unix_ms - days * kDayMs;
+  const auto ms = static_cast<uint32_t>(unix_ms - days * kDayMs);
   const Civil date = civil_of(days);
-  append_padded(out, date.year, 4);
-  out += '-';
-  append_padded(out, date.month, 2);
-  out += '-';
-  append_padded(out, date.day, 2);
-  out += 'T';
-  append_padded(out, ms / kHourMs, 2);
-  out += ':';
-  append_padded(out, ms / kMinuteMs % 60, 2);
-  out += ':';
-  append_padded(out, ms / kSecondMs % 60, 2);
-  out += '.';
-  append_padded(out, ms % kSecondMs, 3);
-  out += 'Z';
+  char text[24];
+  char* at = put(put_four(text, static_cast<uint32_t>(date.year)), '-');
+  at = put(put_two(at, static_cast<uint32_t>(date.month)), '-');
+  at = put(put_two(at, static_cast<uint32_t>(date.day)), 'T');
+  at = put(put_time_of_day(at, ms), '.');
+  at = put(at, static_cast<char>('0' + ms % 1000 / 100));
+  put(put_two(at, ms % 100), 'Z');
+  out.append(text, sizeof text);
 }
 
 void append_imf_fixdate(std::string& out, int64_t unix_ms) {
@@ -315,21 +353,19 @@ void append_imf_fixdate(std::string& out, int64_t unix_ms) {
   static constexpr std::array<std::string_view, 7> kDays = {"Thu", "Fri", "Sat", "Sun",
                                                             "Mon", "Tue", "Wed"};
   const int64_t days = days_before(unix_ms);
-  const int64_t ms = unix_ms - days * kDayMs;
+  const auto ms = static_cast<uint32_t>(unix_ms - days * kDayMs);
   const Civil date = civil_of(days);
   out += kDays[static_cast<size_t>((days % 7 + 7) % 7)];
   out += ", ";
-  append_padded(out, date.day, 2);
-  out += ' ';
+  char day[3];
+  put(put_two(day, static_cast<uint32_t>(date.day)), ' ');
+  out.append(day, sizeof day);
   out += kMonths[static_cast<size_t>(date.month - 1)];
-  out += ' ';
-  append_padded(out, date.year, 4);
-  out += ' ';
-  append_padded(out, ms / kHourMs, 2);
-  out += ':';
-  append_padded(out, ms / kMinuteMs % 60, 2);
-  out += ':';
-  append_padded(out, ms / kSecondMs % 60, 2);
+  char rest[14];
+  char* at = put(rest, ' ');
+  at = put(put_four(at, static_cast<uint32_t>(date.year)), ' ');
+  put_time_of_day(at, ms);
+  out.append(rest, sizeof rest);
   out += " GMT";
 }
 

@@ -22,6 +22,7 @@ constexpr size_t kFormLookedAt = 128;
 enum class Hint { kNone, kGzip, kLzString, kBase64, kDeflate };
 
 Hint hint_of(std::string_view name) {
+  if (name.empty()) return Hint::kNone;
   const std::string lower = to_lower(trim_ascii(name));
   if (lower == "gzip" || lower == "gzip-js") return Hint::kGzip;
   if (lower == "lz64" || lower == "lz-string") return Hint::kLzString;
@@ -104,10 +105,18 @@ std::optional<Error> unwrap_payload(const RequestHead& head, bool from_query, Pa
   if (!from_query && is_form(head, payload.bytes)) return unwrap_form(payload);
   if (payload.hint == Hint::kLzString) return std::nullopt;
   const bool hinted = payload.hint == Hint::kBase64 && decode_base64(payload.bytes).has_value();
-  if (hinted || (!looks_like_form(payload.bytes) && looks_like_base64(payload.bytes))) {
+  if (hinted || (looks_like_base64(payload.bytes) && !looks_like_form(payload.bytes))) {
     return unwrap_base64(payload.bytes);
   }
   return std::nullopt;
+}
+
+// What nearly every SDK sends: JSON as it is. Nothing that needs decoding begins with a bracket, and a
+// hint beside it (a proxy may have inflated the body) changes nothing.
+bool is_plain_json(const RequestHead& head, std::string_view body) {
+  return !body.empty() && (body.front() == '{' || body.front() == '[') &&
+         form_value(head.query, "data").value_or("").empty() &&
+         !equals_ignoring_case(media_type(head.content_type), kFormType);
 }
 
 }  // namespace
@@ -148,6 +157,10 @@ Result<DecodedBody> decode_body(const RequestHead& head, Endpoint endpoint, std:
     return Error{ErrorCode::kTooLarge, "the body has " + std::to_string(body.size()) +
                                            " bytes; this path takes " +
                                            std::to_string(wire_bytes_max(endpoint))};
+  }
+  if (is_plain_json(head, body)) {
+    trim_in_place(body);
+    return DecodedBody{std::move(body), {}};
   }
   Payload payload;
   payload.hint = hint_of(form_value(head.query, "compression").value_or(""));

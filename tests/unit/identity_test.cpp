@@ -2,6 +2,7 @@
 // large people, and what flags read and write. Crashes and races are tests/sim's.
 #include <catch2/catch.hpp>
 
+#include <memory>
 #include <set>
 #include <string>
 
@@ -21,14 +22,16 @@ struct Fixture {
     host.config.personless = mode;
   }
 
+  // What it returns is valid until the next one.
   PersonView send(const std::string& json) {
-    EventBatch batch;
-    batch.add(json);
-    RequestRun run(host, caches, project, batch);
-    REQUIRE_FALSE(run.people.failed(0));
+    run.reset();
+    batch = std::make_unique<EventBatch>();
+    batch->add(json);
+    run = std::make_unique<RequestRun>(host, caches, project, *batch);
+    REQUIRE_FALSE(run->people.failed(0));
     warnings.clear();
-    for (const Warning& warning : run.people.warnings()) warnings.push_back(warning.name);
-    return run.people.take_view(0);
+    for (const Warning& warning : run->people.warnings()) warnings.push_back(warning.name);
+    return run->people.take_view(0);
   }
   StoredPerson stored(const std::string& distinct_id) {
     return read_stored_person(
@@ -40,6 +43,8 @@ struct Fixture {
   void ring() { host.ring_alarms(host.now_ms + 2 * limits::kMergeAlarmMs); }
 
   std::vector<std::string> warnings;
+  std::unique_ptr<EventBatch> batch;
+  std::unique_ptr<RequestRun> run;
 };
 
 std::string event(const std::string& name, const std::string& id, const std::string& properties = "") {

@@ -29,7 +29,7 @@ struct Outcome {
   std::set<std::string> overridden;
 };
 
-Json without_creator(const std::string& text) {
+Json without_creator(std::string_view text) {
   Json properties = Json::parse(text, nullptr, false);
   properties.erase("$creator_event_uuid");
   return properties;
@@ -38,7 +38,7 @@ Json without_creator(const std::string& text) {
 Json row_of(const PersonView& person, const GroupView& groups) {
   if (person.dropped) return nullptr;
   Json row;
-  row["person_id"] = person.person_id;
+  row["person_id"] = std::string(person.person_id);
   row["person_mode"] = std::string(person.mode);
   row["person_properties"] = without_creator(person.person_properties);
   for (size_t slot = 0; slot < groups.raw_values.size(); ++slot) {

@@ -1,10 +1,17 @@
 // Property bags and JavaScript's String(): what people and groups are kept in.
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "hogflare/bytes.h"
 #include "hogflare/js_string.h"
+#include "hogflare/limits.h"
+#include "hogflare/person.h"
 #include "hogflare/property_bag.h"
+#include "identity/name_set.h"
 
 namespace hogflare {
 namespace {
@@ -23,6 +30,41 @@ TEST_CASE("A bag keeps values as the bytes they came in and keys in order of fir
         R"({"a":1.0,"b":12345678901234567890,"c":[1, 2]})");
   CHECK(after_adding(R"({"a":1,"b":2})", R"({"a":3})") == R"({"a":3,"b":2})");
   CHECK(after_adding("{}", "{}") == "{}");
+}
+
+TEST_CASE("A text that was written is read as it stands, whatever its values hold") {
+  const char* texts[] = {
+      "{}",
+      R"({"":1})",
+      R"({"a":""})",
+      R"({"a":"}","b":"{","c":"]","d":",","e":":"})",
+      R"({"a":"\"","b":"\\","c":"\\\"","d":"x\\\\"})",
+      R"({"quoted \" name":{"b":{"c":[1, {"d":"]}\""}]}},"last":[[],{}]})",
+      R"({"a":-1.5e+3,"b":true,"c":false,"d":null,"e":[ ],"f":{ }})",
+      R"({"caf\\":"é","long":"0123456789012345678901234567890123456789"})"};
+  for (const char* text : texts) {
+    INFO(text);
+    const std::string owner = text;
+    PropertyBag bag;
+    bag.add_text(owner);
+    CHECK(bag.text() == owner);
+    CHECK(bag.text_bytes() == owner.size());
+    // The same members as a parser finds.
+    auto document = json::Document::parse_const(owner, 1);
+    REQUIRE(document.ok());
+    PropertyBag parsed;
+    parsed.add(document.value().root());
+    REQUIRE(parsed.size() == bag.size());
+    for (size_t i = 0; i < bag.size(); ++i) {
+      CHECK(parsed.entries()[i].key == bag.entries()[i].key);
+      CHECK(parsed.entries()[i].value == bag.entries()[i].value);
+    }
+  }
+}
+
+TEST_CASE("A written text adds to a bag that holds something") {
+  CHECK(after_adding(R"({"a":"\"","b":[1,2]})", R"({"b":{"c":"}"},"d":0})") ==
+        R"({"a":"\"","b":{"c":"}"},"d":0})");
 }
 
 TEST_CASE("Two spellings of a name are one key") {
@@ -114,6 +156,102 @@ TEST_CASE("Ids of any type become the text JavaScript makes of them") {
   CHECK(text("{}") == "[object Object]");
   CHECK(text(R"([1,[2,null],"x"])") == "1,2,,x");
   CHECK(text("[]") == "");
+}
+
+// --- What a person remembers of recent events ---
+
+std::vector<std::string> uuids_of(const RecentChanges& changes) {
+  std::vector<std::string> uuids;
+  RecentChanges::Reader reader(changes);
+  while (reader.next()) uuids.emplace_back(reader.change().event_uuid);
+  return uuids;
+}
+
+TEST_CASE("The last changes are kept, oldest first, and the oldest goes") {
+  RecentChanges changes;
+  CHECK(uuids_of(changes).empty());
+  for (size_t i = 0; i < limits::kRecentChangesMax + 3; ++i) {
+    const std::string uuid = "event " + std::to_string(i);
+    changes.note({uuid, i, {}, 0});
+  }
+  const std::vector<std::string> kept = uuids_of(changes);
+  REQUIRE(kept.size() == limits::kRecentChangesMax);
+  CHECK(kept.front() == "event 3");
+  CHECK(kept.back() == "event " + std::to_string(limits::kRecentChangesMax + 2));
+}
+
+TEST_CASE("The newest change is noted once, with what it absorbed when that is known") {
+  RecentChanges changes;
+  changes.note({"a", 1, {}, 0});
+  changes.note({"b", 2, "person", 7});
+  changes.note({"b", 2, {}, 0});  // knows less
+  CHECK(uuids_of(changes) == std::vector<std::string>{"a", "b"});
+  RecentChanges::Reader reader(changes);
+  REQUIRE(reader.next());
+  REQUIRE(reader.next());
+  CHECK(reader.change().merged_uuid == "person");
+  CHECK(reader.change().merged_version == 7);
+  changes.note({"b", 2, "another", 8});
+  changes.note({"b", 3, {}, 0});  // another event under the same uuid
+  changes.note({"a", 1, {}, 0});  // no longer the newest
+  CHECK(uuids_of(changes) == std::vector<std::string>{"a", "b", "b", "a"});
+  RecentChanges::Reader again(changes);
+  again.next();
+  again.next();
+  CHECK(again.change().merged_uuid == "another");
+}
+
+TEST_CASE("Changes are read as they were written, and broken ones are refused") {
+  RecentChanges changes;
+  changes.note({"a", 1, "person", 300});
+  changes.note({"b", UINT64_MAX, {}, 0});
+  ByteWriter out;
+  changes.write(out);
+  out.u8(42);  // belongs to what comes behind
+  ByteReader in(out.bytes());
+  RecentChanges read;
+  REQUIRE(read.read(in));
+  CHECK(in.u8() == 42);
+  CHECK(in.done());
+  CHECK(uuids_of(read) == std::vector<std::string>{"a", "b"});
+  ByteWriter same;
+  read.write(same);
+  CHECK(same.bytes() + '\x2a' == out.bytes());
+  for (size_t size = 0; size + 1 < out.bytes().size(); ++size) {
+    ByteReader cut(std::string_view(out.bytes()).substr(0, size));
+    RecentChanges broken;
+    CHECK_FALSE(broken.read(cut));
+  }
+}
+
+// --- Names that are copied to the person ---
+
+TEST_CASE("A set of names finds its own names and no others") {
+  constexpr NameSet kNames(std::to_array<std::string_view>({"bb", "a", "ab", "ccc"}));
+  static_assert(kNames.complete());
+  CHECK(kNames.find("bb") == 0);
+  CHECK(kNames.find("a") == 1);
+  CHECK(kNames.find("ab") == 2);
+  CHECK(kNames.find("ccc") == 3);
+  for (const std::string_view other : {"", "b", "ba", "aa", "ccb", "bcc", "cccc"}) {
+    CHECK(kNames.find(other) == kNames.kNone);
+  }
+  CHECK_FALSE(kNames.contains(std::string(1000, 'a')));
+  constexpr NameSet kTooLong(std::to_array<std::string_view>(
+      {"a name of more than forty characters is not for this set"}));
+  static_assert(!kTooLong.complete());
+}
+
+TEST_CASE("First values have the lifted name behind $initial_, without its dollar sign") {
+  CHECK(initial_property("$os") == "$initial_os");
+  CHECK(initial_property("$viewport_width") == "$initial_viewport_width");
+  CHECK(initial_property("utm_source") == "$initial_utm_source");
+  CHECK(initial_property("_kx") == "$initial__kx");
+  CHECK(initial_property("wbraid") == "$initial_wbraid");
+  for (const std::string_view other : {"", "$", "os", "$OS", "$oss", "$lib", "$initial_os"}) {
+    CHECK(initial_property(other) == "");
+    CHECK_FALSE(is_lifted_property(other));
+  }
 }
 
 }  // namespace

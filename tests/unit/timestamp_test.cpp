@@ -1,6 +1,7 @@
 #include "hogflare/timestamp.h"
 
 #include <catch2/catch.hpp>
+#include <cstdio>
 
 #include "wire_support.h"
 
@@ -75,6 +76,69 @@ TEST_CASE("What is nearly a time is refused") {
     INFO(text);
     CHECK_FALSE(parse_timestamp(text).has_value());
   }
+}
+
+TEST_CASE("The form JavaScript writes is held to the calendar and the clock") {
+  const std::string_view wrong[] = {
+      "2026-02-29T00:00:00.000Z", "2100-02-29T00:00:00.000Z", "2026-04-31T00:00:00.000Z",
+      "2026-00-10T00:00:00.000Z", "2026-13-10T00:00:00.000Z", "2026-01-00T00:00:00.000Z",
+      "2026-01-02T24:00:00.000Z", "2026-01-02T03:60:00.000Z", "2026-01-02T03:04:61.000Z",
+      "2026-01-02T03:04:05.6x8Z", "2026-01-02T03:04:05.67xZ", "2026-01-02T03:04:0/.678Z",
+      "2026-01-02T03:04:0:.678Z", "20-6-01-02T03:04:05.678Z", "2026-01-02T03-04:05.678Z",
+      "2026-01-02T03:04:05,678Z", "2026-01-02T03:04:05.678X", "+026-01-02T03:04:05.678Z"};
+  for (const std::string_view text : wrong) {
+    INFO(text);
+    CHECK_FALSE(parse_timestamp(text).has_value());
+  }
+  const std::string_view right[] = {"2024-02-29T23:59:59.999Z", "2000-02-29T00:00:00.000Z",
+                                    "2026-12-31T23:59:59.999Z", "1970-01-01T00:00:00.000Z",
+                                    "0000-02-29T12:00:00.001Z"};
+  for (const std::string_view text : right) {
+    INFO(text);
+    REQUIRE(parse_timestamp(text).has_value());
+    CHECK(written(*parse_timestamp(text)) == text);
+  }
+  CHECK(written(*parse_timestamp("2016-12-31T23:59:60.500Z")) == "2017-01-01T00:00:00.500Z");
+}
+
+// A calendar of its own: one day after the other, by the rule of leap years alone.
+TEST_CASE("Every day from year 0 to 9999 is written as the calendar has it, and read again") {
+  const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  // At a different time of each day, so that digits of every place change.
+  int64_t midnight = kFirstWritableMs;
+  int64_t of_day = 0;
+  std::string first_wrong;
+  for (int year = 0; year <= 9999; ++year) {
+    const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    for (int month = 1; month <= 12; ++month) {
+      const int last = month == 2 && leap ? 29 : days[month - 1];
+      for (int day = 1; day <= last; ++day, midnight += 86'400'000) {
+        of_day = (of_day + 7'654'321) % 86'400'000;
+        char expected[64];
+        std::snprintf(expected, sizeof expected, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month,
+                      day, static_cast<int>(of_day / 3'600'000),
+                      static_cast<int>(of_day / 60'000 % 60), static_cast<int>(of_day / 1000 % 60),
+                      static_cast<int>(of_day % 1000));
+        const std::string text = written(midnight + of_day);
+        const bool right = text == expected && parse_timestamp(text) == midnight + of_day;
+        if (!right && first_wrong.empty()) first_wrong = text + " for " + expected;
+      }
+    }
+  }
+  CHECK(first_wrong == "");
+  CHECK(midnight == kLastWritableMs + 1);
+}
+
+TEST_CASE("The edges of what can be written") {
+  CHECK(written(kFirstWritableMs) == "0000-01-01T00:00:00.000Z");
+  CHECK(written(kLastWritableMs) == "9999-12-31T23:59:59.999Z");
+  CHECK(written(-1) == "1969-12-31T23:59:59.999Z");
+  CHECK(written(0) == "1970-01-01T00:00:00.000Z");
+  CHECK(written(-86'400'000) == "1969-12-31T00:00:00.000Z");
+  CHECK(written(-86'400'001) == "1969-12-30T23:59:59.999Z");
+  std::string date;
+  append_imf_fixdate(date, -1);
+  CHECK(date == "Wed, 31 Dec 1969 23:59:59 GMT");
 }
 
 TEST_CASE("RFC 3339 alone needs seconds and a full zone") {
