@@ -76,8 +76,8 @@ struct RecentChange {
   uint64_t merged_version = 0;
 };
 
-// The last of them, oldest first, kept as the bytes they are stored as: nearly every call only looks
-// whether one of them is its own.
+// The last of them, oldest first, kept as the bytes they are stored as: nearly every call only
+// looks whether one of them is its own.
 //
 //   RecentChanges::Reader reader(person.recent);
 //   while (reader.next()) use(reader.change());
@@ -98,8 +98,8 @@ class RecentChanges {
     RecentChange change_;
   };
 
-  // Notes `change` as the newest, in place of the newest one when that is of the same operation; the
-  // oldest goes when there are too many.
+  // Notes `change` as the newest, in place of the newest one when that is of the same operation.
+  // The oldest goes when there are too many.
   void note(const RecentChange& change);
 
   void write(ByteWriter& out) const;

@@ -320,8 +320,8 @@ class CaptureTask final : public HttpTask {
   size_t next_recording_ = 0;
   bool window_notes_left_ = false;  // changed persons and warnings have no rows yet
   bool rejects_left_ = false;
-  // The part just sent, for capture v1's answer: event first_sent_ + i is row rows_of_[i], kNoRow or
-  // kFailed.
+  // The part just sent, for capture v1's answer: event first_sent_ + i is row rows_of_[i], kNoRow
+  // or kFailed.
   size_t first_sent_ = 0;
   std::vector<uint32_t> rows_of_;
   // For the answer.

@@ -23,8 +23,8 @@ class FieldReader {
     return field;
   }
 
-  // Fills these members of `into`. A loop: the code of a request that comes alone is read from memory
-  // as its data is.
+  // Fills these members of `into`. A loop: the code of a request that comes alone is read from
+  // memory as its data is.
   template <typename T, size_t N>
   void fill(T& into, const std::array<std::string_view T::*, N>& members) {
     for (const auto member : members) into.*member = next();

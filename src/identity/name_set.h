@@ -1,5 +1,5 @@
-// A fixed set of names that is asked about every property of every event: names are grouped by length
-// when the program is built, so that a name outside the set is compared with very few.
+// A fixed set of names that is asked about every property of every event: names are grouped by
+// length when the program is built, so that a name outside the set is compared with very few.
 //
 //   constexpr NameSet kNames(std::to_array<std::string_view>({"$browser", "$os"}));
 //   kNames.find("$os")   // 1, its place in the list; NameSet::kNone for a name that is not in it

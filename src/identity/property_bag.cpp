@@ -1,6 +1,7 @@
 #include "hogflare/property_bag.h"
 
 #include <cstdlib>
+#include <cstring>
 
 namespace hogflare {
 namespace {
@@ -244,19 +245,26 @@ size_t PropertyBag::text_bytes() const {
 }
 
 void PropertyBag::write(std::string& out) const {
-  out.reserve(out.size() + text_bytes());
-  out += '{';
-  bool first = true;
+  const size_t begin = out.size();
+  out.resize(begin + text_bytes());
+  char* at = out.data() + begin;
+  const auto put = [&](std::string_view text) {
+    std::memcpy(at, text.data(), text.size());
+    at += text.size();
+  };
+  *at++ = '{';
+  const char* const first = at;
   for (const Entry& entry : entries_) {
     if (!alive(entry)) continue;
-    if (!first) out += ',';
-    first = false;
-    out += '"';
-    out += entry.key;
-    out += "\":";
-    out += entry.value;
+    if (at != first) *at++ = ',';
+    *at++ = '"';
+    put(entry.key);
+    *at++ = '"';
+    *at++ = ':';
+    put(entry.value);
   }
-  out += '}';
+  *at++ = '}';
+  HF_ASSERT(at == out.data() + out.size());
 }
 
 std::string PropertyBag::text() const {

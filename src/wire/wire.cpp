@@ -111,8 +111,8 @@ std::optional<Error> unwrap_payload(const RequestHead& head, bool from_query, Pa
   return std::nullopt;
 }
 
-// What nearly every SDK sends: JSON as it is. Nothing that needs decoding begins with a bracket, and a
-// hint beside it (a proxy may have inflated the body) changes nothing.
+// What nearly every SDK sends: JSON as it is. Nothing that needs decoding begins with a bracket, and
+// a hint beside it (a proxy may have inflated the body) changes nothing.
 bool is_plain_json(const RequestHead& head, std::string_view body) {
   return !body.empty() && (body.front() == '{' || body.front() == '[') &&
          form_value(head.query, "data").value_or("").empty() &&

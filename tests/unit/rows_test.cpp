@@ -303,8 +303,9 @@ TEST_CASE("A row over the sink's limit loses its largest values and names them")
 TEST_CASE("Whatever is too large in a row, the row fits") {
   const std::string big(700'000, 'z');
   Fixture f;
+  const std::string properties = R"({"p":")" + big + "\"}";
   PersonView person;
-  person.person_properties = R"({"p":")" + big + "\"}";
+  person.person_properties = properties;
   GroupView groups;
   groups.keys[0] = big;
   groups.group_properties_json = R"({"company":{"g":")" + big + "\"}}";
