@@ -271,7 +271,7 @@ export function startHttp(body, head) {
 export function startObject(entry, objectClass, request, ownStorage) {
   return guardedWithStorage(ownStorage, () => {
     writeInput(request, "", SEED_SIZE);
-    return readOutput(wasm.hf_object(entry, objectClass, 0, Date.now()));
+    return readOutput(wasm.hf_object(entry, objectClass, Date.now()));
   });
 }
 

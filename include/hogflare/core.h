@@ -29,7 +29,6 @@ enum class ObjectEntry : uint8_t { kCall = 1, kAlarm = 2 };
 struct ObjectInput {
   ObjectEntry entry;
   ObjectClass object_class;
-  std::string name;     // as in CallObject
   std::string request;  // empty for an alarm
 };
 

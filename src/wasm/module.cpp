@@ -268,15 +268,13 @@ HF_EXPORT(hf_http) OutputRecord* hf_http(uint32_t head_size, double now_ms) {
   return start(index, module().core->http(std::move(request)), now_ms, false);
 }
 
-// Starts an object's call (entry 1) or alarm (entry 2). Input: the request, `name_size` bytes of the
-// object's name, 32 random bytes.
+// Starts an object's call (entry 1) or alarm (entry 2). Input: the request, 32 random bytes.
 HF_EXPORT(hf_object)
-OutputRecord* hf_object(uint32_t entry, uint32_t object_class, uint32_t name_size, double now_ms) {
+OutputRecord* hf_object(uint32_t entry, uint32_t object_class, double now_ms) {
   const uint32_t index = new_slot(now_ms);
   ObjectInput object;
   object.entry = static_cast<ObjectEntry>(entry);
   object.object_class = static_cast<ObjectClass>(object_class);
-  object.name = take_tail(name_size);
   object.request = take_input();
   return start(index, module().core->object(std::move(object)), now_ms, true);
 }

@@ -206,7 +206,6 @@ class Host {
       ObjectInput input;
       input.entry = ObjectEntry::kCall;
       input.object_class = call->object_class;
-      input.name = call->name;
       input.request = call->request;
       std::unique_ptr<Task> task = core_.object(std::move(input));
       run(*task, &objects_[call->name]);

@@ -354,7 +354,7 @@ void World::arrive(const ObjectId& object, const std::string& request, uint32_t 
     task = make_outbox_call(request, options_.outbox);
   } else {
     task = isolates_[isolate]->core->object(
-        {ObjectEntry::kCall, object.object_class, object.name, request});
+        {ObjectEntry::kCall, object.object_class, request});
   }
   turn(begin(std::move(task), isolate, object, attempt, std::move(done)).id, nullptr);
 }
@@ -406,7 +406,7 @@ void World::ring(const ObjectId& object, uint64_t setting) {
     task = make_outbox_alarm(options_.outbox);
   } else {
     task = isolates_[isolate]->core->object(
-        {ObjectEntry::kAlarm, object.object_class, object.name, {}});
+        {ObjectEntry::kAlarm, object.object_class, {}});
   }
   Done done = [this, object](const Reply* reply) { alarm_ended(object, reply != nullptr); };
   turn(begin(std::move(task), isolate, object, 0, std::move(done)).id, nullptr);
