@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,21 @@ class JsonWriter {
   JsonWriter& close_object() { return close('}'); }
   JsonWriter& open_array() { return open('['); }
   JsonWriter& close_array() { return close(']'); }
+  // A name of ours, which has nothing to escape.
+  template <size_t kSize>
+  JsonWriter& key(const char (&name)[kSize]) {
+    char piece[kSize + 3];
+    size_t size = 0;
+    if (!fresh_) piece[size++] = ',';
+    piece[size++] = '"';
+    std::memcpy(piece + size, name, kSize - 1);
+    size += kSize - 1;
+    piece[size++] = '"';
+    piece[size++] = ':';
+    out_.append(piece, size);
+    fresh_ = true;
+    return *this;
+  }
   JsonWriter& key(std::string_view name) {
     separate();
     append_json_string(name, out_);
@@ -44,6 +60,9 @@ class JsonWriter {
     out_.append(json);
     return *this;
   }
+
+  // Makes room for an answer of about this size.
+  void reserve(size_t bytes) { out_.reserve(bytes); }
 
   std::string take() { return std::move(out_); }
 

@@ -5,6 +5,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "flags/catalog.h"
 #include "flags/hash.h"
@@ -13,10 +14,20 @@
 namespace hogflare::flags {
 namespace {
 
-std::string description_of(const FlagResult& result) {
+// Room for a description that names a number.
+using DescriptionRoom = char[48];
+
+// The text lives in `room` or for ever.
+std::string_view description_of(const FlagResult& result, DescriptionRoom& room) {
   switch (result.reason) {
-    case Reason::kConditionMatch:
-      return fmt::format("Matched condition set {}", result.condition_index + 1);
+    case Reason::kConditionMatch: {
+      static constexpr std::string_view kMatched = "Matched condition set ";
+      kMatched.copy(room, kMatched.size());
+      const char* const end = std::to_chars(room + kMatched.size(), room + sizeof room,
+                                            result.condition_index + 1)
+                                  .ptr;
+      return {room, static_cast<size_t>(end - room)};
+    }
     case Reason::kNoConditionMatch:
       return "No matching condition set";
     case Reason::kNoConditionMatchGroupsSkipped:
@@ -69,7 +80,8 @@ void write_reason(JsonWriter& json, const FlagResult& result) {
   } else {
     json.integer(result.condition_index);
   }
-  json.key("description").text(description_of(result));
+  DescriptionRoom room;
+  json.key("description").text(description_of(result, room));
   json.close_object();
 }
 
@@ -173,6 +185,10 @@ void write_common(JsonWriter& json, bool errors, bool quota_limited,
   if (quota_limited) json.key("quotaLimited").open_array().text("feature_flags").close_array();
 }
 
+// What a flag's details take, and everything beside the flags, roughly.
+constexpr size_t kFlagAnswerBytes = 300;
+constexpr size_t kAnswerBytes = 1'200;
+
 enum class SiteApps : uint8_t { kInclude, kLeaveOut };
 
 // wire-protocol.md §8.2, the minimal safe answer, truthful about flags and replay.
@@ -211,7 +227,10 @@ void write_merged_config(JsonWriter& json, const ResponseContext& context) {
 
 }  // namespace
 
-JsonWriter& JsonWriter::integer(int64_t value) { return raw(fmt::format_int(value).str()); }
+JsonWriter& JsonWriter::integer(int64_t value) {
+  const fmt::format_int digits(value);
+  return raw({digits.data(), digits.size()});
+}
 
 std::string write_flags(const Evaluation& evaluation, FlagsVersion version,
                         const ResponseContext& context) {
@@ -221,6 +240,7 @@ std::string write_flags(const Evaluation& evaluation, FlagsVersion version,
     return write_flags(none, version, context);
   }
   JsonWriter json;
+  json.reserve(kAnswerBytes + evaluation.results.size() * kFlagAnswerBytes);
   json.open_object();
   const bool seed = evaluation.catalog != nullptr && evaluation.catalog->has_seed_flags;
   if (version == FlagsVersion::kLegacy) {

@@ -10,6 +10,7 @@
 
 #include "hogflare/flags_limits.h"
 #include "hogflare/limits.h"
+#include "json/scan.h"
 
 namespace hogflare::flags {
 namespace {
@@ -335,6 +336,16 @@ Result<Value> parse_value(std::string_view json) {
 
 void append_json_string(std::string_view text, std::string& out) {
   static constexpr char kHex[] = "0123456789abcdef";
+  // Most texts are short and need no escape: they and their quotes are one piece.
+  char piece[64];
+  const char* const end = text.data() + text.size();
+  if (text.size() <= sizeof piece - 2 && json::find_special(text.data(), end) == end) {
+    piece[0] = '"';
+    text.copy(piece + 1, text.size());
+    piece[text.size() + 1] = '"';
+    out.append(piece, text.size() + 2);
+    return;
+  }
   out.push_back('"');
   size_t copied = 0;
   for (size_t i = 0; i < text.size(); ++i) {
