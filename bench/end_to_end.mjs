@@ -58,7 +58,7 @@ async function start(name, options) {
   const worker = new Miniflare(options);
   const url = await worker.ready;
   const pid = workerdPids().find((each) => !before.includes(each));
-  return { name, worker, pid, port: Number(url.port), agent: new Agent({ keepAlive: true, maxSockets: CLIENTS }) };
+  return { name, worker, pid, port: Number(url.port), agent: new Agent({ keepAlive: true, maxSockets: 64 }) };
 }
 
 const vars = { CLOUDFLARE_PIPELINE_ENDPOINT: sinkUrl };
@@ -169,7 +169,10 @@ const CASES = [
   { what: { shape: "browser", bytes: 1500, events: 1 } },
   { what: { shape: "browser", bytes: 1500, events: 1 }, clients: 1 },
   { what: { shape: "browser", bytes: 1500, events: 1, gzip: true } },
+  { what: { shape: "browser", bytes: 1500, events: 1 }, clients: 32 },
   { what: { shape: "browser", bytes: 1500, events: 1, personless: false } },
+  { what: { shape: "browser", bytes: 1500, events: 1, personless: false }, clients: 1 },
+  { what: { shape: "browser", bytes: 1500, events: 1, personless: false }, clients: 32 },
   { what: { shape: "browser", bytes: 20000, events: 1, gzip: true } },
   { what: { shape: "server", bytes: 1500, events: 50 } },
   { what: { shape: "server", bytes: 1500, events: 50, gzip: true } },
@@ -215,7 +218,7 @@ async function run({ what, clients = CLIENTS }) {
     }));
   const net = (name) => figures[name].cpuUsPerEvent - figures.empty.cpuUsPerEvent;
   return {
-    name: works[0].name + (clients === 1 ? ", one client" : ""),
+    name: works[0].name + (clients === CLIENTS ? "" : clients === 1 ? ", one client" : `, ${clients} clients`),
     events: what.events,
     clients,
     ...figures,
