@@ -158,6 +158,8 @@ class CoreObject extends DurableObject {
    * @returns {Uint8Array | Promise<Uint8Array>}
    */
   call(request) {
+    // While a deployment is under way, a Worker of another version may call.
+    if (!(request instanceof Uint8Array)) throw new TypeError("an object is called with one Uint8Array, its request");
     configureFrom(this.env);
     const started = startObject(1, this.objectClass, request, this.storage);
     if (started.finished && started.effects.length === 0) return bodyOf(endAtOnce(started, this.env));
