@@ -79,7 +79,7 @@ describe("an object's storage", () => {
     assert.equal(kv.gets, 1);
     object.put("first", bytes(1000));
     object.put("second", bytes(1000));
-    for (let i = 0; i < 400; i += 1) {
+    for (let i = 0; i < 450; i += 1) {
       object.put(`filler ${i}`, bytes(10 * 1024));
       object.get("second"); // stays in use
     }
