@@ -219,7 +219,6 @@ int main(int argc, char** argv) {
   // pages is half of what large requests cost.
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
-  bool first = true;
   for (const Shape shape : {Shape::kBrowser, Shape::kServer}) {
     for (const size_t bytes : {size_t{300}, size_t{1500}, size_t{20'000}}) {
       for (const int events : {1, 50, 1000}) {
@@ -228,20 +227,18 @@ int main(int argc, char** argv) {
           const char* shape_name = shape == Shape::kBrowser ? "browser" : "server";
           const char* body_name = packing == Packing::kGzip ? "gzip" : "plain";
           if (as_json) {
-            std::printf("%s{\"shape\":\"%s\",\"event_bytes\":%zu,\"events\":%d,\"body\":\"%s\","
-                        "\"us_per_event\":%.3f,\"mb_per_s\":%.1f,\"allocations_per_event\":%.2f}",
-                        first ? "[" : ",\n", shape_name, bytes, events, body_name,
-                        found.us_per_event, found.mb_per_s, found.allocations_per_event);
+            std::printf("{\"shape\":\"%s\",\"event_bytes\":%zu,\"events\":%d,\"body\":\"%s\","
+                        "\"us_per_event\":%.3f,\"mb_per_s\":%.1f,\"allocations_per_event\":%.2f}\n",
+                        shape_name, bytes, events, body_name, found.us_per_event, found.mb_per_s,
+                        found.allocations_per_event);
           } else {
             std::printf("%-8s %7zu %6d %-6s %10.2f %10.0f %8.0f %12.2f\n", shape_name, bytes, events,
                         body_name, found.us_per_event, 1e6 / found.us_per_event, found.mb_per_s,
                         found.allocations_per_event);
           }
-          first = false;
         }
       }
     }
   }
-  if (as_json) std::printf("]\n");
   return 0;
 }

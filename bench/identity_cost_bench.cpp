@@ -164,8 +164,7 @@ std::vector<Traffic> traffics() {
 int main(int count, char** arguments) {
   const bool as_json = count > 1 && std::strcmp(arguments[1], "--json") == 0;
   bool all_met = true;
-  std::string json = "{\"benchmark\":\"identity_cost\",\"rows\":[";
-  std::printf("%-10s %-52s %6s %8s %10s %10s %10s\n", "mode", "traffic", "events", "requests",
+  if (!as_json) std::printf("%-10s %-52s %6s %8s %10s %10s %10s\n", "mode", "traffic", "events", "requests",
               "calls/ev", "read/ev", "written/ev");
   for (const PersonlessMode mode : {PersonlessMode::kStateless, PersonlessMode::kExact}) {
     const char* mode_name = mode == PersonlessMode::kStateless ? "stateless" : "exact";
@@ -183,19 +182,17 @@ int main(int count, char** arguments) {
                        ((traffic.calls_an_event < 0 || calls <= traffic.calls_an_event) &&
                         (traffic.rows_an_event < 0 || written <= traffic.rows_an_event));
       all_met &= met;
-      std::printf("%-10s %-52s %6llu %8llu %10.2f %10.2f %10.2f%s\n", mode_name, traffic.name,
-                  static_cast<unsigned long long>(costs.events),
-                  static_cast<unsigned long long>(costs.requests), calls, read, written,
-                  met ? "" : "  over its target");
-      char row[300];
-      std::snprintf(row, sizeof row,
-                    "%s{\"mode\":\"%s\",\"traffic\":\"%s\",\"events\":%llu,\"calls_per_event\":%.3f,"
-                    "\"rows_read_per_event\":%.3f,\"rows_written_per_event\":%.3f}",
-                    json.back() == '[' ? "" : ",", mode_name, traffic.name,
-                    static_cast<unsigned long long>(costs.events), calls, read, written);
-      json += row;
+      const auto event_count = static_cast<unsigned long long>(costs.events);
+      if (as_json) {
+        std::printf("{\"mode\":\"%s\",\"traffic\":\"%s\",\"events\":%llu,\"calls_per_event\":%.3f,"
+                    "\"rows_read_per_event\":%.3f,\"rows_written_per_event\":%.3f}\n",
+                    mode_name, traffic.name, event_count, calls, read, written);
+      } else {
+        std::printf("%-10s %-52s %6llu %8llu %10.2f %10.2f %10.2f%s\n", mode_name, traffic.name,
+                    event_count, static_cast<unsigned long long>(costs.requests), calls, read,
+                    written, met ? "" : "  over its target");
+      }
     }
   }
-  if (as_json) std::printf("%s]}\n", json.c_str());
   return all_met ? 0 : 1;
 }

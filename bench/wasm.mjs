@@ -5,8 +5,8 @@
 import { writeFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { loadCore } from "./lib/core.mjs";
-import { alternate, table } from "./lib/measure.mjs";
-import { FLAGS_BODY, flagDefinitions, request } from "./lib/payloads.mjs";
+import { alternate, median, table } from "./lib/measure.mjs";
+import { FLAGS_BODY, flagDefinitions, request, TOKEN } from "./lib/payloads.mjs";
 
 const args = process.argv.slice(2);
 const jsonFile = args.includes("--json") ? args[args.indexOf("--json") + 1] : null;
@@ -70,6 +70,55 @@ function requestCases() {
   return cases;
 }
 
+const EVENT_TEXT = { timestamp: "2026-11-22T12:08:50.166Z", properties: {} };
+
+/** One identity request that is never the same twice, over people that `prepare` made. */
+function measureIdentity(name, eventOf, prepare) {
+  const head = core.head("POST", "/batch/", { "content-type": "application/json" });
+  const send = (batch) => {
+    const body = encoder.encode(JSON.stringify({ api_key: TOKEN, batch }));
+    return () => core.handle(head, body);
+  };
+  const event = (given) => ({ ...EVENT_TEXT, uuid: crypto.randomUUID(), ...given });
+  const ROUNDS = 7;
+  const EACH = 100;
+  const took = [];
+  let calls = 0;
+  let rows = 0;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const runs = [];
+    for (let i = 0; i < EACH; i += 1) {
+      const n = `${name} ${round * EACH + i}`;
+      send(prepare(n).map(event))();
+      runs.push(send([event(eventOf(n))]));
+    }
+    const before = { ...core.counts };
+    const start = performance.now();
+    for (const run of runs) run();
+    took.push(((performance.now() - start) * 1000) / EACH);
+    calls = (core.counts.objectCalls - before.objectCalls) / EACH;
+    rows = (core.counts.rowsWritten - before.rowsWritten) / EACH;
+  }
+  return { name, us: median(took), objectCalls: calls, rowsWritten: rows };
+}
+
+function identityCases() {
+  const known = (id) => ({ event: "e", distinct_id: id, properties: { $set: { plan: "pro" } } });
+  return [
+    measureIdentity("apply, nothing changes", (n) => known(n), (n) => [known(n), known(n)]),
+    measureIdentity(
+      "apply, a property changes",
+      (n) => ({ event: "e", distinct_id: n, properties: { $set: { plan: "free" } } }),
+      (n) => [known(n)],
+    ),
+    measureIdentity(
+      "merge of two people",
+      (n) => ({ event: "$identify", distinct_id: n, properties: { $anon_distinct_id: `device ${n}` } }),
+      (n) => [known(n), known(`device ${n}`)],
+    ),
+  ];
+}
+
 function measureFlags(count) {
   const configureMs = core.configure({}, flagDefinitions(count));
   const head = core.head("POST", "/flags/?v=2", { "content-type": "application/json" });
@@ -99,6 +148,14 @@ console.log(
     ]),
   ),
 );
+const identity = identityCases();
+console.log();
+console.log(
+  table(
+    ["identity in wasm, a whole request", "us", "object calls", "rows written"],
+    identity.map((each) => [each.name, each.us, each.objectCalls, each.rowsWritten]),
+  ),
+);
 const flags = [1, 100, 1000].map(measureFlags);
 console.log();
 console.log(
@@ -122,4 +179,4 @@ console.log(
     [["core.wasm", module.bytes, module.gzipBytes, module.compileMs, module.instantiateMs, configureMs, firstRequestMs]],
   ),
 );
-if (jsonFile !== null) writeFileSync(jsonFile, JSON.stringify({ requests, flags, module }, null, 1));
+if (jsonFile !== null) writeFileSync(jsonFile, JSON.stringify({ requests, identity, flags, module }, null, 1));
