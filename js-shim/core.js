@@ -279,7 +279,7 @@ export function startObject(entry, objectClass, request, ownStorage) {
  * Feeds an effect's result into its task.
  * @param {number} slot
  * @param {number} id the effect's
- * @param {import("./effects.js").Result} result
+ * @param {import("./results.js").Result} result
  * @param {ObjectStorage | null} ownStorage
  */
 export function resume(slot, id, result, ownStorage) {
@@ -292,7 +292,7 @@ export function resume(slot, id, result, ownStorage) {
   return ownStorage === null ? guarded(entry) : guardedWithStorage(ownStorage, entry);
 }
 
-/** @param {import("./effects.js").Result} result */
+/** @param {import("./results.js").Result} result */
 function outcomeOf(result) {
   return (result.ok ? OUTCOME.ok : 0) | (result.shared ? OUTCOME.shared : 0);
 }

@@ -1,14 +1,12 @@
 // Performs the core's effects and feeds their results back until the task is finished.
 import { EFFECT_KIND, OBJECT_BINDINGS } from "./abi.js";
 import { CoreReset, currentGeneration, end, resume } from "./core.js";
-import { isRefusal, sendAlone, sendRows, withTimeout } from "./sends.js";
+import { failure, noAnswerWithin, withTimeout } from "./results.js";
+import { isRefusal, sendAlone, sendRows } from "./sends.js";
 
 /** @typedef {import("./core.js").Output} Output */
 /** @typedef {import("./core.js").Effect} Effect */
-/**
- * What became of an effect. `shared`: the answer to another request's send that carried these rows.
- * @typedef {{ok: boolean, status: number, retryAfterMs: number, body: Uint8Array, shared?: boolean}} Result
- */
+/** @typedef {import("./results.js").Result} Result */
 
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
@@ -137,7 +135,7 @@ class Run {
 
   /** @param {number[]} ids @param {number} timeoutMs */
   giveUp(ids, timeoutMs) {
-    for (const id of ids) this.feed(id, failure(new Error(`no answer within ${timeoutMs} ms`)));
+    for (const id of ids) this.feed(id, failure(noAnswerWithin(timeoutMs)));
   }
 
   /** @param {number} id the effect's @param {Result} result */
@@ -163,11 +161,6 @@ function writePoints(points, env) {
   for (const [name, value] of JSON.parse(points)) {
     env.ANALYTICS.writeDataPoint({ indexes: [name.slice(0, 96)], blobs: [name], doubles: [value] });
   }
-}
-
-/** @param {unknown} error @returns {Result} */
-function failure(error) {
-  return { ok: false, status: 0, retryAfterMs: 0, body: encoder.encode(String(error)) };
 }
 
 /** @param {Effect} effect @param {any} env @returns {Promise<Result>} */

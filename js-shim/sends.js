@@ -1,11 +1,12 @@
 // Rows to their streams. Rows that are ready while a send of their stream is under way wait for its
-// answer, a few milliseconds at most, and travel together in the next one: a send takes the sink
+// answer, 50 ms at most, and travel together in the next one: a send takes the sink
 // 350 ms and workerd half a request's work however little it carries (docs/DELIVERY.md, "Sends of
 // several requests"). Every request still waits for the answer to the send that carries its rows.
 import { STREAMS } from "./abi.js";
+import { failure, noAnswerWithin, withTimeout } from "./results.js";
 
 /** @typedef {import("./core.js").Effect} Effect */
-/** @typedef {import("./effects.js").Result} Result */
+/** @typedef {import("./results.js").Result} Result */
 
 /**
  * A request whose rows wait in a lane, or travel in another request's send.
@@ -24,15 +25,14 @@ const ALONE = Symbol("alone");
 const WAIT_MS = 50;
 /** Larger sends gain nothing by company. */
 const SHARED_BYTES_MAX = 256 * 1024;
-/** What travels together; the core's own sends are cut to 4 MiB. */
-const JOINED_BYTES_MAX = 4 * 1024 * 1024;
+/** What may wait: together with the rows of the one that sends at most 4 MiB, as the core's own sends. */
+const WAITING_BYTES_MAX = 4 * 1024 * 1024 - SHARED_BYTES_MAX;
 /** What the core looks at of a sink's answer. */
 const ANSWER_BYTES_KEPT = 2048;
 
 const JSON_HEADERS = { "content-type": "application/json" };
 const NOTHING = new Uint8Array(0);
 const COMMA = 0x2c;
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** One stream's sends in this isolate. */
@@ -45,7 +45,7 @@ class Lane {
 
   /** @param {number} size @returns {boolean} whether rows of that size had better wait */
   takesOn(size) {
-    if (size > SHARED_BYTES_MAX || this.waitingBytes + size > JOINED_BYTES_MAX) return false;
+    if (size > SHARED_BYTES_MAX || this.waitingBytes + size > WAITING_BYTES_MAX) return false;
     return this.waiting.length > 0 || (this.current !== null && Date.now() - this.current.startedAt < WAIT_MS);
   }
 
@@ -122,7 +122,7 @@ async function waitInLane(lane, effect, env) {
   // A request with nothing of its own under way would be taken for a hanging one.
   let timer = setTimeout(() => {
     if (lane.take(member)) return resolve(LEAD);
-    timer = setTimeout(() => resolve(noAnswer(effect)), effect.c);
+    timer = setTimeout(() => resolve(failure(noAnswerWithin(effect.c))), effect.c);
   }, WAIT_MS);
   const outcome = await promise;
   clearTimeout(timer);
@@ -145,7 +145,7 @@ async function lead(lane, others, effect, env) {
   try {
     result = await post(effect, others.length === 0 ? effect.bytes : join(effect.bytes, others), env);
   } catch (error) {
-    result = failed(error);
+    result = failure(error);
   }
   lane.finish(send);
   if (others.length === 0) return result;
@@ -184,16 +184,6 @@ function join(first, others) {
   return joined;
 }
 
-/** @param {unknown} error @returns {Result} */
-function failed(error) {
-  return { ok: false, status: 0, retryAfterMs: 0, body: encoder.encode(String(error)) };
-}
-
-/** @param {Effect} effect @returns {Result} */
-function noAnswer(effect) {
-  return failed(new Error(`no answer within ${effect.c} ms`));
-}
-
 /**
  * One send to the stream's sink, a binding or an endpoint.
  * @param {Effect} effect
@@ -228,18 +218,4 @@ async function post(effect, rows, env) {
 function retryAfterMs(response) {
   const seconds = Number(response.headers.get("retry-after"));
   return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3600) * 1000 : 0;
-}
-
-/**
- * @template T
- * @param {Promise<T>} promise
- * @param {number} timeoutMs
- * @returns {Promise<T>}
- */
-export function withTimeout(promise, timeoutMs) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -400,8 +400,7 @@ constexpr size_t kCountedFrom = 1u << 20;
 constexpr size_t kBytesPerNode = 20;
 
 // Room for the index: growing it while parsing would take three times its memory in a large
-// document.
-// Every value but the first of its container stands behind a comma.
+// document. Every value but the first of its container stands behind a comma.
 size_t nodes_expected(std::string_view text) {
   if (text.size() < kCountedFrom) return text.size() / kBytesPerNode + 8;
   size_t count = 1;
