@@ -166,9 +166,11 @@ openssl_options="no-afalgeng no-aria no-asm no-async no-atexit no-autoalginit no
   no-tls no-trace no-ts no-ui-console no-whirlpool"
 
 recipe_openssl() {
-  local target=linux-generic64 ar="$HOGFLARE_AR" ranlib=true
+  local target ar ranlib
   if [ "$flavour" = wasm ]; then
     target=linux-generic32 ar=emar ranlib=emranlib
+  else
+    target=linux-generic64 ar="$HOGFLARE_AR" ranlib=true
   fi
   (
     cd "$source" || exit 1
