@@ -18,6 +18,7 @@
 #include "hogflare/config.h"
 #include "hogflare/decompress.h"
 #include "hogflare/event.h"
+#include "hogflare/limits.h"
 #include "hogflare/request.h"
 #include "hogflare/result.h"
 #include "hogflare/task.h"
@@ -30,6 +31,9 @@ struct CaptureContext {
   const Config& config;
   Entropy& entropy;  // for events without uuid
   Decompressor* decompressor = nullptr;  // for brotli and zstd; null: they are answered 415
+  // What a payload packed inside of JSON may unpack to. Nobody sees it coming, so it takes what
+  // others leave; kObjectUnavailable when that is too little.
+  size_t inner_bytes_max = limits::kDecompressedBytesMax;
 };
 
 // An event that cannot be stored, with what is known about it.
@@ -73,7 +77,7 @@ struct V1Line {
 // A decoded request. Events and rejects hold views into it, so it stays where it is.
 //
 // Of a large request `events` and `rejects` are one window at a time (limits::kWindow…), because
-// half a million tiny events fit a body that is allowed:
+// tens of thousands of events fit a request that is allowed:
 //   do { … batch.events, batch.rejects … } while (decode_next_window(batch, context));
 struct CaptureBatch {
   CaptureBatch() = default;

@@ -26,7 +26,8 @@ struct GroupOp {
 };
 
 struct GroupReply {
-  // The group's properties before the first operation and after each that changed them.
+  // The group's properties before the first operation and after each that changed them, until they
+  // have limits::kGroupReplyBytesMax; then only how they are after the last.
   std::vector<std::string> texts;
   // For each operation the index of the text that holds after it.
   std::vector<uint32_t> after;

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -72,6 +73,8 @@ class GroupsRun {
 
   EventGroups& groups_of(size_t event);
   void find_groups(size_t event);
+  void find_named(size_t event, json::Value groups);
+  void warn_of_long_name(size_t event);
   void find_identified(size_t event);
   void want_type(const std::string& type);
   void ask_types(Effects& effects);
@@ -93,7 +96,8 @@ class GroupsRun {
   bool configured_ = false;
   bool types_failed_ = false;
   int types_attempts_ = 0;
-  std::vector<std::string> wanted_types_;
+  std::vector<std::string> wanted_types_;  // each once, in order of first appearance
+  std::set<std::string> wanted_;           // the same, to be searched
   std::vector<EventGroups> events_;  // empty while no event names a group
   std::vector<Group> groups_;
   size_t next_group_ = 0;  // not called yet

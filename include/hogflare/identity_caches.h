@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -35,7 +37,8 @@ class IdentityCaches {
     std::vector<uint64_t> returned;
     int64_t asked_at_ms = 0;
   };
-  std::unordered_map<std::string, std::string> redirects_;
+  // Ordered, because clients choose the names.
+  std::map<std::string, std::string, std::less<>> redirects_;
   std::unordered_map<int64_t, Lease> leases_;
   std::unordered_map<int64_t, std::vector<std::string>> group_types_;
 };

@@ -6,6 +6,7 @@
 //   js_string([1,[2,null]]) "1,2,"   js_string({}) "[object Object]"
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,10 +14,11 @@
 
 namespace hogflare {
 
-// Needs value.exists().
-std::string js_string(json::Value value);
-// The same for a JSON text that is known to be valid.
-std::string js_string_of(std::string_view raw_json);
+// Needs value.exists(). Nullopt for a value whose raw JSON is over limits::kIdRawBytesMax: no id is so
+// long, and a list of lists would be read level by level.
+std::optional<std::string> js_string(json::Value value);
+// The same for a JSON text.
+std::optional<std::string> js_string_of(std::string_view raw_json);
 // Number::toString of the JSON number `raw`.
 std::string js_number_text(std::string_view raw);
 

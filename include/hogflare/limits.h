@@ -28,6 +28,12 @@ inline constexpr size_t kFlagsWireBytesMax = 2u << 20;
 // The same after decompression.
 inline constexpr size_t kFlagsDecompressedBytesMax = 8u << 20;
 
+// Memory of all capture requests in flight in an isolate, of the module's 96 MiB; what does not fit is
+// answered 503. The rest is for sends, objects, caches and the allocator's gaps.
+inline constexpr size_t kRequestMemoryBytesMax = 80u << 20;
+// What a request takes beside its body and index however small it is.
+inline constexpr size_t kRequestMemoryBytesBase = 16u << 10;
+
 // --- JSON documents ---
 
 // Nesting a parser follows before it calls a document hostile; real events stay below 30.
@@ -49,6 +55,9 @@ inline constexpr size_t kV1SdkInfoBytesMax = 200;
 // JSON of one event; a larger one is refused. A row takes an eighth of it, and the event's properties
 // are copied several times on their way through identity. PostHog refuses from about 1 MB.
 inline constexpr size_t kEventBytesMax = 8u << 20;
+// Events of one request, in whatever shape. SDKs send hundreds, imports a few thousand; each takes
+// memory and a row of its own however small it is, so 3 KB of gzip may not name a million.
+inline constexpr size_t kEventsPerRequestMax = 50'000;
 // Events of one request that are decoded and given their people at once, and bytes of their JSON: a
 // body of 20 MiB may hold 600,000 events of 32 bytes, and each takes some 400 in memory.
 inline constexpr size_t kWindowEventsMax = 10'000;
@@ -70,6 +79,12 @@ inline constexpr size_t kRowsInMemoryBytes = 8u << 20;
 // Payload and detail a reject row keeps: enough to recognise and often to replay an event.
 inline constexpr size_t kRejectPayloadBytesMax = 64u << 10;
 inline constexpr size_t kRejectDetailBytesMax = 2000;
+// Reject rows of one request; one more row counts the rest. A few show what is wrong with a client.
+inline constexpr size_t kRejectRowsMax = 1'000;
+// Bytes of person and group properties that the rows of one request carry: so many, and so many per
+// byte received. A stranger's 243 bytes could otherwise fill the outbox with copies of a large person.
+inline constexpr uint64_t kCarriedBytesFree = 32u << 20;
+inline constexpr uint64_t kCarriedBytesPerByte = 16;
 // Bytes of one JSON column after escaping, so that several large ones still fit a row.
 inline constexpr size_t kColumnBytesMax = 512u << 10;
 
@@ -208,6 +223,13 @@ inline constexpr uint64_t kPersonIdLease = 1000;
 // Redirects, group types and id leases an isolate remembers.
 inline constexpr size_t kRedirectHintsMax = 20'000;
 inline constexpr size_t kCachedProjectsMax = 1'000;
+// Raw JSON of an id that is turned into text: `alias`, $anon_distinct_id, group types and keys. An id
+// of a merge has at most 400 characters, escaped 12 bytes each.
+inline constexpr size_t kIdRawBytesMax = 8u << 10;
+// Groups one event may name; the rest is ignored with a warning. PostHog keeps five types.
+inline constexpr size_t kGroupsPerEventMax = 100;
+// A reply of a group's object: what fits is answered, the rest of the operations is sent again.
+inline constexpr size_t kGroupReplyBytesMax = 8u << 20;
 // Group types per project. PostHog: five slots.
 inline constexpr int kGroupTypes = 5;
 

@@ -12,11 +12,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "hogflare/config.h"
@@ -71,7 +71,8 @@ class PeopleRun {
     std::vector<size_t> events;
     size_t next = 0;                 // index into `events`
     bool next_is_covered = false;
-    std::unordered_map<std::string, std::string> moved;  // distinct id → owner, found in this run
+    // Distinct id → owner, found in this run. Ordered, as all that clients' names are keys of.
+    std::map<std::string, std::string, std::less<>> moved;
     std::string target;              // distinct id of the object called last
     std::string came_from;           // the object whose reply led to `target`; empty: none
     size_t sent_count = 0;

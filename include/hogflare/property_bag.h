@@ -12,9 +12,9 @@
 #pragma once
 
 #include <list>
+#include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "hogflare/json.h"
@@ -74,8 +74,9 @@ class PropertyBag {
   void append(std::string_view key, std::string_view value);
 
   std::vector<Entry> entries_;
-  std::unordered_map<std::string_view, uint32_t> index_;  // only beyond a few entries
-  std::list<std::string> kept_;                           // stable addresses
+  // Only beyond a few entries. Ordered: whoever sends the names cannot choose them to collide.
+  std::map<std::string_view, uint32_t> index_;
+  std::list<std::string> kept_;  // stable addresses
   size_t alive_ = 0;
 };
 

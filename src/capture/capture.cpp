@@ -20,17 +20,21 @@ constexpr uint32_t kIndexDepth = 5;
 constexpr std::string_view kPerformanceEvent = "$performance_event";
 
 // Parses the body and brings it into event form; two more passes at most, for old shapes only.
-Result<Shape> parse_shape(Endpoint endpoint, DecodedBody& decoded, CaptureBatch& batch) {
+Result<Shape> parse_shape(Endpoint endpoint, size_t inner_bytes_max, DecodedBody& decoded,
+                          CaptureBatch& batch) {
   batch.body = std::move(decoded.text);
   if (const auto error = capture::parse_body(batch, kIndexDepth)) return *error;
-  if (auto inner = capture::unwrap_data_text(batch.document->root(), decoded.token)) {
+  if (auto inner = capture::unwrap_data_text(batch.document->root(), inner_bytes_max,
+                                             decoded.token)) {
     if (!inner->ok()) return inner->error();
     batch.body = std::move(*inner).value();
     if (const auto error = capture::parse_body(batch, kIndexDepth)) return *error;
   }
   Result<Shape> shape = capture::find_shape(batch.document->root());
   if (!shape.ok() || !capture::needs_rewriting(endpoint, shape.value())) return shape;
-  batch.body = capture::rewrite(endpoint, shape.value());
+  Result<std::string> events = capture::rewrite(endpoint, shape.value());
+  if (!events.ok()) return events.error();
+  batch.body = std::move(events).value();
   if (const auto error = capture::parse_body(batch, kIndexDepth)) return *error;
   return capture::find_shape(batch.document->root());
 }
@@ -74,7 +78,7 @@ Result<std::unique_ptr<CaptureBatch>> decode_capture(const RequestHead& head, En
   Result<DecodedBody> decoded = decode_body(head, endpoint, std::move(body));
   if (!decoded.ok()) return decoded.error();
   auto batch = std::make_unique<CaptureBatch>();
-  Result<Shape> shape = parse_shape(endpoint, decoded.value(), *batch);
+  Result<Shape> shape = parse_shape(endpoint, context.inner_bytes_max, decoded.value(), *batch);
   if (!shape.ok()) return shape.error();
 
   if (auto error = capture::admit(shape.value(), decoded.value().token,

@@ -1,12 +1,13 @@
 #include "hogflare/capture_v1.h"
 
 #include <array>
-#include <unordered_set>
+#include <set>
 
 #include "fields.h"
 #include "hogflare/limits.h"
 #include "hogflare/text.h"
 #include "hogflare/uuid.h"
+#include "shapes.h"
 #include "v1_request.h"
 
 namespace hogflare {
@@ -33,7 +34,7 @@ bool is_illegal(std::string_view distinct_id) {
 
 // Every event's uuid, before anything is decided about any of them.
 std::optional<Error> check_uuids(const Value& list) {
-  std::unordered_set<std::string> seen;
+  std::set<std::string> seen;
   size_t index = 0;
   for (const Value item : list.elements()) {
     const Value given = item.find("uuid");
@@ -58,6 +59,7 @@ std::optional<Error> check_batch(const Value& root) {
   const Value list = root.find("batch");
   if (!list.is_array()) return Error{ErrorCode::kParseFailed, "batch must be an array of events"};
   if (list.elements().empty()) return Error{ErrorCode::kEmptyBatch};
+  if (auto error = capture::too_many_events(list)) return error;
   const Value created_at = root.find("created_at");
   if (!created_at.is_string() || !parse_rfc3339(created_at.text())) {
     return Error{ErrorCode::kInvalidBatch, "created_at must be an RFC 3339 time"};

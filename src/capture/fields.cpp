@@ -69,8 +69,9 @@ std::optional<Error> fill_name(const Value& name, Event& event) {
   }
   std::string text = name.text();
   if (text.empty()) return Error{ErrorCode::kMissingEventName};
-  replace_nul(text);
+  // U+FFFD is one unit as NUL is, so that what is cut away needs no replacing.
   text.resize(first_utf16_units(text, limits::kEventNameUnits).size());
+  replace_nul(text);
   event.name = std::move(text);
   return std::nullopt;
 }
@@ -172,8 +173,8 @@ std::string text_of(const Value& value) {
 std::string distinct_id_of(const Value& root, const Value& property) {
   std::string text = text_of(root.exists() ? root : property);
   if (is_blank(text)) return {};
-  replace_nul(text);
   text.resize(first_code_points(text, limits::kDistinctIdChars).size());
+  replace_nul(text);
   return text;
 }
 

@@ -10,6 +10,9 @@ namespace {
 using json::Member;
 using json::Value;
 
+// Names and punctuation that rewriting adds to an item.
+constexpr size_t kAddedByRewriting = 96;
+
 // A JSON object under construction from raw pieces.
 class ObjectText {
  public:
@@ -124,6 +127,7 @@ void append_rewritten(std::string& text, Endpoint endpoint, const Value& item) {
 }
 
 Result<Shape> shape_of_list(const Value& wrapper, const Value& list) {
+  if (auto error = too_many_events(list)) return std::move(*error);
   Shape shape;
   shape.wrapper = wrapper;
   size_t count = 0;
@@ -135,6 +139,18 @@ Result<Shape> shape_of_list(const Value& wrapper, const Value& list) {
 }
 
 }  // namespace
+
+std::optional<Error> too_many_events(const Value& list) {
+  size_t count = 0;
+  for (const Value item : list.elements()) {
+    if (item.exists() && ++count > limits::kEventsPerRequestMax) {
+      return Error{ErrorCode::kTooLarge, "the request holds more than " +
+                                             std::to_string(limits::kEventsPerRequestMax) +
+                                             " events; nothing was stored, send it in parts"};
+    }
+  }
+  return std::nullopt;
+}
 
 Result<Shape> find_shape(const Value& root) {
   if (root.is_array()) return shape_of_list(Value(), root);
@@ -160,7 +176,8 @@ Result<Shape> find_shape(const Value& root) {
   return shape;
 }
 
-std::optional<Result<std::string>> unwrap_data_text(const Value& root, std::string& token) {
+std::optional<Result<std::string>> unwrap_data_text(const Value& root, size_t bytes_max,
+                                                    std::string& token) {
   if (!root.is_object() || has_any(root, {"batch", "event"})) return std::nullopt;
   const Value data = root.find("data");
   if (!data.is_string()) return std::nullopt;
@@ -174,7 +191,13 @@ std::optional<Result<std::string>> unwrap_data_text(const Value& root, std::stri
     if (bytes) text = std::move(*bytes);
   }
   if (!is_gzip(text)) return Result<std::string>(std::move(text));
-  return decompress(Encoding::kGzip, text, limits::kDecompressedBytesMax);
+  Result<std::string> unpacked = decompress(Encoding::kGzip, text, bytes_max);
+  const bool is_limited = bytes_max < limits::kDecompressedBytesMax;
+  if (is_limited && !unpacked.ok() && unpacked.error().code == ErrorCode::kTooLarge) {
+    return Result<std::string>(Error{ErrorCode::kObjectUnavailable,
+                                     "other requests take the memory this one needs"});
+  }
+  return unpacked;
 }
 
 bool needs_rewriting(Endpoint endpoint, const Shape& shape) {
@@ -187,25 +210,42 @@ bool needs_rewriting(Endpoint endpoint, const Shape& shape) {
   return false;
 }
 
-std::string rewrite(Endpoint endpoint, const Shape& shape) {
+Result<std::string> rewrite(Endpoint endpoint, const Shape& shape) {
+  const Error too_large(ErrorCode::kTooLarge,
+                        "as events the request has more than " +
+                            std::to_string(limits::kDecompressedBytesMax) + " bytes");
   std::string text;
+  // What an item may become is its own text, and what is added is less than this.
+  size_t expected = shape.wrapper.exists() ? shape.wrapper.raw().size() : 0;
+  expected += shape.items.size() * kAddedByRewriting;
+  if (!shape.wrapper.exists()) {
+    for (const Value& item : shape.items) expected += item.raw().size() + 1;
+  }
+  if (expected > limits::kDecompressedBytesMax) return too_large;
+  text.reserve(expected);
   if (shape.is_single) {
     append_rewritten(text, endpoint, shape.items.front());
     return text;
   }
-  std::string list = "[";
+  if (shape.wrapper.exists()) {
+    text += '{';
+    for (const Member member : shape.wrapper.members()) {
+      if (member.key_is("batch") || member.key_is("data")) continue;
+      text += member.raw_key();
+      text += ':';
+      text += member.value.raw();
+      text += ',';
+    }
+    text += "\"batch\":";
+  }
+  text += '[';
   for (const Value& item : shape.items) {
-    if (list.size() > 1) list += ',';
-    append_rewritten(list, endpoint, item);
+    if (&item != &shape.items.front()) text += ',';
+    append_rewritten(text, endpoint, item);
+    if (text.size() > limits::kDecompressedBytesMax) return too_large;
   }
-  list += ']';
-  if (!shape.wrapper.exists()) return list;
-  ObjectText out(text);
-  for (const Member member : shape.wrapper.members()) {
-    if (!member.key_is("batch") && !member.key_is("data")) out.add(member);
-  }
-  out.add("batch", list);
-  out.close();
+  text += ']';
+  if (shape.wrapper.exists()) text += '}';
   return text;
 }
 

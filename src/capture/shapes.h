@@ -18,12 +18,17 @@ struct Shape {
   bool is_single = false;
 };
 
-// kHydrateFailed when it is no shape of an event request, kEmptyBatch without events.
+// kTooLarge when the array holds more than limits::kEventsPerRequestMax events.
+std::optional<Error> too_many_events(const json::Value& list);
+
+// kHydrateFailed when it is no shape of an event request, kEmptyBatch without events, kTooLarge with
+// too many.
 Result<Shape> find_shape(const json::Value& root);
 
 // The text inside {"data": "<text>"} with its compression undone, or nullopt when the root is not of
 // that shape. The wrapper's token goes to `token`.
-std::optional<Result<std::string>> unwrap_data_text(const json::Value& root, std::string& token);
+std::optional<Result<std::string>> unwrap_data_text(const json::Value& root, size_t bytes_max,
+                                                    std::string& token);
 
 // True when an item of /engage, /identify, /alias or /groups has no event name and must be rewritten.
 bool needs_rewriting(Endpoint endpoint, const Shape& shape);
@@ -34,6 +39,7 @@ bool needs_rewriting(Endpoint endpoint, const Shape& shape);
 //   /groups   {group_type, group_key, properties}            → $groupidentify, properties.$group_*
 //   /engage   {$distinct_id, $set, $unset, …}                → $identify
 // Other root members stay, so that they reach the row's extra column.
-std::string rewrite(Endpoint endpoint, const Shape& shape);
+// kTooLarge when that is over limits::kDecompressedBytesMax.
+Result<std::string> rewrite(Endpoint endpoint, const Shape& shape);
 
 }  // namespace hogflare::capture

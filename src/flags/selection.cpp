@@ -3,7 +3,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
-#include <unordered_set>
+#include <set>
 
 namespace hogflare::flags {
 namespace {
@@ -35,8 +35,7 @@ std::vector<Inclusion> select_flags(const Catalog& catalog, const Request& reque
   if (request.disable_flags) return selected;
   std::vector<size_t> asked;
   if (request.flag_keys) {
-    const std::unordered_set<std::string_view> keys(request.flag_keys->begin(),
-                                                    request.flag_keys->end());
+    const std::set<std::string_view> keys(request.flag_keys->begin(), request.flag_keys->end());
     for (size_t i = 0; i < count; ++i) {
       if (keys.count(catalog.flags[i].key) > 0) asked.push_back(i);
     }

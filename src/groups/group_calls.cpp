@@ -138,16 +138,23 @@ class GroupTask final : public Task {
     ByteWriter after;
     uint64_t count = 1;
     texts.text(group.properties);
+    bool is_full = false;  // no room for more texts than the last
+    bool has_changed = false;
     for (const GroupOp& op : ops) {
       const GroupChange change = apply_op(group, op, turn.now_ms);
       if (change == GroupChange::kChanged) {
-        texts.text(group.properties);
-        ++count;
+        has_changed = true;
+        if (!is_full) {
+          ++count;
+          is_full = texts.bytes().size() + group.properties.size() > limits::kGroupReplyBytesMax;
+          if (!is_full) texts.text(group.properties);
+        }
       }
       after.number(count - 1);
       after.u8(change == GroupChange::kTooLarge ? 1 : 0);
     }
-    if (count > 1) store_group(*turn.storage, group);
+    if (is_full) texts.text(group.properties);
+    if (has_changed) store_group(*turn.storage, group);
     ByteWriter out;
     out.u8(kVersion);
     out.number(count);

@@ -20,9 +20,10 @@ bool is_truthy(json::Value value) {
   return !value.is_number() || js_number_text(value.raw()) != "0";
 }
 
-std::string id_text(json::Value value) {
-  std::string text = js_string(value);
-  replace_nul(text);
+// Nullopt: too long for a name.
+std::optional<std::string> id_text(json::Value value) {
+  std::optional<std::string> text = js_string(value);
+  if (text) replace_nul(*text);
   return text;
 }
 
@@ -71,9 +72,7 @@ void GroupsRun::start(const Turn& turn, Effects& effects) {
 }
 
 void GroupsRun::want_type(const std::string& type) {
-  if (std::find(wanted_types_.begin(), wanted_types_.end(), type) == wanted_types_.end()) {
-    wanted_types_.push_back(type);
-  }
+  if (wanted_.insert(type).second) wanted_types_.push_back(type);
 }
 
 GroupsRun::EventGroups& GroupsRun::groups_of(size_t event) {
@@ -102,18 +101,43 @@ void GroupsRun::find_groups(size_t index) {
     }
   }
   if (is_off) return;
-  if (groups.is_object()) {
-    const MembersOf of(groups);
-    for (const json::Member member : of.members()) {
-      Named named;
-      named.type = member.key();
-      named.key = id_text(member.value);
-      named.raw_key = member.value.raw();
-      want_type(named.type);
-      groups_of(index).named.push_back(std::move(named));
-    }
-  }
+  if (groups.is_object()) find_named(index, groups);
   if (event.name == "$groupidentify") find_identified(index);
+}
+
+void GroupsRun::find_named(size_t index, json::Value groups) {
+  const MembersOf of(groups);
+  size_t count = 0;
+  bool is_long = false;
+  for (const json::Member member : of.members()) {
+    if (++count > limits::kGroupsPerEventMax) {
+      warnings_.push_back({index, "too_many_groups",
+                           "the event names more than " +
+                               std::to_string(limits::kGroupsPerEventMax) +
+                               " groups; the rest was ignored"});
+      break;
+    }
+    std::optional<std::string> key;
+    if (member.raw_key().size() <= limits::kIdRawBytesMax) key = id_text(member.value);
+    if (!key) {
+      is_long = true;
+      continue;
+    }
+    Named named;
+    named.type = member.key();
+    named.key = std::move(*key);
+    named.raw_key = member.value.raw();
+    want_type(named.type);
+    groups_of(index).named.push_back(std::move(named));
+  }
+  if (is_long) warn_of_long_name(index);
+}
+
+void GroupsRun::warn_of_long_name(size_t index) {
+  warnings_.push_back({index, "group_name_too_long",
+                       "a group type or key has more than " +
+                           std::to_string(limits::kIdRawBytesMax) +
+                           " bytes of JSON; the group was ignored"});
 }
 
 void GroupsRun::find_identified(size_t index) {
@@ -129,14 +153,24 @@ void GroupsRun::find_identified(size_t index) {
                          "$group_set must be an object; the group was not changed"});
     return;
   }
+  std::optional<std::string> type_text = id_text(type);
+  std::optional<std::string> key_text = id_text(key);
+  if (!type_text || !key_text) return warn_of_long_name(index);
+  if (!is_absent && set.raw().size() > limits::kPersonPropertiesBytesMax) {
+    warnings_.push_back({index, "group_upsert_message_size_too_large",
+                         "$group_set has more than " +
+                             std::to_string(limits::kPersonPropertiesBytesMax) +
+                             " bytes; the group was not changed"});
+    return;
+  }
   EventGroups& found = groups_of(index);
   PropertyBag bag;
   if (!is_absent) bag.add(set);
   found.set = bag.text();
   found.identifies = true;
   Named named;
-  named.type = id_text(type);
-  named.key = id_text(key);
+  named.type = std::move(*type_text);
+  named.key = std::move(*key_text);
   want_type(named.type);
   found.named.push_back(std::move(named));
 }
@@ -285,7 +319,7 @@ GroupView GroupsRun::take_view(size_t event) const {
   GroupView view;
   if (events_.empty()) return view;
   std::string& properties = view.group_properties_json;
-  std::vector<std::string_view> shown;
+  std::set<std::string_view> shown;
   for (const Named& named : events_[event].named) {
     if (named.group == kNoGroup || groups_[named.group].failed) continue;
     const int slot = slot_of(named.type);
@@ -293,8 +327,7 @@ GroupView GroupsRun::take_view(size_t event) const {
       view.keys[static_cast<size_t>(slot)] = named.key;
       if (!named.raw_key.empty()) view.raw_values[static_cast<size_t>(slot)] = named.raw_key;
     }
-    if (std::find(shown.begin(), shown.end(), named.type) != shown.end()) continue;
-    shown.push_back(named.type);
+    if (!shown.insert(named.type).second) continue;
     properties += properties.empty() ? "{" : ",";
     json::append_string(properties, named.type);
     properties += ':';

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
+#include <optional>
 
 #include "hogflare/js_string.h"
 #include "hogflare/limits.h"
@@ -142,9 +144,11 @@ std::vector<std::string> unset_keys(json::Value unset) {
   if (!unset.exists()) return keys;
   std::string raw(unset.raw());
   const Result<json::Document> document = json::Document::parse(raw, limits::kJsonDepthMax);
-  HF_ASSERT(document.ok());
+  if (!document.ok()) return keys;  // more values than a document may hold
   const json::Value root = document.value().root();
-  for (const json::Value name : root.elements()) keys.push_back(canonical_key_of(js_string(name)));
+  for (const json::Value name : root.elements()) {
+    if (const auto text = js_string(name)) keys.push_back(canonical_key_of(*text));
+  }
   for (const json::Member member : root.members()) keys.push_back(canonical_key_of(member.key()));
   return keys;
 }
@@ -167,7 +171,14 @@ void plan_merge(const Event& event, const Found& found, IdentityPlan& plan) {
     other = found.alias;
   }
   if (!other.exists()) return;
-  plan.other = js_string(other);
+  std::optional<std::string> other_id = js_string(other);
+  if (!other_id) {
+    plan.warnings.push_back({"cannot_merge_with_illegal_distinct_id",
+                             "the other distinct id has " + std::to_string(other.raw().size()) +
+                                 " bytes of JSON; the event was stored without a merge"});
+    return;
+  }
+  plan.other = std::move(*other_id);
   for (const std::string_view id : {std::string_view(event.distinct_id),
                                     std::string_view(plan.other)}) {
     if (!is_illegal_distinct_id(id)) continue;
@@ -184,15 +195,28 @@ void plan_merge(const Event& event, const Found& found, IdentityPlan& plan) {
   plan.merge = kind;
 }
 
+// What could never be stored is refused before it is taken apart.
+void add_bounded(std::initializer_list<json::Value> objects, PropertyBag& bag, IdentityPlan& plan) {
+  for (const json::Value object : objects) {
+    if (!object.exists()) continue;
+    if (object.raw().size() <= limits::kPersonPropertiesBytesMax) {
+      bag.add(object);
+      continue;
+    }
+    plan.warnings.push_back({"person_properties_size_violation",
+                             "an object of " + std::to_string(object.raw().size()) +
+                                 " bytes of person properties was left out; a person holds at most " +
+                                 std::to_string(limits::kPersonPropertiesBytesMax)});
+  }
+}
+
 void plan_sets(const Event& event, const Found& found, IdentityPlan& plan) {
   // §2: group identification never touches a person's properties.
   if (event.name == "$groupidentify") return;
   PropertyBag set;
   PropertyBag once;
-  set.add(found.set);
-  set.add(event.set);
-  once.add(found.set_once);
-  once.add(event.set_once);
+  add_bounded({found.set, event.set}, set, plan);
+  add_bounded({found.set_once, event.set_once}, once, plan);
   if (event.name != "$snapshot" && event.name != "$performance_event") {
     lift_properties(event.properties, found.is_server.is_true(), set, once);
   }

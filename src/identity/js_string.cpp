@@ -69,7 +69,8 @@ std::string joined(json::Value list) {
   for (const json::Value element : list.elements()) {
     if (!first) text += ',';
     first = false;
-    if (!element.is_null()) text += js_string(element);
+    // An element is smaller than its list, which is within the limit.
+    if (!element.is_null()) text += js_string(element).value_or("");
   }
   return text;
 }
@@ -81,14 +82,16 @@ std::string js_number_text(std::string_view raw) {
   return double_text(std::strtod(std::string(raw).c_str(), nullptr));
 }
 
-std::string js_string_of(std::string_view raw_json) {
+std::optional<std::string> js_string_of(std::string_view raw_json) {
+  if (raw_json.size() > limits::kIdRawBytesMax) return std::nullopt;
   std::string text(raw_json);
   const Result<json::Document> document = json::Document::parse(text, limits::kJsonDepthMax);
-  HF_ASSERT(document.ok());
+  if (!document.ok()) return std::nullopt;
   return js_string(document.value().root());
 }
 
-std::string js_string(json::Value value) {
+std::optional<std::string> js_string(json::Value value) {
+  if (value.raw().size() > limits::kIdRawBytesMax) return std::nullopt;
   switch (value.kind()) {
     case json::Kind::kNull:
       return "null";

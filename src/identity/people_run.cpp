@@ -1,6 +1,7 @@
 #include "hogflare/people_run.h"
 
 #include <algorithm>
+#include <set>
 
 #include "hogflare/limits.h"
 #include "hogflare/person_object.h"
@@ -30,7 +31,7 @@ PeopleRun::~PeopleRun() = default;
 
 // For each event that calls an object, the first event that merges connect it with.
 std::vector<size_t> PeopleRun::find_connected() const {
-  std::unordered_map<std::string_view, size_t> first_of;  // distinct id → an event of its chain
+  std::map<std::string_view, size_t> first_of;  // distinct id → an event of its chain
   std::vector<size_t> parents(events_.size());
   const auto join = [&](size_t event, std::string_view id) {
     const auto [found, is_new] = first_of.try_emplace(id, event);
@@ -94,7 +95,7 @@ std::string_view PeopleRun::owner_of(const Chain& chain, std::string_view distin
   std::string_view owner = distinct_id;
   for (int hop = 0; hop < limits::kRedirectHopsMax; ++hop) {
     if (!chain.moved.empty()) {
-      const auto moved = chain.moved.find(std::string(owner));
+      const auto moved = chain.moved.find(owner);
       if (moved != chain.moved.end()) {
         owner = moved->second;
         continue;
@@ -115,7 +116,7 @@ ApplyRequest PeopleRun::next_request(Chain& chain) const {
   request.wants_changes = wants_changes_;
   request.self = chain.target;
   request.ops.reserve(chain.events.size() - chain.next);
-  std::vector<std::string_view> merged;
+  std::set<std::string_view> merged;
   std::string_view last_own = source_[chain.events[chain.next]].distinct_id;
   size_t bytes = 0;
   for (size_t at = chain.next; at < chain.events.size(); ++at) {
@@ -125,14 +126,14 @@ ApplyRequest PeopleRun::next_request(Chain& chain) const {
                         owner_of(chain, event.distinct_id) == chain.target;
     if (is_own) last_own = event.distinct_id;
     const bool is_merged =
-        std::find(merged.begin(), merged.end(), event.distinct_id) != merged.end();
+        !is_own && merged.contains(std::string_view(event.distinct_id));
     if (!is_own && !is_merged) break;
     bytes += plan.set.size() + plan.set_once.size() + event.distinct_id.size() + 64;
     if (bytes > limits::kPersonCallBytesMax && at > chain.next) break;
     PersonOp op = plan.op(event);
     op.needs_merge = !is_own;
     op.covered = at == chain.next && chain.next_is_covered;
-    if (op.merge != MergeKind::kNone) merged.push_back(plan.other);
+    if (op.merge != MergeKind::kNone) merged.insert(plan.other);
     request.ops.push_back(std::move(op));
   }
   return request;

@@ -96,9 +96,18 @@ bool is_blank(std::string_view utf8) {
 }
 
 void replace_nul(std::string& utf8) {
-  for (size_t at = utf8.find('\0'); at != std::string::npos; at = utf8.find('\0', at)) {
-    utf8.replace(at, 1, "\xEF\xBF\xBD");
+  size_t nul = utf8.find('\0');
+  if (nul == std::string::npos) return;
+  // One pass: a name of a million NULs would be moved a million times.
+  std::string out;
+  size_t from = 0;
+  for (; nul != std::string::npos; nul = utf8.find('\0', from)) {
+    out.append(utf8, from, nul - from);
+    out += "\xEF\xBF\xBD";
+    from = nul + 1;
   }
+  out.append(utf8, from);
+  utf8 = std::move(out);
 }
 
 }  // namespace hogflare
