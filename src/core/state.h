@@ -32,6 +32,8 @@ struct CoreState {
   int64_t points_due_at_ms = 0;
   SinkHealth sink_health;
   IdentityCaches identity;
+  // Of the capture requests in flight (src/http/admission.h).
+  size_t request_memory_bytes = 0;
   // What /healthz shows of the outboxes: asking them costs a call a shard and anybody may ask.
   OutboxStats outbox_stats;
   int64_t outbox_stats_at_ms = 0;

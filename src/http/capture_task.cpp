@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "admission.h"
 #include "http_task.h"
 #include "hogflare/capture.h"
 #include "hogflare/capture_v1.h"
@@ -28,9 +29,12 @@ class CaptureTask final : public HttpTask {
 
   void start(const Turn& turn, Effects& effects) override {
     if (std::optional<Error> refused = admit()) return refuse(turn, *refused);
+    received_bytes_ = body().size();
+    if (std::optional<Error> refused = reserve_memory()) return refuse(turn, *refused);
     auto decoded = decode(turn);
     if (!decoded.ok()) return refuse(turn, decoded.error());
     batch_ = std::move(decoded).value();
+    note_memory();
     deliver_until_ms_ = turn.now_ms + limits::kDeliveryDeadlineMs;
     note_window();
     start_people(turn, effects);
@@ -70,8 +74,27 @@ class CaptureTask final : public HttpTask {
     return std::nullopt;
   }
 
+  std::optional<Error> reserve_memory() {
+    const Endpoint endpoint = is_v1() ? Endpoint::kCaptureV1 : capture_endpoint(route());
+    const MemoryNeed need = memory_need(endpoint, body(), head().query);
+    if (need.decoding > limits::kRequestMemoryBytesMax) {
+      return Error(ErrorCode::kTooLarge, "unpacked it needs more memory than there is; send it in parts");
+    }
+    const size_t most =
+        std::min(std::max(need.decoding, need.running), limits::kRequestMemoryBytesMax);
+    if (memory_.take(most)) return std::nullopt;
+    return Error(ErrorCode::kObjectUnavailable,
+                 "other requests take the memory this one needs; nothing was stored");
+  }
+
+  void note_memory() {
+    const size_t nodes = batch_->document ? batch_->document->node_count() : 0;
+    memory_.set(running_bytes(batch_->body.size(), nodes * sizeof(json::Node)));
+  }
+
   CaptureContext context(const Turn& turn) {
-    return {turn.now_ms, turn.config, turn.entropy, &state().decompressor};
+    return {turn.now_ms, turn.config, turn.entropy, &state().decompressor,
+            unpacked_bytes_within(memory_.left())};
   }
 
   Result<std::unique_ptr<CaptureBatch>> decode(const Turn& turn) {
@@ -182,6 +205,7 @@ class CaptureTask final : public HttpTask {
     batch_->rejects = std::vector<Reject>();
     batch_->items = std::vector<json::Value>();
     first_ = last_ = next_row_ = batch_->next_item = 0;
+    note_memory();
   }
 
   RowBatch build_event_rows(const Turn& turn) {
@@ -213,10 +237,25 @@ class CaptureTask final : public HttpTask {
       some_object_failed_ = true;
       return kFailed;
     }
-    const PersonView person = people_->take_view(in_window);
+    PersonView person = people_->take_view(in_window);
     if (person.dropped) return kNoRow;
-    writer.append_event(batch_->events[index], person, groups_->take_view(in_window), rows);
+    GroupView groups = groups_->take_view(in_window);
+    bound_carried(person, groups);
+    writer.append_event(batch_->events[index], person, groups, rows);
     return rows.size() - 1;
+  }
+
+  // A row carries its person's and groups' properties while the request's budget for them lasts.
+  void bound_carried(PersonView& person, GroupView& groups) {
+    const uint64_t bytes = person.person_properties.size() + groups.group_properties_json.size();
+    const uint64_t budget = limits::kCarriedBytesFree + limits::kCarriedBytesPerByte * received_bytes_;
+    if (carried_bytes_ + bytes <= budget) {
+      carried_bytes_ += bytes;
+      return;
+    }
+    person.person_properties = "{}";
+    groups.group_properties_json.clear();
+    ++rows_without_carried_;
   }
 
   // Takes over what became of the rows just sent.
@@ -246,6 +285,8 @@ class CaptureTask final : public HttpTask {
     RejectRow row = reject_row(turn);
     append_warnings(turn, row, people_->warnings(), rows);
     append_warnings(turn, row, groups_->warnings(), rows);
+    const bool is_last = last_ == batch_->events.size() && !batch_->has_more();
+    if (is_last) append_counts(turn, row, rows);
     return rows;
   }
 
@@ -257,10 +298,44 @@ class CaptureTask final : public HttpTask {
     return row;
   }
 
+  // What rows of this request stand for, where it was more than it may have.
+  void append_counts(const Turn& turn, RejectRow row, RowBatch& rows) {
+    row.kind = RejectKind::kWarning;
+    const auto append = [&](std::string_view reason, std::string detail) {
+      const std::string uuid = Uuid::version_7(turn.now_ms, turn.entropy).text();
+      row.uuid = uuid;
+      row.reason = reason;
+      row.detail = detail;
+      append_reject_row(rows, row);
+    };
+    if (side_rows_left_out_ > 0) {
+      append("rejects_left_out", std::to_string(side_rows_left_out_) +
+                                     " more rejects and warnings of this request have no rows");
+    }
+    if (rows_without_carried_ > 0) {
+      turn.metrics.count_warning("properties_left_out");
+      append("properties_left_out",
+             std::to_string(rows_without_carried_) +
+                 " events of this request have rows without person_properties and "
+                 "group_properties: these were too large for so small a request");
+    }
+  }
+
+  // False: the request has had its reject rows.
+  bool may_append_side_row() {
+    if (side_rows_ < limits::kRejectRowsMax) {
+      ++side_rows_;
+      return true;
+    }
+    ++side_rows_left_out_;
+    return false;
+  }
+
   void append_rejects(const Turn& turn, RowBatch& rows) {
     RejectRow row = reject_row(turn);
     for (const Reject& reject : batch_->rejects) {
       turn.metrics.count_rejected(reject.error.code);
+      if (!may_append_side_row()) continue;
       const std::string uuid = Uuid::version_7(turn.now_ms, turn.entropy).text();
       row.uuid = uuid;
       row.kind = RejectKind::kReject;
@@ -278,6 +353,7 @@ class CaptureTask final : public HttpTask {
                        RowBatch& rows) {
     for (const Warning& warning : warnings) {
       turn.metrics.count_warning(warning.name);
+      if (!may_append_side_row()) continue;
       const Event& event = batch_->events[first_ + warning.event_index];
       const std::string uuid = Uuid::version_7(turn.now_ms, turn.entropy).text();
       row.uuid = uuid;
@@ -308,6 +384,13 @@ class CaptureTask final : public HttpTask {
   // What a row has beside the event's own JSON, roughly.
   static constexpr size_t kAddedBytes = 800;
 
+  MemoryShare memory_{state().request_memory_bytes};
+  size_t received_bytes_ = 0;
+  // Budgets of the request (docs/GUARANTEES.md).
+  uint64_t carried_bytes_ = 0;
+  size_t rows_without_carried_ = 0;
+  size_t side_rows_ = 0;
+  size_t side_rows_left_out_ = 0;
   std::unique_ptr<CaptureBatch> batch_;
   std::optional<PeopleRun> people_;
   std::optional<GroupsRun> groups_;

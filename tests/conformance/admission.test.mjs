@@ -1,0 +1,88 @@
+// What one request may cost the isolate and the sink: memory is admitted before it is used, and a few
+// bytes do not become a flood of rows (docs/GUARANTEES.md).
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { gzipSync } from "node:zlib";
+import { startSystem, TOKEN } from "../lib/harness.mjs";
+
+const MB = 1 << 20;
+
+let system;
+before(async () => {
+  system = await startSystem({ vars: { HOGFLARE_ADMIN_TOKEN: "admin" } });
+});
+after(() => system.stop());
+beforeEach(() => system.reset());
+
+const post = (path, body, headers = {}) =>
+  fetch(`${system.url}${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body,
+  });
+const packed = (path, text) => post(path, gzipSync(text), { "content-encoding": "gzip" });
+const copies = (count, event, list = "batch") =>
+  `{"api_key":"${TOKEN}","${list}":[${Array(count).fill(event).join(",")}]}`;
+
+async function expectNoTrap() {
+  const answer = await fetch(`${system.url}/metrics`, { headers: { authorization: "Bearer admin" } });
+  assert.match(await answer.text(), /^hogflare_traps_total 0$/m);
+}
+
+describe("what a request may cost", () => {
+  it("refuses a million events of 3 KB, whatever their shape", async () => {
+    for (const [path, list] of [
+      ["/engage/", "data"],
+      ["/batch/", "batch"],
+      ["/s/", "batch"],
+    ]) {
+      const answer = await packed(path, copies(1_000_000, "{}", list));
+      assert.equal(answer.status, 413, path);
+      assert.match(await answer.text(), /more than 50000 events; nothing was stored/);
+    }
+    await expectNoTrap();
+  });
+
+  it("takes what fits of many large bodies at once, and asks for the rest again", async () => {
+    const event = `{"event":"e","distinct_id":"u","properties":{"$process_person_profile":false,"text":"${"x".repeat(1000)}"}}`;
+    const plain = copies(18_000, event);
+    const body = gzipSync(`${copies(10, event)}${" ".repeat(28 * MB)}`);
+    const answers = await Promise.all([
+      ...Array.from({ length: 3 }, () => post("/batch/", plain)),
+      ...Array.from({ length: 4 }, () => post("/batch/", body, { "content-encoding": "gzip" })),
+    ]);
+    const statuses = answers.map((answer) => answer.status);
+    assert.ok(statuses.includes(200), statuses.join());
+    for (const answer of answers) {
+      assert.ok([200, 503].includes(answer.status), statuses.join());
+      if (answer.status === 503) assert.equal(answer.headers.get("retry-after"), "1");
+    }
+    await expectNoTrap();
+    assert.equal((await post("/batch/", copies(1, event))).status, 200);
+  });
+
+  it("writes so many reject rows and counts the rest", async () => {
+    const answer = await packed("/batch/", copies(5_000, "{}"));
+    assert.equal(answer.status, 400);
+    const rows = await system.stream("rejects");
+    assert.equal(rows.length, 1_001);
+    assert.equal(rows.filter((row) => row.reason === "hydrate_failed").length, 1_000);
+    const [rest] = rows.filter((row) => row.reason === "rejects_left_out");
+    assert.match(rest.detail, /^4000 more/);
+  });
+
+  it("leaves a large person out of the rows of a small request, and says so", async () => {
+    const large = "x".repeat(300_000);
+    const set = `{"event":"$set","distinct_id":"big","properties":{"$set":{"a":"${large}"}}}`;
+    assert.equal((await post("/batch/", copies(1, set))).status, 200);
+    await system.reset();
+    const answer = await packed("/batch/", copies(300, '{"event":"e","distinct_id":"big"}'));
+    assert.equal(answer.status, 200);
+    const rows = await system.rows();
+    assert.equal(rows.length, 300);
+    const full = rows.filter((row) => JSON.stringify(row.person_properties).length > 1000).length;
+    assert.ok(full > 50 && full < 150, `${full} rows carry the person`);
+    const [said] = (await system.stream("rejects")).filter((row) => row.reason === "properties_left_out");
+    assert.match(said.detail, new RegExp(`^${300 - full} events`));
+  });
+});
