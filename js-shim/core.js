@@ -37,6 +37,9 @@ const decoder = new TextDecoder();
 
 /** @type {ObjectStorage | null} */
 let storage = null;
+/** What the host's storage refused in the turn at hand: too large a value, or trouble of its own. */
+let refusal = null;
+let hasWritten = false;
 /** @type {Uint8Array} a result on its way into the core */
 let kept = new Uint8Array(0);
 let generation = 0;
@@ -50,29 +53,32 @@ let wordsView = new Uint32Array(0);
 const instance = new WebAssembly.Instance(module, {
   host: {
     storage_get(key, keySize) {
-      const value = objectStorage().kv.get(text(key, keySize));
+      const value = stored((own) => own.kv.get(text(key, keySize)));
       if (value === undefined) return -1;
-      return keep(value);
+      // The core writes bytes only; anything else is nothing it could read.
+      return keep(value instanceof Uint8Array ? value : NOTHING);
     },
     take(destination) {
       bytes().set(kept, destination);
       kept = new Uint8Array(0);
     },
     storage_put(key, keySize, value, valueSize) {
-      objectStorage().kv.put(text(key, keySize), bytes().slice(value, value + valueSize));
+      changes((own) => own.kv.put(text(key, keySize), bytes().slice(value, value + valueSize)));
     },
     storage_delete(key, keySize) {
-      objectStorage().kv.delete(text(key, keySize));
+      changes((own) => own.kv.delete(text(key, keySize)));
     },
     storage_list(prefix, prefixSize, after, afterSize, limit) {
       const options = { prefix: text(prefix, prefixSize), limit };
       if (afterSize > 0) options.startAfter = text(after, afterSize);
       let joined = "";
-      for (const [key] of objectStorage().kv.list(options)) joined += key + "\0";
+      stored((own) => {
+        for (const [key] of own.kv.list(options)) joined += key + "\0";
+      });
       return keep(encoder.encode(joined));
     },
     storage_set_alarm(atMs) {
-      objectStorage().setAlarm(atMs);
+      changes((own) => own.setAlarm(atMs));
     },
     storage_alarm() {
       return objectStorage().alarmAt;
@@ -110,6 +116,29 @@ function keep(value) {
 function objectStorage() {
   if (storage === null) throw new Error("storage is only there in an object's turn");
   return storage;
+}
+
+/**
+ * Asks the object's storage. What it refuses is that object's trouble, not the core's: the turn goes on
+ * to its end and is undone (guardedWithStorage).
+ * @template T
+ * @param {(storage: ObjectStorage) => T} ask
+ * @returns {T | undefined}
+ */
+function stored(ask) {
+  const own = objectStorage();
+  try {
+    return ask(own);
+  } catch (error) {
+    refusal ??= error;
+    return undefined;
+  }
+}
+
+/** @param {(storage: ObjectStorage) => void} change */
+function changes(change) {
+  hasWritten = true;
+  stored(change);
 }
 
 /** By format number; gzip and deflate are the core's own. */
@@ -155,16 +184,28 @@ export function memoryBytes() {
   return wasm.memory.buffer.byteLength;
 }
 
+/** An object's turn that was undone; the core is well. */
+class TurnUndone extends Error {}
+
 /**
- * Runs one entry of the core for an object. A turn's writes stand or fall together: after a trap the
- * object is ended before they commit, as if its machine had died, and starts from what is stored.
+ * Runs one entry of the core for an object. A turn's writes stand or fall together: after a trap, when
+ * the storage has refused something, or when the core says after it has written that the call failed,
+ * the object is ended before they commit, as if its machine had died, and starts from what is stored.
  * @param {ObjectStorage} ownStorage
  * @param {() => Output} entry
  */
 function guardedWithStorage(ownStorage, entry) {
   storage = ownStorage;
+  refusal = null;
+  hasWritten = false;
   try {
-    return guarded(entry);
+    const output = guarded(entry);
+    const hasFailed = output.finished && output.status >= 500 && hasWritten;
+    if (refusal === null && !hasFailed) return output;
+    const reason = refusal === null ? decoder.decode(output.body) : String(refusal);
+    console.error(JSON.stringify({ level: "error", event: "object_turn_undone", message: reason }));
+    end(output.slot);
+    throw new TurnUndone(reason);
   } catch (error) {
     // First: nothing behind `abandon` need be reached.
     storage = null;

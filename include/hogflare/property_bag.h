@@ -38,8 +38,9 @@ class PropertyBag {
   // U+FFFD, as PostHog stores them.
   void add(json::Value object);
   // The same for a text that write() has made: its names are canonical and no white space stands
-  // outside of values. Any other text is the caller's bug.
-  void add_text(std::string_view object);
+  // outside of values. False when the text is another, damaged one; what is in the bag then is of no
+  // use.
+  bool add_text(std::string_view object);
   // Sets every entry of `other`, whose views must outlive this bag too.
   void add_bag(const PropertyBag& other);
 

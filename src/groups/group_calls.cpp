@@ -6,6 +6,7 @@
 #include "hogflare/bytes.h"
 #include "hogflare/limits.h"
 #include "hogflare/property_bag.h"
+#include "hogflare/stored_fault.h"
 
 namespace hogflare {
 namespace {
@@ -23,17 +24,25 @@ struct Group {
   std::string properties = "{}";
 };
 
-Group load_group(Storage& storage) {
+StoredFault fault_of(std::string_view key, uint8_t version) {
+  return {std::string(key), version, kVersion};
+}
+
+Group load_group(Storage& storage, std::optional<StoredFault>& fault) {
   Group group;
   std::string bytes;
   if (!storage.get(kGroupKey, bytes)) return group;
   ByteReader in(bytes);
-  HF_ASSERT(in.u8() == kVersion);
+  const uint8_t version = in.u8();
   group.exists = true;
   group.version = in.number();
   group.created_at_ms = in.signed_number();
   group.properties = in.text();
-  HF_ASSERT(in.done());
+  // Taken apart here, for every call either shows or changes it.
+  PropertyBag bag;
+  if (version != kVersion || !in.done() || !bag.add_text(group.properties)) {
+    fault = fault_of(kGroupKey, version);
+  }
   return group;
 }
 
@@ -84,15 +93,15 @@ GroupChange apply_op(Group& group, const GroupOp& op, int64_t now_ms) {
   return GroupChange::kChanged;
 }
 
-std::vector<std::string> load_types(Storage& storage) {
+std::vector<std::string> load_types(Storage& storage, std::optional<StoredFault>& fault) {
   std::vector<std::string> types;
   std::string bytes;
   if (!storage.get(kTypesKey, bytes)) return types;
   ByteReader in(bytes);
-  HF_ASSERT(in.u8() == kVersion);
+  const uint8_t version = in.u8();
   const size_t count = in.count();
   for (size_t i = 0; i < count; ++i) types.emplace_back(in.text());
-  HF_ASSERT(in.done());
+  if (version != kVersion || !in.done()) fault = fault_of(kTypesKey, version);
   return types;
 }
 
@@ -133,7 +142,12 @@ class GroupTask final : public Task {
       op.timestamp_ms = in.signed_number();
     }
     if (!in.done()) return;
-    Group group = load_group(*turn.storage);
+    std::optional<StoredFault> fault;
+    Group group = load_group(*turn.storage, fault);
+    if (fault.has_value()) {
+      reply = refuse_stored(turn, "group", *fault);
+      return;
+    }
     ByteWriter texts;
     ByteWriter after;
     uint64_t count = 1;
@@ -169,7 +183,12 @@ class GroupTask final : public Task {
     std::vector<std::string_view> wanted(in.count());
     for (std::string_view& type : wanted) type = in.text();
     if (!in.done()) return;
-    std::vector<std::string> types = load_types(*turn.storage);
+    std::optional<StoredFault> fault;
+    std::vector<std::string> types = load_types(*turn.storage, fault);
+    if (fault.has_value()) {
+      reply = refuse_stored(turn, "group", *fault);
+      return;
+    }
     const size_t known = types.size();
     for (const std::string_view type : wanted) {
       if (types.size() == static_cast<size_t>(limits::kGroupTypes)) break;
@@ -248,7 +267,8 @@ std::unique_ptr<Task> make_group_call(std::string request) {
 }
 
 StoredGroupRecord read_stored_group(Storage& storage) {
-  Group group = load_group(storage);
+  std::optional<StoredFault> fault;
+  Group group = load_group(storage, fault);
   return {group.exists, group.version, group.created_at_ms, std::move(group.properties)};
 }
 

@@ -13,12 +13,15 @@
 #include "hogflare/people_run.h"
 #include "hogflare/person_calls.h"
 #include "hogflare/uuid.h"
+#include "hogflare/stored_fault.h"
 #include "identity/person_record.h"
 
 namespace hogflare {
 namespace {
 
 constexpr uint8_t kVersion = 1;
+constexpr std::string_view kClassName = "person";
+constexpr std::string_view kNextKey = "next";  // of the counter
 // §6.4: the absorbed person is published once more with this much added, so that it stays deleted.
 constexpr uint64_t kDeletedVersionStep = 100;
 
@@ -84,7 +87,10 @@ std::optional<SurrenderReply> read_surrender_reply(std::string_view bytes) {
   reply.has_person = (flags & 2) != 0;
   if (reply.has_person && !read_person(in, reply.person)) return std::nullopt;
   const size_t pages = in.count();
-  for (size_t i = 0; i < pages; ++i) reply.pages.emplace_back(in.text());
+  for (size_t i = 0; i < pages; ++i) {
+    reply.pages.emplace_back(in.text());
+    if (!is_id_page(reply.pages.back())) return std::nullopt;
+  }
   if (!in.done()) return std::nullopt;
   return reply;
 }
@@ -103,21 +109,26 @@ void note_cancelled(PersonRecord& record, const SurrenderRequest& request) {
   if (record.cancelled.size() > limits::kCancelNotesMax) record.cancelled.erase(record.cancelled.begin());
 }
 
-SurrenderReply given(Storage& storage, const PersonRecord& record) {
+SurrenderReply given(Storage& storage, const PersonRecord& record,
+                     std::optional<StoredFault>& fault) {
   SurrenderReply reply;
   reply.status = SurrenderStatus::kGiven;
   reply.personless = record.personless;
   reply.has_person = record.has_person;
   reply.person = record.person;
-  if (record.has_person) reply.pages = load_id_pages(storage, record.person);
+  if (!record.has_person) return reply;
+  // Found out here, the survivor keeps what it has; there, the two would be half one.
+  if (PropertyBag bag; !bag.add_text(record.person.properties)) fault = properties_fault();
+  reply.pages = load_id_pages(storage, record.person, fault);
   return reply;
 }
 
 SurrenderReply surrender_redirect(Storage& storage, const PersonRecord& record,
-                                  const SurrenderRequest& request, const ProtocolFaults& faults) {
+                                  const SurrenderRequest& request, const ProtocolFaults& faults,
+                                  std::optional<StoredFault>& fault) {
   const bool is_repeated =
       record.redirect_to == request.survivor && record.given_sequence == request.sequence;
-  if (is_repeated && !faults.forget_surrender_sequence) return given(storage, record);
+  if (is_repeated && !faults.forget_surrender_sequence) return given(storage, record, fault);
   SurrenderReply reply;
   reply.status = SurrenderStatus::kMoved;
   reply.moved_to = record.redirect_to;
@@ -139,10 +150,11 @@ SurrenderReply surrender_locked(Storage& storage, PersonRecord& record,
 }
 
 SurrenderReply surrender(Storage& storage, const SurrenderRequest& request,
-                         const ProtocolFaults& faults) {
-  PersonRecord record = load_record(storage);
+                         const ProtocolFaults& faults, std::optional<StoredFault>& fault) {
+  PersonRecord record = load_record(storage, fault);
+  if (fault.has_value()) return {};
   if (record.state == RecordState::kRedirect) {
-    return surrender_redirect(storage, record, request, faults);
+    return surrender_redirect(storage, record, request, faults, fault);
   }
   SurrenderReply reply;
   if (is_cancelled(record, request)) {
@@ -156,7 +168,8 @@ SurrenderReply surrender(Storage& storage, const SurrenderRequest& request,
     reply.status = SurrenderStatus::kRefused;
     return reply;
   }
-  reply = given(storage, record);
+  reply = given(storage, record, fault);
+  if (fault.has_value()) return {};
   record.state = RecordState::kRedirect;
   record.redirect_to = request.survivor;
   record.given_sequence = request.sequence;
@@ -175,8 +188,8 @@ std::string write_acknowledge() {
 }
 
 // The survivor holds the person now: the tombstone goes.
-void acknowledge(Storage& storage) {
-  PersonRecord record = load_record(storage);
+void acknowledge(Storage& storage, std::optional<StoredFault>& fault) {
+  PersonRecord record = load_record(storage, fault);
   if (record.state != RecordState::kRedirect || !record.has_person) return;
   erase_id_pages(storage, record.person);
   record.has_person = false;
@@ -185,8 +198,8 @@ void acknowledge(Storage& storage) {
 }
 
 void repoint(Storage& storage, std::string_view expected, std::string_view to,
-             const ProtocolFaults& faults) {
-  PersonRecord record = load_record(storage);
+             const ProtocolFaults& faults, std::optional<StoredFault>& fault) {
+  PersonRecord record = load_record(storage, fault);
   if (record.state != RecordState::kRedirect) return;
   if (record.redirect_to != expected && !faults.redirect_backwards) return;
   // The survivor that took this tombstone may still ask for it again under its own name.
@@ -200,7 +213,13 @@ void repoint(Storage& storage, std::string_view expected, std::string_view to,
 // The record while one turn works on it.
 class PersonWork {
  public:
-  explicit PersonWork(const Turn& turn) : turn_(turn), record_(load_record(*turn.storage)) {}
+  PersonWork(const Turn& turn, std::optional<StoredFault>& fault)
+      : turn_(turn), fault_(fault), record_(load_record(*turn.storage, fault)) {}
+
+  // Something stored cannot be read: the turn must end without doing anything, and ends in an error.
+  bool failed() const { return fault_.has_value(); }
+  std::optional<StoredFault>& fault() { return fault_; }
+  void properties_are_broken() { fault_ = properties_fault(); }
 
   PersonRecord& record() { return record_; }
   Storage& storage() { return *turn_.storage; }
@@ -208,7 +227,7 @@ class PersonWork {
   PropertyBag& bag() {
     if (!bag_loaded_) {
       stored_properties_ = std::move(record_.person.properties);
-      bag_.add_text(stored_properties_);
+      if (!bag_.add_text(stored_properties_)) properties_are_broken();
       bag_loaded_ = true;
     }
     return bag_;
@@ -245,7 +264,7 @@ class PersonWork {
   }
 
   void commit() {
-    if (!dirty_) return;
+    if (!dirty_ || failed()) return;
     if (bag_loaded_ && record_.has_person) record_.person.properties = properties_text();
     store_record(storage(), record_);
     dirty_ = false;
@@ -253,6 +272,7 @@ class PersonWork {
 
  private:
   const Turn& turn_;
+  std::optional<StoredFault>& fault_;
   PersonRecord record_;
   std::list<std::string> kept_;
   std::string stored_properties_;  // what the bag's views show
@@ -411,7 +431,7 @@ class Operation {
     return false;
   }
   bool has_other() const {
-    return has_distinct_id(work_.storage(), work_.record().person, op_.other);
+    return has_distinct_id(work_.storage(), work_.record().person, op_.other, work_.fault());
   }
 
   void show(std::string row) {
@@ -583,8 +603,27 @@ class Operation {
 // Common part of a call and an alarm: ask the other side of the merge under way, and what its answer
 // means. A subclass says what comes when no merge is in the way.
 class MergingTask : public Task {
+ public:
+  void start(const Turn& turn, Effects& effects) final {
+    begin(turn, effects);
+    refuse_faulty(turn, effects);
+  }
+
+  void resume(const Turn& turn, EffectResult result, Effects& effects) final {
+    go_on(turn, std::move(result), effects);
+    refuse_faulty(turn, effects);
+  }
+
  protected:
   explicit MergingTask(const ProtocolFaults& faults) : faults_(faults) {}
+
+  virtual void begin(const Turn& turn, Effects& effects) = 0;
+  virtual void go_on(const Turn& turn, EffectResult result, Effects& effects) = 0;
+
+  // Ends the task, unless the turn has met a stored value that it cannot read.
+  void finish_well(Reply reply) {
+    if (!fault_.has_value()) finish(std::move(reply));
+  }
 
   enum class Answer { kSettled, kAskAgain, kCancelled };
 
@@ -593,7 +632,7 @@ class MergingTask : public Task {
     if (faults_.skip_intent || faults_.fold_twice) asked_ = intent;
     PersonOp op;
     ByteReader in(intent.op);
-    HF_ASSERT(read_op(in, op));
+    HF_ASSERT(read_op(in, op));  // load_record has read it
     asked_sequence_ = intent.sequence;
     asked_target_ = intent.target;
     SurrenderRequest request;
@@ -640,7 +679,7 @@ class MergingTask : public Task {
     PersonRecord& record = work.record();
     PersonOp op;
     ByteReader in(work.keep(intent.op));
-    HF_ASSERT(read_op(in, op));
+    HF_ASSERT(read_op(in, op));  // load_record has read it
     Operation operation(work, changes, op, intent.team_id, intent.self,
                         intent.exact ? PersonlessMode::kExact : PersonlessMode::kStateless);
     const bool took_person = reply.status == SurrenderStatus::kGiven && reply.has_person;
@@ -681,9 +720,17 @@ class MergingTask : public Task {
   }
 
   const ProtocolFaults faults_;
+  std::optional<StoredFault> fault_;  // of the turn at hand, which then does nothing
   uint64_t asked_sequence_ = 0;
   std::string asked_target_;
   std::optional<Intent> asked_;  // only with faults that need it
+
+ private:
+  void refuse_faulty(const Turn& turn, Effects& effects) {
+    if (!fault_.has_value()) return;
+    effects.take();
+    finish(refuse_stored(turn, kClassName, *fault_));
+  }
 };
 
 int64_t alarm_delay_ms(int64_t age_ms) {
@@ -702,7 +749,7 @@ class ApplyTask final : public MergingTask {
   ApplyTask(std::string bytes, const ProtocolFaults& faults)
       : MergingTask(faults), bytes_(std::move(bytes)), changes_(false) {}
 
-  void start(const Turn& turn, Effects& effects) override {
+  void begin(const Turn& turn, Effects& effects) override {
     std::optional<ApplyRequest> request = read_apply(bytes_);
     if (!request.has_value()) {
       end(ApplyStatus::kBad);
@@ -713,7 +760,7 @@ class ApplyTask final : public MergingTask {
     run(turn, effects);
   }
 
-  void resume(const Turn& turn, EffectResult result, Effects& effects) override {
+  void go_on(const Turn& turn, EffectResult result, Effects& effects) override {
     if (waits_) {
       waits_ = false;
       run(turn, effects);
@@ -741,7 +788,8 @@ class ApplyTask final : public MergingTask {
 
  private:
   void answered(const Turn& turn, SurrenderReply&& reply, Effects& effects) {
-    PersonWork work(turn);
+    PersonWork work(turn, fault_);
+    if (work.failed()) return;
     PersonRecord& record = work.record();
     if (!is_current(record)) {
       // run() finds out how it went.
@@ -760,6 +808,7 @@ class ApplyTask final : public MergingTask {
     OpResult result;
     std::string row;
     const Answer answer = settle(work, std::move(reply), changes_, is_mine ? &result : nullptr, &row);
+    if (work.failed()) return;
     if (answer == Answer::kSettled) {
       if (is_mine) done_with(result, row);
       asked_.reset();
@@ -791,11 +840,12 @@ class ApplyTask final : public MergingTask {
   }
 
   void run(const Turn& turn, Effects& effects) {
-    PersonWork work(turn);
+    PersonWork work(turn, fault_);
     run_on(work, turn, effects);
   }
 
   void run_on(PersonWork& work, const Turn& turn, Effects& effects) {
+    if (work.failed()) return;
     PersonRecord& record = work.record();
     if (record.state == RecordState::kRedirect) {
       const bool covered = merge_sequence_ != 0 && record.was_applied(merge_sequence_);
@@ -812,11 +862,14 @@ class ApplyTask final : public MergingTask {
       if (writer_.size() > limits::kPersonReplyBytesMax) break;
       PersonOp& op = request_.ops[next_];
       if (!belongs_here(op)) break;
-      if (begins_merge(work, op)) {
+      const bool begins = begins_merge(work, op);
+      if (work.failed()) return;
+      if (begins) {
         begin_merge(work, turn, op, effects);
         return;
       }
       apply(work, op);
+      if (work.failed()) return;
     }
     take_offered_id(work);
     commit(work);
@@ -837,7 +890,7 @@ class ApplyTask final : public MergingTask {
     }
     if (op.other == request_.self) return false;
     return !work.record().has_person ||
-           !has_distinct_id(work.storage(), work.record().person, op.other);
+           !has_distinct_id(work.storage(), work.record().person, op.other, work.fault());
   }
 
   void begin_merge(PersonWork& work, const Turn& turn, const PersonOp& op, Effects& effects) {
@@ -893,7 +946,7 @@ class ApplyTask final : public MergingTask {
   void end(ApplyStatus status, std::string_view moved_to = {}, bool covered = false) {
     Reply reply;
     reply.body = writer_.finish(status, moved_to, covered, took_id_, changes_.take());
-    finish(std::move(reply));
+    finish_well(std::move(reply));
   }
 
   std::string bytes_;
@@ -916,12 +969,16 @@ class AlarmTask final : public MergingTask {
  public:
   explicit AlarmTask(const ProtocolFaults& faults) : MergingTask(faults), changes_(false) {}
 
-  void start(const Turn& turn, Effects& effects) override {
+  void begin(const Turn& turn, Effects& effects) override {
     changes_ = ChangeLog(turn.config.sinks[index_of(Stream::kPersons)] != SinkKind::kNone);
-    PersonWork work(turn);
+    PersonWork work(turn, fault_);
+    if (work.failed()) {
+      come_back_later(turn);
+      return;
+    }
     PersonRecord& record = work.record();
     if (!has_work(record)) {
-      finish({});
+      finish_well({});
       return;
     }
     // Set before anything can go wrong: the host repeats a failed alarm only a few times.
@@ -930,8 +987,9 @@ class AlarmTask final : public MergingTask {
     run(work, turn, effects);
   }
 
-  void resume(const Turn& turn, EffectResult result, Effects& effects) override {
-    PersonWork work(turn);
+  void go_on(const Turn& turn, EffectResult result, Effects& effects) override {
+    PersonWork work(turn, fault_);
+    if (work.failed()) return;
     if (report_.has_value()) {
       report_->resume(turn, std::move(result), effects);
       if (report_->finished()) reported(work, turn, effects);
@@ -943,6 +1001,15 @@ class AlarmTask final : public MergingTask {
   }
 
  private:
+  // The code that can read the record may be back, after a rollback for instance. This turn is to
+  // stand, so it ends without an error.
+  void come_back_later(const Turn& turn) {
+    refuse_stored(turn, kClassName, *fault_);
+    fault_.reset();
+    turn.storage->set_alarm(turn.now_ms + limits::kMergeAlarmMsMax);
+    finish({});
+  }
+
   static bool has_work(const PersonRecord& record) {
     return record.intent.has_value() || !record.unacknowledged.empty() || owes_report(record);
   }
@@ -962,7 +1029,7 @@ class AlarmTask final : public MergingTask {
       report(work, turn, effects);
     } else {
       if (!has_work(record)) turn.storage->set_alarm(0);
-      finish({});
+      finish_well({});
     }
   }
 
@@ -971,15 +1038,16 @@ class AlarmTask final : public MergingTask {
     if (result.ok) reply = read_surrender_reply(result.body);
     PersonRecord& record = work.record();
     if (!reply.has_value() || ++steps_ > limits::kRedirectHopsMax) {
-      finish({});
+      finish_well({});
       return;
     }
     if (is_current(record)) {
       const Answer answer = settle(work, std::move(*reply), changes_, nullptr, nullptr);
+      if (work.failed()) return;
       work.commit();
       const bool moved_on = record.intent.has_value() && record.intent->target != asked_target_;
       if (answer == Answer::kAskAgain && !moved_on) {
-        finish({});
+        finish_well({});
         return;
       }
     }
@@ -1030,12 +1098,13 @@ class AlarmTask final : public MergingTask {
     ChangeLog log(true);
     log.changed(ChangeKind::kMerge, op);
     log.concerns_all(person.ids);
-    for (const std::string& page : load_id_pages(work.storage(), person)) {
+    for (const std::string& page : load_id_pages(work.storage(), person, work.fault())) {
       std::vector<PersonId> ids;
       ByteReader in(page);
       HF_ASSERT(read_ids(in, ids));
       log.concerns_all(ids);
     }
+    if (work.failed()) return;
     for (const UnreportedMerge& merge : person.unreported) {
       reported_.push_back(merge.event_uuid);
       if (merge.merged_uuid.empty()) continue;
@@ -1095,21 +1164,23 @@ class OneTurnTask final : public Task {
     const bool known = in.u8() == kVersion;
     const auto call = static_cast<PersonCall>(in.u8());
     Reply reply;
+    std::optional<StoredFault> fault;
     if (known && call == PersonCall::kSurrender) {
       SurrenderRequest request;
       request.self = in.text();
       request.survivor = in.text();
       request.sequence = in.number();
       request.unless_identified = in.u8() != 0;
-      if (in.done()) reply.body = write_surrender_reply(surrender(*turn.storage, request, faults_));
+      if (in.done()) reply.body = write_surrender_reply(surrender(*turn.storage, request, faults_, fault));
     } else if (known && call == PersonCall::kAcknowledge) {
-      if (in.done()) acknowledge(*turn.storage);
+      if (in.done()) acknowledge(*turn.storage, fault);
     } else if (known && call == PersonCall::kRepoint) {
       in.text();
       const std::string_view expected = in.text();
       const std::string_view to = in.text();
-      if (in.done()) repoint(*turn.storage, expected, to, faults_);
+      if (in.done()) repoint(*turn.storage, expected, to, faults_, fault);
     }
+    if (fault.has_value()) reply = refuse_stored(turn, kClassName, *fault);
     if (!known || !in.done()) reply.status = 400;
     finish(std::move(reply));
   }
@@ -1137,10 +1208,18 @@ class CounterTask final : public Task {
     }
     std::string stored;
     uint64_t next = 1;
-    if (turn.storage->get("next", stored)) next = ByteReader(stored).number();
+    if (turn.storage->get(kNextKey, stored)) {
+      ByteReader next_in(stored);
+      next = next_in.number();
+      // The number has no version: its bytes are all there is to tell by.
+      if (!next_in.done() || next == 0) {
+        finish(refuse_stored(turn, "counter", {std::string(kNextKey), kVersion, kVersion}));
+        return;
+      }
+    }
     ByteWriter after;
     after.number(next + count);
-    turn.storage->put("next", after.bytes());
+    turn.storage->put(kNextKey, after.bytes());
     ByteWriter out;
     out.u8(kVersion);
     out.number(next);
@@ -1196,7 +1275,8 @@ uint64_t read_lease_reply(std::string_view bytes) {
 }
 
 StoredPerson read_stored_person(Storage& storage) {
-  const PersonRecord record = load_record(storage);
+  std::optional<StoredFault> fault;
+  const PersonRecord record = load_record(storage, fault);
   StoredPerson stored;
   stored.state = static_cast<StoredPerson::State>(record.state);
   stored.redirect_to = record.redirect_to;
@@ -1211,7 +1291,7 @@ StoredPerson read_stored_person(Storage& storage) {
   stored.version = person.version;
   stored.is_identified = person.is_identified;
   stored.properties = person.properties;
-  for (const std::string& page : load_id_pages(storage, person)) {
+  for (const std::string& page : load_id_pages(storage, person, fault)) {
     std::vector<PersonId> ids;
     ByteReader in(page);
     HF_ASSERT(read_ids(in, ids));

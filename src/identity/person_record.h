@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hogflare/person.h"
+#include "hogflare/stored_fault.h"
 #include "hogflare/task.h"
 
 namespace hogflare {
@@ -50,14 +51,23 @@ struct PersonRecord {
   void note_applied(uint64_t merge);
 };
 
-PersonRecord load_record(Storage& storage);
+// What is stored, an empty record when nothing is. A value that cannot be read sets `fault`, and what
+// is returned then is of no use; so with the readers of pages below.
+PersonRecord load_record(Storage& storage, std::optional<StoredFault>& fault);
 // Moves ids beyond a bound to pages of their own first.
 void store_record(Storage& storage, PersonRecord& record);
 
 // All pages of a person's ids, each as write_ids wrote it.
-std::vector<std::string> load_id_pages(Storage& storage, const Person& person);
+std::vector<std::string> load_id_pages(Storage& storage, const Person& person,
+                                       std::optional<StoredFault>& fault);
+// The fault of a record whose properties turn out not to be a text of ours.
+StoredFault properties_fault();
+
+// Whether the bytes are a page: stored ones are checked when loaded, another object's by the caller.
+bool is_id_page(std::string_view bytes);
 void append_id_page(Storage& storage, Person& person, const std::vector<PersonId>& ids);
 void erase_id_pages(Storage& storage, const Person& person);
-bool has_distinct_id(Storage& storage, const Person& person, std::string_view distinct_id);
+bool has_distinct_id(Storage& storage, const Person& person, std::string_view distinct_id,
+                     std::optional<StoredFault>& fault);
 
 }  // namespace hogflare

@@ -26,49 +26,63 @@ size_t find_nul_escape(std::string_view raw, size_t from) {
   return std::string_view::npos;
 }
 
-// The members of a text that PropertyBag::write() made, without a document of their places.
+// The members of a text that PropertyBag::write() made, without a document of their places. The text
+// comes out of storage: one that cannot have been written so is broken, never read past its end.
 class WrittenMembers {
  public:
   explicit WrittenMembers(std::string_view object) : text_(object) {
-    HF_ASSERT(text_.size() >= 2 && text_.front() == '{' && text_.back() == '}');
+    broken_ = text_.size() < 2 || text_.front() != '{' || text_.back() != '}';
     if (text_.size() == 2) at_ = 1;
   }
 
-  // Goes on to the next member; false behind the last.
+  // Goes on to the next member; false behind the last, or where the text is broken.
   bool next() {
-    if (at_ + 1 == text_.size()) return false;
-    HF_ASSERT(text_[at_ + 1] == '"');  // behind '{' or ','
+    if (broken_ || at_ + 1 == text_.size()) return false;
+    if (text_[at_ + 1] != '"') return fail();  // behind '{' or ','
     const size_t key_end = string_end(at_ + 1);
-    HF_ASSERT(key_end + 1 < text_.size() && text_[key_end] == ':');
+    if (key_end >= text_.size() - 1 || text_[key_end] != ':') return fail();
     key_ = text_.substr(at_ + 2, key_end - at_ - 3);
     at_ = value_end(key_end + 1);
-    HF_ASSERT(text_[at_] == ',' || at_ + 1 == text_.size());
+    if (at_ >= text_.size() || (text_[at_] != ',' && at_ + 1 != text_.size())) return fail();
     value_ = text_.substr(key_end + 1, at_ - key_end - 1);
-    return true;
+    // A string is read to its closing quote by whoever compares it.
+    const bool whole = !value_.empty() &&
+                       (value_[0] != '"' || string_end(key_end + 1) == key_end + 1 + value_.size());
+    return whole || fail();
   }
+
+  bool broken() const { return broken_; }
 
   std::string_view key() const { return key_; }
   std::string_view value() const { return value_; }
 
  private:
-  // Behind the string that begins at `at`.
+  bool fail() {
+    broken_ = true;
+    return false;
+  }
+
+  // Behind the string that begins at `at`; npos when it has no end.
   size_t string_end(size_t at) const {
     const size_t begin = at + 1;
     for (size_t quote = text_.find('"', begin);; quote = text_.find('"', quote + 1)) {
-      HF_ASSERT(quote != std::string_view::npos);
+      if (quote == std::string_view::npos) return quote;
       size_t escapes = quote;
       while (escapes > begin && text_[escapes - 1] == '\\') --escapes;
       if ((quote - escapes) % 2 == 0) return quote + 1;
     }
   }
 
-  // Behind the value that begins at `at`: where a ',' or the object's '}' stands.
+  // Behind the value that begins at `at`: where a ',' or the object's '}' stands; npos when nothing
+  // ends it.
   size_t value_end(size_t at) const {
     int depth = 0;
     for (; at < text_.size(); ++at) {
       switch (text_[at]) {
         case '"':
-          at = string_end(at) - 1;
+          at = string_end(at);
+          if (at == std::string_view::npos) return at;
+          --at;
           break;
         case '{':
         case '[':
@@ -86,14 +100,14 @@ class WrittenMembers {
           break;
       }
     }
-    HF_ASSERT(false);  // no end: not a text of ours
-    return at;
+    return std::string_view::npos;
   }
 
   std::string_view text_;
   size_t at_ = 0;  // of the '{' or ',' before the next member; of the '}' behind the last one
   std::string_view key_;
   std::string_view value_;
+  bool broken_ = false;
 };
 
 }  // namespace
@@ -160,7 +174,7 @@ void PropertyBag::add(json::Value object) {
   add_members(document.value().root());
 }
 
-void PropertyBag::add_text(std::string_view object) {
+bool PropertyBag::add_text(std::string_view object) {
   // A written text names nothing twice, so that nothing needs to be looked for in an empty bag.
   const bool was_empty = entries_.empty();
   WrittenMembers members(object);
@@ -171,6 +185,7 @@ void PropertyBag::add_text(std::string_view object) {
       set(members.key(), members.value());
     }
   }
+  return !members.broken();
 }
 
 void PropertyBag::add_bag(const PropertyBag& other) {
