@@ -29,8 +29,11 @@ import { EFFECT, OUTCOME, OUTPUT } from "./abi.js";
  * @property {(reason: string) => void} abandon ends the object and what its turn has written so far
  */
 
-/** A trap, or a call that belonged to an instance which has been reset since. */
+/** A trap, a call that belonged to an instance which has been reset since, or to a task that is gone. */
 export class CoreReset extends Error {}
+
+/** The trap itself, as its cause sees it; the other tasks in flight see a CoreReset. */
+export class CoreTrap extends CoreReset {}
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -44,6 +47,10 @@ let hasWritten = false;
 let kept = new Uint8Array(0);
 let generation = 0;
 let trapCount = 0;
+/** What the failed assertion said, until the trap it announces has been dealt with. */
+let panicMessage = "";
+/** @type {{at: string, message: string} | null} */
+let lastTrap = null;
 let configured = false;
 
 /** Views of the whole memory; growing it detaches them. */
@@ -85,6 +92,9 @@ const instance = new WebAssembly.Instance(module, {
     },
     decompress(format, input, inputSize, sizeMax) {
       return decompress(format, bytes().subarray(input, input + inputSize), sizeMax);
+    },
+    panic(condition, conditionSize, file, fileSize, line) {
+      panicMessage = `assertion failed: ${text(condition, conditionSize)} (${text(file, fileSize)}:${line})`;
     },
   },
 });
@@ -171,11 +181,12 @@ function guarded(entry) {
   try {
     return entry();
   } catch (error) {
-    console.error(
-      JSON.stringify({ level: "error", event: "core_trap", message: String(error), trapCount: trapCount + 1 }),
-    );
+    const message = panicMessage === "" ? String(error) : panicMessage;
+    panicMessage = "";
+    lastTrap = { at: new Date().toISOString(), message };
+    console.error(JSON.stringify({ level: "error", event: "core_trap", message, trapCount: trapCount + 1 }));
     reset();
-    throw new CoreReset("the core was reset after a trap");
+    throw new CoreTrap("the core was reset after a trap");
   }
 }
 
@@ -192,7 +203,9 @@ class TurnUndone extends Error {}
  * the storage has refused something, or when the core says after it has written that the call failed,
  * the object is ended before they commit, as if its machine had died, and starts from what is stored.
  * @param {ObjectStorage} ownStorage
- * @param {() => Output} entry
+ * @template T
+ * @param {() => T} entry
+ * @returns {T}
  */
 function guardedWithStorage(ownStorage, entry) {
   storage = ownStorage;
@@ -275,11 +288,11 @@ function encodeTail(tail) {
 
 /**
  * Gives the core its configuration, once per instance.
- * @param {string} hostJson
+ * @param {object} host what config.h describes; the last trap is added
  */
-export function configure(hostJson) {
+export function configure(host) {
   guarded(() => {
-    writeInput(NOTHING, hostJson, 0);
+    writeInput(NOTHING, JSON.stringify({ ...host, last_trap: lastTrap }), 0);
     wasm.hf_configure(trapCount);
   });
   configured = true;
@@ -326,11 +339,12 @@ export function startObject(entry, objectClass, request, ownStorage) {
 export function resume(slot, id, result, ownStorage) {
   const entry = () => {
     writeInput(result.body, "", 0);
-    return readOutput(
-      wasm.hf_resume(slot, id, outcomeOf(result), result.status, result.retryAfterMs, Date.now()),
-    );
+    const address = wasm.hf_resume(slot, id, outcomeOf(result), result.status, result.retryAfterMs, Date.now());
+    return address === 0 ? null : readOutput(address);
   };
-  return ownStorage === null ? guarded(entry) : guardedWithStorage(ownStorage, entry);
+  const output = ownStorage === null ? guarded(entry) : guardedWithStorage(ownStorage, entry);
+  if (output === null) throw new CoreReset("the task was let go: the clock says it has waited too long");
+  return output;
 }
 
 /** @param {import("./results.js").Result} result */

@@ -3,9 +3,10 @@
 import { DurableObject } from "cloudflare:workers";
 import bundledFlags from "../flags.json";
 import { BODY_BYTES_MAX, HEAD_CF, headersOf } from "./abi.js";
-import { configure, isConfigured, startHttp, startObject } from "./core.js";
+import { configure, CoreTrap, isConfigured, startHttp, startObject } from "./core.js";
 import { endAtOnce, runToEnd } from "./effects.js";
 import { RememberingKv } from "./kv.js";
+import { isRefused, keyOf, remember } from "./trapped.js";
 
 const VARIABLE = /^(HOGFLARE|POSTHOG|CLOUDFLARE)_/;
 
@@ -18,7 +19,7 @@ function configureFrom(env) {
     if (VARIABLE.test(name)) vars[name] = typeof value === "string" ? value : JSON.stringify(value);
     else if (typeof value === "object") bindings.push(name);
   }
-  configure(JSON.stringify({ vars, bindings, bundled_flags: JSON.stringify(bundledFlags) }));
+  configure({ vars, bindings, bundled_flags: JSON.stringify(bundledFlags) });
 }
 
 const NO_BODY = new Uint8Array(0);
@@ -100,15 +101,33 @@ function responseOf(output) {
 /** Paths whose clients retry 502 but not 503; capture is the other way round. */
 const FLAGS_PATH = /\/(flags|decide)\/?$|\/ofrep\/v1\//;
 
-/** What a client gets when the core is lost under it: an answer its SDK retries. */
-function unavailable(request) {
-  const headers = new Headers({ "content-type": "text/plain", "retry-after": "1" });
+/** An operator's paths, whose answers no page may read. */
+const OPERATORS_PATH = /\/(metrics|admin\/.*)\/?$/;
+
+/** Headers of an answer that is not the core's. @param {Request} request */
+function ownHeaders(request) {
+  const headers = new Headers({ "content-type": "text/plain" });
   const origin = request.headers.get("origin");
-  if (origin !== null) {
+  if (origin !== null && !OPERATORS_PATH.test(new URL(request.url).pathname)) {
     headers.set("access-control-allow-origin", origin);
     headers.set("access-control-allow-credentials", "true");
     headers.set("vary", "Origin");
   }
+  return headers;
+}
+
+/** What a client gets that sends again what trapped the core: an answer its SDK does not retry. */
+function refused(request, hasBody) {
+  const reason = hasBody
+    ? "request is larger than the limit: this body stopped the server and is refused for ten minutes; send its events in smaller requests"
+    : "this request stopped the server and is refused for ten minutes";
+  return new Response(reason, { status: hasBody ? 413 : 400, headers: ownHeaders(request) });
+}
+
+/** What a client gets when the core is lost under it: an answer its SDK retries. */
+function unavailable(request) {
+  const headers = ownHeaders(request);
+  headers.set("retry-after", "1");
   const status = FLAGS_PATH.test(new URL(request.url).pathname) ? 502 : 503;
   return new Response("transient error, please retry", { status, headers });
 }
@@ -116,14 +135,18 @@ function unavailable(request) {
 export default {
   /** @param {Request} request @param {any} env @param {{waitUntil: (promise: Promise<any>) => void}} ctx */
   async fetch(request, env, ctx) {
+    let key = "";
     try {
       const { body, state } = await readBody(request);
+      key = keyOf(body, request.url);
+      if (isRefused(key, Date.now())) return refused(request, body.byteLength > 0);
       configureFrom(env);
       const running = runToEnd(startHttp(body, headOf(request, state, env)), env, null);
       // A client that goes away must not leave its events half delivered.
       ctx.waitUntil(running.catch(() => {}));
       return responseOf(await running);
     } catch (error) {
+      if (error instanceof CoreTrap) remember(key, request.url, Date.now());
       console.error(JSON.stringify({ level: "error", event: "request_failed", message: String(error) }));
       return unavailable(request);
     }

@@ -68,13 +68,11 @@ export async function loadCore() {
       ...vars,
     };
     const start = performance.now();
-    shim.configure(
-      JSON.stringify({
-        vars: all,
-        bindings: ["PERSONS", "GROUPS", "PERSON_ID_COUNTER", "OUTBOX"],
-        bundled_flags: JSON.stringify(flags),
-      }),
-    );
+    shim.configure({
+      vars: all,
+      bindings: ["PERSONS", "GROUPS", "PERSON_ID_COUNTER", "OUTBOX"],
+      bundled_flags: JSON.stringify(flags),
+    });
     return performance.now() - start;
   }
 

@@ -57,4 +57,8 @@ struct Route {
 // `path` without query and prefix. A trailing slash makes no difference.
 Route find_route(std::string_view path);
 
+// A known path that a path prefix would make unreachable, since requests for it would lose their first
+// segments; empty: none. `prefix` begins with '/' and does not end with one.
+std::string_view path_swallowed_by(std::string_view prefix);
+
 }  // namespace hogflare

@@ -10,8 +10,8 @@
 namespace hogflare {
 
 // Accepts when `X-POSTHOG-SIGNATURE` (sha256 unless it says sha1=) or `X-HUB-SIGNATURE` (sha1 unless
-// it says sha256=) holds the body's HMAC in hexadecimal. An empty secret accepts everything.
-// Otherwise kInvalidSignature.
+// it says sha256=) holds the body's HMAC in hexadecimal and no payload stands in the query's `data`,
+// which the HMAC does not cover. An empty secret accepts everything. Otherwise kInvalidSignature.
 Result<Ok> check_signature(const RequestHead& head, std::string_view body, std::string_view secret);
 
 }  // namespace hogflare

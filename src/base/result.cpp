@@ -2,6 +2,15 @@
 
 #include <array>
 #include <cstdio>
+#include <cstring>
+
+#if defined(__wasm__)
+// Tells the host which assertion failed, before the module stops. Texts are UTF-8, sizes in bytes.
+// src/wasm/imports.txt lists it, js-shim/core.js answers it.
+extern "C" __attribute__((import_module("host"), import_name("panic"))) void host_panic(
+    const char* condition, uint32_t condition_size, const char* file, uint32_t file_size,
+    uint32_t line);
+#endif
 
 namespace hogflare {
 namespace {
@@ -55,9 +64,9 @@ const ErrorInfo& error_info(ErrorCode code) { return kErrors[static_cast<size_t>
 
 void assertion_failed(const char* condition, const char* file, int line) {
 #if defined(__wasm__)
-  (void)condition;
-  (void)file;
-  (void)line;
+  // Nothing is allocated here: that may be what failed.
+  host_panic(condition, static_cast<uint32_t>(std::strlen(condition)), file,
+             static_cast<uint32_t>(std::strlen(file)), static_cast<uint32_t>(line));
   __builtin_trap();
 #else
   std::fprintf(stderr, "assertion failed: %s (%s:%d)\n", condition, file, line);

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <nlohmann/json.hpp>
 
+#include "config/checks.h"
 #include "hogflare/json.h"
+#include "hogflare/routes.h"
 
 namespace hogflare {
 namespace {
@@ -25,6 +28,37 @@ struct Reader {
     return found != vars.end() && found->is_string() ? found->get<std::string>() : std::string();
   }
 
+  // A value as a problem shows it. What was pasted into the wrong variable may be a secret: only what
+  // is too short for one, and part of none, is repeated.
+  std::string shown(const std::string& value) const {
+    constexpr size_t kShownMax = 24;
+    bool is_secret = value.size() > kShownMax;
+    for (const ConfigVariable& variable : config_variables()) {
+      const std::string secret = variable.secret ? text(variable.name) : std::string();
+      if (secret.empty()) continue;
+      is_secret |= value.find(secret) != std::string::npos;
+      is_secret |= value.size() > 3 && secret.find(value) != std::string::npos;
+    }
+    for (const std::string_view prefix : {"phx_", "phs_", "pha_", "phr_"}) {
+      is_secret |= value.find(prefix) != std::string::npos;
+    }
+    if (is_secret) return "a text of " + std::to_string(value.size()) + " bytes";
+    return '"' + value + '"';
+  }
+
+  // A project's team: there is no default for one that cannot be read, for rows and people would be
+  // another team's.
+  int64_t team_id(std::string_view name) {
+    const std::string value = text(name);
+    if (value.empty()) return 1;
+    int64_t number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error == std::errc() && end == value.data() + value.size() && number > 0) return number;
+    problem(true, std::string(name) + " is " + shown(value) +
+                      "; it must be a whole number from 1 to 9223372036854775807");
+    return 1;
+  }
+
   // An integer in [low, high]; `fallback` with a problem when the variable holds anything else.
   int64_t integer(std::string_view name, int64_t fallback, int64_t low, int64_t high) {
     const std::string value = text(name);
@@ -35,7 +69,7 @@ struct Reader {
         number <= high) {
       return number;
     }
-    problem(false, std::string(name) + " is \"" + value + "\"; it must be a whole number from " +
+    problem(false, std::string(name) + " is " + shown(value) + "; it must be a whole number from " +
                        std::to_string(low) + " to " + std::to_string(high) + "; using " +
                        std::to_string(fallback));
     return fallback;
@@ -45,7 +79,8 @@ struct Reader {
     const std::string value = text(name);
     if (value.empty() || value == "false" || value == "0") return false;
     if (value == "true" || value == "1") return true;
-    problem(false, std::string(name) + " is \"" + value + "\"; it must be true or false; using false");
+    problem(false, std::string(name) + " is " + shown(value) +
+                       "; it must be true or false; using false");
     return false;
   }
 };
@@ -91,6 +126,29 @@ void read_sinks(Reader& reader, const std::vector<std::string>& bindings) {
   }
 }
 
+bool is_team_id(const Json& value) {
+  constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
+  return value.is_number_unsigned() && value.get<uint64_t>() > 0 && value.get<uint64_t>() <= kMax;
+}
+
+// False with a problem when the list holds what is no text; a text that can never match is a problem
+// too, but closes the project no further.
+bool read_origins(Reader& reader, const std::string& where, const Json& list, Project& project) {
+  for (const Json& origin : list) {
+    if (!origin.is_string()) {
+      reader.problem(true, where + ".origins must hold texts such as \"https://www.example.com\"");
+      return false;
+    }
+    project.origins.push_back(origin.get<std::string>());
+    if (is_possible_origin(project.origins.back())) continue;
+    reader.problem(false, where + ".origins has " + reader.shown(project.origins.back()) +
+                              ", which no browser sends: scheme and host in lower case, without path "
+                              "or wildcard, as https://www.example.com; leave the list out to take "
+                              "any origin");
+  }
+  return true;
+}
+
 // Reads one project's settings; null with a problem when they cannot be used.
 std::optional<Project> read_project(Reader& reader, const std::string& token, const Json& value) {
   const std::string where = "HOGFLARE_PROJECTS[\"" + token + "\"]";
@@ -104,17 +162,15 @@ std::optional<Project> read_project(Reader& reader, const std::string& token, co
                  : key == "anonymize_ips"           ? &project.anonymize_ips
                  : key == "flag_called_personless"  ? &project.flag_called_personless
                                                     : nullptr;
-    if (key == "team_id" && setting.is_number_integer() && setting.get<int64_t>() >= 0) {
+    if (key == "team_id" && is_team_id(setting)) {
       project.team_id = setting.get<int64_t>();
     } else if (flag != nullptr && setting.is_boolean()) {
       *flag = setting.get<bool>();
     } else if (key == "origins" && setting.is_array()) {
-      for (const Json& origin : setting) {
-        if (origin.is_string()) project.origins.push_back(origin.get<std::string>());
-      }
+      if (!read_origins(reader, where, setting, project)) return std::nullopt;
     } else {
       reader.problem(true, where + "." + key +
-                               " is not a known setting of the right type (team_id: integer, "
+                               " is not a known setting of the right type (team_id: positive integer, "
                                "origins: list of strings, person_processing_opt_out, anonymize_ips, "
                                "flag_called_personless: true or false)");
       return std::nullopt;
@@ -151,6 +207,16 @@ void read_path_prefix(Reader& reader) {
   std::string prefix = reader.text("HOGFLARE_PATH_PREFIX");
   while (!prefix.empty() && prefix.back() == '/') prefix.pop_back();
   if (!prefix.empty() && prefix.front() != '/') prefix.insert(prefix.begin(), '/');
+  const std::string_view swallowed = path_swallowed_by(prefix);
+  if (!prefix.empty() && !swallowed.empty()) {
+    return reader.problem(true, "HOGFLARE_PATH_PREFIX is " + reader.shown(prefix) +
+                                    ", which would take " + std::string(swallowed) +
+                                    " away; choose one that is no path of PostHog's, as /ingest");
+  }
+  if (!is_possible_path(prefix)) {
+    reader.problem(false, "HOGFLARE_PATH_PREFIX is " + reader.shown(prefix) +
+                              ", with which no request's path begins; it must be as /ingest");
+  }
   reader.config.path_prefix = std::move(prefix);
 }
 
@@ -159,22 +225,56 @@ void read_personless(Reader& reader) {
   if (mode == "exact") {
     reader.config.personless = PersonlessMode::kExact;
   } else if (!mode.empty() && mode != "stateless") {
-    reader.problem(false, "HOGFLARE_PERSONLESS is \"" + mode +
-                              "\"; it must be stateless or exact; using stateless");
+    reader.problem(false, "HOGFLARE_PERSONLESS is " + reader.shown(mode) +
+                              "; it must be stateless or exact; using stateless");
+  }
+}
+
+void read_group_types(Reader& reader) {
+  Config& config = reader.config;
+  for (size_t i = 0; i < config.group_types.size(); ++i) {
+    std::string& type = config.group_types[i];
+    const std::string name = "POSTHOG_GROUP_TYPE_" + std::to_string(i);
+    type = reader.text(name);
+    config.has_group_types |= !type.empty();
+    const auto end = config.group_types.begin() + static_cast<std::ptrdiff_t>(i);
+    if (!type.empty() && std::find(config.group_types.begin(), end, type) != end) {
+      reader.problem(false, name + " names a group type that an earlier one names already; no group "
+                                   "is put into this slot");
+    }
+  }
+}
+
+void check_secrets(Reader& reader) {
+  for (const std::string_view name :
+       {"HOGFLARE_ADMIN_TOKEN", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_PROJECT_SECRET"}) {
+    if (is_possible_bearer(reader.text(name))) continue;
+    reader.problem(false, std::string(name) +
+                              " has blanks at its ends or characters that no Authorization header "
+                              "carries; nothing will match it");
+  }
+}
+
+// Names only: the value behind a misspelt name may be a secret.
+void check_names(Reader& reader) {
+  const std::vector<ConfigVariable> known = config_variables();
+  for (const auto& [name, value] : reader.vars.items()) {
+    const bool is_ours = name.rfind("HOGFLARE_", 0) == 0 || name.rfind("POSTHOG_", 0) == 0;
+    const auto has_name = [&name = name](const ConfigVariable& each) { return each.name == name; };
+    if (!is_ours || std::any_of(known.begin(), known.end(), has_name)) continue;
+    const std::string nearest = nearest_variable(name);
+    reader.problem(false, name.substr(0, 100) + " is not a variable of Hogflare's and has no effect" +
+                              (nearest.empty() ? "" : "; did you mean " + nearest + "?"));
   }
 }
 
 void read_variables(Reader& reader) {
   Config& config = reader.config;
   constexpr int64_t kIntegerMax = int64_t{1} << 53;
-  config.team_id = reader.integer("POSTHOG_TEAM_ID", 1, 0, kIntegerMax);
+  config.team_id = reader.team_id("POSTHOG_TEAM_ID");
   config.anonymize_ip = reader.boolean("HOGFLARE_ANONYMIZE_IP");
   config.session_recording = reader.boolean("HOGFLARE_SESSION_RECORDING");
-  for (int i = 0; i < limits::kGroupTypes; ++i) {
-    std::string& type = config.group_types[static_cast<size_t>(i)];
-    type = reader.text("POSTHOG_GROUP_TYPE_" + std::to_string(i));
-    config.has_group_types |= !type.empty();
-  }
+  read_group_types(reader);
   config.signing_secret = reader.text("POSTHOG_SIGNING_SECRET");
   config.personal_api_key = reader.text("POSTHOG_PERSONAL_API_KEY");
   config.project_secret_key = reader.text("POSTHOG_PROJECT_SECRET");
@@ -183,6 +283,11 @@ void read_variables(Reader& reader) {
       1000 * reader.integer("CLOUDFLARE_PIPELINE_TIMEOUT_SECS", 10, 1, 60));
   config.outbox_bytes_max = static_cast<uint64_t>(
       reader.integer("HOGFLARE_OUTBOX_MAX_BYTES", int64_t{1} << 30, 0, kIntegerMax));
+  if (config.outbox_bytes_max == 0) {
+    reader.problem(false,
+                   "HOGFLARE_OUTBOX_MAX_BYTES is 0: nothing is kept while a sink fails, and clients "
+                   "get 503");
+  }
   config.flags_kv_key = reader.text("HOGFLARE_FLAGS_KV_KEY");
   config.flags_ttl_ms =
       static_cast<uint32_t>(1000 * reader.integer("HOGFLARE_FLAGS_TTL_SECS", 60, 1, 86'400));
@@ -190,6 +295,20 @@ void read_variables(Reader& reader) {
   read_path_prefix(reader);
   read_personless(reader);
   read_projects(reader);
+  check_secrets(reader);
+  check_names(reader);
+}
+
+// The core had to be reset in this isolate: {"at": ISO 8601, "message": text}, or nothing.
+void read_last_trap(Reader& reader, const Json& host) {
+  if (!host.is_object()) return;
+  const auto trap = host.find("last_trap");
+  if (trap == host.end() || !trap->is_object()) return;
+  const auto text = [&trap](const char* name) {
+    const auto found = trap->find(name);
+    return found != trap->end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  reader.problem(false, "the core trapped at " + text("at") + ": " + text("message"));
 }
 
 std::vector<std::string> read_bindings(const Json& host) {
@@ -223,6 +342,7 @@ Config parse_config(std::string_view host_json) {
     config.bundled_flags = bundled->get<std::string>();
   }
   read_sinks(reader, bindings);
+  read_last_trap(reader, host);
   return config;
 }
 

@@ -16,7 +16,6 @@
 #include "hogflare/people_run.h"
 #include "hogflare/rows.h"
 #include "hogflare/signature.h"
-#include "hogflare/url.h"
 #include "hogflare/uuid.h"
 #include "hogflare/wire.h"
 
@@ -63,11 +62,6 @@ class CaptureTask final : public HttpTask {
     if (state().config.has_fatal_problem()) {
       return Error(ErrorCode::kSinkUnavailable,
                    "this deployment's configuration is not usable; see /healthz");
-    }
-    const bool has_secret = !state().config.signing_secret.empty();
-    if (has_secret && !form_value(head().query, "data").value_or("").empty()) {
-      return Error(ErrorCode::kInvalidSignature,
-                   "a payload in ?data= is not covered by the signature; send it as the body");
     }
     const Result<Ok> signature = check_signature(head(), body(), state().config.signing_secret);
     if (!signature.ok()) return signature.error();

@@ -5,7 +5,10 @@
 namespace hogflare {
 namespace {
 
-bool is_preflight(const HttpRequest& request) { return request.head.method == "OPTIONS"; }
+// An operator's paths have none: no page may call them.
+bool is_preflight(const HttpRequest& request) {
+  return request.head.method == "OPTIONS" && request.route.metric != MetricRoute::kAdmin;
+}
 
 bool method_is_allowed(const HttpRequest& request) {
   const std::string_view method = request.head.method;
@@ -49,7 +52,8 @@ class ImmediateTask final : public HttpTask {
     if (route().methods & kGet) methods += "GET, ";
     if (route().methods & kHead) methods += "HEAD, ";
     if (route().methods & kPost) methods += "POST, ";
-    return methods + "OPTIONS";
+    if (route().metric != MetricRoute::kAdmin) return methods + "OPTIONS";
+    return methods.substr(0, methods.size() - 2);
   }
 };
 

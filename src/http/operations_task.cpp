@@ -15,8 +15,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// The admin token as "Authorization: Bearer …", compared in constant time.
+// The admin token as "Authorization: Bearer …", compared in constant time. Without one configured
+// nobody is.
 bool is_authorized(const RequestHead& head, const std::string& admin_token) {
+  if (admin_token.empty()) return false;
   constexpr std::string_view kBearer = "Bearer ";
   if (head.authorization.substr(0, kBearer.size()) != kBearer) return false;
   return constant_time_equal(head.authorization.substr(kBearer.size()), admin_token);
@@ -67,8 +69,8 @@ std::vector<std::string> problems_of_outbox(const OutboxStats& stats) {
   return problems;
 }
 
-// The figures without the sinks' own words: anybody may read /healthz.
-Json public_stats(const OutboxStats& stats) {
+// The figures without the sinks' own words, which /admin/outbox has.
+Json figures_of(const OutboxStats& stats) {
   Json figures = Json::parse(write_outbox_stats(stats), nullptr, false);
   for (Json& stream : figures["streams"]) stream.erase("last_reason");
   return figures;
@@ -179,12 +181,15 @@ class OperationsTask final : public HttpTask {
     Json health = {
         {"status", fatal ? "error" : problems.empty() ? "ok" : "degraded"},
         {"version", kVersion},
-        {"problems", std::move(problems)},
-        {"configuration", health_of_config(config)},
-        {"flags", Json::parse(state().flags.describe(), nullptr, false)},
-        {"outbox", public_stats(state().outbox_stats)},
-        {"traps", state().metrics.traps},
     };
+    // Anybody may ask; values of mis-set variables, tokens and depths are the operator's.
+    if (is_authorized(head(), config.admin_token)) {
+      health["problems"] = std::move(problems);
+      health["configuration"] = health_of_config(config);
+      health["flags"] = Json::parse(state().flags.describe(), nullptr, false);
+      health["outbox"] = figures_of(state().outbox_stats);
+      health["traps"] = state().metrics.traps;
+    }
     return {static_cast<uint16_t>(fatal ? 503 : 200),
             {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
             health.dump(2) + "\n"};

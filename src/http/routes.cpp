@@ -109,4 +109,18 @@ Route find_route(std::string_view path) {
   return find_variable(path);
 }
 
+std::string_view path_swallowed_by(std::string_view prefix) {
+  const auto is_at_or_under = [](std::string_view path, std::string_view folder) {
+    return path.substr(0, folder.size()) == folder &&
+           (path.size() == folder.size() || path[folder.size()] == '/');
+  };
+  for (const Fixed& fixed : kFixed) {
+    if (is_at_or_under(fixed.path, prefix)) return fixed.path;
+  }
+  for (const std::string_view folder : {"/array", "/api/projects", "/ofrep/v1/evaluate/flags"}) {
+    if (is_at_or_under(folder, prefix) || is_at_or_under(prefix, folder)) return folder;
+  }
+  return {};
+}
+
 }  // namespace hogflare

@@ -217,22 +217,21 @@ uint32_t new_slot(double now_ms) {
   return number;
 }
 
-// The task the host means. A number that is not one of ours is a bug of the host: it ends in a trap,
-// not in somebody else's task. The one meant is mostly among the last ones begun.
+// The task the host means; slots.end() when it is gone, as an abandoned one is, and as every task that
+// waits is taken to be when the clock jumps ahead. The one meant is mostly among the last ones begun.
 std::vector<NumberedSlot>::iterator find_slot(uint32_t number) {
   auto& slots = module().slots;
   auto at = slots.end();
   while (at != slots.begin()) {
     if ((--at)->number == number) return at;
   }
-  HF_ASSERT(false);
-  return at;
+  return slots.end();
 }
 
-Slot& slot_at(uint32_t number) { return *find_slot(number)->slot; }
-
 OutputRecord* start(uint32_t index, std::unique_ptr<Task> task, double now_ms, bool in_object) {
-  Slot& slot = slot_at(index);
+  const auto found = find_slot(index);
+  HF_ASSERT(found != module().slots.end());
+  Slot& slot = *found->slot;
   slot.task = std::move(task);
   slot.in_object = in_object;
   const Turn turn = module().core->turn(static_cast<int64_t>(now_ms), slot.entropy,
@@ -283,18 +282,22 @@ OutputRecord* hf_object(uint32_t entry, uint32_t object_class, double now_ms) {
 constexpr uint32_t kOutcomeOk = 1;
 constexpr uint32_t kOutcomeShared = 2;
 
-// Feeds one effect's result into its task. Input: the result's body.
+// Feeds one effect's result into its task. Input: the result's body. Null when the task is gone: the
+// host answers for it.
 HF_EXPORT(hf_resume)
 OutputRecord* hf_resume(uint32_t index, uint32_t effect_id, uint32_t outcome, uint32_t http_status,
                         uint32_t retry_after_ms, double now_ms) {
-  Slot& slot = slot_at(index);
+  std::string body = take_input();
+  const auto found = find_slot(index);
+  if (found == module().slots.end()) return nullptr;
+  Slot& slot = *found->slot;
   EffectResult result;
   result.id = effect_id;
   result.ok = (outcome & kOutcomeOk) != 0;
   result.shared = (outcome & kOutcomeShared) != 0;
   result.http_status = static_cast<uint16_t>(http_status);
   result.retry_after_ms = retry_after_ms;
-  result.body = take_input();
+  result.body = std::move(body);
   slot.used_at_ms = now_ms;
   count_call_result(slot, result);
   const Turn turn = module().core->turn(static_cast<int64_t>(now_ms), slot.entropy,
@@ -303,9 +306,10 @@ OutputRecord* hf_resume(uint32_t index, uint32_t effect_id, uint32_t outcome, ui
   return describe(index, slot, now_ms);
 }
 
-// Forgets a task, finished or not.
+// Forgets a task, finished or not; nothing when it is gone already.
 HF_EXPORT(hf_end) void hf_end(uint32_t index) {
-  module().slots.erase(find_slot(index));
+  const auto found = find_slot(index);
+  if (found != module().slots.end()) module().slots.erase(found);
 }
 
 // Runs a command-line tool's command, the input. Returns the address of {address, size} of the JSON

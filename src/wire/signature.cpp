@@ -2,6 +2,7 @@
 
 #include "hogflare/digest.h"
 #include "hogflare/text.h"
+#include "hogflare/url.h"
 
 namespace hogflare {
 namespace {
@@ -29,6 +30,10 @@ bool header_matches(std::string_view header, std::string_view default_algorithm,
 Result<Ok> check_signature(const RequestHead& head, std::string_view body,
                            std::string_view secret) {
   if (secret.empty()) return Ok{};
+  if (!form_value(head.query, "data").value_or("").empty()) {
+    return Error{ErrorCode::kInvalidSignature,
+                 "a payload in ?data= is not covered by the signature; send it as the body"};
+  }
   if (head.x_posthog_signature.empty() && head.x_hub_signature.empty()) {
     return Error{ErrorCode::kInvalidSignature,
                  "send X-POSTHOG-SIGNATURE: sha256=<hex HMAC of the body>"};

@@ -252,11 +252,11 @@ describe("a core that is lost once", () => {
 
 describe("definitions in KV", () => {
   const KEY = "flags-document";
-  const vars = { HOGFLARE_FLAGS_KV_KEY: KEY, HOGFLARE_FLAGS_TTL_SECS: "1", POSTHOG_PERSONAL_API_KEY: "phx_p" };
+  const vars = { HOGFLARE_FLAGS_KV_KEY: KEY, HOGFLARE_FLAGS_TTL_SECS: "1", POSTHOG_PERSONAL_API_KEY: "phx_p", HOGFLARE_ADMIN_TOKEN: ADMIN };
   const one = (name) => JSON.stringify([flag(1, name, [condition()])]);
   const put = async (system, text) => (await system.worker.getKVNamespace("FLAGS")).put(KEY, text);
   const shown = async (system) => Object.keys((await ask(system, { distinct_id: "u" })).flags);
-  const health = async (system) => (await system.request("/healthz")).json();
+  const health = async (system) => (await system.request("/healthz", { headers: { authorization: `Bearer ${ADMIN}` } })).json();
   const becomes = (system, expected) =>
     eventually(async () => JSON.stringify(await shown(system)) === JSON.stringify(expected), {
       what: `flags ${expected}`,
@@ -366,11 +366,11 @@ describe("definitions in KV", () => {
 
 describe("definitions in a variable that are refused", () => {
   it("are told as missing, not as no flags", async () => {
-    const system = await startSystem({ vars: { HOGFLARE_FEATURE_FLAGS: '[{"filters":{}}]' } });
+    const system = await startSystem({ vars: { HOGFLARE_FEATURE_FLAGS: '[{"filters":{}}]', HOGFLARE_ADMIN_TOKEN: ADMIN } });
     try {
       const answer = await ask(system, { distinct_id: "u" });
       assert.equal(answer.errorsWhileComputingFlags, true);
-      const health = await (await system.request("/healthz")).json();
+      const health = await (await system.request("/healthz", { headers: { authorization: `Bearer ${ADMIN}` } })).json();
       assert.equal(health.status, "degraded");
       assert.match(health.problems[0].message, /HOGFLARE_FEATURE_FLAGS are refused.*flags\[0\]/s);
     } finally {

@@ -1,9 +1,11 @@
 // A deployment that cannot keep events says so: 503 to SDKs, which try again, and why on /healthz.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { startSystem, TOKEN } from "../lib/harness.mjs";
+import { eventually, startSystem, TOKEN } from "../lib/harness.mjs";
 import { batch, event, v1Batch, v1Event, v1Headers } from "./support.mjs";
 
+const ADMIN = "admin-token-of-this-test";
+const logs = [];
 let system;
 before(async () => {
   system = await startSystem({
@@ -11,7 +13,9 @@ before(async () => {
       CLOUDFLARE_PIPELINE_ENDPOINT: undefined,
       HOGFLARE_PROJECTS: '{"phc_a": {"team": 1}}',
       HOGFLARE_FLAGS_TTL_SECS: "soon",
+      HOGFLARE_ADMIN_TOKEN: ADMIN,
     },
+    onLog: (log) => logs.push(log.message),
   });
 });
 after(() => system.stop());
@@ -37,11 +41,21 @@ describe("a misconfigured deployment", () => {
     });
   }
 
-  it("/healthz names every problem", async () => {
+  it("the log names every problem too, for who has set no admin token", async () => {
+    await system.request("/healthz");
+    await eventually(() => logs.some((line) => line.includes("configuration_problem")));
+    assert.match(logs.join("\n"), /"level":"error","event":"configuration_problem".*CLOUDFLARE_PIPELINE_ENDPOINT/);
+  });
+
+  it("/healthz names every problem to who has the admin token", async () => {
     const response = await system.request("/healthz", { headers: ORIGIN });
     assert.equal(response.status, 503);
     assert.equal(response.headers.get("access-control-allow-origin"), ORIGIN.origin);
-    const health = await response.json();
+    assert.deepEqual(Object.keys(await response.json()), ["status", "version"]);
+    const asked = await system.request("/healthz", { headers: { ...ORIGIN, authorization: `Bearer ${ADMIN}` } });
+    assert.equal(asked.status, 503);
+    assert.equal(asked.headers.get("access-control-allow-origin"), null);
+    const health = await asked.json();
     assert.equal(health.status, "error");
     const messages = health.problems.map((problem) => problem.message).join("\n");
     assert.match(messages, /CLOUDFLARE_PIPELINE_ENDPOINT/);

@@ -109,6 +109,23 @@ describe("signing", () => {
     assert.deepEqual(await system.rows(), []);
   });
 
+  for (const path of ["/flags/", "/flags", "/decide/", "/decide"]) {
+    it(`${path} refuses a payload in the query as capture does`, async () => {
+      const body = JSON.stringify({ token: TOKEN, distinct_id: "u" });
+      const query = `?v=2&data=${encodeURIComponent(Buffer.from(body).toString("base64"))}`;
+      for (const response of [
+        await system.request(`${path}${query}`),
+        await system.request(`${path}${query}`, { headers: sha256("") }),
+        await system.post(`${path}${query}`, "", sha256("")),
+        await system.post(`${path}${query}`, body, sha256(body)),
+      ]) {
+        assert.equal(response.status, 401);
+        assert.match(await response.text(), /signature/);
+      }
+      assert.equal((await system.post(`${path}?v=2`, body, sha256(body))).status, 200);
+    });
+  }
+
   it("a preflight needs no signature", async () => {
     assert.equal((await system.request("/batch/", { method: "OPTIONS" })).status, 200);
   });

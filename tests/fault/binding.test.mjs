@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { startSystem } from "../lib/harness.mjs";
-import { ADMIN_TOKEN, admin, assertAllLanded, Client, metrics, settle, startGate } from "./support.mjs";
+import { ADMIN_TOKEN, admin, asAdmin, assertAllLanded, Client, metrics, settle, startGate } from "./support.mjs";
 
 const STREAM_WORKER = `
   import { WorkerEntrypoint } from "cloudflare:workers";
@@ -63,7 +63,7 @@ beforeEach(() => system.reset());
 
 describe("streams that are bound", () => {
   it("win over endpoints, all three", async () => {
-    const health = await (await system.request("/healthz")).json();
+    const health = await (await system.request("/healthz", { headers: asAdmin })).json();
     assert.deepEqual(health.configuration.sinks, { events: "binding", persons: "binding", rejects: "binding" });
     assert.deepEqual(health.problems, []);
   });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { startSystem, TOKEN } from "../lib/harness.mjs";
-import { ADMIN_TOKEN, admin, assertAllLanded, Client, metrics, settle } from "./support.mjs";
+import { ADMIN_TOKEN, admin, asAdmin, assertAllLanded, Client, metrics, settle } from "./support.mjs";
 
 let system;
 before(async () => {
@@ -92,12 +92,12 @@ describe("a deployment that cannot deliver at all", () => {
     ["an endpoint that is no URL", { CLOUDFLARE_PIPELINE_ENDPOINT: "stream-id" }, /CLOUDFLARE_PIPELINE_ENDPOINT must be a URL/],
   ]) {
     it(`${name} is refused loudly: 503 on capture, and /healthz says what to do`, async () => {
-      const broken = await startSystem({ vars });
+      const broken = await startSystem({ vars: { ...vars, HOGFLARE_ADMIN_TOKEN: ADMIN_TOKEN } });
       try {
         const response = await broken.post("/batch/", { api_key: TOKEN, batch: [{ event: "e", distinct_id: "u" }] });
         assert.equal(response.status, 503);
         assert.match(await response.text(), /healthz/);
-        const health = await broken.request("/healthz");
+        const health = await broken.request("/healthz", { headers: asAdmin });
         assert.equal(health.status, 503);
         const answer = await health.json();
         assert.equal(answer.status, "error");

@@ -90,13 +90,24 @@ const PATHS = [
 describe("the operator's paths", () => {
   for (const [method, path] of PATHS) {
     it(`${method} ${path} wants the admin token`, async () => {
-      for (const authorization of [undefined, "Bearer wrong", `Basic ${ADMIN_TOKEN}`, `Bearer ${ADMIN_TOKEN}x`, "Bearer "]) {
+      for (const authorization of [undefined, "Bearer wrong", `Basic ${ADMIN_TOKEN}`, `Bearer ${ADMIN_TOKEN}x`, `Bearer ${ADMIN_TOKEN.slice(0, -1)}`, `Bearer ${ADMIN_TOKEN.slice(0, 5)}`, "Bearer "]) {
         const headers = authorization === undefined ? {} : { authorization };
         const refused = await ask(path, { method, headers });
         assert.equal(refused.status, 401, `${authorization}`);
         assert.match(refused.text, /HOGFLARE_ADMIN_TOKEN/);
       }
       assert.equal((await ask(path, { method, headers: asAdmin })).status, 200);
+    });
+
+    it(`${method} ${path} answers no page: no CORS, no preflight`, async () => {
+      const origin = "https://www.example.com";
+      const preflight = { origin, "access-control-request-method": method, "access-control-request-headers": "authorization" };
+      for (const [how, headers] of [["OPTIONS", preflight], [method, { origin }], [method, { origin, ...asAdmin }]]) {
+        const answer = await ask(path, { method: how, headers });
+        const cors = [...answer.headers.keys()].filter((name) => name.startsWith("access-control-"));
+        assert.deepEqual(cors, [], how);
+        if (how === "OPTIONS") assert.equal(answer.status, 405);
+      }
     });
 
     it(`${method} ${path} with another method is 405`, async () => {
@@ -162,10 +173,17 @@ describe("/metrics", () => {
 });
 
 describe("/healthz", () => {
-  it("tells without a token that rows wait, and for which answer of the sink", async () => {
+  it("tells without a token its state and version, and nothing else", async () => {
+    for (const authorization of ["", "Bearer ", `Bearer ${ADMIN_TOKEN.slice(0, -1)}`, `Bearer ${ADMIN_TOKEN}x`]) {
+      const { text } = await ask("/healthz", { headers: { authorization } });
+      assert.deepEqual(Object.keys(JSON.parse(text)), ["status", "version"], authorization);
+    }
+  });
+
+  it("tells the operator that rows wait, and for which answer of the sink", async () => {
     await fetch(`${system.url}/admin/outbox/drain`, { method: "POST", headers: asAdmin });
     const health = await eventually(async () => {
-      const answer = JSON.parse((await ask("/healthz")).text);
+      const answer = JSON.parse((await ask("/healthz", { headers: asAdmin })).text);
       return answer.status === "degraded" ? answer : null;
     });
     assert.match(JSON.stringify(health.problems), /7 rows of the stream events wait in the outbox; its sink answered 503/);

@@ -4,6 +4,7 @@ import { after, before, beforeEach, describe, it } from "node:test";
 import { eventually, startSystem } from "../lib/harness.mjs";
 import {
   ADMIN_TOKEN,
+  asAdmin,
   admin,
   assertAllLanded,
   Client,
@@ -136,7 +137,7 @@ describe("a wrong token", () => {
     assert.equal(drained.rows_quarantined, 0);
     const health = await eventually(
       async () => {
-        const answer = await (await system.request("/healthz")).json();
+        const answer = await (await system.request("/healthz", { headers: asAdmin })).json();
         return answer.outbox.rows === 30 ? answer : null;
       },
       { what: "/healthz with the waiting rows" },

@@ -4,7 +4,7 @@ import { after, before, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually, startSystem, TOKEN } from "../lib/harness.mjs";
 import {
-  ADMIN_TOKEN, admin, assertAllLanded, Client, gateVariables, inParallel, metrics, PASS, settle, startGate,
+  ADMIN_TOKEN, admin, asAdmin, assertAllLanded, Client, gateVariables, inParallel, metrics, PASS, settle, startGate,
 } from "./support.mjs";
 
 let gate;
@@ -60,10 +60,62 @@ describe("a trap", () => {
     await trap();
     await trap();
     assert.equal(await traps(), before + 2);
-    assert.equal((await (await system.request("/healthz")).json()).traps, before + 2);
+    assert.equal((await (await system.request("/healthz", { headers: asAdmin })).json()).traps, before + 2);
     const lines = logs.flatMap((log) => log.message.split("\n")).filter((line) => line.includes("core_trap"));
     assert.ok(lines.length >= 2);
     assert.equal(JSON.parse(lines.at(-1)).level, "error");
+  });
+
+  it("tells the assertion with its place: in the log and, with the time, on /healthz", async () => {
+    await trap();
+    const told = /assertion failed: input\.size\(\) >= sizeof seed \(src\/wasm\/module\.cpp:\d+\)/;
+    const health = await (await system.request("/healthz", { headers: asAdmin })).json();
+    const problem = health.problems.find(({ message }) => told.test(message));
+    assert.match(problem.message, /at 20\d\d-\d\d-\d\dT[\d:.]+Z/);
+    assert.equal(health.status, "degraded");
+    assert.equal((await (await system.request("/healthz")).json()).status, "degraded");
+    const lines = logs.flatMap((log) => log.message.split("\n")).filter((line) => line.includes("core_trap"));
+    assert.match(JSON.parse(lines.at(-1)).message, told);
+  });
+
+  it("is not repeated by the same body: refused with the reason, any other is taken", async () => {
+    const origin = { origin: "https://www.example.com" };
+    const body = (n) => ({ token: TOKEN, event: "$identify", distinct_id: `trapping-${n}`, properties: { $set: { n } } });
+    const before = await traps();
+    assert.equal((await system.post("/e/", body(1), { "x-trap": "1" })).status, 503);
+    assert.equal(await traps(), before + 1);
+    for (const path of ["/e/", "/e/?_=2&retry_count=1", "/batch/"]) {
+      const refused = await system.post(path, body(1), { "x-trap": "1", ...origin });
+      assert.equal(refused.status, 413);
+      assert.match(await refused.text(), /refused for ten minutes/);
+      assert.equal(refused.headers.get("access-control-allow-origin"), origin.origin);
+      assert.equal(refused.headers.get("retry-after"), null);
+    }
+    assert.equal((await system.post("/e/", body(2))).status, 200);
+    assert.equal(await traps(), before + 1);
+  });
+
+  it("of a request without a body refuses that query, not every request without a body", async () => {
+    const query = (n) => {
+      const event = { token: TOKEN, event: "$identify", distinct_id: `in-query-${n}`, properties: { $set: { n } } };
+      return `/e/?data=${encodeURIComponent(Buffer.from(JSON.stringify(event)).toString("base64"))}`;
+    };
+    const before = await traps();
+    assert.equal((await system.request(query(1), { headers: { "x-trap": "1" } })).status, 503);
+    assert.equal((await system.request(`${query(1)}&_=17`, { headers: { "x-trap": "1" } })).status, 400);
+    assert.equal((await system.request(query(2))).status, 200);
+    assert.equal((await system.request("/_liveness")).status, 200);
+    assert.equal(await traps(), before + 1);
+  });
+
+  it("does not come of a clock that jumps: a request whose task was let go is answered 503", async () => {
+    const before = await traps();
+    const body = { token: TOKEN, event: "$identify", distinct_id: "late", properties: { $set: { a: 1 } } };
+    const late = await system.post("/e/", body, { "x-clock": "400000", origin: "https://www.example.com" });
+    assert.equal(late.status, 503);
+    assert.equal(late.headers.get("access-control-allow-origin"), "https://www.example.com");
+    assert.equal((await system.post("/e/", body)).status, 200);
+    assert.equal(await traps(), before);
   });
 
   it("in a browser's request carries CORS, so that its SDK sees the 503 and retries", async () => {

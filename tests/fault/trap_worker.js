@@ -1,6 +1,8 @@
 // The Worker with ways to break its core, for tests only: the same shim and the same module.
 //
-//   POST /trap            asks the core for a task that does not exist: an assertion, a trap
+//   POST /trap            hands the core an input that is too short: an assertion, a trap
+//   x-trap: 1             this request's object call is answered with what no memory can hold: a trap
+//   x-clock: MS           the core's clock stands that much later while this request waits
 //   POST /trap-in-object  the next object turn that writes twice dies at its second write
 import worker, {
   GroupDurableObject,
@@ -8,7 +10,7 @@ import worker, {
   PersonDurableObject,
   PersonIdCounterDurableObject,
 } from "../../js-shim/worker.js";
-import { end } from "../../js-shim/core.js";
+import { startHttp } from "../../js-shim/core.js";
 
 export { GroupDurableObject, PersonDurableObject, PersonIdCounterDurableObject };
 
@@ -36,12 +38,36 @@ export class OutboxDurableObject extends Outbox {
   }
 }
 
+/** The request waits for its person while another one comes in with the clock ahead. */
+async function withClock(jumpMs, request, env, ctx) {
+  const { now } = Date;
+  const namespace = {
+    getByName: (name) => ({
+      call: async (bytes) => {
+        const body = await env.PERSONS.getByName(name).call(bytes);
+        Date.now = () => now() + jumpMs;
+        try {
+          await worker.fetch(new Request("https://hogflare.test/flags?v=2", {
+            method: "POST",
+            body: JSON.stringify({ token: "phc_clock", distinct_id: "u" }),
+          }), env, ctx);
+        } finally {
+          Date.now = now;
+        }
+        return body;
+      },
+    }),
+  };
+  return worker.fetch(request, { ...env, PERSONS: namespace }, ctx);
+}
+
 export default {
   async fetch(request, env, ctx) {
     const { pathname } = new URL(request.url);
     if (pathname === "/trap") {
       try {
-        end(4_000_000);
+        // A body that says it has fewer bytes than none leaves no room for what follows it.
+        startHttp({ byteLength: -64, length: 0 }, "GET\0/_liveness".padEnd(33, "\0"));
       } catch (error) {
         return new Response(String(error), { status: 500 });
       }
@@ -51,6 +77,13 @@ export default {
       brittle = true;
       return new Response("armed");
     }
+    const lying = { byteLength: -64, length: 0 };
+    if (request.headers.get("x-trap") === "1") {
+      const namespace = { getByName: () => ({ call: async () => lying }) };
+      return worker.fetch(request, { ...env, PERSONS: namespace, GROUPS: namespace }, ctx);
+    }
+    const jumpMs = Number(request.headers.get("x-clock") ?? 0);
+    if (jumpMs !== 0) return withClock(jumpMs, request, env, ctx);
     return worker.fetch(request, env, ctx);
   },
 };

@@ -364,6 +364,11 @@ TEST_CASE("A signature is checked over the bytes as they came") {
   std::string altered = sha256_hex;
   altered.back() = altered.back() == '0' ? '1' : '0';
   CHECK_FALSE(check("sha256=" + altered, ""));
+  RequestHead with_data;
+  with_data.x_posthog_signature = sha256_hex;
+  with_data.query = "v=2&data=e30";
+  CHECK(code_of(check_signature(with_data, body, secret)) == ErrorCode::kInvalidSignature);
+  CHECK(check_signature(with_data, body, "").ok());
   CHECK(check_signature(RequestHead{}, body, "").ok());
   CHECK(code_of(check_signature(RequestHead{}, body, secret)) == ErrorCode::kInvalidSignature);
 }

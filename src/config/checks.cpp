@@ -1,0 +1,95 @@
+#include "config/checks.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "hogflare/config.h"
+
+namespace hogflare {
+namespace {
+
+bool is_between(char c, char low, char high) { return c >= low && c <= high; }
+
+// Changed, added and left out characters between two names (Levenshtein's distance).
+size_t distance(std::string_view left, std::string_view right) {
+  std::vector<size_t> row(right.size() + 1);
+  for (size_t i = 0; i < row.size(); ++i) row[i] = i;
+  for (size_t i = 0; i < left.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (size_t k = 0; k < right.size(); ++k) {
+      const size_t changed = diagonal + (left[i] == right[k] ? 0 : 1);
+      diagonal = row[k + 1];
+      row[k + 1] = std::min({changed, row[k] + 1, row[k + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+// Longer names are none of ours with a slip in them.
+constexpr size_t kNameBytesMax = 64;
+
+bool is_port(std::string_view port, std::string_view scheme) {
+  if (port.empty() || port.size() > 5 || port.front() == '0') return false;
+  if (!std::all_of(port.begin(), port.end(), [](char c) { return is_between(c, '0', '9'); })) {
+    return false;
+  }
+  return !(scheme == "http" && port == "80") && !(scheme == "https" && port == "443");
+}
+
+}  // namespace
+
+bool is_possible_origin(std::string_view origin) {
+  if (origin == "null") return true;
+  const size_t separator = origin.find("://");
+  if (separator == std::string_view::npos || separator == 0) return false;
+  const std::string_view scheme = origin.substr(0, separator);
+  std::string_view host = origin.substr(separator + 3);
+  const size_t bracket = host.rfind(']');
+  const size_t colon = host.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  if (colon != std::string_view::npos) {
+    if (!is_port(host.substr(colon + 1), scheme)) return false;
+    host = host.substr(0, colon);
+  }
+  const auto is_of_scheme = [](char c) {
+    return is_between(c, 'a', 'z') || is_between(c, '0', '9') || c == '+' || c == '-' || c == '.';
+  };
+  const auto is_of_host = [](char c) {
+    return c > ' ' && c < 0x7F && !is_between(c, 'A', 'Z') &&
+           std::string_view("/?#@*\\<>^|%\"").find(c) == std::string_view::npos;
+  };
+  return !host.empty() && std::all_of(scheme.begin(), scheme.end(), is_of_scheme) &&
+         std::all_of(host.begin(), host.end(), is_of_host);
+}
+
+bool is_possible_path(std::string_view prefix) {
+  for (const char c : prefix) {
+    if (c <= ' ' || c >= 0x7F || std::string_view("?#\\\"<>`{}").find(c) != std::string_view::npos) {
+      return false;
+    }
+  }
+  const std::string closed = std::string(prefix) + '/';
+  return closed.find("/./") == std::string::npos && closed.find("/../") == std::string::npos;
+}
+
+bool is_possible_bearer(std::string_view token) {
+  if (token.empty()) return true;
+  const auto is_printable = [](char c) { return c >= ' ' && c < 0x7F; };
+  return token.front() != ' ' && token.back() != ' ' &&
+         std::all_of(token.begin(), token.end(), is_printable);
+}
+
+std::string nearest_variable(std::string_view name) {
+  if (name.size() > kNameBytesMax) return {};
+  std::string nearest;
+  size_t fewest = name.size() / 3 + 1;
+  for (const ConfigVariable& variable : config_variables()) {
+    const size_t changes = distance(name, variable.name);
+    if (changes >= fewest) continue;
+    fewest = changes;
+    nearest = variable.name;
+  }
+  return nearest;
+}
+
+}  // namespace hogflare
