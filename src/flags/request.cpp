@@ -72,6 +72,11 @@ std::optional<Runtime> read_runtime(const Value& body) {
 // The identifiers that flags hash beside distinct_id.
 void read_identifiers(const Value& body, Request& request) {
   request.anon_distinct_id = read_optional_text(body, {"$anon_distinct_id", "anon_distinct_id"});
+  // It is stored with a person as a hash key, where no distinct_id is longer.
+  if (request.anon_distinct_id) {
+    std::string& id = *request.anon_distinct_id;
+    id.resize(first_code_points(id, limits::kDistinctIdChars).size());
+  }
   request.device_id = read_optional_text(body, {"device_id", "$device_id"});
   if (request.device_id && !request.device_id->empty()) return;
   request.device_id.reset();

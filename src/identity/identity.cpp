@@ -7,6 +7,7 @@
 
 #include "hogflare/js_string.h"
 #include "hogflare/limits.h"
+#include "hogflare/text.h"
 
 namespace hogflare {
 namespace {
@@ -160,6 +161,13 @@ MergeKind merge_kind(std::string_view event) {
   return MergeKind::kNone;
 }
 
+void warn_of_illegal_id(std::string_view id, IdentityPlan& plan) {
+  const std::string shown(first_code_points(id, limits::kDistinctIdChars));
+  plan.warnings.push_back({"cannot_merge_with_illegal_distinct_id",
+                           "the distinct id \"" + shown +
+                               "\" cannot take part in a merge; the event was stored without one"});
+}
+
 // §6: the table of triggers, then §6.2.
 void plan_merge(const Event& event, const Found& found, IdentityPlan& plan) {
   const MergeKind kind = merge_kind(event.name);
@@ -172,19 +180,12 @@ void plan_merge(const Event& event, const Found& found, IdentityPlan& plan) {
   }
   if (!other.exists()) return;
   std::optional<std::string> other_id = js_string(other);
-  if (!other_id) {
-    plan.warnings.push_back({"cannot_merge_with_illegal_distinct_id",
-                             "the other distinct id has " + std::to_string(other.raw().size()) +
-                                 " bytes of JSON; the event was stored without a merge"});
-    return;
-  }
+  if (!other_id) return warn_of_illegal_id(other.raw(), plan);
   plan.other = std::move(*other_id);
   for (const std::string_view id : {std::string_view(event.distinct_id),
                                     std::string_view(plan.other)}) {
     if (!is_illegal_distinct_id(id)) continue;
-    plan.warnings.push_back({"cannot_merge_with_illegal_distinct_id",
-                             "the distinct id \"" + std::string(id) +
-                                 "\" cannot take part in a merge; the event was stored without one"});
+    warn_of_illegal_id(id, plan);
     plan.other.clear();
     return;
   }

@@ -7,6 +7,7 @@
 #include "hogflare/flags.h"
 #include "hogflare/flags_responses.h"
 #include "hogflare/flags_tools.h"
+#include "hogflare/limits.h"
 
 using nlohmann::json;
 using namespace hogflare;
@@ -93,6 +94,12 @@ TEST_CASE("a request that cannot be answered says why", "[flags]") {
     CHECK(request.error().code == code);
     CHECK(!request.error().detail.empty());
   }
+  // As long as a distinct_id, for it is stored with the person.
+  const Result<Request> long_id = parse_request(
+      R"({"token":"t","distinct_id":"u","$anon_distinct_id":")" + std::string(3'000'000, 'a') + "\"}",
+      RequestHeaders{});
+  REQUIRE(long_id.ok());
+  CHECK(long_id.value().anon_distinct_id == std::string(limits::kDistinctIdChars, 'a'));
   CHECK(parse_request(R"({"api_key":"t","distinct_id":""})", RequestHeaders{}).ok());
   CHECK(parse_request(R"({"$token":"t","disable_flags":true})", RequestHeaders{}).ok());
 }

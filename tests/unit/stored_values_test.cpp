@@ -181,5 +181,24 @@ TEST_CASE("Properties that are no text of ours fail the call that takes them apa
   }
 }
 
+// --- Identifiers are bounded before they are stored ---
+
+TEST_CASE("A merge with an id of any length beyond what an id may have is none, and the warning short") {
+  for (const std::string& alias :
+       {"\"" + std::string(2'000'000, 'a') + "\"", "[" + std::string(100'000, ' ') + "1]",
+        "\"" + std::string(401, 'a') + "\""}) {
+    ObjectHost host;
+    IdentityCaches caches;
+    Project project;
+    EventBatch batch;
+    batch.add(R"({"event":"$create_alias","distinct_id":"ann","properties":{"alias":)" + alias + "}}");
+    RequestRun run(host, caches, project, batch);
+    REQUIRE(run.people.warnings().size() == 1);
+    CHECK(run.people.warnings()[0].name == "cannot_merge_with_illegal_distinct_id");
+    CHECK(run.people.warnings()[0].detail.size() < 400);
+    CHECK(host.calls[ObjectClass::kPerson] == 1);
+  }
+}
+
 }  // namespace
 }  // namespace hogflare::test
