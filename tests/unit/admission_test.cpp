@@ -161,7 +161,9 @@ TEST_CASE("Properties that no person can hold are left out and said so") {
             "$group_key":"k","$group_set":{"large":)" + large + "}}}");
   RequestRun run(host, caches, project, batch);
   CHECK(has_warning(run.people.warnings(), "person_properties_size_violation"));
-  CHECK(run.people.take_view(0).person_properties == R"({"small":1})");
+  const std::string person(run.people.take_view(0).person_properties);
+  CHECK(person.find(R"("small":1)") != std::string::npos);
+  CHECK(person.find("large") == std::string::npos);
   CHECK(has_warning(run.groups.warnings(), "group_upsert_message_size_too_large"));
 }
 
