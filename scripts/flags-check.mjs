@@ -27,6 +27,6 @@ const errors = report.problems.filter((problem) => problem.severity === "error")
 console.log(
   report.ok
     ? `${file}: ${report.flags} flags, fit to use`
-    : `${file}: refused, ${errors} ${errors === 1 ? "error" : "errors"}`,
+    : `${file}: ${errors} ${errors === 1 ? "error" : "errors"}`,
 );
 process.exit(report.ok ? 0 : 1);

@@ -33,18 +33,12 @@ namespace hogflare::flags {
 
 // --- Definitions ------------------------------------------------------------------------------
 
-// How to take definitions that PostHog's service would answer with error entries or misses.
-enum class Strictness : uint8_t {
-  kRefuse,             // at the edge and in flags:check: every error refuses the document
-  kEvaluateAsService,  // evaluate whatever can be, as the service does; problems become warnings
-};
-
 struct ParseOptions {
-  Strictness strictness = Strictness::kRefuse;
   // Group type names by index, used when the document has no group_type_mapping.
   std::array<std::string, limits::kGroupTypes> group_types;
 };
 
+// An error is a fault of what answers now; a fault of what is inactive or deleted is a warning.
 enum class Severity : uint8_t { kError, kWarning };
 
 // One thing wrong with a document.
@@ -64,15 +58,16 @@ class Definitions {
   Definitions(Definitions&&) noexcept;
   Definitions& operator=(Definitions&&) noexcept;
 
-  // Errors: kInvalidFlags, the detail listing every error with its path, one per line.
+  // Refuses only a text that is no document; a flag's own fault is that flag's answer and stands in
+  // problems(). Errors: kInvalidFlags, the detail listing every error with its path, one per line.
   static Result<Definitions> parse(std::string_view json, const ParseOptions& options);
   // Every problem of a document, errors first; empty for a clean one.
   static std::vector<Problem> check(std::string_view json, const ParseOptions& options);
 
   size_t size() const;
   bool empty() const { return size() == 0; }
-  // Problems that did not refuse the document.
-  const std::vector<Problem>& warnings() const;
+  // What is wrong with single flags and cohorts, in document order.
+  const std::vector<Problem>& problems() const;
   // Group type names by index; empty where there is none.
   const std::array<std::string, limits::kGroupTypes>& group_types() const;
   const Catalog& catalog() const { return *catalog_; }
@@ -194,6 +189,8 @@ enum class Reason : uint8_t {
   kMissingDependency,
   kCohortNotFound,      // the rest of these are error entries: failed is true
   kCohortCycle,
+  kCohortUnreadable,    // a cohort whose filters do not parse
+  kFlagUnreadable,      // a definition that does not parse
   kHashKeyError,
   kDatabaseError,
   kSeedMatch,           // the seed's dialect

@@ -22,8 +22,7 @@ std::string tool_check(std::string_view arguments);
 // the rollout is compared with.
 std::string tool_eval(std::string_view arguments);
 
-// For tests: the bodies a request gets. Input: that of tool_eval and "as_service": true to evaluate
-// a document that would be refused. Output: {"ok": true, "v2": body, "legacy": body, "feed": body}.
+// For tests: the bodies a request gets. Input: that of tool_eval. Output: {"ok": true, "v2": body, "legacy": body, "feed": body}.
 std::string tool_answer(std::string_view arguments);
 
 }  // namespace hogflare::flags

@@ -8,6 +8,9 @@ namespace {
 // Until a first good set is there, a key that could not be read is asked for this often.
 constexpr int64_t kRetryMs = 1'000;
 
+// Faults of single flags that the health report names; flags:check lists all of them.
+constexpr size_t kProblemsNamed = 20;
+
 }  // namespace
 
 FlagsState::FlagsState(const Config& config) : config_(config) {
@@ -33,9 +36,22 @@ void FlagsState::take(std::string_view json, std::string_view source) {
     return;
   }
   sets_.push_back(std::make_unique<FlagSet>(FlagSet{std::move(parsed).value()}));
+  name_problems(source);
   drop_unused();
   has_good_set_ = true;
   source_ = source;
+}
+
+void FlagsState::name_problems(std::string_view source) {
+  size_t errors = 0;
+  for (const flags::Problem& problem : sets_.back()->definitions.problems()) {
+    if (problem.severity != flags::Severity::kError || ++errors > kProblemsNamed) continue;
+    problems_.push_back("flags of " + std::string(source) + ": " + problem.path + ": " +
+                        problem.message);
+  }
+  if (errors <= kProblemsNamed) return;
+  problems_.push_back("flags of " + std::string(source) + ": " +
+                      std::to_string(errors - kProblemsNamed) + " more; run flags:check");
 }
 
 void FlagsState::drop_unused() {
@@ -63,13 +79,12 @@ void FlagsState::take_kv(const EffectResult& result, int64_t now_ms) {
   }
   read_at_ms_ = now_ms;
   if (result.body == kv_text_) {
-    problems_.clear();
-    if (!kv_problem_.empty()) problems_.push_back(kv_problem_);
+    problems_ = kv_problems_;
     return;
   }
   kv_text_ = result.body;
   take(kv_text_, "KV");
-  kv_problem_ = problems_.empty() ? std::string() : problems_.front();
+  kv_problems_ = problems_;
 }
 
 std::string FlagsState::describe() const {

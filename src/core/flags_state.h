@@ -73,6 +73,7 @@ class FlagsState {
  private:
   void take(std::string_view json, std::string_view source);
   void drop_unused();
+  void name_problems(std::string_view source);
 
   const Config& config_;
   // The last is in force; the others have users still.
@@ -80,7 +81,7 @@ class FlagsState {
   bool has_good_set_ = true;
   bool kv_answered_ = false;
   std::string kv_text_;  // what was parsed last, so that an unchanged value costs no parse
-  std::string kv_problem_;  // of that text
+  std::vector<std::string> kv_problems_;  // of that text
   std::string_view source_ = "none";
   int64_t read_at_ms_ = 0;
   int64_t due_at_ms_ = 0;

@@ -128,6 +128,7 @@ struct Flag {
   std::optional<std::string> description;
   bool active = true;
   bool deleted = false;
+  bool unreadable = false;  // does not parse: answered as failed
   bool has_experiment = false;
   bool continuity = false;
   bool by_device = false;
@@ -165,7 +166,7 @@ struct CohortGroup {
 };
 
 struct Cohort {
-  enum class State : uint8_t { kOk, kUnknownReference, kCycle };
+  enum class State : uint8_t { kOk, kUnknownReference, kCycle, kUnreadable };
   int64_t id = 0;
   bool is_static = false;
   bool behavioural = false;
@@ -187,7 +188,7 @@ struct Catalog {
   bool has_cycle = false;
   int matching_version = 1;
   TimeZone zone;
-  std::vector<Problem> warnings;
+  std::vector<Problem> problems;
   Value document;  // {"flags": [...], "cohorts": ..., ...}: what the feeds are written from
 
   int find_flag(std::string_view key) const;

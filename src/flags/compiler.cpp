@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "flags/text.h"
 
@@ -36,6 +37,11 @@ std::string id_text(const Value& value) {
   return value.is_number() || value.is_string() ? value.text : std::string();
 }
 
+bool is_deleted(const Value& definition) {
+  const Value* deleted = definition.find("deleted");
+  return deleted != nullptr && deleted->is_bool() && deleted->boolean;
+}
+
 void add_unique(std::vector<int>& list, int item) {
   if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(item);
 }
@@ -46,9 +52,18 @@ void Compiler::note(Severity severity, std::string message) {
   problems_.push_back(Problem{severity, path_.empty() ? "$" : path_, std::move(message)});
 }
 
-bool Compiler::has_errors() const {
-  return std::any_of(problems_.begin(), problems_.end(),
-                     [](const Problem& problem) { return problem.severity == Severity::kError; });
+void Compiler::unreadable(std::string message) {
+  unreadable_ = true;
+  error(std::move(message));
+}
+
+void Compiler::no_document(std::string message) {
+  is_no_document_ = true;
+  error(std::move(message));
+}
+
+void Compiler::soften(size_t first) {
+  for (size_t i = first; i < problems_.size(); ++i) problems_[i].severity = Severity::kWarning;
 }
 
 // --- reading members
@@ -58,7 +73,7 @@ const Value* Compiler::member(const Value& object, std::string_view name, Value:
   if (value == nullptr || value->is_null()) return nullptr;
   if (value->kind == kind) return value;
   Scope scope(*this, name);
-  error(fmt::format("must be {}, is {}", kind_name(kind), kind_name(value->kind)));
+  unreadable(fmt::format("must be {}, is {}", kind_name(kind), kind_name(value->kind)));
   return nullptr;
 }
 
@@ -72,7 +87,7 @@ std::optional<double> Compiler::read_number(const Value& object, std::string_vie
   if (value == nullptr || value->is_null()) return std::nullopt;
   if (value->is_number()) return value->number;
   Scope scope(*this, name);
-  error(fmt::format("must be a number, is {}", kind_name(value->kind)));
+  unreadable(fmt::format("must be a number, is {}", kind_name(value->kind)));
   return std::nullopt;
 }
 
@@ -83,7 +98,7 @@ std::optional<int64_t> Compiler::read_integer(const Value& object, std::string_v
     return static_cast<int64_t>(*number);
   }
   Scope scope(*this, name);
-  error("must be a whole number");
+  unreadable("must be a whole number");
   return std::nullopt;
 }
 
@@ -103,7 +118,7 @@ std::vector<std::string> Compiler::read_texts(const Value& object, std::string_v
       continue;
     }
     Scope item(*this, i);
-    error(fmt::format("must be a text, is {}", kind_name(list->items[i].kind)));
+    unreadable(fmt::format("must be a text, is {}", kind_name(list->items[i].kind)));
   }
   return texts;
 }
@@ -131,13 +146,13 @@ int Compiler::slot(Slot wanted) {
 std::unique_ptr<Catalog> Compiler::compile(std::string_view json) {
   catalog_ = std::make_unique<Catalog>();
   if (json.size() > limits::kFlagDefinitionsBytesMax) {
-    error(fmt::format("the document has {} bytes; at most {} are taken", json.size(),
+    no_document(fmt::format("the document has {} bytes; at most {} are taken", json.size(),
                       limits::kFlagDefinitionsBytesMax));
     return std::move(catalog_);
   }
   Result<Value> parsed = parse_value(json);
   if (!parsed.ok()) {
-    error(parsed.error().detail);
+    no_document(parsed.error().detail);
     return std::move(catalog_);
   }
   Value& document = catalog_->document;
@@ -148,17 +163,18 @@ std::unique_ptr<Catalog> Compiler::compile(std::string_view json) {
     document = std::move(wrapped);
   }
   if (!document.is_object()) {
-    error("must be a list of flags or an object {\"flags\": [...]}");
+    no_document("must be a list of flags or an object {\"flags\": [...]}");
     return std::move(catalog_);
   }
   compile_document_options(document);
   const Value* flags = member(document, "flags", Value::Kind::kArray);
   if (flags == nullptr) {
+    is_no_document_ = true;
     if (document.find("flags") == nullptr) error("has no \"flags\" list");
     return std::move(catalog_);
   }
   if (flags->items.size() > limits::kFlagsMax) {
-    error(fmt::format("holds {} flags; at most {} are taken", flags->items.size(),
+    no_document(fmt::format("holds {} flags; at most {} are taken", flags->items.size(),
                       limits::kFlagsMax));
     return std::move(catalog_);
   }
@@ -237,10 +253,15 @@ void Compiler::compile_group_types(const Value& mapping) {
 void Compiler::collect_keys(const Value& flags) {
   catalog_->flags.resize(flags.items.size());
   std::unordered_map<std::string, size_t> seen;
+  std::vector<size_t> deleted;
   for (size_t i = 0; i < flags.items.size(); ++i) {
     Scope list(*this, "flags");
     Scope item(*this, i);
     const Value& definition = flags.items[i];
+    if (is_deleted(definition)) {
+      deleted.push_back(i);
+      continue;
+    }
     if (!definition.is_object()) {
       error(fmt::format("must be an object, is {}", kind_name(definition.kind)));
       continue;
@@ -258,6 +279,13 @@ void Compiler::collect_keys(const Value& flags) {
                         previous->second));
       continue;
     }
+    catalog_->flags[i].key = key->text;
+    flag_index_.emplace(key->text, static_cast<int>(i));
+  }
+  // A deleted flag gives its key up to a living one.
+  for (const size_t i : deleted) {
+    const Value* key = flags.items[i].find("key");
+    if (key == nullptr || !key->is_string() || !seen.emplace(key->text, i).second) continue;
     catalog_->flags[i].key = key->text;
     flag_index_.emplace(key->text, static_cast<int>(i));
   }
@@ -308,7 +336,11 @@ void Compiler::collect_cohorts(const Value* cohorts) {
   }
   for (size_t i = 0; i < cohort_definitions_.size(); ++i) {
     std::swap(path_, cohort_paths_[i]);
+    unreadable_ = false;
     compile_cohort(i, *cohort_definitions_[i]);
+    if (std::exchange(unreadable_, false)) {
+      catalog_->cohorts[i].state = Cohort::State::kUnreadable;
+    }
     std::swap(path_, cohort_paths_[i]);
   }
   resolve_cohorts();
@@ -345,7 +377,7 @@ CohortGroup Compiler::compile_cohort_group(const Value& group, Cohort& cohort) {
   compiled.all = read_text(group, "type") != "OR";
   const Value* values = member(group, "values", Value::Kind::kArray);
   if (values == nullptr) {
-    error("must be a property group: {\"type\": \"AND\" or \"OR\", \"values\": [...]}");
+    unreadable("must be a property group: {\"type\": \"AND\" or \"OR\", \"values\": [...]}");
     return compiled;
   }
   Scope scope(*this, "values");
@@ -353,7 +385,7 @@ CohortGroup Compiler::compile_cohort_group(const Value& group, Cohort& cohort) {
     Scope item(*this, i);
     const Value& leaf = values->items[i];
     if (!leaf.is_object() || leaf.find("values") != nullptr) {
-      error("must be a property filter; cohorts nest two levels, no more");
+      unreadable("must be a property filter; cohorts nest two levels, no more");
       continue;
     }
     Filter filter = compile_filter(leaf, kNone, nullptr);
@@ -433,14 +465,30 @@ void Compiler::close_cohort(int index) {
 }
 
 void Compiler::compile_flag(const Value& definition, Flag& flag) {
+  const size_t first = problems_.size();
+  unreadable_ = false;
   if (flag.key.empty()) {
     // Said already, and such a flag never answers; what else is wrong with it is said as well.
     Flag unused;
     unused.key = "unnamed";
     if (definition.is_object()) compile_flag(definition, unused);
     flag.deleted = true;
+    unreadable_ = false;
+    if (is_deleted(definition)) soften(first);
     return;
   }
+  compile_rules(definition, flag);
+  flag.deleted = is_deleted(definition);
+  flag.unreadable = std::exchange(unreadable_, false);
+  if (flag.active && !flag.deleted) return;
+  soften(first);
+  if (flag.dialect == Dialect::kSeed) return;
+  // It reads as false, whatever it depends on.
+  flag.dependencies.clear();
+  flag.missing_dependency = false;
+}
+
+void Compiler::compile_rules(const Value& definition, Flag& flag) {
   flag.prefix = flag.key + ".";
   flag.id = read_integer(definition, "id");
   flag.version = read_integer(definition, "version");
@@ -451,9 +499,9 @@ void Compiler::compile_flag(const Value& definition, Flag& flag) {
     compile_posthog_flag(definition, *filters, flag);
     return;
   }
-  if (filters != nullptr && !filters->is_null()) {
+  if (filters != nullptr) {
     Scope scope(*this, "filters");
-    error(fmt::format("must be an object, is {}", kind_name(filters->kind)));
+    unreadable(fmt::format("must be an object, is {}", kind_name(filters->kind)));
     return;
   }
   flag.dialect = Dialect::kSeed;

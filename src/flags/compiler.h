@@ -15,10 +15,10 @@ class Compiler {
  public:
   explicit Compiler(const ParseOptions& options) : options_(options) {}
 
-  // Problems of severity kError make the result unusable under Strictness::kRefuse.
+  // The result is of no use when is_no_document().
   std::unique_ptr<Catalog> compile(std::string_view json);
   std::vector<Problem> take_problems() { return std::move(problems_); }
-  bool has_errors() const;
+  bool is_no_document() const { return is_no_document_; }
 
  private:
   // A place in the document; pushes on construction, pops on destruction.
@@ -44,7 +44,13 @@ class Compiler {
   // --- problems
   void error(std::string message) { note(Severity::kError, std::move(message)); }
   void warn(std::string message) { note(Severity::kWarning, std::move(message)); }
+  // An error after which the flag or cohort at hand does not parse.
+  void unreadable(std::string message);
+  // An error after which nothing of the text can be used.
+  void no_document(std::string message);
   void note(Severity severity, std::string message);
+  // Problems from `first` on are of something that does not answer.
+  void soften(size_t first);
 
   // --- reading members; a wrong type is a problem and reads as absent
   const Value* member(const Value& object, std::string_view name, Value::Kind kind);
@@ -65,6 +71,7 @@ class Compiler {
   void resolve_cohorts();
   void close_cohort(int index);
   void compile_flag(const Value& definition, Flag& flag);
+  void compile_rules(const Value& definition, Flag& flag);
   void order_flags();
   void finish_flag(Flag& flag);
 
@@ -95,6 +102,8 @@ class Compiler {
   std::unique_ptr<Catalog> catalog_;
   std::vector<Problem> problems_;
   std::string path_;
+  bool is_no_document_ = false;
+  bool unreadable_ = false;  // of the flag or cohort at hand
   std::unordered_map<std::string, int> slot_index_;
   std::unordered_map<std::string, int> flag_index_;  // by key, and by numeric id as text
   std::unordered_map<std::string, int> cohort_index_;  // by id as text

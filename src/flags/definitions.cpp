@@ -18,8 +18,7 @@ Definitions& Definitions::operator=(Definitions&&) noexcept = default;
 Result<Definitions> Definitions::parse(std::string_view json, const ParseOptions& options) {
   Compiler compiler(options);
   std::unique_ptr<Catalog> catalog = compiler.compile(json);
-  const bool refused = compiler.has_errors() && (options.strictness == Strictness::kRefuse ||
-                                                 !catalog->document.is_object());
+  const bool refused = compiler.is_no_document();
   std::vector<Problem> problems = compiler.take_problems();
   if (refused) {
     std::string detail;
@@ -30,7 +29,7 @@ Result<Definitions> Definitions::parse(std::string_view json, const ParseOptions
     }
     return Error(ErrorCode::kInvalidFlags, std::move(detail));
   }
-  catalog->warnings = std::move(problems);
+  catalog->problems = std::move(problems);
   return Definitions(std::move(catalog));
 }
 
@@ -46,7 +45,7 @@ std::vector<Problem> Definitions::check(std::string_view json, const ParseOption
 
 size_t Definitions::size() const { return catalog_->flags.size(); }
 
-const std::vector<Problem>& Definitions::warnings() const { return catalog_->warnings; }
+const std::vector<Problem>& Definitions::problems() const { return catalog_->problems; }
 
 const std::array<std::string, limits::kGroupTypes>& Definitions::group_types() const {
   return catalog_->group_types;

@@ -105,6 +105,11 @@ void Evaluator::evaluate_flag(const Flag& flag, FlagResult& result) {
     result.reason = Reason::kMissingDependency;
     return;
   }
+  if (flag.unreadable) {
+    result.failed = true;
+    result.reason = Reason::kFlagUnreadable;
+    return;
+  }
   if (read_failed(flag, result)) return;
   if (flag.seed) {
     evaluate_seed_flag(flag, request_, properties_, result);
@@ -254,7 +259,9 @@ Outcome Evaluator::evaluate_condition(const Flag& flag, const Condition& conditi
     if (state == Cohort::State::kOk) continue;
     result.condition_index = kNone;
     result.failed = true;
-    result.reason = state == Cohort::State::kCycle ? Reason::kCohortCycle : Reason::kCohortNotFound;
+    result.reason = state == Cohort::State::kCycle        ? Reason::kCohortCycle
+                    : state == Cohort::State::kUnreadable ? Reason::kCohortUnreadable
+                                                          : Reason::kCohortNotFound;
     return Outcome::kFailed;
   }
   for (const Filter& filter : condition.cohort_filters) {
@@ -476,6 +483,10 @@ std::string_view reason_code(Reason reason) {
       return "dependency_not_found_cohort";
     case Reason::kCohortCycle:
       return "dependency_cycle_cohort";
+    case Reason::kCohortUnreadable:
+      return "cohort_filters_parsing_error";
+    case Reason::kFlagUnreadable:
+      return "flag_data_parsing_error";
     case Reason::kHashKeyError:
       return "hash_key_override_error";
     case Reason::kDatabaseError:

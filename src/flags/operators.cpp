@@ -354,8 +354,20 @@ Matcher Matcher::compile(Operator op, const Value* operand, const TimeZone& zone
       problem = fmt::format("operator '{}' needs a filter of type {}", operator_name(op),
                             op == Operator::kFlagEvaluatesTo ? "flag" : "cohort");
       break;
-    default:
+    case Operator::kSemverEq:
+    case Operator::kSemverNeq:
+    case Operator::kSemverGt:
+    case Operator::kSemverGte:
+    case Operator::kSemverLt:
+    case Operator::kSemverLte:
+    case Operator::kSemverTilde:
+    case Operator::kSemverCaret:
+    case Operator::kSemverWildcard:
       matcher.compile_semver(*operand, problem);
+      break;
+    case Operator::kIsSet:
+    case Operator::kIsNotSet:
+      break;  // need no operand
   }
   return matcher;
 }
@@ -500,9 +512,24 @@ Match Matcher::match(Property& property, const MatchContext& context) const {
     case Operator::kIsDateBefore:
     case Operator::kIsDateAfter:
       return match_date(property, context);
-    default:
+    case Operator::kSemverEq:
+    case Operator::kSemverNeq:
+    case Operator::kSemverGt:
+    case Operator::kSemverGte:
+    case Operator::kSemverLt:
+    case Operator::kSemverLte:
+    case Operator::kSemverTilde:
+    case Operator::kSemverCaret:
+    case Operator::kSemverWildcard:
       return match_semver(property);
+    case Operator::kIsSet:
+    case Operator::kIsNotSet:
+    case Operator::kIn:
+    case Operator::kNotIn:
+    case Operator::kFlagEvaluatesTo:
+      break;  // answered above
   }
+  return Match::kError;
 }
 
 }  // namespace hogflare::flags

@@ -50,6 +50,10 @@ std::string_view description_of(const FlagResult& result, DescriptionRoom& room)
       return "A cohort this flag depends on does not exist";
     case Reason::kCohortCycle:
       return "The cohorts this flag depends on form a cycle";
+    case Reason::kCohortUnreadable:
+      return "Failed to parse cohort filters";
+    case Reason::kFlagUnreadable:
+      return "Failed to parse flag data";
     case Reason::kHashKeyError:
       return "The stored hash key could not be read";
     case Reason::kDatabaseError:

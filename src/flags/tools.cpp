@@ -173,9 +173,7 @@ std::string tool_check(std::string_view arguments_json) {
   const bool ok = problems.empty() || problems.front().severity != Severity::kError;
   JsonWriter json;
   json.open_object().key("ok").boolean(ok);
-  const Result<Definitions> parsed = Definitions::parse(
-      arguments.document,
-      ParseOptions{Strictness::kEvaluateAsService, arguments.options.group_types});
+  const Result<Definitions> parsed = Definitions::parse(arguments.document, arguments.options);
   json.key("flags").integer(parsed.ok() ? static_cast<int64_t>(parsed.value().size()) : 0);
   write_problems(json, problems);
   return json.close_object().take();
@@ -210,10 +208,6 @@ std::string tool_answer(std::string_view arguments_json) {
   Arguments arguments;
   read_arguments(arguments_json, arguments);
   if (!arguments.error.empty()) return failure(arguments.error, {});
-  const Value* as_service = arguments.root.find("as_service");
-  if (as_service != nullptr && as_service->is_bool() && as_service->boolean) {
-    arguments.options.strictness = Strictness::kEvaluateAsService;
-  }
   const Result<Definitions> definitions =
       Definitions::parse(arguments.document, arguments.options);
   if (!definitions.ok()) return failure(definitions.error().detail, {});

@@ -18,10 +18,8 @@ namespace {
 constexpr int64_t kNow = 1'750'000'000'000;
 const ResponseContext kContext{"request-1", kNow, {}};
 
-Definitions definitions_from(const std::string& document,
-                             Strictness strictness = Strictness::kRefuse) {
+Definitions definitions_from(const std::string& document) {
   ParseOptions options;
-  options.strictness = strictness;
   options.group_types = {"company", "project"};
   Result<Definitions> parsed = Definitions::parse(document, options);
   INFO((parsed.ok() ? "" : parsed.error().detail));
