@@ -159,9 +159,14 @@ async function lead(lane, others, effect, env) {
   return result;
 }
 
-/** Whether an answer is about the rows: below 500, and does not ask for patience. @param {number} status */
+/** Answers that ask for patience. */
+const PATIENCE = [408, 425, 429];
+/** Answers about the address, the credential or the way of sending (src/delivery/sink.cpp has the same). */
+export const ABOUT_THE_ADDRESS = [401, 402, 403, 404, 405, 407, 410, 411, 415, 421, 426, 451];
+
+/** Whether an answer is about the rows, so that sending fewer of them may help. @param {number} status */
 export function isRefusal(status) {
-  return status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429;
+  return status >= 400 && status < 500 && !PATIENCE.includes(status) && !ABOUT_THE_ADDRESS.includes(status);
 }
 
 /**

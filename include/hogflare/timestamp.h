@@ -26,11 +26,13 @@ std::optional<int64_t> parse_timestamp(std::string_view text);
 // RFC 3339 only, with seconds and zone: what capture v1 demands.
 std::optional<int64_t> parse_rfc3339(std::string_view text);
 
-// The instants that have a year of four digits.
-inline constexpr int64_t kFirstWritableMs = -62'167'219'200'000;
+// The instants a row may hold: years 1 to 9999. The sink drops a row with year 0 without a word
+// (RFC 3339 has the year, the calendars behind the sink do not).
+inline constexpr int64_t kFirstWritableMs = -62'135'596'800'000;
 inline constexpr int64_t kLastWritableMs = 253'402'300'799'999;
 
-// Appends "2026-01-02T03:04:05.678Z". Instants that are not writable are the caller's bug.
+// Appends "2026-01-02T03:04:05.678Z". The one guard between any time and a row: an instant that no row
+// may hold, a stored one too, is written as the epoch, as EventClock has it for a client's.
 void append_rfc3339(std::string& out, int64_t unix_ms);
 
 // Appends the form of an HTTP Date header (RFC 9110 §5.6.7): "Fri, 02 Jan 2026 03:04:05 GMT".

@@ -39,7 +39,7 @@ constexpr std::array<Column, 20> kColumns = {{
     {"extra", ColumnType::kJson, false},
 }};
 
-// "2026-01-02T03:04:05.678Z" with its quotes.
+// "2026-01-02T03:04:05.678Z" with its quotes; the sink has no year 0.
 bool is_timestamp(std::string_view raw) {
   constexpr std::string_view kForm = "\"0000-00-00T00:00:00.000Z\"";
   if (raw.size() != kForm.size()) return false;
@@ -47,7 +47,7 @@ bool is_timestamp(std::string_view raw) {
     const bool digit = raw[i] >= '0' && raw[i] <= '9';
     if (kForm[i] == '0' ? !digit : raw[i] != kForm[i]) return false;
   }
-  return true;
+  return raw.substr(1, 4) != "0000";
 }
 
 bool fits(const json::Value& value, ColumnType type) {

@@ -333,7 +333,7 @@ std::optional<int64_t> parse_rfc3339(std::string_view text) {
 }
 
 void append_rfc3339(std::string& out, int64_t unix_ms) {
-  HF_ASSERT(is_writable(unix_ms));
+  if (!is_writable(unix_ms)) unix_ms = 0;
   const int64_t days = days_before(unix_ms);
   const auto ms = static_cast<uint32_t>(unix_ms - days * kDayMs);
   const Civil date = civil_of(days);

@@ -101,4 +101,23 @@ describe("timestamps", () => {
   it("a query time that is no number costs nothing", async () => {
     await stored(system, await system.post("/e/?_=soon", single()), 1);
   });
+
+  for (const [name, timestamp] of [
+    ["year 0", "0000-01-01T00:00:00Z"],
+    ["the last moment of year 0", "0000-12-31T23:59:59.999Z"],
+    ["a number of year 0", -62_135_596_800_001],
+  ]) {
+    it(`${name} costs neither the event nor the person's later ones`, async () => {
+      const first = await rowOf({ distinct_id: "year-0", properties: { $set: { a: 1 } }, timestamp });
+      assert.notEqual(first.timestamp.slice(0, 4), "0000");
+      await system.reset();
+      const later = await rowOf({ distinct_id: "year-0" });
+      assert.equal(later.person_properties.a, 1);
+      assert.notEqual(later.person_created_at.slice(0, 4), "0000");
+    });
+  }
+
+  it("the first and the last writable moments are kept", async () => {
+    assert.equal(Date.parse((await rowOf({ timestamp: "0001-01-01T00:00:00Z" })).timestamp), -62_135_596_800_000);
+  });
 });

@@ -1,9 +1,10 @@
 // Rows of several requests in one send (js-shim/sends.js): every request hears of its own rows, and of
 // nobody else's trouble.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { sendRows } from "../../js-shim/sends.js";
+import { ABOUT_THE_ADDRESS, sendRows } from "../../js-shim/sends.js";
 import { eventually, startSystem, TOKEN } from "../lib/harness.mjs";
 import {
   ADMIN_TOKEN, admin, assertAllLanded, Client, gateVariables, metrics, PASS, settle, startGate,
@@ -124,6 +125,30 @@ describe("an answer to a send of several requests", () => {
     assert.equal(now.of('hogflare_sends_skipped_total{stream="events"}'), 0, "the breaker stayed closed");
     assert.equal((await admin(system.url, "/admin/outbox")).rows, 0);
     assert.equal((await assertAllLanded(system, client)).copies, 0);
+  });
+
+  for (const status of [401, 403, 404]) {
+    it(`answered ${status} is about the address: no row is sent again by itself`, async () => {
+      const misconfigured = (now) => now.of('hogflare_sends_total{stream="events",verdict="misconfigured"}');
+      const before = await metrics(system.url);
+      let failed = 0;
+      const release = hold(({ rows }) => (rows.length > 2 && failed++ === 0 ? { status } : PASS));
+      const client = new Client(system.url);
+      const requests = await startBehind(client, 12);
+      await rowsArrived(26);
+      release();
+      assert.deepEqual(new Set(await Promise.all(requests)), new Set([200]));
+      assert.equal(failed > 0, true, "a send of several requests was refused");
+      assert.equal(misconfigured(await metrics(system.url)) - misconfigured(before), 1);
+      await settle(system);
+      assert.equal((await assertAllLanded(system, client)).copies, 0);
+    });
+  }
+
+  it("statuses about the address are the same here and in the core", () => {
+    const source = readFileSync(new URL("../../src/delivery/sink.cpp", import.meta.url), "utf8");
+    const [, list] = /kStatuses\[\] = \{([^}]*)\}/.exec(source);
+    assert.deepEqual(list.split(",").map(Number), ABOUT_THE_ADDRESS);
   });
 
   it("that refuses a row is the answer to the request whose row it is", async () => {

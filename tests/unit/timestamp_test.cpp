@@ -102,13 +102,13 @@ TEST_CASE("The form JavaScript writes is held to the calendar and the clock") {
 }
 
 // A calendar of its own: one day after the other, by the rule of leap years alone.
-TEST_CASE("Every day from year 0 to 9999 is written as the calendar has it, and read again") {
+TEST_CASE("Every day from year 1 to 9999 is written as the calendar has it, and read again") {
   const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   // At a different time of each day, so that digits of every place change.
   int64_t midnight = kFirstWritableMs;
   int64_t of_day = 0;
   std::string first_wrong;
-  for (int year = 0; year <= 9999; ++year) {
+  for (int year = 1; year <= 9999; ++year) {
     const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     for (int month = 1; month <= 12; ++month) {
       const int last = month == 2 && leap ? 29 : days[month - 1];
@@ -130,7 +130,7 @@ TEST_CASE("Every day from year 0 to 9999 is written as the calendar has it, and 
 }
 
 TEST_CASE("The edges of what can be written") {
-  CHECK(written(kFirstWritableMs) == "0000-01-01T00:00:00.000Z");
+  CHECK(written(kFirstWritableMs) == "0001-01-01T00:00:00.000Z");
   CHECK(written(kLastWritableMs) == "9999-12-31T23:59:59.999Z");
   CHECK(written(-1) == "1969-12-31T23:59:59.999Z");
   CHECK(written(0) == "1970-01-01T00:00:00.000Z");
@@ -161,7 +161,7 @@ TEST_CASE("A written time reads back as itself over the whole range") {
     REQUIRE(text.size() == 24);
     REQUIRE(parse_rfc3339(text) == ms);
   }
-  CHECK(written(kFirstWritableMs) == "0000-01-01T00:00:00.000Z");
+  CHECK(written(kFirstWritableMs) == "0001-01-01T00:00:00.000Z");
   CHECK(written(kLastWritableMs) == "9999-12-31T23:59:59.999Z");
 }
 
@@ -201,8 +201,13 @@ TEST_CASE("A time up to 23 hours ahead is kept, a later one is a wrong clock") {
   CHECK(clock.event_time({.offset_ms = -24 * kHour}) == kNowMs);
 }
 
-TEST_CASE("A time that has no year of four digits becomes the epoch") {
+TEST_CASE("A time that no row may hold becomes the epoch, a client's and a stored one") {
   const EventClock clock{kNowMs, std::nullopt};
+  CHECK(clock.event_time({.timestamp_ms = *parse_timestamp("0000-12-31T23:59:59.999Z")}) == 0);
+  CHECK(clock.event_time({.timestamp_ms = -62'135'596'800'001}) == 0);
+  for (const int64_t beyond : {kFirstWritableMs - 1, kLastWritableMs + 1, INT64_MIN, INT64_MAX}) {
+    CHECK(written(beyond) == "1970-01-01T00:00:00.000Z");
+  }
   CHECK(clock.event_time({.offset_ms = 999'999'999'999'999'999}) == 0);
   CHECK(clock.event_time({.timestamp_ms = kFirstWritableMs - 1}) == 0);
   CHECK(clock.event_time({.timestamp_ms = kFirstWritableMs}) == kFirstWritableMs);
