@@ -77,8 +77,8 @@ class RowWriter {
 };
 
 // What is wrong with a row of the events stream, or nullopt: names, types and required columns of
-// schemas/events.json, the size, and that it is JSON. Runs on every row before it is sent: the sink
-// answers 200 and drops what does not fit.
+// schemas/events.json, the size, and that it is JSON. Tests and fuzzers hold every row to it, since
+// the sink answers 200 and drops what does not fit.
 std::optional<std::string> check_row(std::string_view row);
 
 // --- Rejects ---
