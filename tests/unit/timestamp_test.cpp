@@ -92,7 +92,7 @@ TEST_CASE("The form JavaScript writes is held to the calendar and the clock") {
   }
   const std::string_view right[] = {"2024-02-29T23:59:59.999Z", "2000-02-29T00:00:00.000Z",
                                     "2026-12-31T23:59:59.999Z", "1970-01-01T00:00:00.000Z",
-                                    "0000-02-29T12:00:00.001Z"};
+                                    "0004-02-29T12:00:00.001Z"};
   for (const std::string_view text : right) {
     INFO(text);
     REQUIRE(parse_timestamp(text).has_value());
