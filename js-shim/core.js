@@ -203,9 +203,8 @@ class TurnUndone extends Error {}
  * the storage has refused something, or when the core says after it has written that the call failed,
  * the object is ended before they commit, as if its machine had died, and starts from what is stored.
  * @param {ObjectStorage} ownStorage
- * @template T
- * @param {() => T} entry
- * @returns {T}
+ * @param {() => Output | null} entry
+ * @returns {Output | null} null: the task is gone
  */
 function guardedWithStorage(ownStorage, entry) {
   storage = ownStorage;
@@ -213,11 +212,11 @@ function guardedWithStorage(ownStorage, entry) {
   hasWritten = false;
   try {
     const output = guarded(entry);
-    const hasFailed = output.finished && output.status >= 500 && hasWritten;
+    const hasFailed = output !== null && output.finished && output.status >= 500 && hasWritten;
     if (refusal === null && !hasFailed) return output;
-    const reason = refusal === null ? decoder.decode(output.body) : String(refusal);
+    const reason = refusal === null ? decoder.decode(output?.body) : String(refusal);
     console.error(JSON.stringify({ level: "error", event: "object_turn_undone", message: reason }));
-    end(output.slot);
+    if (output !== null) end(output.slot);
     throw new TurnUndone(reason);
   } catch (error) {
     // First: nothing behind `abandon` need be reached.
@@ -323,10 +322,11 @@ export function startHttp(body, head) {
  * @param {ObjectStorage} ownStorage
  */
 export function startObject(entry, objectClass, request, ownStorage) {
-  return guardedWithStorage(ownStorage, () => {
+  const output = guardedWithStorage(ownStorage, () => {
     writeInput(request, "", SEED_SIZE);
     return readOutput(wasm.hf_object(entry, objectClass, Date.now()));
   });
+  return /** @type {Output} */ (output); // a task that was just begun is there
 }
 
 /**

