@@ -154,20 +154,25 @@ describe("a trap", () => {
   });
 });
 
-describe("a trap in an object's turn", () => {
-  it("undoes what the turn had written, and the request finds another shard", async () => {
-    await system.pipeline.fault({ seconds: 600, status: 503 });
-    const before = await traps();
-    await system.post("/trap-in-object", {});
-    const client = new Client(system.url);
-    // Many, so that the shard that broke gets some of them: what was left in it would go out too.
-    for (let i = 0; i < 40; i += 1) await client.send(client.batch(2));
-    assert.equal(await traps(), before + 1);
-    assert.equal((await admin(system.url, "/admin/outbox")).rows, 80);
-    await system.pipeline.fault({ clear: true });
-    await settle(system);
-    const figures = await assertAllLanded(system, client);
-    assert.equal(figures.landed, 80);
-    assert.equal(figures.copies, 0, "the half-written put was sent as well");
-  });
+describe("an object's turn in which something breaks", () => {
+  for (const [what, path, trapped] of [["a trap", "/trap-in-object", 1], ["a refused write", "/refuse-in-object", 0]]) {
+    it(`${what} undoes what the turn had written, and the request finds another shard`, async () => {
+      await system.pipeline.fault({ seconds: 600, status: 503 });
+      const before = await traps();
+      const undone = () => logs.filter(({ message }) => message.includes("object_turn_undone")).length;
+      const undoneBefore = undone();
+      await system.post(path, {});
+      const client = new Client(system.url);
+      // Many, so that the shard that broke gets some of them: what was left in it would go out too.
+      for (let i = 0; i < 40; i += 1) await client.send(client.batch(2));
+      assert.equal(await traps(), before + trapped);
+      await eventually(() => undone() === undoneBefore + 1 - trapped, { what: "the log's word" });
+      assert.equal((await admin(system.url, "/admin/outbox")).rows, 80);
+      await system.pipeline.fault({ clear: true });
+      await settle(system);
+      const figures = await assertAllLanded(system, client);
+      assert.equal(figures.landed, 80);
+      assert.equal(figures.copies, 0, "the half-written put was sent as well");
+    });
+  }
 });

@@ -3,7 +3,8 @@
 //   POST /trap            hands the core an input that is too short: an assertion, a trap
 //   x-trap: 1             this request's object call is answered with what no memory can hold: a trap
 //   x-clock: MS           the core's clock stands that much later while this request waits
-//   POST /trap-in-object  the next object turn that writes twice dies at its second write
+//   POST /trap-in-object     the next object turn that has written dies when it asks for its alarm: a trap
+//   POST /refuse-in-object   the storage refuses the second write of the next object turn that has two
 import worker, {
   GroupDurableObject,
   OutboxDurableObject as Outbox,
@@ -14,22 +15,34 @@ import { startHttp } from "../../js-shim/core.js";
 
 export { GroupDurableObject, PersonDurableObject, PersonIdCounterDurableObject };
 
-let brittle = false;
+/** What the next object turn meets: "", "trap" or "refuse". */
+let armed = "";
 
 export class OutboxDurableObject extends Outbox {
   constructor(ctx, env) {
     super(ctx, env);
     const { kv } = this.storage;
     let writes = 0;
-    // An exception of the host passes through the core's frames as a trap does.
+    let alarmAt = 0;
+    // An exception of the host that is not the storage's passes through the core's frames as a trap does.
+    Object.defineProperty(this.storage, "alarmAt", {
+      get: () => {
+        if (armed === "trap" && writes > 0) {
+          armed = "";
+          throw new Error("the host broke");
+        }
+        return alarmAt;
+      },
+      set: (atMs) => (alarmAt = atMs),
+    });
     this.storage.kv = {
       get: (key) => kv.get(key),
       list: (options) => kv.list(options),
       delete: (key) => kv.delete(key),
       put: (key, value) => {
         writes += 1;
-        if (brittle && writes === 2) {
-          brittle = false;
+        if (armed === "refuse" && writes === 2) {
+          armed = "";
           throw new Error("the storage broke");
         }
         kv.put(key, value);
@@ -73,8 +86,8 @@ export default {
       }
       return new Response("no trap", { status: 200 });
     }
-    if (pathname === "/trap-in-object") {
-      brittle = true;
+    if (pathname === "/trap-in-object" || pathname === "/refuse-in-object") {
+      armed = pathname.slice(1).split("-")[0];
       return new Response("armed");
     }
     const lying = { byteLength: -64, length: 0 };
