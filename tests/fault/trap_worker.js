@@ -17,17 +17,20 @@ export { GroupDurableObject, PersonDurableObject, PersonIdCounterDurableObject }
 
 /** What the next object turn meets: "", "trap" or "refuse". */
 let armed = "";
+/** Counts the armings: an object counts its writes since the last one. */
+let arming = 0;
 
 export class OutboxDurableObject extends Outbox {
   constructor(ctx, env) {
     super(ctx, env);
     const { kv } = this.storage;
     let writes = 0;
+    let counted = arming;
     let alarmAt = 0;
     // An exception of the host that is not the storage's passes through the core's frames as a trap does.
     Object.defineProperty(this.storage, "alarmAt", {
       get: () => {
-        if (armed === "trap" && writes > 0) {
+        if (armed === "trap" && counted === arming && writes > 0) {
           armed = "";
           throw new Error("the host broke");
         }
@@ -40,6 +43,8 @@ export class OutboxDurableObject extends Outbox {
       list: (options) => kv.list(options),
       delete: (key) => kv.delete(key),
       put: (key, value) => {
+        if (counted !== arming) writes = 0;
+        counted = arming;
         writes += 1;
         if (armed === "refuse" && writes === 2) {
           armed = "";
@@ -88,6 +93,7 @@ export default {
     }
     if (pathname === "/trap-in-object" || pathname === "/refuse-in-object") {
       armed = pathname.slice(1).split("-")[0];
+      arming += 1;
       return new Response("armed");
     }
     const lying = { byteLength: -64, length: 0 };
