@@ -33,7 +33,7 @@ export const EFFECT = {
   words: 9,
 };
 
-export const EFFECT_KIND = { callObject: 0, sendRows: 1, readKv: 2, wait: 3 };
+export const EFFECT_KIND = { callObject: 0, sendRows: 1, readKv: 2, wait: 3, readAsset: 4 };
 
 /** Bits of hf_resume's outcome. */
 export const OUTCOME = { ok: 1, shared: 2 };

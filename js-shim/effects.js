@@ -10,7 +10,7 @@ import { isRefusal, sendAlone, sendRows } from "./sends.js";
 
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
-/** A flags namespace that does not answer within this is treated as one that failed. */
+/** A flags namespace, or the assets, that do not answer within this are treated as failed. */
 const KV_TIMEOUT_MS = 2_000;
 
 /**
@@ -119,6 +119,8 @@ class Run {
         return readKv(effect, this.env);
       case EFFECT_KIND.wait:
         return wait(effect.a);
+      case EFFECT_KIND.readAsset:
+        return readAsset(effect, this.env);
       default:
         return Promise.reject(new Error(`unknown effect kind ${effect.kind}`));
     }
@@ -168,6 +170,14 @@ async function readKv(effect, env) {
   const value = await withTimeout(env.FLAGS.get(effect.name, "text"), KV_TIMEOUT_MS);
   if (value === null) return { ok: true, status: 404, retryAfterMs: 0, body: NOTHING };
   return { ok: true, status: 200, retryAfterMs: 0, body: encoder.encode(value) };
+}
+
+/** @param {Effect} effect @param {any} env @returns {Promise<Result>} */
+async function readAsset(effect, env) {
+  if (env.ASSETS === undefined) return { ok: true, status: 404, retryAfterMs: 0, body: NOTHING };
+  const response = await withTimeout(env.ASSETS.fetch(new URL(effect.name, "https://assets.local")), KV_TIMEOUT_MS);
+  const body = new Uint8Array(await response.arrayBuffer());
+  return { ok: true, status: response.status, retryAfterMs: 0, body: response.ok ? body : NOTHING };
 }
 
 /** @param {number} delayMs @returns {Promise<Result>} */

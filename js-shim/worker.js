@@ -1,6 +1,7 @@
 // The Worker and its object classes: bytes in, bytes out. Every decision about events, people and
 // flags is the core's.
 import { DurableObject } from "cloudflare:workers";
+import { version as scriptVersion } from "posthog-js/package.json";
 import bundledFlags from "../flags.json";
 import { BODY_BYTES_MAX, HEAD_CF, headersOf } from "./abi.js";
 import { configure, CoreTrap, isConfigured, startHttp, startObject } from "./core.js";
@@ -19,7 +20,7 @@ function configureFrom(env) {
     if (VARIABLE.test(name)) vars[name] = typeof value === "string" ? value : JSON.stringify(value);
     else if (typeof value === "object") bindings.push(name);
   }
-  configure({ vars, bindings, bundled_flags: JSON.stringify(bundledFlags) });
+  configure({ vars, bindings, bundled_flags: JSON.stringify(bundledFlags), script_version: scriptVersion });
 }
 
 const NO_BODY = new Uint8Array(0);

@@ -46,6 +46,9 @@ struct Config {
   std::string project_secret_key;      // POSTHOG_PROJECT_SECRET
   std::string admin_token;             // HOGFLARE_ADMIN_TOKEN; empty: admin routes answer 404
   std::string path_prefix;             // HOGFLARE_PATH_PREFIX: "" or "/ingest"
+  // HOGFLARE_PATH_ALIASES: other names of paths, {"/q1", "/e"}; longest name first.
+  std::vector<std::pair<std::string, std::string>> path_aliases;
+  std::string script_version;          // of the posthog-js whose scripts are served
   bool anonymize_ip = false;           // HOGFLARE_ANONYMIZE_IP
   bool session_recording = false;      // HOGFLARE_SESSION_RECORDING
   PersonlessMode personless = PersonlessMode::kStateless;

@@ -13,24 +13,9 @@
 #include <string_view>
 
 #include "hogflare/flags.h"
+#include "hogflare/project_settings.h"
 
 namespace hogflare::flags {
-
-// --- Remote config ----------------------------------------------------------------------------
-
-// What clients are told about this deployment.
-struct RemoteConfig {
-  std::string token;
-  bool has_feature_flags = false;
-  bool session_recording = false;  // true: replay is stored, at /s/
-};
-
-// GET /array/{token}/config
-std::string write_remote_config(const RemoteConfig& config);
-// GET /array/{token}/config.js
-std::string write_remote_config_script(const RemoteConfig& config);
-// Whether `token` may stand in the path: [A-Za-z0-9_-], at most 200 bytes, not empty.
-bool is_config_token(std::string_view token);
 
 // --- /flags and /decide -----------------------------------------------------------------------
 
@@ -39,7 +24,7 @@ enum class FlagsVersion : uint8_t { kLegacy, kV2, kV3 };
 struct ResponseContext {
   std::string_view request_id;  // a UUID made by the caller
   int64_t now_ms = 0;
-  std::optional<RemoteConfig> config;  // merged at top level when given
+  std::optional<project::RemoteConfig> config;  // merged at top level when given
 };
 
 std::string write_flags(const Evaluation& evaluation, FlagsVersion version,
@@ -75,12 +60,6 @@ bool etag_matches(std::string_view if_none_match, std::string_view etag);
 // flag has no payload. nullopt: there is no such flag.
 std::optional<std::string> write_remote_config_payload(const Definitions& definitions,
                                                        std::string_view key);
-
-// --- Small lists ------------------------------------------------------------------------------
-
-std::string write_surveys();
-std::string write_web_experiments();
-std::string write_early_access_features();
 
 // --- OFREP ------------------------------------------------------------------------------------
 

@@ -28,6 +28,10 @@ enum class RouteKind : uint8_t {
   kSurveys,
   kWebExperiments,
   kEarlyAccess,
+  kProductTours,
+  kArrayJs,           // /array/{token}/array.js: array.js and the token's config in one
+  kScript,            // /static/…: scripts of posthog-js that are not served as assets
+  kSiteApp,           // /site_app/{id}/{hash}
   kOfrepFlags,        // /ofrep/v1/evaluate/flags
   kOfrepFlag,         // /ofrep/v1/evaluate/flags/{key}
   kHealth,

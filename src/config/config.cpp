@@ -220,6 +220,33 @@ void read_path_prefix(Reader& reader) {
   reader.config.path_prefix = std::move(prefix);
 }
 
+// Other names for paths, since blockers know the usual ones.
+void read_path_aliases(Reader& reader) {
+  const std::string text = reader.text("HOGFLARE_PATH_ALIASES");
+  if (text.empty()) return;
+  const Json aliases = Json::parse(text, nullptr, false);
+  if (!aliases.is_object()) {
+    return reader.problem(true, "HOGFLARE_PATH_ALIASES must be a JSON object such as "
+                                "{\"/q1\": \"/e\", \"/js\": \"/static\"}");
+  }
+  for (const auto& [name, value] : aliases.items()) {
+    std::string alias = name;
+    std::string target = value.is_string() ? value.get<std::string>() : std::string();
+    while (alias.size() > 1 && alias.back() == '/') alias.pop_back();
+    while (target.size() > 1 && target.back() == '/') target.pop_back();
+    const std::string wrong = problem_of_alias(alias, target);
+    if (wrong.empty()) {
+      reader.config.path_aliases.emplace_back(std::move(alias), std::move(target));
+    } else {
+      reader.problem(false, "HOGFLARE_PATH_ALIASES: " + reader.shown(name) + " " + wrong);
+    }
+  }
+  std::sort(reader.config.path_aliases.begin(), reader.config.path_aliases.end(),
+            [](const auto& left, const auto& right) {
+              return left.first.size() > right.first.size();
+            });
+}
+
 void read_personless(Reader& reader) {
   const std::string mode = reader.text("HOGFLARE_PERSONLESS");
   if (mode == "exact") {
@@ -293,6 +320,7 @@ void read_variables(Reader& reader) {
       static_cast<uint32_t>(1000 * reader.integer("HOGFLARE_FLAGS_TTL_SECS", 60, 1, 86'400));
   config.feature_flags = reader.text("HOGFLARE_FEATURE_FLAGS");
   read_path_prefix(reader);
+  read_path_aliases(reader);
   read_personless(reader);
   read_projects(reader);
   check_secrets(reader);
@@ -341,6 +369,10 @@ Config parse_config(std::string_view host_json) {
   if (usable && bundled != host.end() && bundled->is_string()) {
     config.bundled_flags = bundled->get<std::string>();
   }
+  const auto script = host.find("script_version");
+  if (usable && script != host.end() && script->is_string()) {
+    config.script_version = script->get<std::string>();
+  }
   read_sinks(reader, bindings);
   read_last_trap(reader, host);
   return config;
@@ -379,6 +411,7 @@ std::vector<ConfigVariable> config_variables() {
       {"POSTHOG_PROJECT_SECRET", true},
       {"HOGFLARE_PROJECTS", false},
       {"HOGFLARE_PATH_PREFIX", false},
+      {"HOGFLARE_PATH_ALIASES", false},
       {"HOGFLARE_ANONYMIZE_IP", false},
       {"HOGFLARE_SESSION_RECORDING", false},
       {"HOGFLARE_PERSONLESS", false},
@@ -392,7 +425,7 @@ std::vector<ConfigVariable> config_variables() {
 
 std::vector<std::string_view> config_bindings() {
   return {"PERSONS",        "PERSON_ID_COUNTER", "GROUPS", "OUTBOX",   "EVENTS_STREAM",
-          "PERSONS_STREAM", "REJECTS_STREAM",    "FLAGS",  "ANALYTICS"};
+          "PERSONS_STREAM", "REJECTS_STREAM",    "FLAGS",  "ANALYTICS", "ASSETS"};
 }
 
 }  // namespace hogflare

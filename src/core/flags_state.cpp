@@ -35,7 +35,8 @@ void FlagsState::take(std::string_view json, std::string_view source) {
                         parsed.error().detail);
     return;
   }
-  sets_.push_back(std::make_unique<FlagSet>(FlagSet{std::move(parsed).value()}));
+  sets_.push_back(std::make_unique<FlagSet>(
+      FlagSet{std::move(parsed).value(), project::read_settings(json)}));
   name_problems(source);
   drop_unused();
   has_good_set_ = true;
@@ -44,10 +45,15 @@ void FlagsState::take(std::string_view json, std::string_view source) {
 
 void FlagsState::name_problems(std::string_view source) {
   size_t errors = 0;
-  for (const flags::Problem& problem : sets_.back()->definitions.problems()) {
-    if (problem.severity != flags::Severity::kError || ++errors > kProblemsNamed) continue;
-    problems_.push_back("flags of " + std::string(source) + ": " + problem.path + ": " +
-                        problem.message);
+  const FlagSet& set = *sets_.back();
+  const std::vector<flags::Problem>* const lists[] = {&set.definitions.problems(),
+                                                      &set.settings.problems};
+  for (const std::vector<flags::Problem>* problems : lists) {
+    for (const flags::Problem& problem : *problems) {
+      if (problem.severity != flags::Severity::kError || ++errors > kProblemsNamed) continue;
+      problems_.push_back("flags of " + std::string(source) + ": " + problem.path + ": " +
+                          problem.message);
+    }
   }
   if (errors <= kProblemsNamed) return;
   problems_.push_back("flags of " + std::string(source) + ": " +

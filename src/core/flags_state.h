@@ -18,13 +18,15 @@
 
 #include "hogflare/config.h"
 #include "hogflare/flags.h"
+#include "hogflare/project_settings.h"
 #include "hogflare/task.h"
 
 namespace hogflare {
 
-// A set and how many requests are using it.
+// A set, the settings of the same document, and how many requests are using them.
 struct FlagSet {
   flags::Definitions definitions;
+  project::Settings settings;
   uint32_t users = 0;
 };
 
@@ -44,6 +46,7 @@ class FlagsLease {
 
   // Needs a lease that was given out by FlagsState.
   const flags::Definitions& definitions() const { return set_->definitions; }
+  const project::Settings& settings() const { return set_->settings; }
 
  private:
   FlagSet* set_ = nullptr;

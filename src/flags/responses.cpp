@@ -193,39 +193,9 @@ void write_common(JsonWriter& json, bool errors, bool quota_limited,
 constexpr size_t kFlagAnswerBytes = 300;
 constexpr size_t kAnswerBytes = 1'200;
 
-enum class SiteApps : uint8_t { kInclude, kLeaveOut };
-
-// wire-protocol.md §8.2, the minimal safe answer, truthful about flags and replay.
-void write_config_members(JsonWriter& json, const RemoteConfig& config, SiteApps site_apps) {
-  json.key("token").text(config.token);
-  json.key("supportedCompression").open_array().text("gzip").text("gzip-js").close_array();
-  json.key("hasFeatureFlags").boolean(config.has_feature_flags);
-  json.key("autocapture_opt_out").boolean(false);
-  json.key("captureDeadClicks").boolean(false);
-  json.key("capturePerformance").boolean(false);
-  json.key("autocaptureExceptions").boolean(false);
-  json.key("analytics").open_object().key("endpoint").text("/i/v0/e/").close_object();
-  json.key("elementsChainAsString").boolean(true);
-  json.key("sessionRecording");
-  if (config.session_recording) {
-    json.raw(R"({"endpoint":"/s/","consoleLogRecordingEnabled":true,"recorderVersion":"v2",)"
-             R"("sampleRate":null,"minimumDurationMilliseconds":null,"linkedFlag":null,)"
-             R"("networkPayloadCapture":null,"masking":null,"urlTriggers":[],"urlBlocklist":[],)"
-             R"("eventTriggers":[],"triggerMatchType":null,"scriptConfig":null})");
-  } else {
-    json.boolean(false);
-  }
-  json.key("heatmaps").boolean(false);
-  json.key("surveys").boolean(false);
-  json.key("defaultIdentifiedOnly").boolean(true);
-  if (site_apps == SiteApps::kInclude) json.key("siteApps").open_array().close_array();
-  json.key("isAuthenticated").boolean(false);
-  json.key("toolbarParams").open_object().close_object();
-}
-
 void write_merged_config(JsonWriter& json, const ResponseContext& context) {
   if (!context.config) return;
-  write_config_members(json, *context.config, SiteApps::kInclude);
+  json.raw(project::write_remote_config_members(*context.config));
   json.key("config").open_object().key("enable_collect_everything").boolean(true).close_object();
 }
 
@@ -301,44 +271,5 @@ FlagsAnswer flags_answer(std::optional<std::string_view> version,
                                                : FlagsVersion::kV2;
   return answer;
 }
-
-std::string write_remote_config(const RemoteConfig& config) {
-  JsonWriter json;
-  json.open_object();
-  write_config_members(json, config, SiteApps::kInclude);
-  return json.close_object().take();
-}
-
-std::string write_remote_config_script(const RemoteConfig& config) {
-  JsonWriter json;
-  json.open_object();
-  write_config_members(json, config, SiteApps::kLeaveOut);
-  const std::string members = json.close_object().take();
-  std::string token;
-  append_json_string(config.token, token);
-  return fmt::format(
-      "(function() {{\n"
-      "  window._POSTHOG_REMOTE_CONFIG = window._POSTHOG_REMOTE_CONFIG || {{}};\n"
-      "  window._POSTHOG_REMOTE_CONFIG[{}] = {{\n"
-      "    config: {},\n"
-      "    siteApps: []\n"
-      "  }};\n"
-      "}})();\n",
-      token, members);
-}
-
-bool is_config_token(std::string_view token) {
-  return !token.empty() && token.size() <= 200 &&
-         std::all_of(token.begin(), token.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '_' || c == '-';
-         });
-}
-
-std::string write_surveys() { return R"({"surveys":[],"survey_config":null})"; }
-
-std::string write_web_experiments() { return R"({"experiments":[]})"; }
-
-std::string write_early_access_features() { return R"({"earlyAccessFeatures":[]})"; }
 
 }  // namespace hogflare::flags

@@ -1,5 +1,5 @@
-// Flag endpoints and what else SDKs ask about a project: /flags, /decide, definitions, remote config,
-// OFREP and the small lists. Evaluation itself is src/flags; here is where its inputs come from.
+// Flag endpoints: /flags, /decide, definitions, a flag's payload, OFREP. Evaluation itself is
+// src/flags; here is where its inputs come from.
 #include <optional>
 
 #include "http_task.h"
@@ -63,17 +63,8 @@ class FlagsTask final : public HttpTask {
         return begin_ofrep(turn, effects);
       case RouteKind::kFlagDefinitions:
         return respond(answer_definitions());
-      case RouteKind::kRemoteConfigFlag:
-        return respond(answer_payload());
-      case RouteKind::kRemoteConfig:
-      case RouteKind::kRemoteConfigJs:
-        return respond(answer_remote_config());
-      case RouteKind::kSurveys:
-        return respond(answer_surveys());
-      case RouteKind::kWebExperiments:
-        return respond(json_reply(flags::write_web_experiments()));
       default:
-        return respond(json_reply(flags::write_early_access_features()));
+        return respond(answer_payload());
     }
   }
 
@@ -177,9 +168,13 @@ class FlagsTask final : public HttpTask {
     return context;
   }
 
-  flags::RemoteConfig remote_config(std::string_view token) {
-    return {std::string(token), !has_flags_ || !definitions().empty(),
-            state().config.session_recording};
+  project::RemoteConfig remote_config(std::string_view token) {
+    return {.token = std::string(token),
+            .has_feature_flags = !has_flags_ || !definitions().empty(),
+            .session_recording = state().config.session_recording,
+            .settings = &flags_.settings(),
+            .origin = head().origin,
+            .referer = head().referer};
   }
 
   Reply answer_flags(const Turn& turn, const flags::Evaluation& evaluation) {
@@ -348,41 +343,6 @@ class FlagsTask final : public HttpTask {
       return api_error(404, "invalid_request", "not_found", "There is no such flag.");
     }
     return json_reply(std::move(*payload));
-  }
-
-  // --- Remote config and lists ---
-
-  Reply answer_remote_config() {
-    const std::string_view token = route().argument;
-    if (token.empty()) return error_reply(head(), ErrorCode::kMissingToken);
-    if (!flags::is_config_token(token)) {
-      return error_reply(head(), {ErrorCode::kParseFailed,
-                                  "a token in the path has letters, digits, _ and - only"});
-    }
-    if (state().config.project_of(token) == nullptr) {
-      return error_reply(head(), {ErrorCode::kNotFound, "no project has this token"});
-    }
-    const bool script = route().endpoint == RouteKind::kRemoteConfigJs;
-    Reply reply = json_reply(script ? flags::write_remote_config_script(remote_config(token))
-                                    : flags::write_remote_config(remote_config(token)));
-    if (script) reply.headers[0].value = "application/javascript";
-    reply.headers.push_back({"Cache-Control", "public, max-age=300"});
-    for (Header& header : cors_headers(head())) {
-      if (header.name != "Vary") reply.headers.push_back(std::move(header));
-    }
-    reply.headers.push_back({"Vary", "Origin, Referer"});
-    return reply;
-  }
-
-  Reply answer_surveys() {
-    std::string token = form_value(head().query, "token").value_or("");
-    if (token.empty() && head().method == "POST") token = form_value(body(), "token").value_or("");
-    if (token.empty()) return error_reply(head(), ErrorCode::kMissingToken);
-    if (!flags::is_config_token(token)) {
-      return error_reply(head(), {ErrorCode::kParseFailed,
-                                  "token has letters, digits, _ and - only, at most 200"});
-    }
-    return json_reply(flags::write_surveys());
   }
 
   uint32_t kv_effect_ = 0;

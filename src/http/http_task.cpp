@@ -76,6 +76,19 @@ void read_edge(FieldReader& fields, EdgeInfo& edge) {
   fields.fill(edge, kNetwork);
 }
 
+// What an alias at the beginning of `path` stands for, with the rest behind it.
+bool resolve_alias(const Config& config, std::string_view path, std::string& resolved) {
+  for (const auto& [alias, target] : config.path_aliases) {
+    if (path.substr(0, alias.size()) != alias) continue;
+    const std::string_view rest = path.substr(alias.size());
+    if (!rest.empty() && rest.front() != '/') continue;
+    resolved = target;
+    resolved.append(rest);
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input) {
@@ -91,6 +104,7 @@ std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input)
   const bool has_prefix = !prefix.empty() && head.path.substr(0, prefix.size()) == prefix &&
                           head.path.substr(prefix.size(), 1) == "/";
   if (has_prefix) head.path.remove_prefix(prefix.size());
+  if (resolve_alias(config, head.path, request->path)) head.path = request->path;
   request->route = find_route(head.path);
   // No page has business with an operator's paths: without an origin no answer carries CORS.
   const bool is_health = request->route.endpoint == RouteKind::kHealth;

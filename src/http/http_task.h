@@ -17,6 +17,8 @@ struct HttpRequest {
   HttpInput input;
   RequestHead head;
   Route route;
+  // The path that an alias stands for; head.path points here then.
+  std::string path;
   // The shim did not read the body: it is over every limit.
   bool body_is_too_large = false;
 };
@@ -50,6 +52,7 @@ std::unique_ptr<Task> make_http_task(CoreState& state, HttpInput input);
 // One maker per kind of route; each takes over the request.
 std::unique_ptr<Task> make_capture_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_flags_task(CoreState& state, std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_project_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_operations_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 
 }  // namespace hogflare

@@ -39,6 +39,8 @@ constexpr Fixed kFixed[] = {
      {RouteKind::kWebExperiments, kGetHead, MetricRoute::kRemoteConfig, false, {}}},
     {"/api/early_access_features",
      {RouteKind::kEarlyAccess, kGetHead, MetricRoute::kRemoteConfig, false, {}}},
+    {"/api/product_tours",
+     {RouteKind::kProductTours, kGetHead, MetricRoute::kRemoteConfig, false, {}}},
     {"/ofrep/v1/evaluate/flags", {RouteKind::kOfrepFlags, kPost, MetricRoute::kFlags, false, {}}},
     {"/healthz", {RouteKind::kHealth, kGetHead, MetricRoute::kHealth, false, {}}},
     {"/", {RouteKind::kLiveness, kGetHead, MetricRoute::kHealth, false, {}}},
@@ -81,6 +83,13 @@ Route find_variable(std::string_view path) {
     if (path == "config.js") {
       return with_argument(RouteKind::kRemoteConfigJs, kGetHead, MetricRoute::kRemoteConfig, token);
     }
+    if (path == "array.js") {
+      return with_argument(RouteKind::kArrayJs, kGetHead, MetricRoute::kRemoteConfig, token);
+    }
+  } else if (take_prefix(path, "/static/")) {
+    return with_argument(RouteKind::kScript, kGetHead, MetricRoute::kRemoteConfig, path);
+  } else if (take_prefix(path, "/site_app/")) {
+    return with_argument(RouteKind::kSiteApp, kGetHead, MetricRoute::kRemoteConfig, path);
   } else if (take_prefix(path, "/api/projects/")) {
     take_segment(path);
     if (take_prefix(path, "feature_flags/")) {
@@ -117,7 +126,7 @@ std::string_view path_swallowed_by(std::string_view prefix) {
   for (const Fixed& fixed : kFixed) {
     if (is_at_or_under(fixed.path, prefix)) return fixed.path;
   }
-  for (const std::string_view folder : {"/array", "/api/projects", "/ofrep/v1/evaluate/flags"}) {
+  for (const std::string_view folder : {"/array", "/api/projects", "/ofrep/v1/evaluate/flags", "/static", "/site_app"}) {
     if (is_at_or_under(folder, prefix) || is_at_or_under(prefix, folder)) return folder;
   }
   return {};

@@ -24,7 +24,7 @@ namespace {
 // One effect as the host reads it; field order is js-shim/abi.js's EFFECT_*.
 struct EffectRecord {
   uint32_t id;
-  uint32_t kind;  // 0 CallObject, 1 SendRows, 2 ReadKv, 3 Wait
+  uint32_t kind;  // 0 CallObject, 1 SendRows, 2 ReadKv, 3 Wait, 4 ReadAsset
   uint32_t a;     // object class | stream | - | delay_ms
   uint32_t b;     // - | row count
   uint32_t c;     // timeout_ms | timeout_ms
@@ -115,6 +115,9 @@ void describe_effect(const Effect& effect, EffectRecord& record) {
   } else if (const auto* read = std::get_if<ReadKv>(&effect.kind)) {
     record.name = address(read->key.data());
     record.name_size = static_cast<uint32_t>(read->key.size());
+  } else if (const auto* asset = std::get_if<ReadAsset>(&effect.kind)) {
+    record.name = address(asset->path.data());
+    record.name_size = static_cast<uint32_t>(asset->path.size());
   } else if (const auto* wait = std::get_if<Wait>(&effect.kind)) {
     record.a = wait->delay_ms;
   }

@@ -184,7 +184,7 @@ TEST_CASE("every version of /flags and /decide has its own shape", "[flags]") {
   CHECK(legacy["featureFlagPayloads"] == json{{"all", "{\"a\":1}"}});
 
   ResponseContext with_config = kContext;
-  with_config.config = RemoteConfig{"phc", true, true};
+  with_config.config = project::RemoteConfig{"phc", true, true};
   CHECK(parsed(write_decide(evaluation, 1, with_config))["featureFlags"] ==
         json::array({"all", "split"}));
   const json decide2 = parsed(write_decide(evaluation, 2, with_config));
@@ -237,20 +237,6 @@ TEST_CASE("derived person properties fill what is absent", "[flags]") {
   CHECK(fresh.find("born")->enabled);
   stored.person_properties.set("$initial_utm_source", Value::of(std::string_view("mail")));
   CHECK(!evaluate(definitions, request, stored, kNow).find("initial")->enabled);
-}
-
-TEST_CASE("remote config tells the truth about flags, as JSON and as script", "[flags]") {
-  const json with = parsed(write_remote_config(RemoteConfig{"phc", true, false}));
-  CHECK(with["hasFeatureFlags"] == true);
-  CHECK(with["sessionRecording"] == false);
-  CHECK(with["siteApps"] == json::array());
-  CHECK(parsed(write_remote_config(RemoteConfig{"phc", false, false}))["hasFeatureFlags"] == false);
-  const std::string script = write_remote_config_script(RemoteConfig{"phc", true, false});
-  CHECK(script.find("_POSTHOG_REMOTE_CONFIG[\"phc\"]") != std::string::npos);
-  CHECK(is_config_token("phc_A-1"));
-  CHECK(!is_config_token(""));
-  CHECK(!is_config_token("a b"));
-  CHECK(!is_config_token(std::string(201, 'a')));
 }
 
 TEST_CASE("OFREP answers typed values with reasons", "[flags]") {
