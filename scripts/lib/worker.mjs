@@ -7,10 +7,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { scripts, writeAssets } from "./assets.mjs";
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const DIST = join(ROOT, "dist");
 const CONFIG = join(ROOT, "wrangler.toml.example");
+const ASSETS = join(ROOT, "build/assets");
 
 /** Files the bundle is made from. */
 function sources(main) {
@@ -32,6 +34,7 @@ export function bundle(main = "js-shim/worker.js") {
   mkdirSync(dirname(config), { recursive: true });
   const text = readFileSync(CONFIG, "utf8")
     .replace('main = "js-shim/worker.js"', `main = "../${main}"`)
+    .replace('directory = "build/assets"', `directory = "${assets()}"`)
     .replace(/\[build\]\ncommand = .*\n/, "");
   writeFileSync(config, text);
   rmSync(dist, { recursive: true, force: true });
@@ -42,6 +45,13 @@ export function bundle(main = "js-shim/worker.js") {
   );
   writeFileSync(stamp, "");
   return dist;
+}
+
+/** Writes the assets of wrangler.toml.example unless they are there; their folder. */
+function assets() {
+  const { version } = scripts();
+  if (!existsSync(join(ASSETS, "static", version, "array.js"))) writeAssets(ASSETS);
+  return ASSETS;
 }
 
 /** Compatibility date of wrangler.toml.example: what is tested is what is deployed. */
@@ -74,6 +84,12 @@ export function workerOptions(settings) {
     compatibilityDate: compatibilityDate(),
     bindings: vars,
     kvNamespaces,
+    assets: {
+      directory: assets(),
+      binding: "ASSETS",
+      routerConfig: { has_user_worker: true },
+      assetConfig: { html_handling: "none" },
+    },
     durableObjects: {
       PERSONS: { className: "PersonDurableObject", useSQLite: true },
       PERSON_ID_COUNTER: { className: "PersonIdCounterDurableObject", useSQLite: true },
