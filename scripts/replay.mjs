@@ -5,11 +5,10 @@
 //
 // Reads the views replay_sessions and sessions_replay of the fake pipeline at --from
 // (http://127.0.0.1:8088).
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
 import { windowsOf } from "../replay/recording.mjs";
 
 const REPLAY = join(dirname(fileURLToPath(import.meta.url)), "../replay");
@@ -59,8 +58,11 @@ async function list() {
   console.table(table);
 }
 
-/** The player's script, one file with rrweb's replayer in it. */
+/** The player's script, one file with rrweb's replayer in it; the package brings it made. */
 async function playerScript() {
+  const made = join(REPLAY, "player.bundle.js");
+  if (existsSync(made)) return readFileSync(made, "utf8");
+  const { build } = await import("esbuild");
   const built = await build({
     entryPoints: [join(REPLAY, "player.js")],
     bundle: true,

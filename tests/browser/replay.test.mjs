@@ -17,7 +17,7 @@ const PAGE = (host) => `<!doctype html><html><head><meta charset="utf-8"><title>
   posthog._i = [];
   posthog.init = function (token, config) { posthog._i.push([token, config]); };
   posthog.__SV = 1;
-  posthog.init("${TOKEN}", { api_host: "${host}", person_profiles: "always", session_recording: { maskTextSelector: ".mask", blockClass: "no-capture" },
+  posthog.init("${TOKEN}", { api_host: "${host}", person_profiles: "always", session_recording: { maskTextSelector: ".mask" },
     loaded: function () { window.isLoaded = true; } });
 </script>
 <script async crossorigin="anonymous" src="${host}/static/array.js"></script></head><body>
@@ -93,7 +93,7 @@ async function record() {
 /** The recorded document at the end of its window, inside the player's frame. */
 async function playToEnd(player, index) {
   await player.locator('[role="tab"]').nth(index).click();
-  await player.evaluate(() => window.player.pause(window.player.getMetaData().totalTime));
+  await player.evaluate(() => window.player.pause(window.player.getMetaData().totalTime + 1000));
   return player.frameLocator("#stage iframe");
 }
 
@@ -122,7 +122,7 @@ describe("a recorded session", () => {
       assert.equal(await frame.locator("#hidden").count(), 0);
       texts.push(await frame.locator("#name").inputValue());
       if (texts[index] === "Ada") {
-        assert.equal(await frame.locator("#list li").count(), 29);
+        await eventually(async () => (await frame.locator("#list li").count()) === 29, { what: `the removed item gone (${await frame.locator("#list li").count()} items, big ${await frame.locator("#big").count()})` });
         assert.equal((await frame.locator("#big").textContent()).length, bigLength);
       }
     }

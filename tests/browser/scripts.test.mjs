@@ -42,7 +42,7 @@ const DOCUMENT = {
   surveys: [SURVEY],
   early_access_features: [{ id: "ea", name: "Beta", description: "", stage: "beta", documentationUrl: null, payload: null, flagKey: "beta" }],
 };
-const ALIASES = { "/q1": "/e", "/q2": "/flags", "/q3": "/s", "/q4": "/i/v0/e", "/js": "/static", "/c": "/array" };
+const ALIASES = { "/q1": "/e", "/q2": "/flags", "/q3": "/s", "/q4": "/i/v0/e", "/q5": "/api/surveys", "/js": "/static", "/c": "/array" };
 const VERSIONS = ["posthog-js", "posthog-js-1.200", "posthog-js-1.100"];
 const folderOf = (name) => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
 
@@ -158,7 +158,7 @@ describe("the HTML snippet", () => {
     const page = await browser.visit(path);
     await landed(page, "$pageview");
     const asked = page.sent.map((request) => new URL(request.url())).filter((url) => url.origin === system.url);
-    assert.deepEqual(asked.map((url) => url.pathname).filter((name) => !/^\/(q[1-4]|js|c)\//.test(name)), []);
+    assert.deepEqual(asked.map((url) => url.pathname).filter((name) => !/^\/(q[1-5]|js|c)\//.test(name)), []);
     isQuiet(page);
     await page.context().close();
   });
@@ -184,7 +184,11 @@ for (const library of VERSIONS) {
       await page.evaluate(() => setTimeout(() => {
         throw new Error("the page's own mistake");
       }));
-      await landed(page, "$snapshot_items");
+      const session = await page.evaluate(() => window.posthog.get_session_id());
+      await eventually(
+        async () => (await system.rows()).some((row) => /^\$snapshot/.test(row.event) && row.properties.$session_id === session),
+        { what: "a recording", timeoutMs: 60_000 },
+      );
       await eventually(() => loaded(page, "/surveys.js"), { what: "the surveys script" });
       if (library === "posthog-js") await landed(page, "$exception");
       assert.deepEqual(page.answers.filter(({ status }) => status >= 400), []);
