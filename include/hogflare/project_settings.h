@@ -70,6 +70,8 @@ struct RemoteConfig {
   // The asking page, for sessionRecording.domains.
   std::string_view origin = {};
   std::string_view referer = {};
+  // posthog-js's own, where the request says it (?ver=); empty: not known.
+  std::string sdk_version = {};
 };
 
 // GET /array/{token}/config

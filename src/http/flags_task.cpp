@@ -174,7 +174,8 @@ class FlagsTask final : public HttpTask {
             .session_recording = state().config.session_recording,
             .settings = &flags_.settings(),
             .origin = head().origin,
-            .referer = head().referer};
+            .referer = head().referer,
+            .sdk_version = form_value(head().query, "ver").value_or("")};
   }
 
   Reply answer_flags(const Turn& turn, const flags::Evaluation& evaluation) {

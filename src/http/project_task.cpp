@@ -80,7 +80,8 @@ class ProjectTask final : public HttpTask {
             .session_recording = state().config.session_recording,
             .settings = &flags.settings(),
             .origin = head().origin,
-            .referer = head().referer};
+            .referer = head().referer,
+            .sdk_version = form_value(head().query, "ver").value_or("")};
   }
 
   std::optional<Reply> refuse_token() {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "flags/json_writer.h"
 #include "hogflare/project_settings.h"
@@ -69,6 +70,19 @@ std::string session_recording(const RemoteConfig& config) {
   return config.session_recording ? kByDefault : "false";
 }
 
+// The pinned surveys script needs PostHogPersistence.get_property, which posthog-js has since 1.131;
+// in an older page it would only fill the console.
+bool can_show_surveys(std::string_view sdk_version) {
+  constexpr std::string_view kMajor = "1.";
+  constexpr int kFirstMinor = 131;
+  if (sdk_version.substr(0, kMajor.size()) != kMajor) return true;
+  sdk_version.remove_prefix(kMajor.size());
+  int minor = 0;
+  const auto [end, error] =
+      std::from_chars(sdk_version.data(), sdk_version.data() + sdk_version.size(), minor);
+  return error != std::errc() || minor >= kFirstMinor;
+}
+
 void write_site_apps(JsonWriter& json, const RemoteConfig& config) {
   json.key("siteApps").open_array();
   if (config.settings != nullptr) {
@@ -92,7 +106,7 @@ void write_members(JsonWriter& json, const RemoteConfig& config) {
   }
   if (config.settings != nullptr) {
     for (const auto& [name, value] : config.settings->config) json.key(name).raw(value);
-    if (config.settings->has_surveys) {
+    if (config.settings->has_surveys && can_show_surveys(config.sdk_version)) {
       json.key("surveys").raw(config.settings->surveys);
       if (config.settings->survey_config != "null") {
         json.key("survey_config").raw(config.settings->survey_config);

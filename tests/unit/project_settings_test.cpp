@@ -58,6 +58,21 @@ TEST_CASE("what costs a request when it is there is left out when it is off", "[
   CHECK(config_of(read_settings(R"({"surveys": [], "product_tours": []})")) == config);
 }
 
+TEST_CASE("a page whose release cannot show surveys is told of none", "[project]") {
+  const Settings settings = read_settings(
+      R"({"surveys": [{"id": "s", "name": "n", "type": "popover", "questions": []}]})");
+  const auto has_surveys = [&settings](const char* version) {
+    return parsed(write_remote_config({.settings = &settings, .sdk_version = version}))
+        .contains("surveys");
+  };
+  CHECK(has_surveys(""));
+  CHECK(has_surveys("1.449.2"));
+  CHECK(has_surveys("1.131.0"));
+  CHECK(!has_surveys("1.130.2"));
+  CHECK(!has_surveys("1.100.0"));
+  CHECK(has_surveys("2.0.0"));
+}
+
 TEST_CASE("a page's console is recorded only where the operator asks for it", "[project]") {
   CHECK(config_of({}, "", true)["sessionRecording"]["consoleLogRecordingEnabled"] == false);
   const Settings settings = read_settings(
