@@ -30,6 +30,8 @@ struct Event {
   // Person processing is forced off, as by PostHog's header force_disable_person_processing: the
   // event is personless with the deterministic person uuid, without looking the person up.
   bool person_processing_off = false;
+  // `timestamp` was given and could not be read: timestamp_ms is now, and a warning row says so.
+  bool time_unread = false;
 };
 
 // What identity found out about one event; the row shows it. Views are those of

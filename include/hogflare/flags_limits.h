@@ -21,7 +21,17 @@ inline constexpr int kCohortDepthMax = 32;
 inline constexpr int64_t kRegexBytesMax = 1 << 20;
 // Bytes of one regular expression.
 inline constexpr size_t kRegexPatternBytesMax = 2048;
+// Bytes of a pattern written out for RE2; a class of Unicode has some hundred.
+inline constexpr size_t kRegexTranslatedBytesMax = 256u << 10;
+// Groups within groups; the reader recurses once per level.
+inline constexpr int kRegexDepthMax = 100;
+// Counts of one repeat ({n}); RE2 takes 1,000 at once, more is written as several.
+inline constexpr int kRegexRepeatMax = 10'000;
+// Characters beyond ASCII that a pattern may name before subjects are taken as they are.
+inline constexpr uint64_t kRegexNamedPointsMax = 1'024;
 // Relative dates stop here ("10000d" is not one). PostHog: property_matching.rs.
 inline constexpr int kRelativeDateMax = 10'000;
+// Bytes of a relative date behind its sign; leading zeros count.
+inline constexpr size_t kRelativeDateBytesMax = 20;
 
 }  // namespace hogflare::limits

@@ -32,6 +32,11 @@ std::optional<Error> check_origin(const Project& project, std::string_view origi
 namespace hogflare::capture {
 namespace {
 
+// Of a field that null leaves absent; an empty text is no time either, as in PostHog.
+bool says_something(const json::Value& timestamp) {
+  return timestamp.exists() && timestamp.raw() != "\"\"";
+}
+
 using json::Value;
 
 // 2021-01-01T00:00:00Z: capture ignores a query's send time before it.
@@ -155,9 +160,9 @@ std::optional<Error> read_uuid(const Value& uuid, std::string& out) {
   return std::nullopt;
 }
 
-EventTimes times_of(const RootFields& fields) {
+EventTimes times_of(const RootFields& fields, int64_t now_ms) {
   EventTimes times;
-  times.timestamp_ms = time_of(fields.timestamp);
+  times.timestamp_ms = time_of(fields.timestamp, now_ms);
   if (fields.offset.is_number()) {
     const std::string_view raw = fields.offset.raw();
     times.offset_ms = parse_int64(raw.substr(0, raw.find('.')));
@@ -178,13 +183,13 @@ std::string distinct_id_of(const Value& root, const Value& property) {
   return text;
 }
 
-std::optional<int64_t> time_of(const Value& value) {
+std::optional<int64_t> time_of(const Value& value, std::optional<int64_t> now_ms) {
   if (!value.exists()) return std::nullopt;
-  if (value.is_number()) return parse_timestamp(value.raw());
+  if (value.is_number()) return parse_epoch_number(value.raw());
   if (!value.is_string()) return std::nullopt;
   const std::string_view raw = value.raw();
-  if (raw.find('\\') != std::string_view::npos) return parse_timestamp(value.text());
-  return parse_timestamp(raw.substr(1, raw.size() - 2));
+  if (raw.find('\\') != std::string_view::npos) return parse_timestamp(value.text(), now_ms);
+  return parse_timestamp(raw.substr(1, raw.size() - 2), now_ms);
 }
 
 Result<const Project*> authorize(std::string_view token, const RequestHead& head,
@@ -223,9 +228,10 @@ std::optional<Error> fill_event(const RootFields& fields, const EventClock& cloc
   if (event.distinct_id.empty()) return Error{ErrorCode::kMissingDistinctId};
   if (bad_uuid) return bad_uuid;
   if (event.uuid.empty()) event.uuid = Uuid::version_7(context.now_ms, context.entropy).text();
-  EventTimes times = times_of(fields);
+  EventTimes times = times_of(fields, clock.now_ms);
   times.ignore_sent_at = inner.ignore_sent_at.is_true();
   event.timestamp_ms = clock.event_time(times);
+  event.time_unread = !times.timestamp_ms && !times.offset_ms && says_something(fields.timestamp);
   return std::nullopt;
 }
 

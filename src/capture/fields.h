@@ -48,10 +48,10 @@ std::string distinct_id_of(const json::Value& root, const json::Value& property)
 std::optional<Error> read_uuid(const json::Value& uuid, std::string& out);
 
 // `timestamp` and `offset` of an event.
-EventTimes times_of(const RootFields& fields);
+EventTimes times_of(const RootFields& fields, int64_t now_ms);
 
-// Milliseconds of a string or number; nullopt when absent or unreadable.
-std::optional<int64_t> time_of(const json::Value& value);
+// Milliseconds of a string or number; nullopt when absent or unreadable. `now_ms` reads times of today.
+std::optional<int64_t> time_of(const json::Value& value, std::optional<int64_t> now_ms = {});
 
 // The project of `token`, which is trimmed first. kInvalidToken, kUnknownToken, kOriginNotAllowed.
 Result<const Project*> authorize(std::string_view token, const RequestHead& head,

@@ -163,7 +163,7 @@ class ReplayDecoder {
 
   int64_t time_of(const RootFields& root, const SnapshotFields& fields) const {
     const EventClock clock{context_.now_ms, batch_.sent_at_ms};
-    EventTimes times = capture::times_of(root);
+    EventTimes times = capture::times_of(root, clock.now_ms);
     times.ignore_sent_at = fields.ignore_sent_at.is_true();
     return clock.event_time(times);
   }

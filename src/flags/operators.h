@@ -19,6 +19,7 @@
 
 #include "hogflare/flags_value.h"
 #include "flags/dates.h"
+#include "flags/pattern.h"
 #include "flags/semver.h"
 
 namespace re2 {
@@ -141,7 +142,7 @@ class Matcher {
   double low_ = 0;
   double high_ = 0;
   std::string pattern_;
-  std::unique_ptr<re2::RE2> regex_;
+  std::optional<Pattern> regex_;
   DateFilter date_;
   std::optional<Version> version_;
   std::optional<VersionRange> range_;

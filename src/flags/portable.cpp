@@ -115,7 +115,8 @@ bool sdk_agrees(const Catalog& catalog, const Flag& flag) {
 }
 
 bool is_portable_pattern(std::string_view pattern) {
-  static constexpr std::string_view kEscapes = "dDwWsSbBntr";
+  // Not \w \d \s \b: Unicode here, ASCII in the Node.js SDK.
+  static constexpr std::string_view kEscapes = "ntr";
   for (size_t i = 0; i < pattern.size(); ++i) {
     const char c = pattern[i];
     const char next = i + 1 < pattern.size() ? pattern[i + 1] : '\0';
@@ -129,6 +130,11 @@ bool is_portable_pattern(std::string_view pattern) {
       if (pattern.substr(i, 3) != "(?:") return false;
     } else if (c == '[' && (next == '[' || next == ']')) {
       return false;  // POSIX classes; "]" first in a class
+    } else if ((c == '&' || c == '-' || c == '~') && next == c) {
+      return false;  // classes combined
+    } else if (c == '+' && i > 0 && (pattern[i - 1] == '+' || pattern[i - 1] == '*' ||
+                                     pattern[i - 1] == '?' || pattern[i - 1] == '}')) {
+      return false;  // possessive
     } else if (c == '{' && !is_digit(next)) {
       return false;  // "{,3}" is a repetition to some and text to others
     }

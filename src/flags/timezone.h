@@ -24,9 +24,12 @@ class TimeZone {
 
   bool is_utc() const { return standard_offset_ == 0 && !has_daylight_; }
 
-  // The instant of a wall clock reading, both in seconds since 1970. Of two instants the first; a
-  // reading that a spring change skips is taken with the offset before the change.
-  int64_t to_utc_seconds(int64_t local_seconds) const;
+  // Seconds east of UTC at an instant, in seconds since 1970.
+  int64_t offset_at(int64_t utc_seconds) const;
+
+  // The instant of a wall clock reading, both in seconds since 1970. Of two instants the first; absent for
+  // a reading that a spring change skips, as in PostHog's service.
+  std::optional<int64_t> to_utc_seconds(int64_t local_seconds) const;
 
  private:
   struct Change {
@@ -39,7 +42,7 @@ class TimeZone {
   };
 
   static bool parse_change(std::string_view& text, Change& change);
-  static int64_t change_local_seconds(const Change& change, int year);
+  static int64_t change_local_seconds(const Change& change, int64_t year);
   static std::optional<TimeZone> parse_posix(std::string_view text);
 
   int64_t standard_offset_ = 0;  // seconds east of UTC

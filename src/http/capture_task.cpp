@@ -16,6 +16,7 @@
 #include "hogflare/people_run.h"
 #include "hogflare/rows.h"
 #include "hogflare/signature.h"
+#include "hogflare/text.h"
 #include "hogflare/uuid.h"
 #include "hogflare/wire.h"
 
@@ -279,9 +280,24 @@ class CaptureTask final : public HttpTask {
     RejectRow row = reject_row(turn);
     append_warnings(turn, row, people_->warnings(), rows);
     append_warnings(turn, row, groups_->warnings(), rows);
+    append_warnings(turn, row, unread_times(), rows);
     const bool is_last = last_ == batch_->events.size() && !batch_->has_more();
     if (is_last) append_counts(turn, row, rows);
     return rows;
+  }
+
+  std::vector<Warning> unread_times() const {
+    std::vector<Warning> warnings;
+    for (size_t i = first_; i < last_; ++i) {
+      const Event& event = batch_->events[i];
+      if (!event.time_unread) continue;
+      const std::string_view given = event.root.find("timestamp").raw();
+      warnings.push_back({i - first_, "ignored_invalid_timestamp",
+                          "the timestamp " +
+                              std::string(first_code_points(given, kShownTimeChars)) +
+                              " could not be read; the event has the time it came in"});
+    }
+    return warnings;
   }
 
   RejectRow reject_row(const Turn& turn) const {
@@ -374,6 +390,9 @@ class CaptureTask final : public HttpTask {
 
   static constexpr uint32_t kNoRow = UINT32_MAX;
   static constexpr uint32_t kFailed = UINT32_MAX - 1;
+
+  // Of a time that could not be read a warning shows so much.
+  static constexpr size_t kShownTimeChars = 64;
 
   // What a row has beside the event's own JSON, roughly.
   static constexpr size_t kAddedBytes = 800;

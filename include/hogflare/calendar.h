@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-namespace hogflare::flags {
+namespace hogflare {
 
 struct Civil {
   int64_t year;
@@ -52,4 +52,4 @@ constexpr int days_in_month(int64_t year, int month) {
 static_assert(days_from_civil(Civil{1970, 1, 1}) == 0);
 static_assert(civil_from_days(days_from_civil(Civil{2024, 2, 29})).day == 29);
 
-}  // namespace hogflare::flags
+}  // namespace hogflare

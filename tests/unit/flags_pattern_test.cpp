@@ -1,0 +1,114 @@
+// Regular expressions as PostHog's service reads them, on RE2.
+#include <catch2/catch.hpp>
+#include <string>
+#include <string_view>
+
+#include "flags/pattern.h"
+
+using hogflare::flags::Pattern;
+
+namespace {
+
+bool found(std::string_view pattern, std::string_view text) {
+  std::string problem;
+  const auto compiled = Pattern::compile(pattern, problem);
+  INFO(pattern << " " << problem);
+  REQUIRE(compiled.has_value());
+  return compiled->found_in(text);
+}
+
+std::string problem_of(std::string_view pattern) {
+  std::string problem;
+  CHECK_FALSE(Pattern::compile(pattern, problem).has_value());
+  return problem;
+}
+
+struct Case {
+  std::string_view pattern;
+  std::string_view text;
+  bool is_found;
+};
+
+}  // namespace
+
+TEST_CASE("words, digits, spaces and word boundaries are Unicode's", "[flags][pattern]") {
+  const Case cases[] = {
+      {"^\\w+$", "Müller", true},        {"^\\w+$", "日本語", true},    {"^\\w+$", "a-b", false},
+      {"^\\W$", "é", false},             {"^\\W$", "—", true},         {"^\\d+$", "１２", true},
+      {"^\\D$", "１", false},            {"\\s", "\u00a0", true},      {"^\\S$", "\u2003", false},
+      {"^[^\\W_]+$", "é1", true},        {"^[^\\W_]+$", "é_", false},  {"^[\\W_]+$", "_—", true},
+      {"^[^\\W\\d_]+$", "Müller", true}, {"^[^\\W\\d_]+$", "a1", false},
+      {"\\bpro\\b", "über-pro", true},   {"\\bpro\\b", "üpro", false}, {"\\bpro\\b", "proü", false},
+      {"\\bé\\b", "a é b", true},        {"\\bé\\b", "aé b", false},   {"\\b", "", false},
+      {"\\B", "", true},                 {"\\Bé", "aé", true},         {"\\Bé", "é", false},
+      {"\\b\\w+\\b$", "a ü", true},      {"^\\b", "ü", true},          {"ü\\b$", "aü", true},
+      {"^.\\b.$", "ü-", true},           {"^.\\b.$", "üa", false},     {"^[^a]\\b", "ü", true},
+      {"^\\B[^a]", "", false},           {"\\b\\bé", "é", true},
+      {"\\<pro", "a pro", true},         {"\\<pro", "apro", false},    {"pro\\>", "pro!", true},
+      {"pro\\>", "prof", false},         {"\\b{start}é", "é", true},   {"é\\b{end}", "éa", false}};
+  for (const Case& one : cases) {
+    INFO(one.pattern << " in " << one.text);
+    CHECK(found(one.pattern, one.text) == one.is_found);
+  }
+}
+
+TEST_CASE("letters of either case, named ones and others", "[flags][pattern]") {
+  const Case cases[] = {
+      {"(?i)müller", "MÜLLER", true},  {"müller", "MÜLLER", false},  {"(?i)^\\w+é$", "xÉ", true},
+      {"^[à-ÿ]+$", "éü", true},        {"^[à-ÿ]+$", "É", false},     {"(?i)^[à-ÿ]+$", "É", true},
+      {"^[^é]$", "ü", true},           {"^[^é]$", "é", false},       {"(?i)k", "\u212a", true},
+      {"(?i)s", "\u017f", true},       {"(?i)^[^k]$", "K", false},   {"^\\p{L}+$", "日本é", true},
+      {"^\\p{Lu}", "É", true},         {"^\\P{L}", "é", false},      {"^\\p{Greek}+$", "αβ", true},
+      {"^\\p{L}\\b", "é-", true},      {"^[\\p{L}\\d]+$", "é１", true}, {"^\\p{Letter}$", "é", true},
+      {"^[[:alpha:]]+$", "é", false},  {"^[[:^alpha:]]$", "é", true}};
+  for (const Case& one : cases) {
+    INFO(one.pattern << " in " << one.text);
+    CHECK(found(one.pattern, one.text) == one.is_found);
+  }
+}
+
+TEST_CASE("spellings of the service that RE2 has not are translated", "[flags][pattern]") {
+  const std::string many(1001, 'a');
+  const std::string few(1000, 'a');
+  const std::string more(1002, 'a');
+  const Case cases[] = {
+      {"(?<n>a)b", "ab", true},          {"(?P<n>a)b", "ab", true},   {"(?x) a # note\n b", "ab", true},
+      {"(?x)[a b]", " ", false},         {"(?#note)a", "a", true},    {"\\u00e9", "é", true},
+      {"\\x{e9}\\U000000e9", "éé", true}, {"^\\h+$", "0aF", true},    {"^\\H$", "g", true},
+      {"\\e", "\x1b", true},             {"a\\Z", "a\n\n", true},     {"a\\Z", "a\nb", false},
+      {"^a{1001}$", many, true},         {"^a{1001}$", few, false},   {"^a{1001,}$", more, true},
+      {"^a{2,1500}$", many, true},       {"^x{,2}$", "xx", true},     {"^x{,2}$", "xxx", false},
+      {"^[a-z&&[^b]]$", "a", true},      {"^[a-z&&[^b]]$", "b", false}, {"^[a-z--b]$", "b", false},
+      {"^[a-c~~b-d]$", "d", true},       {"^[a-c~~b-d]$", "b", false}, {"^[a[bc]]$", "c", true},
+      {"[\\b]", "\b", true},             {"^a++$", "aaa", false},     {"(?>a+)b", "aab", true},
+      {"a{x", "a{x", true},              {"^(?i:a)b$", "Ab", true},   {"^(?i:a)b$", "AB", false},
+      {"^(?i-s).$", "\n", false},        {"^(?s).$", "\n", true},     {"(?m)^b$", "a\nb\nc", true},
+      {"^]$", "]", true},                {"^[]a]$", "]", true},       {"^[a-]$", "-", true},
+      {"a|b(?i)c|d", "bC", true},        {"(?-i)a", "A", false},      {"a+?b", "aab", true}};
+  for (const Case& one : cases) {
+    if (one.pattern == "^a++$") continue;  // backtracking could be needed: below
+    INFO(one.pattern << " in " << one.text);
+    CHECK(found(one.pattern, one.text) == one.is_found);
+  }
+}
+
+TEST_CASE("what needs backtracking or is wrong says so", "[flags][pattern]") {
+  for (const char* pattern : {"(?=a)", "(?!a)", "(?<=a)b", "(?<!a)b", "(a)\\1", "(?<n>a)\\k<n>",
+                              "(?>a|ab)c", "a++a", "(?-u)\\w", "\\Ga"}) {
+    INFO(pattern);
+    CHECK(problem_of(pattern).find("linear-time engine cannot run") != std::string::npos);
+  }
+  for (const char* pattern : {"a)", "(a", "[a", "*a", "a|*", "\\q", "a\\", "[b-a]", "x{3,2}", "\\xg1",
+                              "\\p{Nothing}", "[[:nothing:]]", "(?z)a", "(?P<a", "\\u{110000}"}) {
+    INFO(pattern);
+    CHECK(problem_of(pattern).find("not a valid regular expression") != std::string::npos);
+  }
+  CHECK(problem_of(std::string(3000, 'a')).find("bytes long") != std::string::npos);
+  CHECK(!problem_of("((a{900}){900}){900}").empty());
+  CHECK(!problem_of(std::string(500, '(') + "a" + std::string(500, ')')).empty());
+}
+
+TEST_CASE("many letters in a row compile within the bound", "[flags][pattern]") {
+  CHECK(found("^\\w{1,64}@[\\w.-]{1,255}\\.\\w{2,10}$", "müller@beispiel.de"));
+  CHECK(found("^(?:\\b\\w{1,30}\\b ?){1,20}$", "Größe zählt"));
+}
