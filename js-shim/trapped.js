@@ -15,11 +15,11 @@ let seed = null;
 /**
  * 64 bits of hash in two lanes over the body's words; a fraction of what decoding it costs.
  * @param {Uint8Array} body
+ * @param {Uint32Array} from
  */
-function hashOf(body) {
-  seed ??= crypto.getRandomValues(new Uint32Array(2));
-  let a = seed[0] ^ body.byteLength;
-  let b = seed[1];
+function hashOf(body, from) {
+  let a = from[0] ^ body.byteLength;
+  let b = from[1];
   const wordCount = body.byteLength >>> 2;
   const words = body.byteOffset % 4 === 0 ? new Uint32Array(body.buffer, body.byteOffset, wordCount) : NO_WORDS;
   for (let i = 0; i < words.length; i += 1) {
@@ -45,9 +45,22 @@ const OF_THE_TRY = ["_", "retry_count", "sent_at"];
  * @param {string} url
  */
 export function keyOf(body, url) {
-  if (body.byteLength > 0) return hashOf(body);
+  if (body.byteLength > 0) {
+    seed ??= crypto.getRandomValues(new Uint32Array(2));
+    return hashOf(body, seed);
+  }
   if (trapped.size === 0) return "";
   return urlKey(url);
+}
+
+const EVERY_ISOLATES = new Uint32Array(2);
+
+/**
+ * What an object and whoever calls it, perhaps in another isolate, know one call by.
+ * @param {Uint8Array} request
+ */
+export function markOf(request) {
+  return hashOf(request, EVERY_ISOLATES);
 }
 
 /** @param {string} url */

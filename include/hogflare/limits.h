@@ -186,8 +186,27 @@ inline constexpr size_t kStorageValueBytesMax = 2'000'000;
 // Distinct ids kept inside a person's record; more move to pages of their own, so that a person with
 // ten thousand ids does not rewrite them with every property.
 inline constexpr size_t kPersonInlineIdsBytesMax = 16u << 10;
-// One page of ids when another person's are taken over.
-inline constexpr size_t kPersonIdPageBytesMax = 512u << 10;
+// One page of ids. A look for one id reads an index and one page, so pages are short.
+inline constexpr size_t kPersonIdPageBytesMax = 32u << 10;
+// Distinct ids of one person, and their bytes: a merge that would pass either is refused with a warning.
+// A reader of the persons stream gets all of them in one report, and a merge moves them in memory.
+// PostHog moves at most a configured number in one merge and has shown 2,500 in its UI.
+inline constexpr size_t kPersonIdsMax = 20'000;
+inline constexpr size_t kPersonIdsBytesMax = 8u << 20;
+// An identifier wherever it is stored: 400 code points, the most PostHog merges
+// (nodejs person-utils.ts), of four bytes.
+inline constexpr size_t kIdBytesMax = 1'600;
+// Code points of a group's type and of its key. PostHog's columns hold 400.
+inline constexpr size_t kGroupNameChars = 400;
+// Pages of ids in one answer of an object that surrenders its person; the rest is asked for in turn.
+inline constexpr size_t kSurrenderBytesMax = 2u << 20;
+// The operation that a merge under way carries, when it stands in the person's record; a larger one gets
+// a row of its own, so that both stay below kStorageValueBytesMax.
+inline constexpr size_t kIntentInlineBytesMax = 16u << 10;
+// Names one event may ask to unset, as text; what a person holds has at most kPersonPropertiesBytesMax.
+inline constexpr size_t kUnsetBytesMax = 256u << 10;
+// Flag continuity keys of a person; those of further flags are not kept.
+inline constexpr size_t kHashKeysBytesMax = 256u << 10;
 // A reply of a person's object; the rest of the operations is sent again. RPC carries 32 MiB.
 inline constexpr size_t kPersonReplyBytesMax = 8u << 20;
 // Operations' bytes in one call of a person's object, for the same reason.
@@ -216,8 +235,12 @@ inline constexpr size_t kUnreportedMergesMax = 1000;
 // copies of their calls may still be under way.
 inline constexpr size_t kCancelNotesMax = 64;
 inline constexpr size_t kAppliedMergesMax = 4;
-// Tombstones one alarm dismisses.
+// Tombstones dismissed at once, and by one alarm before it lets the next one go on: each is an object
+// call, of which the free plan allows 1,000 in one run.
 inline constexpr size_t kAcknowledgeAtOnce = 16;
+inline constexpr size_t kAcknowledgesPerAlarm = 480;
+// Until the next alarm when one ended with work left that nothing speaks against.
+inline constexpr int64_t kMergeContinueMs = 100;
 // Sequential person ids taken from the counter at once, and when to take more.
 inline constexpr uint64_t kPersonIdLease = 1000;
 // Redirects, group types and id leases an isolate remembers.

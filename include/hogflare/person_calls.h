@@ -61,7 +61,8 @@ struct PersonChange {
 struct OpResult {
   bool exists = false;    // there is a person; the fields below describe it as of this event
   bool created = false;
-  bool refused = false;   // cannot_merge_already_identified
+  bool refused = false;   // cannot_merge_already_identified, unless
+  bool is_full = false;   // refused because of the number of ids: person_merge_move_limit_hit
   bool too_large = false; // person_properties_size_violation
   bool upgraded = false;  // kPersonless: force_upgrade
   std::string_view uuid;

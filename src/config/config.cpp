@@ -349,6 +349,20 @@ std::vector<std::string> read_bindings(const Json& host) {
   return bindings;
 }
 
+// Classes that an object of theirs was found to be unusable of: names of bindings.
+void read_unusable_classes(Reader& reader, const Json& host) {
+  if (!host.is_object()) return;
+  const auto list = host.find("not_sqlite");
+  if (list == host.end() || !list->is_array()) return;
+  for (const Json& name : *list) {
+    if (!name.is_string()) continue;
+    reader.problem(true, "the Durable Object class bound as " + name.get<std::string>() +
+                             " is not SQLite-backed: its migration must list it under "
+                             "new_sqlite_classes. A class made with new_classes stays as it is; give "
+                             "it another name in a further migration; see wrangler.toml.example");
+  }
+}
+
 }  // namespace
 
 Config parse_config(std::string_view host_json) {
@@ -375,6 +389,7 @@ Config parse_config(std::string_view host_json) {
   }
   read_sinks(reader, bindings);
   read_last_trap(reader, host);
+  read_unusable_classes(reader, host);
   return config;
 }
 

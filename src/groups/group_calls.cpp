@@ -7,11 +7,13 @@
 #include "hogflare/limits.h"
 #include "hogflare/property_bag.h"
 #include "hogflare/stored_fault.h"
+#include "identity/stored_value.h"
 
 namespace hogflare {
 namespace {
 
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersion = 1;        // of calls and replies
+constexpr uint8_t kStoredVersion = 2;  // since then with a checksum
 constexpr std::string_view kGroupKey = "group";
 constexpr std::string_view kTypesKey = "types";
 
@@ -24,35 +26,42 @@ struct Group {
   std::string properties = "{}";
 };
 
-StoredFault fault_of(std::string_view key, uint8_t version) {
-  return {std::string(key), version, kVersion};
+StoredFault fault_of(std::string_view key, std::string_view value) {
+  const int found = value.empty() ? -1 : static_cast<uint8_t>(value[0]);
+  return {std::string(key), found, kStoredVersion};
+}
+
+// What is in a stored value of this version or the one before; nullopt: damaged, or of another.
+std::optional<std::string_view> body_of(std::string_view value) {
+  if (!value.empty() && value[0] == 1) return value.substr(1);
+  return unseal(value, kStoredVersion);
 }
 
 Group load_group(Storage& storage, std::optional<StoredFault>& fault) {
   Group group;
   std::string bytes;
   if (!storage.get(kGroupKey, bytes)) return group;
-  ByteReader in(bytes);
-  const uint8_t version = in.u8();
+  const std::optional<std::string_view> body = body_of(bytes);
+  ByteReader in(body.value_or(std::string_view()));
   group.exists = true;
   group.version = in.number();
   group.created_at_ms = in.signed_number();
   group.properties = in.text();
-  // Taken apart here, for every call either shows or changes it.
+  // Taken apart here, for every call either shows or changes it. Without a checksum the values are
+  // looked at too.
   PropertyBag bag;
-  if (version != kVersion || !in.done() || !bag.add_text(group.properties)) {
-    fault = fault_of(kGroupKey, version);
-  }
+  const bool is_sound = body.has_value() && in.done() && bag.add_text(group.properties) &&
+                        (bytes[0] != 1 || json::Document::parse_const(group.properties, 1).ok());
+  if (!is_sound) fault = fault_of(kGroupKey, bytes);
   return group;
 }
 
 void store_group(Storage& storage, const Group& group) {
   ByteWriter out;
-  out.u8(kVersion);
   out.number(group.version);
   out.signed_number(group.created_at_ms);
   out.text(group.properties);
-  storage.put(kGroupKey, out.bytes());
+  storage.put(kGroupKey, seal(kStoredVersion, out.bytes()));
 }
 
 bool is_number(std::string_view raw) { return raw[0] == '-' || (raw[0] >= '0' && raw[0] <= '9'); }
@@ -69,13 +78,13 @@ bool loosely_equal(std::string_view left, std::string_view right) {
          number == std::strtod(std::string(left).c_str(), nullptr);
 }
 
-enum class GroupChange : uint8_t { kNone, kChanged, kTooLarge };
+enum class GroupChange : uint8_t { kNone, kChanged, kTooLarge, kBad };
 
 GroupChange apply_op(Group& group, const GroupOp& op, int64_t now_ms) {
   PropertyBag bag;
   PropertyBag set;
   bag.add_text(group.properties);
-  set.add_text(op.set);
+  if (!set.add_text(op.set)) return GroupChange::kBad;
   bool changed = !group.exists;
   for (const PropertyBag::Entry& entry : set.entries()) {
     const PropertyBag::Entry* old = bag.find(entry.key);
@@ -97,20 +106,23 @@ std::vector<std::string> load_types(Storage& storage, std::optional<StoredFault>
   std::vector<std::string> types;
   std::string bytes;
   if (!storage.get(kTypesKey, bytes)) return types;
-  ByteReader in(bytes);
-  const uint8_t version = in.u8();
+  const std::optional<std::string_view> body = body_of(bytes);
+  ByteReader in(body.value_or(std::string_view()));
   const size_t count = in.count();
   for (size_t i = 0; i < count; ++i) types.emplace_back(in.text());
-  if (version != kVersion || !in.done()) fault = fault_of(kTypesKey, version);
+  if (!body.has_value() || !in.done()) fault = fault_of(kTypesKey, bytes);
   return types;
 }
 
-std::string write_types(const std::vector<std::string>& types) {
+std::string types_body(const std::vector<std::string>& types) {
   ByteWriter out;
-  out.u8(kVersion);
   out.number(types.size());
   for (const std::string& type : types) out.text(type);
   return out.take();
+}
+
+std::string write_types(const std::vector<std::string>& types) {
+  return std::string(1, static_cast<char>(kVersion)) + types_body(types);
 }
 
 // Either kind of call is over in one turn.
@@ -156,6 +168,7 @@ class GroupTask final : public Task {
     bool has_changed = false;
     for (const GroupOp& op : ops) {
       const GroupChange change = apply_op(group, op, turn.now_ms);
+      if (change == GroupChange::kBad) return;  // nothing has been stored
       if (change == GroupChange::kChanged) {
         has_changed = true;
         if (!is_full) {
@@ -195,7 +208,7 @@ class GroupTask final : public Task {
       if (std::find(types.begin(), types.end(), type) == types.end()) types.emplace_back(type);
     }
     reply.body = write_types(types);
-    if (types.size() != known) turn.storage->put(kTypesKey, reply.body);
+    if (types.size() != known) turn.storage->put(kTypesKey, seal(kStoredVersion, types_body(types)));
     reply.status = 200;
   }
 

@@ -20,10 +20,15 @@ bool is_truthy(json::Value value) {
   return !value.is_number() || js_number_text(value.raw()) != "0";
 }
 
+bool is_too_long(std::string_view name) {
+  return first_code_points(name, limits::kGroupNameChars).size() < name.size();
+}
+
 // Nullopt: too long for a name.
 std::optional<std::string> id_text(json::Value value) {
   std::optional<std::string> text = js_string(value);
   if (text) replace_nul(*text);
+  if (text && is_too_long(*text)) return std::nullopt;
   return text;
 }
 
@@ -125,6 +130,10 @@ void GroupsRun::find_named(size_t index, json::Value groups) {
     }
     Named named;
     named.type = member.key();
+    if (is_too_long(named.type)) {
+      is_long = true;
+      continue;
+    }
     named.key = std::move(*key);
     named.raw_key = member.value.raw();
     want_type(named.type);
@@ -136,8 +145,8 @@ void GroupsRun::find_named(size_t index, json::Value groups) {
 void GroupsRun::warn_of_long_name(size_t index) {
   warnings_.push_back({index, "group_name_too_long",
                        "a group type or key has more than " +
-                           std::to_string(limits::kIdRawBytesMax) +
-                           " bytes of JSON; the group was ignored"});
+                           std::to_string(limits::kGroupNameChars) +
+                           " characters; the group was ignored"});
 }
 
 void GroupsRun::find_identified(size_t index) {

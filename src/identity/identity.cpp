@@ -140,6 +140,21 @@ void lift_properties(json::Value properties, bool is_server, PropertyBag& set, P
   once.erase("$initial_os_name");
 }
 
+void warn_of_size(size_t bytes, IdentityPlan& plan) {
+  plan.warnings.push_back({"person_properties_size_violation",
+                           "an object of " + std::to_string(bytes) +
+                               " bytes of person properties was left out; a person holds at most " +
+                               std::to_string(limits::kPersonPropertiesBytesMax)});
+}
+
+// Several objects may be too much together though none is by itself.
+std::string bounded_text(const PropertyBag& bag, IdentityPlan& plan) {
+  const size_t bytes = bag.text_bytes();
+  if (bytes <= limits::kPersonPropertiesBytesMax) return bag.text();
+  warn_of_size(bytes, plan);
+  return "{}";
+}
+
 std::vector<std::string> unset_keys(json::Value unset) {
   std::vector<std::string> keys;
   if (!unset.exists()) return keys;
@@ -204,10 +219,7 @@ void add_bounded(std::initializer_list<json::Value> objects, PropertyBag& bag, I
       bag.add(object);
       continue;
     }
-    plan.warnings.push_back({"person_properties_size_violation",
-                             "an object of " + std::to_string(object.raw().size()) +
-                                 " bytes of person properties was left out; a person holds at most " +
-                                 std::to_string(limits::kPersonPropertiesBytesMax)});
+    warn_of_size(object.raw().size(), plan);
   }
 }
 
@@ -221,11 +233,17 @@ void plan_sets(const Event& event, const Found& found, IdentityPlan& plan) {
   if (event.name != "$snapshot" && event.name != "$performance_event") {
     lift_properties(event.properties, found.is_server.is_true(), set, once);
   }
-  if (!set.empty() || found.set.exists() || event.set.exists()) plan.set = set.text();
+  if (!set.empty() || found.set.exists() || event.set.exists()) plan.set = bounded_text(set, plan);
   if (!once.empty() || found.set_once.exists() || event.set_once.exists()) {
-    plan.set_once = once.text();
+    plan.set_once = bounded_text(once, plan);
   }
   plan.unset = unset_keys(found.unset);
+  size_t bytes = 0;
+  for (const std::string& key : plan.unset) bytes += key.size();
+  if (bytes > limits::kUnsetBytesMax) {
+    warn_of_size(bytes, plan);
+    plan.unset.clear();
+  }
 }
 
 void plan_personless(const Event& event, const Project& project, PersonlessMode mode,

@@ -265,7 +265,13 @@ void PeopleRun::take_results(Chain& chain, ApplyReply& reply) {
 }
 
 void PeopleRun::warn_of(size_t event, const OpResult& result) {
-  if (result.refused) {
+  if (result.is_full) {
+    warnings_.push_back({event, "person_merge_move_limit_hit",
+                         "a person with \"" + events_[event].plan.other + "\" and \"" +
+                             source_[event].distinct_id + "\" would have more than " +
+                             std::to_string(limits::kPersonIdsMax) +
+                             " distinct ids, or too long ones; the event was stored without a merge"});
+  } else if (result.refused) {
     warnings_.push_back({event, "cannot_merge_already_identified",
                          "\"" + events_[event].plan.other +
                              "\" belongs to an identified person; the event was stored for \"" +

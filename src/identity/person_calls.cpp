@@ -15,6 +15,7 @@ enum ResultFlag : uint8_t {
   kCreated = 2,
   kRefused = 4,
   kTooLarge = 8,
+  // With kRefused, which no personless operation can be: refused because of the number of ids.
   kUpgraded = 16,
   kSamePerson = 32,
   kSameProperties = 64,
@@ -84,7 +85,8 @@ class ResultReader {
     result.created = (flags & kCreated) != 0;
     result.refused = (flags & kRefused) != 0;
     result.too_large = (flags & kTooLarge) != 0;
-    result.upgraded = (flags & kUpgraded) != 0;
+    result.is_full = result.refused && (flags & kUpgraded) != 0;
+    result.upgraded = !result.refused && (flags & kUpgraded) != 0;
     if (result.exists && !read_person_of(flags, result)) return false;
     if ((flags & kHasHashKeys) != 0) read_hash_keys(result);
     reply_.results.push_back(std::move(result));
@@ -208,7 +210,7 @@ void ApplyReplyWriter::add(const OpResult& result, std::string_view properties,
   results_.u8(static_cast<uint8_t>(
       flag_if(result.exists, kExists) | flag_if(result.created, kCreated) |
       flag_if(result.refused, kRefused) | flag_if(result.too_large, kTooLarge) |
-      flag_if(result.upgraded, kUpgraded) | flag_if(same_person, kSamePerson) |
+      flag_if(result.upgraded || result.is_full, kUpgraded) | flag_if(same_person, kSamePerson) |
       flag_if(same_properties, kSameProperties) | flag_if(has_hash_keys, kHasHashKeys)));
   if (result.exists) {
     if (!same_person) {

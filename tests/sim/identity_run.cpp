@@ -154,14 +154,32 @@ ModelEvent draw_large_event(Choices& choices, uint32_t ids, size_t number) {
 
 }  // namespace
 
+// Half of the histories have people whose ids leave the record at once, in pages of a few, travel in
+// several parts, and are dismissed and reported one by one.
+static PersonBounds draw_bounds(Choices& choices, bool small) {
+  PersonBounds bounds;
+  if (choices.below(2) == 0) return bounds;
+  bounds.inline_ids_bytes = choices.below(40);
+  bounds.id_page_bytes = 1 + choices.below(40);
+  bounds.surrender_bytes = 1 + choices.below(60);
+  bounds.inline_op_bytes = choices.below(2) == 0 ? 0 : 200;
+  bounds.acknowledge_at_once = 1 + choices.below(3);
+  bounds.acknowledges_per_alarm = 1 + choices.below(4);
+  // The model knows no cap.
+  if (!small && choices.below(3) == 0) bounds.ids = 2 + choices.below(12);
+  return bounds;
+}
+
 Plan draw_plan(Choices& choices) {
   Plan plan;
   plan.exact = choices.below(2) == 0;
   plan.compares_with_model = choices.below(2) == 0;
   const bool some_give_up = choices.below(3) == 0;
   const bool small = plan.compares_with_model;
-  const uint32_t ids = small ? 2 + choices.below(3) : 2 + choices.below(9);
-  uint32_t left = small ? 2 + choices.below(5) : 6 + choices.below(35);
+  const bool many = !small && choices.below(4) == 0;
+  const uint32_t ids = small ? 2 + choices.below(3) : many ? 10 + choices.below(40) : 2 + choices.below(9);
+  uint32_t left = small ? 2 + choices.below(5) : many ? 30 + choices.below(60) : 6 + choices.below(35);
+  plan.people = draw_bounds(choices, small);
   plan.clients.resize(small ? 1 + choices.below(3) : 1 + choices.below(6));
   size_t number = 1;
   while (left > 0) {
@@ -249,6 +267,7 @@ struct IdentityRun::Impl {
 
   static WorldOptions with_mode(WorldOptions options, const Plan& plan) {
     if (plan.exact) options.vars += R"(,"HOGFLARE_PERSONLESS":"exact")";
+    options.people = plan.people;
     return options;
   }
 
@@ -388,6 +407,7 @@ struct IdentityRun::Impl {
     if (wrong.empty()) check_resolution();
     if (wrong.empty()) check_properties();
     if (wrong.empty()) check_merges();
+    if (wrong.empty()) check_caps();
     if (wrong.empty()) check_event_rows();
     if (wrong.empty()) check_persons_stream();
     if (wrong.empty() && plan.compares_with_model) check_model();
@@ -534,16 +554,38 @@ struct IdentityRun::Impl {
       const ModelEvent& model = event.model;
       if (!is_acknowledged(event) || model.other.empty() || model.other == model.distinct_id) continue;
       if (model.personless) continue;
-      const std::string into = owner_of[model.distinct_id];
-      const std::string other = owner_of[model.other];
+      const std::string into = name_of_owner(model.distinct_id);
+      const std::string other = name_of_owner(model.other);
       if (!owners[into].stored.is_identified) fail("\"" + into + "\" is not identified");
-      if (into == other) continue;
+      if (into == other || has_no_room(into, other)) continue;
       if (model.name == "$merge_dangerously") {
         fail("\"" + model.other + "\" was not merged into \"" + model.distinct_id + "\"");
       } else if (other.empty() || !owners[other].stored.is_identified) {
         fail("\"" + model.other + "\" is neither merged into \"" + model.distinct_id +
              "\" nor identified");
       }
+    }
+  }
+
+  // Empty: nobody has the id, which a merge that was refused for want of room leaves so.
+  std::string name_of_owner(const std::string& id) const {
+    const auto found = owner_of.find(id);
+    return found == owner_of.end() ? std::string() : found->second;
+  }
+
+  // Whether a merge of the two may have been refused for the number of ids: people only grow, so what
+  // did not fit then does not fit now.
+  bool has_no_room(const std::string& into, const std::string& other) {
+    const size_t others = other.empty() ? 1 : owners[other].stored.distinct_ids.size();
+    return owners[into].stored.distinct_ids.size() + others > plan.people.ids;
+  }
+
+  // A survivor that got no answer asks in the protocol's first version, which knows no cap.
+  void check_caps() {
+    const Counts& counts = world.counts();
+    if (counts.lost + counts.crashes + counts.evictions > 0) return;
+    for (const auto& [name, owner] : owners) {
+      if (owner.stored.distinct_ids.size() > plan.people.ids) fail("\"" + name + "\" has too many ids");
     }
   }
 

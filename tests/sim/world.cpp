@@ -349,7 +349,7 @@ void World::arrive(const ObjectId& object, const std::string& request, uint32_t 
   const size_t isolate = isolate_of(object);
   std::unique_ptr<Task> task;
   if (object.object_class == ObjectClass::kPerson) {
-    task = make_person_call(request, options_.protocol);
+    task = make_person_call(request, options_.protocol, options_.people);
   } else if (object.object_class == ObjectClass::kOutbox) {
     task = make_outbox_call(request, options_.outbox);
   } else {
@@ -401,7 +401,7 @@ void World::ring(const ObjectId& object, uint64_t setting) {
   const size_t isolate = isolate_of(object);
   std::unique_ptr<Task> task;
   if (object.object_class == ObjectClass::kPerson) {
-    task = make_person_alarm(options_.protocol);
+    task = make_person_alarm(options_.protocol, options_.people);
   } else if (object.object_class == ObjectClass::kOutbox) {
     task = make_outbox_alarm(options_.outbox);
   } else {

@@ -77,6 +77,7 @@ struct WorldOptions {
   size_t isolates = 2;
   Faults faults;
   ProtocolFaults protocol;
+  PersonBounds people;
   OutboxFaults outbox;
   // Messages that are due at once are taken in any order instead of by their latency.
   bool any_order = false;
