@@ -54,6 +54,7 @@ struct Config {
   PersonlessMode personless = PersonlessMode::kStateless;
   std::array<SinkKind, 3> sinks = {SinkKind::kNone, SinkKind::kNone, SinkKind::kNone};  // by Stream
   uint32_t pipeline_timeout_ms = 10'000;
+  uint32_t answer_within_ms = 4'000;   // HOGFLARE_ANSWER_WITHIN_SECS
   uint64_t outbox_bytes_max = 1u << 30;
 
   std::string flags_kv_key;            // HOGFLARE_FLAGS_KV_KEY

@@ -90,6 +90,8 @@ class SinkHealth {
   bool allows(Stream stream, int64_t now_ms);
   // kPoison and kTooLarge are answers of a sink that is well.
   void note(Stream stream, SinkVerdict verdict, int64_t now_ms);
+  // No answer at all in a send's time: one of these is enough, for every request would wait as long.
+  void note_hang(Stream stream, int64_t now_ms);
   bool open(Stream stream) const { return state_[index_of(stream)].pause_ms > 0; }
 
  private:
@@ -100,6 +102,7 @@ class SinkHealth {
     int64_t probe_at_ms = 0;     // when open: the next send that is let through
     bool probing = false;        // one was let through and has not been answered
   };
+  void reopen(State& state, int64_t now_ms);
   PerStream<State> state_{};
 };
 
@@ -164,6 +167,7 @@ class DeliveryRun {
     uint32_t attempts = 0;
     int64_t sent_at_ms = 0;
     uint32_t timeout_ms = 0;
+    bool timed_out = false;  // the last attempt had no answer
     int64_t first_failed_ms = 0;
     uint32_t retry_after_ms = 0;
     uint16_t status = 0;

@@ -31,8 +31,11 @@ inline constexpr std::array<std::string_view, 15> kEnrichedNames = {
 };
 inline constexpr size_t kEnrichedIp = 0;
 inline constexpr uint32_t kEnrichedIpMask = 1u << kEnrichedIp;
-// Bits of the names that `$geoip_disable` keeps away.
+// Bits of the `$geoip_` names.
 inline constexpr uint32_t kEnrichedGeoMask = 0b11'1111'1110;
+// Bits of all names that say where the connection is: `$geoip_` and cf_metro_code. Away they stay when
+// `$geoip_disable` is true and when the client names an address or a place of its own.
+inline constexpr uint32_t kEnrichedPlaceMask = kEnrichedGeoMask | 1u << 13;
 
 enum class IpPolicy : uint8_t { kKeep, kAnonymize };
 
@@ -45,6 +48,8 @@ class Enrichment {
   void append_members(std::string& out, uint32_t left_out) const;
 
   IpPolicy ip_policy() const { return policy_; }
+  // Whether an event with that `$ip` (JSON text) came from this connection's client.
+  bool is_address(std::string_view ip_raw) const;
 
  private:
   // ,"name":value of all that the edge says, joined, and where each name's part ends: most events
@@ -52,6 +57,25 @@ class Enrichment {
   std::string members_;
   std::array<size_t, kEnrichedNames.size()> ends_{};
   IpPolicy policy_ = IpPolicy::kKeep;
+  std::string address_raw_;  // a JSON string, with kAnonymize only: else members_ has it
 };
+
+// Where the request's connection is, as PostHog's GeoIP keeps it on people: `$set.$geoip_…` and
+// `$set_once.$initial_geoip_…` (nodejs/src/cdp/templates/_transformations/geoip/geoip.template.ts).
+struct ConnectionPlace {
+  static ConnectionPlace of(const RequestHead& head);
+
+  // Whether an event with that `$ip` (JSON text) came from this connection's client.
+  bool is_address(std::string_view ip_raw) const;
+
+  std::string address_raw;  // a JSON string; "" when nobody knows it
+  std::string set;          // members without braces; empty: no place is known
+  std::string set_once;
+};
+
+// True for the names whose presence says that the client knows the place itself.
+inline bool is_geoip_name(std::string_view name) {
+  return name.size() > 7 && name.substr(0, 7) == "$geoip_" && name != "$geoip_disable";
+}
 
 }  // namespace hogflare

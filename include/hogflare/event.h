@@ -57,6 +57,7 @@ struct Warning {
   size_t event_index;
   std::string name;
   std::string detail;
+  bool is_drop = false;  // the event has no row
 };
 
 }  // namespace hogflare

@@ -76,7 +76,7 @@ class GroupsRun {
   void find_named(size_t event, json::Value groups);
   void warn_of_long_name(size_t event);
   void find_identified(size_t event);
-  void want_type(const std::string& type);
+  void want_type(const Event& event, const std::string& type);
   void ask_types(Effects& effects);
   void types_answered(const Turn& turn, const EffectResult& result, Effects& effects);
   void call_groups(Effects& effects);
@@ -97,6 +97,7 @@ class GroupsRun {
   bool types_failed_ = false;
   int types_attempts_ = 0;
   std::vector<std::string> wanted_types_;  // each once, in order of first appearance
+  std::vector<std::string> read_types_;  // that only AI events name
   std::set<std::string> wanted_;           // the same, to be searched
   std::vector<EventGroups> events_;  // empty while no event names a group
   std::vector<Group> groups_;

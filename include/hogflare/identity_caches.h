@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace hogflare {
@@ -30,6 +31,9 @@ class IdentityCaches {
   const std::vector<std::string>* group_types(int64_t team_id) const;
   void remember_group_types(int64_t team_id, std::vector<std::string> types);
 
+  // False: enough warnings of that name were written about the project's data in this hour.
+  bool may_warn(int64_t team_id, std::string_view name, int64_t now_ms);
+
  private:
   struct Lease {
     uint64_t next = 0;
@@ -41,6 +45,9 @@ class IdentityCaches {
   std::map<std::string, std::string, std::less<>> redirects_;
   std::unordered_map<int64_t, Lease> leases_;
   std::unordered_map<int64_t, std::vector<std::string>> group_types_;
+  // Warnings written since warned_from_ms_. The names are static texts.
+  std::map<std::pair<int64_t, std::string_view>, uint32_t> warned_;
+  int64_t warned_from_ms_ = 0;
 };
 
 }  // namespace hogflare

@@ -55,6 +55,20 @@ inline constexpr size_t kV1SdkInfoBytesMax = 200;
 // JSON of one event; a larger one is refused. A row takes an eighth of it, and the event's properties
 // are copied several times on their way through identity. PostHog refuses from about 1 MB.
 inline constexpr size_t kEventBytesMax = 8u << 20;
+// Text of `$elements` that is turned into a chain; a longer list stays as it came. Browsers send a few
+// dozen elements of some hundred bytes each.
+inline constexpr size_t kElementsBytesMax = 512u << 10;
+// `$el_text` and `attr__href` in a chain, in UTF-16 units. PostHog: 400 and 2048
+// (nodejs/src/common/utils/elements-chain.ts).
+inline constexpr size_t kElementTextUnits = 400;
+inline constexpr size_t kElementHrefUnits = 2048;
+// `fbclid` that becomes `$fbc`. PostHog: 400 (nodejs/src/common/utils/db/utils.ts).
+inline constexpr size_t kFbclidBytesMax = 400;
+// Between the time inside of a version 7 uuid and the event's, before a warning. PostHog: three days
+// (validate-event-uuid-timestamp.ts).
+inline constexpr int64_t kUuidDriftMsMax = int64_t{3} * 24 * 60 * 60 * 1000;
+// Warnings of one kind about one project's data that one isolate writes in an hour. PostHog: one.
+inline constexpr uint32_t kDataWarningsPerHour = 20;
 // Events of one request, in whatever shape. SDKs send hundreds, imports a few thousand; each takes
 // memory and a row of its own however small it is, so 3 KB of gzip may not name a million.
 inline constexpr size_t kEventsPerRequestMax = 50'000;
@@ -73,6 +87,8 @@ inline constexpr size_t kSessionIdBytesMax = 70;
 inline constexpr size_t kSendBytesMax = 4u << 20;
 // Bytes of one row. The sink refuses the whole send for a row over about 1 MB.
 inline constexpr size_t kRowBytesMax = 1'000'000;
+// What is left of a value that is cut because its row is too large; below that it goes whole.
+inline constexpr size_t kCutValueBytesMin = 256;
 // Rows of one request that are in memory at once: with their copies on the way out this keeps a body
 // of 20 MiB within 100 MiB of the isolate's 128. A person of 600 KB stands on each row.
 inline constexpr size_t kRowsInMemoryBytes = 8u << 20;
@@ -100,6 +116,9 @@ inline constexpr uint32_t kSendAttempts = 3;
 // From the first send of a request until no further attempt starts. Node gives up after 10 s,
 // Python after 15 s, posthog-js after 60 s (wire-protocol.md §10.2).
 inline constexpr uint32_t kDeliveryDeadlineMs = 20'000;
+// What a request keeps of its time (HOGFLARE_ANSWER_WITHIN_SECS) for the outbox, should the sink not
+// have answered until then: two objects' turns with 4 MiB each.
+inline constexpr uint32_t kAnswerReserveMs = 500;
 // An attempt that could wait less than this for its answer is not worth starting.
 inline constexpr uint32_t kSendTimeoutMinMs = 1'000;
 // Full jitter between attempts: uniform below base × 2^attempt, at most the cap.
@@ -113,6 +132,9 @@ inline constexpr uint32_t kBreakerWindowMs = 30'000;
 // Pause before a probe; doubles with every failed probe up to the maximum.
 inline constexpr uint32_t kBreakerPauseMs = 2'000;
 inline constexpr uint32_t kBreakerPauseMaxMs = 30'000;
+// The first pause after a send that got no answer at all: longer than a request waits for one, so
+// that one request at a time finds out.
+inline constexpr uint32_t kBreakerHangPauseMs = 5'000;
 // What of a sink's error text is kept in logs and in the outbox.
 inline constexpr size_t kReasonBytesMax = 200;
 
@@ -249,6 +271,9 @@ inline constexpr size_t kCachedProjectsMax = 1'000;
 // Raw JSON of an id that is turned into text: `alias`, $anon_distinct_id, group types and keys. An id
 // of a merge has at most 400 characters, escaped 12 bytes each.
 inline constexpr size_t kIdRawBytesMax = 8u << 10;
+// Key of a $groupidentify, in UTF-16 units; a longer one drops the event. PostHog: 400
+// (validate-event-properties.ts).
+inline constexpr size_t kGroupKeyUnitsMax = 400;
 // Groups one event may name; the rest is ignored with a warning. PostHog keeps five types.
 inline constexpr size_t kGroupsPerEventMax = 100;
 // A reply of a group's object: what fits is answered, the rest of the operations is sent again.

@@ -32,8 +32,10 @@ namespace hogflare {
 
 class PeopleRun {
  public:
-  // Events (all of one project), project and caches must outlive the run.
-  PeopleRun(std::span<const Event> events, const Project& project, IdentityCaches& caches);
+  // Events (all of one project), project, caches and place must outlive the run. `place` is of the
+  // request's connection; null: nothing is known of it.
+  PeopleRun(std::span<const Event> events, const Project& project, IdentityCaches& caches,
+            const ConnectionPlace* place = nullptr);
   ~PeopleRun();
   PeopleRun(const PeopleRun&) = delete;
   PeopleRun& operator=(const PeopleRun&) = delete;
@@ -110,6 +112,7 @@ class PeopleRun {
   std::span<const Event> source_;
   const Project& project_;
   IdentityCaches& caches_;
+  const ConnectionPlace* place_;
   PersonlessMode personless_ = PersonlessMode::kStateless;
   bool wants_changes_ = false;
   std::vector<PlannedEvent> events_;

@@ -58,7 +58,10 @@ struct Route {
   std::string_view argument;    // the path's variable segment: a token or a flag key
 };
 
-// `path` without query and prefix. A trailing slash makes no difference.
+// A host that was configured with a slash at its end makes clients ask for "//batch/": one is enough.
+std::string_view without_double_slash(std::string_view path);
+
+// `path` without query and prefix. Trailing slashes make no difference.
 Route find_route(std::string_view path);
 
 // A known path that a path prefix would make unreachable, since requests for it would lose their first

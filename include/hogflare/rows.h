@@ -32,8 +32,8 @@ class RowWriter {
   RowWriter(const RequestHead& head, const RowShared& shared, const Config& config,
             int64_t now_ms);
 
-  // Appends the event's row, at most limits::kRowBytesMax: of a larger one the biggest values go and
-  // `$hogflare_truncated` names them. Needs !person.dropped. Returns false when something was cut.
+  // Appends the event's row, at most limits::kRowBytesMax: of a larger one the biggest values keep their
+  // beginning only and `$hogflare_truncated` names them. Needs !person.dropped. Returns false when something was cut.
   bool append_event(const Event& event, const PersonView& person, const GroupView& groups,
                     RowBatch& rows) const;
 

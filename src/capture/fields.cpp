@@ -1,5 +1,7 @@
 #include "fields.h"
 
+#include <map>
+
 #include "hogflare/limits.h"
 #include "hogflare/text.h"
 #include "hogflare/url.h"
@@ -62,6 +64,46 @@ std::string compact(std::string_view raw) {
   return out;
 }
 
+// An object or list as serde_json writes it, whose maps are sorted by name: PostHog's capture makes a
+// distinct_id of it (rust/common/types/src/event.rs).
+void append_sorted(const Value& value, std::string& out) {
+  if (value.is_string()) return json::append_string(out, value.text());
+  if (!value.is_object() && !value.is_array()) {
+    out += value.raw();
+    return;
+  }
+  const bool is_object = value.is_object();
+  out += is_object ? '{' : '[';
+  const char* comma = "";
+  for (const Value element : value.elements()) {
+    out += comma;
+    append_sorted(element, out);
+    comma = ",";
+  }
+  std::map<std::string, Value> members;
+  for (const json::Member member : value.members()) {
+    members.insert_or_assign(member.key(), member.value);
+  }
+  for (const auto& [name, inner] : members) {
+    out += comma;
+    json::append_string(out, name);
+    out += ':';
+    append_sorted(inner, out);
+    comma = ",";
+  }
+  out += is_object ? '}' : ']';
+}
+
+// Longer ones, which no id is, keep their order: they are cut anyway.
+std::string sorted_text(std::string_view raw) {
+  if (raw.size() > limits::kIdRawBytesMax) return compact(raw);
+  const Result<json::Document> document = json::Document::parse_const(raw, limits::kJsonDepthMax);
+  if (!document.ok()) return compact(raw);
+  std::string out;
+  append_sorted(document.value().root(), out);
+  return out;
+}
+
 void set_unless_null(Value& field, const Value& value) {
   if (!value.is_null()) field = value;
 }
@@ -82,7 +124,11 @@ std::optional<Error> fill_name(const Value& name, Event& event) {
 }
 
 std::optional<Error> check_shape(const RootFields& fields, const PropertyFields& inner) {
-  if (fields.properties.exists() && !fields.properties.is_object()) {
+  // PHP's json_encode makes [] of an empty map.
+  const bool is_empty_list =
+      fields.properties.is_array() && fields.properties.elements().empty() &&
+      compact(fields.properties.raw()) == "[]";
+  if (fields.properties.exists() && !fields.properties.is_object() && !is_empty_list) {
     return Error{ErrorCode::kInvalidProperties, "properties must be a JSON object"};
   }
   if (inner.cookieless_mode.exists() && !inner.cookieless_mode.is_bool()) {
@@ -172,7 +218,8 @@ EventTimes times_of(const RootFields& fields, int64_t now_ms) {
 
 std::string text_of(const Value& value) {
   if (!value.exists()) return {};
-  return value.is_string() ? value.text() : compact(value.raw());
+  if (value.is_string()) return value.text();
+  return value.is_object() || value.is_array() ? sorted_text(value.raw()) : compact(value.raw());
 }
 
 std::string distinct_id_of(const Value& root, const Value& property) {

@@ -308,6 +308,9 @@ void read_variables(Reader& reader) {
   config.admin_token = reader.text("HOGFLARE_ADMIN_TOKEN");
   config.pipeline_timeout_ms = static_cast<uint32_t>(
       1000 * reader.integer("CLOUDFLARE_PIPELINE_TIMEOUT_SECS", 10, 1, 60));
+  // SDKs give up after 8 s (ruby), 10 s (node, go, php) and 15 s (python), and send again.
+  config.answer_within_ms =
+      static_cast<uint32_t>(1000 * reader.integer("HOGFLARE_ANSWER_WITHIN_SECS", 4, 2, 60));
   config.outbox_bytes_max = static_cast<uint64_t>(
       reader.integer("HOGFLARE_OUTBOX_MAX_BYTES", int64_t{1} << 30, 0, kIntegerMax));
   if (config.outbox_bytes_max == 0) {
@@ -411,6 +414,7 @@ std::vector<ConfigVariable> config_variables() {
       {"CLOUDFLARE_PIPELINE_ENDPOINT", false},
       {"CLOUDFLARE_PIPELINE_AUTH_TOKEN", true},
       {"CLOUDFLARE_PIPELINE_TIMEOUT_SECS", false},
+      {"HOGFLARE_ANSWER_WITHIN_SECS", false},
       {"CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT", false},
       {"CLOUDFLARE_PERSONS_PIPELINE_AUTH_TOKEN", true},
       {"CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT", false},

@@ -152,8 +152,14 @@ void DeliveryRun::handle_sent(const Turn& turn, size_t index, const EffectResult
   Send& send = sends_[index];
   const Stream stream = batches_[send.batch].rows.stream();
   const SinkVerdict verdict = sink_verdict(result);
+  send.timed_out =
+      result.http_status == 0 && turn.now_ms - send.sent_at_ms >= int64_t{send.timeout_ms};
   if (!result.shared) {
-    health_.note(stream, verdict, turn.now_ms);
+    if (send.timed_out) {
+      health_.note_hang(stream, turn.now_ms);
+    } else {
+      health_.note(stream, verdict, turn.now_ms);
+    }
     ++turn.metrics.sends[index_of(stream)][static_cast<size_t>(verdict)];
   }
   if (verdict == SinkVerdict::kDelivered) {
@@ -183,13 +189,11 @@ void DeliveryRun::handle_sent(const Turn& turn, size_t index, const EffectResult
 // Tries again in the request when that is likely to be quick, else leaves it to the outbox.
 void DeliveryRun::handle_transient(const Turn& turn, size_t index, Effects& effects) {
   Send& send = sends_[index];
-  const bool timed_out =
-      send.status == 0 && turn.now_ms - send.sent_at_ms >= int64_t{send.timeout_ms};
-  if (timed_out) ++turn.metrics.send_timeouts[index_of(batches_[send.batch].rows.stream())];
+  if (send.timed_out) ++turn.metrics.send_timeouts[index_of(batches_[send.batch].rows.stream())];
   uint32_t delay_ms = full_jitter_ms(kBackoff, send.attempts - 1, turn.entropy);
   delay_ms = std::max(delay_ms, send.retry_after_ms);
   // A client that has waited for one whole time-out does not wait for a second one.
-  if (timed_out || send.attempts >= limits::kSendAttempts ||
+  if (send.timed_out || send.attempts >= limits::kSendAttempts ||
       send.retry_after_ms > limits::kSendRetryAfterMaxMs ||
       turn.now_ms + delay_ms + limits::kSendTimeoutMinMs > deadline_ms_) {
     send.state = State::kToStore;

@@ -64,20 +64,6 @@ void store_group(Storage& storage, const Group& group) {
   storage.put(kGroupKey, seal(kStoredVersion, out.bytes()));
 }
 
-bool is_number(std::string_view raw) { return raw[0] == '-' || (raw[0] >= '0' && raw[0] <= '9'); }
-
-// PostHog compares loosely here: a number and a text of that number are no change.
-bool loosely_equal(std::string_view left, std::string_view right) {
-  if (same_value(left, right)) return true;
-  if (left[0] == '"' && is_number(right)) std::swap(left, right);
-  if (!is_number(left) || right[0] != '"') return false;
-  const std::string text = json::decode_string(right);
-  char* end = nullptr;
-  const double number = std::strtod(text.c_str(), &end);
-  return !text.empty() && end == text.c_str() + text.size() &&
-         number == std::strtod(std::string(left).c_str(), nullptr);
-}
-
 enum class GroupChange : uint8_t { kNone, kChanged, kTooLarge, kBad };
 
 GroupChange apply_op(Group& group, const GroupOp& op, int64_t now_ms) {
@@ -88,7 +74,7 @@ GroupChange apply_op(Group& group, const GroupOp& op, int64_t now_ms) {
   bool changed = !group.exists;
   for (const PropertyBag::Entry& entry : set.entries()) {
     const PropertyBag::Entry* old = bag.find(entry.key);
-    if (old != nullptr && loosely_equal(old->value, entry.value)) continue;
+    if (old != nullptr && same_json(old->value, entry.value)) continue;
     bag.set(entry.key, entry.value);
     changed = true;
   }

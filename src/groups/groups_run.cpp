@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "hogflare/identity.h"
 #include "hogflare/js_string.h"
 #include "hogflare/limits.h"
 #include "hogflare/property_bag.h"
@@ -67,8 +68,9 @@ void GroupsRun::start(const Turn& turn, Effects& effects) {
   }
   if (const std::vector<std::string>* known = caches_.group_types(project_.team_id)) types_ = *known;
   const bool is_full = types_.size() == static_cast<size_t>(limits::kGroupTypes);
-  const bool all_known = std::all_of(wanted_types_.begin(), wanted_types_.end(),
-                                     [&](const std::string& type) { return slot_of(type) >= 0; });
+  const auto is_known = [&](const std::string& type) { return slot_of(type) >= 0; };
+  const bool all_known = std::all_of(wanted_types_.begin(), wanted_types_.end(), is_known) &&
+                         std::all_of(read_types_.begin(), read_types_.end(), is_known);
   if (is_full || all_known) {
     call_groups(effects);
   } else {
@@ -76,7 +78,12 @@ void GroupsRun::start(const Turn& turn, Effects& effects) {
   }
 }
 
-void GroupsRun::want_type(const std::string& type) {
+// An AI event shows the groups there are and gives no type its slot.
+void GroupsRun::want_type(const Event& event, const std::string& type) {
+  if (is_ai_event(event.name)) {
+    read_types_.push_back(type);
+    return;
+  }
   if (wanted_.insert(type).second) wanted_types_.push_back(type);
 }
 
@@ -105,7 +112,7 @@ void GroupsRun::find_groups(size_t index) {
       }
     }
   }
-  if (is_off) return;
+  if (is_off || refusal_of(event)) return;
   if (groups.is_object()) find_named(index, groups);
   if (event.name == "$groupidentify") find_identified(index);
 }
@@ -136,7 +143,7 @@ void GroupsRun::find_named(size_t index, json::Value groups) {
     }
     named.key = std::move(*key);
     named.raw_key = member.value.raw();
-    want_type(named.type);
+    want_type(source_[index], named.type);
     groups_of(index).named.push_back(std::move(named));
   }
   if (is_long) warn_of_long_name(index);
@@ -180,7 +187,7 @@ void GroupsRun::find_identified(size_t index) {
   Named named;
   named.type = std::move(*type_text);
   named.key = std::move(*key_text);
-  want_type(named.type);
+  want_type(event, named.type);
   found.named.push_back(std::move(named));
 }
 

@@ -35,7 +35,8 @@ class CaptureTask final : public HttpTask {
     if (!decoded.ok()) return refuse(turn, decoded.error());
     batch_ = std::move(decoded).value();
     note_memory();
-    deliver_until_ms_ = turn.now_ms + limits::kDeliveryDeadlineMs;
+    place_ = ConnectionPlace::of(head());
+    deliver_until_ms_ = turn.now_ms + turn.config.answer_within_ms - limits::kAnswerReserveMs;
     note_window();
     start_people(turn, effects);
     advance(turn, effects);
@@ -148,7 +149,7 @@ class CaptureTask final : public HttpTask {
     next_row_ = first_;
     window_bytes_ = bytes;
     window_notes_left_ = true;
-    people_.emplace(window(), *batch_->project, state().identity);
+    people_.emplace(window(), *batch_->project, state().identity, &place_);
     groups_.emplace(window(), *batch_->project, state().identity);
     people_->start(turn, effects);
     groups_->start(turn, effects);
@@ -236,8 +237,16 @@ class CaptureTask final : public HttpTask {
     if (person.dropped) return kNoRow;
     GroupView groups = groups_->take_view(in_window);
     bound_carried(person, groups);
-    writer.append_event(batch_->events[index], person, groups, rows);
+    if (!writer.append_event(batch_->events[index], person, groups, rows)) note_cut(in_window);
     return rows.size() - 1;
+  }
+
+  void note_cut(size_t in_window) {
+    cut_.push_back({in_window, "event_truncated",
+                    "the event's row would have more than " +
+                        std::to_string(limits::kRowBytesMax) +
+                        " bytes; of its largest values the beginning was kept, and "
+                        "$hogflare_truncated in the row names them"});
   }
 
   // A row carries its person's and groups' properties while the request's budget for them lasts.
@@ -281,6 +290,8 @@ class CaptureTask final : public HttpTask {
     append_warnings(turn, row, people_->warnings(), rows);
     append_warnings(turn, row, groups_->warnings(), rows);
     append_warnings(turn, row, unread_times(), rows);
+    append_warnings(turn, row, cut_, rows);
+    cut_.clear();
     const bool is_last = last_ == batch_->events.size() && !batch_->has_more();
     if (is_last) append_counts(turn, row, rows);
     return rows;
@@ -373,7 +384,8 @@ class CaptureTask final : public HttpTask {
       row.distinct_id = event.distinct_id;
       row.event = event.name;
       row.event_uuid = event.uuid;
-      row.payload = {};
+      // Of an event without a row this is all that is left.
+      row.payload = warning.is_drop ? event.root.raw() : std::string_view();
       append_reject_row(rows, row);
     }
   }
@@ -405,6 +417,8 @@ class CaptureTask final : public HttpTask {
   size_t side_rows_ = 0;
   size_t side_rows_left_out_ = 0;
   std::unique_ptr<CaptureBatch> batch_;
+  ConnectionPlace place_;
+  std::vector<Warning> cut_;  // of the window's rows
   std::optional<PeopleRun> people_;
   std::optional<GroupsRun> groups_;
   std::optional<DeliveryRun> delivery_;

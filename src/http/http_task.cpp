@@ -100,10 +100,11 @@ std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input)
   request->body_is_too_large = fields.next() == "large";
   fields.fill(head, kHeaders);
   read_edge(fields, head.edge);
+  head.path = without_double_slash(head.path);
   const std::string& prefix = config.path_prefix;
   const bool has_prefix = !prefix.empty() && head.path.substr(0, prefix.size()) == prefix &&
                           head.path.substr(prefix.size(), 1) == "/";
-  if (has_prefix) head.path.remove_prefix(prefix.size());
+  if (has_prefix) head.path = without_double_slash(head.path.substr(prefix.size()));
   if (resolve_alias(config, head.path, request->path)) head.path = request->path;
   request->route = find_route(head.path);
   // No page has business with an operator's paths: without an origin no answer carries CORS.

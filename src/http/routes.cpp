@@ -27,6 +27,7 @@ constexpr Fixed kFixed[] = {
     {"/i/v0/ai/batch", {RouteKind::kCapture, kPost, MetricRoute::kAiCapture, false, {}}},
     {"/s", {RouteKind::kReplay, kPost, MetricRoute::kReplay, false, {}}},
     {"/i/v1/analytics/events", {RouteKind::kCaptureV1, kPost, MetricRoute::kCaptureV1, false, {}}},
+    {"/i/v1/ai/events", {RouteKind::kCaptureV1, kPost, MetricRoute::kCaptureV1, false, {}}},
     {"/flags", {RouteKind::kFlags, kAny, MetricRoute::kFlags, false, {}}},
     {"/decide", {RouteKind::kDecide, kAny, MetricRoute::kFlags, false, {}}},
     {"/flags/definitions",
@@ -110,8 +111,13 @@ Route find_variable(std::string_view path) {
 
 }  // namespace
 
+std::string_view without_double_slash(std::string_view path) {
+  while (path.substr(0, 2) == "//") path.remove_prefix(1);
+  return path;
+}
+
 Route find_route(std::string_view path) {
-  if (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
+  while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
   for (const Fixed& fixed : kFixed) {
     if (fixed.path == path) return fixed.route;
   }

@@ -70,4 +70,18 @@ void IdentityCaches::remember_group_types(int64_t team_id, std::vector<std::stri
   if (types.size() >= known.size()) known = std::move(types);
 }
 
+bool IdentityCaches::may_warn(int64_t team_id, std::string_view name, int64_t now_ms) {
+  constexpr int64_t kHourMs = 3'600'000;
+  // A clock that jumped back begins a new hour as well.
+  const bool is_over = now_ms < warned_from_ms_ || now_ms - warned_from_ms_ >= kHourMs;
+  if (is_over || warned_.size() >= limits::kCachedProjectsMax) {
+    warned_.clear();
+    warned_from_ms_ = now_ms;
+  }
+  uint32_t& count = warned_[{team_id, name}];
+  if (count >= limits::kDataWarningsPerHour) return false;
+  ++count;
+  return true;
+}
+
 }  // namespace hogflare

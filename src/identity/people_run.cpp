@@ -24,8 +24,9 @@ size_t find_root(std::vector<size_t>& parents, size_t index) {
 
 }  // namespace
 
-PeopleRun::PeopleRun(std::span<const Event> events, const Project& project, IdentityCaches& caches)
-    : source_(events), project_(project), caches_(caches), events_(events.size()) {}
+PeopleRun::PeopleRun(std::span<const Event> events, const Project& project, IdentityCaches& caches,
+                     const ConnectionPlace* place)
+    : source_(events), project_(project), caches_(caches), place_(place), events_(events.size()) {}
 
 PeopleRun::~PeopleRun() = default;
 
@@ -74,10 +75,15 @@ void PeopleRun::start(const Turn& turn, Effects& effects) {
   size_t calls = 0;
   for (size_t i = 0; i < events_.size(); ++i) {
     IdentityPlan& plan = events_[i].plan;
-    plan = plan_identity(source_[i], project_, personless_);
+    plan = plan_identity(source_[i], {project_, personless_, turn.now_ms, place_});
     calls += plan.kind == IdentityPlan::Kind::kCall ? 1 : 0;
-    for (IdentityPlan::NamedWarning& warning : plan.warnings) {
-      warnings_.push_back({i, std::string(warning.name), std::move(warning.detail)});
+    for (NamedWarning& warning : plan.warnings) {
+      if (warning.is_limited && !caches_.may_warn(project_.team_id, warning.name, turn.now_ms)) {
+        turn.metrics.count_warning(warning.name);
+        continue;
+      }
+      warnings_.push_back({i, std::string(warning.name), std::move(warning.detail),
+                           plan.kind == IdentityPlan::Kind::kDrop});
     }
     plan.warnings.clear();
   }
@@ -331,7 +337,8 @@ PersonView PeopleRun::take_view(size_t index) {
     return view;
   }
   // $feature_flag_called without a person becomes a personless event (§3).
-  view.personless = plan.personless || (plan.access == PersonAccess::kIfExists && !planned.exists);
+  view.personless = plan.personless || (plan.access == PersonAccess::kIfExists &&
+                                        !plan.only_reads && !planned.exists);
   if (!view.personless) {
     view.row_set = plan.set;
     view.row_set_once = plan.set_once;
@@ -342,7 +349,7 @@ PersonView PeopleRun::take_view(size_t index) {
       computed_id_ = Uuid::of_person(event.team_id, event.distinct_id).text();
     }
     view.person_id = computed_id_;
-    view.mode = "propertyless";
+    view.mode = view.personless ? "propertyless" : "full";
     return view;
   }
   view.person_id = planned.uuid;

@@ -1,6 +1,7 @@
 #include "properties.h"
 
 #include "hogflare/short_bytes.h"
+#include "hogflare/text.h"
 
 namespace hogflare::rows {
 namespace {
@@ -10,7 +11,7 @@ struct Entry {
   KnownProperty known;
 };
 
-constexpr std::array<Entry, 14> kOwn = {{
+constexpr std::array<Entry, 20> kOwn = {{
     {"$set", {Role::kSet, 0}},
     {"$set_once", {Role::kSet, 1}},
     {"$unset", {Role::kUnset, 0}},
@@ -25,12 +26,18 @@ constexpr std::array<Entry, 14> kOwn = {{
     {"ph_product_tours", {Role::kBloat, 0}},
     {"$product_tours_activated", {Role::kBloat, 0}},
     {"$override_feature_flag_payloads", {Role::kBloat, 0}},
+    {"$os", {Role::kOs, 0}},
+    {"$os_name", {Role::kOsName, 0}},
+    {"$is_server", {Role::kIsServer, 0}},
+    {"$session_id", {Role::kSessionId, 0}},
+    {"$elements", {Role::kElements, 0}},
+    {"$elements_chain", {Role::kElementsChain, 0}},
 }};
 
 constexpr size_t kEntries = kOwn.size() + kEnrichedNames.size();
 constexpr size_t kSlots = 128;
-constexpr size_t kSizeFactor = 7;
-constexpr size_t kLastFactor = 3;
+constexpr size_t kSizeFactor = 6;
+constexpr size_t kLastFactor = 22;
 constexpr size_t kNameMin = 3;
 
 constexpr std::array<Entry, kEntries> all_entries() {
@@ -76,6 +83,23 @@ KnownProperty known_property(std::string_view name) {
   const bool same = entry.name.size() == name.size() &&
                     same_bytes(entry.name.data(), name.data(), name.size());
   return same ? entry.known : KnownProperty{};
+}
+
+std::string_view session_id_of(std::string_view raw, std::string& scratch) {
+  constexpr size_t kUuidBytes = 38;  // with its quotes
+  if (raw.size() != kUuidBytes || raw.front() != '"') return raw;
+  bool has_capital = false;
+  for (size_t i = 1; i + 1 < raw.size(); ++i) {
+    const char c = raw[i];
+    const bool is_hyphen = i == 9 || i == 14 || i == 19 || i == 24;
+    const bool is_capital = c >= 'A' && c <= 'F';
+    const bool is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || is_capital;
+    if (is_hyphen ? c != '-' : !is_hex) return raw;
+    has_capital = has_capital || is_capital;
+  }
+  if (!has_capital) return raw;
+  scratch = to_lower(raw);
+  return scratch;
 }
 
 }  // namespace hogflare::rows

@@ -19,6 +19,12 @@ enum class Role : uint8_t {
   kGeoipDisable,
   kCaptureInternal,
   kBloat,                 // never stored (identity-semantics.md §11)
+  kOs,                    // $os
+  kOsName,                // $os_name: another name of $os
+  kIsServer,
+  kSessionId,
+  kElements,              // $elements
+  kElementsChain,         // $elements_chain
 };
 
 struct KnownProperty {
@@ -28,5 +34,9 @@ struct KnownProperty {
 
 // The role of a (decoded) property name. Constant time: one entry of a table is looked at.
 KnownProperty known_property(std::string_view name);
+
+// A session id (JSON text) as rows hold it: a UUID in small letters, as PostHog's normalizeSessionId
+// makes it, so that events and recordings of one session meet. In `scratch` when it differs.
+std::string_view session_id_of(std::string_view raw, std::string& scratch);
 
 }  // namespace hogflare::rows

@@ -5,6 +5,7 @@
 #include "hogflare/rows.h"
 #include "hogflare/uuid.h"
 #include "members.h"
+#include "properties.h"
 
 namespace hogflare {
 namespace {
@@ -110,11 +111,12 @@ std::string chunk_uuid(const Recording& recording, size_t index, size_t count) {
 }  // namespace
 
 void RowWriter::append_recording_properties(std::string& out, const Recording& recording) const {
+  std::string scratch;
   Pieces(out)
       .add("{\"distinct_id\":")
       .string(recording.distinct_id)
       .add(",\"$session_id\":")
-      .add(recording.session_id)
+      .add(rows::session_id_of(recording.session_id, scratch))
       .add(",\"$window_id\":")
       .add(recording.window_id)
       .add(",\"$snapshot_source\":")

@@ -5,6 +5,7 @@
 #include "hogflare/limits.h"
 #include "hogflare/text.h"
 #include "hogflare/timestamp.h"
+#include "elements.h"
 #include "members.h"
 #include "properties.h"
 
@@ -51,19 +52,32 @@ bool is_empty_text(const Value& value) { return value.is_null() || value.raw() =
 struct Seen {
   uint32_t left_out = 0;  // enrichment that must not be added
   bool is_internal = false;
+  bool has_os = false;
+  bool is_server = false;
+  bool has_chain = false;
+  // JSON of what goes to the row in another form, or under another name too; empty: nothing does.
+  std::string_view os_name;
+  std::string_view session_id;
+  std::string_view elements;
+  std::string scratch;  // of session_id
 };
 
 // Whether the member goes to the row as it is.
 bool stays(const Member& member, rows::KnownProperty known, const Event& event,
-           const PersonView& person, const GroupView& groups, IpPolicy ip_policy, Seen& seen) {
+           const PersonView& person, const GroupView& groups, const Enrichment& enrichment,
+           Seen& seen) {
   switch (known.role) {
     case Role::kPlain:
       return true;
     case Role::kEnriched:
       if (known.index == kEnrichedIp) {
-        if (ip_policy == IpPolicy::kAnonymize || is_empty_text(member.value)) return false;
+        if (is_empty_text(member.value)) return false;
+        // An address that is not the connection's is somewhere else.
+        if (!enrichment.is_address(member.value.raw())) seen.left_out |= kEnrichedPlaceMask;
+        if (enrichment.ip_policy() == IpPolicy::kAnonymize) return false;
       }
       seen.left_out |= 1u << known.index;
+      if ((seen.left_out & kEnrichedGeoMask) != 0) seen.left_out |= kEnrichedPlaceMask;
       return true;
     case Role::kSet:
     case Role::kProcessPersonProfile:
@@ -74,13 +88,50 @@ bool stays(const Member& member, rows::KnownProperty known, const Event& event,
     case Role::kGroup:
       return !person.personless && groups.raw_values[known.index].empty();
     case Role::kGeoipDisable:
-      if (is_truthy(member.value)) seen.left_out |= kEnrichedGeoMask;
+      if (is_truthy(member.value)) seen.left_out |= kEnrichedPlaceMask;
       return true;
     case Role::kCaptureInternal:
       seen.is_internal = true;
       return true;
+    case Role::kOs:
+      seen.has_os = true;
+      return true;
+    case Role::kOsName:
+      seen.os_name = member.value.raw();
+      return true;
+    case Role::kIsServer:
+      seen.is_server = member.value.is_true();
+      return true;
+    case Role::kSessionId:
+      seen.session_id = rows::session_id_of(member.value.raw(), seen.scratch);
+      if (seen.session_id.data() != member.value.raw().data()) return false;
+      seen.session_id = {};
+      return true;
+    case Role::kElements:
+      seen.elements = member.value.raw();
+      return false;
+    case Role::kElementsChain:
+      seen.has_chain = is_truthy(member.value);
+      return seen.has_chain;
   }
   return true;
+}
+
+// What the row has under another name or in another form than the client.
+void add_converted(Pieces& pieces, const Event& event, const Seen& seen) {
+  if (!seen.session_id.empty()) pieces.add(",\"$session_id\":").add(seen.session_id);
+  // PostHog's normalizeOsAlias (nodejs/src/common/utils/event.ts).
+  const bool is_lifted = event.name != "$snapshot" && event.name != "$performance_event";
+  if (!seen.os_name.empty() && !seen.has_os && !seen.is_server && is_lifted) {
+    pieces.add(",\"$os\":").add(seen.os_name);
+  }
+  if (seen.elements.empty() || seen.has_chain) return;
+  const std::optional<std::string> chain = rows::elements_chain(seen.elements);
+  if (chain) {
+    pieces.add(",\"$elements_chain\":").string(*chain);
+  } else {
+    pieces.add(",\"$elements\":").add(seen.elements);
+  }
 }
 
 // Root members with a column or a rule of their own; the others go to `extra`.
@@ -153,9 +204,12 @@ void RowWriter::append_properties(std::string& out, const Event& event, const Pe
     MemberRun run(out);
     std::string scratch;
     for (const Member member : event.properties.members()) {
-      const rows::KnownProperty known = rows::known_property(member.name(scratch));
-      if (known.role == Role::kPlain ||
-          stays(member, known, event, person, groups, enrichment_.ip_policy(), seen)) {
+      const std::string_view name = member.name(scratch);
+      const rows::KnownProperty known = rows::known_property(name);
+      if (known.role == Role::kPlain) {
+        if (is_geoip_name(name)) seen.left_out |= kEnrichedPlaceMask;
+        run.keep(member);
+      } else if (stays(member, known, event, person, groups, enrichment_, seen)) {
         run.keep(member);
       } else {
         run.leave_out();
@@ -164,6 +218,7 @@ void RowWriter::append_properties(std::string& out, const Event& event, const Pe
     run.flush();
   }
   Pieces pieces(out);
+  add_converted(pieces, event, seen);
   if (!person.row_set.empty()) pieces.add(",\"$set\":").add(person.row_set);
   if (!person.row_set_once.empty()) pieces.add(",\"$set_once\":").add(person.row_set_once);
   if (person.personless) pieces.add(",\"$process_person_profile\":false");
@@ -173,7 +228,7 @@ void RowWriter::append_properties(std::string& out, const Event& event, const Pe
   }
   if (seen.is_internal && (seen.left_out & kEnrichedIpMask) == 0) {
     pieces.add(",\"$ip\":\"127.0.0.1\"");
-    seen.left_out |= kEnrichedIpMask;
+    seen.left_out |= kEnrichedIpMask | kEnrichedPlaceMask;
   }
   pieces.flush();
   enrichment_.append_members(out, seen.left_out);

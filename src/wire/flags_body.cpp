@@ -33,7 +33,7 @@ bool looks_like_json(std::string_view text) {
 
 std::optional<Error> unwrap_base64(std::string& text) {
   wire::trim_in_place(text);
-  wire::restore_pluses(text);
+  wire::restore_hinted_pluses(text);
   std::optional<std::string> decoded = decode_base64(text);
   if (!decoded) return failed("the body is neither JSON nor base64 of JSON");
   text = std::move(*decoded);

@@ -13,6 +13,7 @@ namespace {
 
 using wire::kFormType;
 using wire::media_type;
+using wire::restore_hinted_pluses;
 using wire::restore_pluses;
 using wire::trim_in_place;
 
@@ -73,10 +74,13 @@ std::optional<Error> unwrap_form(Payload& payload) {
   }
   payload.token = form_value(payload.bytes, "api_key").value_or("");
   if (payload.token.empty()) payload.token = form_value(payload.bytes, "token").value_or("");
-  restore_pluses(*data);
+  const bool is_hinted = payload.hint == Hint::kBase64;
+  is_hinted ? restore_hinted_pluses(*data) : restore_pluses(*data);
   payload.bytes = std::move(*data);
-  // LZ-string reads the base64 itself.
-  const bool is_base64 = payload.hint != Hint::kLzString && looks_like_base64(payload.bytes);
+  // LZ-string reads the base64 itself. With a hint the padding may be missing.
+  const bool is_base64 = payload.hint != Hint::kLzString &&
+                         (looks_like_base64(payload.bytes) ||
+                          (is_hinted && decode_base64(payload.bytes).has_value()));
   return is_base64 ? unwrap_base64(payload.bytes) : std::nullopt;
 }
 

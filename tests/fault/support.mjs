@@ -74,7 +74,7 @@ export class Client {
         uuid: randomUUID(),
         distinct_id: `${this.name}-${n % this.distinctIds}`,
         timestamp: new Date().toISOString(),
-        properties: { n, $lib: "fault-test", $process_person_profile: !personless, ...properties },
+        properties: { n, $lib: "posthog-node", $process_person_profile: !personless, ...properties },
       };
       events.push(i < bad ? { ...base, event: "" } : { ...base, event: this.event });
     }

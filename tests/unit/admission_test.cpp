@@ -126,7 +126,8 @@ TEST_CASE("An id too long to be one is refused by its size") {
   IdentityCaches caches;
   const Project project;
   EventBatch batch;
-  batch.add(R"({"event":"$create_alias","distinct_id":"a","properties":{"alias":)" + list + "}}");
+  batch.add(R"({"event":"$create_alias","distinct_id":"a","properties":{"alias":")" + repeated("a", 9000) +
+            "\"}}");
   batch.add(R"({"event":"e","distinct_id":"a","properties":{"$groups":{"company":)" + list +
             R"(,"team":"t"}}})");
   RequestRun run(host, caches, project, batch);

@@ -402,7 +402,7 @@ TEST_CASE("Every reason to refuse a request or an event can be reached") {
   note(R"({"event":"","token":"T","distinct_id":"u"})");
   note(R"({"event":"e","token":"T"})");
   note(R"({"event":"e","token":"T","distinct_id":"u","uuid":"x"})");
-  note(R"({"event":"e","token":"T","distinct_id":"u","properties":[]})");
+  note(R"({"event":"e","token":"T","distinct_id":"u","properties":[1]})");
   note(R"({"event":"e","token":"T","distinct_id":"u","properties":{"$cookieless_mode":1}})");
   CHECK(reached == std::set<std::string>{
                        "empty_payload", "decode_failed", "parse_failed", "hydrate_failed",

@@ -356,8 +356,7 @@ TEST_CASE("A group's type or key of more than 400 characters is no group, with a
 
 TEST_CASE("A merge with an id of any length beyond what an id may have is none, and the warning short") {
   for (const std::string& alias :
-       {"\"" + std::string(2'000'000, 'a') + "\"", "[" + std::string(100'000, ' ') + "1]",
-        "\"" + std::string(401, 'a') + "\""}) {
+       {"\"" + std::string(2'000'000, 'a') + "\"", "\"" + std::string(401, 'a') + "\""}) {
     ObjectHost host;
     IdentityCaches caches;
     Project project;
