@@ -3,7 +3,7 @@
 import { DurableObject } from "cloudflare:workers";
 import bundledFlags from "../flags.json";
 import { BODY_BYTES_MAX, HEAD_CF, headersOf } from "./abi.js";
-import { configure, CoreTrap, isConfigured, startHttp, startObject } from "./core.js";
+import { configure, CoreTrap, hasRoomFor, isConfigured, startHttp, startObject } from "./core.js";
 import { endAtOnce, runToEnd } from "./effects.js";
 import { RememberingKv } from "./kv.js";
 import { isRefused, keyOf, remember } from "./trapped.js";
@@ -132,6 +132,17 @@ function unavailable(request) {
   return new Response("transient error, please retry", { status, headers });
 }
 
+/**
+ * @param {Request} request
+ * @param {Uint8Array} body
+ * @param {string} state of readBody
+ * @param {any} env
+ */
+function start(request, body, state, env) {
+  if (hasRoomFor(body.byteLength)) return startHttp(body, headOf(request, state, env));
+  return startHttp(NO_BODY, headOf(request, "busy", env));
+}
+
 export default {
   /** @param {Request} request @param {any} env @param {{waitUntil: (promise: Promise<any>) => void}} ctx */
   async fetch(request, env, ctx) {
@@ -141,7 +152,7 @@ export default {
       key = keyOf(body, request.url);
       if (isRefused(key, Date.now())) return refused(request, body.byteLength > 0);
       configureFrom(env);
-      const running = runToEnd(startHttp(body, headOf(request, state, env)), env, null);
+      const running = runToEnd(start(request, body, state, env), env, null);
       // A client that goes away must not leave its events half delivered.
       ctx.waitUntil(running.catch(() => {}));
       return responseOf(await running);
