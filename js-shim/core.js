@@ -326,6 +326,14 @@ export function isConfigured() {
   return configured;
 }
 
+/** Bodies from which on it is asked whether there is room. */
+const ASK_FROM = 256 * 1024;
+
+/** @param {number} size @returns {boolean} whether a body of that size may be brought into the module now */
+export function hasRoomFor(size) {
+  return size < ASK_FROM || guarded(() => wasm.hf_body_bytes_left() >= size);
+}
+
 /**
  * Starts a request. The body is given away: its memory is freed before the core needs its own.
  * @param {Uint8Array} body

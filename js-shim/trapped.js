@@ -35,6 +35,7 @@ function hashOf(body, from) {
   return `${a >>> 0}.${b >>> 0}.${body.byteLength}`;
 }
 
+const encoder = new TextEncoder();
 const NO_WORDS = new Uint32Array(0);
 /** Parts of a query that differ from one try of a request to the next. */
 const OF_THE_TRY = ["_", "retry_count", "sent_at"];
@@ -67,7 +68,8 @@ export function markOf(request) {
 function urlKey(url) {
   const { pathname, searchParams } = new URL(url);
   for (const name of OF_THE_TRY) searchParams.delete(name);
-  return `${pathname}?${searchParams}`;
+  // Hashed too: a query may be as long as the platform takes it.
+  return hashOf(encoder.encode(`${pathname}?${searchParams}`));
 }
 
 /** @param {string} key of keyOf @param {string} url @param {number} now */

@@ -4,7 +4,7 @@ import { DurableObject } from "cloudflare:workers";
 import { version as scriptVersion } from "posthog-js/package.json";
 import bundledFlags from "../flags.json";
 import { BODY_BYTES_MAX, HEAD_CF, headersOf } from "./abi.js";
-import { configure, CoreTrap, isConfigured, startHttp, startObject, trappedBy } from "./core.js";
+import { configure, CoreTrap, hasRoomFor, isConfigured, startHttp, startObject, trappedBy } from "./core.js";
 import { endAtOnce, runToEnd } from "./effects.js";
 import { RememberingKv } from "./kv.js";
 import { NOT_SQLITE } from "./results.js";
@@ -134,6 +134,17 @@ function unavailable(request) {
   return new Response("transient error, please retry", { status, headers });
 }
 
+/**
+ * @param {Request} request
+ * @param {Uint8Array} body
+ * @param {string} state of readBody
+ * @param {any} env
+ */
+function start(request, body, state, env) {
+  if (hasRoomFor(body.byteLength)) return startHttp(body, headOf(request, state, env));
+  return startHttp(NO_BODY, headOf(request, "busy", env));
+}
+
 export default {
   /** @param {Request} request @param {any} env @param {{waitUntil: (promise: Promise<any>) => void}} ctx */
   async fetch(request, env, ctx) {
@@ -146,7 +157,7 @@ export default {
       // An object may run in another isolate, and its trap be no more than a failed call here; but it is
       // this body that brings it about.
       const onTrap = () => remember(key, request.url, Date.now());
-      const running = runToEnd(startHttp(body, headOf(request, state, env)), env, null, onTrap);
+      const running = runToEnd(start(request, body, state, env), env, null, onTrap);
       // A client that goes away must not leave its events half delivered.
       ctx.waitUntil(running.catch(() => {}));
       return responseOf(await running);

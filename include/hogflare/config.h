@@ -56,6 +56,11 @@ struct Config {
   uint32_t pipeline_timeout_ms = 10'000;
   uint32_t answer_within_ms = 4'000;   // HOGFLARE_ANSWER_WITHIN_SECS
   uint64_t outbox_bytes_max = 1u << 30;
+  // Of one capture request; docs/LIMITS.md.
+  uint32_t object_calls_max = limits::kObjectCallsMax;      // HOGFLARE_OBJECT_CALLS_MAX
+  size_t events_max = limits::kEventsPerRequestMax;         // HOGFLARE_EVENTS_PER_REQUEST_MAX
+  size_t body_bytes_max = limits::kDecompressedBytesMax;    // HOGFLARE_BODY_BYTES_MAX, unpacked
+  size_t reject_rows_max = limits::kRejectRowsMax;          // HOGFLARE_REJECT_ROWS_MAX
 
   std::string flags_kv_key;            // HOGFLARE_FLAGS_KV_KEY
   uint32_t flags_ttl_ms = 60'000;      // HOGFLARE_FLAGS_TTL_SECS

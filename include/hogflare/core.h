@@ -50,6 +50,8 @@ class Core {
   std::string tool(std::string_view request);
 
   const Config& config() const;
+  // Bytes a request's body may have now without taking memory that other requests hold.
+  size_t body_bytes_left() const;
   // What a turn needs besides time and entropy.
   Turn turn(int64_t now_ms, Entropy& entropy, Storage* storage);
   // Log lines since the last call, one JSON object a line; empty most of the time.

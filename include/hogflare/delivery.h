@@ -23,6 +23,7 @@
 
 #include "hogflare/limits.h"
 #include "hogflare/metrics.h"
+#include "hogflare/request_budget.h"
 #include "hogflare/result.h"
 #include "hogflare/task.h"
 
@@ -134,9 +135,13 @@ class DeliveryRun {
   // At most one batch per stream; empty batches are fine. `health` outlives the run.
   DeliveryRun(std::vector<RowBatch> batches, SinkHealth& health);
 
-  // No attempt starts later than `until_ms`. For a request's second run: by itself a run takes
-  // limits::kDeliveryDeadlineMs.
-  void limit(int64_t until_ms) { deadline_ms_ = until_ms; }
+  // No attempt starts later than `until_ms`, by itself a run takes limits::kDeliveryDeadlineMs; and
+  // sends and outbox calls come out of `budget`, which outlives the run. For a request that has
+  // several runs.
+  void limit(int64_t until_ms, RequestBudget& budget) {
+    deadline_ms_ = until_ms;
+    budget_ = &budget;
+  }
   void start(const Turn& turn, Effects& effects);
   bool owns(uint32_t effect_id) const { return find(effect_id) != in_flight_.end(); }
   void resume(const Turn& turn, EffectResult result, Effects& effects);
@@ -210,6 +215,7 @@ class DeliveryRun {
   size_t open_sends_ = 0;
   bool started_ = false;
   int64_t deadline_ms_ = 0;
+  RequestBudget* budget_ = nullptr;  // null: of nobody's
   std::optional<ErrorCode> failure_;
 };
 

@@ -49,6 +49,7 @@ struct PersonView {
   std::string_view person_id;                  // uuid text; never empty for a row
   std::optional<int64_t> person_created_at_ms; // absent for a person that does not exist
   std::string_view person_properties = "{}";   // JSON object as of this event
+  bool properties_left_out = false;            // there was no memory for them
   std::string_view mode;                       // "full", "propertyless", "force_upgrade"
 };
 

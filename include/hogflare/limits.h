@@ -33,6 +33,8 @@ inline constexpr size_t kFlagsDecompressedBytesMax = 8u << 20;
 inline constexpr size_t kRequestMemoryBytesMax = 80u << 20;
 // What a request takes beside its body and index however small it is.
 inline constexpr size_t kRequestMemoryBytesBase = 16u << 10;
+// What an event takes in memory beside its JSON: decoded, with its person, and as a row.
+inline constexpr size_t kEventMemoryBytes = 1'200;
 
 // --- JSON documents ---
 
@@ -70,7 +72,8 @@ inline constexpr int64_t kUuidDriftMsMax = int64_t{3} * 24 * 60 * 60 * 1000;
 // Warnings of one kind about one project's data that one isolate writes in an hour. PostHog: one.
 inline constexpr uint32_t kDataWarningsPerHour = 20;
 // Events of one request, in whatever shape. SDKs send hundreds, imports a few thousand; each takes
-// memory and a row of its own however small it is, so 3 KB of gzip may not name a million.
+// memory and a row of its own however small it is, so 3 KB of gzip may not name a million. An operator
+// may set less (HOGFLARE_EVENTS_PER_REQUEST_MAX).
 inline constexpr size_t kEventsPerRequestMax = 50'000;
 // Events of one request that are decoded and given their people at once, and bytes of their JSON: a
 // body of 20 MiB may hold 600,000 events of 32 bytes, and each takes some 400 in memory.
@@ -96,6 +99,7 @@ inline constexpr size_t kRowsInMemoryBytes = 8u << 20;
 inline constexpr size_t kRejectPayloadBytesMax = 64u << 10;
 inline constexpr size_t kRejectDetailBytesMax = 2000;
 // Reject rows of one request; one more row counts the rest. A few show what is wrong with a client.
+// An operator may set another number (HOGFLARE_REJECT_ROWS_MAX), up to the events of a request.
 inline constexpr size_t kRejectRowsMax = 1'000;
 // Bytes of person and group properties that the rows of one request carry: so many, and so many per
 // byte received. A stranger's 243 bytes could otherwise fill the outbox with copies of a large person.
@@ -113,6 +117,10 @@ inline constexpr uint32_t kSendsAtOnce = 4;
 inline constexpr uint32_t kSideSendsAtOnce = 1;
 // Attempts of one send before its rows go to the outbox, which has more patience than a client.
 inline constexpr uint32_t kSendAttempts = 3;
+// Sends of one request, retries and halves included, after which its rows go to the outbox. The
+// largest request has about a hundred; a sink that answers 413 to everything would have every row
+// sent alone, and Workers allow 10,000 subrequests for one invocation (platform.md §4.1).
+inline constexpr uint32_t kSendsPerRequestMax = 300;
 // From the first send of a request until no further attempt starts. Node gives up after 10 s,
 // Python after 15 s, posthog-js after 60 s (wire-protocol.md §10.2).
 inline constexpr uint32_t kDeliveryDeadlineMs = 20'000;
@@ -236,6 +244,16 @@ inline constexpr size_t kPersonCallBytesMax = 8u << 20;
 // Object calls of one request that are under way at once. Cloudflare slows accounts that look up
 // very many objects at the same time (platform.md §3.2).
 inline constexpr size_t kObjectCallsInFlight = 48;
+// Object calls that a request is planned with, people and groups together: HOGFLARE_OBJECT_CALLS_MAX.
+// Over it the request is refused whole. SDKs send the events of some tens of people; this stays below
+// the free plan's 1,000 subrequests to services where nobody was merged (platform.md §4.1).
+inline constexpr uint32_t kObjectCallsMax = 900;
+// What an operator may set. One event alone names at most a hundred groups and two people.
+inline constexpr uint32_t kObjectCallsMaxLowest = 128;
+inline constexpr uint32_t kObjectCallsMaxHighest = 50'000;
+// All object calls of a request, redirects, retries, leases and the outbox included, are at most so
+// many times HOGFLARE_OBJECT_CALLS_MAX: 3,600, and 300 sends, of the paid plan's 10,000 subrequests.
+inline constexpr uint32_t kObjectCallsFactor = 4;
 // An object that does not answer within this counts as failed. Cloudflare's own limits are longer,
 // SDKs' capture time-outs are 10 s and more.
 inline constexpr uint32_t kObjectTimeoutMs = 10'000;
@@ -265,9 +283,13 @@ inline constexpr size_t kAcknowledgesPerAlarm = 480;
 inline constexpr int64_t kMergeContinueMs = 100;
 // Sequential person ids taken from the counter at once, and when to take more.
 inline constexpr uint64_t kPersonIdLease = 1000;
-// Redirects, group types and id leases an isolate remembers.
-inline constexpr size_t kRedirectHintsMax = 20'000;
+// What an isolate remembers of redirects, and of projects' group types and id leases; a table that is
+// full is emptied. A hint saves a call and may be 2.4 KB, so bytes are counted, not entries.
+inline constexpr size_t kRedirectHintsBytesMax = 2u << 20;
+inline constexpr size_t kCachedTypesBytesMax = 512u << 10;
 inline constexpr size_t kCachedProjectsMax = 1'000;
+// What an entry of such a table takes beside its texts: a tree's node and two string heads.
+inline constexpr size_t kCacheEntryBytes = 64;
 // Raw JSON of an id that is turned into text: `alias`, $anon_distinct_id, group types and keys. An id
 // of a merge has at most 400 characters, escaped 12 bytes each.
 inline constexpr size_t kIdRawBytesMax = 8u << 10;

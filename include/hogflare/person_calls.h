@@ -68,6 +68,7 @@ struct OpResult {
   std::string_view uuid;
   int64_t created_at_ms = 0;
   uint32_t properties = 0;  // index into ApplyReply::property_texts
+  bool properties_left_out = false;  // the reader had no room for them
   std::vector<HashKey> hash_keys;  // kRead and kWriteHashKeys only
 };
 
@@ -88,7 +89,13 @@ std::string write_apply(const ApplyRequest& request);
 // Views point into `bytes`.
 std::optional<ApplyRequest> read_apply(std::string_view bytes);
 // Nullopt when the bytes are no reply of this version.
+// Property texts that were sent as differences are put together up to limits::kPersonReplyBytesMax in
+// all, the rest is left out.
 std::optional<ApplyReply> read_apply_reply(std::string bytes);
+// What a reply's views keep in memory.
+size_t memory_of(const ApplyReply& reply);
+// Lets go of all texts but uuids, and of the changes.
+void leave_out_texts(ApplyReply& reply);
 
 // Shortens a redirect: `self` led to `expected`, which leads on to `to`.
 std::string write_repoint(std::string_view self, std::string_view expected, std::string_view to);

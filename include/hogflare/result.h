@@ -59,6 +59,8 @@ enum class ErrorCode : uint8_t {
   kInvalidFlags,           // a flag definition cannot be used
   kSinkUnavailable,        // the sink did not take the rows and the outbox could not keep them
   kObjectUnavailable,      // a Durable Object did not answer
+  kMemoryBusy,             // other requests take the memory that this one needs
+  kTooManyObjects,         // more people and groups than one request may call (413)
   kOutboxFull,             // HOGFLARE_OUTBOX_MAX_BYTES reached
   kInternal,               // a bug in Hogflare
 };

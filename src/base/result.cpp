@@ -54,6 +54,8 @@ constexpr std::array<ErrorInfo, kErrorCodeCount> kErrors = {{
     {"invalid_flags", 500, false, "flag definition cannot be used"},
     {"sink_unavailable", 503, true, "transient error, please retry"},
     {"object_unavailable", 503, true, "transient error, please retry"},
+    {"memory_busy", 503, true, "transient error, please retry"},
+    {"too_many_objects", 413, false, "request is larger than the limit"},
     {"outbox_full", 503, true, "transient error, please retry"},
     {"internal", 500, true, "internal error"},
 }};

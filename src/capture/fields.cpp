@@ -282,7 +282,9 @@ std::optional<Error> fill_event(const RootFields& fields, const EventClock& cloc
   return std::nullopt;
 }
 
-std::optional<Error> parse_body(CaptureBatch& batch, uint32_t index_depth) {
+std::optional<Error> parse_body(CaptureBatch& batch, uint32_t index_depth, MemoryShare& memory) {
+  batch.document.reset();
+  if (auto refused = memory.hold(batch.body.size() + json_index_bytes(batch.body))) return refused;
   Result<json::Document> document =
       json::Document::parse({batch.body.data(), batch.body.size()}, index_depth);
   if (!document.ok()) return document.error();

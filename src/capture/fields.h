@@ -65,7 +65,7 @@ std::optional<int64_t> query_sent_at(std::string_view query);
 std::optional<Error> fill_event(const RootFields& fields, const EventClock& clock,
                                 const CaptureContext& context, Event& event);
 
-// Parses batch.body, its text final, into batch.document.
-std::optional<Error> parse_body(CaptureBatch& batch, uint32_t index_depth);
+// Parses batch.body, its text final, into batch.document. `memory` holds both afterwards.
+std::optional<Error> parse_body(CaptureBatch& batch, uint32_t index_depth, MemoryShare& memory);
 
 }  // namespace hogflare::capture

@@ -177,12 +177,16 @@ class ReplayDecoder {
 
 Result<std::unique_ptr<CaptureBatch>> decode_replay(const RequestHead& head, std::string body,
                                                     const CaptureContext& context) {
-  Result<DecodedBody> decoded = decode_body(head, Endpoint::kReplay, std::move(body));
+  size_t alone = 0;
+  MemoryShare own(alone);
+  MemoryShare& memory = context.memory != nullptr ? *context.memory : own;
+  Result<DecodedBody> decoded = decode_body(head, Endpoint::kReplay, std::move(body),
+                                            context.config.body_bytes_max, memory);
   if (!decoded.ok()) return decoded.error();
   auto batch = std::make_unique<CaptureBatch>();
   batch->body = std::move(decoded.value().text);
-  if (auto error = capture::parse_body(*batch, kIndexDepth)) return std::move(*error);
-  const Result<Shape> shape = capture::find_shape(batch->document->root());
+  if (auto error = capture::parse_body(*batch, kIndexDepth, memory)) return std::move(*error);
+  const Result<Shape> shape = capture::find_shape(batch->document->root(), context.config.events_max);
   if (!shape.ok()) return shape.error();
   if (auto error = capture::admit(shape.value(), decoded.value().token,
                                   capture::TokenRule::kFirstEvent, head, context, *batch)) {

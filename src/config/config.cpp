@@ -295,6 +295,23 @@ void check_names(Reader& reader) {
   }
 }
 
+// What one request may hold (docs/LIMITS.md).
+void read_request_limits(Reader& reader) {
+  Config& config = reader.config;
+  config.object_calls_max = static_cast<uint32_t>(
+      reader.integer("HOGFLARE_OBJECT_CALLS_MAX", limits::kObjectCallsMax,
+                     limits::kObjectCallsMaxLowest, limits::kObjectCallsMaxHighest));
+  config.events_max = static_cast<size_t>(
+      reader.integer("HOGFLARE_EVENTS_PER_REQUEST_MAX", limits::kEventsPerRequestMax, 1,
+                     limits::kEventsPerRequestMax));
+  config.body_bytes_max = static_cast<size_t>(
+      reader.integer("HOGFLARE_BODY_BYTES_MAX", limits::kDecompressedBytesMax, 64 << 10,
+                     limits::kDecompressedBytesMax));
+  config.reject_rows_max =
+      static_cast<size_t>(reader.integer("HOGFLARE_REJECT_ROWS_MAX", limits::kRejectRowsMax, 1,
+                                         limits::kEventsPerRequestMax));
+}
+
 void read_variables(Reader& reader) {
   Config& config = reader.config;
   constexpr int64_t kIntegerMax = int64_t{1} << 53;
@@ -318,6 +335,7 @@ void read_variables(Reader& reader) {
                    "HOGFLARE_OUTBOX_MAX_BYTES is 0: nothing is kept while a sink fails, and clients "
                    "get 503");
   }
+  read_request_limits(reader);
   config.flags_kv_key = reader.text("HOGFLARE_FLAGS_KV_KEY");
   config.flags_ttl_ms =
       static_cast<uint32_t>(1000 * reader.integer("HOGFLARE_FLAGS_TTL_SECS", 60, 1, 86'400));
@@ -438,6 +456,10 @@ std::vector<ConfigVariable> config_variables() {
       {"HOGFLARE_FLAGS_KV_KEY", false},
       {"HOGFLARE_FLAGS_TTL_SECS", false},
       {"HOGFLARE_OUTBOX_MAX_BYTES", false},
+      {"HOGFLARE_OBJECT_CALLS_MAX", false},
+      {"HOGFLARE_EVENTS_PER_REQUEST_MAX", false},
+      {"HOGFLARE_BODY_BYTES_MAX", false},
+      {"HOGFLARE_REJECT_ROWS_MAX", false},
       {"HOGFLARE_ADMIN_TOKEN", true},
   };
 }

@@ -64,6 +64,11 @@ std::unique_ptr<Task> Core::object(ObjectInput input) {
 
 const Config& Core::config() const { return state_->config; }
 
+size_t Core::body_bytes_left() const {
+  const size_t held = state_->request_memory_bytes;
+  return limits::kRequestMemoryBytesMax - std::min(held, limits::kRequestMemoryBytesMax);
+}
+
 Turn Core::turn(int64_t now_ms, Entropy& entropy, Storage* storage) {
   if (state_->isolate.empty()) state_->isolate = std::to_string(entropy.next());
   return {now_ms, entropy, state_->config, state_->metrics, storage};

@@ -66,27 +66,61 @@ void store_group(Storage& storage, const Group& group) {
 
 enum class GroupChange : uint8_t { kNone, kChanged, kTooLarge, kBad };
 
-GroupChange apply_op(Group& group, const GroupOp& op, int64_t now_ms) {
-  PropertyBag bag;
-  PropertyBag set;
-  bag.add_text(group.properties);
-  if (!set.add_text(op.set)) return GroupChange::kBad;
-  bool changed = !group.exists;
-  for (const PropertyBag::Entry& entry : set.entries()) {
-    const PropertyBag::Entry* old = bag.find(entry.key);
-    if (old != nullptr && same_json(old->value, entry.value)) continue;
-    bag.set(entry.key, entry.value);
-    changed = true;
+// A group's properties taken apart, so that many operations cost what they set and not as many times
+// what the group holds. The group's stored text and the operations outlive it.
+class OpenGroup {
+ public:
+  explicit OpenGroup(Group& group) : group_(group) {
+    bag_.add_text(group.properties);
+    bytes_ = bag_.text_bytes();
   }
-  if (!changed) return GroupChange::kNone;
-  std::string properties = bag.text();
-  if (properties.size() > limits::kPersonPropertiesBytesMax) return GroupChange::kTooLarge;
-  if (!group.exists) group.created_at_ms = std::min(now_ms, op.timestamp_ms);
-  group.exists = true;
-  ++group.version;
-  group.properties = std::move(properties);
-  return GroupChange::kChanged;
-}
+
+  GroupChange apply(const GroupOp& op, int64_t now_ms) {
+    PropertyBag set;
+    if (!set.add_text(op.set)) return GroupChange::kBad;
+    std::vector<Undo> undo;
+    const size_t bytes_before = bytes_;
+    for (const PropertyBag::Entry& entry : set.entries()) {
+      const PropertyBag::Entry* old = bag_.find(entry.key);
+      if (old != nullptr && same_json(old->value, entry.value)) continue;
+      undo.push_back({entry.key, old != nullptr, old != nullptr ? old->value : std::string_view()});
+      bytes_ += entry.value.size();
+      bytes_ -= old != nullptr ? old->value.size() : 0;
+      bytes_ += old != nullptr ? 0 : entry.key.size() + (bag_.empty() ? 3 : 4);
+      bag_.set(entry.key, entry.value);
+    }
+    if (undo.empty() && group_.exists) return GroupChange::kNone;
+    if (bytes_ > limits::kPersonPropertiesBytesMax) {
+      for (const Undo& each : undo) {
+        if (each.was_there) {
+          bag_.set(each.key, each.value);
+        } else {
+          bag_.erase(each.key);
+        }
+      }
+      bytes_ = bytes_before;
+      return GroupChange::kTooLarge;
+    }
+    if (!group_.exists) group_.created_at_ms = std::min(now_ms, op.timestamp_ms);
+    group_.exists = true;
+    ++group_.version;
+    return GroupChange::kChanged;
+  }
+
+  size_t text_bytes() const { return bytes_; }
+  std::string text() const { return bag_.text(); }
+
+ private:
+  struct Undo {
+    std::string_view key;
+    bool was_there;
+    std::string_view value;
+  };
+
+  Group& group_;
+  PropertyBag bag_;
+  size_t bytes_ = 0;  // of the text
+};
 
 std::vector<std::string> load_types(Storage& storage, std::optional<StoredFault>& fault) {
   std::vector<std::string> types;
@@ -150,22 +184,26 @@ class GroupTask final : public Task {
     ByteWriter after;
     uint64_t count = 1;
     texts.text(group.properties);
+    OpenGroup open(group);
     bool is_full = false;  // no room for more texts than the last
     bool has_changed = false;
     for (const GroupOp& op : ops) {
-      const GroupChange change = apply_op(group, op, turn.now_ms);
+      const GroupChange change = open.apply(op, turn.now_ms);
       if (change == GroupChange::kBad) return;  // nothing has been stored
       if (change == GroupChange::kChanged) {
         has_changed = true;
         if (!is_full) {
           ++count;
-          is_full = texts.bytes().size() + group.properties.size() > limits::kGroupReplyBytesMax;
-          if (!is_full) texts.text(group.properties);
+          is_full = texts.bytes().size() + open.text_bytes() > limits::kGroupReplyBytesMax;
+          if (!is_full) texts.text(open.text());
         }
       }
       after.number(count - 1);
       after.u8(change == GroupChange::kTooLarge ? 1 : 0);
     }
+    std::string properties = open.text();
+    HF_ASSERT(properties.size() == open.text_bytes());
+    group.properties = std::move(properties);
     if (is_full) texts.text(group.properties);
     if (has_changed) store_group(*turn.storage, group);
     ByteWriter out;

@@ -6,7 +6,6 @@
 #include <span>
 #include <vector>
 
-#include "admission.h"
 #include "http_task.h"
 #include "hogflare/capture.h"
 #include "hogflare/capture_v1.h"
@@ -14,6 +13,7 @@
 #include "hogflare/groups_run.h"
 #include "hogflare/limits.h"
 #include "hogflare/people_run.h"
+#include "hogflare/request_budget.h"
 #include "hogflare/rows.h"
 #include "hogflare/signature.h"
 #include "hogflare/text.h"
@@ -30,15 +30,18 @@ class CaptureTask final : public HttpTask {
   void start(const Turn& turn, Effects& effects) override {
     if (std::optional<Error> refused = admit()) return refuse(turn, *refused);
     received_bytes_ = body().size();
-    if (std::optional<Error> refused = reserve_memory()) return refuse(turn, *refused);
+    if (std::optional<Error> refused = memory_.hold(body().size() + head().query.size())) {
+      return refuse(turn, *refused);
+    }
     auto decoded = decode(turn);
     if (!decoded.ok()) return refuse(turn, decoded.error());
     batch_ = std::move(decoded).value();
-    note_memory();
+    if (std::optional<Error> refused = reserve_work()) return refuse(turn, *refused);
     place_ = ConnectionPlace::of(head());
     deliver_until_ms_ = turn.now_ms + turn.config.answer_within_ms - limits::kAnswerReserveMs;
+    if (std::optional<Error> refused = plan(turn)) return refuse(turn, *refused);
     note_window();
-    start_people(turn, effects);
+    start_window(turn, effects);
     advance(turn, effects);
   }
 
@@ -58,39 +61,26 @@ class CaptureTask final : public HttpTask {
 
   // What can be refused before the body is looked at.
   std::optional<Error> admit() {
-    if (body_is_too_large()) {
-      return Error(ErrorCode::kTooLarge, "the body is over this path's limit");
-    }
-    if (state().config.has_fatal_problem()) {
-      return Error(ErrorCode::kSinkUnavailable,
-                   "this deployment's configuration is not usable; see /healthz");
-    }
+    if (std::optional<Error> missing = missing_body()) return missing;
+    if (std::optional<Error> refused = refuse_unusable()) return refused;
     const Result<Ok> signature = check_signature(head(), body(), state().config.signing_secret);
     if (!signature.ok()) return signature.error();
     return std::nullopt;
   }
 
-  std::optional<Error> reserve_memory() {
-    const Endpoint endpoint = is_v1() ? Endpoint::kCaptureV1 : capture_endpoint(route());
-    const MemoryNeed need = memory_need(endpoint, body(), head().query);
-    if (need.decoding > limits::kRequestMemoryBytesMax) {
-      return Error(ErrorCode::kTooLarge, "unpacked it needs more memory than there is; send it in parts");
-    }
-    const size_t most =
-        std::min(std::max(need.decoding, need.running), limits::kRequestMemoryBytesMax);
-    if (memory_.take(most)) return std::nullopt;
-    return Error(ErrorCode::kObjectUnavailable,
-                 "other requests take the memory this one needs; nothing was stored");
-  }
-
-  void note_memory() {
-    const size_t nodes = batch_->document ? batch_->document->node_count() : 0;
-    memory_.set(running_bytes(batch_->body.size(), nodes * sizeof(json::Node)));
+  // What is needed from the decoded request on: its window's events, and their rows with their copies on
+  // the way out.
+  std::optional<Error> reserve_work() {
+    const size_t events = std::max({batch_->items.size(), batch_->events.size(),
+                                    batch_->recordings.size()});
+    const size_t window = std::min(events, limits::kWindowEventsMax);
+    const size_t rows = std::min(batch_->body.size() + window * kAddedBytes,
+                                 limits::kRowsInMemoryBytes);
+    return memory_.hold_more(2 * rows + window * kEventBytes);
   }
 
   CaptureContext context(const Turn& turn) {
-    return {turn.now_ms, turn.config, turn.entropy, &state().decompressor,
-            unpacked_bytes_within(memory_.left())};
+    return {turn.now_ms, turn.config, turn.entropy, &state().decompressor, &memory_};
   }
 
   Result<std::unique_ptr<CaptureBatch>> decode(const Turn& turn) {
@@ -119,7 +109,8 @@ class CaptureTask final : public HttpTask {
       if (has_rows_left()) {
         send_rows(turn, effects);
       } else if (next_window(turn)) {
-        start_people(turn, effects);
+        plan_window(turn);
+        start_window(turn, effects);
       } else {
         respond(conclude(turn));
       }
@@ -138,8 +129,47 @@ class CaptureTask final : public HttpTask {
     return std::span<const Event>(batch_->events).subspan(first_, last_ - first_);
   }
 
-  // From first_ on, so many events as are looked at together.
-  void start_people(const Turn& turn, Effects& effects) {
+  // Plans the first window, and counts the object calls of all of them: nothing of a request that would
+  // need more than one may have is stored.
+  std::optional<Error> plan(const Turn& turn) {
+    const size_t calls_max = turn.config.object_calls_max;
+    size_t calls = plan_window(turn);
+    const bool is_only = last_ == batch_->events.size() && !batch_->has_more();
+    if (!is_only) {
+      calls += plan_later_windows(turn, calls_max);
+      plan_window(turn);
+    }
+    if (calls <= calls_max) return std::nullopt;
+    return Error(ErrorCode::kTooManyObjects,
+                 "its people and groups need more than " + std::to_string(calls_max) +
+                     " object calls (HOGFLARE_OBJECT_CALLS_MAX); nothing was stored, send it in "
+                     "parts of fewer people");
+  }
+
+  // Counts on until it is known whether `calls_max` suffices, and comes back to the first window.
+  size_t plan_later_windows(const Turn& turn, size_t calls_max) {
+    size_t calls = 0;
+    bool has_moved = false;
+    for (;;) {
+      first_ = last_;
+      if (first_ == batch_->events.size()) {
+        if (calls > calls_max || !decode_next_window(*batch_, context(turn))) break;
+        has_moved = true;
+        first_ = 0;
+      }
+      calls += plan_window(turn);
+    }
+    first_ = 0;
+    if (!has_moved) return calls;
+    people_.reset();
+    groups_.reset();
+    batch_->next_item = 0;
+    decode_next_window(*batch_, context(turn));
+    return calls;
+  }
+
+  // From first_ on, so many events as are looked at together. Returns the object calls they need.
+  size_t plan_window(const Turn& turn) {
     size_t bytes = 0;
     last_ = first_;
     while (last_ < batch_->events.size() && last_ - first_ < limits::kWindowEventsMax &&
@@ -149,8 +179,12 @@ class CaptureTask final : public HttpTask {
     next_row_ = first_;
     window_bytes_ = bytes;
     window_notes_left_ = true;
-    people_.emplace(window(), *batch_->project, state().identity, &place_);
-    groups_.emplace(window(), *batch_->project, state().identity);
+    people_.emplace(window(), *batch_->project, state().identity, budget_, &place_);
+    groups_.emplace(window(), *batch_->project, state().identity, budget_);
+    return people_->plan(turn.config) + groups_->plan(turn.config);
+  }
+
+  void start_window(const Turn& turn, Effects& effects) {
     people_->start(turn, effects);
     groups_->start(turn, effects);
   }
@@ -178,7 +212,7 @@ class CaptureTask final : public HttpTask {
     }
     if (!has_rows_left() && last_ == batch_->events.size() && !batch_->has_more()) release_body();
     delivery_.emplace(std::move(batches), state().sink_health);
-    delivery_->limit(deliver_until_ms_);
+    delivery_->limit(deliver_until_ms_, budget_);
     delivery_->start(turn, effects);
   }
 
@@ -187,6 +221,7 @@ class CaptureTask final : public HttpTask {
     window_notes_left_ = false;
     RowBatch persons(Stream::kPersons);
     people_->append_change_rows(turn, persons);
+    changes_left_out_ += people_->changes_left_out();
     if (!persons.empty()) batches.push_back(std::move(persons));
     RowBatch rejects = build_reject_rows(turn);
     if (!rejects.empty()) batches.push_back(std::move(rejects));
@@ -195,13 +230,14 @@ class CaptureTask final : public HttpTask {
   // All rows are written, so nothing points into the body any more; it may be 20 MiB.
   void release_body() {
     if (is_v1()) return;  // its answer names the events as they came
+    const size_t nodes = batch_->document ? batch_->document->node_count() : 0;
+    memory_.give_back(batch_->body.size() + nodes * sizeof(json::Node));
     batch_->document.reset();
     batch_->body = std::string();
     batch_->events = std::vector<Event>();
     batch_->rejects = std::vector<Reject>();
     batch_->items = std::vector<json::Value>();
     first_ = last_ = next_row_ = batch_->next_item = 0;
-    note_memory();
   }
 
   RowBatch build_event_rows(const Turn& turn) {
@@ -253,13 +289,22 @@ class CaptureTask final : public HttpTask {
   void bound_carried(PersonView& person, GroupView& groups) {
     const uint64_t bytes = person.person_properties.size() + groups.group_properties_json.size();
     const uint64_t budget = limits::kCarriedBytesFree + limits::kCarriedBytesPerByte * received_bytes_;
-    if (carried_bytes_ + bytes <= budget) {
+    const bool is_whole = !person.properties_left_out && !groups.properties_left_out;
+    if (carried_bytes_ + bytes <= budget && take_part_bytes(2 * bytes)) {
       carried_bytes_ += bytes;
+      rows_without_carried_ += is_whole ? 0 : 1;
       return;
     }
     person.person_properties = "{}";
     groups.group_properties_json.clear();
     ++rows_without_carried_;
+  }
+
+  // The row itself and its copy on the way out.
+  bool take_part_bytes(size_t bytes) {
+    if (!memory_.take(bytes)) return false;
+    part_bytes_ += bytes;
+    return true;
   }
 
   // Takes over what became of the rows just sent.
@@ -273,6 +318,7 @@ class CaptureTask final : public HttpTask {
       }
     }
     delivery_.reset();
+    memory_.give_back(std::exchange(part_bytes_, 0));
   }
 
   V1Outcome v1_fate(uint32_t row) const {
@@ -333,18 +379,26 @@ class CaptureTask final : public HttpTask {
       append("rejects_left_out", std::to_string(side_rows_left_out_) +
                                      " more rejects and warnings of this request have no rows");
     }
+    if (changes_left_out_ > 0) {
+      turn.metrics.count_warning("person_changes_left_out");
+      append("person_changes_left_out",
+             std::to_string(changes_left_out_) +
+                 " changes of people are in no row of the persons stream: other requests took the "
+                 "memory; the next change of each carries them");
+    }
     if (rows_without_carried_ > 0) {
       turn.metrics.count_warning("properties_left_out");
       append("properties_left_out",
              std::to_string(rows_without_carried_) +
-                 " events of this request have rows without person_properties and "
-                 "group_properties: these were too large for so small a request");
+                 " events of this request have rows without person_properties or "
+                 "group_properties: these were too large for so small a request, or for the memory "
+                 "that other requests left");
     }
   }
 
   // False: the request has had its reject rows.
   bool may_append_side_row() {
-    if (side_rows_ < limits::kRejectRowsMax) {
+    if (side_rows_ < state().config.reject_rows_max) {
       ++side_rows_;
       return true;
     }
@@ -406,14 +460,18 @@ class CaptureTask final : public HttpTask {
   // Of a time that could not be read a warning shows so much.
   static constexpr size_t kShownTimeChars = 64;
 
-  // What a row has beside the event's own JSON, roughly.
+  // What a row has beside the event's own JSON, roughly, and what an event takes until its row is there.
   static constexpr size_t kAddedBytes = 800;
+  static constexpr size_t kEventBytes = limits::kEventMemoryBytes - kAddedBytes;
 
   MemoryShare memory_{state().request_memory_bytes};
+  RequestBudget budget_{state().config.object_calls_max, memory_};
+  size_t part_bytes_ = 0;  // held for what the part under way carries
   size_t received_bytes_ = 0;
   // Budgets of the request (docs/GUARANTEES.md).
   uint64_t carried_bytes_ = 0;
   size_t rows_without_carried_ = 0;
+  size_t changes_left_out_ = 0;
   size_t side_rows_ = 0;
   size_t side_rows_left_out_ = 0;
   std::unique_ptr<CaptureBatch> batch_;

@@ -6,7 +6,10 @@
 #include "hogflare/capture.h"
 #include "hogflare/digest.h"
 #include "hogflare/flags.h"
+#include "hogflare/flags_limits.h"
 #include "hogflare/flags_responses.h"
+#include "hogflare/flags_value.h"
+#include "hogflare/memory_share.h"
 #include "hogflare/person_state.h"
 #include "hogflare/signature.h"
 #include "hogflare/url.h"
@@ -29,6 +32,9 @@ class FlagsTask final : public HttpTask {
   using HttpTask::HttpTask;
 
   void start(const Turn& turn, Effects& effects) override {
+    if (std::optional<Error> refused = refuse_unusable()) {
+      return respond(error_reply(head(), *refused));
+    }
     if (state().flags.kv_is_due(turn.now_ms)) {
       kv_effect_ = effects.add(ReadKv{turn.config.flags_kv_key});
       return;
@@ -75,11 +81,12 @@ class FlagsTask final : public HttpTask {
     if (head().method == "GET" && !form_value(head().query, "data")) {
       return respond(json_reply(flags::write_minimal_config(response_context(turn, ""))));
     }
-    if (body_is_too_large()) return respond(error_reply(head(), {ErrorCode::kTooLarge, ""}));
+    if (auto missing = missing_body()) return respond(error_reply(head(), *missing));
     const Result<Ok> signed_ok = check_signature(head(), body(), turn.config.signing_secret);
     if (!signed_ok.ok()) return respond(error_reply(head(), signed_ok.error()));
-    Result<std::string> json = decode_flags_body(head(), std::move(body()));
+    Result<std::string> json = decode_flags_body(head(), std::move(body()), memory_);
     if (!json.ok()) return respond(error_reply(head(), json.error()));
+    if (auto refused = reserve_values(json.value())) return respond(error_reply(head(), *refused));
     Result<flags::Request> parsed = flags::parse_request(json.value(), request_headers());
     if (!parsed.ok()) return respond(error_reply(head(), parsed.error()));
     request_ = std::move(parsed).value();
@@ -90,6 +97,13 @@ class FlagsTask final : public HttpTask {
     request_->only_request_properties |= query_is_true("only_use_override_person_properties");
     fill_geoip();
     gather(turn, effects);
+  }
+
+  // The body's index, its values, and what the request keeps of them.
+  std::optional<Error> reserve_values(std::string_view json) {
+    const size_t index = json_index_bytes(json);
+    const size_t values = std::min(index / sizeof(json::Node), limits::kFlagsNodesMax);
+    return memory_.hold_more(json.size() + index + values * sizeof(flags::Value));
   }
 
   bool query_is_true(std::string_view name) {
@@ -204,11 +218,14 @@ class FlagsTask final : public HttpTask {
   // --- OFREP ---
 
   void begin_ofrep(const Turn& turn, Effects& effects) {
+    if (auto missing = missing_body()) return respond(error_reply(head(), *missing));
     const Result<Ok> signed_ok = check_signature(head(), body(), turn.config.signing_secret);
     if (!signed_ok.ok()) return respond(error_reply(head(), signed_ok.error()));
     if (body().size() > limits::kFlagsWireBytesMax) {
       return respond(error_reply(head(), {ErrorCode::kTooLarge, ""}));
     }
+    if (auto refused = memory_.hold(body().size())) return respond(error_reply(head(), *refused));
+    if (auto refused = reserve_values(body())) return respond(error_reply(head(), *refused));
     flags::OfrepRequest parsed = flags::parse_ofrep_request(body(), request_headers());
     if (parsed.error != flags::OfrepError::kNone) {
       return respond(
@@ -346,6 +363,7 @@ class FlagsTask final : public HttpTask {
     return json_reply(std::move(*payload));
   }
 
+  MemoryShare memory_{state().request_memory_bytes};
   uint32_t kv_effect_ = 0;
   FlagsLease flags_;
   bool has_flags_ = true;

@@ -97,7 +97,9 @@ std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input)
   FieldReader fields(request->input.head);
   RequestHead& head = request->head;
   fields.fill(head, kFirst);
-  request->body_is_too_large = fields.next() == "large";
+  const std::string_view body_state = fields.next();
+  request->body_is_too_large = body_state == "large";
+  request->body_is_kept_out = body_state == "busy";
   fields.fill(head, kHeaders);
   read_edge(fields, head.edge);
   head.path = without_double_slash(head.path);

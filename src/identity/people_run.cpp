@@ -25,10 +25,15 @@ size_t find_root(std::vector<size_t>& parents, size_t index) {
 }  // namespace
 
 PeopleRun::PeopleRun(std::span<const Event> events, const Project& project, IdentityCaches& caches,
-                     const ConnectionPlace* place)
-    : source_(events), project_(project), caches_(caches), place_(place), events_(events.size()) {}
+                     RequestBudget& budget, const ConnectionPlace* place)
+    : source_(events),
+      project_(project),
+      caches_(caches),
+      place_(place),
+      budget_(budget),
+      events_(events.size()) {}
 
-PeopleRun::~PeopleRun() = default;
+PeopleRun::~PeopleRun() { budget_.memory.give_back(memory_bytes_); }
 
 // For each event that calls an object, the first event that merges connect it with.
 std::vector<size_t> PeopleRun::find_connected() const {
@@ -69,9 +74,9 @@ void PeopleRun::plan_chains(size_t calls) {
   open_ = chains_.size();
 }
 
-void PeopleRun::start(const Turn& turn, Effects& effects) {
-  personless_ = turn.config.personless;
-  wants_changes_ = turn.config.sinks[static_cast<size_t>(Stream::kPersons)] != SinkKind::kNone;
+size_t PeopleRun::plan(const Config& config) {
+  personless_ = config.personless;
+  wants_changes_ = config.sinks[static_cast<size_t>(Stream::kPersons)] != SinkKind::kNone;
   size_t calls = 0;
   for (size_t i = 0; i < events_.size(); ++i) {
     IdentityPlan& plan = events_[i].plan;
@@ -88,8 +93,22 @@ void PeopleRun::start(const Turn& turn, Effects& effects) {
     plan.warnings.clear();
   }
   plan_chains(calls);
-  start_more(turn, effects);
+  return planned_calls();
 }
+
+// One call carries the events of a chain that follow one another with one distinct id; where merges
+// succeed it carries more.
+size_t PeopleRun::planned_calls() const {
+  size_t calls = chains_.size();
+  for (const Chain& chain : chains_) {
+    for (size_t i = 1; i < chain.events.size(); ++i) {
+      calls += source_[chain.events[i]].distinct_id != source_[chain.events[i - 1]].distinct_id;
+    }
+  }
+  return calls;
+}
+
+void PeopleRun::start(const Turn& turn, Effects& effects) { start_more(turn, effects); }
 
 void PeopleRun::start_more(const Turn& turn, Effects& effects) {
   while (next_chain_ < chains_.size() && calls_in_flight_ < limits::kObjectCallsInFlight) {
@@ -146,6 +165,7 @@ ApplyRequest PeopleRun::next_request(Chain& chain) const {
 }
 
 void PeopleRun::send(size_t index, const Turn& turn, Effects& effects) {
+  if (!budget_.take_object_call()) return fail(index);
   Chain& chain = chains_[index];
   const std::string_view owner = owner_of(chain, source_[chain.events[chain.next]].distinct_id);
   if (owner != chain.target) chain.came_from.clear();
@@ -165,6 +185,7 @@ void PeopleRun::send(size_t index, const Turn& turn, Effects& effects) {
 void PeopleRun::lease_ids(const Turn& turn, Effects& effects) {
   const int64_t team_id = project_.team_id;
   if (!caches_.begin_lease(team_id, turn.now_ms)) return;
+  if (!budget_.take_object_call()) return caches_.lease_failed(team_id);
   const uint32_t id =
       effects.add(CallObject{ObjectClass::kPersonIdCounter, counter_object_name(team_id),
                              write_lease(limits::kPersonIdLease)});
@@ -213,7 +234,7 @@ void PeopleRun::answered(size_t index, const Turn& turn, EffectResult result, Ef
     again(index, turn, effects, kFailedDelayMs);
     return;
   }
-  replies_.push_back(std::move(*read));
+  keep(std::move(*read));
   ApplyReply& reply = replies_.back();
   const bool progressed = !reply.results.empty();
   take_results(chain, reply);
@@ -246,6 +267,18 @@ void PeopleRun::answered(size_t index, const Turn& turn, EffectResult result, Ef
   }
 }
 
+// A reply stays until the window's rows are written; what there is no memory for its rows do without.
+void PeopleRun::keep(ApplyReply reply) {
+  size_t bytes = memory_of(reply);
+  if (!budget_.memory.take(bytes)) {
+    changes_left_out_ += reply.changes.size();
+    leave_out_texts(reply);
+    bytes = 0;
+  }
+  memory_bytes_ += bytes;
+  replies_.push_back(std::move(reply));
+}
+
 // `reply` is one of replies_: what events show of it stays there.
 void PeopleRun::take_results(Chain& chain, ApplyReply& reply) {
   for (const OpResult& result : reply.results) {
@@ -259,6 +292,7 @@ void PeopleRun::take_results(Chain& chain, ApplyReply& reply) {
       planned.uuid = result.uuid;
       planned.created_at_ms = result.created_at_ms;
       planned.properties = reply.property_texts[result.properties];
+      planned.properties_left_out = result.properties_left_out;
     }
     const IdentityPlan& plan = planned.plan;
     if (!result.refused && plan.merge != MergeKind::kNone && plan.other != chain.target) {
@@ -295,7 +329,9 @@ void PeopleRun::moved(Chain& chain, const ApplyReply& reply, Effects& effects) {
   chain.next_is_covered = chain.next_is_covered || reply.next_is_covered;
   chain.moved[chain.target] = reply.moved_to;
   caches_.remember_redirect(person_object_name(project_.team_id, chain.target), reply.moved_to);
-  if (!chain.came_from.empty()) {
+  // What saves later requests a call must not cost this one its own.
+  const bool may_repoint = budget_.object_calls_left > chains_.size();
+  if (!chain.came_from.empty() && may_repoint && budget_.take_object_call()) {
     // Two steps in one search: let the first object point at the end of both.
     const uint32_t id = effects.add(
         CallObject{ObjectClass::kPerson, person_object_name(project_.team_id, chain.came_from),
@@ -356,6 +392,7 @@ PersonView PeopleRun::take_view(size_t index) {
   view.person_created_at_ms = planned.created_at_ms;
   view.mode = !view.personless ? "full" : planned.upgraded ? "force_upgrade" : "propertyless";
   if (!view.personless) view.person_properties = planned.properties;
+  view.properties_left_out = !view.personless && planned.properties_left_out;
   return view;
 }
 

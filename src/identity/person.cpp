@@ -229,7 +229,9 @@ Created create_properties(PropertyBag& bag, const PersonOp& op) {
   if (!op.set.empty() && !wanted.add_text(op.set)) return Created::kBad;
   std::string creator;
   json::append_string(creator, op.event_uuid);
-  const size_t bytes = wanted.text_bytes() + creator.size() + 24;
+  // As PropertyBag::text_bytes() will count it.
+  const size_t bytes =
+      wanted.text_bytes() + std::string_view("\"$creator_event_uuid\":,").size() + creator.size();
   const bool too_large = bytes > limits::kPersonPropertiesBytesMax;
   bag.adopt_copies(wanted);
   if (!too_large) bag.add_bag(wanted);

@@ -9,6 +9,7 @@ constexpr uint8_t kVersion = 1;
 constexpr size_t kNeverInline = 64;
 // Numbers and flags of a request or a reply, beside its operations or results.
 constexpr size_t kHeadBytesMax = 64;
+constexpr size_t kUuidTextBytes = 36;
 
 enum ResultFlag : uint8_t {
   kExists = 1,
@@ -107,15 +108,29 @@ class ResultReader {
       const uint64_t prefix = in_.number();
       const uint64_t suffix = in_.number();
       const std::string_view middle = in_.text();
-      if (prefix > last.size() || suffix > last.size() - prefix) return false;
-      reply_.property_texts.push_back(
-          prefix + suffix == 0 ? middle
-                               : joined(last.substr(0, prefix), middle,
-                                        last.substr(last.size() - suffix)));
+      if (!is_full_ && (prefix > last.size() || suffix > last.size() - prefix)) return false;
+      add_properties(last, prefix, middle, suffix);
     }
     if (reply_.property_texts.empty()) return false;
     result.properties = static_cast<uint32_t>(reply_.property_texts.size() - 1);
+    result.properties_left_out = is_full_;
     return true;
+  }
+
+  // A difference that there is no room for leaves nothing for the next one to differ from.
+  void add_properties(std::string_view last, size_t prefix, std::string_view middle,
+                      size_t suffix) {
+    if (prefix + suffix == 0) {
+      is_full_ = false;
+      reply_.property_texts.push_back(middle);
+      return;
+    }
+    const size_t size = prefix + middle.size() + suffix;
+    joined_bytes_ += is_full_ ? 0 : size;
+    if (joined_bytes_ > limits::kPersonReplyBytesMax) is_full_ = true;
+    reply_.property_texts.push_back(
+        is_full_ ? std::string_view("{}")
+                 : joined(last.substr(0, prefix), middle, last.substr(last.size() - suffix)));
   }
 
   std::string_view joined(std::string_view front, std::string_view middle, std::string_view back) {
@@ -142,6 +157,8 @@ class ResultReader {
   ApplyReply& reply_;
   std::string_view uuid_;
   int64_t created_at_ms_ = 0;
+  size_t joined_bytes_ = 0;
+  bool is_full_ = false;
 };
 
 }  // namespace
@@ -295,6 +312,31 @@ std::optional<ApplyReply> read_apply_reply(std::string bytes) {
   }
   if (!in.done()) return std::nullopt;
   return reply;
+}
+
+size_t memory_of(const ApplyReply& reply) {
+  size_t bytes = reply.bytes.size();
+  for (const std::string& text : reply.joined_texts) bytes += text.size();
+  // The change, its row, and the row's copy on the way out.
+  for (const PersonChange& change : reply.changes) bytes += 3 * change.properties.size();
+  return bytes;
+}
+
+void leave_out_texts(ApplyReply& reply) {
+  std::string uuids;
+  uuids.reserve(kNeverInline + reply.results.size() * kUuidTextBytes);
+  for (OpResult& result : reply.results) {
+    if (!result.exists) continue;
+    const size_t begin = uuids.size();
+    uuids += result.uuid.substr(0, kUuidTextBytes);
+    result.uuid = std::string_view(uuids).substr(begin);
+    result.properties = 0;
+    result.properties_left_out = true;
+  }
+  reply.property_texts = {"{}"};
+  reply.changes.clear();
+  reply.joined_texts.clear();
+  reply.bytes = std::move(uuids);
 }
 
 }  // namespace hogflare

@@ -261,6 +261,11 @@ HF_EXPORT(hf_configure) void hf_configure(double trap_count) {
   module().core->set_trap_count(static_cast<uint64_t>(trap_count));
 }
 
+// Bytes a body may have for hf_input to take it. Needs hf_configure.
+HF_EXPORT(hf_body_bytes_left) uint32_t hf_body_bytes_left() {
+  return static_cast<uint32_t>(module().core->body_bytes_left());
+}
+
 // Starts an HTTP request. Input: the body, `head_size` bytes of head, 32 random bytes.
 HF_EXPORT(hf_http) OutputRecord* hf_http(uint32_t head_size, double now_ms) {
   const uint32_t index = new_slot(now_ms);
