@@ -109,6 +109,21 @@ describe("signing", () => {
     assert.deepEqual(await system.rows(), []);
   });
 
+  it("the query's send time, which is not signed, moves no event", async () => {
+    const at = "2026-11-20T12:00:00.000Z";
+    const body = JSON.stringify(batch([event({ timestamp: at })]));
+    // With a send time the difference to the server's clock would be taken off.
+    for (const query of ["?sent_at=1700000000000", "?_=1700000000000"]) {
+      assert.equal((await system.post(`/batch/${query}`, body, sha256(body))).status, 200);
+    }
+    const rows = await system.rows();
+    assert.deepEqual(rows.map((row) => Date.parse(row.timestamp)), [Date.parse(at), Date.parse(at)]);
+    // The body's own is covered.
+    const sent = JSON.stringify(batch([event({ timestamp: at })], { sent_at: at }));
+    assert.equal((await system.post("/batch/", sent, sha256(sent))).status, 200);
+    assert.ok(Date.parse((await system.rows())[2].timestamp) > Date.parse(at));
+  });
+
   for (const path of ["/flags/", "/flags", "/decide/", "/decide"]) {
     it(`${path} refuses a payload in the query as capture does`, async () => {
       const body = JSON.stringify({ token: TOKEN, distinct_id: "u" });

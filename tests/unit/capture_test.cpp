@@ -313,6 +313,11 @@ TEST_CASE("Times follow wrapper, query and $ignore_sent_at (34 to 40)") {
   CHECK(time_of(f, batch("", told)) == at("2026-01-01T11:59:55Z"));
   f.head.query = "sent_at=1767268805000";
   CHECK(time_of(f, batch("", told)) == at("2026-01-01T11:59:50Z"));
+
+  // A signature covers the body alone: the query's time would be anybody's.
+  f.config.signing_secret = "s";
+  CHECK(time_of(f, batch("", told)) == at("2026-01-01T11:59:55Z"));
+  CHECK(time_of(f, batch(skewed, told)) == at("2026-01-01T11:59:50Z"));
 }
 
 TEST_CASE("An event's name is cut at 200 UTF-16 units and must be a string") {
