@@ -7,12 +7,16 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
- * Loads the module and returns a function that runs one command.
- * @param {(json: string) => string} [rewrite] last change to the arguments' text, for what a
- *   JavaScript number cannot say (1.0)
- * @returns {(command: string, args: object) => any}
+ * What a failed assertion says, as in the Worker's log (js-shim/core.js).
+ * @param {ArrayBuffer} memory
  */
-export function loadCoreTool(rewrite = (json) => json) {
+function panicText(memory, condition, conditionSize, file, fileSize, line) {
+  const text = (at, size) => decoder.decode(new Uint8Array(memory, at, size));
+  return `assertion failed: ${text(condition, conditionSize)} (${text(file, fileSize)}:${line})`;
+}
+
+/** The module's exports, in an instance that has no host to ask. @returns {any} */
+export function instantiate() {
   if (!existsSync(MODULE)) {
     throw new Error("build/wasm/core.wasm is missing; run scripts/build wasm first");
   }
@@ -23,8 +27,22 @@ export function loadCoreTool(rewrite = (json) => json) {
   const host = Object.fromEntries(
     WebAssembly.Module.imports(module).map(({ name }) => [name, refuse]),
   );
+  host.panic = (...place) => {
+    throw new Error(panicText(wasm.memory.buffer, ...place));
+  };
   const wasm = /** @type {any} */ (new WebAssembly.Instance(module, { host }).exports);
   wasm._initialize();
+  return wasm;
+}
+
+/**
+ * Loads the module and returns a function that runs one command.
+ * @param {(json: string) => string} [rewrite] last change to the arguments' text, for what a
+ *   JavaScript number cannot say (1.0)
+ * @returns {(command: string, args: object) => any}
+ */
+export function loadCoreTool(rewrite = (json) => json) {
+  const wasm = instantiate();
   const write = (text) => {
     const bytes = encoder.encode(text);
     const at = wasm.hf_input(bytes.length);
