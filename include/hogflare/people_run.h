@@ -2,7 +2,7 @@
 // shows of its person. A part of the request's task, which owns it and routes results to it.
 //
 //   PeopleRun people(events, project, caches, budget);
-//   people.plan(turn.config);
+//   people.plan(turn);
 //   people.start(turn, effects);
 //   …  if (people.owns(result.id)) people.resume(turn, std::move(result), effects);
 //   if (people.finished() && !people.failed(i)) PersonView view = people.take_view(i);
@@ -44,7 +44,7 @@ class PeopleRun {
 
   // Decides which objects are called, and returns how many calls that takes at most while nobody was
   // merged away and every object answers. Once, before start().
-  size_t plan(const Config& config);
+  size_t plan(const Turn& turn);
   void start(const Turn& turn, Effects& effects);
   bool owns(uint32_t effect_id) const { return find(effect_id) != in_flight_.end(); }
   void resume(const Turn& turn, EffectResult result, Effects& effects);

@@ -181,7 +181,7 @@ class CaptureTask final : public HttpTask {
     window_notes_left_ = true;
     people_.emplace(window(), *batch_->project, state().identity, budget_, &place_);
     groups_.emplace(window(), *batch_->project, state().identity, budget_);
-    return people_->plan(turn.config) + groups_->plan(turn.config);
+    return people_->plan(turn) + groups_->plan(turn.config);
   }
 
   void start_window(const Turn& turn, Effects& effects) {

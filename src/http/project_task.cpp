@@ -23,7 +23,11 @@ class ProjectTask final : public HttpTask {
   using HttpTask::HttpTask;
 
   void start(const Turn& turn, Effects& effects) override {
+    // A script is the same for every project, and a page may have it from a cache anyway.
     if (route().endpoint == RouteKind::kScript) return start_script(effects);
+    if (std::optional<Error> refused = refuse_unusable()) {
+      return respond(error_reply(head(), *refused));
+    }
     if (state().flags.kv_is_due(turn.now_ms)) {
       kv_effect_ = effects.add(ReadKv{turn.config.flags_kv_key});
       return;

@@ -74,9 +74,9 @@ void PeopleRun::plan_chains(size_t calls) {
   open_ = chains_.size();
 }
 
-size_t PeopleRun::plan(const Config& config) {
-  personless_ = config.personless;
-  wants_changes_ = config.sinks[static_cast<size_t>(Stream::kPersons)] != SinkKind::kNone;
+size_t PeopleRun::plan(const Turn& turn) {
+  personless_ = turn.config.personless;
+  wants_changes_ = turn.config.sinks[static_cast<size_t>(Stream::kPersons)] != SinkKind::kNone;
   size_t calls = 0;
   for (size_t i = 0; i < events_.size(); ++i) {
     IdentityPlan& plan = events_[i].plan;

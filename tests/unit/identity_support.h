@@ -58,7 +58,7 @@ struct RequestRun {
       : people(batch.events, project, caches, budget),
         groups(batch.events, project, caches, budget) {
     Effects effects;
-    planned = people.plan(host.turn().config) + groups.plan(host.turn().config);
+    planned = people.plan(host.turn()) + groups.plan(host.turn().config);
     people.start(host.turn(), effects);
     groups.start(host.turn(), effects);
     host.drive(

@@ -216,7 +216,7 @@ TEST_CASE("Redirects in a circle end, and the event may be sent again") {
   RequestBudget budget(limits::kObjectCallsMax, memory);
   ObjectHost host;
   PeopleRun people(batch.events, project, caches, budget);
-  CHECK(people.plan(host.turn().config) == 1);
+  CHECK(people.plan(host.turn()) == 1);
   Effects effects;
   people.start(host.turn(), effects);
   int person_calls = 0;
@@ -280,7 +280,7 @@ TEST_CASE("What there is no memory for is left out of rows, and said so") {
     RequestBudget budget(limits::kObjectCallsMax, memory);
     PeopleRun people(batch.events, project, caches, budget);
     GroupsRun groups(batch.events, project, caches, budget);
-    people.plan(host.turn().config);
+    people.plan(host.turn());
     groups.plan(host.turn().config);
     Effects effects;
     people.start(host.turn(), effects);
