@@ -34,6 +34,9 @@ inline constexpr uint32_t kEnrichedIpMask = 1u << kEnrichedIp;
 // Bits of the names that `$geoip_disable` keeps away.
 inline constexpr uint32_t kEnrichedGeoMask = 0b11'1111'1110;
 
+// Bits of all names but country and continent: what could tell a visitor from others.
+inline constexpr uint32_t kEnrichedFineMask = ((1u << kEnrichedNames.size()) - 1) & ~0b1010u;
+
 enum class IpPolicy : uint8_t { kKeep, kAnonymize };
 
 class Enrichment {

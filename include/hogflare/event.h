@@ -12,6 +12,16 @@
 
 namespace hogflare {
 
+// What cookieless mode has to do with an event (hogflare/cookieless.h).
+enum class CookielessPart : uint8_t {
+  kNone,         // nothing
+  kAsked,        // $cookieless_mode is true: it wants its visitor's id
+  kPlaceholder,  // it is the placeholder's, without $cookieless_mode
+  kKept,         // it has its visitor's id, and neither address nor agent any more
+  kRefused,      // it became a reject: nobody's person, no row
+  kFailed,       // salt or state could not be had: it may be sent again
+};
+
 // Borrowed views point into the request's body and its documents, which live as long as the request.
 struct Event {
   std::string uuid;         // 36 characters; the client's, else a new version 7
@@ -30,6 +40,12 @@ struct Event {
   // Person processing is forced off, as by PostHog's header force_disable_person_processing: the
   // event is personless with the deterministic person uuid, without looking the person up.
   bool person_processing_off = false;
+  CookielessPart cookieless = CookielessPart::kNone;
+
+  // False: neither a row nor anybody's person may come of it.
+  bool counts() const {
+    return cookieless != CookielessPart::kRefused && cookieless != CookielessPart::kFailed;
+  }
 };
 
 // What identity found out about one event; the row shows it. Views are those of

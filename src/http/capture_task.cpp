@@ -10,6 +10,7 @@
 #include "http_task.h"
 #include "hogflare/capture.h"
 #include "hogflare/capture_v1.h"
+#include "hogflare/cookieless.h"
 #include "hogflare/delivery.h"
 #include "hogflare/groups_run.h"
 #include "hogflare/limits.h"
@@ -41,9 +42,12 @@ class CaptureTask final : public HttpTask {
   }
 
   void resume(const Turn& turn, EffectResult result, Effects& effects) override {
-    if (people_->owns(result.id)) {
+    if (cookieless_ && cookieless_->owns(result.id)) {
+      cookieless_->resume(turn, std::move(result), effects);
+      if (cookieless_->finished()) find_people(turn, effects);
+    } else if (people_ && people_->owns(result.id)) {
       people_->resume(turn, std::move(result), effects);
-    } else if (groups_->owns(result.id)) {
+    } else if (groups_ && groups_->owns(result.id)) {
       groups_->resume(turn, std::move(result), effects);
     } else if (delivery_ && delivery_->owns(result.id)) {
       delivery_->resume(turn, std::move(result), effects);
@@ -83,7 +87,8 @@ class CaptureTask final : public HttpTask {
 
   void note_memory() {
     const size_t nodes = batch_->document ? batch_->document->node_count() : 0;
-    memory_.set(running_bytes(batch_->body.size(), nodes * sizeof(json::Node)));
+    const size_t again = cookieless_ ? cookieless_->memory_bytes() : 0;
+    memory_.set(running_bytes(batch_->body.size() + again, nodes * sizeof(json::Node)));
   }
 
   CaptureContext context(const Turn& turn) {
@@ -111,7 +116,7 @@ class CaptureTask final : public HttpTask {
       if (delivery_) {
         if (!delivery_->finished()) return;
         take_fates();
-      } else if (!people_->finished() || !groups_->finished()) {
+      } else if (!people_ || !people_->finished() || !groups_->finished()) {
         return;
       }
       if (has_rows_left()) {
@@ -147,6 +152,18 @@ class CaptureTask final : public HttpTask {
     next_row_ = first_;
     window_bytes_ = bytes;
     window_notes_left_ = true;
+    people_.reset();
+    groups_.reset();
+    cookieless_.reset();
+    if (!CookielessRun::has_work(window())) return find_people(turn, effects);
+    cookieless_.emplace(std::span<Event>(batch_->events).subspan(first_, last_ - first_),
+                        *batch_->project, connection_ip(head()), state().cookieless_salts);
+    cookieless_->start(turn, effects);
+    if (cookieless_->finished()) find_people(turn, effects);
+  }
+
+  void find_people(const Turn& turn, Effects& effects) {
+    if (cookieless_) note_memory();
     people_.emplace(window(), *batch_->project, state().identity);
     groups_.emplace(window(), *batch_->project, state().identity);
     people_->start(turn, effects);
@@ -227,7 +244,7 @@ class CaptureTask final : public HttpTask {
   // The number of the event's row, kNoRow or kFailed.
   uint32_t append_event_row(const RowWriter& writer, size_t index, RowBatch& rows) {
     const size_t in_window = index - first_;
-    if (people_->failed(in_window) || groups_->failed(in_window)) {
+    if (batch_->events[index].cookieless == CookielessPart::kFailed || people_->failed(in_window) || groups_->failed(in_window)) {
       some_object_failed_ = true;
       return kFailed;
     }
@@ -259,15 +276,23 @@ class CaptureTask final : public HttpTask {
     }
     if (is_v1()) {
       for (size_t i = first_sent_; i < next_row_; ++i) {
-        v1_fates_.push_back(v1_fate(rows_of_[i - first_sent_]));
+        v1_fates_.push_back(v1_fate(i, rows_of_[i - first_sent_]));
       }
     }
     delivery_.reset();
   }
 
-  V1Outcome v1_fate(uint32_t row) const {
+  V1Outcome v1_refusal(size_t index) const {
+    if (batch_->events[index].cookieless != CookielessPart::kRefused) return kV1Rejected;
+    for (const CookielessRun::Refusal& refusal : cookieless_->refusals()) {
+      if (refusal.event + first_ == index) return {V1Result::kDrop, v1_tag(refusal.error.code)};
+    }
+    return kV1Rejected;
+  }
+
+  V1Outcome v1_fate(size_t index, uint32_t row) const {
     if (row == kFailed) return kV1NotPersisted;
-    if (row == kNoRow) return kV1Rejected;
+    if (row == kNoRow) return v1_refusal(index);
     const bool lost = delivery_->fate(Stream::kEvents, row) == RowFate::kFailed;
     return lost ? kV1NotPersisted : V1Outcome{};
   }
@@ -277,6 +302,7 @@ class CaptureTask final : public HttpTask {
     if (rejects_left_) append_rejects(turn, rows);
     rejects_left_ = false;
     RejectRow row = reject_row(turn);
+    if (cookieless_) append_refusals(turn, row, rows);
     append_warnings(turn, row, people_->warnings(), rows);
     append_warnings(turn, row, groups_->warnings(), rows);
     const bool is_last = last_ == batch_->events.size() && !batch_->has_more();
@@ -338,9 +364,33 @@ class CaptureTask final : public HttpTask {
       row.distinct_id = reject.distinct_id;
       row.event = reject.event;
       row.event_uuid = reject.event_uuid;
-      row.payload = reject.raw;
+      // A cookieless event's address and agent are kept nowhere.
+      row.payload = asks_for_cookieless(reject.raw) ? std::string_view() : reject.raw;
       append_reject_row(rows, row);
     }
+  }
+
+  // Without the event's JSON, which holds what must not be kept.
+  void append_refusals(const Turn& turn, RejectRow row, RowBatch& rows) {
+    std::vector<Warning> warnings;
+    for (const CookielessRun::Refusal& refusal : cookieless_->refusals()) {
+      turn.metrics.count_rejected(refusal.error.code);
+      if (!refusal.warning.empty()) {
+        warnings.push_back({refusal.event, std::string(refusal.warning), refusal.error.detail});
+      }
+      if (!may_append_side_row()) continue;
+      const Event& event = batch_->events[first_ + refusal.event];
+      const std::string uuid = Uuid::version_7(turn.now_ms, turn.entropy).text();
+      row.uuid = uuid;
+      row.kind = RejectKind::kReject;
+      row.reason = refusal.error.tag();
+      row.detail = refusal.error.detail;
+      row.distinct_id = event.distinct_id;
+      row.event = event.name;
+      row.event_uuid = event.uuid;
+      append_reject_row(rows, row);
+    }
+    append_warnings(turn, row, warnings, rows);
   }
 
   void append_warnings(const Turn& turn, RejectRow row, const std::vector<Warning>& warnings,
@@ -386,6 +436,7 @@ class CaptureTask final : public HttpTask {
   size_t side_rows_ = 0;
   size_t side_rows_left_out_ = 0;
   std::unique_ptr<CaptureBatch> batch_;
+  std::optional<CookielessRun> cookieless_;
   std::optional<PeopleRun> people_;
   std::optional<GroupsRun> groups_;
   std::optional<DeliveryRun> delivery_;

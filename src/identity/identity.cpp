@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <optional>
 
+#include "hogflare/cookieless.h"
 #include "hogflare/js_string.h"
 #include "hogflare/limits.h"
 #include "hogflare/text.h"
@@ -248,7 +249,7 @@ void plan_personless(const Event& event, const Project& project, PersonlessMode 
 }  // namespace
 
 bool is_illegal_distinct_id(std::string_view id) {
-  if (is_blank_id(id) || is_listed(id)) return true;
+  if (is_blank_id(id) || is_listed(id) || is_cookieless_placeholder(id)) return true;
   if (id.find('\0') != std::string_view::npos || code_points(id) > 400) return true;
   const bool quoted = id.size() >= 2 && id.front() == id.back() &&
                       (id.front() == '\'' || id.front() == '"');
@@ -257,6 +258,10 @@ bool is_illegal_distinct_id(std::string_view id) {
 
 IdentityPlan plan_identity(const Event& event, const Project& project, PersonlessMode mode) {
   IdentityPlan plan;
+  if (!event.counts()) {
+    plan.kind = IdentityPlan::Kind::kDrop;
+    return plan;
+  }
   if (event.person_processing_off) {
     // §2: the header wins outright. Nothing is looked up, nothing upgraded, and an identity event is
     // a personless row instead of none.

@@ -6,6 +6,7 @@
 //   POST /trap-in-object     the next object turn that has written dies when it asks for its alarm: a trap
 //   POST /refuse-in-object   the storage refuses the second write of the next object turn that has two
 import worker, {
+  CookielessDurableObject,
   GroupDurableObject,
   OutboxDurableObject as Outbox,
   PersonDurableObject,
@@ -13,7 +14,7 @@ import worker, {
 } from "../../js-shim/worker.js";
 import { startHttp } from "../../js-shim/core.js";
 
-export { GroupDurableObject, PersonDurableObject, PersonIdCounterDurableObject };
+export { CookielessDurableObject, GroupDurableObject, PersonDurableObject, PersonIdCounterDurableObject };
 
 /** What the next object turn meets: "", "trap" or "refuse". */
 let armed = "";
