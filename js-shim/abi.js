@@ -39,7 +39,7 @@ export const EFFECT_KIND = { callObject: 0, sendRows: 1, readKv: 2, wait: 3, rea
 export const OUTCOME = { ok: 1, shared: 2 };
 
 /** Durable Object bindings by ObjectClass. */
-export const OBJECT_BINDINGS = ["PERSONS", "GROUPS", "PERSON_ID_COUNTER", "OUTBOX"];
+export const OBJECT_BINDINGS = ["PERSONS", "GROUPS", "PERSON_ID_COUNTER", "OUTBOX", "COOKIELESS"];
 
 /** Sinks by Stream: a binding wins over an endpoint. */
 export const STREAMS = [

@@ -292,3 +292,9 @@ export class OutboxDurableObject extends CoreObject {
     super(ctx, env, 3);
   }
 }
+
+export class CookielessDurableObject extends CoreObject {
+  constructor(ctx, env) {
+    super(ctx, env, 4);
+  }
+}

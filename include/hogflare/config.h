@@ -18,6 +18,10 @@
 
 namespace hogflare {
 
+// What becomes of events with $cookieless_mode (docs/COOKIELESS.md). PostHog's team setting
+// cookieless_server_hash_mode.
+enum class CookielessMode : uint8_t { kDisabled, kStateless, kStateful };
+
 // One project: what its token stands for. Without HOGFLARE_PROJECTS every token is this default
 // with POSTHOG_TEAM_ID.
 struct Project {
@@ -26,6 +30,8 @@ struct Project {
   bool person_processing_opt_out = false;   // PostHog's team setting of that name
   bool anonymize_ips = false;               // PostHog's team setting of that name
   bool flag_called_personless = true;       // $feature_flag_called creates no person
+  CookielessMode cookieless = CookielessMode::kDisabled;
+  std::string timezone = "UTC";             // whose days count where a visitor names no zone
 };
 
 // What a personless event does (docs/COMPATIBILITY.md).
@@ -79,6 +85,8 @@ struct Config {
 
   // Null when the token belongs to no project of this deployment.
   const Project* project_of(std::string_view token) const;
+  // True when some project's cookieless mode is on.
+  bool uses_cookieless() const;
   // True when capture must be refused because events could not be kept.
   bool has_fatal_problem() const;
   SinkKind sink(int stream) const { return sinks[static_cast<size_t>(stream)]; }

@@ -37,6 +37,9 @@ inline constexpr uint32_t kEnrichedGeoMask = 0b11'1111'1110;
 // `$geoip_disable` is true and when the client names an address or a place of its own.
 inline constexpr uint32_t kEnrichedPlaceMask = kEnrichedGeoMask | 1u << 13;
 
+// Bits of all names but country and continent: what could tell a visitor from others.
+inline constexpr uint32_t kEnrichedFineMask = ((1u << kEnrichedNames.size()) - 1) & ~0b1010u;
+
 enum class IpPolicy : uint8_t { kKeep, kAnonymize };
 
 class Enrichment {

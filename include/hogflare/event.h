@@ -12,6 +12,16 @@
 
 namespace hogflare {
 
+// What cookieless mode has to do with an event (hogflare/cookieless.h).
+enum class CookielessPart : uint8_t {
+  kNone,         // nothing
+  kAsked,        // $cookieless_mode is true: it wants its visitor's id
+  kPlaceholder,  // it is the placeholder's, without $cookieless_mode
+  kKept,         // it has its visitor's id, and neither address nor agent any more
+  kRefused,      // it became a reject: nobody's person, no row
+  kFailed,       // salt or state could not be had: it may be sent again
+};
+
 // Borrowed views point into the request's body and its documents, which live as long as the request.
 struct Event {
   std::string uuid;         // 36 characters; the client's, else a new version 7
@@ -32,6 +42,12 @@ struct Event {
   bool person_processing_off = false;
   // `timestamp` was given and could not be read: timestamp_ms is now, and a warning row says so.
   bool time_unread = false;
+  CookielessPart cookieless = CookielessPart::kNone;
+
+  // False: neither a row nor anybody's person may come of it.
+  bool counts() const {
+    return cookieless != CookielessPart::kRefused && cookieless != CookielessPart::kFailed;
+  }
 };
 
 // What identity found out about one event; the row shows it. Views are those of

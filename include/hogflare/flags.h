@@ -107,6 +107,8 @@ struct Request {
   bool geoip_disable = false;
   bool disable_flags = false;
   bool only_survey_flags = false;
+  std::string timezone;               // of the visitor, where its id is made here (cookieless.h)
+  std::string cookieless_hash_extra;  // the same
   bool only_request_properties = false;  // only_use_override_person_properties
 
   // Adds what the person does not bring, or brings as null ($geoip_* of the caller's address).

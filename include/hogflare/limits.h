@@ -303,4 +303,32 @@ inline constexpr size_t kGroupReplyBytesMax = 8u << 20;
 // Group types per project. PostHog: five slots.
 inline constexpr int kGroupTypes = 5;
 
+// --- Cookieless visitors (docs/COOKIELESS.md) ---
+
+// Bytes of a day's salt, and of it that an id shows: 128 bits cannot be tried through.
+inline constexpr size_t kCookielessSaltBytes = 32;
+inline constexpr size_t kCookielessIdBytes = 16;
+// A day's salt exists from so long before the day begins in UTC, for zones up to +12 and a clock that is
+// ahead, until so long after: 14 hours of zones and 72 of lateness. PostHog: cookieless-manager.ts.
+inline constexpr int64_t kCookielessSaltOpensMs = 12 * 3'600'000;
+inline constexpr int64_t kCookielessSaltEndsMs = 86 * 3'600'000;
+// A visitor's state is deleted so long after the salt, for a call that was under way.
+inline constexpr int64_t kCookielessStateGraceMs = 3'600'000;
+// UTF-16 units of $cookieless_extra that count. PostHog: 100.
+inline constexpr size_t kCookielessExtraUnits = 100;
+// A session ends after so long without an event. PostHog: 30 minutes.
+inline constexpr int64_t kCookielessRestMs = 30 * 60'000;
+// What a visitor's object remembers: log-ins, which copies of are known by, the sessions of the last
+// ids, and events of which a copy must get the same id. SDKs send again within minutes.
+inline constexpr size_t kCookielessIdentifiesMax = 256;
+inline constexpr size_t kCookielessSessionsMax = 8;
+inline constexpr size_t kCookielessRecentMax = 256;
+// Calls of a salt's or visitor's object before the events count as failed, and the wait between.
+inline constexpr int kCookielessAttemptsMax = 3;
+inline constexpr uint32_t kCookielessRetryMs = 100;
+// Salts an isolate remembers: five days of as many projects as have traffic there.
+inline constexpr size_t kCookielessSaltsCachedMax = 1'000;
+// Longer hosts are taken as they are; a domain name has at most 253 characters (RFC 1035).
+inline constexpr size_t kCookielessHostBytesMax = 512;
+
 }  // namespace hogflare::limits

@@ -29,6 +29,7 @@ enum class ObjectClass : uint8_t {
   kGroup = 1,            // binding GROUPS
   kPersonIdCounter = 2,  // binding PERSON_ID_COUNTER
   kOutbox = 3,           // binding OUTBOX
+  kCookieless = 4,       // binding COOKIELESS
 };
 
 enum class Stream : uint8_t { kEvents = 0, kPersons = 1, kRejects = 2 };

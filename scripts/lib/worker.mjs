@@ -95,6 +95,7 @@ export function workerOptions(settings) {
       PERSON_ID_COUNTER: { className: "PersonIdCounterDurableObject", useSQLite: true },
       GROUPS: { className: "GroupDurableObject", useSQLite: true },
       OUTBOX: { className: "OutboxDurableObject", useSQLite: true },
+      COOKIELESS: { className: "CookielessDurableObject", useSQLite: true },
     },
     ...ofWorker,
   };

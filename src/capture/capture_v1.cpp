@@ -4,6 +4,7 @@
 #include <set>
 
 #include "fields.h"
+#include "hogflare/cookieless.h"
 #include "hogflare/limits.h"
 #include "hogflare/text.h"
 #include "hogflare/uuid.h"
@@ -139,6 +140,11 @@ class V1Decoder {
     if (!options.wrong.empty()) return Error{ErrorCode::kInvalidOptions, options.wrong};
     event.timestamp_ms = time_of(*at, options.disable_skew_correction);
     event.person_processing_off = is_illegal(event.distinct_id);
+    if (event.properties.exists() && event.properties.find("$cookieless_mode").is_true()) {
+      event.cookieless = CookielessPart::kAsked;
+    } else if (is_cookieless_placeholder(event.distinct_id)) {
+      event.cookieless = CookielessPart::kPlaceholder;
+    }
     return std::nullopt;
   }
 

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "hogflare/cookieless.h"
 #include "hogflare/limits.h"
 #include "hogflare/text.h"
 #include "hogflare/url.h"
@@ -274,6 +275,11 @@ std::optional<Error> fill_event(const RootFields& fields, const EventClock& cloc
   if (const auto bad_shape = check_shape(fields, inner)) return bad_shape;
   if (event.distinct_id.empty()) return Error{ErrorCode::kMissingDistinctId};
   if (bad_uuid) return bad_uuid;
+  if (inner.cookieless_mode.is_true()) {
+    event.cookieless = CookielessPart::kAsked;
+  } else if (is_cookieless_placeholder(event.distinct_id)) {
+    event.cookieless = CookielessPart::kPlaceholder;
+  }
   if (event.uuid.empty()) event.uuid = Uuid::version_7(context.now_ms, context.entropy).text();
   EventTimes times = times_of(fields, clock.now_ms);
   times.ignore_sent_at = inner.ignore_sent_at.is_true();

@@ -1,5 +1,6 @@
 // Session replay: /s (wire-protocol.md §6).
 #include "fields.h"
+#include "hogflare/cookieless.h"
 #include "hogflare/limits.h"
 #include "hogflare/text.h"
 #include "hogflare/uuid.h"
@@ -119,6 +120,10 @@ class ReplayDecoder {
     recording.distinct_id = capture::distinct_id_of(root.distinct_id, fields.distinct_id);
     if (auto error = capture::read_uuid(root.uuid, recording.uuid)) return error;
     if (recording.distinct_id.empty()) return Error{ErrorCode::kMissingDistinctId};
+    // posthog-js records nothing in cookieless mode, and a recording shows more than an id would.
+    if (is_cookieless_placeholder(recording.distinct_id) || fields.cookieless_mode.is_true()) {
+      return Error{ErrorCode::kCookielessUnsupported, "$snapshot"};
+    }
     if (fields.cookieless_mode.exists() && !fields.cookieless_mode.is_bool()) {
       return Error{ErrorCode::kInvalidCookielessMode, "$cookieless_mode must be true or false"};
     }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/checks.h"
+#include "flags/timezone.h"
 #include "hogflare/json.h"
 #include "hogflare/routes.h"
 
@@ -124,6 +125,11 @@ void read_sinks(Reader& reader, const std::vector<std::string>& bindings) {
                                " is missing; see wrangler.toml.example");
     }
   }
+  if (reader.config.uses_cookieless() && !bound("COOKIELESS")) {
+    reader.problem(true,
+                   "a project's cookieless mode is on, and the Durable Object binding COOKIELESS is "
+                   "missing; see wrangler.toml.example");
+  }
 }
 
 bool is_team_id(const Json& value) {
@@ -149,6 +155,37 @@ bool read_origins(Reader& reader, const std::string& where, const Json& list, Pr
   return true;
 }
 
+bool read_cookieless(std::string_view mode, Project& project) {
+  if (mode == "disabled") {
+    project.cookieless = CookielessMode::kDisabled;
+  } else if (mode == "stateless") {
+    project.cookieless = CookielessMode::kStateless;
+  } else if (mode == "stateful") {
+    project.cookieless = CookielessMode::kStateful;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// The mode and the time zone of projects that name none of their own.
+void read_cookieless_defaults(Reader& reader) {
+  Project& project = reader.config.default_project;
+  const std::string mode = reader.text("HOGFLARE_COOKIELESS");
+  if (!mode.empty() && !read_cookieless(mode, project)) {
+    reader.problem(false, "HOGFLARE_COOKIELESS is " + reader.shown(mode) +
+                              "; it must be disabled, stateless or stateful; using disabled");
+  }
+  const std::string zone = reader.text("HOGFLARE_TIMEZONE");
+  if (zone.empty()) return;
+  if (flags::TimeZone::parse(zone)) {
+    project.timezone = zone;
+  } else {
+    reader.problem(false, "HOGFLARE_TIMEZONE is " + reader.shown(zone) +
+                              "; it must be a time zone such as Europe/Berlin; using UTC");
+  }
+}
+
 // Reads one project's settings; null with a problem when they cannot be used.
 std::optional<Project> read_project(Reader& reader, const std::string& token, const Json& value) {
   const std::string where = "HOGFLARE_PROJECTS[\"" + token + "\"]";
@@ -157,11 +194,22 @@ std::optional<Project> read_project(Reader& reader, const std::string& token, co
     return std::nullopt;
   }
   Project project;
+  project.cookieless = reader.config.default_project.cookieless;
+  project.timezone = reader.config.default_project.timezone;
   for (const auto& [key, setting] : value.items()) {
     bool* flag = key == "person_processing_opt_out" ? &project.person_processing_opt_out
                  : key == "anonymize_ips"           ? &project.anonymize_ips
                  : key == "flag_called_personless"  ? &project.flag_called_personless
                                                     : nullptr;
+    if (key == "cookieless" && setting.is_string() &&
+        read_cookieless(setting.get<std::string>(), project)) {
+      continue;
+    }
+    if (key == "timezone" && setting.is_string() &&
+        flags::TimeZone::parse(setting.get<std::string>())) {
+      project.timezone = setting.get<std::string>();
+      continue;
+    }
     if (key == "team_id" && is_team_id(setting)) {
       project.team_id = setting.get<int64_t>();
     } else if (flag != nullptr && setting.is_boolean()) {
@@ -172,7 +220,8 @@ std::optional<Project> read_project(Reader& reader, const std::string& token, co
       reader.problem(true, where + "." + key +
                                " is not a known setting of the right type (team_id: positive integer, "
                                "origins: list of strings, person_processing_opt_out, anonymize_ips, "
-                               "flag_called_personless: true or false)");
+                               "flag_called_personless: true or false, cookieless: disabled, stateless "
+                               "or stateful, timezone: a name such as Europe/Berlin)");
       return std::nullopt;
     }
   }
@@ -187,6 +236,7 @@ void read_projects(Reader& reader) {
   Config& config = reader.config;
   config.default_project.team_id = config.team_id;
   config.default_project.anonymize_ips = config.anonymize_ip;
+  read_cookieless_defaults(reader);
   const std::string text = reader.text("HOGFLARE_PROJECTS");
   if (text.empty()) return;
   const Json projects = Json::parse(text, nullptr, false);
@@ -420,6 +470,13 @@ const Project* Config::project_of(std::string_view token) const {
   return found == projects.end() ? nullptr : &found->second;
 }
 
+bool Config::uses_cookieless() const {
+  if (projects.empty()) return default_project.cookieless != CookielessMode::kDisabled;
+  return std::any_of(projects.begin(), projects.end(), [](const auto& entry) {
+    return entry.second.cookieless != CookielessMode::kDisabled;
+  });
+}
+
 bool Config::has_fatal_problem() const {
   for (const Problem& problem : problems) {
     if (problem.fatal) return true;
@@ -452,6 +509,8 @@ std::vector<ConfigVariable> config_variables() {
       {"HOGFLARE_ANONYMIZE_IP", false},
       {"HOGFLARE_SESSION_RECORDING", false},
       {"HOGFLARE_PERSONLESS", false},
+      {"HOGFLARE_COOKIELESS", false},
+      {"HOGFLARE_TIMEZONE", false},
       {"HOGFLARE_FEATURE_FLAGS", false},
       {"HOGFLARE_FLAGS_KV_KEY", false},
       {"HOGFLARE_FLAGS_TTL_SECS", false},
@@ -465,8 +524,9 @@ std::vector<ConfigVariable> config_variables() {
 }
 
 std::vector<std::string_view> config_bindings() {
-  return {"PERSONS",        "PERSON_ID_COUNTER", "GROUPS", "OUTBOX",   "EVENTS_STREAM",
-          "PERSONS_STREAM", "REJECTS_STREAM",    "FLAGS",  "ANALYTICS", "ASSETS"};
+  return {"PERSONS",       "PERSON_ID_COUNTER", "GROUPS",         "OUTBOX", "COOKIELESS",
+          "EVENTS_STREAM", "PERSONS_STREAM",    "REJECTS_STREAM", "FLAGS",  "ANALYTICS",
+          "ASSETS"};
 }
 
 }  // namespace hogflare

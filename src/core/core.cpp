@@ -2,6 +2,7 @@
 
 #include "core/state.h"
 #include "http/http_task.h"
+#include "hogflare/cookieless.h"
 #include "hogflare/group_calls.h"
 #include "hogflare/outbox.h"
 #include "hogflare/person_object.h"
@@ -26,6 +27,8 @@ std::unique_ptr<Task> make_call(ObjectInput input) {
       return make_counter_call(std::move(input.request));
     case ObjectClass::kOutbox:
       return make_outbox_call(std::move(input.request));
+    case ObjectClass::kCookieless:
+      return make_cookieless_call(std::move(input.request));
   }
   return std::make_unique<IdleTask>();
 }
@@ -36,6 +39,8 @@ std::unique_ptr<Task> make_alarm(ObjectClass object_class) {
       return make_person_alarm();
     case ObjectClass::kOutbox:
       return make_outbox_alarm();
+    case ObjectClass::kCookieless:
+      return make_cookieless_alarm();
     default:
       return std::make_unique<IdleTask>();
   }

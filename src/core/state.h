@@ -7,6 +7,7 @@
 
 #include "core/flags_state.h"
 #include "hogflare/config.h"
+#include "hogflare/cookieless.h"
 #include "hogflare/decompress.h"
 #include "hogflare/delivery.h"
 #include "hogflare/identity_caches.h"
@@ -32,6 +33,7 @@ struct CoreState {
   int64_t points_due_at_ms = 0;
   SinkHealth sink_health;
   IdentityCaches identity;
+  CookielessSalts cookieless_salts;
   // Of the capture requests in flight (src/http/admission.h).
   size_t request_memory_bytes = 0;
   // What /healthz shows of the outboxes: asking them costs a call a shard and anybody may ask.

@@ -5,6 +5,7 @@
 #include <array>
 #include <initializer_list>
 
+#include "hogflare/cookieless.h"
 #include "hogflare/flags.h"
 #include "hogflare/text.h"
 #include "flags/text.h"
@@ -77,6 +78,8 @@ void read_identifiers(const Value& body, Request& request) {
     std::string& id = *request.anon_distinct_id;
     id.resize(first_code_points(id, limits::kDistinctIdChars).size());
   }
+  request.timezone = read_optional_text(body, {"timezone"}).value_or("");
+  request.cookieless_hash_extra = read_optional_text(body, {"cookieless_hash_extra"}).value_or("");
   request.device_id = read_optional_text(body, {"device_id", "$device_id"});
   if (request.device_id && !request.device_id->empty()) return;
   request.device_id.reset();
@@ -109,6 +112,13 @@ bool starts_with_any(std::string_view text, std::initializer_list<std::string_vi
   return std::any_of(prefixes.begin(), prefixes.end(), [&](std::string_view prefix) {
     return text.substr(0, prefix.size()) == prefix;
   });
+}
+
+// After a log-in SDKs in cookieless mode send everybody's placeholder: nobody is put into a bucket by it.
+void leave_out_placeholders(Request& request) {
+  for (std::optional<std::string>* id : {&request.anon_distinct_id, &request.device_id}) {
+    if (*id && is_cookieless_placeholder(**id)) id->reset();
+  }
 }
 
 }  // namespace
@@ -169,6 +179,7 @@ Result<Request> parse_request(std::string_view json, const RequestHeaders& heade
   read_groups(groups, request);
   read_identifiers(body, request);
   read_options(body, headers, request);
+  leave_out_placeholders(request);
   const Value* distinct_id = field(body, {"distinct_id", "$distinct_id"});
   if (distinct_id == nullptr) {
     if (request.disable_flags) return request;
@@ -225,6 +236,7 @@ OfrepRequest parse_ofrep_request(std::string_view json, const RequestHeaders& he
     }
   }
   read_identifiers(*context, request);
+  leave_out_placeholders(request);
   request.runtime = detect_runtime(headers);
   return parsed;
 }

@@ -116,7 +116,7 @@ GroupsRun::EventGroups& GroupsRun::groups_of(size_t event) {
 
 void GroupsRun::find_groups(size_t index) {
   const Event& event = source_[index];
-  if (event.person_processing_off) return;
+  if (event.person_processing_off || !event.counts()) return;
   json::Value groups;
   bool is_off = false;
   const auto note = [&](std::string_view name, json::Value value) {

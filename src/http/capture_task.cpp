@@ -9,6 +9,7 @@
 #include "http_task.h"
 #include "hogflare/capture.h"
 #include "hogflare/capture_v1.h"
+#include "hogflare/cookieless.h"
 #include "hogflare/delivery.h"
 #include "hogflare/groups_run.h"
 #include "hogflare/limits.h"
@@ -46,9 +47,12 @@ class CaptureTask final : public HttpTask {
   }
 
   void resume(const Turn& turn, EffectResult result, Effects& effects) override {
-    if (people_->owns(result.id)) {
+    if (cookieless_ && cookieless_->owns(result.id)) {
+      cookieless_->resume(turn, std::move(result), effects);
+      if (cookieless_->finished()) find_people(turn, effects);
+    } else if (people_ && people_->owns(result.id)) {
       people_->resume(turn, std::move(result), effects);
-    } else if (groups_->owns(result.id)) {
+    } else if (groups_ && groups_->owns(result.id)) {
       groups_->resume(turn, std::move(result), effects);
     } else if (delivery_ && delivery_->owns(result.id)) {
       delivery_->resume(turn, std::move(result), effects);
@@ -76,7 +80,9 @@ class CaptureTask final : public HttpTask {
     const size_t window = std::min(events, limits::kWindowEventsMax);
     const size_t rows = std::min(batch_->body.size() + window * kAddedBytes,
                                  limits::kRowsInMemoryBytes);
-    return memory_.hold_more(2 * rows + window * kEventBytes);
+    // A cookieless visitor's event is written anew.
+    const size_t again = CookielessRun::has_work(batch_->events) ? batch_->body.size() : 0;
+    return memory_.hold_more(2 * rows + window * kEventBytes + again);
   }
 
   CaptureContext context(const Turn& turn) {
@@ -103,7 +109,7 @@ class CaptureTask final : public HttpTask {
       if (delivery_) {
         if (!delivery_->finished()) return;
         take_fates();
-      } else if (!people_->finished() || !groups_->finished()) {
+      } else if (!people_ || !people_->finished() || !groups_->finished()) {
         return;
       }
       if (has_rows_left()) {
@@ -179,12 +185,39 @@ class CaptureTask final : public HttpTask {
     next_row_ = first_;
     window_bytes_ = bytes;
     window_notes_left_ = true;
+    cookieless_.reset();
     people_.emplace(window(), *batch_->project, state().identity, budget_, &place_);
     groups_.emplace(window(), *batch_->project, state().identity, budget_);
-    return people_->plan(turn) + groups_->plan(turn.config);
+    return people_->plan(turn) + groups_->plan(turn.config) + cookieless_calls();
+  }
+
+  // The project's salts, and for visitors who are told apart beyond a day's hash an object each.
+  size_t cookieless_calls() const {
+    if (!CookielessRun::has_work(window())) return 0;
+    const bool is_stateful = batch_->project->cookieless == CookielessMode::kStateful;
+    return 1 + (is_stateful ? window().size() : 0);
   }
 
   void start_window(const Turn& turn, Effects& effects) {
+    if (!CookielessRun::has_work(window())) return start_people(turn, effects);
+    people_.reset();
+    groups_.reset();
+    cookieless_.emplace(std::span<Event>(batch_->events).subspan(first_, last_ - first_),
+                        *batch_->project, connection_ip(head()), state().cookieless_salts);
+    cookieless_->start(turn, effects);
+    if (cookieless_->finished()) find_people(turn, effects);
+  }
+
+  // The events have their visitors' ids now.
+  void find_people(const Turn& turn, Effects& effects) {
+    people_.emplace(window(), *batch_->project, state().identity, budget_, &place_);
+    groups_.emplace(window(), *batch_->project, state().identity, budget_);
+    people_->plan(turn);
+    groups_->plan(turn.config);
+    start_people(turn, effects);
+  }
+
+  void start_people(const Turn& turn, Effects& effects) {
     people_->start(turn, effects);
     groups_->start(turn, effects);
   }
@@ -265,7 +298,7 @@ class CaptureTask final : public HttpTask {
   // The number of the event's row, kNoRow or kFailed.
   uint32_t append_event_row(const RowWriter& writer, size_t index, RowBatch& rows) {
     const size_t in_window = index - first_;
-    if (people_->failed(in_window) || groups_->failed(in_window)) {
+    if (batch_->events[index].cookieless == CookielessPart::kFailed || people_->failed(in_window) || groups_->failed(in_window)) {
       some_object_failed_ = true;
       return kFailed;
     }
@@ -314,16 +347,24 @@ class CaptureTask final : public HttpTask {
     }
     if (is_v1()) {
       for (size_t i = first_sent_; i < next_row_; ++i) {
-        v1_fates_.push_back(v1_fate(rows_of_[i - first_sent_]));
+        v1_fates_.push_back(v1_fate(i, rows_of_[i - first_sent_]));
       }
     }
     delivery_.reset();
     memory_.give_back(std::exchange(part_bytes_, 0));
   }
 
-  V1Outcome v1_fate(uint32_t row) const {
+  V1Outcome v1_refusal(size_t index) const {
+    if (batch_->events[index].cookieless != CookielessPart::kRefused) return kV1Rejected;
+    for (const CookielessRun::Refusal& refusal : cookieless_->refusals()) {
+      if (refusal.event + first_ == index) return {V1Result::kDrop, v1_tag(refusal.error.code)};
+    }
+    return kV1Rejected;
+  }
+
+  V1Outcome v1_fate(size_t index, uint32_t row) const {
     if (row == kFailed) return kV1NotPersisted;
-    if (row == kNoRow) return kV1Rejected;
+    if (row == kNoRow) return v1_refusal(index);
     const bool lost = delivery_->fate(Stream::kEvents, row) == RowFate::kFailed;
     return lost ? kV1NotPersisted : V1Outcome{};
   }
@@ -333,6 +374,7 @@ class CaptureTask final : public HttpTask {
     if (rejects_left_) append_rejects(turn, rows);
     rejects_left_ = false;
     RejectRow row = reject_row(turn);
+    if (cookieless_) append_refusals(turn, row, rows);
     append_warnings(turn, row, people_->warnings(), rows);
     append_warnings(turn, row, groups_->warnings(), rows);
     append_warnings(turn, row, unread_times(), rows);
@@ -419,9 +461,33 @@ class CaptureTask final : public HttpTask {
       row.distinct_id = reject.distinct_id;
       row.event = reject.event;
       row.event_uuid = reject.event_uuid;
-      row.payload = reject.raw;
+      // A cookieless event's address and agent are kept nowhere.
+      row.payload = asks_for_cookieless(reject.raw) ? std::string_view() : reject.raw;
       append_reject_row(rows, row);
     }
+  }
+
+  // Without the event's JSON, which holds what must not be kept.
+  void append_refusals(const Turn& turn, RejectRow row, RowBatch& rows) {
+    std::vector<Warning> warnings;
+    for (const CookielessRun::Refusal& refusal : cookieless_->refusals()) {
+      turn.metrics.count_rejected(refusal.error.code);
+      if (!refusal.warning.empty()) {
+        warnings.push_back({refusal.event, std::string(refusal.warning), refusal.error.detail});
+      }
+      if (!may_append_side_row()) continue;
+      const Event& event = batch_->events[first_ + refusal.event];
+      const std::string uuid = Uuid::version_7(turn.now_ms, turn.entropy).text();
+      row.uuid = uuid;
+      row.kind = RejectKind::kReject;
+      row.reason = refusal.error.tag();
+      row.detail = refusal.error.detail;
+      row.distinct_id = event.distinct_id;
+      row.event = event.name;
+      row.event_uuid = event.uuid;
+      append_reject_row(rows, row);
+    }
+    append_warnings(turn, row, warnings, rows);
   }
 
   void append_warnings(const Turn& turn, RejectRow row, const std::vector<Warning>& warnings,
@@ -477,6 +543,7 @@ class CaptureTask final : public HttpTask {
   std::unique_ptr<CaptureBatch> batch_;
   ConnectionPlace place_;
   std::vector<Warning> cut_;  // of the window's rows
+  std::optional<CookielessRun> cookieless_;
   std::optional<PeopleRun> people_;
   std::optional<GroupsRun> groups_;
   std::optional<DeliveryRun> delivery_;

@@ -4,6 +4,7 @@
 
 #include "http_task.h"
 #include "hogflare/capture.h"
+#include "hogflare/cookieless.h"
 #include "hogflare/digest.h"
 #include "hogflare/flags.h"
 #include "hogflare/flags_limits.h"
@@ -47,6 +48,10 @@ class FlagsTask final : public HttpTask {
       kv_effect_ = 0;
       state().flags.take_kv(result, turn.now_ms);
       return begin(turn, effects);
+    }
+    if (visitor_ && visitor_->owns(result.id)) {
+      visitor_->resume(turn, std::move(result), effects);
+      return visitor_known(turn, effects);
     }
     if (stored_ && stored_->owns(result.id)) {
       stored_->resume(turn, std::move(result), effects);
@@ -96,7 +101,7 @@ class FlagsTask final : public HttpTask {
     request_->only_survey_flags |= query_is_true("only_evaluate_survey_feature_flags");
     request_->only_request_properties |= query_is_true("only_use_override_person_properties");
     fill_geoip();
-    gather(turn, effects);
+    find_visitor(turn, effects);
   }
 
   // The body's index, its values, and what the request keeps of them.
@@ -141,9 +146,37 @@ class FlagsTask final : public HttpTask {
     }
   }
 
+  // The placeholder of all cookieless visitors stands for the one who asks.
+  void find_visitor(const Turn& turn, Effects& effects) {
+    const bool wanted = is_cookieless_placeholder(request_->distinct_id) &&
+                        project_->cookieless != CookielessMode::kDisabled;
+    if (!wanted) return gather(turn, effects);
+    visitor_.emplace(*request_, head(), *project_, state().cookieless_salts);
+    visitor_->start(turn, effects);
+    visitor_known(turn, effects);
+  }
+
+  void visitor_known(const Turn& turn, Effects& effects) {
+    if (!visitor_->finished()) return;
+    if (!visitor_->error()) return gather(turn, effects);
+    const bool is_ofrep = route().endpoint == RouteKind::kOfrepFlags ||
+                          route().endpoint == RouteKind::kOfrepFlag;
+    if (visitor_->error()->code != ErrorCode::kCookielessFlags) {
+      // Clients of flags repeat a 502, not a 503.
+      Reply reply = error_reply(head(), *visitor_->error());
+      reply.status = 502;
+      return respond(std::move(reply));
+    }
+    if (!is_ofrep) return respond(error_reply(head(), *visitor_->error()));
+    respond(ofrep(flags::write_ofrep_error(flags::OfrepError::kInvalidContext,
+                                           visitor_->error()->detail, path_key())));
+  }
+
   // Reads what some evaluated flag needs and the request does not bring.
   void gather(const Turn& turn, Effects& effects) {
-    const flags::Needs wanted = flags::needs(definitions(), *request_);
+    flags::Needs wanted = flags::needs(definitions(), *request_);
+    // Nobody is the placeholder's person, not even one that an older version made.
+    if (is_cookieless_placeholder(request_->distinct_id)) wanted.person = wanted.hash_keys = false;
     if (wanted.nothing() || request_->disable_flags) return evaluate(turn);
     stored_.emplace(project_->team_id, *request_, wanted, definitions(), state().identity);
     stored_->start(turn, effects);
@@ -241,7 +274,7 @@ class FlagsTask final : public HttpTask {
                                                     path_key())));
     }
     fill_geoip();
-    gather(turn, effects);
+    find_visitor(turn, effects);
   }
 
   // The flag in the path, where '+' is no space; empty: none is named.
@@ -369,6 +402,7 @@ class FlagsTask final : public HttpTask {
   bool has_flags_ = true;
   std::optional<flags::Request> request_;
   const Project* project_ = nullptr;
+  std::optional<CookielessFlagsRun> visitor_;
   std::optional<StoredStateRun> stored_;
   std::string request_id_;
 };

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "hogflare/cookieless.h"
 #include "hogflare/js_string.h"
 #include "hogflare/limits.h"
 #include "hogflare/text.h"
@@ -469,7 +470,7 @@ std::optional<NamedWarning> long_group_key(const Event& event) {
 }  // namespace
 
 bool is_illegal_distinct_id(std::string_view id) {
-  if (is_blank_id(id) || is_listed(id)) return true;
+  if (is_blank_id(id) || is_listed(id) || is_cookieless_placeholder(id)) return true;
   if (id.find('\0') != std::string_view::npos || code_points(id) > 400) return true;
   const bool quoted = id.size() >= 2 && id.front() == id.back() &&
                       (id.front() == '\'' || id.front() == '"');
@@ -497,6 +498,10 @@ std::optional<NamedWarning> refusal_of(const Event& event) {
 IdentityPlan plan_identity(const Event& event, const IdentityContext& context) {
   const Project& project = context.project;
   IdentityPlan plan;
+  if (!event.counts()) {
+    plan.kind = IdentityPlan::Kind::kDrop;
+    return plan;
+  }
   if (std::optional<NamedWarning> refusal = refusal_of(event)) {
     plan.kind = IdentityPlan::Kind::kDrop;
     plan.warnings.push_back(std::move(*refusal));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hogflare/cookieless.h"
 #include "hogflare/group_calls.h"
 #include "hogflare/limits.h"
 #include "hogflare/property_bag.h"
@@ -135,6 +136,8 @@ void StoredStateRun::people_answered(Effects& effects) {
     if (lookup.failed) state_.hash_keys_read = flags::Read::kFailed;
     if (lookup.failed && lookup.is_main) state_.person_read = flags::Read::kFailed;
     for (const HashKey& key : lookup.hash_keys) {
+      // An older version may have stored it.
+      if (is_cookieless_placeholder(key.hash_key)) continue;
       const auto same = [&](const auto& known) { return known.first == key.flag; };
       if (std::any_of(state_.hash_keys.begin(), state_.hash_keys.end(), same)) continue;
       state_.hash_keys.emplace_back(key.flag, key.hash_key);

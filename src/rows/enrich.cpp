@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "hogflare/cookieless.h"
 #include "hogflare/json.h"
 #include "hogflare/text.h"
 
@@ -24,16 +25,9 @@ bool is_plain_number(std::string_view text) {
   return dots <= 1 && text.back() != '.';
 }
 
-// The nearest client address: Cloudflare's word, else the first hop that proxies name.
-std::string_view client_ip(const RequestHead& head) {
-  const std::string_view direct = trim_ascii(head.cf_connecting_ip);
-  if (!direct.empty()) return direct;
-  return trim_ascii(head.x_forwarded_for.substr(0, head.x_forwarded_for.find(',')));
-}
-
 std::string address_raw(const RequestHead& head) {
   std::string raw;
-  json::append_string(raw, client_ip(head));
+  json::append_string(raw, connection_ip(head));
   return raw;
 }
 
@@ -107,7 +101,7 @@ Enrichment Enrichment::of(const RequestHead& head, IpPolicy policy) {
     end_member();
   };
   const EdgeInfo& edge = head.edge;
-  text(policy == IpPolicy::kKeep ? client_ip(head) : std::string_view());
+  text(policy == IpPolicy::kKeep ? connection_ip(head) : std::string_view());
   text(edge.country);
   text(edge.city);
   text(edge.continent);

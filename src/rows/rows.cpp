@@ -200,6 +200,7 @@ void RowWriter::append_properties(std::string& out, const Event& event, const Pe
   const size_t begin = out.size();
   Seen seen;
   seen.is_internal = event.is_internal;
+  if (event.cookieless == CookielessPart::kKept) seen.left_out = kEnrichedFineMask;
   if (event.properties.exists()) {
     MemberRun run(out);
     std::string scratch;

@@ -102,8 +102,8 @@ export async function openBrowser() {
   let visits = 0;
 
   /** A fresh profile's page; `sent`, `answers` and `errors` say what happened on it. */
-  const watched = async () => {
-    const context = await browser.newContext();
+  const watched = async (profile = {}) => {
+    const context = await browser.newContext(profile);
     const page = await context.newPage();
     const sent = [];
     const answers = [];
@@ -129,10 +129,11 @@ export async function openBrowser() {
     /**
      * Opens a page in a fresh profile and starts posthog-js there, as a site's own script would.
      * `page.sent` lists what the page requested, `page.errors` what its console complains about. The
-     * address is of this page alone and stands in the events' $current_url.
+     * address is of this page alone and stands in the events' $current_url. `profile`: what Playwright's
+     * newContext takes.
      */
-    async open({ library = "current", apiHost, config = {}, origin = site.url }) {
-      const page = await watched();
+    async open({ library = "current", apiHost, config = {}, origin = site.url, profile = {} }) {
+      const page = await watched(profile);
       const visit = `visit=${++visits}&`;
       await page.goto(`${origin}/shop?${visit}utm_source=mail`);
       if (apiHost !== undefined) {

@@ -37,7 +37,7 @@ function withOptions(text) {
 describe("wrangler deploy --dry-run", () => {
   it("takes the example as it is and names every object class", () => {
     const printed = dryRun(example);
-    for (const name of ["PERSONS", "PERSON_ID_COUNTER", "GROUPS", "OUTBOX"]) {
+    for (const name of ["PERSONS", "PERSON_ID_COUNTER", "GROUPS", "OUTBOX", "COOKIELESS"]) {
       assert.match(printed, new RegExp(`env\\.${name}`));
     }
     assert.doesNotMatch(printed, /warning/i);

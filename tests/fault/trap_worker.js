@@ -8,6 +8,7 @@
 //   POST /refuse-alarm       the platform refuses the next alarm, after the turn that has set it
 //   POST /trap-in-person     the next turn of a person that asks for its alarm, in a merge, dies: a trap
 import worker, {
+  CookielessDurableObject,
   GroupDurableObject,
   OutboxDurableObject as Outbox,
   PersonDurableObject as Person,
@@ -15,7 +16,7 @@ import worker, {
 } from "../../js-shim/worker.js";
 import { startHttp } from "../../js-shim/core.js";
 
-export { GroupDurableObject, PersonIdCounterDurableObject };
+export { CookielessDurableObject, GroupDurableObject, PersonIdCounterDurableObject };
 
 /** What the next object turn meets: "", "trap", "refuse", "alarm" or "person". */
 let armed = "";

@@ -268,7 +268,7 @@ void World::evict(size_t isolate) {
   std::sort(dead.begin(), dead.end());
   for (const uint64_t id : dead) kill(id);
   const std::string host = "{\"vars\":{" + options_.vars +
-                           "},\"bindings\":[\"PERSONS\",\"GROUPS\",\"PERSON_ID_COUNTER\",\"OUTBOX\"]}";
+                           "},\"bindings\":[\"PERSONS\",\"GROUPS\",\"PERSON_ID_COUNTER\",\"OUTBOX\",\"COOKIELESS\"]}";
   isolates_[isolate]->core = std::make_unique<Core>(host, isolates_[isolate]->decompressor);
 }
 

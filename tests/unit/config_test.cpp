@@ -13,7 +13,7 @@ namespace {
 
 using Vars = nlohmann::json;
 
-const char* const kBindings[] = {"PERSONS", "PERSON_ID_COUNTER", "GROUPS", "OUTBOX",
+const char* const kBindings[] = {"PERSONS", "PERSON_ID_COUNTER", "GROUPS", "OUTBOX", "COOKIELESS",
                                  "EVENTS_STREAM"};
 
 std::string host_of(const Vars& vars) {

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "hogflare/outbox.h"
+#include "cookieless/object_format.h"
+#include "hogflare/cookieless.h"
 #include "hogflare/stored_fault.h"
 #include "identity_support.h"
 
@@ -87,6 +89,13 @@ std::vector<StoredClass> classes() {
       {"group-2", "group", "group", group},
       {"group-types-1", "types", "group", types},
       {"group-types-2", "types", "group", types},
+      {"cookieless-salt-1", "salt:2024-01-01", "cookieless",
+       [] { return make_cookieless_call(write_salt_request(std::vector<int64_t>{19'723})); }},
+      {"cookieless-visitor-1", "visitor:2024-01-01", "cookieless",
+       [] {
+         const CookielessOp op{CookielessVisit::kAnonymous, "copied", 1'704'067'200'000};
+         return make_cookieless_call(write_cookieless_visit(19'723, std::vector<CookielessOp>{op}));
+       }},
       {"counter-1", "next", "counter", [] { return make_counter_call(write_lease(5)); }},
       {"outbox-meta-1", "meta", "outbox", outbox},
       {"outbox-meta-2", "meta", "outbox", outbox},
@@ -114,6 +123,29 @@ TEST_CASE("The stored values of each version are read") {
         decltype(person.distinct_ids){{"ann", 0}, {"anna", 1}});
   world.storage.put("group", fixture("group-1"));
   CHECK(read_stored_group(world.storage).properties == R"({"name":"Acme"})");
+}
+
+TEST_CASE("A cookieless visitor's stored log-ins, sessions and copies keep their places") {
+  Turnaround world;
+  world.storage.put("visitor:2024-01-01", fixture("cookieless-visitor-1"));
+  world.storage.put("salt:2024-01-01", fixture("cookieless-salt-1"));
+  constexpr int64_t kAt = 1'704'067'200'000;
+  const std::vector<CookielessOp> ops = {{CookielessVisit::kAnonymous, "one copy", kAt},
+                                         {CookielessVisit::kIdentify, "log-in of one   ", kAt},
+                                         {CookielessVisit::kAnonymous, "", kAt}};
+  const auto places =
+      read_cookieless_places(world.run(make_cookieless_call(write_cookieless_visit(19'723, ops))).body);
+  REQUIRE(places.has_value());
+  CHECK((*places)[0].n == 1);
+  CHECK((*places)[0].session == "018cc251-f400-7000-8000-00000000000b");
+  CHECK((*places)[1].n == 0);
+  CHECK((*places)[1].session == "018cc251-f400-7000-8000-00000000000a");
+  CHECK((*places)[2].n == 1);
+  CHECK((*places)[2].session == "018cc251-f400-7000-8000-00000000000b");
+  const auto salts = read_salt_reply(
+      world.run(make_cookieless_call(write_salt_request(std::vector<int64_t>{19'723}))).body);
+  REQUIRE(salts.has_value());
+  CHECK(*salts == std::vector<std::string>{std::string(32, '\x11')});
 }
 
 TEST_CASE("A stored value of another version fails its call alone and is left as it is") {
