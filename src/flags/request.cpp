@@ -232,7 +232,9 @@ OfrepRequest parse_ofrep_request(std::string_view json, const RequestHeaders& he
         request.group_properties = value;
       }
     } else if (name != "targetingKey") {
-      request.person_properties.set(name, value);
+      // An object names nothing twice, so that nothing needs to be looked for: set() would for each.
+      request.person_properties.keys.push_back(name);
+      request.person_properties.items.push_back(value);
     }
   }
   read_identifiers(*context, request);
