@@ -46,7 +46,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const Config::Problem& problem : core.config().problems) HF_ASSERT(!problem.message.empty());
   fuzz::Input nothing(nullptr, 0);
   fuzz::Host host(core, nothing, fuzz::Answers::kWell);
-  const std::string& prefix = core.config().path_prefix;
+  std::string prefix = core.config().path_prefix;
+  // What ends a field of the head cannot stand in a path.
+  if (prefix.find('\0') != std::string::npos) prefix.clear();
   const auto get = [&](std::string_view path) {
     return host.http("GET", prefix + std::string(path), "", "", "");
   };

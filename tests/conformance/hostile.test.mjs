@@ -20,9 +20,9 @@ const ADMIN = "admin";
 const MEMORY_BYTES_MAX = 64 * MB;
 /** No answer may take so many times the median of the quiet time. */
 const SLOWDOWN_MAX = 20;
-/** What the sink takes to answer, a sixth of the real one's: a floor for what is usual, so that a hiccup of
+/** What the sink takes to answer, less than half of the real one's: a floor for what is usual, so that a hiccup of
  * the machine is none of the Worker's. */
-const SINK_MS = 60;
+const SINK_MS = 150;
 
 const FLAGS = {
   flags: [
