@@ -1,7 +1,7 @@
 // Which day an event belongs to, and which days have a salt.
 #include "days.h"
 
-#include "flags/calendar.h"
+#include "hogflare/calendar.h"
 #include "flags/timezone.h"
 #include "hogflare/cookieless.h"
 #include "hogflare/text.h"
@@ -26,29 +26,23 @@ flags::TimeZone zone_of(std::string_view zone, std::string_view project_zone) {
   return {};
 }
 
-// What a clock there shows, in seconds since 1970. The zone only says which instant a reading is,
-// so the offsets of the day before and the day after are tried: one of them is right.
-int64_t local_seconds(const flags::TimeZone& zone, int64_t utc_seconds) {
-  const int64_t before = utc_seconds - kDaySeconds;
-  const int64_t after = utc_seconds + kDaySeconds;
-  const int64_t reading = utc_seconds + (before - zone.to_utc_seconds(before));
-  if (zone.to_utc_seconds(reading) == utc_seconds) return reading;
-  return utc_seconds + (after - zone.to_utc_seconds(after));
-}
-
 }  // namespace
 
 int64_t cookieless_day(int64_t at_ms, std::string_view zone, std::string_view project_zone) {
-  const int64_t local = local_seconds(zone_of(zone, project_zone), floor_div(at_ms, 1000));
-  return floor_div(local, kDaySeconds);
+  const int64_t utc = floor_div(at_ms, 1000);
+  return floor_div(utc + zone_of(zone, project_zone).offset_at(utc), kDaySeconds);
 }
 
 int64_t cookieless_midnight_ms(int64_t day, std::string_view zone, std::string_view project_zone) {
-  return zone_of(zone, project_zone).to_utc_seconds(day * kDaySeconds) * 1000;
+  const flags::TimeZone where = zone_of(zone, project_zone);
+  const int64_t midnight = day * kDaySeconds;
+  // Where a change of clocks skips midnight, the day begins with the change.
+  return where.to_utc_seconds(midnight).value_or(midnight - where.offset_at(midnight - kDaySeconds)) *
+         1000;
 }
 
 std::string cookieless_day_text(int64_t day) {
-  const flags::Civil civil = flags::civil_from_days(day);
+  const Civil civil = civil_from_days(day);
   const auto padded = [](int64_t number, size_t width) {
     const std::string digits = std::to_string(number);
     return digits.size() >= width ? digits : std::string(width - digits.size(), '0') + digits;
@@ -62,7 +56,7 @@ std::optional<int64_t> parse_cookieless_day(std::string_view text) {
   const auto month = parse_int64(text.substr(5, 2));
   const auto day = parse_int64(text.substr(8, 2));
   if (!year || !month || !day) return std::nullopt;
-  const int64_t days = flags::days_from_civil(flags::Civil{
+  const int64_t days = days_from_civil(Civil{
       static_cast<int>(*year), static_cast<int>(*month), static_cast<int>(*day)});
   // Signs, 31 June and the like come out as another day's text.
   if (cookieless_day_text(days) != text) return std::nullopt;

@@ -160,6 +160,8 @@ TEST_CASE("A stored value of another version fails its call alone and is left as
     world.storage.put(each.key, bytes);
     world.storage.rows_written = 0;
     CAPTURE(each.name);
+    // A cookieless object's format has had one version, the others' two.
+    const std::string known = std::string_view(each.object_class) == "cookieless" ? "1" : "2";
     const Reply reply = world.run(each.call());
     CHECK(reply.status == 503);
     CHECK(reply.body == "object_unavailable");
@@ -167,7 +169,7 @@ TEST_CASE("A stored value of another version fails its call alone and is left as
     CHECK(world.storage.rows_written == 0);
     CHECK(world.log() == std::string(R"({"level":"error","event":"stored_value_unreadable","class":")") +
                              each.object_class + R"(","key":")" + each.key +
-                             "\",\"found_version\":9,\"known_version\":2}\n");
+                             "\",\"found_version\":9,\"known_version\":" + known + "}\n");
   }
 }
 
