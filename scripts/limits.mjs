@@ -32,10 +32,11 @@ const unitOf = (name) => UNITS.find(([ending]) => ending.test(name))[1];
 
 /** A constant's value out of the few forms that the headers use. */
 function valueOf(text) {
-  const plain = text.replaceAll("'", "").replaceAll(/(\d)u\b/g, "$1");
-  if (!/^[\d\s<]+$/.test(plain)) throw new Error(`no number: ${text}`);
+  const plain = text.replaceAll("'", "").replaceAll(/(\d)u\b/g, "$1").replaceAll(/u?int\d+_t\{(\d+)\}/g, "$1");
+  if (!/^[\d\s<*]+$/.test(plain)) throw new Error(`no number: ${text}`);
   const [number, shift = "0"] = plain.split("<<");
-  return Number(number) * 2 ** Number(shift);
+  const product = number.split("*").reduce((value, factor) => value * Number(factor), 1);
+  return product * 2 ** Number(shift);
 }
 
 /** The sentences of a comment that name where a number comes from. */
