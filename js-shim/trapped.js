@@ -46,12 +46,15 @@ const OF_THE_TRY = ["_", "retry_count", "sent_at"];
  * @param {string} url
  */
 export function keyOf(body, url) {
-  if (body.byteLength > 0) {
-    seed ??= crypto.getRandomValues(new Uint32Array(2));
-    return hashOf(body, seed);
-  }
+  if (body.byteLength > 0) return hashOf(body, ownSeed());
   if (trapped.size === 0) return "";
   return urlKey(url);
+}
+
+/** Random, so that nobody can choose what collides in this isolate. */
+function ownSeed() {
+  seed ??= crypto.getRandomValues(new Uint32Array(2));
+  return seed;
 }
 
 const EVERY_ISOLATES = new Uint32Array(2);
@@ -69,7 +72,7 @@ function urlKey(url) {
   const { pathname, searchParams } = new URL(url);
   for (const name of OF_THE_TRY) searchParams.delete(name);
   // Hashed too: a query may be as long as the platform takes it.
-  return hashOf(encoder.encode(`${pathname}?${searchParams}`));
+  return hashOf(encoder.encode(`${pathname}?${searchParams}`), ownSeed());
 }
 
 /** @param {string} key of keyOf @param {string} url @param {number} now */
