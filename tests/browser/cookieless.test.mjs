@@ -181,7 +181,8 @@ describe("posthog-js with cookieless_mode on_reject", () => {
   it("who rejects is a visitor of the day, who accepts later is somebody new", async () => {
     const product = await start("stateful");
     const one = await product.open("one", "on_reject");
-    const two = await product.open("two", "on_reject");
+    // The SDK's default: who has declined has no person, so a log-in of theirs merges nobody.
+    const two = await product.open("two", "on_reject", { person_profiles: "identified_only" });
     await capture(one, "before any choice");
     for (const page of [one, two]) {
       await page.evaluate(() => window.posthog.opt_out_capturing());
