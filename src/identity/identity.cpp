@@ -335,7 +335,10 @@ void warn_of_data(const Event& event, const Found& found, IdentityPlan& plan) {
   }
   const int64_t made_at_ms = uuid_time_ms(event.uuid);
   const int64_t apart_ms = std::abs(event.timestamp_ms - made_at_ms);
-  if (apart_ms <= limits::kUuidDriftMsMax || !event.root.find("uuid").is_string()) return;
+  if (apart_ms <= limits::kUuidDriftMsMax) return;
+  // An empty text is no uuid of the client's.
+  const json::Value given = event.root.find("uuid");
+  if (!given.is_string() || given.raw().size() <= 2) return;
   // By the clock that made the uuid as well: that one may be wrong, and the event's time corrected.
   const json::Value said = event.root.find("timestamp");
   const std::optional<int64_t> said_ms =

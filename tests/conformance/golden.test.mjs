@@ -89,7 +89,9 @@ describe("golden requests", () => {
         assert.equal(row.properties.amount, 29.99);
       }
       await nothingBad(system);
-      assert.deepEqual(await system.stream("rejects"), []);
+      // Events of long ago under uuids of their recording are warned of, as at PostHog.
+      const refused = (await system.stream("rejects")).filter((row) => row.reason !== "event_uuid_timestamp_divergent");
+      assert.deepEqual(refused, []);
     });
   }
 });
