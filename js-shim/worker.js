@@ -172,6 +172,8 @@ export default {
 /** The object's key-value storage; undefined when its class is not SQLite-backed. @param {any} ctx */
 function sqliteKv(ctx) {
   try {
+    // Of another class storage.kv is there all the same, and throws at its first use; this throws at once.
+    if (typeof ctx.storage.sql.databaseSize !== "number") return undefined;
     return ctx.storage.kv;
   } catch {
     return undefined;
