@@ -179,6 +179,7 @@ struct StoredState {
   Value person_properties = Value::object();
   std::string person_created_at;  // ISO 8601
   std::vector<std::string> person_ids;  // the person's uuid and distinct ids
+  bool has_all_person_ids = true;       // false: the person has more of them
   std::vector<StoredCohort> cohorts;    // one that is not here has no list
   Read hash_keys_read = Read::kOk;
   std::vector<std::pair<std::string, std::string>> hash_keys;  // flag key -> stored key

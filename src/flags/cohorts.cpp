@@ -60,13 +60,14 @@ Membership CohortMemberships::of(int wanted) {
 
 // What the list says; nullopt: there is none.
 std::optional<Membership> CohortMemberships::listed(const Cohort& cohort) const {
+  const Membership out = stored_.has_all_person_ids ? Membership::kOut : Membership::kUnknown;
   if (cohort.members) {
     const MemberList& members = *cohort.members;
     const bool is_in =
         members.contains(request_.distinct_id) ||
         std::any_of(stored_.person_ids.begin(), stored_.person_ids.end(),
                     [&](const std::string& id) { return members.contains(id); });
-    return is_in ? Membership::kIn : Membership::kOut;
+    return is_in ? Membership::kIn : out;
   }
   const auto found =
       std::find_if(stored_.cohorts.begin(), stored_.cohorts.end(),
@@ -76,7 +77,7 @@ std::optional<Membership> CohortMemberships::listed(const Cohort& cohort) const 
     case StoredCohort::Answer::kIn:
       return Membership::kIn;
     case StoredCohort::Answer::kOut:
-      return Membership::kOut;
+      return out;
     case StoredCohort::Answer::kFailed:
       return Membership::kUnknown;
     case StoredCohort::Answer::kNoList:
