@@ -144,11 +144,13 @@ Runtime detect_runtime(const RequestHeaders& headers);
 
 // What must be read before `evaluate`, and only that.
 struct Needs {
-  bool person = false;     // the person of distinct_id: properties, created_at, static cohorts
+  bool person = false;     // the person of distinct_id: properties, created_at, ids for cohorts
+  bool person_ids = false; // with person: its ids too, which cohorts list
   bool hash_keys = false;  // stored continuity keys of distinct_id's and anon_distinct_id's person
   std::vector<std::pair<std::string, std::string>> groups;  // (type, key)
+  std::vector<int64_t> cohorts;  // whose list of members is not in the document
 
-  bool nothing() const { return !person && !hash_keys && groups.empty(); }
+  bool nothing() const { return !person && !hash_keys && groups.empty() && cohorts.empty(); }
 };
 
 Needs needs(const Definitions& definitions, const Request& request);
@@ -161,12 +163,26 @@ struct StoredGroup {
   Value properties = Value::object();
 };
 
+// What the list of a cohort's members says that is not in the document.
+struct StoredCohort {
+  enum class Answer : uint8_t {
+    kOut,
+    kIn,
+    kNoList,  // there is none
+    kFailed,  // it could not be read, or is no list
+  };
+  int64_t id = 0;
+  Answer answer = Answer::kNoList;
+};
+
 struct StoredState {
   Read person_read = Read::kOk;
   bool person_exists = false;
   Value person_properties = Value::object();
   std::string person_created_at;  // ISO 8601
-  std::vector<int64_t> cohort_ids;  // static and behavioural memberships
+  std::vector<std::string> person_ids;  // the person's uuid and distinct ids
+  bool has_all_person_ids = true;       // false: the person has more of them
+  std::vector<StoredCohort> cohorts;    // one that is not here has no list
   Read hash_keys_read = Read::kOk;
   std::vector<std::pair<std::string, std::string>> hash_keys;  // flag key -> stored key
   std::vector<StoredGroup> groups;
@@ -193,6 +209,8 @@ enum class Reason : uint8_t {
   kCohortCycle,
   kCohortUnreadable,    // a cohort whose filters do not parse
   kFlagUnreadable,      // a definition that does not parse
+  kMembershipUnknown,   // of a cohort without a list, or with rules that cannot be evaluated
+  kDependencyFailed,    // what the flag answers hangs on a flag that failed
   kHashKeyError,
   kDatabaseError,
   kSeedMatch,           // the seed's dialect

@@ -15,8 +15,17 @@ inline constexpr size_t kFlagDefinitionsBytesMax = 8u << 20;
 inline constexpr size_t kFlagsMax = 10'000;
 // Cohorts in one document.
 inline constexpr size_t kCohortsMax = 10'000;
-// Levels of cohorts that refer to cohorts; evaluation recurses once per level.
-inline constexpr int kCohortDepthMax = 32;
+// Property groups within groups of one cohort below the outermost; the reader and the evaluation
+// recurse once per level. PostHog: cohort_operations.rs.
+inline constexpr int kCohortGroupDepthMax = 64;
+// Ids in one cohort's list of members; a uuid takes 41 bytes.
+inline constexpr size_t kCohortMembersMax = 100'000;
+// Bytes of one list in KV: 100,000 ids of 80 bytes.
+inline constexpr size_t kCohortListBytesMax = 8u << 20;
+// Bytes of lists that an isolate keeps beside the request at hand.
+inline constexpr size_t kCohortListsBytesMax = 16u << 20;
+// Lists that one request reads from KV, one after the other; a request may make 1,000 such reads.
+inline constexpr size_t kCohortReadsMax = 50;
 // Memory RE2 may use for one pattern's program and caches, in bytes.
 inline constexpr int64_t kRegexBytesMax = 1 << 20;
 // Bytes of one regular expression.

@@ -25,7 +25,7 @@ enum class PersonAccess : uint8_t {
   kUpdate,         // create when missing, then update
   kIfExists,       // $feature_flag_called: update an existing person, create nobody
   kPersonless,     // exact mode: look up, remember the id as personless when nobody is there
-  kRead,           // /flags: look up
+  kRead,           // /flags: look up; with anything in `unset` distinct ids come as keys of no flag
   kWriteHashKeys,  // /flags: look up and keep `unset` (flag keys) → `other` (hash key), flag-semantics §3.3
 };
 

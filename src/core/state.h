@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/cohort_lists.h"
 #include "core/flags_state.h"
 #include "hogflare/config.h"
 #include "hogflare/cookieless.h"
@@ -21,12 +22,14 @@ struct CoreState {
       : config(parse_config(host_json)),
         decompressor(host_decompressor),
         flags(config),
+        cohort_lists(config),
         has_analytics(std::find(config.bindings.begin(), config.bindings.end(), "ANALYTICS") !=
                       config.bindings.end()) {}
 
   const Config config;
   Decompressor& decompressor;
   FlagsState flags;
+  CohortLists cohort_lists;
   Metrics metrics;
   MetricsDelta metrics_delta;
   const bool has_analytics;

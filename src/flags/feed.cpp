@@ -30,6 +30,7 @@ class FeedWriter {
   Value properties(const Value& list) const;
   std::optional<std::vector<Value>> expand_cohort(const Value& condition) const;
   const Value* cohort_group(const Value& filter) const;
+  bool is_decided_by_rules(const std::string& id) const;
   Value dependency(const Value& filter) const;
   void add_chain(int flag, std::vector<std::string>& chain) const;
   void write_group_types(JsonWriter& json) const;
@@ -182,7 +183,7 @@ Value FeedWriter::properties(const Value& list) const {
 const Value* FeedWriter::cohort_group(const Value& filter) const {
   const Value* cohorts = catalog_.document.find("cohorts");
   const Value* id = filter.find("value");
-  if (cohorts == nullptr || id == nullptr) return nullptr;
+  if (cohorts == nullptr || id == nullptr || !is_decided_by_rules(id->text)) return nullptr;
   for (size_t i = 0; i < cohorts->items.size(); ++i) {
     if (cohort_id(*cohorts, i) == id->text) return group_of_cohort(cohorts->items[i]);
   }
@@ -299,6 +300,15 @@ void FeedWriter::write_group_types(JsonWriter& json) const {
   json.close_object();
 }
 
+// Whether a cohort is there and all of its own rules can be evaluated.
+bool FeedWriter::is_decided_by_rules(const std::string& id) const {
+  const auto found = std::find_if(
+      catalog_.cohorts.begin(), catalog_.cohorts.end(),
+      [&](const Cohort& cohort) { return fmt::format("{}", cohort.id) == id; });
+  return found != catalog_.cohorts.end() && !found->is_static && !found->is_stored &&
+         !found->has_unknowable;
+}
+
 // Static and behavioural cohorts are left out, which makes SDKs ask the server.
 void FeedWriter::write_cohorts(JsonWriter& json) const {
   json.key("cohorts").open_object();
@@ -306,8 +316,7 @@ void FeedWriter::write_cohorts(JsonWriter& json) const {
   if (cohorts_ == Cohorts::kSend && cohorts != nullptr) {
     for (size_t i = 0; i < cohorts->items.size(); ++i) {
       const Value* group = group_of_cohort(cohorts->items[i]);
-      const bool behavioural = i < catalog_.cohorts.size() && catalog_.cohorts[i].behavioural;
-      if (group == nullptr || behavioural) continue;
+      if (group == nullptr || !is_decided_by_rules(cohort_id(*cohorts, i))) continue;
       json.key(cohort_id(*cohorts, i)).value(*group);
     }
   }

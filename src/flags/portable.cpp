@@ -31,27 +31,10 @@ bool matcher_agrees(const Catalog& catalog, const Matcher& matcher) {
   }
 }
 
-bool filter_agrees(const Catalog& catalog, const Filter& filter, int group_index);
-
-bool cohort_agrees(const Catalog& catalog, const Cohort& cohort) {
-  if (cohort.is_static || cohort.behavioural || !cohort.has_filters ||
-      cohort.state != Cohort::State::kOk || cohort.groups.empty()) {
-    return false;
-  }
-  return std::all_of(cohort.groups.begin(), cohort.groups.end(), [&](const CohortGroup& group) {
-    if (group.leaves.empty()) return false;
-    return std::all_of(group.leaves.begin(), group.leaves.end(), [&](const Filter& leaf) {
-      // Node reads a nested not_in as in; the service drops a cohort's negation in an OR group.
-      if (leaf.kind == Filter::Kind::kCohort && (leaf.not_in || leaf.negation)) return false;
-      return filter_agrees(catalog, leaf, kNone);
-    });
-  });
-}
-
 bool filter_agrees(const Catalog& catalog, const Filter& filter, int group_index) {
   switch (filter.kind) {
     case Filter::Kind::kProperty: {
-      if (filter.slot == kNone) return false;
+      if (filter.slot == kNone || filter.old_operator) return false;
       const Slot& slot = catalog.slots[static_cast<size_t>(filter.slot)];
       // SDKs look at one map per condition: the group's in a group condition, else the person's.
       const bool same_map = slot.kind == SlotKind::kPerson
@@ -61,12 +44,28 @@ bool filter_agrees(const Catalog& catalog, const Filter& filter, int group_index
     }
     case Filter::Kind::kCohort:
       return group_index == kNone && filter.target != kNone && filter.known_operator &&
-             cohort_agrees(catalog, catalog.cohorts[static_cast<size_t>(filter.target)]);
+             catalog.cohorts[static_cast<size_t>(filter.target)].agrees;
     case Filter::Kind::kFlag:
       return filter.known_operator && filter.target != kNone;
     default:
       return false;
   }
+}
+
+// SDKs tell a list of groups from a list of leaves by its first element.
+bool node_agrees(const Catalog& catalog, const CohortNode& node) {
+  if (node.kind == CohortNode::Kind::kLeaf) {
+    // Node reads a nested not_in as in, and passes over a cohort's negation.
+    if (node.leaf.kind == Filter::Kind::kCohort && (node.leaf.not_in || node.leaf.negation)) {
+      return false;
+    }
+    return filter_agrees(catalog, node.leaf, kNone);
+  }
+  if (node.kind == CohortNode::Kind::kBadGroup || node.values.empty()) return false;
+  const bool leaves = node.values[0].kind == CohortNode::Kind::kLeaf;
+  return std::all_of(node.values.begin(), node.values.end(), [&](const CohortNode& value) {
+    return (value.kind == CohortNode::Kind::kLeaf) == leaves && node_agrees(catalog, value);
+  });
 }
 
 bool condition_agrees(const Catalog& catalog, const Flag& flag, const Condition& condition) {
@@ -97,6 +96,14 @@ bool own_rules_agree(const Catalog& catalog, const Flag& flag) {
 }
 
 }  // namespace
+
+void mark_agreeing_cohorts(Catalog& catalog) {
+  for (const int index : catalog.cohort_order) {
+    Cohort& cohort = catalog.cohorts[static_cast<size_t>(index)];
+    cohort.agrees = !cohort.is_static && !cohort.is_stored && !cohort.is_old_form && cohort.tree &&
+                    cohort.state == Cohort::State::kOk && node_agrees(catalog, *cohort.tree);
+  }
+}
 
 bool sdk_agrees(const Catalog& catalog, const Flag& flag) {
   std::vector<const Flag*> open = {&flag};

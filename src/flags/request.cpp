@@ -73,6 +73,12 @@ std::optional<Runtime> read_runtime(const Value& body) {
 // The identifiers that flags hash beside distinct_id.
 void read_identifiers(const Value& body, Request& request) {
   request.anon_distinct_id = read_optional_text(body, {"$anon_distinct_id", "anon_distinct_id"});
+  // Server SDKs send it among the properties; the field itself wins.
+  const Value* anonymous = request.person_properties.find("$anon_distinct_id");
+  const bool is_given = request.anon_distinct_id && !request.anon_distinct_id->empty();
+  if (!is_given && anonymous != nullptr && anonymous->is_string() && !anonymous->text.empty()) {
+    request.anon_distinct_id = anonymous->text;
+  }
   // It is stored with a person as a hash key, where no distinct_id is longer.
   if (request.anon_distinct_id) {
     std::string& id = *request.anon_distinct_id;

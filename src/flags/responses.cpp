@@ -47,11 +47,15 @@ std::string_view description_of(const FlagResult& result, DescriptionRoom& room)
     case Reason::kMissingDependency:
       return "Flag cannot be evaluated due to missing dependency";
     case Reason::kCohortNotFound:
-      return "A cohort this flag depends on does not exist";
+      return "Cohort dependency not found";
     case Reason::kCohortCycle:
       return "The cohorts this flag depends on form a cycle";
     case Reason::kCohortUnreadable:
       return "Failed to parse cohort filters";
+    case Reason::kMembershipUnknown:
+      return "Membership of a cohort this flag depends on cannot be known";
+    case Reason::kDependencyFailed:
+      return "A flag this flag depends on failed";
     case Reason::kFlagUnreadable:
       return "Failed to parse flag data";
     case Reason::kHashKeyError:
@@ -95,7 +99,11 @@ void write_detail(JsonWriter& json, const Flag& flag, const FlagResult& result,
   json.key("key").text(flag.key);
   if (version == FlagsVersion::kV3) {
     json.key("value");
-    write_value(json, result);
+    if (result.failed) {
+      json.null();
+    } else {
+      write_value(json, result);
+    }
   } else {
     json.key("enabled").boolean(result.enabled);
     json.key("variant");

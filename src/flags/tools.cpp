@@ -73,9 +73,16 @@ StoredState read_stored(const Value& arguments) {
   for (size_t i = 0; groups != nullptr && i < groups->keys.size(); ++i) {
     stored.groups.push_back(StoredGroup{groups->keys[i], Read::kOk, groups->items[i]});
   }
-  const Value* cohorts = arguments.find("cohort_ids");
-  for (size_t i = 0; cohorts != nullptr && i < cohorts->items.size(); ++i) {
-    stored.cohort_ids.push_back(static_cast<int64_t>(cohorts->items[i].number));
+  const Value* cohorts = arguments.find("cohorts");
+  for (size_t i = 0; cohorts != nullptr && i < cohorts->keys.size(); ++i) {
+    const std::optional<double> id = parse_number(cohorts->keys[i]);
+    const std::string& answer = cohorts->items[i].text;
+    if (!id) continue;
+    stored.cohorts.push_back({static_cast<int64_t>(*id),
+                              answer == "in"       ? StoredCohort::Answer::kIn
+                              : answer == "out"    ? StoredCohort::Answer::kOut
+                              : answer == "failed" ? StoredCohort::Answer::kFailed
+                                                   : StoredCohort::Answer::kNoList});
   }
   const Value* hash_keys = arguments.find("hash_keys");
   for (size_t i = 0; hash_keys != nullptr && i < hash_keys->keys.size(); ++i) {
@@ -220,6 +227,7 @@ std::string tool_answer(std::string_view arguments_json) {
   JsonWriter json;
   json.open_object().key("ok").boolean(true);
   json.key("v2").raw(write_flags(evaluation, FlagsVersion::kV2, context));
+  json.key("v3").raw(write_flags(evaluation, FlagsVersion::kV3, context));
   json.key("legacy").raw(write_flags(evaluation, FlagsVersion::kLegacy, context));
   json.key("feed").raw(write_definitions(definitions.value(), Cohorts::kSend));
   return json.close_object().take();

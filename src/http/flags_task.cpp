@@ -53,9 +53,10 @@ class FlagsTask final : public HttpTask {
       visitor_->resume(turn, std::move(result), effects);
       return visitor_known(turn, effects);
     }
+    if (list_effect_ != 0 && result.id == list_effect_) return take_list(turn, result, effects);
     if (stored_ && stored_->owns(result.id)) {
       stored_->resume(turn, std::move(result), effects);
-      if (stored_->finished()) evaluate(turn);
+      if (stored_->finished()) read_lists(turn, effects);
     }
   }
 
@@ -178,9 +179,49 @@ class FlagsTask final : public HttpTask {
     // Nobody is the placeholder's person, not even one that an older version made.
     if (is_cookieless_placeholder(request_->distinct_id)) wanted.person = wanted.hash_keys = false;
     if (wanted.nothing() || request_->disable_flags) return evaluate(turn);
+    lists_ = wanted.cohorts;
     stored_.emplace(project_->team_id, *request_, wanted, definitions(), state().identity);
     stored_->start(turn, effects);
-    if (stored_->finished()) evaluate(turn);
+    if (stored_->finished()) read_lists(turn, effects);
+  }
+
+  // One list of a cohort's members after the other, so that a request holds at most one; what the
+  // isolate has read lately is not read again.
+  void read_lists(const Turn& turn, Effects& effects) {
+    for (; next_list_ < lists_.size(); ++next_list_) {
+      const int64_t cohort = lists_[next_list_];
+      const bool may_read = list_reads_ < limits::kCohortReadsMax;
+      if (may_read && state().cohort_lists.is_due(cohort, turn.now_ms)) {
+        ++list_reads_;
+        list_effect_ = effects.add(ReadKv{CohortLists::key_of(cohort)});
+        return;
+      }
+      take_membership(turn, cohort);
+    }
+    evaluate(turn);
+  }
+
+  void take_list(const Turn& turn, EffectResult& result, Effects& effects) {
+    list_effect_ = 0;
+    // The others would hardly fare better, and the client does not wait for them.
+    if (!result.ok) list_reads_ = limits::kCohortReadsMax;
+    if (result.ok && result.body.size() <= limits::kCohortListBytesMax) {
+      if (std::optional<Error> refused = reserve_values(result.body)) {
+        result.ok = false;
+        result.body = refused->detail;
+      }
+    }
+    state().cohort_lists.take(lists_[next_list_], result, turn.now_ms);
+    take_membership(turn, lists_[next_list_]);
+    ++next_list_;
+    read_lists(turn, effects);
+  }
+
+  void take_membership(const Turn& turn, int64_t cohort) {
+    std::vector<std::string_view> ids = {request_->distinct_id};
+    const std::vector<std::string>& person_ids = stored_->state().person_ids;
+    ids.insert(ids.end(), person_ids.begin(), person_ids.end());
+    stored_->add_cohort({cohort, state().cohort_lists.answer(cohort, ids, turn.now_ms)});
   }
 
   void evaluate(const Turn& turn) {
@@ -404,6 +445,10 @@ class FlagsTask final : public HttpTask {
   const Project* project_ = nullptr;
   std::optional<CookielessFlagsRun> visitor_;
   std::optional<StoredStateRun> stored_;
+  std::vector<int64_t> lists_;  // cohorts whose members are in KV
+  size_t next_list_ = 0;
+  size_t list_reads_ = 0;
+  uint32_t list_effect_ = 0;
   std::string request_id_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "hogflare/limits.h"
 #include "hogflare/uuid.h"
+#include "identity/person_ids.h"
 
 namespace hogflare {
 namespace {
@@ -27,6 +28,25 @@ size_t bytes_of(const std::vector<HashKey>& keys) {
 
 }  // namespace
 
+// The person's ids, as keys of no flag; an empty one at the end says that there are more.
+void Operation::show_ids() {
+  constexpr uint32_t kPagesMax = 32;  // 1 MiB, about 20,000 ids
+  const Person& person = work_.record().person;
+  const auto add = [this](const std::vector<PersonId>& ids) {
+    for (const PersonId& id : ids) result_.hash_keys.push_back({{}, id.distinct_id});
+  };
+  add(person.ids);
+  for (uint32_t page = 0; page < std::min(person.id_pages, kPagesMax); ++page) {
+    const std::string body = load_id_page(work_.storage(), page, work_.fault());
+    if (work_.failed()) return;
+    ByteReader in(body);
+    std::vector<PersonId> ids;
+    if (!read_ids(in, ids)) return;
+    add(ids);
+  }
+  if (person.id_pages > kPagesMax) result_.hash_keys.emplace_back();
+}
+
 void Operation::apply(IdentifiedChange identified) {
   if (!work_.record().has_person) {
     if (op_.access != PersonAccess::kUpdate) {
@@ -39,6 +59,7 @@ void Operation::apply(IdentifiedChange identified) {
   }
   if (op_.access == PersonAccess::kRead) {
     show({});
+    if (!op_.unset.empty()) show_ids();
     return;
   }
   if (op_.covered || is_redelivered()) {

@@ -42,6 +42,7 @@ class Operation {
   // Copies of a call may come late, when the values they bring are no longer the last ones.
   bool is_redelivered() const;
   bool has_other() const { return work_.has_id(op_.other); }
+  void show_ids();
   void show(std::string row);
   void show_again();
   void report_again();

@@ -68,7 +68,9 @@ void StoredStateRun::look_up(size_t index, Effects& effects) {
   PersonOp op;
   op.distinct_id = lookup.distinct_id;
   op.access = PersonAccess::kRead;
+  if (lookup.is_main && wanted_.person_ids) op.unset.push_back("distinct_ids");
   if (lookup.writes) {
+    op.unset.clear();
     op.access = PersonAccess::kWriteHashKeys;
     op.other = *request_.anon_distinct_id;
     for (const std::string& flag : flags_to_store_) op.unset.push_back(flag);
@@ -121,7 +123,18 @@ void StoredStateRun::take_person(Lookup& lookup, const ApplyReply& reply) {
   const OpResult& found = reply.results[0];
   lookup.exists = found.exists;
   lookup.uuid = found.uuid;
-  lookup.hash_keys = found.hash_keys;
+  lookup.hash_keys.clear();
+  const bool takes_ids = lookup.is_main && !lookup.writes;
+  if (takes_ids && found.exists) state_.person_ids.emplace_back(found.uuid);
+  for (const HashKey& key : found.hash_keys) {
+    if (!key.flag.empty()) {
+      lookup.hash_keys.push_back(key);
+    } else if (takes_ids && key.hash_key.empty()) {
+      state_.has_all_person_ids = false;
+    } else if (takes_ids) {
+      state_.person_ids.push_back(key.hash_key);
+    }
+  }
   if (!found.exists || !lookup.is_main || lookup.writes) return;
   state_.person_exists = true;
   state_.person_properties = properties_value(reply.property_texts[found.properties]);

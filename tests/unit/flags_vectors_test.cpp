@@ -1,6 +1,7 @@
 // Every case of tests/vectors/flag-*.json, through the public interface.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -58,14 +59,34 @@ Request request_from(json context) {
   return std::move(request).value();
 }
 
-StoredState stored_from(const json& context) {
+// Lists of members are all to be had unless the context says otherwise.
+void add_memberships(const json& document, const json& context, StoredState& stored) {
+  const json person = context.value("person", json::object());
+  const json lists = person.value("static_cohort_ids", json::array());
+  const json rows = person.value("stored_memberships", json::object());
+  const std::string static_lists = context.value("static_lists", std::string());
+  using Answer = StoredCohort::Answer;
+  for (const json& cohort : document.value("cohorts", json::array())) {
+    const int64_t id = cohort["id"].get<int64_t>();
+    Answer answer = Answer::kOut;
+    if (cohort.value("is_static", false)) {
+      if (std::find(lists.begin(), lists.end(), json(id)) != lists.end()) answer = Answer::kIn;
+      if (static_lists == "unavailable") answer = Answer::kFailed;
+      if (static_lists == "none stored") answer = Answer::kNoList;
+    } else {
+      if (rows.value(std::to_string(id), false)) answer = Answer::kIn;
+      if (!context.value("stored_memberships_configured", true)) answer = Answer::kNoList;
+    }
+    stored.cohorts.push_back({id, answer});
+  }
+}
+
+StoredState stored_from(const json& document, const json& context) {
   StoredState stored;
+  add_memberships(document, context, stored);
   if (context.contains("person")) {
     stored.person_exists = true;
     stored.person_properties = to_value(context["person"].value("properties", json::object()));
-    for (const json& id : context["person"].value("static_cohort_ids", json::array())) {
-      stored.cohort_ids.push_back(id.get<int64_t>());
-    }
   }
   const json hash_keys = context.value("hash_key_overrides", json::object());
   for (const auto& [flag, key] : hash_keys.items()) {
@@ -113,12 +134,12 @@ void check_whole_flags(const char* file) {
   for (const json& test : vectors["cases"]) {
     DYNAMIC_SECTION(test["name"].get<std::string>()) {
       json document = test["definitions"];
-      if (test["context"].contains("property_matching_version")) {
-        document["property_matching_version"] = test["context"]["property_matching_version"];
+      for (const char* option : {"property_matching_version", "timezone"}) {
+        if (test["context"].contains(option)) document[option] = test["context"][option];
       }
       const Definitions definitions = parse_leniently(document);
       const Request request = request_from(test["context"]);
-      const json body = answer(definitions, request, stored_from(test["context"]));
+      const json body = answer(definitions, request, stored_from(document, test["context"]));
       CHECK(body["errorsWhileComputingFlags"] == test["expected"]["errorsWhileComputingFlags"]);
       for (const auto& [key, expected] : test["expected"]["flags"].items()) {
         INFO("flag " << key << " in " << body["flags"].dump());
@@ -209,6 +230,57 @@ TEST_CASE("whole flags answer as the service on every vector", "[flags]") {
 
 TEST_CASE("cohorts and dependencies answer as the service on every vector", "[flags]") {
   check_whole_flags("flag-cohorts-dependencies.json");
+}
+
+TEST_CASE("random whole flags answer as the service on every vector", "[flags]") {
+  check_whole_flags("flag-whole-random.json");
+}
+
+namespace {
+
+// Every member that `expected` names, at any depth.
+void check_named(const json& expected, const json& found) {
+  INFO(found.dump());
+  if (!expected.is_object()) {
+    CHECK(found == expected);
+    return;
+  }
+  REQUIRE(found.is_object());
+  for (const auto& [name, value] : expected.items()) {
+    INFO(name);
+    REQUIRE(found.contains(name));
+    check_named(value, found[name]);
+  }
+}
+
+FlagsVersion version_of(const json& context) {
+  const int version = context.value("v", 2);
+  return version == 1 ? FlagsVersion::kLegacy : version == 3 ? FlagsVersion::kV3 : FlagsVersion::kV2;
+}
+
+}  // namespace
+
+TEST_CASE("cohorts in exports and errors answer as they should on every vector", "[flags]") {
+  const json vectors = load_vectors("flag-cohorts-and-errors.json");
+  REQUIRE(!vectors["cases"].empty());
+  for (const json& test : vectors["cases"]) {
+    DYNAMIC_SECTION(test["name"].get<std::string>()) {
+      const json& document = test["definitions"];
+      const Definitions definitions = parse_leniently(document);
+      const Evaluation evaluation =
+          evaluate(definitions, request_from(test["context"]),
+                   stored_from(document, test["context"]), kNow);
+      const ResponseContext context{"id", kNow, {}};
+      const json body =
+          json::parse(write_flags(evaluation, version_of(test["context"]), context), nullptr, false);
+      json expected = test["expected"];
+      for (const json& key : expected.value("absent", json::array())) {
+        CHECK(!body["flags"].contains(key.get<std::string>()));
+      }
+      expected.erase("absent");
+      check_named(expected, body);
+    }
+  }
 }
 
 TEST_CASE("the seed's dialect answers as the seed on every vector", "[flags]") {

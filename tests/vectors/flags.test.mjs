@@ -21,13 +21,28 @@ const NOW = Date.parse("2025-06-15T12:00:00Z");
 // What the service backtracks through and a linear-time engine cannot run; refused instead.
 const BACKTRACKS = /\(\?<?[=!]|\\[1-9]/;
 
+// Every list of members is to be had unless the context says otherwise.
+function memberships({ cohorts = [] }, { person, ...context }) {
+  const answers = {};
+  for (const { id, is_static } of cohorts) {
+    if (is_static && context.static_lists) {
+      answers[id] = context.static_lists === "unavailable" ? "failed" : "none";
+    } else if (is_static) {
+      answers[id] = person?.static_cohort_ids?.includes(id) ? "in" : "out";
+    } else if (context.stored_memberships_configured !== false) {
+      answers[id] = person?.stored_memberships?.[id] ? "in" : "out";
+    }
+  }
+  return answers;
+}
+
 function answer(document, context, now = NOW) {
   const report = tool("flags_answer", {
     document: unmark(JSON.stringify(document)),
     as_service: true,
     request: context,
     person: context.person?.properties,
-    cohort_ids: context.person?.static_cohort_ids,
+    cohorts: memberships(document, context),
     stored_groups: context.stored_group_properties,
     hash_keys: context.hash_key_overrides,
     now_ms: now,
@@ -36,10 +51,11 @@ function answer(document, context, now = NOW) {
   return report;
 }
 
-for (const file of ["flag-whole.json", "flag-cohorts-dependencies.json"]) {
+for (const file of ["flag-whole.json", "flag-whole-random.json", "flag-cohorts-dependencies.json"]) {
   for (const { name, definitions, context, expected } of load(file).cases) {
     test(`${file}: ${name}`, () => {
-      const { v2 } = answer(definitions, context);
+      const { property_matching_version, timezone } = context;
+      const { v2 } = answer({ property_matching_version, timezone, ...definitions }, context);
       assert.equal(v2.errorsWhileComputingFlags, expected.errorsWhileComputingFlags);
       for (const [key, flag] of Object.entries(expected.flags)) {
         const detail = v2.flags[key];
@@ -56,6 +72,22 @@ for (const file of ["flag-whole.json", "flag-cohorts-dependencies.json"]) {
       }
     });
   }
+}
+
+// Every member that `expected` names, at any depth.
+function assertNamed(found, expected, path) {
+  if (expected === null || typeof expected !== "object") return assert.equal(found, expected, path);
+  for (const [name, value] of Object.entries(expected)) assertNamed(found?.[name], value, `${path}.${name}`);
+}
+
+for (const { name, definitions, context, expected } of load("flag-cohorts-and-errors.json").cases) {
+  test(`flag-cohorts-and-errors.json: ${name}`, () => {
+    const { v2, v3, legacy } = answer(definitions, context);
+    const found = { 1: legacy, 2: v2, 3: v3 }[context.v ?? 2];
+    const { absent = [], ...named } = expected;
+    for (const key of absent) assert.equal(key in found.flags, false, key);
+    assertNamed(found, named, "answer");
+  });
 }
 
 const operatorFiles = ["flag-property-operators.json", "flag-operators-dates-regex.json"];
