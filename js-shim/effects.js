@@ -124,7 +124,8 @@ class Run {
    * @param {unknown} error
    */
   callFailed(id, objectClass, request, error) {
-    if (says(error, TRAPPED)) {
+    // What an outbox holds may be others' rows: the body is not at fault, and its rows find another shard.
+    if (says(error, TRAPPED) && OBJECT_BINDINGS[objectClass] !== "OUTBOX") {
       const mark = typeof request === "string" ? request : markOf(request);
       if (says(error, `${TRAPPED} by ${mark}`)) this.onTrap();
     }
