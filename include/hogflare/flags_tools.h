@@ -15,6 +15,7 @@ std::string tool_check(std::string_view arguments);
 
 // Input: the above and {"request": {...a /flags body, without token...}, "person": {...stored
 // properties...}?, "stored_groups": {type: {...}}?, "cohort_ids": [..]?, "hash_keys": {flag: key}?,
+// "person_read": "failed"?,
 // "now_ms": n}.
 // Output: {"ok": true, "errorsWhileComputingFlags": bool, "flags": [{"key", "dialect", "value",
 // "payload", "reason", "condition_index", "identifier", "bucket", "variant_bucket",
@@ -22,7 +23,7 @@ std::string tool_check(std::string_view arguments);
 // the rollout is compared with.
 std::string tool_eval(std::string_view arguments);
 
-// For tests: the bodies a request gets. Input: that of tool_eval. Output: {"ok": true, "v2": body, "legacy": body, "feed": body}.
+// For tests: the bodies a request gets. Input: that of tool_eval. Output: {"ok": true, "v2": body, "v3": body, "legacy": body, "feed": body}.
 std::string tool_answer(std::string_view arguments);
 
 }  // namespace hogflare::flags

@@ -13,6 +13,7 @@
 
 #include "hogflare/flags.h"
 #include "flags/operators.h"
+#include "flags/rules.h"
 #include "flags/timezone.h"
 
 namespace hogflare::flags {
@@ -158,6 +159,8 @@ struct Flag {
   bool needs_hash = false;  // some identifier is hashed: a rollout below 100 or variants
 
   std::optional<SeedRules> seed;
+  int config_version = 1;      // 2: in the rules format, or in one that is not known
+  std::optional<Rules> rules;  // absent when they do not parse
 };
 
 struct CohortGroup {

@@ -145,6 +145,7 @@ int Compiler::slot(Slot wanted) {
 
 std::unique_ptr<Catalog> Compiler::compile(std::string_view json) {
   catalog_ = std::make_unique<Catalog>();
+  text_ = json;
   if (json.size() > limits::kFlagDefinitionsBytesMax) {
     no_document(fmt::format("the document has {} bytes; at most {} are taken", json.size(),
                       limits::kFlagDefinitionsBytesMax));
@@ -598,6 +599,11 @@ void Compiler::finish_flag(Flag& flag) {
     flag.needs_membership = flag.needs_membership || cohort.is_static || cohort.behavioural;
     for (const CohortGroup& group : cohort.groups) {
       for (const Filter& leaf : group.leaves) visit(leaf);
+    }
+  }
+  if (flag.rules) {
+    for (const Rule& rule : flag.rules->rules) {
+      for (const Predicate& predicate : rule.targeting) add_unique(flag.slots, predicate.slot);
     }
   }
   if (!flag.seed) return;
