@@ -213,13 +213,24 @@ enum class Reason : uint8_t {
   kDependencyFailed,    // what the flag answers hangs on a flag that failed
   kHashKeyError,
   kDatabaseError,
+  kInvalidRegex,        // a rule's pattern that cannot run
+  kInvalidProperty,     // a rule compares what is no number or version
+  kMissingContext,      // a rule looks at what could not be read
+  kTargetingMatch,      // the rules format
+  kRolloutMiss,
+  kExperimentPaused,
+  kRuleHoldout,
+  kNoRuleMatch,
   kSeedMatch,           // the seed's dialect
   kSeedNoMatch,
   kSeedOutOfRollout,
   kSeedDisabled,
 };
 
+// In the words of answers up to version 2.
 std::string_view reason_code(Reason reason);
+// In those of version 3: the rules format has its own.
+std::string_view typed_reason_code(Reason reason);
 
 // Points into the Definitions it came from, which must outlive it.
 struct FlagResult {
@@ -228,8 +239,9 @@ struct FlagResult {
   bool failed = false;
   std::string_view variant;  // empty: none
   const Value* payload = nullptr;
+  const Value* value = nullptr;  // the rules format: of the flag's return type; nullptr is null
   Reason reason = Reason::kNoConditionMatch;
-  int condition_index = -1;  // -1: none
+  int condition_index = -1;  // of the rule in the rules format; -1: none
 };
 
 struct Evaluation {

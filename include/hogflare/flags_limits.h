@@ -43,4 +43,13 @@ inline constexpr int kRelativeDateMax = 10'000;
 // Bytes of a relative date behind its sign; leading zeros count.
 inline constexpr size_t kRelativeDateBytesMax = 20;
 
+// Of the rules format, all from PostHog's contract (config_v2.rs): a flag's filters in bytes, rules of a
+// flag, predicates of a rule, variants of a rule, characters of a seed, levels of an object's value.
+inline constexpr size_t kRulesBytesMax = 512u << 10;
+inline constexpr size_t kRulesMax = 100;
+inline constexpr size_t kRulePredicatesMax = 100;
+inline constexpr size_t kRuleVariantsMax = 20;
+inline constexpr size_t kRuleSeedCharsMax = 400;
+inline constexpr int kRuleValueDepthMax = 20;
+
 }  // namespace hogflare::limits

@@ -16,6 +16,7 @@ std::string tool_check(std::string_view arguments);
 // Input: the above and {"request": {...a /flags body, without token...}, "person": {...stored
 // properties...}?, "stored_groups": {type: {...}}?, "cohorts": {id: "in", "out",
 // "failed" or "none"}?, "hash_keys": {flag: key}?,
+// "person_read": "failed"?,
 // "now_ms": n}.
 // Output: {"ok": true, "errorsWhileComputingFlags": bool, "flags": [{"key", "dialect", "value",
 // "payload", "reason", "condition_index", "identifier", "bucket", "variant_bucket",

@@ -14,6 +14,7 @@
 #include "hogflare/flags.h"
 #include "flags/member_list.h"
 #include "flags/operators.h"
+#include "flags/rules.h"
 #include "flags/timezone.h"
 
 namespace hogflare::flags {
@@ -162,6 +163,8 @@ struct Flag {
   bool needs_hash = false;  // some identifier is hashed: a rollout below 100 or variants
 
   std::optional<SeedRules> seed;
+  int config_version = 1;      // 2: in the rules format, or in one that is not known
+  std::optional<Rules> rules;  // absent when they do not parse
 };
 
 // One place of a cohort's tree.

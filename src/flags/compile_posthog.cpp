@@ -44,6 +44,7 @@ void Compiler::compile_posthog_flag(const Value& definition, const Value& filter
   }
   std::string_view bucketing = read_text(definition, "bucketing_identifier");
   Scope scope(*this, "filters");
+  if (is_rules_format(filters)) return compile_rules_flag(filters, flag);
   if (bucketing.empty()) bucketing = read_text(filters, "bucketing_identifier");
   flag.by_device = bucketing == "device_id";
   flag.early_exit = read_bool(filters, "early_exit", false);

@@ -142,6 +142,7 @@ int Compiler::slot(Slot wanted) {
 
 std::unique_ptr<Catalog> Compiler::compile(std::string_view json) {
   catalog_ = std::make_unique<Catalog>();
+  text_ = json;
   if (json.size() > limits::kFlagDefinitionsBytesMax) {
     no_document(fmt::format("the document has {} bytes; at most {} are taken", json.size(),
                       limits::kFlagDefinitionsBytesMax));
@@ -428,6 +429,13 @@ void Compiler::finish_flag(Flag& flag) {
   if (flag.super_condition) visit_condition(*flag.super_condition);
   if (flag.enrolment_slot != kNone) flag.slots.push_back(flag.enrolment_slot);
   if (!flag.variants.empty()) flag.needs_hash = true;
+  if (flag.rules) {
+    for (const Rule& rule : flag.rules->rules) {
+      for (const Predicate& predicate : rule.targeting) {
+        if (predicate.slot != kNone) flag.slots.push_back(predicate.slot);
+      }
+    }
+  }
   if (flag.seed) {
     for (const SeedCondition& condition : flag.seed->conditions) {
       for (const SeedFilter& filter : condition.filters) {

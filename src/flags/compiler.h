@@ -98,6 +98,8 @@ class Compiler {
   Filter compile_property_filter(const Value& definition, std::string_view type, int group_index);
   Filter compile_cohort_filter(const Value& definition);
   Filter compile_flag_filter(const Value& definition, Flag* flag);
+  bool is_rules_format(const Value& filters);
+  void compile_rules_flag(const Value& filters, Flag& flag);
   int read_group_index(const Value& object, std::string_view name);
   void check_weights(double sum);
 
@@ -110,6 +112,8 @@ class Compiler {
   int slot(Slot wanted);
 
   const ParseOptions& options_;
+  std::string_view text_;  // of the document
+  std::optional<std::map<std::string, TextFaults>> text_faults_;  // read when rules need them
   std::unique_ptr<Catalog> catalog_;
   std::vector<Problem> problems_;
   std::string path_;

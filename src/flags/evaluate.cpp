@@ -10,6 +10,7 @@
 #include "flags/evaluate_seed.h"
 #include "flags/hash.h"
 #include "flags/properties.h"
+#include "flags/rules.h"
 #include "flags/selection.h"
 #include "flags/text.h"
 
@@ -110,6 +111,10 @@ void Evaluator::evaluate_flag(const Flag& flag, FlagResult& result) {
   if (flag.unreadable) {
     result.failed = true;
     result.reason = Reason::kFlagUnreadable;
+    return;
+  }
+  if (flag.rules) {
+    evaluate_rules(*flag.rules, request_, stored_, properties_, context_, result);
     return;
   }
   if (read_failed(flag, result)) return;
@@ -451,7 +456,10 @@ bool Evaluator::dependency_matches(const Filter& filter) const {
   const int index = result_of_[static_cast<size_t>(filter.target)];
   if (index == kNone) return filter.expected.kind == Expected::Kind::kFalse;  // filtered out
   const FlagResult& target = results_[static_cast<size_t>(index)];
-  if (target.failed) return false;
+  // A format that is not known reads as false here, where other failed flags have no value.
+  const Flag& flag = catalog_.flags[static_cast<size_t>(filter.target)];
+  const bool reads_as_false = flag.unreadable && flag.config_version != 1;
+  if (target.failed && !reads_as_false) return false;
   switch (filter.expected.kind) {
     case Expected::Kind::kTrue:
       return target.enabled;
@@ -561,6 +569,21 @@ std::string_view reason_code(Reason reason) {
       return "hash_key_override_error";
     case Reason::kDatabaseError:
       return "database_error";
+    case Reason::kInvalidRegex:
+      return "invalid_regex";
+    case Reason::kInvalidProperty:
+      return "invalid_property";
+    case Reason::kMissingContext:
+      return "missing_context";
+    case Reason::kTargetingMatch:
+      return "condition_match";
+    case Reason::kRolloutMiss:
+      return "out_of_rollout_bound";
+    case Reason::kRuleHoldout:
+      return "holdout_condition_value";
+    case Reason::kExperimentPaused:
+    case Reason::kNoRuleMatch:
+      return "no_condition_match";
     case Reason::kSeedMatch:
       return "match";
     case Reason::kSeedNoMatch:
@@ -571,6 +594,27 @@ std::string_view reason_code(Reason reason) {
       return "disabled";
   }
   return "";
+}
+
+std::string_view typed_reason_code(Reason reason) {
+  switch (reason) {
+    case Reason::kInvalidRegex:
+    case Reason::kInvalidProperty:
+    case Reason::kMissingContext:
+      return "error";
+    case Reason::kTargetingMatch:
+      return "targeting_match";
+    case Reason::kRolloutMiss:
+      return "rollout_miss";
+    case Reason::kExperimentPaused:
+      return "experiment_paused";
+    case Reason::kRuleHoldout:
+      return "holdout";
+    case Reason::kNoRuleMatch:
+      return "no_rule_match";
+    default:
+      return reason_code(reason);
+  }
 }
 
 }  // namespace hogflare::flags

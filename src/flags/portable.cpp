@@ -83,6 +83,8 @@ bool own_rules_agree(const Catalog& catalog, const Flag& flag) {
     return !flag.active || (rules.conditions.empty() && rules.rollout >= 100 &&
                             rules.variants.empty() && rules.group_type.empty());
   }
+  // SDKs read rules as conditions, of which there are none: silently false for everybody.
+  if (flag.unreadable || flag.config_version != 1) return false;
   if (flag.holdout || flag.enrolment || flag.super_condition || flag.by_device) return false;
   // /flags leaves these out for the server SDKs that read the feed.
   if (flag.runtime == Runtime::kClient) return false;

@@ -17,17 +17,22 @@ namespace {
 // Room for a description that names a number.
 using DescriptionRoom = char[48];
 
+// Texts around the number that users count conditions and rules by.
+std::string_view numbered(std::string_view before, std::string_view behind,
+                          const FlagResult& result, DescriptionRoom& room) {
+  before.copy(room, before.size());
+  char* end = std::to_chars(room + before.size(), room + sizeof room - behind.size(),
+                            result.condition_index + 1)
+                  .ptr;
+  behind.copy(end, behind.size());
+  return {room, static_cast<size_t>(end - room) + behind.size()};
+}
+
 // The text lives in `room` or for ever.
 std::string_view description_of(const FlagResult& result, DescriptionRoom& room) {
   switch (result.reason) {
-    case Reason::kConditionMatch: {
-      static constexpr std::string_view kMatched = "Matched condition set ";
-      kMatched.copy(room, kMatched.size());
-      const char* const end = std::to_chars(room + kMatched.size(), room + sizeof room,
-                                            result.condition_index + 1)
-                                  .ptr;
-      return {room, static_cast<size_t>(end - room)};
-    }
+    case Reason::kConditionMatch:
+      return numbered("Matched condition set ", "", result, room);
     case Reason::kNoConditionMatch:
       return "No matching condition set";
     case Reason::kNoConditionMatchGroupsSkipped:
@@ -58,6 +63,22 @@ std::string_view description_of(const FlagResult& result, DescriptionRoom& room)
       return "A flag this flag depends on failed";
     case Reason::kFlagUnreadable:
       return "Failed to parse flag data";
+    case Reason::kInvalidRegex:
+      return "A rule's pattern cannot be run";
+    case Reason::kInvalidProperty:
+      return "A rule compares values that cannot be compared";
+    case Reason::kMissingContext:
+      return "Properties that a rule looks at could not be read";
+    case Reason::kTargetingMatch:
+      return numbered("Matched rule ", "", result, room);
+    case Reason::kRolloutMiss:
+      return numbered("Rule ", " rollout miss", result, room);
+    case Reason::kExperimentPaused:
+      return numbered("Rule ", " is paused", result, room);
+    case Reason::kRuleHoldout:
+      return numbered("Rule ", " holdout", result, room);
+    case Reason::kNoRuleMatch:
+      return "No rule matched";
     case Reason::kHashKeyError:
       return "The stored hash key could not be read";
     case Reason::kDatabaseError:
@@ -79,9 +100,9 @@ void write_value(JsonWriter& json, const FlagResult& result) {
   }
 }
 
-void write_reason(JsonWriter& json, const FlagResult& result) {
+void write_reason(JsonWriter& json, const FlagResult& result, std::string_view code) {
   json.key("reason").open_object();
-  json.key("code").text(reason_code(result.reason));
+  json.key("code").text(code);
   json.key("condition_index");
   if (result.condition_index == kNone) {
     json.null();
@@ -93,32 +114,60 @@ void write_reason(JsonWriter& json, const FlagResult& result) {
   json.close_object();
 }
 
-void write_detail(JsonWriter& json, const Flag& flag, const FlagResult& result,
-                  FlagsVersion version) {
+// Version 3: one typed value, and for rules who decided it. Never a seed.
+void write_typed_detail(JsonWriter& json, const Flag& flag, const FlagResult& result) {
+  const bool has_rules = flag.config_version != 1;
   json.open_object();
   json.key("key").text(flag.key);
-  if (version == FlagsVersion::kV3) {
-    json.key("value");
-    if (result.failed) {
-      json.null();
-    } else {
-      write_value(json, result);
-    }
+  json.key("value");
+  if (result.failed || (has_rules && result.value == nullptr)) {
+    json.null();
+  } else if (has_rules) {
+    json.value(*result.value);
   } else {
-    json.key("enabled").boolean(result.enabled);
-    json.key("variant");
-    if (result.variant.empty()) {
-      json.null();
-    } else {
-      json.text(result.variant);
-    }
+    write_value(json, result);
   }
   if (result.failed) json.key("failed").boolean(true);
-  write_reason(json, result);
+  const bool broken = has_rules && result.failed;
+  write_reason(json, result, broken ? "error" : typed_reason_code(result.reason));
   json.key("metadata").open_object();
   json.key("id").integer(flag.id.value_or(0));
   json.key("version").integer(flag.version.value_or(0));
-  if (version == FlagsVersion::kV3) json.key("config_version").integer(1);
+  json.key("config_version").integer(flag.config_version);
+  json.key("description").null();
+  json.key("payload");
+  if (has_rules || result.payload == nullptr) {
+    json.null();
+  } else {
+    json.value(*result.payload);
+  }
+  json.key("has_experiment").boolean(flag.has_experiment);
+  if (has_rules && result.condition_index != kNone) {
+    const Rule& rule = flag.rules->rules[static_cast<size_t>(result.condition_index)];
+    json.key("rule_type").text(rule_kind_name(rule.kind));
+    json.key("rule_id").text(rule.id);
+  }
+  if (!has_rules && result.enabled && !result.variant.empty()) {
+    json.key("variant_key").text(result.variant);
+  }
+  json.close_object().close_object();
+}
+
+void write_detail(JsonWriter& json, const Flag& flag, const FlagResult& result) {
+  json.open_object();
+  json.key("key").text(flag.key);
+  json.key("enabled").boolean(result.enabled);
+  json.key("variant");
+  if (result.variant.empty()) {
+    json.null();
+  } else {
+    json.text(result.variant);
+  }
+  if (result.failed) json.key("failed").boolean(true);
+  write_reason(json, result, reason_code(result.reason));
+  json.key("metadata").open_object();
+  json.key("id").integer(flag.id.value_or(0));
+  json.key("version").integer(flag.version.value_or(0));
   json.key("description").null();
   json.key("payload");
   if (result.payload == nullptr) {
@@ -157,10 +206,12 @@ void write_details(JsonWriter& json, const Evaluation& evaluation, FlagsVersion 
   for (const FlagResult& result : evaluation.results) {
     const Flag& flag = flag_of(evaluation, result);
     json.key(flag.key);
-    if (flag.dialect == Dialect::kSeed && version == FlagsVersion::kV2) {
+    if (version == FlagsVersion::kV3) {
+      write_typed_detail(json, flag, result);
+    } else if (flag.dialect == Dialect::kSeed) {
       write_seed_detail(json, flag, result);
     } else {
-      write_detail(json, flag, result, version);
+      write_detail(json, flag, result);
     }
   }
   json.close_object();

@@ -69,6 +69,8 @@ StoredState read_stored(const Value& arguments) {
     stored.person_exists = true;
     stored.person_properties = *person;
   }
+  const Value* read = arguments.find("person_read");
+  if (read != nullptr && read->text == "failed") stored.person_read = Read::kFailed;
   const Value* groups = arguments.find("stored_groups");
   for (size_t i = 0; groups != nullptr && i < groups->keys.size(); ++i) {
     stored.groups.push_back(StoredGroup{groups->keys[i], Read::kOk, groups->items[i]});
@@ -113,7 +115,7 @@ std::string identifier_of(const Catalog& catalog, const Flag& flag, const Reques
 
 void write_buckets(JsonWriter& json, const Flag& flag, const std::string& identifier) {
   json.key("identifier").text(identifier);
-  if (identifier.empty()) {
+  if (identifier.empty() || flag.config_version != 1) {  // each rule has its own seed
     json.key("bucket").null();
     return;
   }
@@ -131,9 +133,13 @@ void write_result(JsonWriter& json, const Catalog& catalog, const FlagResult& re
   const Flag& flag = catalog.flags[static_cast<size_t>(result.flag)];
   json.open_object();
   json.key("key").text(flag.key);
-  json.key("dialect").text(flag.seed ? "seed" : "posthog");
+  json.key("dialect").text(flag.seed ? "seed" : flag.config_version != 1 ? "rules" : "posthog");
   json.key("value");
-  if (result.enabled && !result.variant.empty()) {
+  if (flag.config_version != 1 && result.value == nullptr) {
+    json.null();
+  } else if (result.value != nullptr) {
+    json.value(*result.value);
+  } else if (result.enabled && !result.variant.empty()) {
     json.text(result.variant);
   } else {
     json.boolean(result.enabled);
@@ -144,7 +150,7 @@ void write_result(JsonWriter& json, const Catalog& catalog, const FlagResult& re
   } else {
     json.value(*result.payload);
   }
-  json.key("reason").text(reason_code(result.reason));
+  json.key("reason").text(typed_reason_code(result.reason));
   json.key("condition_index");
   if (result.condition_index == kNone) {
     json.null();

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -305,6 +306,166 @@ TEST_CASE("the seed's dialect answers as the seed on every vector", "[flags]") {
         const size_t colon = hashed.find(':');
         CHECK(seed_bucket(hashed.substr(0, colon), hashed.substr(colon + 1)) == bucket);
       }
+    }
+  }
+}
+
+// --- The rules format
+
+namespace {
+
+constexpr const char* kRulesVectors = "flag-rules-v2.json";
+
+// The text of a document with one flag; `filters_text` is kept byte by byte.
+std::string rules_document(const std::string& filters_text, const json& context) {
+  const std::string zone = context.value("timezone", std::string("UTC"));
+  return R"({"flags":[{"id":1,"key":"f","active":true,"filters":)" + filters_text +
+         R"(}],"property_matching_version":)" +
+         std::to_string(context.value("property_matching_version", 1)) + R"(,"timezone":")" + zone +
+         "\"}";
+}
+
+// Every member of `expected` stands in `actual`; {"json_text_of": x} is a text that holds x.
+void check_contains(const json& actual, const json& expected, const std::string& path) {
+  INFO(path << ": " << actual.dump());
+  if (!expected.is_object()) {
+    CHECK(actual == expected);
+    return;
+  }
+  if (expected.contains("json_text_of")) {
+    REQUIRE(actual.is_string());
+    CHECK(json::parse(actual.get<std::string>(), nullptr, false) == expected["json_text_of"]);
+    return;
+  }
+  REQUIRE(actual.is_object());
+  for (const auto& [name, value] : expected.items()) {
+    REQUIRE(actual.contains(name));
+    check_contains(actual[name], value, path + "." + name);
+  }
+}
+
+struct Bodies {
+  json v2;
+  json v3;
+  json legacy;
+};
+
+Bodies bodies_of(const Definitions& definitions, const json& request, const StoredState& stored,
+                 int64_t now_ms) {
+  const Evaluation evaluation = evaluate(definitions, request_from(request), stored, now_ms);
+  const ResponseContext context{"id", now_ms, {}};
+  return {json::parse(write_flags(evaluation, FlagsVersion::kV2, context)),
+          json::parse(write_flags(evaluation, FlagsVersion::kV3, context)),
+          json::parse(write_flags(evaluation, FlagsVersion::kLegacy, context))};
+}
+
+void check_rules_answers(const json& test) {
+  const json& context = test["context"];
+  json document = {{"flags", json::array({test["flag"]})}};
+  document["property_matching_version"] = context["property_matching_version"];
+  document["timezone"] = context["timezone"];
+  const Definitions definitions = parse_leniently(document);
+  CHECK(definitions.problems().size() == (test["expected"].value("error", "") == "invalid_regex" ||
+                                          test["flag"].dump().find("\"[\"") != std::string::npos));
+  StoredState stored;
+  json request = {{"distinct_id", context["identifier"]}};
+  const bool unknown = context["properties"].is_null() || !context["properties_complete"];
+  if (unknown) stored.person_read = Read::kFailed;
+  if (unknown && context["properties"].is_object()) {
+    request["person_properties"] = context["properties"];
+  } else if (context["properties"].is_object()) {
+    stored.person_exists = true;
+    stored.person_properties = to_value(context["properties"]);
+  }
+  const std::string key = test["flag"]["key"];
+  const Bodies bodies = bodies_of(definitions, request, stored, instant_ms(context["now"]));
+  const json& answers = test["answers"];
+  CHECK(bodies.v3["errorsWhileComputingFlags"] == answers["errorsWhileComputingFlags"]);
+  check_contains(bodies.v2["flags"][key], answers["v2"], "v2");
+  check_contains(bodies.v3["flags"][key], answers["v3"], "v3");
+  CHECK(bodies.v3["flags"][key].size() == answers["v3"].size());
+  CHECK(bodies.v3["flags"][key]["metadata"].size() == answers["v3"]["metadata"].size() + 1);
+  CHECK(bodies.legacy["featureFlags"][key] == answers["v1"]["value"]);
+  const json& payloads = bodies.legacy["featureFlagPayloads"];
+  if (answers["v1"]["payload"] == "absent") {
+    CHECK(!payloads.contains(key));
+  } else {
+    check_contains(payloads[key], answers["v1"]["payload"], "v1.payload");
+  }
+}
+
+void check_rules_parsing(const json& test) {
+  const std::string text =
+      test.contains("filters_text") ? test["filters_text"].get<std::string>()
+                                    : test["filters"].dump();
+  const std::vector<Problem> problems =
+      Definitions::check(rules_document(text, json::object()), ParseOptions{});
+  if (test["expected"]["ok"]) {
+    // A pattern that cannot run is told, but the flag is read.
+    for (const Problem& problem : problems) CHECK(problem.message.rfind("pattern", 0) == 0);
+    return;
+  }
+  REQUIRE(problems.size() == 1);
+  const std::string wanted = test["expected"]["error"].get<std::string>() + " " +
+                             test["expected"]["field"].get<std::string>() + ": ";
+  INFO(problems[0].path << ": " << problems[0].message);
+  CHECK(problems[0].message.rfind(wanted, 0) == 0);
+  CHECK(problems[0].path.rfind("flags[0].filters", 0) == 0);
+}
+
+void check_rules_population(const json& test) {
+  const Definitions definitions = parse_leniently(
+      json{{"flags", json::array({{{"id", 1}, {"key", "f"}, {"filters", test["filters"]}}})}});
+  std::map<std::string, int> counts;
+  std::vector<std::string> on;
+  std::map<std::string, std::string> names;
+  for (const json& variant : test["filters"]["rules"][0].value("variants", json::array())) {
+    names[variant["value"].dump()] = variant["key"];
+  }
+  for (int i = 0; i < 1000; ++i) {
+    const std::string id = "rider-" + std::to_string(i);
+    const Bodies bodies = bodies_of(definitions, {{"distinct_id", id}}, StoredState{}, kNow);
+    const json value = bodies.v3["flags"]["f"]["value"];
+    ++counts[names.empty() ? value.dump() : names[value.dump()]];
+    if (value == true) on.push_back(id);
+  }
+  if (!names.empty()) {
+    CHECK(json(counts) == test["expected"]["variants"]);
+    return;
+  }
+  CHECK(counts["true"] == test["expected"]["true"]);
+  on.resize(10);
+  CHECK(json(on) == test["expected"]["first_ten_true"]);
+}
+
+void check_rules_request(const json& test) {
+  const Definitions definitions = parse_leniently(test["definitions"]);
+  const Bodies bodies = bodies_of(definitions, test["context"], StoredState{}, kNow);
+  const int version = test["context"]["v"];
+  const json& body = version == 1 ? bodies.legacy : version == 2 ? bodies.v2 : bodies.v3;
+  for (const auto& [name, value] : test["expected"].items()) {
+    if (name == "absent") {
+      for (const json& key : value) CHECK(!body["flags"].contains(key.get<std::string>()));
+    } else if (name == "no_member_named") {
+      CHECK(body.dump().find("\"" + value.get<std::string>() + "\"") == std::string::npos);
+    } else {
+      check_contains(body[name], value, name);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the rules format answers as the service on every vector", "[flags][rules]") {
+  const json vectors = load_vectors(kRulesVectors);
+  REQUIRE(vectors["cases"].size() > 100);
+  for (const json& test : vectors["cases"]) {
+    DYNAMIC_SECTION(test["name"].get<std::string>()) {
+      const std::string kind = test["kind"];
+      if (kind == "evaluate") check_rules_answers(test);
+      else if (kind == "parse") check_rules_parsing(test);
+      else if (kind == "population") check_rules_population(test);
+      else check_rules_request(test);
     }
   }
 }

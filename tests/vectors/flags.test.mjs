@@ -164,3 +164,64 @@ for (const { prefix, identifier, salt, hash01 } of hashes) {
     assert.equal(salt === "variant" ? flag.variant_bucket : flag.bucket, hash01 * 100);
   });
 }
+
+// The rules format. JSON.parse would hide what the text says, so vectors that hold a text keep it.
+const rulesFlag = (filters, rest = {}) => ({ id: 1, key: "f", active: true, version: 1, filters, ...rest });
+// Every member of `expected` stands in `actual`; {json_text_of: x} is a text that holds x.
+function assertContains(actual, expected, path) {
+  if (expected === null || typeof expected !== "object") return assert.equal(actual, expected, path);
+  if ("json_text_of" in expected) return assert.deepEqual(JSON.parse(actual), expected.json_text_of, path);
+  for (const [name, value] of Object.entries(expected)) assertContains(actual?.[name], value, `${path}.${name}`);
+}
+const rulesChecks = {
+  evaluate({ flag, context, answers }) {
+    const { identifier, properties, properties_complete: isComplete, timezone, property_matching_version } = context;
+    const isKnown = properties !== null && isComplete;
+    const report = tool("flags_answer", {
+      document: JSON.stringify({ flags: [flag], timezone, property_matching_version }),
+      request: { distinct_id: identifier, person_properties: isKnown ? {} : (properties ?? {}) },
+      person: isKnown ? properties : undefined,
+      person_read: isKnown ? undefined : "failed",
+      now_ms: Date.parse(context.now),
+    });
+    assert.equal(report.v3.errorsWhileComputingFlags, answers.errorsWhileComputingFlags);
+    assertContains(report.v2.flags[flag.key], answers.v2, "v2");
+    assertContains(report.v3.flags[flag.key], answers.v3, "v3");
+    assert.equal(report.legacy.featureFlags[flag.key], answers.v1.value);
+    const payload = report.legacy.featureFlagPayloads[flag.key];
+    if (answers.v1.payload === "absent") assert.equal(payload, undefined);
+    else assertContains(payload, answers.v1.payload, "v1.payload");
+  },
+  parse({ filters, filters_text: text, expected }) {
+    const flag = JSON.stringify(rulesFlag("FILTERS")).replace('"FILTERS"', text ?? JSON.stringify(filters));
+    const { problems } = tool("flags_check", { document: `{"flags":[${flag}]}` });
+    if (expected.ok) {
+      for (const { message } of problems) assert.match(message, /^pattern/);
+      return;
+    }
+    assert.equal(problems.length, 1);
+    assert.ok(problems[0].message.startsWith(`${expected.error} ${expected.field}: `), problems[0].message);
+  },
+  population({ filters, expected }) {
+    const { variants } = filters.rules[0];
+    const counts = {};
+    for (let i = 0; i < 1000; i += 1) {
+      const { value } = answer({ flags: [rulesFlag(filters)] }, { distinct_id: `rider-${i}` }).v3.flags.f;
+      const name = variants?.find((variant) => variant.value === value)?.key ?? String(value);
+      counts[name] = (counts[name] ?? 0) + 1;
+    }
+    if (expected.variants) assert.deepEqual(counts, expected.variants);
+    else assert.equal(counts.true, expected.true);
+  },
+  request({ definitions, context, expected }) {
+    const body = answer(definitions, context)[{ 1: "legacy", 2: "v2", 3: "v3" }[context.v]];
+    const { absent = [], no_member_named: unnamed, ...members } = expected;
+    for (const key of absent) assert.equal(body.flags[key], undefined);
+    if (unnamed) assert.equal(JSON.stringify(body).includes(`"${unnamed}"`), false);
+    assertContains(body, members, "body");
+  },
+};
+const rules = JSON.parse(readFileSync(join(import.meta.dirname, "flag-rules-v2.json"), "utf8"));
+for (const vector of rules.cases) {
+  test(`flag-rules-v2.json: ${vector.name}`, () => rulesChecks[vector.kind](vector));
+}
