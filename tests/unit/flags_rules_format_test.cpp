@@ -102,7 +102,7 @@ TEST_CASE("the feed gives rules as they are and marks them for the SDKs of today
   CHECK(feed["flags"][0]["filters"] == json::parse(rules)["filters"]);
   const bool marked[] = {true, true, false, true};
   for (size_t i = 0; i < 4; ++i) {
-    INFO(feed["flags"][i]["key"]);
+    INFO(feed["flags"][i]["key"].dump());
     CHECK(feed["flags"][i]["ensure_experience_continuity"] == marked[i]);
   }
 }
