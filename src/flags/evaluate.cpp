@@ -59,6 +59,7 @@ class Evaluator {
   bool matches(const Filter& filter);
   bool dependency_matches(const Filter& filter) const;
   bool has_failed(int flag) const;
+  bool reads_as_false(int flag) const;
   bool allows(const Filter& filter, std::vector<const Filter*>& assumed) const;
   Outcome evaluate_cohorts(const Condition& condition, FlagResult& result);
   static Outcome fail(Reason reason, FlagResult& result);
@@ -355,7 +356,15 @@ Outcome Evaluator::evaluate_cohorts(const Condition& condition, FlagResult& resu
 bool Evaluator::has_failed(int flag) const {
   if (flag == kNone) return false;
   const int index = result_of_[static_cast<size_t>(flag)];
-  return index != kNone && results_[static_cast<size_t>(index)].failed;
+  if (index == kNone || !results_[static_cast<size_t>(index)].failed) return false;
+  return !reads_as_false(flag);
+}
+
+// A flag in a format that is not known reads as false where another depends on it; other failed flags
+// have no value.
+bool Evaluator::reads_as_false(int flag) const {
+  const Flag& known = catalog_.flags[static_cast<size_t>(flag)];
+  return known.unreadable && known.config_version != 1;
 }
 
 // Whether some value of the failed flag satisfies `filter` and the filters on it in `assumed`,
@@ -456,10 +465,7 @@ bool Evaluator::dependency_matches(const Filter& filter) const {
   const int index = result_of_[static_cast<size_t>(filter.target)];
   if (index == kNone) return filter.expected.kind == Expected::Kind::kFalse;  // filtered out
   const FlagResult& target = results_[static_cast<size_t>(index)];
-  // A format that is not known reads as false here, where other failed flags have no value.
-  const Flag& flag = catalog_.flags[static_cast<size_t>(filter.target)];
-  const bool reads_as_false = flag.unreadable && flag.config_version != 1;
-  if (target.failed && !reads_as_false) return false;
+  if (target.failed && !reads_as_false(filter.target)) return false;
   switch (filter.expected.kind) {
     case Expected::Kind::kTrue:
       return target.enabled;
