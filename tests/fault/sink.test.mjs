@@ -25,6 +25,8 @@ afterEach(async () => {
     },
     { timeoutMs: 40_000, everyMs: 500, what: "a closed breaker" },
   );
+  // What was skipped meanwhile is in an outbox.
+  await settle(system);
   await system.reset();
 });
 
