@@ -142,13 +142,19 @@ Runtime detect_runtime(const RequestHeaders& headers);
 
 // --- Stored state -----------------------------------------------------------------------------
 
+// A cohort whose list of members is not in the document.
+struct ListedCohort {
+  int64_t id = 0;
+  bool has_rules = false;  // which serve when there is no list
+};
+
 // What must be read before `evaluate`, and only that.
 struct Needs {
   bool person = false;     // the person of distinct_id: properties, created_at, ids for cohorts
   bool person_ids = false; // with person: its ids too, which cohorts list
   bool hash_keys = false;  // stored continuity keys of distinct_id's and anon_distinct_id's person
   std::vector<std::pair<std::string, std::string>> groups;  // (type, key)
-  std::vector<int64_t> cohorts;  // whose list of members is not in the document
+  std::vector<ListedCohort> cohorts;
 
   bool nothing() const { return !person && !hash_keys && groups.empty() && cohorts.empty(); }
 };

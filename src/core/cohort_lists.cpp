@@ -13,8 +13,18 @@ constexpr size_t kProblemsNamed = 20;
 
 }  // namespace
 
-bool CohortLists::is_due(int64_t cohort, int64_t now_ms) {
-  Entry& entry = entries_[cohort];
+CohortLists::CohortLists(const Config& config)
+    : config_(config),
+      has_namespace_(std::find(config.bindings.begin(), config.bindings.end(), "FLAGS") !=
+                     config.bindings.end()) {}
+
+bool CohortLists::is_due(const flags::ListedCohort& cohort, int64_t now_ms) {
+  Entry& entry = entries_[cohort.id];
+  entry.has_rules = cohort.has_rules;
+  if (!has_namespace_) {
+    entry.has_none = true;
+    return false;
+  }
   if (entry.answered && now_ms < entry.due_at_ms) return false;
   entry.due_at_ms = now_ms + config_.flags_ttl_ms;
   return true;
@@ -88,8 +98,8 @@ std::vector<std::string> CohortLists::problems() const {
   for (const auto& [id, entry] : entries_) {
     if (problems.size() == kProblemsNamed) break;
     if (!entry.problem.empty()) problems.push_back(entry.problem);
-    if (entry.has_none) {
-      problems.push_back("static cohort " + std::to_string(id) +
+    if (entry.has_none && !entry.has_rules) {
+      problems.push_back("cohort " + std::to_string(id) +
                          " has no members in the definitions nor in KV (" + key_of(id) +
                          "): flags that use it fail");
     }

@@ -23,13 +23,13 @@ namespace hogflare {
 
 class CohortLists {
  public:
-  explicit CohortLists(const Config& config) : config_(config) {}
+  explicit CohortLists(const Config& config);
 
   static std::string key_of(int64_t cohort) { return "cohort:" + std::to_string(cohort); }
 
   // True when the list is to be read. Requests share an answer while one of them reads; before the
   // first answer everybody reads.
-  bool is_due(int64_t cohort, int64_t now_ms);
+  bool is_due(const flags::ListedCohort& cohort, int64_t now_ms);
   // What the KV read gave.
   void take(int64_t cohort, const EffectResult& result, int64_t now_ms);
   // Whether one of the ids is on the list.
@@ -44,7 +44,8 @@ class CohortLists {
     bool answered = false;
     std::optional<flags::MemberList> list;
     std::string problem;  // what keeps the list, or a newer one, from being used
-    bool has_none = false;  // there is no such key
+    bool has_none = false;   // there is no such key
+    bool has_rules = false;  // so that none is missed
     int64_t due_at_ms = 0;
     int64_t used_at_ms = 0;
   };
@@ -52,6 +53,7 @@ class CohortLists {
   void make_room(int64_t but);
 
   const Config& config_;
+  const bool has_namespace_;
   std::map<int64_t, Entry> entries_;
 };
 

@@ -160,7 +160,9 @@ void add_cohort_needs(const Catalog& catalog, const Request& request, std::vecto
     const Cohort& cohort = catalog.cohorts[index];
     wanted.person = wanted.person || reads_person(catalog, request, cohort);
     wanted.person_ids = wanted.person_ids || has_list(cohort);
-    if (has_list(cohort) && !cohort.members) wanted.cohorts.push_back(cohort.id);
+    if (has_list(cohort) && !cohort.members) {
+      wanted.cohorts.push_back({cohort.id, cohort.is_stored && !cohort.is_query});
+    }
     cohorts.insert(cohorts.end(), cohort.references.begin(), cohort.references.end());
   }
 }

@@ -189,11 +189,11 @@ class FlagsTask final : public HttpTask {
   // isolate has read lately is not read again.
   void read_lists(const Turn& turn, Effects& effects) {
     for (; next_list_ < lists_.size(); ++next_list_) {
-      const int64_t cohort = lists_[next_list_];
+      const flags::ListedCohort& cohort = lists_[next_list_];
       const bool may_read = list_reads_ < limits::kCohortReadsMax;
       if (may_read && state().cohort_lists.is_due(cohort, turn.now_ms)) {
         ++list_reads_;
-        list_effect_ = effects.add(ReadKv{CohortLists::key_of(cohort)});
+        list_effect_ = effects.add(ReadKv{CohortLists::key_of(cohort.id)});
         return;
       }
       take_membership(turn, cohort);
@@ -211,17 +211,17 @@ class FlagsTask final : public HttpTask {
         result.body = refused->detail;
       }
     }
-    state().cohort_lists.take(lists_[next_list_], result, turn.now_ms);
+    state().cohort_lists.take(lists_[next_list_].id, result, turn.now_ms);
     take_membership(turn, lists_[next_list_]);
     ++next_list_;
     read_lists(turn, effects);
   }
 
-  void take_membership(const Turn& turn, int64_t cohort) {
+  void take_membership(const Turn& turn, const flags::ListedCohort& cohort) {
     std::vector<std::string_view> ids = {request_->distinct_id};
     const std::vector<std::string>& person_ids = stored_->state().person_ids;
     ids.insert(ids.end(), person_ids.begin(), person_ids.end());
-    stored_->add_cohort({cohort, state().cohort_lists.answer(cohort, ids, turn.now_ms)});
+    stored_->add_cohort({cohort.id, state().cohort_lists.answer(cohort.id, ids, turn.now_ms)});
   }
 
   void evaluate(const Turn& turn) {
@@ -445,7 +445,7 @@ class FlagsTask final : public HttpTask {
   const Project* project_ = nullptr;
   std::optional<CookielessFlagsRun> visitor_;
   std::optional<StoredStateRun> stored_;
-  std::vector<int64_t> lists_;  // cohorts whose members are in KV
+  std::vector<flags::ListedCohort> lists_;
   size_t next_list_ = 0;
   size_t list_reads_ = 0;
   uint32_t list_effect_ = 0;

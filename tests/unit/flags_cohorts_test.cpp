@@ -82,7 +82,10 @@ TEST_CASE("a cohort's members stand in the document", "[flags]") {
 
 TEST_CASE("membership that cannot be known fails the flag", "[flags]") {
   const Definitions definitions = definitions_of(R"([{"id":1,"is_static":true}])");
-  CHECK(needs(definitions, request_of("u")).cohorts == std::vector<int64_t>{1});
+  const Needs wanted = needs(definitions, request_of("u"));
+  REQUIRE(wanted.cohorts.size() == 1);
+  CHECK(wanted.cohorts[0].id == 1);
+  CHECK_FALSE(wanted.cohorts[0].has_rules);
   CHECK(answers(definitions, "u") == "FF");
   StoredState stored;
   stored.cohorts = {{1, StoredCohort::Answer::kFailed}};
