@@ -308,6 +308,7 @@ void World::call_object(uint64_t run_id, uint32_t effect_id, const CallObject& c
   const auto is_open = std::make_shared<bool>(true);
   const auto give_up = [this, run_id, none, attempt, is_open] {
     if (!std::exchange(*is_open, false)) return;
+    ++counts_.unanswered;
     faulted_.insert(attempt);
     turn(run_id, &none);
   };
@@ -321,7 +322,9 @@ void World::call_object(uint64_t run_id, uint32_t effect_id, const CallObject& c
       result.body = reply->body;
     }
     post(latency_ms(), [this, run_id, result = std::move(result), is_open] {
-      if (std::exchange(*is_open, false)) turn(run_id, &result);
+      if (!std::exchange(*is_open, false)) return;
+      counts_.unanswered += result.ok ? 0 : 1;
+      turn(run_id, &result);
     });
   };
   const bool loses_request = choices_.permille(faults_.lose_request);

@@ -126,6 +126,7 @@ struct Counts {
   uint64_t crashes = 0;
   uint64_t evictions = 0;
   uint64_t lost = 0;
+  uint64_t unanswered = 0;  // calls without an answer of use, in time
   uint64_t duplicated = 0;
   uint64_t alarms = 0;
   uint64_t sends = 0;
