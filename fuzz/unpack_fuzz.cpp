@@ -2,13 +2,12 @@
 // in what it is packed (gzip, deflate, what the host unpacks, base64, LZ-string, a form, a query, JSON
 // within JSON, several of them), and where it is sent. Memory stays within the instance's and work
 // within a multiple of what was unpacked, whatever the packing promised.
-#include <zlib.h>
-
 #include <map>
 #include <string>
 #include <vector>
 
 #include "fuzz_host.h"
+#include "tests/deflated.h"
 
 namespace {
 
@@ -59,24 +58,6 @@ std::string some_body(fuzz::Input& input, size_t bytes_max) {
   // A list that ends in a comma is none.
   if (!front.empty() && front.back() == ',') front.pop_back();
   return front + input.choose({"]}", "]", "}}", "\",\"distinct_id\":\"u\"}", "\"}", ""});
-}
-
-// windowBits of zlib's own form and of gzip's.
-constexpr int kZlib = MAX_WBITS;
-constexpr int kGzip = MAX_WBITS + 16;
-
-std::string deflated(const std::string& text, int window_bits) {
-  z_stream stream = {};
-  HF_ASSERT(deflateInit2(&stream, 1, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string out(deflateBound(&stream, text.size()) + 32, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  HF_ASSERT(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
 }
 
 // Bits, first ones lowest, in base64: what LZ-string's texts are made of.
@@ -183,11 +164,11 @@ std::string escaped(const std::string& text) {
 void pack(fuzz::Input& input, Packed& packed) {
   switch (input.byte() % 10) {
     case 0:
-      packed.bytes = deflated(packed.bytes, kGzip);
+      packed.bytes = test::deflated(packed.bytes, test::kGzipBits, 1);
       packed.encoding = input.choose({"gzip", "", "deflate"});
       break;
     case 1:
-      packed.bytes = deflated(packed.bytes, kZlib);
+      packed.bytes = test::deflated(packed.bytes, test::kZlibBits, 1);
       packed.encoding = "deflate";
       break;
     case 2:
@@ -209,7 +190,7 @@ void pack(fuzz::Input& input, Packed& packed) {
       packed.bytes = R"({"api_key":"k","data":")" + packed.bytes + "\"}";
       break;
     case 6:  // in members, of which the last tells a length of its own
-      packed.bytes = deflated(packed.bytes, kGzip) + deflated(" ", kGzip);
+      packed.bytes = test::deflated(packed.bytes, test::kGzipBits, 1) + test::deflated(" ", test::kGzipBits, 1);
       break;
     case 7:
       packed.query = "data=" + escaped(packed.bytes);

@@ -1,11 +1,10 @@
 #include "guard/decoders.h"
 
-#include <zlib.h>
-
 #include <cstdio>
 #include <functional>
 #include <utility>
 
+#include "deflated.h"
 #include "hogflare/limits.h"
 #include "hogflare/result.h"
 
@@ -54,19 +53,7 @@ std::string batch(size_t bytes, const std::function<std::string(size_t)>& item) 
          list(bytes, item) + "]}";
 }
 
-std::string gzip(const std::string& text) {
-  z_stream stream = {};
-  HF_ASSERT(deflateInit2(&stream, 1, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string out(deflateBound(&stream, text.size()) + 32, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  HF_ASSERT(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
+std::string gzip(const std::string& text) { return test::deflated(text, test::kGzipBits, 1); }
 
 std::string base64(std::string_view bytes) {
   std::string out;

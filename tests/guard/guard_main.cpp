@@ -6,8 +6,6 @@
 //   build/native/guard_main --decoders             names of the ways a body is decoded
 //   build/native/guard_main --decoder gzip 10      one request of a tenth of the way's limit, handled in
 //                                                  guard_measured(); prints its bytes
-#include <zlib.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -18,9 +16,11 @@
 #include <string>
 #include <string_view>
 
+#include "deflated.h"
 #include "guard/decoders.h"
 #include "hogflare/core.h"
 #include "object_host.h"
+#include "tests/no_decompressor.h"
 
 namespace {
 
@@ -113,20 +113,6 @@ std::string browser_batch(int events) {
   return json + R"(],"sent_at":"2026-11-22T12:08:50.900Z"})";
 }
 
-std::string gzip(const std::string& text) {
-  z_stream stream = {};
-  HF_ASSERT(deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string out(deflateBound(&stream, text.size()) + 32, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  HF_ASSERT(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
 std::vector<Work> works() {
   return {
       {"server_single", "/batch/", batch(1, false, 0)},
@@ -134,7 +120,7 @@ std::vector<Work> works() {
       {"single_20k", "/e/", batch(1, false, 190)},
       {"batch_50", "/batch/", batch(50, false, 10)},
       {"browser_batch_50", "/e/", browser_batch(50)},
-      {"batch_50_gzip", "/batch/", gzip(batch(50, false, 10))},
+      {"batch_50_gzip", "/batch/", test::deflated(batch(50, false, 10), test::kGzipBits, 6)},
       {"person_single", "/e/", batch(1, true, 10)},
       {"person_batch_50", "/batch/", batch(50, true, 10)},
       {"flags", "/flags/",
@@ -154,13 +140,6 @@ std::string flags_json() {
   }
   return json + "]}";
 }
-
-class NoDecompressor final : public Decompressor {
- public:
-  Result<std::string> run(Encoding, std::string_view, size_t) override {
-    return Error(ErrorCode::kUnsupportedEncoding, "not in the benchmark");
-  }
-};
 
 // Performs effects at once: objects in memory, a sink that takes everything.
 class Host {
@@ -244,7 +223,7 @@ class Host {
   }
 
   static constexpr uint8_t kSeed[32] = {7};
-  NoDecompressor decompressor_;
+  test::NoDecompressor decompressor_;
   Core core_;
   Entropy entropy_;
   std::map<std::string, test::MemoryStorage> objects_;

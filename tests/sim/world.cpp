@@ -1,4 +1,5 @@
 #include "world.h"
+#include "tests/no_decompressor.h"
 
 #include <algorithm>
 
@@ -7,13 +8,6 @@ namespace {
 
 constexpr int kAlarmRetriesMax = 6;            // Cloudflare, "Alarms"
 constexpr int64_t kAlarmRetryMs = 2'000;       // the first; doubles
-
-class NoDecompressor final : public Decompressor {
- public:
-  Result<std::string> run(Encoding, std::string_view, size_t) override {
-    return Error(ErrorCode::kDecodeFailed, "the simulator sends plain bodies");
-  }
-};
 
 }  // namespace
 
@@ -81,7 +75,7 @@ void ObjectStorage::roll_back() {
 // --- World ---
 
 struct World::Isolate {
-  NoDecompressor decompressor;
+  test::NoDecompressor decompressor;
   std::unique_ptr<Core> core;
 };
 

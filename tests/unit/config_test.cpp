@@ -7,6 +7,7 @@
 #include "hogflare/core.h"
 #include "hogflare/routes.h"
 #include "hogflare/signature.h"
+#include "tests/no_decompressor.h"
 
 namespace hogflare {
 namespace {
@@ -161,13 +162,6 @@ TEST_CASE("A trap of the instance before is a problem with its time and words") 
         "the core trapped at 2026-01-02T03:04:05.678Z: assertion failed: x");
 }
 
-class NoDecompressor final : public Decompressor {
- public:
-  Result<std::string> run(Encoding, std::string_view, size_t) override {
-    return Error(ErrorCode::kDecodeFailed);
-  }
-};
-
 // A request's head with these fields; js-shim/abi.js has the order.
 std::string head_of(std::string_view method, std::string_view path, std::string_view origin,
                     std::string_view authorization) {
@@ -181,7 +175,7 @@ std::string head_of(std::string_view method, std::string_view path, std::string_
 }
 
 Reply answer(const Vars& vars, const std::string& head) {
-  NoDecompressor decompressor;
+  test::NoDecompressor decompressor;
   Core core(host_of(vars), decompressor);
   const uint8_t seed[32] = {1};
   Entropy entropy(seed);

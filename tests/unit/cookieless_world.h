@@ -14,6 +14,7 @@
 #include "hogflare/person_calls.h"
 #include "hogflare/timestamp.h"
 #include "object_host.h"
+#include "tests/no_decompressor.h"
 
 namespace hogflare::test {
 
@@ -102,13 +103,6 @@ class CookielessWorld {
   }
 
  private:
-  class NoDecompressor final : public Decompressor {
-   public:
-    Result<std::string> run(Encoding, std::string_view, size_t) override {
-      return Error(ErrorCode::kUnsupportedEncoding, "none here");
-    }
-  };
-
   void run(Task& task, Storage* storage) {
     // Every task has random bytes of its own, as from the host.
     uint8_t seed[32] = {};

@@ -4,18 +4,12 @@
 #include "hogflare/core.h"
 #include "hogflare/limits.h"
 #include "identity_support.h"
+#include "tests/no_decompressor.h"
 
 using namespace hogflare;
 using namespace hogflare::test;
 
 namespace {
-
-class NoDecompressor final : public Decompressor {
- public:
-  Result<std::string> run(Encoding, std::string_view, size_t) override {
-    return Error(ErrorCode::kUnsupportedEncoding, "not in this test");
-  }
-};
 
 // Whole requests through the core: objects in memory, a sink whose answer the test chooses.
 class World {
