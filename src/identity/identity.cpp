@@ -341,8 +341,9 @@ void warn_of_data(const Event& event, const Found& found, IdentityPlan& plan) {
   if (!given.is_string() || given.raw().size() <= 2) return;
   // By the clock that made the uuid as well: that one may be wrong, and the event's time corrected.
   const json::Value said = event.root.find("timestamp");
-  const std::optional<int64_t> said_ms =
-      said.is_string() ? parse_timestamp(said.text()) : std::nullopt;
+  // As the bytes stand: a time with an escape in it is not compared.
+  const std::string_view raw = said.is_string() ? said.raw() : "\"\"";
+  const std::optional<int64_t> said_ms = parse_timestamp(raw.substr(1, raw.size() - 2));
   if (!said_ms || std::abs(*said_ms - made_at_ms) <= limits::kUuidDriftMsMax) return;
   warn("event_uuid_timestamp_divergent",
        "the time inside of the event's uuid and its timestamp are " +
