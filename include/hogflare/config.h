@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,8 @@ struct Config {
   bool has_group_types = false;                              // any of the above is set
 
   std::string signing_secret;          // POSTHOG_SIGNING_SECRET; empty: no signature needed
+  // HOGFLARE_UNSIGNED_TOKENS: projects whose clients hold no secret and need not sign.
+  std::set<std::string, std::less<>> unsigned_tokens;
   std::string personal_api_key;        // POSTHOG_PERSONAL_API_KEY
   std::string project_secret_key;      // POSTHOG_PROJECT_SECRET
   std::string admin_token;             // HOGFLARE_ADMIN_TOKEN; empty: admin routes answer 404

@@ -9,6 +9,7 @@
 #include "flags/timezone.h"
 #include "hogflare/json.h"
 #include "hogflare/routes.h"
+#include "hogflare/text.h"
 
 namespace hogflare {
 namespace {
@@ -307,6 +308,28 @@ void read_personless(Reader& reader) {
   }
 }
 
+// "phc_a, phc_b"
+void read_unsigned_tokens(Reader& reader) {
+  const std::string list = reader.text("HOGFLARE_UNSIGNED_TOKENS");
+  std::string_view rest = list;
+  while (!rest.empty()) {
+    const size_t comma = rest.find(',');
+    const std::string_view token = trim_ascii(rest.substr(0, comma));
+    if (!token.empty()) reader.config.unsigned_tokens.emplace(token);
+    rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
+  }
+  if (list.empty()) return;
+  if (reader.config.signing_secret.empty()) {
+    reader.problem(false, "HOGFLARE_UNSIGNED_TOKENS has no effect without POSTHOG_SIGNING_SECRET: "
+                          "no request needs a signature");
+  }
+  for (const std::string& token : reader.config.unsigned_tokens) {
+    if (reader.config.project_of(token) != nullptr) continue;
+    reader.problem(false, "HOGFLARE_UNSIGNED_TOKENS names " + reader.shown(token) +
+                              ", which HOGFLARE_PROJECTS does not");
+  }
+}
+
 void read_group_types(Reader& reader) {
   Config& config = reader.config;
   for (size_t i = 0; i < config.group_types.size(); ++i) {
@@ -394,6 +417,7 @@ void read_variables(Reader& reader) {
   read_path_aliases(reader);
   read_personless(reader);
   read_projects(reader);
+  read_unsigned_tokens(reader);
   check_secrets(reader);
   check_names(reader);
 }
@@ -501,6 +525,7 @@ std::vector<ConfigVariable> config_variables() {
       {"POSTHOG_GROUP_TYPE_3", false},
       {"POSTHOG_GROUP_TYPE_4", false},
       {"POSTHOG_SIGNING_SECRET", true},
+      {"HOGFLARE_UNSIGNED_TOKENS", false},
       {"POSTHOG_PERSONAL_API_KEY", true},
       {"POSTHOG_PROJECT_SECRET", true},
       {"HOGFLARE_PROJECTS", false},

@@ -171,7 +171,7 @@ std::string head_of(std::string_view method, std::string_view path, std::string_
         std::string_view(), std::string_view(), origin, std::string_view(), authorization}) {
     head.append(field).push_back('\0');
   }
-  return head + std::string(27, '\0');
+  return head + std::string(28, '\0');
 }
 
 Reply answer(const Vars& vars, const std::string& head) {
@@ -192,6 +192,20 @@ Reply answer(const Vars& vars, const std::string& head) {
     }
   }
   return task->reply();
+}
+
+TEST_CASE("Tokens that need no signature are a list, and told where they have no effect") {
+  const Vars vars = {{"POSTHOG_SIGNING_SECRET", "secret"},
+                     {"HOGFLARE_UNSIGNED_TOKENS", " phc_a,,phc_b ,"}};
+  const Config config = config_of(vars);
+  CHECK(config.problems.empty());
+  CHECK(config.unsigned_tokens == std::set<std::string, std::less<>>{"phc_a", "phc_b"});
+  CHECK(has(problem_of({{"HOGFLARE_UNSIGNED_TOKENS", "phc_a"}}).message, "has no effect"));
+  CHECK(has(problem_of({{"POSTHOG_SIGNING_SECRET", "secret"},
+                        {"HOGFLARE_UNSIGNED_TOKENS", "phc_a,phc_b"},
+                        {"HOGFLARE_PROJECTS", R"({"phc_a":{"team_id":1}})"}})
+                .message,
+            "phc_b"));
 }
 
 TEST_CASE("Only the whole admin token opens an operator's path") {

@@ -207,6 +207,12 @@ TEST_CASE("the version and config of an answer follow the query", "[flags]") {
   CHECK(!flags_answer("2", {}).with_config);
   CHECK(!flags_answer("2", "false").with_config);
   CHECK(flags_answer("3", "true").version == FlagsVersion::kV3);
+  for (const char* old : {"abc", "0", "-1", "2.0", "", " 2", "99999999999"}) {
+    INFO(old);
+    CHECK(flags_answer(old, {}).version == FlagsVersion::kLegacy);
+  }
+  CHECK(flags_answer("+2", {}).version == FlagsVersion::kV2);
+  CHECK(flags_answer("4", {}).version == FlagsVersion::kV2);
 }
 
 TEST_CASE("over quota no flag is answered", "[flags]") {
