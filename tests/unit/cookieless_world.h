@@ -61,7 +61,7 @@ class CookielessWorld {
     const std::string fields[] = {
         "POST", path, query, "",                        // method, path, query, the body's state
         "application/json", "", from.user_agent, from.origin, "", authorization, "", "",
-        "posthog-js/1.0", "1", "00000000-0000-4000-8000-000000000000", iso(now_ms), from.ip, "", "ray", "", "", "", "",
+        "posthog-js/1.0", "1", "00000000-0000-4000-8000-000000000000", iso(now_ms), from.ip, "", "ray", "", "", "", "", "",
         "DE", "EU", "Berlin", "Berlin", "BE", "10115", "52.5", "13.4", "Europe/Berlin", "", "1", "64500",
         "Example AS", "TXL"};
     for (const std::string& field : fields) head.append(field).append(1, '\0');
