@@ -16,6 +16,7 @@
 
 #include "hogflare/limits.h"
 #include "hogflare/result.h"
+#include "hogflare/zones.h"
 
 namespace hogflare {
 
@@ -41,6 +42,8 @@ enum class PersonlessMode : uint8_t { kStateless, kExact };
 enum class SinkKind : uint8_t { kNone, kHttp, kBinding };
 
 struct Config {
+  // Where names of time zones are looked up; null: no IANA name is known.
+  Zones* zones = nullptr;
   int64_t team_id = 1;
   // Token to project; empty: any token is accepted.
   std::map<std::string, Project, std::less<>> projects;
@@ -107,7 +110,8 @@ std::vector<ConfigVariable> config_variables();
 std::vector<std::string_view> config_bindings();
 
 // Reads the host's description: {"vars": {NAME: "value", …}, "bindings": ["PERSONS", …]}. Never
-// fails: what cannot be used is left at its default and named in `problems`.
-Config parse_config(std::string_view host_json);
+// fails: what cannot be used is left at its default and named in `problems`. `zones` becomes
+// Config::zones and must outlive it.
+Config parse_config(std::string_view host_json, Zones* zones = nullptr);
 
 }  // namespace hogflare

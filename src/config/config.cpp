@@ -179,7 +179,7 @@ void read_cookieless_defaults(Reader& reader) {
   }
   const std::string zone = reader.text("HOGFLARE_TIMEZONE");
   if (zone.empty()) return;
-  if (flags::TimeZone::parse(zone)) {
+  if (flags::TimeZone::parse(zone, reader.config.zones)) {
     project.timezone = zone;
   } else {
     reader.problem(false, "HOGFLARE_TIMEZONE is " + reader.shown(zone) +
@@ -207,7 +207,7 @@ std::optional<Project> read_project(Reader& reader, const std::string& token, co
       continue;
     }
     if (key == "timezone" && setting.is_string() &&
-        flags::TimeZone::parse(setting.get<std::string>())) {
+        flags::TimeZone::parse(setting.get<std::string>(), reader.config.zones)) {
       project.timezone = setting.get<std::string>();
       continue;
     }
@@ -460,8 +460,9 @@ void read_unusable_classes(Reader& reader, const Json& host) {
 
 }  // namespace
 
-Config parse_config(std::string_view host_json) {
+Config parse_config(std::string_view host_json, Zones* zones) {
   Config config;
+  config.zones = zones;
   const Json host = Json::parse(host_json, nullptr, false);
   static const Json kEmpty = Json::object();
   const bool usable = host.is_object() && host.contains("vars") && host["vars"].is_object();

@@ -27,6 +27,7 @@ void FlagsState::take(std::string_view json, std::string_view source) {
   problems_.clear();
   flags::ParseOptions options;
   options.group_types = config_.group_types;
+  options.zones = config_.zones;
   Result<flags::Definitions> parsed = flags::Definitions::parse(json, options);
   if (!parsed.ok()) {
     if (source_ == "none") has_good_set_ = false;

@@ -8,6 +8,7 @@
 #include "hogflare/routes.h"
 #include "hogflare/signature.h"
 #include "tests/no_decompressor.h"
+#include "tests/table_zones.h"
 
 namespace hogflare {
 namespace {
@@ -176,7 +177,8 @@ std::string head_of(std::string_view method, std::string_view path, std::string_
 
 Reply answer(const Vars& vars, const std::string& head) {
   test::NoDecompressor decompressor;
-  Core core(host_of(vars), decompressor);
+  test::TableZones zones;
+  Core core(host_of(vars), decompressor, zones);
   const uint8_t seed[32] = {1};
   Entropy entropy(seed);
   std::unique_ptr<Task> task = core.http({head, ""});

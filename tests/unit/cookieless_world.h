@@ -15,6 +15,7 @@
 #include "hogflare/timestamp.h"
 #include "object_host.h"
 #include "tests/no_decompressor.h"
+#include "tests/table_zones.h"
 
 namespace hogflare::test {
 
@@ -50,7 +51,7 @@ class CookielessWorld {
     const Json host = {{"vars", vars_},
                        {"bindings", {"PERSONS", "GROUPS", "PERSON_ID_COUNTER", "OUTBOX", "COOKIELESS"}},
                        {"bundled_flags", flags_}};
-    core_ = std::make_unique<Core>(host.dump(), decompressor_);
+    core_ = std::make_unique<Core>(host.dump(), decompressor_, zones_);
   }
 
   const Config& config() const { return core_->config(); }
@@ -160,6 +161,7 @@ class CookielessWorld {
   Json vars_;
   std::string flags_;
   NoDecompressor decompressor_;
+  TableZones zones_;
   std::unique_ptr<Core> core_;
   uint32_t random_ = 4711;
 };
