@@ -42,7 +42,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // Half of them by the table, half as bytes: the host's description is JSON in any case.
   const std::string description =
       input.flip() ? host_description(input) : std::string(input.rest());
-  Core core(description, decompressor);
+  test::TableZones zones;
+  Core core(description, decompressor, zones);
   for (const Config::Problem& problem : core.config().problems) HF_ASSERT(!problem.message.empty());
   fuzz::Input nothing(nullptr, 0);
   fuzz::Host host(core, nothing, fuzz::Answers::kWell);

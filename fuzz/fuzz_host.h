@@ -19,6 +19,7 @@
 #include "hogflare/core.h"
 #include "hogflare/limits.h"
 #include "object_host.h"
+#include "table_zones.h"
 
 namespace hogflare::fuzz {
 

@@ -164,7 +164,8 @@ void step(fuzz::Input& input, fuzz::Host& host) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Input input(data, size);
   fuzz::RunLengths decompressor;
-  Core core(kHost, decompressor);
+  test::TableZones zones;
+  Core core(kHost, decompressor, zones);
   fuzz::Host host(core, input, fuzz::Answers::kByInput);
   for (int steps = 0; steps < 32 && !input.rest().empty(); ++steps) step(input, host);
   for (const auto& [key, storage] : host.objects) {

@@ -27,7 +27,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Input input(data, size);
   fuzz::RunLengths decompressor;
   const bool is_signed = input.flip();
-  Core core(is_signed ? kSigned : kOpen, decompressor);
+  test::TableZones zones;
+  Core core(is_signed ? kSigned : kOpen, decompressor, zones);
   fuzz::Host host(core, input, fuzz::Answers::kWell);
   const std::string method = input.choose({"GET", "POST", "HEAD", "OPTIONS", "PUT", ""});
   std::string path = input.choose({"/e/", "/batch", "/engage/", "/s/", "/flags/", "/decide/",

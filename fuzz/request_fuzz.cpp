@@ -80,7 +80,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Input input(data, size);
   fuzz::RunLengths decompressor;
   const size_t before = fuzz::costs().live_bytes;
-  Core core(kHost, decompressor);
+  test::TableZones zones;
+  Core core(kHost, decompressor, zones);
   fuzz::Host host(core, input, fuzz::Answers::kByInput);
   size_t bytes = 0;
   for (int count = 0; count < 12 && !input.rest().empty(); ++count) {

@@ -211,7 +211,8 @@ void pack(fuzz::Input& input, Packed& packed) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Input input(data, size);
   fuzz::RunLengths decompressor;
-  Core core(kHost, decompressor);
+  test::TableZones zones;
+  Core core(kHost, decompressor, zones);
   fuzz::Host host(core, input, fuzz::Answers::kWell);
   const size_t bytes_max = input.byte() % 64 == 63 ? kLargeBytes : kUsualBytes;
   const std::string path =

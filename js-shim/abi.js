@@ -87,6 +87,7 @@ export const HEAD_HEADERS = [
   "access-control-request-method",
   "if-none-match",
   "sec-fetch-mode",
+  "x-posthog-project-api-key",
 ];
 
 /** Those of them that count where nearly all requests go; each look at a header has its price. */

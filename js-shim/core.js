@@ -4,6 +4,7 @@ import * as zlib from "node:zlib";
 import { EFFECT, OUTCOME, OUTPUT } from "./abi.js";
 import { TRAPPED } from "./results.js";
 import { markOf } from "./trapped.js";
+import { offsetAt } from "./zones.js";
 
 /**
  * @typedef {object} Output one turn's outcome, copied out of wasm memory
@@ -96,6 +97,9 @@ const instance = new WebAssembly.Instance(module, {
     },
     decompress(format, input, inputSize, sizeMax) {
       return decompress(format, bytes().subarray(input, input + inputSize), sizeMax);
+    },
+    zone_offset(name, nameSize, utcSeconds) {
+      return offsetAt(text(name, nameSize), utcSeconds);
     },
     panic(condition, conditionSize, file, fileSize, line) {
       panicMessage = `assertion failed: ${text(condition, conditionSize)} (${text(file, fileSize)}:${line})`;

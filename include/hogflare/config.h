@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "hogflare/limits.h"
 #include "hogflare/result.h"
 #include "hogflare/task.h"
+#include "hogflare/zones.h"
 
 namespace hogflare {
 
@@ -48,6 +50,8 @@ enum class PersonPropertiesMode : uint8_t { kRow, kChanged, kOff };
 enum class RowsMode : uint8_t { kFull, kLean };
 
 struct Config {
+  // Where names of time zones are looked up; null: no IANA name is known.
+  Zones* zones = nullptr;
   int64_t team_id = 1;
   // Token to project; empty: any token is accepted.
   std::map<std::string, Project, std::less<>> projects;
@@ -56,6 +60,8 @@ struct Config {
   bool has_group_types = false;                              // any of the above is set
 
   std::string signing_secret;          // POSTHOG_SIGNING_SECRET; empty: no signature needed
+  // HOGFLARE_UNSIGNED_TOKENS: projects whose clients hold no secret and need not sign.
+  std::set<std::string, std::less<>> unsigned_tokens;
   std::string personal_api_key;        // POSTHOG_PERSONAL_API_KEY
   std::string project_secret_key;      // POSTHOG_PROJECT_SECRET
   std::string admin_token;             // HOGFLARE_ADMIN_TOKEN; empty: admin routes answer 404
@@ -114,7 +120,8 @@ std::vector<ConfigVariable> config_variables();
 std::vector<std::string_view> config_bindings();
 
 // Reads the host's description: {"vars": {NAME: "value", …}, "bindings": ["PERSONS", …]}. Never
-// fails: what cannot be used is left at its default and named in `problems`.
-Config parse_config(std::string_view host_json);
+// fails: what cannot be used is left at its default and named in `problems`. `zones` becomes
+// Config::zones and must outlive it.
+Config parse_config(std::string_view host_json, Zones* zones = nullptr);
 
 }  // namespace hogflare

@@ -31,6 +31,7 @@
 #include "hogflare/request.h"
 #include "hogflare/result.h"
 #include "hogflare/task.h"
+#include "hogflare/zones.h"
 
 namespace hogflare {
 
@@ -43,11 +44,18 @@ inline bool is_cookieless_placeholder(std::string_view id) {
 
 // --- Days ---
 
-// The day on the visitor's calendar as days since 1970-01-01: by `zone` where that names one, else
-// by `project_zone`, else in UTC.
-int64_t cookieless_day(int64_t at_ms, std::string_view zone, std::string_view project_zone);
+// Whose calendar counts: the zone that `visitor` names where there is such a one, else `project`'s,
+// else UTC.
+struct VisitorZone {
+  std::string_view visitor;
+  std::string_view project;
+  Zones* zones;  // Config::zones
+};
+
+// The day on that calendar as days since 1970-01-01.
+int64_t cookieless_day(int64_t at_ms, const VisitorZone& zone);
 // The instant at which that day begins there.
-int64_t cookieless_midnight_ms(int64_t day, std::string_view zone, std::string_view project_zone);
+int64_t cookieless_midnight_ms(int64_t day, const VisitorZone& zone);
 // `2026-05-20` and back; nullopt for any other text.
 std::string cookieless_day_text(int64_t day);
 std::optional<int64_t> parse_cookieless_day(std::string_view text);
@@ -194,7 +202,7 @@ class CookielessRun {
     size_t event;
     CookielessVisit visit;
     int64_t day;
-    std::string zone;
+    int64_t midnight_ms;  // when the day began where the visitor is
     CookielessVisitor visitor;
     std::string op_key;
     CookielessPlace place;
@@ -211,7 +219,7 @@ class CookielessRun {
     bool waits;
   };
 
-  void decide(size_t index, int64_t now_ms);
+  void decide(size_t index, const Turn& turn);
   std::optional<Error> refuse_early(const Event& event) const;
   void refuse(size_t index, Error error, std::string_view warning);
   void place_guests(const Turn& turn, Effects& effects);

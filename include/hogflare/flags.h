@@ -28,6 +28,7 @@
 #include "hogflare/flags_value.h"
 #include "hogflare/limits.h"
 #include "hogflare/result.h"
+#include "hogflare/zones.h"
 
 namespace hogflare::flags {
 
@@ -36,6 +37,8 @@ namespace hogflare::flags {
 struct ParseOptions {
   // Group type names by index, used when the document has no group_type_mapping.
   std::array<std::string, limits::kGroupTypes> group_types;
+  // Where the document's timezone is looked up; must outlive the definitions. Null: no IANA name is known.
+  Zones* zones = nullptr;
 };
 
 // An error is a fault of what answers now; a fault of what is inactive or deleted is a warning.

@@ -25,6 +25,7 @@ struct ResponseContext {
   std::string_view request_id;  // a UUID made by the caller
   int64_t now_ms = 0;
   std::optional<project::RemoteConfig> config;  // merged at top level when given
+  bool minimal_flag_called_events = false;      // answers from version 2 on say so
 };
 
 std::string write_flags(const Evaluation& evaluation, FlagsVersion version,
@@ -36,7 +37,11 @@ std::string write_decide(const Evaluation& evaluation, int version, const Respon
 // GET /flags and GET /decide: config without evaluation.
 std::string write_minimal_config(const ResponseContext& context);
 
-// How /flags?v=..&config=.. is to be answered: neither v nor config means v=2 with config.
+// A version as PostHog reads it: 1 where it is no 32-bit integer ("abc", "2.0").
+int read_version(std::string_view text);
+
+// How /flags?v=..&config=.. is to be answered: neither v nor config means v=2 with config. Versions
+// below 2 are the legacy form.
 struct FlagsAnswer {
   FlagsVersion version = FlagsVersion::kV2;
   bool with_config = false;
@@ -49,7 +54,12 @@ FlagsAnswer flags_answer(std::optional<std::string_view> version,
 enum class Cohorts : uint8_t { kExpandInline, kSend };
 
 // GET /flags/definitions and /api/feature_flag/local_evaluation.
-std::string write_definitions(const Definitions& definitions, Cohorts cohorts);
+enum class FlagCalledEvents : uint8_t { kFull, kMinimal };
+std::string write_definitions(const Definitions& definitions, Cohorts cohorts,
+                              FlagCalledEvents events = FlagCalledEvents::kFull);
+
+// GET /api/projects/{id}/feature_flags: PostHog's list of flags, all on one page.
+std::string write_flag_list(const Definitions& definitions);
 
 // W/"<hash of the body>"
 std::string etag_of(std::string_view body);

@@ -46,6 +46,8 @@ struct Settings {
   std::string early_access_features = "[]";
   std::string web_experiments = "[]";
   std::string product_tours = "[]";
+  // remote_config.minimalFlagCalledEvents: SDKs send $feature_flag_called with little beside the flag.
+  bool minimal_flag_called_events = false;
   bool has_surveys = false;
   bool has_product_tours = false;
   std::vector<SiteApp> site_apps;

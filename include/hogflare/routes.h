@@ -22,6 +22,7 @@ enum class RouteKind : uint8_t {
   kFlags,             // /flags
   kDecide,            // /decide
   kFlagDefinitions,   // /flags/definitions, /api/feature_flag/local_evaluation
+  kFlagList,          // /api/projects/{id}/feature_flags, /api/feature_flag
   kRemoteConfigFlag,  // /api/projects/{id}/feature_flags/{key}/remote_config
   kRemoteConfig,      // /array/{token}/config
   kRemoteConfigJs,    // /array/{token}/config.js

@@ -1,6 +1,7 @@
 // Commands of the core, run by the module that is deployed: core.wasm under Node.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { offsetAt } from "../../js-shim/zones.js";
 
 const MODULE = join(import.meta.dirname, "../../build/wasm/core.wasm");
 const encoder = new TextEncoder();
@@ -15,18 +16,20 @@ function panicText(memory, condition, conditionSize, file, fileSize, line) {
   return `assertion failed: ${text(condition, conditionSize)} (${text(file, fileSize)}:${line})`;
 }
 
-/** The module's exports, in an instance that has no host to ask. @returns {any} */
+/** The module's exports, in an instance whose host knows of time zones and nothing else. @returns {any} */
 export function instantiate() {
   if (!existsSync(MODULE)) {
     throw new Error("build/wasm/core.wasm is missing; run scripts/build wasm first");
   }
   const module = new WebAssembly.Module(readFileSync(MODULE));
   const refuse = () => {
-    throw new Error("a command-line tool has no host to ask");
+    throw new Error("a command-line tool has no such host to ask");
   };
   const host = Object.fromEntries(
     WebAssembly.Module.imports(module).map(({ name }) => [name, refuse]),
   );
+  host.zone_offset = (name, size, utcSeconds) =>
+    offsetAt(decoder.decode(new Uint8Array(wasm.memory.buffer, name, size)), utcSeconds);
   host.panic = (...place) => {
     throw new Error(panicText(wasm.memory.buffer, ...place));
   };

@@ -90,7 +90,7 @@ Result<std::unique_ptr<CaptureBatch>> decode_capture(const RequestHead& head, En
     return std::move(*error);
   }
   const Value& wrapper = shape.value().wrapper;
-  batch->sent_at_ms = capture::sent_at_of(wrapper, head.query, context.config);
+  batch->sent_at_ms = capture::sent_at_of(wrapper, head, context.config);
   batch->historical = wrapper.exists() && wrapper.find("historical_migration").is_true();
   batch->items = std::move(shape.value().items);
   decode_next_window(*batch, context);

@@ -4,6 +4,7 @@
 
 #include "hogflare/cookieless.h"
 #include "hogflare/limits.h"
+#include "hogflare/signature.h"
 #include "hogflare/text.h"
 #include "hogflare/url.h"
 #include "hogflare/uuid.h"
@@ -240,9 +241,18 @@ std::optional<int64_t> time_of(const Value& value, std::optional<int64_t> now_ms
   return parse_timestamp(raw.substr(1, raw.size() - 2), now_ms);
 }
 
+std::optional<Error> check_unsigned(std::string_view token, const RequestHead& head,
+                                    const Config& config) {
+  if (config.signing_secret.empty() || is_signed(head)) return std::nullopt;
+  if (config.unsigned_tokens.count(token) > 0) return std::nullopt;
+  return Error{ErrorCode::kInvalidSignature,
+               "requests of this project must be signed, and a payload in ?data= cannot be"};
+}
+
 Result<const Project*> authorize(std::string_view token, const RequestHead& head,
                                  const Config& config) {
   if (auto error = check_token(token)) return std::move(*error);
+  if (auto error = check_unsigned(token, head, config)) return std::move(*error);
   const Project* project = config.project_of(token);
   if (project == nullptr) return Error{ErrorCode::kUnknownToken};
   if (auto error = check_origin(*project, head.origin)) return std::move(*error);

@@ -53,6 +53,11 @@ EventTimes times_of(const RootFields& fields, int64_t now_ms);
 // Milliseconds of a string or number; nullopt when absent or unreadable. `now_ms` reads times of today.
 std::optional<int64_t> time_of(const json::Value& value, std::optional<int64_t> now_ms = {});
 
+// kInvalidSignature when requests are signed, this one is not, and `token` is none of
+// HOGFLARE_UNSIGNED_TOKENS.
+std::optional<Error> check_unsigned(std::string_view token, const RequestHead& head,
+                                    const Config& config);
+
 // The project of `token`, which is trimmed first. kInvalidToken, kUnknownToken, kOriginNotAllowed.
 Result<const Project*> authorize(std::string_view token, const RequestHead& head,
                                  const Config& config);

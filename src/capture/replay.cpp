@@ -202,7 +202,7 @@ Result<std::unique_ptr<CaptureBatch>> decode_replay(const RequestHead& head, std
     batch->sent_at_ms = capture::time_of(RootFields::of(first).sent_at);
   }
   if (!batch->sent_at_ms) {
-    batch->sent_at_ms = capture::sent_at_of(shape.value().wrapper, head.query, context.config);
+    batch->sent_at_ms = capture::sent_at_of(shape.value().wrapper, head, context.config);
   }
   ReplayDecoder decoder(head, context, *batch);
   for (size_t i = 0; i < shape.value().items.size(); ++i) decoder.add(shape.value().items[i], i);

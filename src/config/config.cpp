@@ -9,6 +9,7 @@
 #include "flags/timezone.h"
 #include "hogflare/json.h"
 #include "hogflare/routes.h"
+#include "hogflare/text.h"
 
 namespace hogflare {
 namespace {
@@ -180,7 +181,7 @@ void read_cookieless_defaults(Reader& reader) {
   }
   const std::string zone = reader.text("HOGFLARE_TIMEZONE");
   if (zone.empty()) return;
-  if (flags::TimeZone::parse(zone)) {
+  if (flags::TimeZone::parse(zone, reader.config.zones)) {
     project.timezone = zone;
   } else {
     reader.problem(false, "HOGFLARE_TIMEZONE is " + reader.shown(zone) +
@@ -208,7 +209,7 @@ std::optional<Project> read_project(Reader& reader, const std::string& token, co
       continue;
     }
     if (key == "timezone" && setting.is_string() &&
-        flags::TimeZone::parse(setting.get<std::string>())) {
+        flags::TimeZone::parse(setting.get<std::string>(), reader.config.zones)) {
       project.timezone = setting.get<std::string>();
       continue;
     }
@@ -309,6 +310,28 @@ void read_personless(Reader& reader) {
   }
 }
 
+// "phc_a, phc_b"
+void read_unsigned_tokens(Reader& reader) {
+  const std::string list = reader.text("HOGFLARE_UNSIGNED_TOKENS");
+  std::string_view rest = list;
+  while (!rest.empty()) {
+    const size_t comma = rest.find(',');
+    const std::string_view token = trim_ascii(rest.substr(0, comma));
+    if (!token.empty()) reader.config.unsigned_tokens.emplace(token);
+    rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
+  }
+  if (list.empty()) return;
+  if (reader.config.signing_secret.empty()) {
+    reader.problem(false, "HOGFLARE_UNSIGNED_TOKENS has no effect without POSTHOG_SIGNING_SECRET: "
+                          "no request needs a signature");
+  }
+  for (const std::string& token : reader.config.unsigned_tokens) {
+    if (reader.config.project_of(token) != nullptr) continue;
+    reader.problem(false, "HOGFLARE_UNSIGNED_TOKENS names " + reader.shown(token) +
+                              ", which HOGFLARE_PROJECTS does not");
+  }
+}
+
 void read_group_types(Reader& reader) {
   Config& config = reader.config;
   for (size_t i = 0; i < config.group_types.size(); ++i) {
@@ -396,6 +419,7 @@ void read_variables(Reader& reader) {
   read_path_aliases(reader);
   read_personless(reader);
   read_projects(reader);
+  read_unsigned_tokens(reader);
   check_secrets(reader);
   check_names(reader);
 }
@@ -438,8 +462,9 @@ void read_unusable_classes(Reader& reader, const Json& host) {
 
 }  // namespace
 
-Config parse_config(std::string_view host_json) {
+Config parse_config(std::string_view host_json, Zones* zones) {
   Config config;
+  config.zones = zones;
   const Json host = Json::parse(host_json, nullptr, false);
   static const Json kEmpty = Json::object();
   const bool usable = host.is_object() && host.contains("vars") && host["vars"].is_object();
@@ -505,6 +530,7 @@ std::vector<ConfigVariable> config_variables() {
       {"POSTHOG_GROUP_TYPE_3", false},
       {"POSTHOG_GROUP_TYPE_4", false},
       {"POSTHOG_SIGNING_SECRET", true},
+      {"HOGFLARE_UNSIGNED_TOKENS", false},
       {"POSTHOG_PERSONAL_API_KEY", true},
       {"POSTHOG_PROJECT_SECRET", true},
       {"HOGFLARE_PROJECTS", false},

@@ -86,7 +86,7 @@ size_t CookielessRun::memory_bytes() const {
 
 void CookielessRun::start(const Turn& turn, Effects& effects) {
   std::vector<int64_t> days;
-  for (size_t i = 0; i < events_.size(); ++i) decide(i, turn.now_ms);
+  for (size_t i = 0; i < events_.size(); ++i) decide(i, turn);
   for (const Guest& guest : guests_) days.push_back(guest.day);
   if (guests_.empty()) return finish();
   salt_run_.start(turn, std::move(days), limits::kObjectTimeoutMs, effects);
@@ -120,7 +120,7 @@ void CookielessRun::refuse(size_t index, Error error, std::string_view warning) 
   refusals_.push_back({index, std::move(error), warning});
 }
 
-void CookielessRun::decide(size_t index, int64_t now_ms) {
+void CookielessRun::decide(size_t index, const Turn& turn) {
   Event& event = events_[index];
   if (event.cookieless != CookielessPart::kAsked &&
       event.cookieless != CookielessPart::kPlaceholder) {
@@ -157,9 +157,11 @@ void CookielessRun::decide(size_t index, int64_t now_ms) {
     return refuse(index, {ErrorCode::kCookielessMissingHost, "properties.$host"},
                   "cookieless_missing_host");
   }
-  guest.zone = text_of(found.zone);
-  guest.day = cookieless_day(event.timestamp_ms, guest.zone, project_.timezone);
-  if (!takes_cookieless_day(guest.day, now_ms, guest.zone, project_.timezone)) {
+  const std::string named = text_of(found.zone);
+  const VisitorZone zone{named, project_.timezone, turn.config.zones};
+  guest.day = cookieless_day(event.timestamp_ms, zone);
+  guest.midnight_ms = cookieless_midnight_ms(guest.day, zone);
+  if (!takes_cookieless_day(guest.day, turn.now_ms, zone)) {
     return refuse(index, {ErrorCode::kCookielessOutOfRange, cookieless_day_text(guest.day)},
                   "cookieless_timestamp_out_of_range");
   }
@@ -275,9 +277,7 @@ void CookielessRun::finish() {
     ids.names_distinct_id = !is_stateful;
     ids.session_id =
         is_stateful ? guest.place.session
-                    : cookieless_day_session(salt, guest.visitor,
-                                             cookieless_midnight_ms(guest.day, guest.zone,
-                                                                    project_.timezone));
+                    : cookieless_day_session(salt, guest.visitor, guest.midnight_ms);
     text_ += text_.empty() ? '[' : ',';
     append_cookieless_event(text_, event, ids);
     event.distinct_id = ids.distinct_id;

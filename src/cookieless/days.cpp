@@ -18,23 +18,23 @@ int64_t floor_div(int64_t value, int64_t by) {
   return value >= 0 ? value / by : -((-value + by - 1) / by);
 }
 
-flags::TimeZone zone_of(std::string_view zone, std::string_view project_zone) {
-  for (const std::string_view name : {zone, project_zone}) {
+flags::TimeZone zone_of(const VisitorZone& zone) {
+  for (const std::string_view name : {zone.visitor, zone.project}) {
     if (name.empty()) continue;
-    if (const auto known = flags::TimeZone::parse(name)) return *known;
+    if (const auto known = flags::TimeZone::parse(name, zone.zones)) return *known;
   }
   return {};
 }
 
 }  // namespace
 
-int64_t cookieless_day(int64_t at_ms, std::string_view zone, std::string_view project_zone) {
+int64_t cookieless_day(int64_t at_ms, const VisitorZone& zone) {
   const int64_t utc = floor_div(at_ms, 1000);
-  return floor_div(utc + zone_of(zone, project_zone).offset_at(utc), kDaySeconds);
+  return floor_div(utc + zone_of(zone).offset_at(utc), kDaySeconds);
 }
 
-int64_t cookieless_midnight_ms(int64_t day, std::string_view zone, std::string_view project_zone) {
-  const flags::TimeZone where = zone_of(zone, project_zone);
+int64_t cookieless_midnight_ms(int64_t day, const VisitorZone& zone) {
+  const flags::TimeZone where = zone_of(zone);
   const int64_t midnight = day * kDaySeconds;
   // Where a change of clocks skips midnight, the day begins with the change.
   return where.to_utc_seconds(midnight).value_or(midnight - where.offset_at(midnight - kDaySeconds)) *
@@ -75,11 +75,10 @@ bool has_cookieless_salt(int64_t day, int64_t now_ms) {
          now_ms < cookieless_salt_ends_ms(day);
 }
 
-bool takes_cookieless_day(int64_t day, int64_t now_ms, std::string_view zone,
-                          std::string_view project_zone) {
+bool takes_cookieless_day(int64_t day, int64_t now_ms, const VisitorZone& zone) {
   if (has_cookieless_salt(day, now_ms)) return true;
   return may_have_cookieless_salt(day, now_ms) &&
-         now_ms >= cookieless_midnight_ms(day, zone, project_zone);
+         now_ms >= cookieless_midnight_ms(day, zone);
 }
 
 bool may_have_cookieless_salt(int64_t day, int64_t now_ms) {

@@ -45,10 +45,9 @@ void CookielessFlagsRun::start(const Turn& turn, Effects& effects) {
   const int64_t at_ms = sent ? parse_int64(*sent).value_or(turn.now_ms) : turn.now_ms;
   // A clock that is days off must not make an id that none of the events has.
   const bool is_near = at_ms > turn.now_ms - 5 * kDayMs && at_ms < turn.now_ms + 2 * kDayMs;
-  day_ = cookieless_day(is_near ? at_ms : turn.now_ms, request_.timezone, project_.timezone);
-  if (!takes_cookieless_day(day_, turn.now_ms, request_.timezone, project_.timezone)) {
-    day_ = cookieless_day(turn.now_ms, request_.timezone, project_.timezone);
-  }
+  const VisitorZone zone{request_.timezone, project_.timezone, turn.config.zones};
+  day_ = cookieless_day(is_near ? at_ms : turn.now_ms, zone);
+  if (!takes_cookieless_day(day_, turn.now_ms, zone)) day_ = cookieless_day(turn.now_ms, zone);
   salt_run_.start(turn, {day_}, limits::kFlagsReadTimeoutMs, effects);
   if (salt_run_.finished()) salt_known(effects);
 }

@@ -48,8 +48,8 @@ std::unique_ptr<Task> make_alarm(ObjectClass object_class) {
 
 }  // namespace
 
-Core::Core(std::string_view host_json, Decompressor& decompressor)
-    : state_(std::make_unique<CoreState>(host_json, decompressor)) {
+Core::Core(std::string_view host_json, Decompressor& decompressor, ZoneHost& zones)
+    : state_(std::make_unique<CoreState>(host_json, decompressor, zones)) {
   // /healthz tells them to who has the admin token; the log tells them where none is set.
   for (const Config::Problem& problem : state_->config.problems) {
     state_->metrics.log.add(problem.fatal ? LogLevel::kError : LogLevel::kWarn,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "hogflare/json.h"
+
 namespace hogflare {
 namespace {
 
@@ -27,6 +29,7 @@ void FlagsState::take(std::string_view json, std::string_view source) {
   problems_.clear();
   flags::ParseOptions options;
   options.group_types = config_.group_types;
+  options.zones = config_.zones;
   Result<flags::Definitions> parsed = flags::Definitions::parse(json, options);
   if (!parsed.ok()) {
     if (source_ == "none") has_good_set_ = false;
@@ -93,10 +96,21 @@ void FlagsState::take_kv(const EffectResult& result, int64_t now_ms) {
   kv_problems_ = problems_;
 }
 
+std::string FlagsState::describe_warnings() const {
+  std::string list = "[";
+  size_t named = 0;
+  for (const flags::Problem& problem : sets_.back()->definitions.problems()) {
+    if (problem.severity != flags::Severity::kWarning || ++named > kProblemsNamed) continue;
+    if (list.size() > 1) list += ',';
+    json::append_string(list, problem.path + ": " + problem.message);
+  }
+  return list + "]";
+}
+
 std::string FlagsState::describe() const {
   return "{\"source\":\"" + std::string(source_) +
          "\",\"count\":" + std::to_string(sets_.back()->definitions.size()) +
-         ",\"usable\":" + (has_good_set_ ? "true" : "false") +
+         ",\"usable\":" + (has_good_set_ ? "true" : "false") + ",\"warnings\":" + describe_warnings() +
          ",\"kv_read_at_ms\":" + std::to_string(read_at_ms_) + "}";
 }
 

@@ -70,13 +70,15 @@ class FlagsState {
 
   // What keeps the sources from being used as they are; empty when all is well.
   const std::vector<std::string>& problems() const { return problems_; }
-  // JSON for /healthz: {"source", "count", "usable", "kv_read_at_ms"}.
+  // JSON for /healthz: {"source", "count", "usable", "warnings", "kv_read_at_ms"}.
   std::string describe() const;
 
  private:
   void take(std::string_view json, std::string_view source);
   void drop_unused();
   void name_problems(std::string_view source);
+  // Warnings of the set in force, the first of them: a JSON array of "path: sentence".
+  std::string describe_warnings() const;
 
   const Config& config_;
   // The last is in force; the others have users still.

@@ -14,18 +14,21 @@
 #include "hogflare/identity_caches.h"
 #include "hogflare/metrics.h"
 #include "hogflare/outbox.h"
+#include "hogflare/zones.h"
 
 namespace hogflare {
 
 struct CoreState {
-  CoreState(std::string_view host_json, Decompressor& host_decompressor)
-      : config(parse_config(host_json)),
+  CoreState(std::string_view host_json, Decompressor& host_decompressor, ZoneHost& zone_host)
+      : zones(zone_host),
+        config(parse_config(host_json, &zones)),
         decompressor(host_decompressor),
         flags(config),
         cohort_lists(config),
         has_analytics(std::find(config.bindings.begin(), config.bindings.end(), "ANALYTICS") !=
                       config.bindings.end()) {}
 
+  Zones zones;
   const Config config;
   Decompressor& decompressor;
   FlagsState flags;

@@ -267,6 +267,10 @@ Filter Compiler::compile_property_filter(const Value& definition, std::string_vi
     Scope scope(*this, "value");
     error(std::move(problem));
   }
+  for (std::string& told : filter.matcher.notes()) {
+    Scope scope(*this, "value");
+    warn(std::move(told));
+  }
   return filter;
 }
 

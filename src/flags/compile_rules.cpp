@@ -496,6 +496,9 @@ class RuleReader {
       predicate.broken_pattern = true;
       reading_.faults.push_back(RulesProblem{below(path, "value"), std::move(problem)});
     }
+    for (std::string& told : predicate.matcher.notes()) {
+      reading_.notes.push_back(RulesProblem{below(path, "value"), std::move(told)});
+    }
     return true;
   }
 
@@ -585,6 +588,10 @@ void Compiler::compile_rules_flag(const Value& filters, Flag& flag) {
   for (RulesProblem& fault : reading.faults) {
     Scope place(*this, fault.path);
     error(std::move(fault.message));
+  }
+  for (RulesProblem& told : reading.notes) {
+    Scope place(*this, told.path);
+    warn(std::move(told.message));
   }
   if (reading.problem) {
     if (reading.problem->path.empty()) return unreadable(std::move(reading.problem->message));

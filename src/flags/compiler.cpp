@@ -199,7 +199,7 @@ void Compiler::compile_document_options(const Value& document) {
   if (mapping != nullptr && !mapping->is_null()) compile_group_types(*mapping);
   const std::string_view zone = read_text(document, "timezone");
   if (!zone.empty()) {
-    const std::optional<TimeZone> parsed = TimeZone::parse(zone);
+    const std::optional<TimeZone> parsed = TimeZone::parse(zone, options_.zones);
     if (parsed) {
       catalog_->zone = *parsed;
     } else {

@@ -116,6 +116,10 @@ class Matcher {
   Operator op() const { return op_; }
   // The text of a regex operator's pattern.
   std::string_view pattern() const { return pattern_; }
+  // Pattern::notes of a regex that runs.
+  std::vector<std::string> notes() const {
+    return regex_ ? regex_->notes() : std::vector<std::string>();
+  }
   // Whether the SDKs read the operand as match() does.
   bool operand_is_portable(int matching_version) const;
 

@@ -49,6 +49,7 @@ std::optional<Pattern> Pattern::compile(std::string_view pattern, std::string& p
   compiled.is_marked_ = translation->is_marked;
   compiled.is_projected_ = translation->is_projected;
   compiled.kept_ = std::move(translation->kept);
+  compiled.notes_ = std::move(translation->notes);
   return compiled;
 }
 

@@ -44,6 +44,8 @@ class Pattern {
 
   // Whether the pattern matches anywhere. Time linear in the text.
   bool found_in(std::string_view text) const;
+  // Spellings that mean something else to JavaScript or Python, where SDKs and editors try patterns.
+  const std::vector<std::string>& notes() const { return notes_; }
   // What RE2 runs.
   const std::string& translated() const;
 
@@ -55,6 +57,7 @@ class Pattern {
   std::unique_ptr<re2::RE2> regex_;
   bool is_marked_ = false;
   bool is_projected_ = true;
+  std::vector<std::string> notes_;
   std::vector<Points> kept_;  // sorted; what the pattern names beyond ASCII
 };
 

@@ -7,11 +7,14 @@
 
 #include "flags/text.h"
 #include "hogflare/flags_limits.h"
+#include "hogflare/result.h"
 
 namespace hogflare::flags {
 namespace {
 
 constexpr uint32_t kLastPoint = 0x10ffff;
+// A noncharacter, which no subject has: pattern.cpp replaces those.
+constexpr uint32_t kNotInText = 0xfdef;
 
 // A set of code points as ranges.
 class PointSet {
@@ -98,6 +101,7 @@ class Translator {
     for (const bool is_first : {true, false}) {
       at_ = 0;
       out_.text.clear();
+      out_.notes.clear();
       flags_ = {};
       Shape shape;
       if (!read_alternation(0, shape) || !problem_.empty()) {
@@ -131,6 +135,14 @@ class Translator {
           pattern_, what);
     }
     return false;
+  }
+
+  void note(std::string_view spelling, std::string_view meaning) {
+    std::string text = fmt::format("'{}' is {} here, as in PostHog's service, and something else in "
+                                   "JavaScript or Python",
+                                   spelling, meaning);
+    const bool is_known = std::find(out_.notes.begin(), out_.notes.end(), text) != out_.notes.end();
+    if (!is_known) out_.notes.push_back(std::move(text));
   }
 
   bool done() const { return at_ == pattern_.size(); }
@@ -227,7 +239,56 @@ class Translator {
     set.points.add(negative ? digits.complement() : digits);
   }
 
-  // \pL, \p{Greek}, \P{Lu}, \p{^L}, \p{sc=Greek}
+  // RE2's name of a general category or script, whose names the service reads whatever their case, spaces,
+  // hyphens and underscores (UAX44-LM3); empty when it can be none.
+  static std::string property_name(std::string_view name) {
+    std::string loose;
+    std::string titled;  // a script as Unicode writes it: Old_Italic
+    for (const char c : name) {
+      const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+      if (!is_letter && c != '_' && c != ' ' && c != '-') return {};
+      if (!is_letter) {
+        if (!titled.empty()) titled += '_';
+        continue;
+      }
+      const bool is_first = titled.empty() || titled.back() == '_';
+      const char small = static_cast<char>(c | 0x20);
+      loose += small;
+      titled += is_first ? static_cast<char>(small - 'a' + 'A') : small;
+    }
+    while (!titled.empty() && titled.back() == '_') titled.pop_back();
+    if (loose.size() > 2 && loose.substr(0, 2) == "is") {
+      loose.erase(0, 2);
+      titled.erase(0, 2);
+      if (!titled.empty() && titled[0] == '_') titled.erase(0, 1);
+      if (!titled.empty()) titled[0] = static_cast<char>(titled[0] & ~0x20);
+    }
+    struct Long {
+      std::string_view name;
+      std::string_view category;
+    };
+    static constexpr std::array<Long, 41> kLong = {
+        {{"any", "Any"}, {"letter", "L"}, {"mark", "M"}, {"combiningmark", "M"}, {"number", "N"},
+         {"punctuation", "P"}, {"punct", "P"}, {"symbol", "S"}, {"separator", "Z"}, {"other", "C"},
+         {"uppercaseletter", "Lu"}, {"lowercaseletter", "Ll"}, {"titlecaseletter", "Lt"},
+         {"modifierletter", "Lm"}, {"otherletter", "Lo"}, {"nonspacingmark", "Mn"},
+         {"spacingmark", "Mc"}, {"enclosingmark", "Me"}, {"decimalnumber", "Nd"}, {"digit", "Nd"},
+         {"letternumber", "Nl"}, {"othernumber", "No"}, {"connectorpunctuation", "Pc"},
+         {"dashpunctuation", "Pd"}, {"openpunctuation", "Ps"}, {"closepunctuation", "Pe"},
+         {"initialpunctuation", "Pi"}, {"finalpunctuation", "Pf"}, {"otherpunctuation", "Po"},
+         {"mathsymbol", "Sm"}, {"currencysymbol", "Sc"}, {"modifiersymbol", "Sk"},
+         {"othersymbol", "So"}, {"spaceseparator", "Zs"}, {"lineseparator", "Zl"},
+         {"paragraphseparator", "Zp"}, {"control", "Cc"}, {"cntrl", "Cc"}, {"format", "Cf"},
+         {"whitespace", "Space"}, {"space", "Space"}}};
+    for (const Long& known : kLong) {
+      if (loose == known.name) return std::string(known.category);
+    }
+    if (loose.size() == 1) return std::string(1, static_cast<char>(loose[0] & ~0x20));
+    if (loose.size() == 2) titled = {static_cast<char>(loose[0] & ~0x20), loose[1]};
+    return titled;
+  }
+
+  // \pL, \p{Greek}, \P{Lu}, \p{sc=Greek}
   bool add_property(bool negative, Set& set) {
     std::string_view name;
     if (take("{")) {
@@ -239,29 +300,12 @@ class Translator {
       name = pattern_.substr(at_, 1);
       at_ += name.size();
     }
-    if (!name.empty() && name[0] == '^') {
-      negative = !negative;
-      name.remove_prefix(1);
-    }
     if (const size_t sign = name.find('='); sign != std::string_view::npos) name.remove_prefix(sign + 1);
-    struct Long {
-      std::string_view name;
-      std::string_view category;
-    };
-    static constexpr std::array<Long, 9> kLong = {{{"Letter", "L"}, {"Mark", "M"}, {"Number", "N"},
-                                                   {"Punctuation", "P"}, {"Symbol", "S"},
-                                                   {"Separator", "Z"}, {"Uppercase_Letter", "Lu"},
-                                                   {"Lowercase_Letter", "Ll"},
-                                                   {"Decimal_Number", "Nd"}}};
-    for (const Long& known : kLong) {
-      if (name == known.name) name = known.category;
-    }
-    const bool is_word = std::all_of(name.begin(), name.end(), [](char c) {
-      return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-    });
-    if (name.empty() || !is_word) return fail("\\p names no class");
+    const std::string known = property_name(name);
+    if (known == "Space") return add_perl(negative ? 'S' : 's', true, set);
+    if (known.empty()) return beyond(fmt::format("\\p{{{}}}", name));
     out_.is_projected = false;
-    set.classes += fmt::format("\\{}{{{}}}", negative ? 'P' : 'p', name);
+    set.classes += fmt::format("\\{}{{{}}}", negative ? 'P' : 'p', known);
     return true;
   }
 
@@ -269,6 +313,13 @@ class Translator {
     if (set.classes.empty() && set.points.ranges().empty()) {
       set.negated = !set.negated;
       set.points.add(0, kLastPoint);
+    }
+    // What stands for all but some must not take a mark for one of the rest.
+    if (out_.is_marked && !set.negated) {
+      PointSet marks;
+      marks.add(kWordStart, kNoBoundary);
+      set.points = set.points.intersected(marks.complement());
+      if (set.classes.empty() && set.points.ranges().empty()) set.points.add(kNotInText);
     }
     std::string text = set.negated ? "[^" : "[";
     for (const Points& range : set.points.ranges()) {
@@ -291,6 +342,8 @@ class Translator {
       out_.text += text;
     }
   }
+
+  void write_any() { write_atom(out_.is_marked ? "[^\\x{fdd0}-\\x{fdd2}]" : "(?s:.)"); }
 
   // --- Escapes ---
 
@@ -327,6 +380,8 @@ class Translator {
     for (const Named& named : kNamed) {
       if (named.letter != c) continue;
       ++at_;
+      if (c == 'a') note("\\a", "a bell");
+      if (c == 'e') note("\\e", "an escape character");
       point = named.point;
       return true;
     }
@@ -334,11 +389,11 @@ class Translator {
       ++at_;
       return take_hex(c == 'x' ? 2 : c == 'u' ? 4 : 8, point);
     }
+    if (done()) return false;
     const auto byte = static_cast<unsigned char>(c);
-    const bool is_word = is_word_point(byte) && c != '_';
-    if (done() || byte >= 0x80 || is_word || c == '<' || c == '>') return false;
-    ++at_;
-    point = byte;
+    const bool is_word = byte < 0x80 && is_word_point(byte) && c != '_';
+    if (is_word || c == '<' || c == '>') return false;
+    point = take_point();
     return true;
   }
 
@@ -352,6 +407,7 @@ class Translator {
     if (c == 'h' || c == 'H') {
       ++at_;
       add_hexadecimal(c == 'H', set);
+      note(c == 'h' ? "\\h" : "\\H", c == 'h' ? "a hexadecimal digit" : "no hexadecimal digit");
       return true;
     }
     if (c == 'p' || c == 'P') {
@@ -365,6 +421,11 @@ class Translator {
   bool read_escape(Shape& shape) {
     ++at_;
     if (done()) return fail("it ends in a backslash");
+    if (take("O")) {
+      write_any();
+      note("\\O", "any character, a line's end too,");
+      return true;
+    }
     Set set;
     bool is_set = false;
     if (!read_set_escape(false, set, is_set)) return false;
@@ -394,18 +455,32 @@ class Translator {
       out_.text += text;
       return true;
     };
-    if (take("b{start}") || take("<")) return mark("\\x{fdd0}");
-    if (take("b{end}") || take(">")) return mark("\\x{fdd1}");
+    for (const std::string_view start : {"b{start}", "<"}) {
+      if (!take(start)) continue;
+      note(fmt::format("\\{}", start), "a word's start");
+      return mark("\\x{fdd0}");
+    }
+    for (const std::string_view end : {"b{end}", ">"}) {
+      if (!take(end)) continue;
+      note(fmt::format("\\{}", end), "a word's end");
+      return mark("\\x{fdd1}");
+    }
     if (peek() == 'b' && peek(1) == '{') return beyond("\\b{");
+    if (peek() == 'B' && peek(1) == '{' && !at_count(1)) return false;
     if (take("b")) return mark("[\\x{fdd0}\\x{fdd1}]");
     if (take("B")) return mark("\\x{fdd2}");
     if (take("A")) {
+      note("\\A", "the text's beginning");
       out_.text += "\\A";
       return true;
     }
-    if (take("z")) return write_end("\\z");
+    if (take("z")) {
+      note("\\z", "the text's end");
+      return write_end("\\z");
+    }
     if (peek() != 'Z') return false;
     ++at_;
+    note("\\Z", "the text's end or the line ends before it");
     write_end("");
     Set newline;
     newline.points.add('\n');
@@ -452,6 +527,7 @@ class Translator {
     if (!read_class_items(depth, true, left)) return false;
     while (!take("]")) {
       const char combine = peek();
+      note(pattern_.substr(at_, 2), "an operator of classes");
       at_ += 2;
       Set right;
       if (!read_class_items(depth, false, right) || !settle(left) || !settle(right)) return false;
@@ -481,16 +557,23 @@ class Translator {
 
   // Up to `]` or an operator.
   bool read_class_items(int depth, bool is_first, Set& set) {
+    // Hyphens that come first are hyphens, however many.
+    while (is_first && peek() == '-') {
+      ++at_;
+      set.points.add('-');
+    }
+    is_first = is_first && set.points.ranges().empty();
     for (;; is_first = false) {
-      if (flags_.extended) skip_extended();
       if (done()) return fail("a class is not closed");
       if (peek() == ']' && !is_first) return true;
-      if (!is_first && at_combination()) return true;
+      if (at_combination()) return true;
       if (take("[:")) {
         if (!read_posix(set)) return false;
+        note("[[:name:]]", "a class by name");
         continue;
       }
       if (take("[")) {
+        note("[[", "a class in a class");
         Set inner;
         if (!read_class(depth + 1, inner) || !merge(inner, set)) return false;
         continue;
@@ -513,6 +596,8 @@ class Translator {
       ++at_;
       if (take("b")) {
         point = 8;
+      } else if (!done() && std::string_view("ABGKkz<>").find(peek()) != std::string_view::npos) {
+        point = take_point();
       } else if (!take_escaped_point(point)) {
         return fail("an escape it does not know in a class");
       }
@@ -525,6 +610,9 @@ class Translator {
       ++at_;
       bool is_set = false;
       if (!read_set_escape(true, set, is_set)) return false;
+      if (is_set && peek() == '-' && peek(1) != ']' && peek(1) != '-') {
+        return fail("a range begins with a class; write the hyphen last, as in [\\w.-]");
+      }
       if (is_set) return true;
       --at_;
     }
@@ -599,6 +687,7 @@ class Translator {
       if (c == 'm') flags_.multi_line = on;
       if (c == 's') flags_.dot_all = on;
       if (c == 'x') flags_.extended = on;
+      if (c == 'x' && on) note("(?x)", "to pass over spaces and # comments");
       if (c == 'u' && !on) return beyond("(?-u)");
       if (c == 'R') return beyond("(?R)");
       if (done() || std::string_view("imsxuU").find(c) == std::string_view::npos) {
@@ -625,21 +714,22 @@ class Translator {
   bool read_group(int depth, Shape& shape) {
     ++at_;
     if (depth > limits::kRegexDepthMax) return fail("it is nested too deeply");
+    if (flags_.extended) skip_extended();
     const Flags before = flags_;
     bool is_atomic = false;
     if (take("?#")) {
       const size_t end = pattern_.find(')', at_);
       if (end == std::string_view::npos) return fail("a comment is not closed");
       at_ = end + 1;
+      last_ = Last::kComment;
       return true;
     }
     if (take("?=") || take("?!") || take("?<=") || take("?<!")) return beyond("look-around");
     if (take("?(")) return beyond("conditions");
     if (take("?P=") || take("?P>") || take("?R") || take("?&")) return beyond("back-references");
-    if (take("?P<") || take("?<")) {
-      const size_t end = pattern_.find('>', at_);
-      if (end == std::string_view::npos || end == at_) return fail("a group's name is not closed");
-      at_ = end + 1;
+    const bool is_quoted = take("?'");
+    if (is_quoted || take("?P<") || take("?<")) {
+      if (!take_name(is_quoted ? '\'' : '>')) return false;
       out_.text += "(?:";
     } else if (take("?>")) {
       is_atomic = true;
@@ -647,7 +737,10 @@ class Translator {
     } else if (take("?")) {
       bool opens = false;
       if (!read_flags(opens)) return false;
-      if (!opens) return true;
+      if (!opens) {
+        last_ = Last::kFlags;
+        return true;
+      }
     } else {
       out_.text += "(?:";
     }
@@ -656,11 +749,23 @@ class Translator {
     if (!take(")")) return fail("a group is not closed");
     out_.text += ')';
     flags_ = before;
+    last_ = Last::kAtom;
     ++shape.items;
     shape.only.reset();
     if (!is_atomic) return true;
     const bool is_simple = inner.items == 1 && !inner.has_choice && inner.only;
     return is_simple && nothing_shortens(*inner.only) ? true : beyond("atomic groups");
+  }
+
+  // A group's name and `end`; the name counts for nothing without back-references.
+  bool take_name(char end) {
+    const size_t from = at_;
+    while (!done() && peek() != end) {
+      if (!is_word_point(take_point())) return fail("a group's name is no word");
+    }
+    if (done() || at_ == from) return fail("a group's name is not closed");
+    ++at_;
+    return true;
   }
 
   // Whether a repeat of `set` stops by itself: at the pattern's end, or where a letter or digit follows
@@ -674,7 +779,7 @@ class Translator {
            !set.points.contains(next);
   }
 
-  // {n} {n,} {n,m} {,m}; false when it is text.
+  // {n} {n,} {n,m} {,m} {,}; false when it is text.
   bool take_counts(int& least, std::optional<int>& most) {
     const size_t from = at_;
     const auto number = [this](int& value) {
@@ -685,18 +790,38 @@ class Translator {
       }
       return at_ > start;
     };
+    const auto space = [this] {
+      if (flags_.extended) skip_extended();
+    };
     ++at_;
+    space();
     const bool has_least = number(least);
+    space();
     const bool comma = take(",");
+    space();
     int given = 0;
     const bool has_most = comma && number(given);
-    if (take("}") && (has_least || has_most)) {
+    space();
+    if ((has_least || comma) && take("}")) {
       if (!comma) most = least;
       if (has_most) most = given;
+      if (!has_least) note(pattern_.substr(from, at_ - from), "a repeat from none on");
       return true;
     }
     at_ = from;
     return false;
+  }
+
+  bool at_count(size_t ahead = 0) {
+    const size_t from = at_;
+    at_ += ahead;
+    std::vector<std::string> notes = out_.notes;
+    int least = 0;
+    std::optional<int> most;
+    const bool counts = take_counts(least, most);
+    at_ = from;
+    out_.notes = std::move(notes);
+    return counts;
   }
 
   // RE2 counts to 1000: more is written as several.
@@ -731,13 +856,8 @@ class Translator {
     int least = 0;
     std::optional<int> most;
     if (peek() == '{') {
-      if (!take_counts(least, most)) {
-        out_.text += atom;
-        at_ += 1;
-        write_atom("\\{");
-        shape.only.reset();
-        return true;
-      }
+      const bool counts = take_counts(least, most);
+      HF_ASSERT(counts);
       if (most && *most < least) return fail("a repeat counts backwards");
       if (least > limits::kRegexRepeatMax || most.value_or(0) > limits::kRegexRepeatMax) {
         return fail("a repeat counts too far");
@@ -753,16 +873,12 @@ class Translator {
       ++at_;
       if (!shape.only || !nothing_shortens(*shape.only)) return beyond("possessive repeats");
     }
-    const char next = peek();
-    if (next == '*' || next == '+' || next == '?') {
-      // a** and a+? again: a repeat of a repeat.
-      return read_repeat(atom_at, shape);
-    }
     return true;
   }
 
   bool read_alternation(int depth, Shape& shape) {
     std::optional<size_t> atom_at;
+    bool after_flags = false;
     while (!done()) {
       if (flags_.extended) skip_extended();
       if (done()) break;
@@ -771,22 +887,29 @@ class Translator {
         if (depth == 0) return fail("a group is closed that was not opened");
         return true;
       }
-      if (c == '*' || c == '+' || c == '?' || (c == '{' && atom_at)) {
+      const bool is_count = c == '{' && at_count();
+      if (c == '*' || c == '+' || c == '?' || (is_count && atom_at)) {
         if (!atom_at) return fail("there is nothing to repeat");
         if (!read_repeat(*atom_at, shape)) return false;
         atom_at.reset();
         continue;
       }
+      if (is_count && after_flags) return fail("there is nothing to repeat");
+      if (is_count) note("{", "text where nothing before it can be repeated, behind a repeat too,");
       if (c == '|') {
         ++at_;
         out_.text += '|';
         shape.has_choice = true;
         atom_at.reset();
+        after_flags = false;
         continue;
       }
-      atom_at = out_.text.size();
+      const size_t begins = out_.text.size();
+      last_ = Last::kAtom;
       if (!read_atom(depth, shape)) return false;
-      if (out_.text.size() == *atom_at) atom_at.reset();  // a comment
+      if (last_ == Last::kAtom) atom_at = begins;
+      if (last_ == Last::kFlags) atom_at.reset();
+      if (last_ != Last::kComment) after_flags = last_ == Last::kFlags;
       if (out_.text.size() > limits::kRegexTranslatedBytesMax) return fail("it is too large");
     }
     return depth == 0 || fail("a group is not closed");
@@ -817,7 +940,7 @@ class Translator {
       if (!flags_.dot_all) set.points.add('\n');
       if (flags_.dot_all) {
         set.negated = false;
-        write_atom(out_.is_marked ? "[^\\x{fdd0}-\\x{fdd2}]" : "(?s:.)");
+        write_any();
         return true;
       }
     } else {
@@ -830,9 +953,13 @@ class Translator {
     return problem_.empty();
   }
 
+  // What was read last: flags alone cannot be repeated, behind a comment what stands before it is.
+  enum class Last : uint8_t { kAtom, kFlags, kComment };
+
   std::string_view pattern_;
   size_t at_ = 0;
   Flags flags_;
+  Last last_ = Last::kAtom;
   PointSet named_;
   std::string problem_;
   Translation out_;

@@ -31,6 +31,8 @@ struct Translation {
   bool is_marked = false;
   bool is_projected = true;
   std::vector<Points> kept;
+  // Spellings that other engines read otherwise, each a sentence; none twice.
+  std::vector<std::string> notes;
 };
 
 // `problem` says what RE2 cannot run or what is wrong.

@@ -286,6 +286,9 @@ std::string write_flags(const Evaluation& evaluation, FlagsVersion version,
     write_details(json, evaluation, version);
   }
   write_common(json, evaluation.errors_while_computing, evaluation.quota_limited, context);
+  if (context.minimal_flag_called_events && version != FlagsVersion::kLegacy) {
+    json.key("minimalFlagCalledEvents").boolean(true);
+  }
   write_merged_config(json, context);
   return json.close_object().take();
 }
@@ -320,14 +323,22 @@ std::string write_minimal_config(const ResponseContext& context) {
   return json.close_object().take();
 }
 
+int read_version(std::string_view text) {
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() ? number : 1;
+}
+
 FlagsAnswer flags_answer(std::optional<std::string_view> version,
                          std::optional<std::string_view> config) {
   if (!version && !config) return FlagsAnswer{FlagsVersion::kV2, true};
   FlagsAnswer answer;
   answer.with_config = config && *config != "false" && *config != "0";
-  answer.version = !version || *version == "1" ? FlagsVersion::kLegacy
-                   : *version == "3"           ? FlagsVersion::kV3
-                                               : FlagsVersion::kV2;
+  const int number = version ? read_version(*version) : 1;
+  answer.version = number < 2    ? FlagsVersion::kLegacy
+                   : number == 3 ? FlagsVersion::kV3
+                                 : FlagsVersion::kV2;
   return answer;
 }
 

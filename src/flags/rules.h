@@ -97,6 +97,7 @@ struct RulesProblem {
 struct RulesReading {
   std::optional<Rules> rules;
   std::optional<RulesProblem> problem;  // exactly one of the two
+  std::vector<RulesProblem> notes;      // spellings that mean something else elsewhere
   std::vector<RulesProblem> faults;     // of predicates that fail the flag when they are reached
 };
 

@@ -1,19 +1,11 @@
 #include "flags/timezone.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "hogflare/calendar.h"
 
 namespace hogflare::flags {
 namespace {
-
-struct NamedZone {
-  std::string_view name;
-  std::string_view rule;
-};
-
-#include "flags/zone_rules.inc"
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -110,18 +102,21 @@ std::optional<TimeZone> TimeZone::parse_posix(std::string_view text) {
   return zone;
 }
 
-std::optional<TimeZone> TimeZone::parse(std::string_view text) {
-  if (text == "UTC" || text == "Z") return TimeZone();
-  const NamedZone* named = std::lower_bound(
-      std::begin(kNamedZones), std::end(kNamedZones), text,
-      [](const NamedZone& zone, std::string_view name) { return zone.name < name; });
-  if (named != std::end(kNamedZones) && named->name == text) return parse_posix(named->rule);
+std::optional<TimeZone> TimeZone::parse(std::string_view text, Zones* zones) {
+  for (const std::string_view name : {"UTC", "Z", "GMT", "Etc/UTC", "Etc/GMT"}) {
+    if (text == name) return TimeZone();
+  }
+  TimeZone zone;
   if (!text.empty() && (text[0] == '+' || text[0] == '-')) {
-    TimeZone zone;
     if (!take_clock(text, 24, zone.standard_offset_) || !text.empty()) return std::nullopt;
     return zone;
   }
-  return parse_posix(text);
+  if (std::optional<TimeZone> rule = parse_posix(text)) return rule;
+  // A zone that is known at all is known at every time.
+  if (zones == nullptr || !zones->offset_at(text, 0)) return std::nullopt;
+  zone.zones_ = zones;
+  zone.name_ = text;
+  return zone;
 }
 
 int64_t TimeZone::change_local_seconds(const Change& change, int64_t year) {
@@ -146,6 +141,7 @@ int64_t TimeZone::change_local_seconds(const Change& change, int64_t year) {
 }
 
 int64_t TimeZone::offset_at(int64_t utc_seconds) const {
+  if (zones_ != nullptr) return zones_->offset_at(name_, utc_seconds).value_or(0);
   if (!has_daylight_) return standard_offset_;
   const int64_t local = utc_seconds + standard_offset_;
   const int64_t day = (local >= 0 ? local : local - 86399) / 86400;

@@ -178,8 +178,9 @@ int64_t read_now(const Value& arguments) {
 
 }  // namespace
 
-std::string tool_check(std::string_view arguments_json) {
+std::string tool_check(std::string_view arguments_json, Zones& zones) {
   Arguments arguments;
+  arguments.options.zones = &zones;
   read_arguments(arguments_json, arguments);
   if (!arguments.error.empty()) return failure(arguments.error, {});
   const std::vector<Problem> problems = Definitions::check(arguments.document, arguments.options);
@@ -192,8 +193,9 @@ std::string tool_check(std::string_view arguments_json) {
   return json.close_object().take();
 }
 
-std::string tool_eval(std::string_view arguments_json) {
+std::string tool_eval(std::string_view arguments_json, Zones& zones) {
   Arguments arguments;
+  arguments.options.zones = &zones;
   read_arguments(arguments_json, arguments);
   if (!arguments.error.empty()) return failure(arguments.error, {});
   Result<Definitions> definitions = Definitions::parse(arguments.document, arguments.options);
@@ -217,8 +219,9 @@ std::string tool_eval(std::string_view arguments_json) {
   return json.close_object().take();
 }
 
-std::string tool_answer(std::string_view arguments_json) {
+std::string tool_answer(std::string_view arguments_json, Zones& zones) {
   Arguments arguments;
+  arguments.options.zones = &zones;
   read_arguments(arguments_json, arguments);
   if (!arguments.error.empty()) return failure(arguments.error, {});
   const Result<Definitions> definitions =

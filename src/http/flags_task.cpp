@@ -13,6 +13,7 @@
 #include "hogflare/memory_share.h"
 #include "hogflare/person_state.h"
 #include "hogflare/signature.h"
+#include "hogflare/text.h"
 #include "hogflare/url.h"
 #include "hogflare/uuid.h"
 #include "hogflare/wire.h"
@@ -75,6 +76,8 @@ class FlagsTask final : public HttpTask {
         return begin_ofrep(turn, effects);
       case RouteKind::kFlagDefinitions:
         return respond(answer_definitions());
+      case RouteKind::kFlagList:
+        return respond(answer_list());
       default:
         return respond(answer_payload());
     }
@@ -88,7 +91,7 @@ class FlagsTask final : public HttpTask {
       return respond(json_reply(flags::write_minimal_config(response_context(turn, ""))));
     }
     if (auto missing = missing_body()) return respond(error_reply(head(), *missing));
-    const Result<Ok> signed_ok = check_signature(head(), body(), turn.config.signing_secret);
+    const Result<Ok> signed_ok = check_given_signature(turn.config);
     if (!signed_ok.ok()) return respond(error_reply(head(), signed_ok.error()));
     Result<std::string> json = decode_flags_body(head(), std::move(body()), memory_);
     if (!json.ok()) return respond(error_reply(head(), json.error()));
@@ -103,6 +106,12 @@ class FlagsTask final : public HttpTask {
     request_->only_request_properties |= query_is_true("only_use_override_person_properties");
     fill_geoip();
     find_visitor(turn, effects);
+  }
+
+  // Asking writes nothing, so no signature is needed; one that is given must be right.
+  Result<Ok> check_given_signature(const Config& config) {
+    return check_signature(head(), body(),
+                           {config.signing_secret, true, !config.unsigned_tokens.empty()});
   }
 
   // The body's index, its values, and what the request keeps of them.
@@ -125,6 +134,11 @@ class FlagsTask final : public HttpTask {
   // The token's project, or why the request is refused.
   std::optional<Error> resolve_project(const Turn& turn) {
     if (std::optional<Error> invalid = check_token(request_->token)) return invalid;
+    const bool in_query = !turn.config.signing_secret.empty() && has_query_payload(head());
+    if (in_query && turn.config.unsigned_tokens.count(request_->token) == 0) {
+      return Error(ErrorCode::kInvalidSignature,
+                   "a payload in ?data= is not covered by the signature; send it as the body");
+    }
     project_ = turn.config.project_of(request_->token);
     if (project_ == nullptr) return Error(ErrorCode::kUnknownToken);
     return check_origin(*project_, head().origin);
@@ -253,6 +267,7 @@ class FlagsTask final : public HttpTask {
     context.request_id = request_id_;
     context.now_ms = turn.now_ms;
     context.config = remote_config(token);
+    context.minimal_flag_called_events = flags_.settings().minimal_flag_called_events;
     return context;
   }
 
@@ -276,10 +291,7 @@ class FlagsTask final : public HttpTask {
   }
 
   Reply answer_decide(const Turn& turn, const flags::Evaluation& evaluation) {
-    const std::string version = query_version().value_or("1");
-    const int number = version.size() == 1 && version[0] >= '1' && version[0] <= '9'
-                           ? version[0] - '0'
-                           : 1;
+    const int number = flags::read_version(query_version().value_or("1"));
     return json_reply(
         flags::write_decide(evaluation, number, response_context(turn, request_->token)));
   }
@@ -293,7 +305,7 @@ class FlagsTask final : public HttpTask {
 
   void begin_ofrep(const Turn& turn, Effects& effects) {
     if (auto missing = missing_body()) return respond(error_reply(head(), *missing));
-    const Result<Ok> signed_ok = check_signature(head(), body(), turn.config.signing_secret);
+    const Result<Ok> signed_ok = check_given_signature(turn.config);
     if (!signed_ok.ok()) return respond(error_reply(head(), signed_ok.error()));
     if (body().size() > limits::kFlagsWireBytesMax) {
       return respond(error_reply(head(), {ErrorCode::kTooLarge, ""}));
@@ -371,15 +383,20 @@ class FlagsTask final : public HttpTask {
 
   // The project is looked at before the credential. `needed`: whether a token must be there.
   std::optional<Reply> refuse_project(bool needed) {
-    const std::string token = form_value(head().query, "token").value_or("");
+    std::string token = form_value(head().query, "token").value_or("");
+    if (token.empty()) token = std::string(trim_ascii(head().x_posthog_project_api_key));
     if (token.empty() && !needed) return std::nullopt;
     if (token.empty()) {
-      return error_reply(head(), {ErrorCode::kMissingToken,
-                                  "No API token provided; send the project API key as ?token="});
+      return authentication_error("not_authenticated",
+                                  "No API token provided; send the project API key as ?token= or "
+                                  "in X-PostHog-Project-Api-Key.");
     }
-    if (std::optional<Error> invalid = check_token(token)) return error_reply(head(), *invalid);
-    if (state().config.project_of(token) != nullptr) return std::nullopt;
-    return error_reply(head(), ErrorCode::kUnknownToken);
+    std::optional<Error> refused = check_token(token);
+    if (!refused && state().config.project_of(token) == nullptr) {
+      refused = Error(ErrorCode::kUnknownToken);
+    }
+    if (!refused) return std::nullopt;
+    return authentication_error("authentication_failed", error_info(refused->code).meaning);
   }
 
   // No answer is better than an empty one: clients keep what they have.
@@ -409,13 +426,17 @@ class FlagsTask final : public HttpTask {
   }
 
   Reply answer_definitions() {
-    if (std::optional<Reply> refused = refuse_project(true)) return std::move(*refused);
+    // The key is the deployment's, so without several projects it says enough.
+    const bool needs_token = !state().config.projects.empty();
+    if (std::optional<Reply> refused = refuse_project(needs_token)) return std::move(*refused);
     if (std::optional<Reply> refused = refuse_credential()) return std::move(*refused);
     if (std::optional<Reply> refused = refuse_without_flags()) return std::move(*refused);
     const std::optional<std::string> send = form_value(head().query, "send_cohorts");
     const bool send_cohorts = send.has_value() && *send != "false" && *send != "0";
     std::string body = flags::write_definitions(
-        definitions(), send_cohorts ? flags::Cohorts::kSend : flags::Cohorts::kExpandInline);
+        definitions(), send_cohorts ? flags::Cohorts::kSend : flags::Cohorts::kExpandInline,
+        flags_.settings().minimal_flag_called_events ? flags::FlagCalledEvents::kMinimal
+                                                     : flags::FlagCalledEvents::kFull);
     const std::string etag = flags::etag_of(body);
     const std::vector<Header> headers = {{"ETag", etag},
                                          {"Cache-Control", "private, must-revalidate"}};
@@ -423,6 +444,13 @@ class FlagsTask final : public HttpTask {
     Reply reply = json_reply(std::move(body));
     reply.headers.insert(reply.headers.end(), headers.begin(), headers.end());
     return reply;
+  }
+
+  Reply answer_list() {
+    if (std::optional<Reply> refused = refuse_project(false)) return std::move(*refused);
+    if (std::optional<Reply> refused = refuse_credential()) return std::move(*refused);
+    if (std::optional<Reply> refused = refuse_without_flags()) return std::move(*refused);
+    return json_reply(flags::write_flag_list(definitions()));
   }
 
   Reply answer_payload() {

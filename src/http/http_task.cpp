@@ -56,6 +56,7 @@ constexpr std::array kHeaders = {
     &RequestHead::access_control_request_method,
     &RequestHead::if_none_match,
     &RequestHead::sec_fetch_mode,
+    &RequestHead::x_posthog_project_api_key,
 };
 
 constexpr std::array kPlace = {

@@ -34,6 +34,8 @@ constexpr Fixed kFixed[] = {
      {RouteKind::kFlagDefinitions, kGetHead, MetricRoute::kFlagDefinitions, false, {}}},
     {"/api/feature_flag/local_evaluation",
      {RouteKind::kFlagDefinitions, kGetHead, MetricRoute::kFlagDefinitions, false, {}}},
+    {"/api/feature_flag",
+     {RouteKind::kFlagList, kGetHead, MetricRoute::kFlagDefinitions, false, {}}},
     {"/api/surveys", {RouteKind::kSurveys, kAny, MetricRoute::kRemoteConfig, false, {}}},
     {"/surveys", {RouteKind::kSurveys, kAny, MetricRoute::kRemoteConfig, false, {}}},
     {"/api/web_experiments",
@@ -93,6 +95,9 @@ Route find_variable(std::string_view path) {
     return with_argument(RouteKind::kSiteApp, kGetHead, MetricRoute::kRemoteConfig, path);
   } else if (take_prefix(path, "/api/projects/")) {
     take_segment(path);
+    if (path == "feature_flags") {
+      return with_argument(RouteKind::kFlagList, kGetHead, MetricRoute::kFlagDefinitions, {});
+    }
     if (take_prefix(path, "feature_flags/")) {
       const std::string_view key = take_segment(path);
       if (path == "remote_config") {

@@ -122,6 +122,7 @@ constexpr Field kRemoteConfig[] = {
     {.name = "defaultIdentifiedOnly", .kinds = kBool},
     {.name = "logs", .kinds = kObject, .fields = kLogs},
     {.name = "conversations", .kinds = kBool | kObject, .fields = kConversations, .open = true},
+    {.name = "minimalFlagCalledEvents", .kinds = kBool},
 };
 constexpr Field kConfig = {.name = "remote_config", .kinds = kObject, .fields = kRemoteConfig};
 
@@ -248,6 +249,11 @@ class Reader {
     std::optional<Json> checked = checker_.object(ours, kConfig, path);
     if (!checked) return;
     take_recording(*checked, had_recording);
+    const auto minimal = checked->find("minimalFlagCalledEvents");
+    if (minimal != checked->end()) {  // told with the flags, where SDKs read it
+      settings_.minimal_flag_called_events = minimal->get<bool>();
+      checked->erase(minimal);
+    }
     for (const auto& [name, value] : checked->items()) settings_.config[name] = dump(value);
     couple_exceptions(*checked);
   }

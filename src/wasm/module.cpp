@@ -87,6 +87,7 @@ struct Module {
   double swept_at_ms = 0;  // when slots was last looked through for abandoned ones
   HostStorage storage;
   HostDecompressor decompressor;
+  HostZones zones;
   std::string input;  // of the next entry, which takes it over
   std::string text;   // result of hf_tool
 };
@@ -257,7 +258,8 @@ HF_EXPORT(hf_input) char* hf_input(uint32_t size) {
 // Reads the host's description (config.h) from the input. Must come first; a second call replaces
 // the core.
 HF_EXPORT(hf_configure) void hf_configure(double trap_count) {
-  module().core = std::make_unique<Core>(take_input(), module().decompressor);
+  module().core =
+      std::make_unique<Core>(take_input(), module().decompressor, module().zones);
   module().core->set_trap_count(static_cast<uint64_t>(trap_count));
 }
 

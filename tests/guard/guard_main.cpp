@@ -21,6 +21,7 @@
 #include "hogflare/core.h"
 #include "object_host.h"
 #include "tests/no_decompressor.h"
+#include "tests/table_zones.h"
 
 namespace {
 
@@ -148,7 +149,7 @@ class Host {
       : core_(R"({"vars":{"CLOUDFLARE_PIPELINE_ENDPOINT":"http://sink.invalid/"},"bindings":)"
               R"(["PERSONS","GROUPS","PERSON_ID_COUNTER","OUTBOX"],"bundled_flags":")" +
                   flags_json() + "\"}",
-              decompressor_),
+              decompressor_, zones_),
         entropy_(kSeed) {}
 
   uint16_t handle(const Work& work) {
@@ -224,6 +225,7 @@ class Host {
 
   static constexpr uint8_t kSeed[32] = {7};
   test::NoDecompressor decompressor_;
+  test::TableZones zones_;
   Core core_;
   Entropy entropy_;
   std::map<std::string, test::MemoryStorage> objects_;

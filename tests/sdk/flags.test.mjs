@@ -23,6 +23,26 @@ const PEOPLE = 200;
 
 const made = flagsGenerator(SEED);
 
+const rulesFlag = (id, key, return_type, default_value, rule) => ({
+  id,
+  key,
+  active: true,
+  filters: {
+    version: 2,
+    return_type,
+    default_value,
+    rules: [{
+      id: "0190a1b2-0000-4000-8000-000000000001",
+      targeting: { properties: [] },
+      rollout_percentage: 100,
+      on_rollout_miss: "continue",
+      assignment_algorithm: "sha1_60_v1",
+      seed: "seed-of-" + key,
+      ...rule,
+    }],
+  },
+});
+
 // Every kind of flag that some SDK cannot answer, beside those that all can.
 const SPECIAL = [
   flag(101, "gold", [condition([{ ...filter("tier", "gold"), type: "group", group_type_index: 0 }])], {
@@ -43,6 +63,12 @@ const SPECIAL = [
       payloads: { a: '{"columns":2}', b: "7" },
     },
   }),
+  // SDKs of today read the rules format as no conditions and would say false.
+  rulesFlag(112, "rules-split", "string", "base", {
+    rule_type: "experiment", experiment_id: null, paused: false,
+    variants: [{ key: "a", weight: 50, value: "wide" }, { key: "b", weight: 50, value: "narrow" }],
+  }),
+  rulesFlag(113, "rules-half", "boolean", false, { rule_type: "percentage_rollout", value: true, rollout_percentage: 50 }),
   { key: "short-half", rollout_percentage: 50 },
   { key: "short-on", payload: { hint: "x" } },
   { key: "short-plan", conditions: [{ properties: [{ key: "a", value: ["pro", "free"], operator: "in" }] }] },
@@ -197,7 +223,7 @@ describe(`posthog-node evaluating locally (seed ${SEED})`, () => {
     }
     console.log(`posthog-node: ${local} values computed locally equal, ${declined} left to the server`);
     assert.ok(local > PEOPLE * FLAGS.flags.length * 0.4);
-    const wanted = ["held", "mixed", "sticky", "by-device", "enrolled", "stored-only", "unset", "in-static", "after-held", "for-clients", "short-half", "short-plan", "short-split"];
+    const wanted = ["held", "rules-split", "rules-half", "mixed", "sticky", "by-device", "enrolled", "stored-only", "unset", "in-static", "after-held", "for-clients", "short-half", "short-plan", "short-split"];
     for (const key of wanted) assert.ok(marked.has(key), `${key} should have been left to the server`);
   });
 

@@ -42,7 +42,7 @@ HttpInput request_to(std::string_view method, std::string_view path, std::string
   // Encoding, user agent, origin, referer; then the authorization.
   input.head.append(4, '\0');
   input.head.append("Bearer ").append(kAdminToken).push_back('\0');
-  input.head.append(13 + 14, '\0');
+  input.head.append(14 + 14, '\0');
   input.body = std::move(body);
   return input;
 }

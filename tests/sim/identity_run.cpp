@@ -67,7 +67,7 @@ std::string json_of(const ModelEvent& event, const std::string& uuid) {
 HttpInput http_input(std::string body) {
   HttpInput input;
   input.head = std::string("POST\0/batch/\0\0\0application/json\0", 32);
-  input.head.append(18 + 14, '\0');
+  input.head.append(19 + 14, '\0');
   input.body = std::move(body);
   return input;
 }

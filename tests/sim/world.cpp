@@ -1,5 +1,6 @@
 #include "world.h"
 #include "tests/no_decompressor.h"
+#include "tests/table_zones.h"
 
 #include <algorithm>
 
@@ -76,6 +77,7 @@ void ObjectStorage::roll_back() {
 
 struct World::Isolate {
   test::NoDecompressor decompressor;
+  test::TableZones zones;
   std::unique_ptr<Core> core;
 };
 
@@ -263,7 +265,8 @@ void World::evict(size_t isolate) {
   for (const uint64_t id : dead) kill(id);
   const std::string host = "{\"vars\":{" + options_.vars +
                            "},\"bindings\":[\"PERSONS\",\"GROUPS\",\"PERSON_ID_COUNTER\",\"OUTBOX\",\"COOKIELESS\"]}";
-  isolates_[isolate]->core = std::make_unique<Core>(host, isolates_[isolate]->decompressor);
+  isolates_[isolate]->core = std::make_unique<Core>(host, isolates_[isolate]->decompressor,
+                                                     isolates_[isolate]->zones);
 }
 
 // --- Effects ---

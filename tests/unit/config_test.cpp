@@ -8,6 +8,7 @@
 #include "hogflare/routes.h"
 #include "hogflare/signature.h"
 #include "tests/no_decompressor.h"
+#include "tests/table_zones.h"
 
 namespace hogflare {
 namespace {
@@ -171,12 +172,13 @@ std::string head_of(std::string_view method, std::string_view path, std::string_
         std::string_view(), std::string_view(), origin, std::string_view(), authorization}) {
     head.append(field).push_back('\0');
   }
-  return head + std::string(27, '\0');
+  return head + std::string(28, '\0');
 }
 
 Reply answer(const Vars& vars, const std::string& head) {
   test::NoDecompressor decompressor;
-  Core core(host_of(vars), decompressor);
+  test::TableZones zones;
+  Core core(host_of(vars), decompressor, zones);
   const uint8_t seed[32] = {1};
   Entropy entropy(seed);
   std::unique_ptr<Task> task = core.http({head, ""});
@@ -192,6 +194,20 @@ Reply answer(const Vars& vars, const std::string& head) {
     }
   }
   return task->reply();
+}
+
+TEST_CASE("Tokens that need no signature are a list, and told where they have no effect") {
+  const Vars vars = {{"POSTHOG_SIGNING_SECRET", "secret"},
+                     {"HOGFLARE_UNSIGNED_TOKENS", " phc_a,,phc_b ,"}};
+  const Config config = config_of(vars);
+  CHECK(config.problems.empty());
+  CHECK(config.unsigned_tokens == std::set<std::string, std::less<>>{"phc_a", "phc_b"});
+  CHECK(has(problem_of({{"HOGFLARE_UNSIGNED_TOKENS", "phc_a"}}).message, "has no effect"));
+  CHECK(has(problem_of({{"POSTHOG_SIGNING_SECRET", "secret"},
+                        {"HOGFLARE_UNSIGNED_TOKENS", "phc_a,phc_b"},
+                        {"HOGFLARE_PROJECTS", R"({"phc_a":{"team_id":1}})"}})
+                .message,
+            "phc_b"));
 }
 
 TEST_CASE("Only the whole admin token opens an operator's path") {

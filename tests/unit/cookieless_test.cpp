@@ -582,9 +582,11 @@ TEST_CASE("Days change at midnight of the zone, also where summer time begins or
       {"2026-05-20T18:30:00Z", "Asia/Calcutta", "2026-05-21"},
       {"1969-12-31T23:59:59Z", "UTC", "1969-12-31"},
   };
+  test::TableZones host;
+  Zones zones(host);
   for (const auto& [at, zone, day] : cases) {
     CAPTURE(at, zone);
-    CHECK(cookieless_day_text(cookieless_day(*parse_timestamp(at), zone, "")) == day);
+    CHECK(cookieless_day_text(cookieless_day(*parse_timestamp(at), {zone, "", &zones})) == day);
   }
   CHECK(!parse_cookieless_day("2026-02-30"));
   CHECK(!parse_cookieless_day("2026-5-20"));
@@ -622,7 +624,9 @@ TEST_CASE("The mode is each project's own", "[cookieless]") {
   const auto problems_of = [](const Json& vars, const Json& bindings) {
     Json all = vars;
     all["CLOUDFLARE_PIPELINE_ENDPOINT"] = "http://sink.invalid/";
-    return parse_config(Json{{"vars", all}, {"bindings", bindings}}.dump()).problems;
+    test::TableZones host;
+    Zones zones(host);
+    return parse_config(Json{{"vars", all}, {"bindings", bindings}}.dump(), &zones).problems;
   };
   const Json bound = {"PERSONS", "GROUPS", "PERSON_ID_COUNTER", "OUTBOX"};
   CHECK(problems_of({}, bound).empty());

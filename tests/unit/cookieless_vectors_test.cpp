@@ -198,11 +198,14 @@ TEST_CASE("The cookieless vectors' events", "[cookieless]") {
 }
 
 TEST_CASE("The cookieless vectors' days, windows and sites", "[cookieless]") {
+  test::TableZones host;
+  Zones known(host);
   for (const Json& test : load_cases("day")) {
     CAPTURE(test["name"].get<std::string>());
+    const std::string visitor = text_or_empty(test, "event_timezone");
+    const std::string project = text_or_empty(test, "team_timezone");
     const int64_t day = cookieless_day(*parse_timestamp(test["timestamp"].get<std::string>()),
-                                       text_or_empty(test, "event_timezone"),
-                                       text_or_empty(test, "team_timezone"));
+                                       {visitor, project, &known});
     CHECK(cookieless_day_text(day) == test["expect"].get<std::string>());
   }
   for (const Json& test : load_cases("salt_window")) {

@@ -15,6 +15,7 @@
 #include "hogflare/timestamp.h"
 #include "object_host.h"
 #include "tests/no_decompressor.h"
+#include "tests/table_zones.h"
 
 namespace hogflare::test {
 
@@ -50,7 +51,7 @@ class CookielessWorld {
     const Json host = {{"vars", vars_},
                        {"bindings", {"PERSONS", "GROUPS", "PERSON_ID_COUNTER", "OUTBOX", "COOKIELESS"}},
                        {"bundled_flags", flags_}};
-    core_ = std::make_unique<Core>(host.dump(), decompressor_);
+    core_ = std::make_unique<Core>(host.dump(), decompressor_, zones_);
   }
 
   const Config& config() const { return core_->config(); }
@@ -61,7 +62,7 @@ class CookielessWorld {
     const std::string fields[] = {
         "POST", path, query, "",                        // method, path, query, the body's state
         "application/json", "", from.user_agent, from.origin, "", authorization, "", "",
-        "posthog-js/1.0", "1", "00000000-0000-4000-8000-000000000000", iso(now_ms), from.ip, "", "ray", "", "", "", "",
+        "posthog-js/1.0", "1", "00000000-0000-4000-8000-000000000000", iso(now_ms), from.ip, "", "ray", "", "", "", "", "",
         "DE", "EU", "Berlin", "Berlin", "BE", "10115", "52.5", "13.4", "Europe/Berlin", "", "1", "64500",
         "Example AS", "TXL"};
     for (const std::string& field : fields) head.append(field).append(1, '\0');
@@ -160,6 +161,7 @@ class CookielessWorld {
   Json vars_;
   std::string flags_;
   NoDecompressor decompressor_;
+  TableZones zones_;
   std::unique_ptr<Core> core_;
   uint32_t random_ = 4711;
 };

@@ -8,6 +8,7 @@
 #include "hogflare/flags_responses.h"
 #include "hogflare/flags_tools.h"
 #include "hogflare/limits.h"
+#include "tests/table_zones.h"
 
 using nlohmann::json;
 using namespace hogflare;
@@ -207,6 +208,12 @@ TEST_CASE("the version and config of an answer follow the query", "[flags]") {
   CHECK(!flags_answer("2", {}).with_config);
   CHECK(!flags_answer("2", "false").with_config);
   CHECK(flags_answer("3", "true").version == FlagsVersion::kV3);
+  for (const char* old : {"abc", "0", "-1", "2.0", "", " 2", "99999999999"}) {
+    INFO(old);
+    CHECK(flags_answer(old, {}).version == FlagsVersion::kLegacy);
+  }
+  CHECK(flags_answer("+2", {}).version == FlagsVersion::kV2);
+  CHECK(flags_answer("4", {}).version == FlagsVersion::kV2);
 }
 
 TEST_CASE("over quota no flag is answered", "[flags]") {
@@ -367,23 +374,26 @@ TEST_CASE("a remote config payload is a JSON text, empty without one", "[flags]"
 }
 
 TEST_CASE("the tools report problems and explain answers", "[flags]") {
-  const json bad = parsed(tool_check(R"({"document":"[{\"key\":\"\"}]"})"));
+  test::TableZones host;
+  Zones zones(host);
+  const json bad = parsed(tool_check(R"({"document":"[{\"key\":\"\"}]"})", zones));
   CHECK(bad["ok"] == false);
   CHECK(bad["problems"][0]["path"] == "flags[0].key");
-  const json good = parsed(tool_check(json{{"document", kDocument}}.dump()));
+  const json good = parsed(tool_check(json{{"document", kDocument}}.dump(), zones));
   CHECK(good["ok"] == true);
   CHECK(good["flags"] == 6);
-  CHECK(parsed(tool_check("nonsense"))["ok"] == false);
+  CHECK(parsed(tool_check("nonsense", zones))["ok"] == false);
   const json answer = parsed(tool_eval(json{{"document", kDocument},
                                             {"group_types", {"company"}},
                                             {"request", {{"distinct_id", "u"}}},
                                             {"person", {{"plan", "pro"}}},
                                             {"now_ms", kNow}}
-                                           .dump()));
+                                           .dump(),
+                                       zones));
   CHECK(answer["ok"] == true);
   CHECK(answer["flags"][1]["value"] == true);
   CHECK(answer["flags"][1]["reason"] == "condition_match");
   CHECK(answer["flags"][1]["bucket"].is_number_float());
   const json nobody{{"document", kDocument}, {"request", json::object()}};
-  CHECK(parsed(tool_eval(nobody.dump()))["ok"] == false);
+  CHECK(parsed(tool_eval(nobody.dump(), zones))["ok"] == false);
 }

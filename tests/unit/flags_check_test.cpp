@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "hogflare/flags.h"
+#include "tests/table_zones.h"
 
 using namespace hogflare;
 using namespace hogflare::flags;
@@ -176,7 +177,11 @@ TEST_CASE("a clean document of both formats has no problems", "[flags]") {
       R"("type":"flag","operator":"flag_evaluates_to","value":true}]}]}}],)"
       R"("cohorts":[{"id":1,"is_static":true,"members":["u1"]}],"group_type_mapping":{"0":"company"},)"
       R"("timezone":"Europe/Berlin"})";
-  CHECK(Definitions::check(document, ParseOptions{}).empty());
+  test::TableZones host;
+  Zones zones(host);
+  ParseOptions options;
+  options.zones = &zones;
+  CHECK(Definitions::check(document, options).empty());
 }
 
 TEST_CASE("hostile nesting is refused, not followed", "[flags]") {

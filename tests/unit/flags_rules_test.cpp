@@ -11,6 +11,7 @@
 #include "flags/timezone.h"
 #include "hogflare/flags_value.h"
 #include "hogflare/text.h"
+#include "tests/table_zones.h"
 
 using namespace hogflare;
 using namespace hogflare::flags;
@@ -119,8 +120,10 @@ TEST_CASE("date texts are read in the forms the service takes", "[flags]") {
 }
 
 TEST_CASE("naive dates follow the zone's rule, summer and winter", "[flags]") {
-  const auto at = [](const char* zone, const char* text) {
-    return *parse_date_property(text, *TimeZone::parse(zone), 0) / 1'000'000;
+  test::TableZones host;
+  Zones zones(host);
+  const auto at = [&](const char* zone, const char* text) {
+    return *parse_date_property(text, *TimeZone::parse(zone, &zones), 0) / 1'000'000;
   };
   const auto utc = [&](const char* text) { return at("UTC", text); };
   for (const char* berlin : {"Europe/Berlin", "CET-1CEST,M3.5.0,M10.5.0/3"}) {
@@ -141,7 +144,7 @@ TEST_CASE("naive dates follow the zone's rule, summer and winter", "[flags]") {
   for (const char* text : {"", "Europe", "XYZ", "+25:00", "CET-1CEST",
                            "CET-1CEST,M13.1.0,M1.1.0"}) {
     INFO(text);
-    CHECK(!TimeZone::parse(text).has_value());
+    CHECK(!TimeZone::parse(text, &zones).has_value());
   }
 }
 

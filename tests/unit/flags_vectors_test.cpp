@@ -18,6 +18,7 @@
 #include "flags/hash.h"
 #include "flags/operators.h"
 #include "flags/text.h"
+#include "tests/table_zones.h"
 
 using nlohmann::json;
 using namespace hogflare;
@@ -46,8 +47,20 @@ int64_t instant_ms(const std::string& text) {
 
 constexpr int64_t kNow = 1'750'000'000'000;
 
-Definitions parse_leniently(const json& document) {
-  Result<Definitions> parsed = Definitions::parse(document.dump(), ParseOptions{});
+// What the vectors' zones are looked up in.
+struct KnownZones {
+  hogflare::test::TableZones host;
+  Zones zones{host};
+
+  ParseOptions options() {
+    ParseOptions options;
+    options.zones = &zones;
+    return options;
+  }
+};
+
+Definitions parse_leniently(const json& document, KnownZones& known) {
+  Result<Definitions> parsed = Definitions::parse(document.dump(), known.options());
   INFO((parsed.ok() ? "" : parsed.error().detail));
   REQUIRE(parsed.ok());
   return std::move(parsed).value();
@@ -138,7 +151,8 @@ void check_whole_flags(const char* file) {
       for (const char* option : {"property_matching_version", "timezone"}) {
         if (test["context"].contains(option)) document[option] = test["context"][option];
       }
-      const Definitions definitions = parse_leniently(document);
+      KnownZones known;
+      const Definitions definitions = parse_leniently(document, known);
       const Request request = request_from(test["context"]);
       const json body = answer(definitions, request, stored_from(document, test["context"]));
       CHECK(body["errorsWhileComputingFlags"] == test["expected"]["errorsWhileComputingFlags"]);
@@ -184,13 +198,15 @@ namespace {
 
 void check_operators(const char* file) {
   const json vectors = load_vectors(file);
+  KnownZones known;
   for (const json& test : vectors["cases"]) {
     DYNAMIC_SECTION(test["id"].get<std::string>()) {
       const std::string name = test["operator"].is_null() ? "exact" : test["operator"];
       const std::optional<Operator> op = operator_from_name(name);
       REQUIRE(op);
       const TimeZone zone =
-          TimeZone::parse(test.value("timezone", std::string("UTC"))).value_or(TimeZone());
+          TimeZone::parse(test.value("timezone", std::string("UTC")), &known.zones)
+              .value_or(TimeZone());
       const Value operand = to_value(test["filter_value"]);
       std::string problem;
       const Matcher matcher = Matcher::compile(
@@ -267,7 +283,8 @@ TEST_CASE("cohorts in exports and errors answer as they should on every vector",
   for (const json& test : vectors["cases"]) {
     DYNAMIC_SECTION(test["name"].get<std::string>()) {
       const json& document = test["definitions"];
-      const Definitions definitions = parse_leniently(document);
+      KnownZones known;
+      const Definitions definitions = parse_leniently(document, known);
       const Evaluation evaluation =
           evaluate(definitions, request_from(test["context"]),
                    stored_from(document, test["context"]), kNow);
@@ -288,7 +305,8 @@ TEST_CASE("the seed's dialect answers as the seed on every vector", "[flags]") {
   const json vectors = load_vectors("flag-seed-dialect.json");
   for (const json& test : vectors["cases"]) {
     DYNAMIC_SECTION(test["name"].get<std::string>()) {
-      const Definitions definitions = parse_leniently(json{{"flags", test["flags"]}});
+      KnownZones known;
+      const Definitions definitions = parse_leniently(json{{"flags", test["flags"]}}, known);
       json context = test["context"];
       for (const char* name : {"evaluation_environments", "flag_keys"}) {
         if (test.contains(name)) context[name] = test[name];
@@ -364,7 +382,8 @@ void check_rules_answers(const json& test) {
   json document = {{"flags", json::array({test["flag"]})}};
   document["property_matching_version"] = context["property_matching_version"];
   document["timezone"] = context["timezone"];
-  const Definitions definitions = parse_leniently(document);
+  KnownZones known;
+  const Definitions definitions = parse_leniently(document, known);
   CHECK(definitions.problems().size() == (test["expected"].value("error", "") == "invalid_regex" ||
                                           test["flag"].dump().find("\"[\"") != std::string::npos));
   StoredState stored;
@@ -414,8 +433,9 @@ void check_rules_parsing(const json& test) {
 }
 
 void check_rules_population(const json& test) {
+  KnownZones known;
   const Definitions definitions = parse_leniently(
-      json{{"flags", json::array({{{"id", 1}, {"key", "f"}, {"filters", test["filters"]}}})}});
+      json{{"flags", json::array({{{"id", 1}, {"key", "f"}, {"filters", test["filters"]}}})}}, known);
   std::map<std::string, int> counts;
   std::vector<std::string> on;
   std::map<std::string, std::string> names;
@@ -439,7 +459,8 @@ void check_rules_population(const json& test) {
 }
 
 void check_rules_request(const json& test) {
-  const Definitions definitions = parse_leniently(test["definitions"]);
+  KnownZones known;
+  const Definitions definitions = parse_leniently(test["definitions"], known);
   const Bodies bodies = bodies_of(definitions, test["context"], StoredState{}, kNow);
   const int version = test["context"]["v"];
   const json& body = version == 1 ? bodies.legacy : version == 2 ? bodies.v2 : bodies.v3;

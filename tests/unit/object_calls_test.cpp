@@ -5,6 +5,7 @@
 #include "hogflare/limits.h"
 #include "identity_support.h"
 #include "tests/no_decompressor.h"
+#include "tests/table_zones.h"
 
 using namespace hogflare;
 using namespace hogflare::test;
@@ -17,7 +18,7 @@ class World {
   explicit World(std::string variables = "")
       : core_(R"({"vars":{"CLOUDFLARE_PIPELINE_ENDPOINT":"http://sink.invalid/")" + variables +
                   R"(},"bindings":["PERSONS","GROUPS","PERSON_ID_COUNTER","OUTBOX"]})",
-              decompressor_) {}
+              decompressor_, zones_) {}
 
   uint16_t sink_status = 200;
   bool objects_answer = true;
@@ -81,6 +82,7 @@ class World {
   static constexpr int64_t kNow = 1'767'268'800'000;
   static constexpr uint8_t kSeed[32] = {9};
   NoDecompressor decompressor_;
+  TableZones zones_;
   Core core_;
   Entropy entropy_{kSeed};
 };

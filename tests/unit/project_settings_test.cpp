@@ -208,3 +208,16 @@ TEST_CASE("a document that is a list, or none, has no settings", "[project]") {
   CHECK(read_settings("").problems.empty());
   CHECK(config_of(read_settings("[{\"key\":\"a\"}]")) == config_of({}));
 }
+
+TEST_CASE("minimalFlagCalledEvents is no member of remote config, whose readers do not look for it",
+          "[project]") {
+  const Settings on = read_settings(R"({"remote_config":{"minimalFlagCalledEvents":true}})");
+  CHECK(on.minimal_flag_called_events);
+  CHECK(problems_of(on).empty());
+  CHECK(!config_of(on).contains("minimalFlagCalledEvents"));
+  CHECK(!read_settings(R"({"remote_config":{"minimalFlagCalledEvents":false}})")
+             .minimal_flag_called_events);
+  const Settings wrong = read_settings(R"({"remote_config":{"minimalFlagCalledEvents":"yes"}})");
+  CHECK(!wrong.minimal_flag_called_events);
+  CHECK(problems_of(wrong).find("remote_config.minimalFlagCalledEvents") != std::string::npos);
+}
