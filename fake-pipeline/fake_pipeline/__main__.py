@@ -1,6 +1,7 @@
 """Starts the fake pipeline: python -m fake_pipeline --port 8088 --state-dir DIR
 
-FAKE_PIPELINE_TOKEN, when set, is the Bearer token that every send must carry.
+FAKE_PIPELINE_TOKEN, when set, is the Bearer token that every send must carry;
+FAKE_BASIN_SQL_TOKEN the one of every question to Basin SQL.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from .app import Pipeline, create_app
+from .basin_check import Limits
 from .schema import SchemaError, load_schemas
 from .store import StateUnusable, Store
 
@@ -28,6 +30,18 @@ def parse_arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--state-dir", type=Path, required=True, help="holds the DuckDB file")
     parser.add_argument("--schemas", type=Path, default=PROJECT / "schemas")
     parser.add_argument("--sql", type=Path, default=PROJECT / "sql", help="views to create")
+    parser.add_argument(
+        "--basin-roll-seconds",
+        type=float,
+        default=float(os.environ.get("FAKE_BASIN_SQL_ROLL_SECONDS") or 0),
+        help="Basin SQL sees rows once the sink closed their file, so often; 0 at once",
+    )
+    parser.add_argument(
+        "--basin-budget-bytes",
+        type=int,
+        default=int(os.environ.get("FAKE_BASIN_SQL_BUDGET_BYTES") or Limits.budget_bytes),
+        help="what a Basin SQL query with windows or DISTINCT aggregates may scan",
+    )
     return parser.parse_args(words)
 
 
@@ -62,7 +76,12 @@ def serve(arguments: argparse.Namespace) -> None:
     schemas = load_schemas(arguments.schemas)
     store = Store(arguments.state_dir, schemas, arguments.sql)
     token = os.environ.get("FAKE_PIPELINE_TOKEN") or None
-    pipeline = Pipeline(store, tuple(schemas), token, transports)
+    limits = Limits(
+        budget_bytes=arguments.basin_budget_bytes,
+        roll_seconds=arguments.basin_roll_seconds,
+        token=os.environ.get("FAKE_BASIN_SQL_TOKEN") or None,
+    )
+    pipeline = Pipeline(store, tuple(schemas), token, transports, limits)
     config = uvicorn.Config(
         create_app(pipeline),
         host=arguments.host,

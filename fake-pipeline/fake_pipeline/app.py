@@ -3,6 +3,7 @@
 Ingest, as the real sink: POST / and POST /streams/NAME with a JSON array of objects.
 Looking:  GET /events, /streams/NAME, /bad, /all, /health, /sql?q=SELECT…,
           /export/parquet?stream=NAME, /export/iceberg?stream=NAME
+Asking:   POST /api/v1/accounts/ANY/basin-sql/query/ANY {"query"} as Basin SQL answers
 Control:  POST /reset, POST /faults {"count":n}|{"seconds":s} + one fault, GET /faults
 """
 
@@ -22,6 +23,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
+from .basin import BasinSql
+from .basin_check import Limits
 from .faults import Fault, FaultRefused, Faults
 from .iceberg import IcebergMissing
 from .rows import BODY_BYTES_MAX, BodyRefused, check_body
@@ -88,6 +91,7 @@ class Pipeline:
     streams: tuple[str, ...]
     token: str | None
     transports: dict
+    basin: Limits = field(default_factory=Limits)
     faults: Faults = field(default_factory=Faults)
     sends: Counter = field(default_factory=Counter)
     faulted: Counter = field(default_factory=Counter)
@@ -100,6 +104,7 @@ def create_app(pipeline: Pipeline) -> FastAPI:
     app = FastAPI(title="Hogflare fake pipeline", docs_url=None, redoc_url=None, openapi_url=None)
     _add_ingest(app, pipeline)
     _add_looking(app, pipeline)
+    _add_basin_sql(app, pipeline)
     _add_control(app, pipeline)
     return app
 
@@ -235,6 +240,19 @@ def _add_looking(app: FastAPI, pipeline: Pipeline) -> None:
             return JSONResponse({"metadata_location": store.export_iceberg(stream)})
         except IcebergMissing as missing:
             return _error(501, str(missing))
+
+
+def _add_basin_sql(app: FastAPI, pipeline: Pipeline) -> None:
+    """The real engine's path, and the one it had while it was called R2 SQL."""
+    basin = BasinSql(pipeline.store, pipeline.basin)
+
+    @app.post("/api/v1/accounts/{account}/basin-sql/query/{bucket}")
+    @app.post("/api/v1/accounts/{account}/r2-sql/query/{bucket}")
+    async def query(account: str, bucket: str, request: Request) -> Response:
+        body = await _read_body(request)
+        given = request.headers.get("authorization", "")
+        status, answer = await run_in_threadpool(basin.answer, given, body)
+        return JSONResponse(answer, status_code=status)
 
 
 def _add_control(app: FastAPI, pipeline: Pipeline) -> None:
