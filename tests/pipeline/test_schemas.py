@@ -26,7 +26,7 @@ def test_the_events_stream_has_exactly_the_columns_of_the_seed():
     assert found == SEED_EVENTS
 
 
-@pytest.mark.parametrize("stream", ["events", "persons", "rejects"])
+@pytest.mark.parametrize("stream", ["events", "persons", "rejects", "distinct_ids"])
 def test_a_schema_file_holds_nothing_that_cloudflare_does_not_know(stream):
     document = read(stream)
     assert set(document) == {"fields"}
@@ -35,7 +35,7 @@ def test_a_schema_file_holds_nothing_that_cloudflare_does_not_know(stream):
         assert isinstance(field["required"], bool)
 
 
-@pytest.mark.parametrize("stream", ["events", "persons", "rejects"])
+@pytest.mark.parametrize("stream", ["events", "persons", "rejects", "distinct_ids"])
 def test_the_documentation_lists_exactly_the_columns_with_type_and_need(stream):
     text = (PROJECT / "docs" / "SCHEMAS.md").read_text()
     section = re.search(rf"^## {stream}$(.*?)^## ", text, re.MULTILINE | re.DOTALL).group(1)
