@@ -58,6 +58,11 @@ export const STREAMS = [
     endpoint: "CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT",
     tokens: ["CLOUDFLARE_REJECTS_PIPELINE_AUTH_TOKEN", "CLOUDFLARE_PIPELINE_AUTH_TOKEN"],
   },
+  {
+    binding: "DISTINCT_IDS_STREAM",
+    endpoint: "CLOUDFLARE_DISTINCT_IDS_PIPELINE_ENDPOINT",
+    tokens: ["CLOUDFLARE_DISTINCT_IDS_PIPELINE_AUTH_TOKEN", "CLOUDFLARE_PIPELINE_AUTH_TOKEN"],
+  },
 ];
 
 /** Request headers the core reads, in the order of the head, after method, path, query and the

@@ -16,7 +16,7 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -72,7 +72,7 @@ class Store:
         self._connection.execute("SET autoload_known_extensions = false")
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
-        self._inserts = {name: _insert_statement(schema) for name, schema in schemas.items()}
+        self._inserts: dict[tuple, str] = {}
         self._seq, self._ingest_us = self._last_arrival()
 
     @staticmethod
@@ -191,13 +191,21 @@ class Store:
         try:
             for stream, tuples in landed.items():
                 if tuples:
-                    connection.execute(self._inserts[stream], [list(c) for c in zip(*tuples)])
+                    self._insert(stream, tuples)
             if bad:
                 connection.execute(_BAD_INSERT, [list(c) for c in zip(*bad)])
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")
             raise
+
+    def _insert(self, stream: str, tuples: list[tuple]) -> None:
+        # Most rows fill few columns; one that is null in all of them costs nothing.
+        columns = {i: list(c) for i, c in enumerate(zip(*tuples)) if any(v is not None for v in c)}
+        key = (stream, *columns)
+        if key not in self._inserts:
+            self._inserts[key] = _insert_statement(self._schemas[stream], columns)
+        self._connection.execute(self._inserts[key], list(columns.values()))
 
     def row_texts(self, stream: str) -> Iterator[str]:
         """The texts of the rows that arrived, in order of arrival."""
@@ -317,12 +325,13 @@ def sql_files(sql_dir: Path) -> list[Path]:
     return [*sql_dir.glob("macros/duckdb.sql"), *sorted(views, key=lambda path: path.name)]
 
 
-def _insert_statement(schema: Schema) -> str:
+def _insert_statement(schema: Schema, indexes: Iterable[int]) -> str:
     """One statement for any number of rows: a list per column, unnested side by side."""
-    columns = ["_seq", "_row", "__ingest_ts", *(f'"{field.name}"' for field in schema.fields)]
+    names = ["_seq", "_row", "__ingest_ts", *(f'"{field.name}"' for field in schema.fields)]
     kinds = ["BIGINT", "VARCHAR", "TIMESTAMP", *(field.sql_type for field in schema.fields)]
-    values = ", ".join(_unnest(kind) for kind in kinds)
-    return f"INSERT INTO {schema.stream}_landed ({', '.join(columns)}) SELECT {values}"
+    columns = ", ".join(names[i] for i in indexes)
+    values = ", ".join(_unnest(kinds[i]) for i in indexes)
+    return f"INSERT INTO {schema.stream}_landed ({columns}) SELECT {values}"
 
 
 def _unnest(kind: str) -> str:

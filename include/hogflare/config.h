@@ -15,6 +15,7 @@
 
 #include "hogflare/limits.h"
 #include "hogflare/result.h"
+#include "hogflare/task.h"
 
 namespace hogflare {
 
@@ -39,6 +40,13 @@ enum class PersonlessMode : uint8_t { kStateless, kExact };
 
 enum class SinkKind : uint8_t { kNone, kHttp, kBinding };
 
+// What `person_properties` of an event's row shows: the person as of the event, only where the event
+// changed it, or nothing (docs/PERFORMANCE.md, "Cost").
+enum class PersonPropertiesMode : uint8_t { kRow, kChanged, kOff };
+
+// Whether rows repeat what stands elsewhere in the tables.
+enum class RowsMode : uint8_t { kFull, kLean };
+
 struct Config {
   int64_t team_id = 1;
   // Token to project; empty: any token is accepted.
@@ -58,7 +66,9 @@ struct Config {
   bool anonymize_ip = false;           // HOGFLARE_ANONYMIZE_IP
   bool session_recording = false;      // HOGFLARE_SESSION_RECORDING
   PersonlessMode personless = PersonlessMode::kStateless;
-  std::array<SinkKind, 3> sinks = {SinkKind::kNone, SinkKind::kNone, SinkKind::kNone};  // by Stream
+  PersonPropertiesMode person_properties = PersonPropertiesMode::kRow;  // HOGFLARE_PERSON_PROPERTIES
+  RowsMode rows = RowsMode::kFull;                                      // HOGFLARE_ROWS
+  std::array<SinkKind, kStreamCount> sinks{};  // by Stream
   uint32_t pipeline_timeout_ms = 10'000;
   uint32_t answer_within_ms = 4'000;   // HOGFLARE_ANSWER_WITHIN_SECS
   uint64_t outbox_bytes_max = 1u << 30;

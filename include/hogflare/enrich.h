@@ -30,6 +30,9 @@ inline constexpr std::array<std::string_view, 15> kEnrichedNames = {
     "cf_ray",
 };
 inline constexpr size_t kEnrichedIp = 0;
+inline constexpr size_t kEnrichedCountryCode = 1;
+inline constexpr size_t kEnrichedCity = 2;
+inline constexpr size_t kEnrichedRegion = 8;
 inline constexpr uint32_t kEnrichedIpMask = 1u << kEnrichedIp;
 // Bits of the `$geoip_` names.
 inline constexpr uint32_t kEnrichedGeoMask = 0b11'1111'1110;
@@ -50,6 +53,14 @@ class Enrichment {
   // Appends the members that are known and not in `left_out` (a bit per name), each behind a comma.
   void append_members(std::string& out, uint32_t left_out) const;
 
+  // JSON of what the edge says for a name; empty: nothing.
+  std::string_view value_of(size_t index) const {
+    const size_t begin = index == 0 ? 0 : ends_[index - 1];
+    if (ends_[index] == begin) return {};
+    // ,"name":
+    const size_t before = kEnrichedNames[index].size() + 4;
+    return std::string_view(members_).substr(begin + before, ends_[index] - begin - before);
+  }
   IpPolicy ip_policy() const { return policy_; }
   // Whether an event with that `$ip` (JSON text) came from this connection's client.
   bool is_address(std::string_view ip_raw) const;

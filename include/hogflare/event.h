@@ -67,6 +67,7 @@ struct PersonView {
   std::string_view person_properties = "{}";   // JSON object as of this event
   bool properties_left_out = false;            // there was no memory for them
   std::string_view mode;                       // "full", "propertyless", "force_upgrade"
+  std::optional<bool> is_identified;           // nullopt: nobody was asked
 };
 
 // A PostHog ingestion warning (identity-semantics.md §12); becomes a reject row of kind warning.

@@ -105,6 +105,14 @@ inline constexpr size_t kRejectRowsMax = 1'000;
 // byte received. A stranger's 243 bytes could otherwise fill the outbox with copies of a large person.
 inline constexpr uint64_t kCarriedBytesFree = 32u << 20;
 inline constexpr uint64_t kCarriedBytesPerByte = 16;
+// Bytes of a text in a typed column of events; the rest stands in `properties`. Longer ones are addresses
+// with tokens in them and messages with data in them, which nobody groups by.
+inline constexpr size_t kColumnTextBytesMax = 1'024;
+// Bytes of `custom_properties`. Basin SQL's JSON functions refuse a text of 2,000 bytes.
+inline constexpr size_t kCustomPropertiesBytesMax = 1'900;
+// Bytes of a client's `$exception_fingerprint` that is kept as it is; of a longer one the SHA-512. PostHog: 64
+// (rust/cymbal fingerprinting, normalize_manual_fingerprint).
+inline constexpr size_t kFingerprintBytesMax = 64;
 // Bytes of one JSON column after escaping, so that several large ones still fit a row.
 inline constexpr size_t kColumnBytesMax = 512u << 10;
 
@@ -271,6 +279,9 @@ inline constexpr size_t kRecentChangesMax = 8;
 // Merges of a person that the persons stream may not have heard of. Reached only while that stream and
 // the outboxes are all down; then the oldest note goes.
 inline constexpr size_t kUnreportedMergesMax = 1000;
+// Rows of the distinct_ids stream that an object's alarm holds at once, in bytes; a person with ten thousand
+// ids takes a few such parts.
+inline constexpr size_t kDistinctIdRowsBytes = 1u << 20;
 // Survivors whose merges an object has cancelled, and the last merges it carried out itself: as long as
 // copies of their calls may still be under way.
 inline constexpr size_t kCancelNotesMax = 64;

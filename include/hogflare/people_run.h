@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -74,6 +75,7 @@ class PeopleRun {
     bool properties_left_out = false;
     std::string_view uuid;
     int64_t created_at_ms = 0;
+    std::optional<bool> is_identified;
     std::string_view properties = "{}";
   };
   // Events whose ids this request's merges connect, in the request's order.

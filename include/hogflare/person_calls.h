@@ -28,6 +28,7 @@ struct ApplyRequest {
   uint64_t offered_id = 0;    // the sequential id to use when this creates a person; 0: none
   PersonlessMode personless = PersonlessMode::kStateless;
   bool wants_changes = false;  // the reply lists what changed, for the persons stream
+  bool wants_identified = false;  // the reply says who is identified
   std::vector<PersonOp> ops;
 };
 
@@ -65,6 +66,8 @@ struct OpResult {
   bool is_full = false;   // refused because of the number of ids: person_merge_move_limit_hit
   bool too_large = false; // person_properties_size_violation
   bool upgraded = false;  // kPersonless: force_upgrade
+  // Of a reply that was asked for it: an object of an older deployment says nothing.
+  std::optional<bool> is_identified;
   std::string_view uuid;
   int64_t created_at_ms = 0;
   uint32_t properties = 0;  // index into ApplyReply::property_texts
@@ -103,6 +106,8 @@ std::string write_repoint(std::string_view self, std::string_view expected, std:
 // Builds a reply operation by operation; property texts are sent as differences.
 class ApplyReplyWriter {
  public:
+  // Whether the reply says of each result who is identified. Before the first add().
+  void show_identified(bool shows) { shows_identified_ = shows; }
   void add(const OpResult& result, std::string_view properties, PersonAccess access);
   size_t size() const { return results_.size(); }
   uint32_t count() const { return count_; }
@@ -132,6 +137,8 @@ class ApplyReplyWriter {
   std::string joined_properties_;  // the last ones, when they were written as a difference
   bool last_is_joined_ = false;
   bool has_last_ = false;
+  bool shows_identified_ = false;
+  std::string identified_;  // a byte for each result: 1 when its person is identified
 };
 
 }  // namespace hogflare

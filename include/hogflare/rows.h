@@ -19,6 +19,9 @@
 #include "hogflare/group_view.h"
 
 namespace hogflare {
+namespace rows {
+struct Seen;
+}
 
 // What all rows of one request share.
 struct RowShared {
@@ -61,11 +64,15 @@ class RowWriter {
   void append_head(std::string& out, const Head& head) const;
   void append_recording_properties(std::string& out, const Recording& recording) const;
   void append_fixed_head(std::string& out, const Event& event) const;
+  // Leaves in `seen` what the typed columns are made of.
   void append_properties(std::string& out, const Event& event, const PersonView& person,
-                         const GroupView& groups) const;
+                         const GroupView& groups, rows::Seen& seen) const;
+  static void append_columns(std::string& out, const Event& event, rows::Seen& seen,
+                             size_t properties_bytes);
   // `time` is the column's text with its quotes.
   void append_extra_members(std::string& out, const Event& event, const PersonView& person,
                             std::string_view time) const;
+  void note_columns(const PersonView& person, rows::Seen& seen) const;
   void append_cut_row(std::string& out, const Event& event, const PersonView& person,
                       const GroupView& groups) const;
 

@@ -32,8 +32,8 @@ enum class ObjectClass : uint8_t {
   kCookieless = 4,       // binding COOKIELESS
 };
 
-enum class Stream : uint8_t { kEvents = 0, kPersons = 1, kRejects = 2 };
-inline constexpr int kStreamCount = 3;
+enum class Stream : uint8_t { kEvents = 0, kPersons = 1, kRejects = 2, kDistinctIds = 3 };
+inline constexpr int kStreamCount = 4;
 
 // --- Effects ---
 

@@ -98,7 +98,9 @@ constexpr StreamNames kStreams[] = {
     {"EVENTS_STREAM", "CLOUDFLARE_PIPELINE_ENDPOINT"},
     {"PERSONS_STREAM", "CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT"},
     {"REJECTS_STREAM", "CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT"},
+    {"DISTINCT_IDS_STREAM", "CLOUDFLARE_DISTINCT_IDS_PIPELINE_ENDPOINT"},
 };
+static_assert(std::size(kStreams) == kStreamCount);
 
 void read_sinks(Reader& reader, const std::vector<std::string>& bindings) {
   const auto bound = [&bindings](std::string_view name) {
@@ -494,6 +496,8 @@ std::vector<ConfigVariable> config_variables() {
       {"CLOUDFLARE_PERSONS_PIPELINE_AUTH_TOKEN", true},
       {"CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT", false},
       {"CLOUDFLARE_REJECTS_PIPELINE_AUTH_TOKEN", true},
+      {"CLOUDFLARE_DISTINCT_IDS_PIPELINE_ENDPOINT", false},
+      {"CLOUDFLARE_DISTINCT_IDS_PIPELINE_AUTH_TOKEN", true},
       {"POSTHOG_TEAM_ID", false},
       {"POSTHOG_GROUP_TYPE_0", false},
       {"POSTHOG_GROUP_TYPE_1", false},
@@ -525,8 +529,8 @@ std::vector<ConfigVariable> config_variables() {
 
 std::vector<std::string_view> config_bindings() {
   return {"PERSONS",       "PERSON_ID_COUNTER", "GROUPS",         "OUTBOX", "COOKIELESS",
-          "EVENTS_STREAM", "PERSONS_STREAM",    "REJECTS_STREAM", "FLAGS",  "ANALYTICS",
-          "ASSETS"};
+          "EVENTS_STREAM", "PERSONS_STREAM",    "REJECTS_STREAM", "DISTINCT_IDS_STREAM",
+          "FLAGS",         "ANALYTICS",         "ASSETS"};
 }
 
 }  // namespace hogflare

@@ -12,7 +12,7 @@ namespace {
 constexpr Backoff kBackoff{.base_ms = limits::kOutboxBackoffBaseMs,
                            .cap_ms = limits::kOutboxBackoffCapMs};
 constexpr PerStream<Stream> kStreamsInOrder = {Stream::kEvents, Stream::kPersons,
-                                               Stream::kRejects};
+                                               Stream::kRejects, Stream::kDistinctIds};
 
 // Appends the rows of one stored send, an array, to an array that is being built.
 void join(std::string& array, std::string_view rows) {

@@ -78,7 +78,7 @@ class CaptureTask final : public HttpTask {
     const size_t events = std::max({batch_->items.size(), batch_->events.size(),
                                     batch_->recordings.size()});
     const size_t window = std::min(events, limits::kWindowEventsMax);
-    const size_t rows = std::min(batch_->body.size() + window * kAddedBytes,
+    const size_t rows = std::min(batch_->body.size() + added_bytes(window, batch_->body.size()),
                                  limits::kRowsInMemoryBytes);
     // A cookieless visitor's event is written anew.
     const size_t again = CookielessRun::has_work(batch_->events) ? batch_->body.size() : 0;
@@ -276,7 +276,7 @@ class CaptureTask final : public HttpTask {
   RowBatch build_event_rows(const Turn& turn) {
     RowBatch rows(Stream::kEvents);
     rows.reserve({.bytes = std::min(window_bytes_ + window_bytes_ / 4 +
-                                        (last_ - first_) * kAddedBytes,
+                                        added_bytes(last_ - first_, window_bytes_),
                                     limits::kRowsInMemoryBytes + limits::kRowBytesMax),
                   .rows = last_ - next_row_});
     const RowWriter writer(head(), {batch_->token, batch_->project, batch_->sent_at_ms},
@@ -528,6 +528,12 @@ class CaptureTask final : public HttpTask {
 
   // What a row has beside the event's own JSON, roughly, and what an event takes until its row is there.
   static constexpr size_t kAddedBytes = 800;
+  static constexpr size_t kColumnsBytes = 600;
+  // What rows have beside their events' JSON: of it the own properties come twice.
+  static size_t added_bytes(size_t events, size_t events_bytes) {
+    return events * (kAddedBytes + kColumnsBytes) +
+           std::min(events_bytes, events * limits::kCustomPropertiesBytesMax);
+  }
   static constexpr size_t kEventBytes = limits::kEventMemoryBytes - kAddedBytes;
 
   MemoryShare memory_{state().request_memory_bytes};

@@ -139,6 +139,7 @@ ApplyRequest PeopleRun::next_request(Chain& chain) const {
   request.team_id = project_.team_id;
   request.personless = personless_;
   request.wants_changes = wants_changes_;
+  request.wants_identified = true;
   request.self = chain.target;
   request.ops.reserve(chain.events.size() - chain.next);
   std::set<std::string_view> merged;
@@ -291,6 +292,7 @@ void PeopleRun::take_results(Chain& chain, ApplyReply& reply) {
     if (result.exists) {
       planned.uuid = result.uuid;
       planned.created_at_ms = result.created_at_ms;
+      planned.is_identified = result.is_identified;
       planned.properties = reply.property_texts[result.properties];
       planned.properties_left_out = result.properties_left_out;
     }
@@ -301,6 +303,8 @@ void PeopleRun::take_results(Chain& chain, ApplyReply& reply) {
     if (result.refused || result.too_large) warn_of(event, result);
   }
   reply.results = {};
+  // An object of an older deployment tells of changes nobody asked for.
+  if (!wants_changes_) reply.changes.clear();
   for (PersonChange& change : reply.changes) changes_.push_back(std::move(change));
 }
 
@@ -390,6 +394,7 @@ PersonView PeopleRun::take_view(size_t index) {
   }
   view.person_id = planned.uuid;
   view.person_created_at_ms = planned.created_at_ms;
+  view.is_identified = planned.is_identified;
   view.mode = !view.personless ? "full" : planned.upgraded ? "force_upgrade" : "propertyless";
   if (!view.personless) view.person_properties = planned.properties;
   view.properties_left_out = !view.personless && planned.properties_left_out;

@@ -36,6 +36,7 @@ class ApplyTask final : public MergingTask {
     }
     request_ = std::move(*request);
     changes_ = ChangeLog(request_.wants_changes);
+    writer_.show_identified(request_.wants_identified);
     run(turn, effects);
   }
 

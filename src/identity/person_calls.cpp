@@ -10,6 +10,13 @@ constexpr size_t kNeverInline = 64;
 // Numbers and flags of a request or a reply, beside its operations or results.
 constexpr size_t kHeadBytesMax = 64;
 constexpr size_t kUuidTextBytes = 36;
+// What a request asks of its reply, and the reply's own flags. An older object takes any number as
+// "changes", an older Worker asks for nothing else.
+constexpr uint8_t kWantsChanges = 1;
+constexpr uint8_t kWantsIdentified = 2;
+constexpr uint8_t kNextIsCovered = 1;
+constexpr uint8_t kTookId = 2;
+constexpr uint8_t kShowsIdentified = 4;
 
 enum ResultFlag : uint8_t {
   kExists = 1,
@@ -181,7 +188,8 @@ std::string write_apply(const ApplyRequest& request) {
   out.text(request.self);
   out.number(request.offered_id);
   out.u8(static_cast<uint8_t>(request.personless));
-  out.u8(request.wants_changes ? 1 : 0);
+  out.u8(static_cast<uint8_t>((request.wants_changes ? kWantsChanges : 0) |
+                              (request.wants_identified ? kWantsIdentified : 0)));
   out.number(request.ops.size());
   for (const PersonOp& op : request.ops) write_op(out, op);
   return out.take();
@@ -197,7 +205,9 @@ std::optional<ApplyRequest> read_apply(std::string_view bytes) {
   request.self = in.text();
   request.offered_id = in.number();
   request.personless = in.u8() == 0 ? PersonlessMode::kStateless : PersonlessMode::kExact;
-  request.wants_changes = in.u8() != 0;
+  const uint8_t wants = in.u8();
+  request.wants_changes = (wants & kWantsChanges) != 0;
+  request.wants_identified = (wants & kWantsIdentified) != 0;
   const size_t count = in.count();
   for (size_t i = 0; i < count; ++i) {
     PersonOp op;
@@ -245,6 +255,7 @@ void ApplyReplyWriter::add(const OpResult& result, std::string_view properties,
       results_.text(key.hash_key);
     }
   }
+  if (shows_identified_) identified_ += result.is_identified.value_or(false) ? '\1' : '\0';
   ++count_;
 }
 
@@ -277,11 +288,13 @@ std::string ApplyReplyWriter::finish(ApplyStatus status, std::string_view moved_
   out.u8(kVersion);
   out.u8(static_cast<uint8_t>(status));
   out.text(moved_to);
-  out.u8(static_cast<uint8_t>((next_is_covered ? 1 : 0) | (took_id ? 2 : 0)));
+  out.u8(static_cast<uint8_t>((next_is_covered ? kNextIsCovered : 0) | (took_id ? kTookId : 0) |
+                              (shows_identified_ ? kShowsIdentified : 0)));
   out.number(count_);
   out.raw(results_.bytes());
   out.number(changes.size());
   for (const PersonChange& change : changes) write_change(out, change);
+  if (shows_identified_) out.text(identified_);
   return out.take();
 }
 
@@ -297,8 +310,8 @@ std::optional<ApplyReply> read_apply_reply(std::string bytes) {
   reply.status = static_cast<ApplyStatus>(status);
   reply.moved_to = in.text();
   const uint8_t flags = in.u8();
-  reply.next_is_covered = (flags & 1) != 0;
-  reply.took_id = (flags & 2) != 0;
+  reply.next_is_covered = (flags & kNextIsCovered) != 0;
+  reply.took_id = (flags & kTookId) != 0;
   const size_t count = in.count();
   ResultReader results(in, reply);
   for (size_t i = 0; i < count; ++i) {
@@ -309,6 +322,11 @@ std::optional<ApplyReply> read_apply_reply(std::string bytes) {
     PersonChange change;
     if (!read_change(in, change)) return std::nullopt;
     reply.changes.push_back(std::move(change));
+  }
+  if ((flags & kShowsIdentified) != 0) {
+    const std::string_view identified = in.text();
+    if (identified.size() != reply.results.size()) return std::nullopt;
+    for (size_t i = 0; i < identified.size(); ++i) reply.results[i].is_identified = identified[i] != 0;
   }
   if (!in.done()) return std::nullopt;
   return reply;

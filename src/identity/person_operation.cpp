@@ -110,6 +110,7 @@ void Operation::show(std::string row) {
   result_.exists = true;
   result_.uuid = person.uuid;
   result_.created_at_ms = person.created_at_ms;
+  result_.is_identified = person.is_identified;
   result_.hash_keys = shows_hash_keys(op_.access) ? person.hash_keys : std::vector<HashKey>();
   row_storage_ = std::move(row);
   row_ = row_storage_.empty() ? std::string_view(work_.properties_text()) : row_storage_;

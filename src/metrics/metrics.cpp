@@ -8,7 +8,8 @@
 namespace hogflare {
 namespace {
 
-constexpr PerStream<std::string_view> kStreams = {"events", "persons", "rejects"};
+constexpr PerStream<std::string_view> kStreams = {"events", "persons", "rejects",
+                                                  "distinct_ids"};
 constexpr std::array<std::string_view, kSinkVerdictCount> kVerdicts = {
     "delivered", "transient", "too_large", "poison", "misconfigured"};
 constexpr std::array<std::string_view, kMetricRouteCount> kRoutes = {

@@ -19,11 +19,21 @@ def read(stream):
     return json.loads((PROJECT / "schemas" / f"{stream}.json").read_text())
 
 
-def test_the_events_stream_has_exactly_the_columns_of_the_seed():
+TYPED_EVENTS = """
+session_id window_id current_url host pathname screen_name referrer referring_domain utm_source
+utm_medium utm_campaign utm_term utm_content browser browser_version os os_version device_type
+country_code region city lib lib_version is_identified:bool person_mode feature_flag
+feature_flag_variant exception_type exception_message exception_fingerprint properties_bytes:int64
+custom_properties:json
+""".split()
+
+
+def test_the_events_stream_has_the_columns_of_the_seed_and_then_the_typed_ones():
+    typed = [name if ":" in name else f"{name}:string" for name in TYPED_EVENTS]
     found = [
         f"{f['name']}:{f['type']}{'!' if f['required'] else ''}" for f in read("events")["fields"]
     ]
-    assert found == SEED_EVENTS
+    assert found == SEED_EVENTS + typed
 
 
 @pytest.mark.parametrize("stream", ["events", "persons", "rejects", "distinct_ids"])

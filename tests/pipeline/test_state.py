@@ -123,6 +123,24 @@ def test_a_column_added_to_a_schema_is_added_to_the_stored_table(tmp_path):
     assert found == [{"a": "old", "b": None}, {"a": "new", "b": 5}]
 
 
+def test_a_stream_of_the_seeds_twenty_columns_takes_the_rows_of_today(tmp_path):
+    """Nobody can change a deployed stream: it strips what it does not know."""
+    fields = json.loads((PROJECT / "schemas" / "events.json").read_text())["fields"][:20]
+    assert fields[-1]["name"] == "extra"
+    words = schemas_with(tmp_path, *[(f["name"], f["type"], f["required"]) for f in fields])
+    golden = (PROJECT / "tests" / "golden" / "posthog-js-1.449.2.rows.txt").read_text()
+    sent = [json.loads(line) for line in golden.splitlines() if line.startswith("{")]
+    assert any("session_id" in row for row in sent)
+    with PipelineProcess(tmp_path / "state", words=words) as process:
+        process.client.send(sent)
+        found = process.client.rows("events")
+        assert process.client.bad() == []
+    assert len(found) == len(sent)
+    for row, got in zip(sent, found):
+        assert list(got) == [field["name"] for field in fields]
+        assert got == {field["name"]: row.get(field["name"]) for field in fields}
+
+
 def test_a_column_whose_type_changed_is_refused_with_a_sentence(tmp_path):
     words = schemas_with(tmp_path, ("a", "string", True))
     with PipelineProcess(tmp_path / "state", words=words):
