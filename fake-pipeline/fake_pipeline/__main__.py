@@ -15,8 +15,9 @@ from pathlib import Path
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from .app import Pipeline, create_app
+from .app import Pipeline, create_app, keep_lake_written
 from .basin_check import Limits
+from .lake import Lake
 from .schema import SchemaError, load_schemas
 from .store import StateUnusable, Store
 
@@ -41,6 +42,12 @@ def parse_arguments(words: list[str] | None = None) -> argparse.Namespace:
         type=int,
         default=int(os.environ.get("FAKE_BASIN_SQL_BUDGET_BYTES") or Limits.budget_bytes),
         help="what a Basin SQL query with windows or DISTINCT aggregates may scan",
+    )
+    parser.add_argument(
+        "--lake-seconds",
+        type=float,
+        default=float(os.environ.get("FAKE_LAKE_SECONDS") or 0),
+        help="appends to the Iceberg tables in STATE_DIR/lake so often; 0 only on POST /lake",
     )
     return parser.parse_args(words)
 
@@ -81,7 +88,8 @@ def serve(arguments: argparse.Namespace) -> None:
         roll_seconds=arguments.basin_roll_seconds,
         token=os.environ.get("FAKE_BASIN_SQL_TOKEN") or None,
     )
-    pipeline = Pipeline(store, tuple(schemas), token, transports, limits)
+    lake = Lake(arguments.state_dir / "lake", store)
+    pipeline = Pipeline(store, tuple(schemas), token, transports, lake, limits)
     config = uvicorn.Config(
         create_app(pipeline),
         host=arguments.host,
@@ -96,9 +104,12 @@ def serve(arguments: argparse.Namespace) -> None:
     )
 
     async def run() -> None:
-        writer = asyncio.create_task(pipeline.writer.run())
+        tasks = [asyncio.create_task(pipeline.writer.run())]
+        if arguments.lake_seconds > 0:
+            tasks.append(asyncio.create_task(keep_lake_written(lake, arguments.lake_seconds)))
         await Server(config).serve()
-        writer.cancel()
+        for task in tasks:
+            task.cancel()
 
     asyncio.run(run())
 

@@ -4,7 +4,7 @@ Ingest, as the real sink: POST / and POST /streams/NAME with a JSON array of obj
 Looking:  GET /events, /streams/NAME, /bad, /all, /health, /sql?q=SELECT…,
           /export/parquet?stream=NAME, /export/iceberg?stream=NAME
 Asking:   POST /api/v1/accounts/ANY/basin-sql/query/ANY {"query"} as Basin SQL answers
-Control:  POST /reset, POST /faults {"count":n}|{"seconds":s} + one fault, GET /faults
+Control:  POST /lake appends to the Iceberg tables; POST /reset, POST /faults {"count":n}|{"seconds":s} + one fault, GET /faults
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from .basin import BasinSql
 from .basin_check import Limits
 from .faults import Fault, FaultRefused, Faults
 from .iceberg import IcebergMissing
+from .lake import Lake
 from .rows import BODY_BYTES_MAX, BodyRefused, check_body
 from .store import Batch, QueryRefused, Store
 
@@ -91,6 +92,7 @@ class Pipeline:
     streams: tuple[str, ...]
     token: str | None
     transports: dict
+    lake: Lake
     basin: Limits = field(default_factory=Limits)
     faults: Faults = field(default_factory=Faults)
     sends: Counter = field(default_factory=Counter)
@@ -98,6 +100,16 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         self.writer = Writer(self.store)
+
+
+async def keep_lake_written(lake: Lake, seconds: float) -> None:
+    """Appends to the Iceberg tables every so often, as the real sink rolls its files."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await run_in_threadpool(lake.write)
+        except Exception:
+            log.exception("the Iceberg tables could not be written")
 
 
 def create_app(pipeline: Pipeline) -> FastAPI:
@@ -270,9 +282,17 @@ def _add_control(app: FastAPI, pipeline: Pipeline) -> None:
     async def show_faults() -> Response:
         return _show_faults(pipeline)
 
+    @app.post("/lake")
+    async def write_lake() -> Response:
+        try:
+            return JSONResponse({"tables": await run_in_threadpool(pipeline.lake.write)})
+        except IcebergMissing as missing:
+            return _error(501, str(missing))
+
     @app.post("/reset")
     async def reset() -> dict:
         await run_in_threadpool(pipeline.store.reset)
+        await run_in_threadpool(pipeline.lake.reset)
         pipeline.faults.clear()
         pipeline.sends.clear()
         pipeline.faulted.clear()

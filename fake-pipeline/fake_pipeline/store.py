@@ -310,13 +310,23 @@ class Store:
     def export_iceberg(self, stream: str) -> str:
         """Writes the stream's table as a local Iceberg table; where its metadata is."""
         require_iceberg()
+        rows, _ = self.arrow_rows(stream)
+        return export_iceberg(rows, stream, self._export_dir / "iceberg")
+
+    def arrow_rows(self, stream: str, after_seq: int = 0, rows_max: int = 1 << 62) -> tuple:
+        """Rows that arrived after one, as an Arrow table of the real table's types, and the last's seq."""
         kinds = {"JSON": "VARCHAR", "TIMESTAMP": "TIMESTAMPTZ"}
         columns = [(f.name, kinds.get(f.sql_type, f.sql_type)) for f in self.schema(stream).fields]
         columns.append(("__ingest_ts", "TIMESTAMPTZ"))
         selected = ", ".join(f'"{name}"::{kind} AS "{name}"' for name, kind in columns)
         cursor = self._connection.cursor()
-        cursor.execute(f"SELECT {selected} FROM {stream} ORDER BY __ingest_ts")
-        return export_iceberg(cursor.to_arrow_table(), stream, self._export_dir / "iceberg")
+        cursor.execute(
+            f"SELECT {selected}, _seq FROM {stream}_landed WHERE _seq > {after_seq} "
+            f"ORDER BY _seq LIMIT {rows_max}"
+        )
+        rows = cursor.to_arrow_table()
+        seq = rows["_seq"][-1].as_py() if rows.num_rows else after_seq
+        return rows.drop_columns(["_seq"]), seq
 
 
 def sql_files(sql_dir: Path) -> list[Path]:
