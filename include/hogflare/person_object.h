@@ -31,6 +31,7 @@ struct ProtocolFaults {
   bool forget_next_target = false;      // ask the next owner without storing whom
   bool redirect_backwards = false;      // repoint without comparing
   bool skip_report = false;             // do not note a merge for the persons stream
+  bool skip_paged_ids = false;          // tell the distinct_ids stream only of ids inside the record
 };
 
 // How much of a person goes where; the simulator draws small ones, so that every path is taken by
@@ -44,6 +45,7 @@ struct PersonBounds {
   size_t inline_op_bytes = limits::kIntentInlineBytesMax;
   size_t acknowledge_at_once = limits::kAcknowledgeAtOnce;
   size_t acknowledges_per_alarm = limits::kAcknowledgesPerAlarm;
+  size_t id_rows_bytes = limits::kDistinctIdRowsBytes;
 };
 
 std::unique_ptr<Task> make_person_call(std::string request);

@@ -62,6 +62,7 @@ function workerVariables() {
     CLOUDFLARE_PIPELINE_ENDPOINT: `${pipeline}/`,
     CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT: `${pipeline}/streams/persons`,
     CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT: `${pipeline}/streams/rejects`,
+    CLOUDFLARE_DISTINCT_IDS_PIPELINE_ENDPOINT: `${pipeline}/streams/distinct_ids`,
   };
   for (const [name, value] of Object.entries(variables)) {
     if (/^(HOGFLARE|POSTHOG|CLOUDFLARE)_/.test(name) && !NOT_WORKER_VARIABLES.has(name) && value !== "") {

@@ -1,5 +1,5 @@
 // Finishes the merge a crash left behind, tells surrendered objects that they may forget, and reports
-// merges to the persons stream. Each step leaves its note in storage until it is done.
+// merges to the persons and the distinct_ids stream. Each step leaves its note in storage until it is done.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -11,6 +11,7 @@
 #include "hogflare/limits.h"
 #include "hogflare/people_run.h"
 #include "hogflare/person_calls.h"
+#include "identity/distinct_id_rows.h"
 #include "identity/person_merge.h"
 
 namespace hogflare {
@@ -145,11 +146,24 @@ class AlarmTask final : public MergingTask {
     if (pending_.empty()) run(work, turn, effects);
   }
 
-  // The person as it is now with all its ids, and a deletion for each person it absorbed.
+  // Tells the persons stream of the person as it is now, and then the distinct_ids stream of its ids.
   void report(PersonWork& work, const Turn& turn, Effects& effects) {
     const std::vector<UnreportedMerge> merges =
         load_reports(work.storage(), work.record(), work.fault());
     if (work.failed()) return;
+    report_team_id_ = merges.back().team_id;
+    has_reported_ = true;
+    reported_before_ = work.record().next_report;
+    if (!changes_.wanted()) return report_more(work, turn, effects);
+    RowBatch rows = person_rows(work, turn, merges);
+    if (work.failed()) return;
+    send(turn, std::move(rows), effects);
+    if (report_->finished()) reported(work, turn, effects);
+  }
+
+  // The person with all its ids, and a deletion for each person it absorbed.
+  RowBatch person_rows(PersonWork& work, const Turn& turn,
+                       const std::vector<UnreportedMerge>& merges) const {
     const UnreportedMerge& newest = merges.back();
     Project project;
     project.team_id = newest.team_id;
@@ -159,7 +173,6 @@ class AlarmTask final : public MergingTask {
     ChangeLog log(true);
     log.changed(ChangeKind::kMerge, op);
     list_ids(work, log);
-    if (work.failed()) return;
     for (const UnreportedMerge& merge : merges) {
       if (merge.merged_uuid.empty()) continue;
       op.distinct_id = merge.distinct_id;
@@ -171,37 +184,77 @@ class AlarmTask final : public MergingTask {
     for (const PersonChange& change : log.take()) {
       append_person_rows(rows, change, project, {}, turn.now_ms);
     }
-    has_reported_ = true;
-    reported_before_ = work.record().next_report;
+    return rows;
+  }
+
+  void send(const Turn& turn, RowBatch rows, Effects& effects) {
     std::vector<RowBatch> batches;
     batches.push_back(std::move(rows));
     report_.emplace(std::move(batches), sink_health_);
     report_->start(turn, effects);
+  }
+
+  // The next part of the ids' rows, until there are no more.
+  void report_more(PersonWork& work, const Turn& turn, Effects& effects) {
+    RowBatch rows(Stream::kDistinctIds);
+    if (reports_ids_) append_ids(work, turn, rows);
+    if (work.failed()) return;
+    if (rows.empty()) return end_report(work, turn, effects);
+    send(turn, std::move(rows), effects);
     if (report_->finished()) reported(work, turn, effects);
+  }
+
+  // Those inside the record first: while the report is under way they may move to pages behind the last.
+  void append_ids(PersonWork& work, const Turn& turn, RowBatch& rows) {
+    const Person& person = work.record().person;
+    const IdRowHead head{report_team_id_, person.uuid, turn.now_ms};
+    if (!next_page_.has_value()) {
+      append_distinct_id_rows(rows, head, person.ids);
+      next_page_ = first_moved_page(work.storage(), work.fault());
+      if (faults_.skip_paged_ids) next_page_ = person.id_pages;
+    }
+    while (*next_page_ < person.id_pages && rows.bytes() < bounds_.id_rows_bytes) {
+      append_distinct_id_rows(rows, head, load_ids(work, *next_page_));
+      if (work.failed()) return;
+      ++*next_page_;
+    }
+  }
+
+  static std::vector<PersonId> load_ids(PersonWork& work, uint32_t page) {
+    const std::string body = load_id_page(work.storage(), page, work.fault());
+    std::vector<PersonId> ids;
+    if (work.failed()) return ids;
+    ByteReader in(body);
+    HF_ASSERT(read_ids(in, ids));  // its checksum says that it was written here
+    return ids;
   }
 
   static void list_ids(PersonWork& work, ChangeLog& log) {
     const Person& person = work.record().person;
     log.concerns_all(person.ids);
-    for (uint32_t page = 0; page < person.id_pages; ++page) {
-      const std::string body = load_id_page(work.storage(), page, work.fault());
-      if (work.failed()) return;
-      std::vector<PersonId> ids;
-      ByteReader in(body);
-      HF_ASSERT(read_ids(in, ids));  // its checksum says that it was written here
-      log.concerns_all(ids);
+    for (uint32_t page = 0; page < person.id_pages && !work.failed(); ++page) {
+      log.concerns_all(load_ids(work, page));
     }
   }
 
   void reported(PersonWork& work, const Turn& turn, Effects& effects) {
-    const bool is_kept = report_->outcome(Stream::kPersons).failed == 0;
+    const bool is_kept = report_->outcome(Stream::kPersons).failed == 0 &&
+                         report_->outcome(Stream::kDistinctIds).failed == 0;
     report_.reset();
-    PersonRecord& record = work.record();
-    if (is_kept && owes_report(record)) {
-      erase_reports(work.storage(), record, reported_before_);
-      work.touch_record();
-      work.commit();
+    if (is_kept && owes_report(work.record())) {
+      report_more(work, turn, effects);
+    } else {
+      run(work, turn, effects);
     }
+  }
+
+  void end_report(PersonWork& work, const Turn& turn, Effects& effects) {
+    PersonRecord& record = work.record();
+    erase_reports(work.storage(), record, reported_before_);
+    // Merges that came meanwhile are still to be reported, from where the earliest of them needs it.
+    if (!owes_report(record)) forget_moved_ids(work.storage());
+    work.touch_record();
+    work.commit();
     run(work, turn, effects);
   }
 
@@ -214,6 +267,8 @@ class AlarmTask final : public MergingTask {
   std::optional<DeliveryRun> report_;
   bool has_reported_ = false;
   uint64_t reported_before_ = 0;  // the number of the first note that is not in the report
+  int64_t report_team_id_ = 1;
+  std::optional<uint32_t> next_page_;  // of ids to be told of; nullopt: those inside the record first
   bool has_failed_ = false;
   int steps_ = 0;
 };

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "hogflare/config.h"
 #include "hogflare/limits.h"
+#include "hogflare/metrics.h"
 
 namespace hogflare {
 namespace {
@@ -22,6 +24,7 @@ void note_unreported(PersonWork& work, const Intent& intent, const PersonOp& op,
 }  // namespace
 
 void MergingTask::start(const Turn& turn, Effects& effects) {
+  reports_ids_ = turn.config.sinks[index_of(Stream::kDistinctIds)] != SinkKind::kNone;
   begin(turn, effects);
   refuse_faulty(turn, effects);
 }
@@ -138,6 +141,10 @@ void MergingTask::carry_out(PersonWork& work, const Intent& intent, SurrenderRep
   Operation operation(work, changes, op,
                       {intent.team_id, intent.self,
                        intent.exact ? PersonlessMode::kExact : PersonlessMode::kStateless});
+  // What the merge brings stands behind the pages there are.
+  const uint32_t first_page = record.has_person ? record.person.id_pages : 0;
+  const bool reports = (changes.wanted() || reports_ids_) && !faults_.skip_report;
+  if (reports) note_moved_ids(work.storage(), record, first_page, work.fault());
   const bool took_person = reply.status == SurrenderStatus::kGiven && reply.has_person;
   UnreportedMerge note;
   if (took_person && record.has_person) {
@@ -155,7 +162,7 @@ void MergingTask::carry_out(PersonWork& work, const Intent& intent, SurrenderRep
   }
   record.intent.reset();
   record.note_applied(intent.sequence);
-  if (changes.wanted() && !faults_.skip_report) note_unreported(work, intent, op, std::move(note));
+  if (reports) note_unreported(work, intent, op, std::move(note));
   if (took_person) {
     note_dismissal(work.storage(), record, person_object_name(intent.team_id, intent.target));
   }

@@ -54,6 +54,7 @@ class MergingTask : public Task {
   const ProtocolFaults faults_;
   const PersonBounds bounds_;
   std::optional<StoredFault> fault_;  // of the turn at hand, which then does nothing
+  bool reports_ids_ = false;          // there is a distinct_ids stream
   uint64_t asked_sequence_ = 0;
   std::string asked_target_;
   std::optional<Intent> asked_;  // only with faults that need it

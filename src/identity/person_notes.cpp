@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view kDismissalPrefix = "dismiss/";
 constexpr std::string_view kReportPrefix = "report/";
+constexpr std::string_view kMovedIdsKey = "report-ids";
 
 std::string numbered(std::string_view prefix, uint64_t number) {
   char digits[24];
@@ -94,6 +95,33 @@ std::vector<UnreportedMerge> load_reports(Storage& storage, const PersonRecord& 
   }
   return reports;
 }
+
+void note_moved_ids(Storage& storage, const PersonRecord& record, uint32_t first_page,
+                    std::optional<StoredFault>& fault) {
+  uint32_t first = first_page;
+  if (record.first_report < record.next_report) {
+    first = std::min(first, first_moved_page(storage, fault));
+    if (fault.has_value()) return;
+  }
+  ByteWriter out;
+  out.number(first);
+  storage.put(kMovedIdsKey, seal(kPersonStoredVersion, out.bytes()));
+}
+
+uint32_t first_moved_page(Storage& storage, std::optional<StoredFault>& fault) {
+  std::string value;
+  if (!storage.get(kMovedIdsKey, value)) return 0;
+  const std::optional<std::string_view> body = unseal(value, kPersonStoredVersion);
+  ByteReader in(body.value_or(std::string_view()));
+  const uint64_t first = in.number();
+  if (!body.has_value() || !in.done() || first > UINT32_MAX) {
+    fault = unreadable(kMovedIdsKey, value);
+    return 0;
+  }
+  return static_cast<uint32_t>(first);
+}
+
+void forget_moved_ids(Storage& storage) { storage.erase(kMovedIdsKey); }
 
 void erase_reports(Storage& storage, PersonRecord& record, uint64_t end) {
   for (; record.first_report < std::min(end, record.next_report); ++record.first_report) {

@@ -4,6 +4,8 @@
 //
 //   dismiss/000000000000 …   sealed name of an object
 //   report/000000000000 …    sealed UnreportedMerge; numbered first_report to next_report - 1
+//   report-ids               sealed number: of the pages of ids, the first that has ids which came with a
+//                            merge to be reported; none: the first of all
 #pragma once
 
 #include <optional>
@@ -31,6 +33,14 @@ std::vector<UnreportedMerge> load_reports(Storage& storage, const PersonRecord& 
                                           std::optional<StoredFault>& fault);
 // Those before the number `end` are done.
 void erase_reports(Storage& storage, PersonRecord& record, uint64_t end);
+
+// A merge is about to be noted as a report: its ids stand in the record, or on pages from `first_page` on.
+// Before note_report().
+void note_moved_ids(Storage& storage, const PersonRecord& record, uint32_t first_page,
+                    std::optional<StoredFault>& fault);
+uint32_t first_moved_page(Storage& storage, std::optional<StoredFault>& fault);
+// Everything is reported.
+void forget_moved_ids(Storage& storage);
 
 void write_unreported(ByteWriter& out, const UnreportedMerge& merge);
 

@@ -218,6 +218,7 @@ void acknowledge(Storage& storage, const PersonBounds& bounds, std::optional<Sto
   if (record.state != RecordState::kRedirect || !record.has_person) return;
   erase_id_pages(storage, record.person);
   erase_reports(storage, record, record.next_report);
+  forget_moved_ids(storage);
   record.has_person = false;
   record.person = {};
   store_record(storage, record, fault);

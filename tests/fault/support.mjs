@@ -240,6 +240,7 @@ export function gateVariables(gate) {
   return {
     CLOUDFLARE_PIPELINE_ENDPOINT: `${gate.url}/`,
     CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT: `${gate.url}/streams/persons`,
+    CLOUDFLARE_DISTINCT_IDS_PIPELINE_ENDPOINT: `${gate.url}/streams/distinct_ids`,
     CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT: `${gate.url}/streams/rejects`,
   };
 }

@@ -83,6 +83,7 @@ export function sinkVariables(pipelineUrl) {
     CLOUDFLARE_PIPELINE_ENDPOINT: `${pipelineUrl}/`,
     CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT: `${pipelineUrl}/streams/persons`,
     CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT: `${pipelineUrl}/streams/rejects`,
+    CLOUDFLARE_DISTINCT_IDS_PIPELINE_ENDPOINT: `${pipelineUrl}/streams/distinct_ids`,
   };
 }
 

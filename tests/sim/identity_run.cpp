@@ -165,6 +165,7 @@ static PersonBounds draw_bounds(Choices& choices, bool small) {
   bounds.inline_op_bytes = choices.below(2) == 0 ? 0 : 200;
   bounds.acknowledge_at_once = 1 + choices.below(3);
   bounds.acknowledges_per_alarm = 1 + choices.below(4);
+  bounds.id_rows_bytes = 1 + choices.below(400);
   // The model knows no cap.
   if (!small && choices.below(3) == 0) bounds.ids = 2 + choices.below(12);
   return bounds;
@@ -410,6 +411,7 @@ struct IdentityRun::Impl {
     if (wrong.empty()) check_caps();
     if (wrong.empty()) check_event_rows();
     if (wrong.empty()) check_persons_stream();
+    if (wrong.empty()) check_distinct_ids_stream();
     if (wrong.empty() && plan.compares_with_model) check_model();
   }
 
@@ -664,6 +666,32 @@ struct IdentityRun::Impl {
     }
   }
 
+  // The newest row of a distinct id, or its own uuid where there is none, names its person.
+  void check_distinct_ids_stream() {
+    std::map<std::string, std::pair<uint64_t, std::string>> newest;
+    for (const Json& row : rows_of(Stream::kDistinctIds)) {
+      const std::string id = row["distinct_id"];
+      const auto version = row["version"].get<uint64_t>();
+      const std::string person = row["person_id"];
+      if (owner_of.count(id) == 0) return fail("a row of distinct_ids is of \"" + id + "\", whom nobody has");
+      const auto [found, is_new] = newest.try_emplace(id, version, person);
+      if (is_new) continue;
+      if (version == found->second.first && person != found->second.second) {
+        return fail("two rows of \"" + id + "\" with one version name different persons");
+      }
+      if (version > found->second.first) found->second = {version, person};
+    }
+    for (const auto& [id, object] : owner_of) {
+      const auto found = newest.find(id);
+      const std::string person =
+          found == newest.end() ? Uuid::of_person(1, id).text() : found->second.second;
+      if (person != owners[object].stored.uuid) {
+        return fail("by the distinct_ids stream \"" + id + "\" is person " + person + ", its object has " +
+                    owners[object].stored.uuid);
+      }
+    }
+  }
+
   // A call that was still on its way when its event had been acknowledged reports to nobody.
   bool has_late_activity(const Owner& owner) const {
     return std::any_of(events.begin(), events.end(), [&](const Event& event) {
@@ -793,6 +821,8 @@ struct IdentityRun::Impl {
     }
     text += trace + "\npersons stream:\n";
     for (const Json& row : rows_of(Stream::kPersons)) text += row.dump() + "\n";
+    text += "distinct_ids stream:\n";
+    for (const Json& row : rows_of(Stream::kDistinctIds)) text += row.dump() + "\n";
     return text + "\nstored:\n" + observed();
   }
 };

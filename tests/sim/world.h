@@ -73,7 +73,8 @@ struct Faults {
 struct WorldOptions {
   std::string vars = R"("CLOUDFLARE_PIPELINE_ENDPOINT":"http://sink/",)"
                      R"("CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT":"http://sink/persons",)"
-                     R"("CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT":"http://sink/rejects")";
+                     R"("CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT":"http://sink/rejects",)"
+                     R"("CLOUDFLARE_DISTINCT_IDS_PIPELINE_ENDPOINT":"http://sink/distinct_ids")";
   size_t isolates = 2;
   Faults faults;
   ProtocolFaults protocol;
