@@ -7,20 +7,14 @@
 -- $distinct_id = 'user-1': any id of the person
 --
 -- Cost: of events distinct_id, person_id, uuid and times of the whole table; of the other streams all of it.
-WITH mine AS (
-    SELECT coalesce(max(person_id), $distinct_id) AS person_id
+WITH people AS (
+    SELECT person_id
     FROM person_distinct_ids
     WHERE team_id = $team_id AND distinct_id = $distinct_id
-),
-stored AS (
-    SELECT max(person_id) AS person_id
+    UNION
+    SELECT person_id
     FROM activity
     WHERE team_id = $team_id AND distinct_id = $distinct_id
-),
-people AS (
-    SELECT person_id FROM mine
-    UNION
-    SELECT person_id FROM stored
 ),
 ids AS (
     SELECT d.distinct_id
@@ -28,10 +22,14 @@ ids AS (
     JOIN people AS p ON p.person_id = d.person_id
     WHERE d.team_id = $team_id
     UNION
-    SELECT DISTINCT a.distinct_id
+    SELECT a.distinct_id
     FROM activity AS a
     JOIN people AS p ON p.person_id = a.person_id
     WHERE a.team_id = $team_id
+    UNION
+    SELECT distinct_id
+    FROM rejects
+    WHERE team_id = $team_id AND distinct_id = $distinct_id
 )
 SELECT 'events' AS stream, e.uuid, e.event AS what, e.distinct_id, e."timestamp"
 FROM events AS e
