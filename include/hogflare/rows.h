@@ -47,7 +47,7 @@ class RowWriter {
   //   $hogflare_chunk_index  from 0
   //   $hogflare_chunk_count
   //   $hogflare_chunk_data   a piece of the text of `$snapshot_items`
-  // The pieces in order, joined, are that text byte for byte (sql/05_sessions_replay.sql does it).
+  // The pieces in order, joined, are that text byte for byte (sql/views/duckdb/12_sessions_replay.sql does it).
   // Returns how many rows.
   uint32_t append_recording(const Recording& recording, RowBatch& rows) const;
 

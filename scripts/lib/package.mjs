@@ -29,6 +29,8 @@ const FILES = [
   "scripts/flags-eval.mjs",
   "scripts/path-aliases.mjs",
   "scripts/replay.mjs",
+  "scripts/lib/sql.mjs",
+  "scripts/sql.mjs",
 ];
 
 /** C++ libraries inside core.wasm: manifest name, licence (SPDX) and where its text is. */

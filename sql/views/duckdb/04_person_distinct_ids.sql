@@ -1,5 +1,9 @@
 -- person_distinct_ids: which person a distinct_id belongs to now, one row a distinct_id.
 --
+-- The table distinct_ids says it, and where it has a row for an id that row decides: Basin SQL, which knows no
+-- recursion, has this part alone (../basin). For tables from before that stream the rest follows the
+-- snapshots of persons, by DuckDB's means.
+--
 -- Every snapshot claims ids for its person: the one its operation concerned and those it lists. A
 -- tombstone with merged_into says where the person went; its claims follow, through any chain of merges.
 -- Only claims of a person's present (or last) life count: a person deleted outright takes its claims
@@ -77,19 +81,31 @@ claims AS (
         ON latest.team_id IS NOT DISTINCT FROM lives.team_id
         AND latest.person_id = lives.person_id
         AND latest.life = lives.life
+),
+claimed AS (
+    SELECT
+        claims.team_id,
+        claims.distinct_id,
+        owners.person_id,
+        owners.merges,
+        claims."timestamp" AS claimed_at
+    FROM claims
+    JOIN owners
+        ON owners.team_id IS NOT DISTINCT FROM claims.team_id
+        AND owners.claimant = claims.person_id
+    WHERE claims.distinct_id IS NOT NULL
+    QUALIFY row_number() OVER (
+        PARTITION BY claims.team_id, claims.distinct_id
+        ORDER BY claims."timestamp" DESC, owners.merges, claims.version DESC, owners.person_id
+    ) = 1
 )
-SELECT
-    claims.team_id,
-    claims.distinct_id,
-    owners.person_id,
-    owners.merges,
-    claims."timestamp" AS claimed_at
-FROM claims
-JOIN owners
-    ON owners.team_id IS NOT DISTINCT FROM claims.team_id
-    AND owners.claimant = claims.person_id
-WHERE claims.distinct_id IS NOT NULL
-QUALIFY row_number() OVER (
-    PARTITION BY claims.team_id, claims.distinct_id
-    ORDER BY claims."timestamp" DESC, owners.merges, claims.version DESC, owners.person_id
-) = 1;
+SELECT team_id, distinct_id, person_id, NULL AS merges, "timestamp" AS claimed_at
+FROM distinct_ids_current
+WHERE NOT is_deleted
+UNION ALL
+SELECT c.team_id, c.distinct_id, c.person_id, c.merges, c.claimed_at
+FROM claimed AS c
+WHERE NOT EXISTS (
+    SELECT 1 FROM distinct_ids_current AS d
+    WHERE d.distinct_id = c.distinct_id AND d.team_id IS NOT DISTINCT FROM c.team_id
+);

@@ -5,10 +5,10 @@
 -- distinct_id; where no person has claimed it the stored person_id stays, as it does for people deleted
 -- outright.
 --
--- Columns: those of events; event_person_id (as stored in the row) and person_id (at present); the
--- person's present state as current_person_properties, current_person_created_at and is_identified
--- (NULL without a present snapshot), that as of the event as event_is_identified. Cost: events_deduplicated and person_distinct_ids once, two hash
--- joins: O(n) beyond those views.
+-- Columns: those of events; event_person_id and event_is_identified (as stored in the row) and person_id (at
+-- present); the person's present state as current_person_properties, current_person_created_at and
+-- is_identified (NULL without a present snapshot). Cost: events_deduplicated and person_distinct_ids once,
+-- two hash joins: O(n) beyond those views. "activity" is cheaper where its columns are enough.
 CREATE OR REPLACE VIEW events_with_person AS
 SELECT
     e.* EXCLUDE (person_id, is_identified),
