@@ -49,7 +49,6 @@ export async function main(args) {
     const { register } = await import(join(folder, file));
     register(program, run);
   }
-  for (const command of program.commands) command.exitOverride();
   try {
     await program.parseAsync(args, { from: "user" });
   } catch (error) {

@@ -45,8 +45,12 @@ export function createOutput({ json = false, stdout = process.stdout, stderr = p
     /** A line of progress. */
     say: (text) => stderr.write(`${clean(text)}\n`),
     /** A line of the result, for people. */
-    print: (text) => json || stdout.write(`${clean(text)}\n`),
+    print(text) {
+      if (!json) stdout.write(`${clean(text)}\n`);
+    },
     /** The result, for programs. */
-    result: (value) => json && stdout.write(`${clean(JSON.stringify(value, null, 2))}\n`),
+    result(value) {
+      if (json) stdout.write(`${clean(JSON.stringify(value, null, 2))}\n`);
+    },
   };
 }

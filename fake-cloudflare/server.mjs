@@ -141,6 +141,7 @@ export async function startCloudflare({ port = 0, account = {}, edge = true, for
     workerUrl: (name) => `${cloud.url}/edge/${name}`,
     table: (bucket, name) => state.catalogs.find((each) => each.bucket === bucket)?.tables.find((each) => each.name === name),
     stop: async () => {
+      if (!server.listening) return;
       await workers?.stop();
       server.closeAllConnections();
       await new Promise((done) => server.close(done));

@@ -16,11 +16,16 @@ const newFolder = () => {
   folders.push(mkdtempSync(join(tmpdir(), "hogflare-cli-")));
   return folders.at(-1);
 };
-after(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+const clouds = [];
+after(async () => {
+  await Promise.all(clouds.map((cloud) => cloud.stop()));
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
 
 /** A stand-in, a folder, and the command in it. */
 async function begin({ account = {}, env = {}, edge = true } = {}) {
   const cloud = await startCloudflare({ account, edge });
+  clouds.push(cloud);
   const cwd = newFolder();
   const whole = environment(cloud, { ...addresses(cloud), HOGFLARE_ADMIN_TOKEN: ADMIN, ...env });
   const command = (args, more = {}) => hogflare(args, { cwd, env: { ...whole, ...more } });
@@ -318,7 +323,7 @@ describe("doctor", () => {
     undo();
     const refused = await command(["destroy", "--yes"]);
     assert.equal(refused.code, 5, refused.stderr);
-    assert.match(refused.stderr, /1 rows wait in the outbox/);
+    assert.match(refused.stderr, /2 rows wait in the outbox/);
     assert.equal(cloud.state.scripts.length, 1);
   });
 });

@@ -57,6 +57,8 @@ export async function runThroughKills(cloud, args, { cwd, env, extra = [] }) {
   let child;
   const killOnce = (phase) => (call) => {
     if (call.method === "GET" || /graphql|\/bound\/|-sql\//.test(call.path)) return undefined;
+    // Between wrangler's requests nothing is written here: before one is after the last.
+    if (phase === "before" && /\/workers\/(scripts|assets)\//.test(call.path)) return undefined;
     const key = `${phase} ${call.method} ${idless(call.path)} ${idless(String(call.json.name ?? call.json.title ?? ""))}`;
     if (killedAt.includes(key) || child === undefined) return undefined;
     killedAt.push(key);
