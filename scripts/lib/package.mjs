@@ -16,6 +16,8 @@ const CACHE = process.env.HOGFLARE_CACHE ?? join(process.env.HOME ?? "/root", ".
 
 /** What an operator needs, from the root of the tree. */
 const FILES = [
+  "bin",
+  "cli",
   "js-shim",
   "schemas",
   "sql",
@@ -140,6 +142,7 @@ function packageJson(source) {
     license: source.license,
     type: "module",
     engines: source.engines,
+    bin: { hogflare: "bin/hogflare" },
     exports: {
       ".": "./js-shim/worker.js",
       "./core.wasm": "./build/wasm/core.wasm",
@@ -158,7 +161,7 @@ function packageJson(source) {
 function wranglerExample() {
   return read("wrangler.toml.example")
     .replace('main = "js-shim/worker.js"', 'main = "node_modules/hogflare/js-shim/worker.js"')
-    .replace(/\[build\]\ncommand = .*\n\n/, "")
+    .replace("fill in the endpoint or the\n# stream binding, `scripts/build worker`, then", "fill in the endpoint or the\n# stream binding, `node node_modules/hogflare/scripts/lib/assets.mjs assets`, then")
     .replace('directory = "build/assets"', 'directory = "assets"');
 }
 

@@ -21,7 +21,7 @@ function sources(main) {
 }
 
 /**
- * `wrangler deploy --dry-run` on wrangler.toml.example, without its build command.
+ * `wrangler deploy --dry-run` on wrangler.toml.example.
  * @param {string} main the entry, from the root of the tree; tests have their own around the Worker's
  */
 export function bundle(main = "js-shim/worker.js") {
@@ -34,8 +34,7 @@ export function bundle(main = "js-shim/worker.js") {
   mkdirSync(dirname(config), { recursive: true });
   const text = readFileSync(CONFIG, "utf8")
     .replace('main = "js-shim/worker.js"', `main = "../${main}"`)
-    .replace('directory = "build/assets"', `directory = "${assets()}"`)
-    .replace(/\[build\]\ncommand = .*\n/, "");
+    .replace('directory = "build/assets"', `directory = "${assets()}"`);
   writeFileSync(config, text);
   rmSync(dist, { recursive: true, force: true });
   execFileSync(
