@@ -58,7 +58,7 @@ async function python(scenario) {
   const { stdout } = await promisify(execFile)(
     join(ROOT, ".venv/bin/python"),
     [join(ROOT, "tests/sdk/python_sdk.py"), scenario, system.url, TOKEN],
-    { timeout: 60_000 },
+    { timeout: 240_000 },
   );
   return JSON.parse(stdout);
 }
