@@ -121,9 +121,16 @@ const flagsOf = (person) =>
       { "user-agent": "posthog-node/5.0.0" },
     );
     const answer = await response.json();
-    assert.equal(answer.errorsWhileComputingFlags, false, JSON.stringify(answer));
+    if (answer.errorsWhileComputingFlags !== false) assert.fail(await failuresFor(person));
     return answer;
   });
+
+/** Which flags fail for this person now, and why, as the newest form of answers says it. */
+async function failuresFor(person) {
+  const { flags } = await (await system.post("/flags/?v=2", { token: TOKEN, geoip_disable: true, ...person })).json();
+  const failed = Object.values(flags).filter((one) => one.failed);
+  return `flags failed: ${failed.map(({ key, reason }) => `${key} (${reason.code})`).join(", ")}; for ${person.distinct_id}`;
+}
 
 /** Values as /flags has them: what is left out counts as false, as SDKs take it. */
 const same = (mine, server) => (mine ?? false) === (server ?? false);
