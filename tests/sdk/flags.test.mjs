@@ -14,7 +14,9 @@ import { PostHog } from "posthog-node";
 import { condition, DOCUMENT, filter, flag, metric } from "../lib/flags_document.mjs";
 import { flagsGenerator } from "../lib/flags_generator.mjs";
 import { persistently, startSystem, TOKEN } from "../lib/harness.mjs";
+import { proofs } from "./proofs.mjs";
 
+const { proves } = proofs(import.meta.url);
 const ROOT = join(import.meta.dirname, "../..");
 const SEED = Number(process.env.HOGFLARE_SEED ?? 20261122);
 const PERSONAL = "phx_personal";
@@ -312,7 +314,7 @@ describe("an OpenFeature client over OFREP", () => {
     groupProperties: person.group_properties,
   });
 
-  it("has the values of /flags", async () => {
+  it("has the values of /flags", proves("OFREP provider 0.1.3 (Node.js)", ["flags"], async () => {
     for (const [i, person] of people.slice(0, 12).entries()) {
       const { featureFlags } = answers[i];
       const context = contextOf(person);
@@ -329,7 +331,7 @@ describe("an OpenFeature client over OFREP", () => {
       assert.equal(look.reason, "SPLIT");
       assert.equal(look.flagMetadata.payload, { a: '{"columns":2}', b: "7" }[featureFlags.look]);
     }
-  });
+  }));
 
   it("gets the default and a reason where there is no value", async () => {
     const missing = await client.getBooleanDetails("no-such-flag", true, { targetingKey: "u" });
