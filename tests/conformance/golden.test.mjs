@@ -78,7 +78,7 @@ describe("golden requests", () => {
       const key = (name, id) => `${name} of ${id}`;
       assert.deepEqual(
         rows.map((row) => key(row.event, row.distinct_id)).sort(),
-        expected.map((event) => key(event.event, event.distinct_id ?? event.properties?.distinct_id)).sort(),
+        expected.map((event) => key(event.event, event.distinct_id ?? event.$distinct_id ?? event.properties?.distinct_id)).sort(),
       );
       for (const event of expected.filter(({ uuid }) => uuid)) {
         assert.ok(rows.some((row) => row.uuid === event.uuid), event.uuid);

@@ -37,6 +37,23 @@ export async function eventually(check, { timeoutMs = 15_000, everyMs = 50, what
   }
 }
 
+/**
+ * Runs `check` until it throws nothing; its value, or after the time its last error. For answers that the
+ * product may leave incomplete on a machine without time: flags whose person could not be read within the
+ * deadline are told as failed.
+ */
+export async function persistently(check, { timeoutMs = 120_000, everyMs = 200 } = {}) {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await sleep(everyMs);
+    }
+  }
+}
+
 /** Starts a fake pipeline; `stop` ends it and keeps its state. */
 export async function startPipeline(stateDir, { token = "" } = {}) {
   const port = await freePort();
@@ -52,7 +69,7 @@ export async function startPipeline(stateDir, { token = "" } = {}) {
   const url = `http://127.0.0.1:${port}`;
   await eventually(
     () => fetch(`${url}/health`).then((response) => response.ok, () => false),
-    { what: "the fake pipeline", timeoutMs: 30_000 },
+    { what: "the fake pipeline", timeoutMs: 120_000 },
   );
   return {
     url,
