@@ -69,7 +69,8 @@ struct Maker {
 };
 
 constexpr Maker kMakers[] = {
-    {"TrendsQuery", build_trends},
+    {"TrendsQuery", build_trends},       {"FunnelsQuery", build_funnel},
+    {"LifecycleQuery", build_lifecycle}, {"StickinessQuery", build_stickiness},
 };
 
 Built make(const View& question, const Context& context) {

@@ -48,7 +48,7 @@ def reduced(kind, expected, got):
         for row in got["results"]:
             row["counts"] = [cell["count"] for cell in row["values"]]
             row["date"] = row["date"][:10]
-    elif kind == "FunnelsQuery" and expected["results"] and "day" in expected["results"][0]:
+    elif kind == "FunnelsQuery" and isinstance(expected["results"], list) and "day" in expected["results"][0]:
         got["results"] = got["results"][0]["raw"]
     elif kind == "WebStatsTableQuery":
         got["results"] = [[row[0], row[1][0], row[2][0], *[cell[0] for cell in row[3:]]]
