@@ -70,6 +70,7 @@ struct Maker {
 
 constexpr Maker kMakers[] = {
     {"TrendsQuery", build_trends},       {"FunnelsQuery", build_funnel},
+    {"RetentionQuery", build_retention}, {"PathsQuery", build_paths},
     {"LifecycleQuery", build_lifecycle}, {"StickinessQuery", build_stickiness},
 };
 
