@@ -71,6 +71,10 @@ struct Maker {
 constexpr Maker kMakers[] = {
     {"TrendsQuery", build_trends},       {"FunnelsQuery", build_funnel},
     {"RetentionQuery", build_retention}, {"PathsQuery", build_paths},
+    {"WebOverviewQuery", build_web_overview}, {"WebStatsTableQuery", build_web_stats},
+    {"SessionsQuery", build_sessions}, {"_ChannelType", build_channel},
+    {"EventsQuery", build_events}, {"PersonsQuery", build_persons}, {"ActorsQuery", build_actors},
+    {"ErrorTrackingQuery", build_errors},
     {"LifecycleQuery", build_lifecycle}, {"StickinessQuery", build_stickiness},
 };
 

@@ -212,13 +212,13 @@ std::string Scan::sessions_cte(int64_t from_us, int64_t to_us) const {
       fmt::arg("from", from), fmt::arg("to", instant(to_us + kSessionMarginUs)));
   // is_bounce is NULL for a visit without a page.
   out += fmt::format(
-      "visits AS (SELECT session_id, min(t) AS start_t, {duration} AS duration_s, "
+      "visit_sums AS (SELECT session_id, min(t) AS start_t, {duration} AS duration_s, "
       "sum(CASE WHEN event = '$pageview' THEN 1 ELSE 0 END) AS pageviews, "
       "sum(CASE WHEN event = '$autocapture' THEN 1 ELSE 0 END) AS autocaptures, {texts} "
       "FROM visit_events GROUP BY session_id), "
       "sessions AS (SELECT *, {entry} AS entry_path, {exit} AS exit_path, "
       "CASE WHEN pageviews = 0 THEN NULL WHEN pageviews > 1 OR autocaptures > 0 OR duration_s >= 10 THEN 0.0 "
-      "ELSE 1.0 END AS is_bounce FROM visits), ",
+      "ELSE 1.0 END AS is_bounce FROM visit_sums), ",
       fmt::arg("duration", floor_div("(max(t) - min(t))", kSecondUs)), fmt::arg("texts", texts),
       fmt::arg("entry", path_of("entry_url")), fmt::arg("exit", path_of("exit_url")));
   return out;

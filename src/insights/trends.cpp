@@ -526,7 +526,44 @@ Json read_answer(const Trends& trends, const Project& project, const std::vector
   return Json{{"results", std::move(results)}, {"hasMore", has_more}};
 }
 
+// The people of one bucket (and breakdown value): CTEs that end in "actors".
+std::string actors_of(const Trends& trends, const View& query, const Context& context) {
+  const int64_t last = static_cast<int64_t>(trends.series.size()) - 1;
+  const Series& series = trends.series[static_cast<size_t>(query["series"].integer(0, {0, std::max<int64_t>(last, 0)}))];
+  const bool before = query["compare"].one_of({"current", "previous"}) == "previous";
+  if (before && trends.periods.size() < 2) query["compare"].refuse("the question compares with nothing");
+  const Trends::Period& period = trends.periods[before && trends.periods.size() > 1 ? 1 : 0];
+  int64_t bucket = trends.total ? 0 : -1;
+  const std::string day = query["day"].text();
+  for (size_t i = 0; i < period.axis.size() && !trends.total; ++i) {
+    std::string start = period.axis.day(i);
+    if (day.substr(0, start.size()) == start) bucket = static_cast<int64_t>(i);
+  }
+  if (bucket < 0) query["day"].refuse("is no bucket of the question");
+  Series plain_series = series;
+  if (plain_series.math == "total" || !aggregate_of(series.math).empty()) plain_series.math.clear();
+  Scan scan(context.project, context.dialect, trends.common.person_properties);
+  add_events(series, scan);
+  Part part{.trends = trends, .period = period, .series = series, .scan = scan, .where = {}, .event_where = {}, .values = {}, .math = {}};
+  if (!plain_series.math.empty() && plain_series.math != "dau") query["source"].refuse("people are shown behind counts, unique users and properties' sums only");
+  part.math.actor = scan.person();
+  part.where = fmt::format("{} AND {}", condition(series, scan, context.refusals), condition(trends.common.filter, scan, context.refusals));
+  for (const Breakdown& one : trends.breakdowns.by) part.values.push_back(breakdown_text(one, scan, context.refusals));
+  std::string chosen;
+  const View breakdown = query["breakdown"];
+  const std::vector<View> items = breakdown.is_array() ? breakdown.items() : std::vector<View>(breakdown.given() ? 1 : 0, breakdown);
+  if (items.size() != part.values.size()) breakdown.refuse("must give a value for each breakdown of the question");
+  for (size_t i = 0; i < items.size() && i < part.values.size(); ++i) chosen += fmt::format(" AND v{} = {}", i, literal(items[i].text()));
+  return fmt::format("{}, actors AS (SELECT DISTINCT u AS person FROM kept WHERE b = {}{} AND u IS NOT NULL)", kept_cte(part), bucket, chosen);
+}
+
 }  // namespace
+
+std::string trends_actors_sql(const View& query, const View& source, const Context& context) {
+  const Trends trends = read_trends(source, context);
+  if (trends.series.empty() || context.refusals.first) return {};
+  return actors_of(trends, query, context);
+}
 
 Built build_trends(const View& question, const Context& context) {
   Trends trends = read_trends(question, context);
