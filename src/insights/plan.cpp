@@ -75,6 +75,7 @@ constexpr Maker kMakers[] = {
     {"SessionsQuery", build_sessions}, {"_ChannelType", build_channel},
     {"EventsQuery", build_events}, {"PersonsQuery", build_persons}, {"ActorsQuery", build_actors},
     {"ErrorTrackingQuery", build_errors},
+    {"ExperimentQuery", build_experiment}, {"HogQLQuery", build_sql},
     {"LifecycleQuery", build_lifecycle}, {"StickinessQuery", build_stickiness},
 };
 
