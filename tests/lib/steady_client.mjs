@@ -4,9 +4,13 @@
 //   const sink = await startSink({ delayMs: 50 });
 //   const client = await startSteadyClient(url);
 //   const quiet = await client.measure(() => sleep(3_000));
-//   const during = await client.measure(attack);     // [{ path, status, ms }], those begun meanwhile
+//   const during = await client.measure(attack);  // [{ path, status, ms, cpuMs }], those begun meanwhile
+//
+// `cpuMs` is what workerd computed while the answer was awaited: a long wait with little of it is the
+// machine's doing, not the Worker's.
 //
 // This module is also what the threads run.
+import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
@@ -31,8 +35,43 @@ function requests(token, n) {
   ];
 }
 
-async function ask(url, { path, body }) {
+/** Processor time in /proc is counted in hundredths of a second (proc(5), USER_HZ). */
+const TICK_MS = 10;
+
+/** The fields of a process's /proc entry behind its name: state, parent …; null when it is gone. */
+function fieldsOf(pid) {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const nameAt = text.indexOf("(");
+    const nameEnd = text.lastIndexOf(")");
+    return { name: text.slice(nameAt + 1, nameEnd), fields: text.slice(nameEnd + 2).split(" ") };
+  } catch {
+    return null;
+  }
+}
+
+/** The workerd processes that this one started. */
+function workerdPids() {
+  const all = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry));
+  return all.filter((pid) => {
+    const found = fieldsOf(pid);
+    return found !== null && found.name === "workerd" && Number(found.fields[1]) === process.pid;
+  });
+}
+
+/** Processor time of the processes so far. @param {string[]} pids */
+function cpuMs(pids) {
+  let ticks = 0;
+  for (const pid of pids) {
+    const found = fieldsOf(pid);
+    if (found !== null) ticks += Number(found.fields[11]) + Number(found.fields[12]);
+  }
+  return ticks * TICK_MS;
+}
+
+async function ask(url, { path, body }, pids) {
   const began = performance.now();
+  const cpuBefore = cpuMs(pids);
   let status = 0;
   try {
     const response = await fetch(url + path, { method: "POST", headers: { "content-type": "application/json" }, body });
@@ -41,13 +80,15 @@ async function ask(url, { path, body }) {
   } catch {
     // No answer at all.
   }
-  return { path, status, ms: performance.now() - began };
+  return { path, status, ms: performance.now() - began, cpuMs: cpuMs(pids) - cpuBefore };
 }
 
 /** The client's thread: sends until the end; what was begun between "begin" and "end" is told. */
 function runClient({ url, token }) {
   /** Of the phase at hand: answers, and how many are still to come. */
   let phase = { answers: [], open: 0, ended: () => {} };
+  const pids = workerdPids();
+  if (pids.length === 0) throw new Error("no workerd was started by this process");
   let n = 0;
   const loop = async () => {
     for (;;) {
@@ -55,7 +96,7 @@ function runClient({ url, token }) {
       own.open += 1;
       const request = requests(token, n)[n % 4];
       n += 1;
-      own.answers.push(await ask(url, request));
+      own.answers.push(await ask(url, request, pids));
       own.open -= 1;
       if (own.open === 0) own.ended();
       await sleep(PAUSE_MS);
