@@ -18,6 +18,8 @@
 #include <string_view>
 #include <vector>
 
+#include "hogflare/zones.h"
+
 namespace hogflare::insights {
 
 enum class Dialect : uint8_t { kDuckdb, kBasin };
@@ -57,6 +59,8 @@ struct Asking {
   std::string_view project;
   std::string_view question;
   Dialect dialect = Dialect::kDuckdb;
+  // Where the project's time zone is looked up, and must outlive the plan; null: no IANA name is known.
+  Zones* zones = nullptr;
 };
 
 struct Asked {
@@ -69,6 +73,6 @@ Asked ask(const Asking& asking);
 // Input: {"project": {...}, "question": {...}, "dialect": "duckdb" | "basin", "rows": [[row...]...]?}.
 // Output: {"ok": true, "statements": [{"sql", "columns"}]} or, with rows, {"ok": true, "answer": {...}}; or
 // {"ok": false, "path", "error"}.
-std::string tool_insights(std::string_view arguments);
+std::string tool_insights(std::string_view arguments, Zones* zones);
 
 }  // namespace hogflare::insights

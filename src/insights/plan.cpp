@@ -167,7 +167,7 @@ Asked ask(const Asking& asking) {
   }
   auto reader = std::make_shared<Plan::Reader>();
   const View project_view(&*project, "project", &refusals);
-  reader->project = read_project(project_view);
+  reader->project = read_project(project_view, asking.zones);
   reader->zone = project_view["timezone"].text("UTC");
   reader->dialect = asking.dialect;
   if (asking.dialect == Dialect::kBasin && !reader->project.typed_columns) {
@@ -182,7 +182,7 @@ Asked ask(const Asking& asking) {
   return out;
 }
 
-std::string tool_insights(std::string_view arguments) {
+std::string tool_insights(std::string_view arguments, Zones* zones) {
   const Json input = Json::parse(arguments, nullptr, false);
   Refusals refusals;
   const View view(&input, "", &refusals);
@@ -194,7 +194,10 @@ std::string tool_insights(std::string_view arguments) {
   const std::string project = view["project"].given() ? view["project"].json().dump() : "{}";
   const std::string question = view["question"].json().dump();
   const bool basin = view["dialect"].one_of({"duckdb", "basin"}) == "basin";
-  const Asked asked = ask({.project = project, .question = question, .dialect = basin ? Dialect::kBasin : Dialect::kDuckdb});
+  const Asked asked = ask({.project = project,
+                           .question = question,
+                           .dialect = basin ? Dialect::kBasin : Dialect::kDuckdb,
+                           .zones = zones});
   if (asked.refusal) return fail(*asked.refusal);
   if (refusals.first) return fail(*refusals.first);
   if (!view["rows"].given()) {

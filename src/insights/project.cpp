@@ -21,10 +21,10 @@ void read_cohorts(Project& project, const View& cohorts) {
 
 }  // namespace
 
-Project read_project(const View& view) {
+Project read_project(const View& view, Zones* zones) {
   Project project;
   const std::string zone = view["timezone"].text("UTC");
-  const auto parsed = flags::TimeZone::parse(zone);
+  const auto parsed = flags::TimeZone::parse(zone, zones);
   if (!parsed) view["timezone"].refuse("is no time zone known here");
   project.clock.zone = parsed.value_or(flags::TimeZone());
   project.clock.monday_weeks = view["week_start_day"].integer(0, {0, 1}) == 1;

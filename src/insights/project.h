@@ -27,6 +27,6 @@ struct Project {
   Json actions = Json::array();
 };
 
-Project read_project(const View& view);
+Project read_project(const View& view, Zones* zones);
 
 }  // namespace hogflare::insights

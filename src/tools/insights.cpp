@@ -4,8 +4,11 @@
 #include <string>
 
 #include "hogflare/insights.h"
+#include "system_zones.h"
 
 int main() {
+  hogflare::tools::SystemZones host;
+  hogflare::Zones zones(host);
   std::string line;
   bool ok = true;
   for (int c = std::fgetc(stdin);; c = std::fgetc(stdin)) {
@@ -14,7 +17,7 @@ int main() {
       continue;
     }
     if (!line.empty()) {
-      const std::string report = hogflare::insights::tool_insights(line);
+      const std::string report = hogflare::insights::tool_insights(line, &zones);
       std::printf("%s\n", report.c_str());
       std::fflush(stdout);
       ok = report.rfind("{\"ok\":true", 0) == 0;
