@@ -130,24 +130,25 @@ TEST_CASE("LZ-string text takes no more memory than it may") {
 }
 
 TEST_CASE("A share is held, added to and given back") {
+  constexpr size_t kMost = limits::kRequestMemoryBytesMax;
   size_t sum = 0;
   {
     MemoryShare first(sum), second(sum);
-    CHECK_FALSE(first.hold(40 * kMb));
+    CHECK_FALSE(first.hold(kMost / 2));
     CHECK(first.hold(limits::kRequestMemoryBytesMax)->code == ErrorCode::kTooLarge);
-    const auto busy = second.hold(50 * kMb);
+    const auto busy = second.hold(kMost * 5 / 8);
     REQUIRE(busy);
     CHECK(busy->code == ErrorCode::kMemoryBusy);
     CHECK(busy->http_status() == 503);
     CHECK(busy->retryable());
-    CHECK_FALSE(second.hold(30 * kMb));
-    CHECK_FALSE(second.take(11 * kMb));
-    CHECK(second.take(5 * kMb));
-    second.give_back(5 * kMb);
+    CHECK_FALSE(second.hold(kMost * 3 / 8));
+    CHECK_FALSE(second.take(kMost / 8));
+    CHECK(second.take(kMost / 16));
+    second.give_back(kMost / 16);
     CHECK_FALSE(first.hold(0));
-    CHECK_FALSE(second.hold_more(40 * kMb));
+    CHECK_FALSE(second.hold_more(kMost / 2));
     // With nobody beside it, what does not fit never will.
-    CHECK(second.hold_more(40 * kMb)->code == ErrorCode::kMemoryBusy);
+    CHECK(second.hold_more(kMost / 2)->code == ErrorCode::kMemoryBusy);
   }
   CHECK(sum == 0);
 }
