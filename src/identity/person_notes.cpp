@@ -103,6 +103,8 @@ void note_moved_ids(Storage& storage, const PersonRecord& record, uint32_t first
     first = std::min(first, first_moved_page(storage, fault));
     if (fault.has_value()) return;
   }
+  // What is not there says the same, and most people have no pages.
+  if (first == 0) return forget_moved_ids(storage);
   ByteWriter out;
   out.number(first);
   storage.put(kMovedIdsKey, seal(kPersonStoredVersion, out.bytes()));
@@ -121,7 +123,10 @@ uint32_t first_moved_page(Storage& storage, std::optional<StoredFault>& fault) {
   return static_cast<uint32_t>(first);
 }
 
-void forget_moved_ids(Storage& storage) { storage.erase(kMovedIdsKey); }
+void forget_moved_ids(Storage& storage) {
+  std::string value;
+  if (storage.get(kMovedIdsKey, value)) storage.erase(kMovedIdsKey);
+}
 
 void erase_reports(Storage& storage, PersonRecord& record, uint64_t end) {
   for (; record.first_report < std::min(end, record.next_report); ++record.first_report) {
