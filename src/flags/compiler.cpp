@@ -33,6 +33,11 @@ std::string_view kind_name(Value::Kind kind) {
   return "an object";
 }
 
+bool is_inactive(const Value& definition) {
+  const Value* active = definition.is_object() ? definition.find("active") : nullptr;
+  return active != nullptr && active->kind == Value::Kind::kBool && !active->boolean;
+}
+
 bool is_deleted(const Value& definition) {
   const Value* deleted = definition.find("deleted");
   return deleted != nullptr && deleted->is_bool() && deleted->boolean;
@@ -168,7 +173,8 @@ std::unique_ptr<Catalog> Compiler::compile(std::string_view json) {
   const Value* flags = member(document, "flags", Value::Kind::kArray);
   if (flags == nullptr) {
     is_no_document_ = true;
-    if (document.find("flags") == nullptr) error("has no \"flags\" list");
+    const Value* given = document.find("flags");
+    if (given == nullptr || given->is_null()) error("has no \"flags\" list");
     return std::move(catalog_);
   }
   if (flags->items.size() > limits::kFlagsMax) {
@@ -252,38 +258,45 @@ void Compiler::compile_group_types(const Value& mapping) {
   }
 }
 
+// The key of one definition that is not deleted.
+void Compiler::collect_key(const Value& definition, size_t index,
+                           std::unordered_map<std::string, size_t>& seen) {
+  Scope list(*this, "flags");
+  Scope item(*this, index);
+  const Severity severity = is_inactive(definition) ? Severity::kWarning : Severity::kError;
+  if (!definition.is_object()) {
+    return note(severity, fmt::format("must be an object, is {}", kind_name(definition.kind)));
+  }
+  Scope scope(*this, "key");
+  const Value* key = definition.find("key");
+  if (key == nullptr || !key->is_string() || key->text.empty()) {
+    return note(severity, "must be a text that is not empty");
+  }
+  const auto [previous, added] = seen.emplace(key->text, index);
+  if (!added) {
+    return note(severity, fmt::format("'{}' is already the key of flags[{}]; keys must differ",
+                                      key->text, previous->second));
+  }
+  catalog_->flags[index].key = key->text;
+  flag_index_.emplace(key->text, static_cast<int>(index));
+}
+
 // First pass: keys and ids, so that a dependency may name a flag further down.
 void Compiler::collect_keys(const Value& flags) {
   catalog_->flags.resize(flags.items.size());
   std::unordered_map<std::string, size_t> seen;
   std::vector<size_t> deleted;
-  for (size_t i = 0; i < flags.items.size(); ++i) {
-    Scope list(*this, "flags");
-    Scope item(*this, i);
-    const Value& definition = flags.items[i];
-    if (is_deleted(definition)) {
-      deleted.push_back(i);
-      continue;
+  // Flags that are switched off come after those that are on, to which they give their keys up.
+  for (const bool is_off_turn : {false, true}) {
+    for (size_t i = 0; i < flags.items.size(); ++i) {
+      const Value& definition = flags.items[i];
+      if (is_inactive(definition) != is_off_turn) continue;
+      if (is_deleted(definition)) {
+        deleted.push_back(i);
+        continue;
+      }
+      collect_key(definition, i, seen);
     }
-    if (!definition.is_object()) {
-      error(fmt::format("must be an object, is {}", kind_name(definition.kind)));
-      continue;
-    }
-    const Value* key = definition.find("key");
-    if (key == nullptr || !key->is_string() || key->text.empty()) {
-      Scope scope(*this, "key");
-      error("must be a text that is not empty");
-      continue;
-    }
-    const auto [previous, added] = seen.emplace(key->text, i);
-    if (!added) {
-      Scope scope(*this, "key");
-      error(fmt::format("'{}' is already the key of flags[{}]; keys must differ", key->text,
-                        previous->second));
-      continue;
-    }
-    catalog_->flags[i].key = key->text;
-    flag_index_.emplace(key->text, static_cast<int>(i));
   }
   // A deleted flag gives its key up to a living one.
   for (const size_t i : deleted) {
@@ -311,7 +324,7 @@ void Compiler::compile_flag(const Value& definition, Flag& flag) {
     if (definition.is_object()) compile_flag(definition, unused);
     flag.deleted = true;
     unreadable_ = false;
-    if (is_deleted(definition)) soften(first);
+    if (is_deleted(definition) || is_inactive(definition)) soften(first);
     return;
   }
   compile_rules(definition, flag);

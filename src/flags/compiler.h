@@ -71,6 +71,8 @@ class Compiler {
   void compile_group_types(const Value& mapping);
   void collect_cohorts(Value* cohorts);
   void collect_keys(const Value& flags);
+  void collect_key(const Value& definition, size_t index,
+                   std::unordered_map<std::string, size_t>& seen);
   void compile_cohort(size_t index, const Value& definition);
   void collect_cohort(const Value& definition, std::optional<int64_t> id);
   CohortNode compile_cohort_group(const Value& group, Cohort& cohort, int depth);

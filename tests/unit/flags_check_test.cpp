@@ -221,6 +221,51 @@ TEST_CASE("what is no flag at all is left out even when problems are let pass", 
   CHECK(evaluation.find("a")->enabled);
 }
 
+TEST_CASE("a key is the active flag's, whichever comes first, and the other's fault no error", "[flags]") {
+  for (const char* document : {R"([{"key":"a","active":false},{"key":"a"}])",
+                               R"([{"key":"a"},{"key":"a","active":false}])"}) {
+    const Result<Definitions> parsed = Definitions::parse(document, ParseOptions{});
+    REQUIRE(parsed.ok());
+    REQUIRE(parsed.value().problems().size() == 1);
+    CHECK(parsed.value().problems()[0].severity == Severity::kWarning);
+    const Result<Request> request =
+        parse_request(R"({"token":"t","distinct_id":"u"})", RequestHeaders{});
+    const Evaluation evaluation = evaluate(parsed.value(), request.value(), StoredState{}, 0);
+    CHECK(evaluation.find("a")->enabled);
+  }
+  for (const Problem& problem :
+       Definitions::check(R"([{"key":5,"active":false},{"key":"b"}])", ParseOptions{})) {
+    CHECK(problem.severity == Severity::kWarning);
+  }
+  CHECK(find_problem(Definitions::check(R"({"flags":null})", ParseOptions{}), "$", "no \"flags\"") !=
+        nullptr);
+}
+
+TEST_CASE("odd spellings of patterns are warnings at the pattern's place", "[flags]") {
+  const char* const filter = R"([{"key":"p","type":"person","operator":"regex","value":"x{,2}"}])";
+  const std::string conditions =
+      R"([{"key":"a","filters":{"groups":[{"properties":)" + std::string(filter) + "}]}}]";
+  const std::string rules =
+      R"([{"id":1,"key":"a","filters":{"version":2,"return_type":"boolean","default_value":false,"rules":[{"id":)"
+      R"("0190a1b2-0000-4000-8000-000000000001","rule_type":"targeted_release","value":true,"targeting":)"
+      R"({"properties":)" + std::string(filter) + "}}]}}]";
+  const std::string cohort =
+      R"({"flags":[{"key":"f","filters":{"groups":[{"properties":[{"key":"id","type":"cohort","value":1}]}]}}],)"
+      R"("cohorts":[{"id":1,"filters":{"properties":{"type":"OR","values":)" + std::string(filter) + "}}}]}";
+  const std::pair<std::string, std::string> cases[] = {
+      {conditions, "flags[0].filters.groups[0].properties[0].value"},
+      {rules, "flags[0].filters.rules[0].targeting.properties[0].value"},
+      {cohort, "cohorts[0].filters.properties.values[0].value"}};
+  for (const auto& [document, path] : cases) {
+    CAPTURE(document);
+    const std::vector<Problem> problems = Definitions::check(document, ParseOptions{});
+    REQUIRE(problems.size() == 1);
+    CHECK(problems[0].severity == Severity::kWarning);
+    CHECK(problems[0].path == path);
+    CHECK(problems[0].message.find("a repeat from none on") != std::string::npos);
+  }
+}
+
 TEST_CASE("a flag that repeats a key is still looked through", "[flags]") {
   const std::vector<Problem> problems = Definitions::check(
       R"([{"key":"a"},{"key":"a","filters":{"groups":[{"properties":[

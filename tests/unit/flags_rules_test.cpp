@@ -155,7 +155,7 @@ TEST_CASE("a pattern is portable when every engine reads it alike", "[flags]") {
   }
   for (const char* pattern : {"(?i)a", "\\Aa", "[[:alpha:]]", "a{,3}", "ü", "\\pL", "\\1",
                               "(?P<n>a)", "\\d{2,3}", "\\w", "\\bpro", "\\s", "a++", "a?+",
-                              "[a-z&&[^b]]"}) {
+                              "[a-z&&[^b]]", "a{2}{3}", "a+{2}"}) {
     INFO(pattern);
     CHECK(!is_portable_pattern(pattern));
   }
