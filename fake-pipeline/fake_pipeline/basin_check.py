@@ -313,7 +313,12 @@ def _for_duckdb(tree: exp.Expression) -> exp.Expression:
             return _positional(node)
         return node
 
-    return tree.transform(own, copy=False)
+    # From the leaves up, since what is inside of a replaced call must be replaced as well.
+    for node in reversed(list(tree.walk())):
+        changed = own(node)
+        if changed is not node:
+            node.replace(changed)
+    return tree
 
 
 def _is_window(node: exp.Expression) -> bool:

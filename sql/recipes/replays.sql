@@ -9,7 +9,7 @@
 SELECT
     r.session_id,
     r.distinct_id,
-    coalesce(s.person_id, r.person_id) AS person_id,
+    s.person_id,
     r.started_at,
     r.ended_at,
     date_part('epoch', r.ended_at) - date_part('epoch', r.started_at) AS seconds,

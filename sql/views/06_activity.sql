@@ -1,8 +1,10 @@
 -- activity: every event once, with the person its distinct_id belongs to now. What recipes read.
 --
--- The same events, contents and people as in events_with_person, by aggregates alone: no window, so no
+-- But for recordings the same events, contents and people as in events_with_person, by aggregates alone: no window, so no
 -- budget on Basin SQL, and engines leave out the columns that a query does not name. Name the columns you
 -- need; for whole rows ask events_with_person.
+--
+-- Recordings are left out, as PostHog keeps them out of its events: replay_index has them.
 --
 -- Copies of an event (same team_id, uuid, event, distinct_id) are folded twice: those of one time into what
 -- was accepted last, then those of several times into the one that arrived first.
@@ -162,6 +164,7 @@ FROM (
             last_of(properties, created_at, __ingest_ts) AS properties,
             last_of(group_properties, created_at, __ingest_ts) AS group_properties
         FROM events
+        WHERE event NOT IN ('$snapshot', '$snapshot_items')
         GROUP BY team_id, uuid, event, distinct_id, "timestamp"
     ) AS copies
     GROUP BY team_id, uuid, event, distinct_id

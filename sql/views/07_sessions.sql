@@ -36,7 +36,7 @@ FROM (
         count(*) AS events,
         sum(CASE WHEN event = '$autocapture' THEN 1 ELSE 0 END) AS autocaptures
     FROM activity
-    WHERE session_id IS NOT NULL AND event NOT IN ('$snapshot', '$snapshot_items')
+    WHERE session_id IS NOT NULL
     GROUP BY team_id, session_id
 ) AS s
 LEFT JOIN (

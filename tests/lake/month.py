@@ -24,6 +24,8 @@ BROWSERS = ["Chrome", "Firefox", "Safari", None]
 PLANS = ["free", "pro", "team"]
 COMPANIES = ["acme", "globex", "initech"]
 MODELS = ["small-1", "large-2"]
+# What a recording's event is stored as.
+RECORDED = "$snapshot_items"
 # An event whose clock is ahead is moved to the time it was received, which is after the month.
 AFTER = datetime(9999, 1, 1)
 
@@ -66,7 +68,8 @@ class _Person:
         self.buys = self.draw.random() < 0.4
 
     def event(self, name, distinct_id, at, properties, personless=False, late=False, path="/batch/"):
-        e = Event(self.team, name, distinct_id, at, dict(properties), self.m.new_uuid())
+        stored = RECORDED if name == "$snapshot" else name
+        e = Event(self.team, stored, distinct_id, at, dict(properties), self.m.new_uuid())
         self.m.month.events.append(e)
         sent = dict(properties)
         if personless:

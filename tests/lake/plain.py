@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
-from month import SINCE, UNTIL, Event
+from month import RECORDED, SINCE, UNTIL, Event
 
 DAY = timedelta(days=1)
 TEAM = 1
@@ -22,14 +22,16 @@ def mine(events: list[Event], name: str | None = None) -> list[Event]:
     return [
         e
         for e in events
-        if e.team == TEAM and SINCE <= e.at < UNTIL and (name is None or e.name == name)
+        if e.team == TEAM
+        and SINCE <= e.at < UNTIL
+        and (e.name != RECORDED if name is None else e.name == name)
     ]
 
 
 def active_people(events):
     days = defaultdict(set)
     for e in events:
-        if e.team == TEAM and e.at < UNTIL:
+        if e.team == TEAM and e.at < UNTIL and e.name != RECORDED:
             days[day_of(e.at)].add(e.person)
 
     def within(day, length):
@@ -85,7 +87,7 @@ def retention(events):
 def lifecycle(events):
     days = defaultdict(set)
     for e in events:
-        if e.team == TEAM and e.at < UNTIL:
+        if e.team == TEAM and e.at < UNTIL and e.name != RECORDED:
             days[e.person].add(day_of(e.at))
     counts = Counter()
     for seen in days.values():
@@ -120,7 +122,7 @@ def paths(events):
 def sessions_of(events) -> list[dict]:
     by_session = defaultdict(list)
     for e in events:
-        if e.team == TEAM and e.get("$session_id") and e.name != "$snapshot":
+        if e.team == TEAM and e.get("$session_id") and e.name != RECORDED:
             by_session[e.get("$session_id")].append(e)
     found = []
     for session, seen in by_session.items():
@@ -195,7 +197,8 @@ def revenue(events):
 def group_activity(events):
     counts, people, last = Counter(), defaultdict(set), {}
     for e in mine(events):
-        if company := (e.get("$groups") or {}).get("company"):
+        company = (e.get("$groups") or {}).get("company")
+        if company := company or e.get("$group_key"):
             counts[company] += 1
             people[company].add(e.person)
             last[company] = max(last.get(company, e.at), e.at)

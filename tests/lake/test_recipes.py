@@ -10,7 +10,7 @@ import plain as computed
 import pytest
 from conftest import NODE, PROJECT
 from conftest import plain as normal
-from month import SINCE, UNTIL
+from month import RECORDED, SINCE, UNTIL
 
 RECIPES = sorted(path.stem for path in (PROJECT / "sql/recipes").glob("*.sql"))
 # Recipes that are compared with something else than a computation over the events alone.
@@ -29,7 +29,8 @@ def test_everything_sent_arrived_and_nothing_else(system):
     sent = Counter((e.team, e.uuid) for e in system.month.events)
     rows = system.rows("events")
     assert {(row["team_id"], row["uuid"]) for row in rows} == set(sent)
-    assert len(rows) == len(system.month.events) + system.month.copies
+    # At least once: under load the outbox may send again what had arrived.
+    assert len(rows) >= len(system.month.events) + system.month.copies
     assert system.pipeline.get("/bad").json() == []
 
 
@@ -50,8 +51,9 @@ def test_present_people_are_those_of_the_merges(system, composed, engine):
     for team, distinct_id, person_id in engine(texts):
         ids[person_id].add((team, distinct_id))
     expected = defaultdict(set)
-    for who, person in system.month.people.items():
-        expected[person].add(who)
+    for e in system.month.events:
+        if e.name != RECORDED:
+            expected[e.person].add((e.team, e.distinct_id))
     assert sorted(map(sorted, ids.values())) == sorted(map(sorted, expected.values()))
 
 
@@ -70,7 +72,8 @@ def test_each_event_is_there_once_with_its_last_content(system, composed, engine
     for view in ("events_deduplicated", "events_with_person", "activity"):
         names = "team_id, uuid, event, distinct_id, properties"
         rows = engine(columns(composed, view, names))
-        assert Counter(row[:4] for row in rows) == expected, view
+        kept = {key for key in expected if view != "activity" or key[2] != RECORDED}
+        assert Counter(row[:4] for row in rows) == Counter(kept), view
         for _, uuid, event, _, properties in rows:
             if event == "purchase":
                 read = json.loads(properties) if isinstance(properties, str) else properties
@@ -88,7 +91,7 @@ def test_sessions_are_as_they_were(system, composed, engine):
 def recordings(events):
     seen = defaultdict(list)
     for e in events:
-        if e.team == 1 and e.name == "$snapshot":
+        if e.team == 1 and e.name == RECORDED:
             seen[e.get("$session_id")].append(e.at)
     return seen
 

@@ -145,6 +145,8 @@ def test_json_functions_refuse_a_text_of_2000_bytes(pipeline):
     pipeline.send([event_row(properties=properties_of(2000))])
     status, code, message = refusal(pipeline, query)
     assert (status, code) == (400, 40004) and "2000 bytes" in message
+    nested = f"SELECT json_get_str(CASE WHEN octet_length(properties) < 2000 THEN properties END, 'k') AS k FROM {EVENTS} ORDER BY k"
+    assert rows(pipeline, nested) == [{"k": "v"}, {"k": None}]
     guarded = f"SELECT CASE WHEN octet_length(properties) < 2000 THEN json_get_str(properties, 'k') END AS k FROM {EVENTS} ORDER BY k"
     assert rows(pipeline, guarded) == [{"k": "v"}, {"k": None}]
 
