@@ -40,7 +40,7 @@ after(async () => {
 
 /** Types a line as it stands; what needs a person gets --yes, what waits does not. */
 async function type(line, more = {}) {
-  const plain = line.replace("npx ", "").replace(/^hogflare destroy.*/, (all) => `${all} --yes`);
+  const plain = line.replace("npx ", "").replace(/^hogflare (destroy|rollback).*/, (all) => `${all} --yes`);
   const ended = await run("bash", ["-c", plain], { cwd, env: { ...env, ...more } });
   assert.equal(ended.code, 0, `${line}\n${ended.stdout}${ended.stderr}`);
 }
@@ -67,9 +67,7 @@ describe("the documents' commands", () => {
     assert.equal(manual.length, 8, manual.join("\n"));
     const other = mkdtempSync(join(tmpdir(), "hogflare-manual-"));
     const block = /## By hand\n\n```bash\n([^]*?)```/.exec(readFileSync(join(ROOT, "docs/DEPLOY.md"), "utf8"))[1].trim().split("\n");
-    cloud.state.buckets.length = 0;
-    cloud.state.catalogs.length = 0;
-    cloud.state.burntTables.length = 0;
+    const account = await startCloudflare({ edge: false });
     cpSync(cwd, other, { recursive: true, verbatimSymlinks: true });
     rmSync(join(other, "wrangler.jsonc"), { force: true });
     for (const line of block) {
@@ -79,11 +77,13 @@ describe("the documents' commands", () => {
         const text = readFileSync(join(other, "wrangler.toml"), "utf8").replace('main = "js-shim', 'main = "node_modules/hogflare/js-shim').replace('"build/assets"', '"assets"');
         writeFileSync(join(other, "wrangler.toml"), text);
       }
-      const ended = await run("bash", ["-c", line.replace("npx ", "")], { cwd: other, env });
+      const ended = await run("bash", ["-c", line.replace("npx ", "")], { cwd: other, env: { ...env, ...environment(account, { HOGFLARE_SINK_TOKEN: account.token, PATH: env.PATH }) } });
       assert.equal(ended.code, 0, `${line}\n${ended.stdout}${ended.stderr}`);
     }
     rmSync(other, { recursive: true });
-    assert.ok(cloud.state.scripts.some((script) => script.name === "hogflare"));
+    assert.deepEqual(account.state.scripts.map((script) => script.name), ["hogflare"]);
+    assert.equal(account.state.pipelines.length, 1);
+    await account.stop();
   });
 
   it("say nothing that is fetched but what is named here", () => {
