@@ -101,15 +101,18 @@ export function createApi({ token, account, url = process.env.CLOUDFLARE_API_BAS
     drop: (path) => api.remove(path).catch((error) => {
       if (!error.absent) throw error;
     }),
-    /** All pages. The lists report no number of pages, so the first empty or repeated one ends them. */
+    /**
+     * All pages. Services differ in what they say of the number of pages and in how long a page may be, so
+     * the total ends it where there is one, else the first page with nothing new.
+     */
     async list(path, filters = {}) {
       const all = new Map();
       for (let page = 1; ; ++page) {
-        const query = new URLSearchParams({ ...filters, page: String(page), per_page: "100" });
-        const items = await api.get(`${path}?${query}`);
-        const fresh = items.filter((item) => !all.has(item.id));
-        for (const item of fresh) all.set(item.id, item);
-        if (fresh.length === 0 || items.length < 100) return [...all.values()];
+        const query = new URLSearchParams({ ...filters, page: String(page), per_page: "50" });
+        const { result: items, result_info: info } = await call("GET", `${path}?${query}`);
+        const before = all.size;
+        for (const item of items) all.set(item.id, item);
+        if (all.size === before || all.size === info?.total_count) return [...all.values()];
       }
     },
   };

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { askSecret } from "./context.mjs";
-import { checkDomain, deploy, isDeployed } from "./deploying.mjs";
+import { checkDomain, deploy, dropSecretsFiles, isDeployed } from "./deploying.mjs";
 import { kvTitle, links, partsOf } from "./names.mjs";
 import { EXIT, Stop } from "./output.mjs";
 import { prove } from "./proving.mjs";
@@ -31,6 +31,7 @@ async function make(post, look) {
 
 /** Nothing is made before all of this is known. */
 export async function checkFirst(context) {
+  dropSecretsFiles();
   const { api, account, name, streams } = context;
   const verify = await api.get("/user/tokens/verify").catch(() => api.find("tokens/verify").catch(() => undefined));
   if (verify !== undefined && verify.status !== "active") throw new Stop(EXIT.needed, `the token is ${verify.status}`, `make another at ${links(account).bootstrap}`);

@@ -1,6 +1,6 @@
 // Uploading the Worker: configuration, static assets, secrets, wrangler.
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -45,9 +45,22 @@ async function chooseSecrets({ api, name, output }, kind) {
   return secrets;
 }
 
+const SECRETS_FOLDER = "hogflare-secrets-";
+
+/** Takes away what a run left that was killed in the middle: the folder's name has its process. */
+export function dropSecretsFiles() {
+  for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith(SECRETS_FOLDER))) {
+    try {
+      process.kill(Number(name.split("-")[2]), 0);
+    } catch (error) {
+      if (error.code === "ESRCH") rmSync(join(tmpdir(), name), { recursive: true, force: true });
+    }
+  }
+}
+
 /** Calls `use` with a file of them that only we can read; it is gone afterwards, also after a signal. */
 async function withSecretsFile(secrets, use) {
-  const folder = mkdtempSync(join(tmpdir(), "hogflare-"));
+  const folder = mkdtempSync(join(tmpdir(), `${SECRETS_FOLDER}${process.pid}-`));
   const remove = () => rmSync(folder, { recursive: true, force: true });
   const signals = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
   const end = () => {
@@ -107,6 +120,7 @@ export async function checkDomain({ api, name, domain }) {
 
 /** Writes the configuration and uploads. */
 export async function deploy(context, kind, note) {
+  dropSecretsFiles();
   const parts = ownParts(context, await readIds(context));
   await checkDomain(context);
   writeConfig(context.folder, parts);

@@ -1,6 +1,7 @@
 // The command line: which commands there are, and how each ends. docs/DEPLOY.md describes them.
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { Command, CommanderError } from "commander";
 import { VERSION } from "./names.mjs";
 import { createOutput, EXIT, Stop } from "./output.mjs";
@@ -46,7 +47,7 @@ export async function main(args) {
   // Each file of commands/ registers its own.
   const folder = join(import.meta.dirname, "commands");
   for (const file of readdirSync(folder).sort()) {
-    const { register } = await import(join(folder, file));
+    const { register } = await import(pathToFileURL(join(folder, file)).href);
     register(program, run);
   }
   try {

@@ -1,5 +1,5 @@
 // One event through everything: sent as an SDK sends it, waited for as a row of the table.
-import { randomUUID } from "node:crypto";
+import { createHmac, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { partsOf } from "./names.mjs";
 import { EXIT, Stop } from "./output.mjs";
@@ -53,10 +53,13 @@ export async function sendEvent(context, url) {
   const uuid = randomUUID();
   const key = Object.keys(JSON.parse(context.config?.vars?.HOGFLARE_PROJECTS ?? "{}"))[0] ?? "phc_hogflare_check";
   const event = { uuid, event: "hogflare deployment check", distinct_id: "hogflare-check", properties: { $process_person_profile: false } };
-  const answer = await ask(url, "/batch/", { method: "POST", body: { api_key: key, batch: [event] } });
+  const body = { api_key: key, batch: [event] };
+  const secret = process.env.POSTHOG_SIGNING_SECRET;
+  const headers = secret ? { "x-posthog-signature": `sha256=${createHmac("sha256", secret).update(JSON.stringify(body)).digest("hex")}` } : {};
+  const answer = await ask(url, "/batch/", { method: "POST", body, headers });
   if (answer.status !== 200) {
     const why = answer.error ?? `status ${answer.status}`;
-    throw new Stop(EXIT.unproved, `the Worker did not take an event: ${why}`, answer.status === 401 && process.env.POSTHOG_SIGNING_SECRET ? "requests must be signed here" : "run \"hogflare doctor\"");
+    throw new Stop(EXIT.unproved, `the Worker did not take an event: ${why}`, answer.status === 401 && !secret ? "where requests must be signed, export POSTHOG_SIGNING_SECRET" : "run \"hogflare doctor\"");
   }
   return uuid;
 }

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseEnv } from "node:util";
 import workerd from "workerd";
-import { announceArrivals } from "./dev-arrivals.mjs";
+import { announceArrivals, counts } from "./dev-arrivals.mjs";
 import { claimState } from "./dev-state.mjs";
 import { documentedVariables } from "./variables.mjs";
 import { ROOT, startWorker } from "./worker.mjs";
@@ -156,5 +156,8 @@ superviseWorker({ port: workerPort, stateDir, vars: workerVariables() }).catch((
 );
 await waitFor(`http://127.0.0.1:${pipelinePort}/health`, "the fake pipeline");
 await waitFor(`http://127.0.0.1:${workerPort}/_liveness`, "the Worker");
+const pipelineUrl = `http://127.0.0.1:${pipelinePort}`;
+// What arrives right after the next line is announced, too.
+const before = await counts(pipelineUrl);
 console.log(`ready http://127.0.0.1:${workerPort}`);
-announceArrivals(`http://127.0.0.1:${pipelinePort}`);
+announceArrivals(pipelineUrl, before);
