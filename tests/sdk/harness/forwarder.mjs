@@ -4,7 +4,7 @@
 //
 //   const forwarder = await startForwarder({ mock: "http://127.0.0.1:8081", product: system.url });
 //   forwarder.counts   // { product, ordered, refused }
-import { createServer } from "node:http";
+import { createServer, request as send } from "node:http";
 
 const CAPTURE = /^\/(batch|e|i\/v0\/e|i\/v0\/ai\/batch|i\/v1\/analytics\/events|capture|track)\/?$/;
 const FLAGS = /^\/flags\/?$/;
@@ -19,15 +19,26 @@ function isMatterOfCourse(path, status, text) {
   return Object.values(results ?? {}).every(({ result }) => result === "ok");
 }
 
-async function pass(origin, request, body) {
-  const headers = Object.entries(request.headers).filter(([name]) => !OF_THE_CONNECTION.has(name));
-  const hasBody = request.method !== "GET" && request.method !== "HEAD";
-  const response = await fetch(origin + request.url, {
-    method: request.method,
-    headers: /** @type {[string, string][]} */ (headers),
-    body: hasBody ? body : undefined,
+/**
+ * The same request to another server, on a connection of its own: the mock server closes those it has answered.
+ * @returns {Promise<{status: number, headers: [string, string][], bytes: Buffer}>}
+ */
+function pass(origin, request, body) {
+  const kept = Object.entries(request.headers).filter(([name]) => !OF_THE_CONNECTION.has(name));
+  const { hostname, port } = new URL(origin);
+  return new Promise((done, fail) => {
+    const onward = send(
+      { hostname, port, agent: false, method: request.method, path: request.url, headers: Object.fromEntries(kept) },
+      async (response) => {
+        const parts = [];
+        for await (const part of response) parts.push(part);
+        const headers = /** @type {[string, string][]} */ (Object.entries(response.headers));
+        done({ status: response.statusCode ?? 500, headers, bytes: Buffer.concat(parts) });
+      },
+    );
+    onward.once("error", fail);
+    onward.end(body);
   });
-  return { status: response.status, headers: response.headers, bytes: Buffer.from(await response.arrayBuffer()) };
 }
 
 /** @param {{mock: string, product: string, port?: number}} settings */
@@ -57,7 +68,7 @@ export async function startForwarder({ mock, product, port = 0 }) {
     }
     const headers = {};
     for (const [name, value] of answer.headers) {
-      if (!OF_THE_CONNECTION.has(name) && name !== "content-encoding") headers[name] = value;
+      if (!OF_THE_CONNECTION.has(name)) headers[name] = value;
     }
     response.writeHead(answer.status, headers).end(answer.status === 204 ? undefined : answer.bytes);
   });
