@@ -147,6 +147,10 @@ def answer(path, given):
         return instance.state()
     if path == "/reset":
         if instance.client is not None:
+            # What waits belongs to the test before, and would be counted in the next one.
+            while not instance.client.queue.empty():
+                instance.client.queue.get_nowait()
+                instance.client.queue.task_done()
             ending = threading.Thread(target=instance.client.shutdown, daemon=True)
             ending.start()
             ending.join(timeout=5)
