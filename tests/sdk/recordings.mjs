@@ -6,7 +6,7 @@ import * as zlib from "node:zlib";
 const FOLDER = join(import.meta.dirname, "../golden");
 
 /** The events' names in a recorded request; empty for what carries none. */
-function eventsOf({ path, headers, body }) {
+export function eventsOf({ path, headers, body }) {
   const { searchParams } = new URL(path, "http://x");
   const encoding = headers.find(([name]) => name === "content-encoding")?.[1];
   let bytes = Buffer.from(body, "base64");

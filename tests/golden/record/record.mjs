@@ -1,9 +1,11 @@
 // Installs pinned SDK releases under build/golden, runs each against the recording server, and writes
 // tests/golden/NAME.json. See scripts/record-golden.
 import { execFileSync, spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { eventually, startSystem } from "../../lib/harness.mjs";
+import { eventsOf } from "../../sdk/recordings.mjs";
 import { startRecorder } from "./server.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -197,7 +199,38 @@ async function record(name, install) {
   console.log(`${name}: ${requests.length} requests`);
 }
 
-const asked = process.argv.slice(2);
+/** The names of the events that a recording holds, sorted. */
+function recordedEvents(name) {
+  const { requests } = JSON.parse(readFileSync(join(ROOT, "tests/golden", `${name}.json`), "utf8"));
+  return requests.flatMap(eventsOf).sort();
+}
+
+/** Runs the release against the started product: every event of the recording arrives, none is refused. */
+async function runLive(name, install) {
+  const { cwd, command } = install();
+  const system = await startSystem();
+  const [program, ...words] = command;
+  const child = spawn(program, words, {
+    cwd,
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, HOGFLARE_RECORD_URL: system.url },
+  });
+  try {
+    const status = await new Promise((done) => child.once("exit", done));
+    if (status !== 0) throw new Error(`its program ended with ${status}`);
+    const wanted = recordedEvents(name).join("\n");
+    const arrived = async () => (await system.rows()).map(({ event }) => event).sort().join("\n") === wanted;
+    await eventually(arrived, { what: `the events of ${name}` });
+    const rejects = await system.stream("rejects");
+    if (rejects.length > 0) throw new Error(`rejects: ${JSON.stringify(rejects)}`);
+    console.log(`${name}: ${wanted.split("\n").length} events arrived`);
+  } finally {
+    await system.stop();
+  }
+}
+
+const isLive = process.argv.includes("--live");
+const asked = process.argv.slice(2).filter((word) => word !== "--live");
 if (asked.includes("--list")) {
   console.log(Object.keys(RECORDINGS).join("\n"));
   process.exit(0);
@@ -211,10 +244,10 @@ const failed = [];
 for (const [name, install] of Object.entries(RECORDINGS)) {
   if (asked.length > 0 && !asked.includes(name)) continue;
   try {
-    await record(name, install);
+    await (isLive ? runLive : record)(name, install);
   } catch (error) {
     failed.push(name);
-    console.error(`${name} could not be recorded: ${error.message}`);
+    console.error(`${name} ${isLive ? "failed" : "could not be recorded"}: ${error.message}`);
   }
 }
-if (failed.length > 0) process.exit(1);
+process.exit(failed.length > 0 ? 1 : 0);
