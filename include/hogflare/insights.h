@@ -1,14 +1,15 @@
-// Questions: PostHog's query JSON → checked question → SQL for a dialect; rows → answer in PostHog's
-// result shape. Pure: the same project, question and rows give the same text, natively and in wasm.
+// Questions: PostHog's query JSON → checked question → SQL for a dialect; rows → answer in
+// PostHog's result shape. Pure: the same project, question and rows give the same text, natively
+// and in wasm.
 //
-//   Asked asked = ask({.project = project_json, .question = question_json, .dialect = Dialect::kDuckdb});
-//   if (asked.refusal) return bad_request(asked.refusal->path, asked.refusal->sentence);
-//   std::vector<std::string> rows = run(asked.plan->statements);   // each a JSON array of rows
-//   Answered answered = asked.plan->answer(rows);
+//   Asked asked = ask({.project = project_json, .question = question_json, .dialect =
+//   Dialect::kDuckdb}); if (asked.refusal) return bad_request(asked.refusal->path,
+//   asked.refusal->sentence); std::vector<std::string> rows = run(asked.plan->statements);   //
+//   each a JSON array of rows Answered answered = asked.plan->answer(rows);
 //
-// What a question says is either done or refused by its path, never ignored: docs/INSIGHTS.md lists both.
-// No text of a question reaches the SQL but through the functions of insights/sql_text.h, which write
-// literals and JSON keys.
+// What a question says is either done or refused by its path, never ignored: docs/INSIGHTS.md lists
+// both. No text of a question reaches the SQL but through the functions of insights/sql_text.h,
+// which write literals and JSON keys.
 #pragma once
 
 #include <functional>
@@ -35,7 +36,8 @@ struct Statement {
   std::vector<std::string> columns;  // names of the result's columns, in order
 };
 
-// What answering a plan gives: PostHog's envelope as JSON text, or why not (a result cut by its limit).
+// What answering a plan gives: PostHog's envelope as JSON text, or why not (a result cut by its
+// limit).
 struct Answered {
   std::string json;
   std::optional<Refusal> refusal;
@@ -45,8 +47,8 @@ class Plan {
  public:
   std::vector<Statement> statements;
 
-  // `rows`: for each statement in order a JSON array of its rows, each an array in the order of `columns`
-  // or an object by their names.
+  // `rows`: for each statement in order a JSON array of its rows, each an array in the order of
+  // `columns` or an object by their names.
   Answered answer(const std::vector<std::string>& rows) const;
 
   struct Reader;
@@ -54,8 +56,9 @@ class Plan {
 };
 
 struct Asking {
-  // {"now", "timezone", "week_start_day", "team_id", "tables": {"events", "persons", "distinct_ids"},
-  // "cohorts": {id: {"name", "person_ids"}}, "test_account_filters": [], "actions": []}; docs/INSIGHTS.md.
+  // {"now", "timezone", "week_start_day", "team_id", "tables": {"events", "persons",
+  // "distinct_ids"}, "cohorts": {id: {"name", "person_ids"}}, "test_account_filters": [],
+  // "actions": []}; docs/INSIGHTS.md.
   std::string_view project;
   std::string_view question;
   Dialect dialect = Dialect::kDuckdb;
@@ -70,8 +73,9 @@ struct Asked {
 
 Asked ask(const Asking& asking);
 
-// Input: {"project": {...}, "question": {...}, "dialect": "duckdb" | "basin", "rows": [[row...]...]?}.
-// Output: {"ok": true, "statements": [{"sql", "columns"}]} or, with rows, {"ok": true, "answer": {...}}; or
+// Input: {"project": {...}, "question": {...}, "dialect": "duckdb" | "basin", "rows":
+// [[row...]...]?}. Output: {"ok": true, "statements": [{"sql", "columns"}]} or, with rows, {"ok":
+// true, "answer": {...}}; or
 // {"ok": false, "path", "error"}.
 std::string tool_insights(std::string_view arguments, Zones* zones);
 

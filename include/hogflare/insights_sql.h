@@ -1,9 +1,11 @@
 // Free SQL: only what reads the project's tables is let through.
 //
-//   std::optional<std::string> why = refuse_sql("SELECT event, count(*) FROM events GROUP BY event", tables);
+//   std::optional<std::string> why = refuse_sql("SELECT event, count(*) FROM events GROUP BY
+//   event", tables);
 //
-// An allow-list of words: one statement that begins with SELECT or WITH, whose tables are those given or its own
-// CTEs and whose functions are on a list without files, networks or settings. What is not known is refused.
+// An allow-list of words: one statement that begins with SELECT or WITH, whose tables are those
+// given or its own CTEs and whose functions are on a list without files, networks or settings. What
+// is not known is refused.
 #pragma once
 
 #include <optional>

@@ -3,9 +3,10 @@
 //   Comparison c = compare_arms(control, test, {.proportion = true});
 //   c.chance_to_win, c.credible_low, c.credible_high, c.sequential_low, c.sequential_high
 //
-// The Bayesian numbers are PostHog's present ones: a Gaussian on the relative difference with a flat prior
-// (PostHog products/experiments/stats). The sequential interval holds at every look at once: a normal mixture
-// (Howard, Ramdas, McAuliffe, Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences", 2021).
+// The Bayesian numbers are PostHog's present ones: a Gaussian on the relative difference with a
+// flat prior (PostHog products/experiments/stats). The sequential interval holds at every look at
+// once: a normal mixture (Howard, Ramdas, McAuliffe, Sekhon, "Time-uniform, nonparametric,
+// nonasymptotic confidence sequences", 2021).
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,7 @@ struct Comparison {
   double chance_to_win = 0;
   double credible_low = 0;  // 95 %
   double credible_high = 0;
-  bool significant = false;  // chance above 95 % or below 5 %
+  bool significant = false;   // chance above 95 % or below 5 %
   double sequential_low = 0;  // 95 % at every look
   double sequential_high = 0;
   bool sequential_significant = false;

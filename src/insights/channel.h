@@ -1,7 +1,7 @@
 // Which channel a visit came by, as SQL over its first texts.
 //
-// Rules and order: PostHog hogql/database/schema/channel_type.py, restated; the table of names is our own and
-// shorter: docs/INSIGHTS.md "Channels".
+// Rules and order: PostHog hogql/database/schema/channel_type.py, restated; the table of names is
+// our own and shorter: docs/INSIGHTS.md "Channels".
 #pragma once
 
 #include <string>

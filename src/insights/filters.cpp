@@ -1,6 +1,7 @@
 // Filters: PostHog's property filters as conditions over `e`.
 //
-// A missing property is NULL. Negative operators match it, positive ones do not: docs/INSIGHTS.md "Filters".
+// A missing property is NULL. Negative operators match it, positive ones do not: docs/INSIGHTS.md
+// "Filters".
 #include <fmt/format.h>
 #include <re2/re2.h>
 
@@ -14,10 +15,30 @@
 namespace hogflare::insights {
 namespace {
 
-constexpr std::string_view kOperators[] = {
-    "exact", "is_not", "icontains", "not_icontains", "regex", "not_regex", "gt", "gte", "lt", "lte", "min",
-    "max", "between", "not_between", "is_set", "is_not_set", "in", "not_in", "is_date_exact",
-    "is_date_before", "is_date_after", "icontains_multi", "not_icontains_multi", "contains_exactly"};
+constexpr std::string_view kOperators[] = {"exact",
+                                           "is_not",
+                                           "icontains",
+                                           "not_icontains",
+                                           "regex",
+                                           "not_regex",
+                                           "gt",
+                                           "gte",
+                                           "lt",
+                                           "lte",
+                                           "min",
+                                           "max",
+                                           "between",
+                                           "not_between",
+                                           "is_set",
+                                           "is_not_set",
+                                           "in",
+                                           "not_in",
+                                           "is_date_exact",
+                                           "is_date_before",
+                                           "is_date_after",
+                                           "icontains_multi",
+                                           "not_icontains_multi",
+                                           "contains_exactly"};
 
 bool is_negative(std::string_view op) { return op.substr(0, 4) == "not_" || op == "is_not"; }
 
@@ -41,7 +62,8 @@ std::string text_of(const Json& value) {
 void read_values(Filter& filter, const View& value) {
   if (value.is_array()) {
     for (const View& item : value.items()) {
-      if (item.is_object() || item.is_array()) item.refuse("must be a text, a number or true or false");
+      if (item.is_object() || item.is_array())
+        item.refuse("must be a text, a number or true or false");
       filter.values.push_back(item.json());
     }
   } else if (value.is_object()) {
@@ -75,8 +97,10 @@ Filter read_cohort(const View& view, Filter filter, const Project& project) {
 
 Filter read_test(const View& view, const Project& project) {
   Filter filter{.kind = Filter::Kind::kTest, .path = view.path()};
-  filter.type = view["type"].one_of({"event", "person", "cohort", "session", "event_metadata", "feature", "group"});
-  if (filter.type == "group") view["type"].refuse("group properties cannot be asked for: group's keys can");
+  filter.type = view["type"].one_of(
+      {"event", "person", "cohort", "session", "event_metadata", "feature", "group"});
+  if (filter.type == "group")
+    view["type"].refuse("group properties cannot be asked for: group's keys can");
   filter.key = view["key"].text();
   if (filter.key.empty()) {
     view["key"].refuse("must name a property");
@@ -99,11 +123,13 @@ std::string compare_number(const Filter& filter, const std::string& x, std::stri
                            const Json& value) {
   const std::optional<double> number = number_of(value);
   if (!number) return fmt::format("{} {} {}", x, sql_op, literal(text_of(value)));
-  return fmt::format("{} {} {}", filter.key == "$session_duration" ? x : number_in(x), sql_op, literal(*number));
+  return fmt::format("{} {} {}", filter.key == "$session_duration" ? x : number_in(x), sql_op,
+                     literal(*number));
 }
 
 // Letters without case; a lone % or _ is a wildcard, as in PostHog's ILIKE.
-std::string contains(Dialect dialect, const std::string& x, const std::string& value, bool wildcards) {
+std::string contains(Dialect dialect, const std::string& x, const std::string& value,
+                     bool wildcards) {
   if (!wildcards || value.find_first_of("%_") == std::string::npos) {
     return fmt::format("strpos(lower({}), lower({})) > 0", x, literal(value));
   }
@@ -135,20 +161,26 @@ std::string date(const Filter& filter, const std::string& x, const Json& value, 
     return "TRUE";
   }
   const int64_t second = clock.to_utc(moment->local_us) / kSecondUs * kSecondUs;
-  const std::string_view op = filter.op == "is_date_before" ? "<" : filter.op == "is_date_after" ? ">" : "=";
-  return fmt::format("{} {} {}", epoch_us(scan.dialect(), fmt::format("TRY_CAST({} AS TIMESTAMP)", x)), op, second);
+  const std::string_view op = filter.op == "is_date_before"  ? "<"
+                              : filter.op == "is_date_after" ? ">"
+                                                             : "=";
+  return fmt::format("{} {} {}",
+                     epoch_us(scan.dialect(), fmt::format("TRY_CAST({} AS TIMESTAMP)", x)), op,
+                     second);
 }
 
 // One value's test without its negation; NULL for a missing property.
-std::string one_test(const Filter& filter, std::string_view op, const std::string& x, const Json& value,
-                     Scan& scan, Refusals& refusals) {
+std::string one_test(const Filter& filter, std::string_view op, const std::string& x,
+                     const Json& value, Scan& scan, Refusals& refusals) {
   if (op == "exact" || op == "in") {
     if (value.is_number()) return compare_number(filter, x, "=", value);
     return fmt::format("{} = {}", x, literal(text_of(value)));
   }
-  if (op == "icontains") return contains(scan.dialect(), x, text_of(value), filter.values.size() == 1);
+  if (op == "icontains")
+    return contains(scan.dialect(), x, text_of(value), filter.values.size() == 1);
   if (op == "icontains_multi") return contains(scan.dialect(), x, text_of(value), false);
-  if (op == "contains_exactly") return fmt::format("strpos({}, {}) > 0", x, literal(text_of(value)));
+  if (op == "contains_exactly")
+    return fmt::format("strpos({}, {}) > 0", x, literal(text_of(value)));
   if (op == "regex") return regex(filter, x, value, scan, refusals);
   if (op == "gt") return compare_number(filter, x, ">", value);
   if (op == "gte" || op == "min") return compare_number(filter, x, ">=", value);
@@ -171,8 +203,10 @@ std::string text_test(const Filter& filter, const std::string& x, Scan& scan, Re
   if (filter.op == "is_not_set") return fmt::format("{} IS NULL", x);
   const bool negative = is_negative(filter.op);
   std::string_view op = filter.op;
-  if (op == "is_not") op = "exact";
-  else if (negative) op.remove_prefix(4);
+  if (op == "is_not")
+    op = "exact";
+  else if (negative)
+    op.remove_prefix(4);
   std::string any;
   if (op == "between") {
     any = between(filter, x, refusals);
@@ -180,42 +214,57 @@ std::string text_test(const Filter& filter, const std::string& x, Scan& scan, Re
     // Plain texts are one list, whatever its length.
     std::vector<std::string> texts;
     for (const Json& value : filter.values) {
-      if ((op == "exact" || op == "in") && !value.is_number() && filter.key != "$session_duration") {
+      if ((op == "exact" || op == "in") && !value.is_number() &&
+          filter.key != "$session_duration") {
         texts.push_back(text_of(value));
         continue;
       }
       any += (any.empty() ? "" : " OR ") + one_test(filter, op, x, value, scan, refusals);
     }
-    if (!texts.empty()) any += fmt::format("{}{} IN ({})", any.empty() ? "" : " OR ", x, literals(texts));
+    if (!texts.empty())
+      any += fmt::format("{}{} IN ({})", any.empty() ? "" : " OR ", x, literals(texts));
   }
-  return negative ? fmt::format("NOT coalesce({}, FALSE)", any) : fmt::format("coalesce({}, FALSE)", any);
+  return negative ? fmt::format("NOT coalesce({}, FALSE)", any)
+                  : fmt::format("coalesce({}, FALSE)", any);
 }
 
 std::string session_column(const Filter& filter, Scan& scan, Refusals& refusals) {
   static constexpr std::pair<std::string_view, std::string_view> kColumns[] = {
-      {"$session_duration", "duration_s"}, {"$is_bounce", "is_bounce"}, {"$pageview_count", "pageviews"},
-      {"$autocapture_count", "autocaptures"}, {"$entry_current_url", "entry_url"},
-      {"$entry_pathname", "entry_path"}, {"$end_current_url", "exit_url"}, {"$end_pathname", "exit_path"},
-      {"$entry_utm_source", "entry_utm_source"}, {"$entry_utm_medium", "entry_utm_medium"},
-      {"$entry_utm_campaign", "entry_utm_campaign"}, {"$entry_utm_term", "entry_utm_term"},
-      {"$entry_utm_content", "entry_utm_content"}, {"$entry_referring_domain", "entry_referring_domain"}};
+      {"$session_duration", "duration_s"},
+      {"$is_bounce", "is_bounce"},
+      {"$pageview_count", "pageviews"},
+      {"$autocapture_count", "autocaptures"},
+      {"$entry_current_url", "entry_url"},
+      {"$entry_pathname", "entry_path"},
+      {"$end_current_url", "exit_url"},
+      {"$end_pathname", "exit_path"},
+      {"$entry_utm_source", "entry_utm_source"},
+      {"$entry_utm_medium", "entry_utm_medium"},
+      {"$entry_utm_campaign", "entry_utm_campaign"},
+      {"$entry_utm_term", "entry_utm_term"},
+      {"$entry_utm_content", "entry_utm_content"},
+      {"$entry_referring_domain", "entry_referring_domain"}};
   for (const auto& [key, column] : kColumns) {
     if (key != filter.key) continue;
     const std::string alias = scan.session(column);
     return column == "duration_s" ? alias : fmt::format("CAST({} AS VARCHAR)", alias);
   }
-  refusals.add(filter.path + ".key", fmt::format("'{}' is no property of a visit that is known here", filter.key));
+  refusals.add(filter.path + ".key",
+               fmt::format("'{}' is no property of a visit that is known here", filter.key));
   return "NULL";
 }
 
 std::string metadata_column(const Filter& filter, Scan& scan, Refusals& refusals) {
-  if (filter.key == "event" || filter.key == "distinct_id" || filter.key == "uuid") return filter.key;
+  if (filter.key == "event" || filter.key == "distinct_id" || filter.key == "uuid")
+    return filter.key;
   if (filter.key == "$session_id" || filter.key == "session_id") return scan.session_id();
-  if (filter.key.size() == 8 && filter.key.substr(0, 7) == "$group_" && filter.key[7] >= '0' && filter.key[7] <= '4') {
+  if (filter.key.size() == 8 && filter.key.substr(0, 7) == "$group_" && filter.key[7] >= '0' &&
+      filter.key[7] <= '4') {
     return scan.group_key(filter.key[7] - '0');
   }
   if (filter.key == "person_id") return scan.person();
-  refusals.add(filter.path + ".key", fmt::format("'{}' is no column that can be asked for", filter.key));
+  refusals.add(filter.path + ".key",
+               fmt::format("'{}' is no column that can be asked for", filter.key));
   return "NULL";
 }
 
@@ -223,8 +272,9 @@ std::string test(const Filter& filter, Scan& scan, Refusals& refusals) {
   if (filter.type == "cohort") {
     std::vector<std::string> people;
     for (const Json& person : filter.values) people.push_back(person.get<std::string>());
-    const std::string in =
-        people.empty() ? "FALSE" : fmt::format("coalesce({} IN ({}), FALSE)", scan.person(), literals(people));
+    const std::string in = people.empty() ? "FALSE"
+                                          : fmt::format("coalesce({} IN ({}), FALSE)",
+                                                        scan.person(), literals(people));
     return filter.op == "not_in" ? fmt::format("NOT {}", in) : in;
   }
   const View at(nullptr, filter.path + ".key", &refusals);
@@ -271,7 +321,8 @@ Filter read_filters(const View& view, const Project& project, int depth) {
   }
   for (const View& part : parts) {
     const bool is_group = part.is_array() || (part.is_object() && part["values"].given());
-    out.parts.push_back(is_group ? read_filters(part, project, depth + 1) : read_test(part, project));
+    out.parts.push_back(is_group ? read_filters(part, project, depth + 1)
+                                 : read_test(part, project));
   }
   if (out.parts.empty()) out.kind = Filter::Kind::kTrue;
   return out;

@@ -8,7 +8,8 @@
 
 namespace hogflare::insights {
 namespace {
-constexpr size_t kFormulaBytesMax = 500;  // each byte may add a level of parentheses to the reader's stack
+constexpr size_t kFormulaBytesMax =
+    500;  // each byte may add a level of parentheses to the reader's stack
 }  // namespace
 
 struct FormulaParser {
@@ -19,7 +20,8 @@ struct FormulaParser {
   int depth = 0;
 
   void skip() {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t' || text.front() == '\n')) text.remove_prefix(1);
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t' || text.front() == '\n'))
+      text.remove_prefix(1);
   }
   bool take(std::string_view token) {
     skip();
@@ -97,7 +99,8 @@ struct FormulaParser {
         return fail("names a function: only + - * / % ** and letters of series are done");
       }
       const size_t index = static_cast<size_t>(letter - 'A');
-      if (index >= series) return fail(fmt::format("names {}, but there are {} series", letter, series));
+      if (index >= series)
+        return fail(fmt::format("names {}, but there are {} series", letter, series));
       out.steps_.push_back({'v', 0, index});
       return true;
     }
@@ -141,12 +144,23 @@ double Formula::at(const std::vector<double>& values) const {
     stack.pop_back();
     double& left = stack.back();
     switch (step.op) {
-      case '+': left += right; break;
-      case '-': left -= right; break;
-      case '*': left *= right; break;
-      case '/': left = right == 0 ? 0 : left / right; break;
-      case '%': left = right == 0 ? 0 : left - right * std::floor(left / right); break;
-      default: left = std::pow(left, right);
+      case '+':
+        left += right;
+        break;
+      case '-':
+        left -= right;
+        break;
+      case '*':
+        left *= right;
+        break;
+      case '/':
+        left = right == 0 ? 0 : left / right;
+        break;
+      case '%':
+        left = right == 0 ? 0 : left - right * std::floor(left / right);
+        break;
+      default:
+        left = std::pow(left, right);
     }
     if (!std::isfinite(left)) left = 0;
   }

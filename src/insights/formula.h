@@ -8,7 +8,8 @@
 
 namespace hogflare::insights {
 
-// Only + - * / % **, signs, numbers, letters and parentheses. Division by zero gives 0, as in PostHog.
+// Only + - * / % **, signs, numbers, letters and parentheses. Division by zero gives 0, as in
+// PostHog.
 class Formula {
  public:
   // nullopt with `error` set when the text is none, or names a letter beyond `series`.

@@ -70,7 +70,8 @@ class OrderedWalk {
     }
   }
 
-  // The chain that a step goes on from: the step before it, or behind skipped optional ones, the newest.
+  // The chain that a step goes on from: the step before it, or behind skipped optional ones, the
+  // newest.
   const Slot* before(size_t step, const FunnelEvent& event) const {
     const Slot* best = nullptr;
     for (size_t k = step; k-- > 0;) {
@@ -88,9 +89,11 @@ class OrderedWalk {
     if (step == 0) return;
     Slot& slot = slots_[step - 1];
     const bool moved_on = same_entry(slots_[step], slot);
-    if (!slot.filled || moved_on || slot.excluded || event.t_us - slot.entry_us > rules_.window_us) return;
+    if (!slot.filled || moved_on || slot.excluded || event.t_us - slot.entry_us > rules_.window_us)
+      return;
     slot.excluded = true;
-    if (furthest_ == static_cast<int>(step) - 1 && event.t_us - best_.entry_us <= rules_.window_us) best_.excluded = true;
+    if (furthest_ == static_cast<int>(step) - 1 && event.t_us - best_.entry_us <= rules_.window_us)
+      best_.excluded = true;
   }
 
   void enter(size_t step, size_t i, bool mixed) {
@@ -104,7 +107,9 @@ class OrderedWalk {
     } else {
       const Slot* previous = before(step, event);
       if (previous == nullptr || same_entry(slots_[step], *previous)) return;
-      if (mixed && std::find(previous->used.begin(), previous->used.end(), i) != previous->used.end()) return;
+      if (mixed &&
+          std::find(previous->used.begin(), previous->used.end(), i) != previous->used.end())
+        return;
       next = *previous;
     }
     next.times_us[step] = event.t_us;
@@ -153,7 +158,8 @@ class UnorderedWalk {
     while (true) {
       std::deque<int64_t>* oldest = nullptr;
       for (auto& queue : queues_) {
-        if (!queue.empty() && (oldest == nullptr || queue.front() < oldest->front())) oldest = &queue;
+        if (!queue.empty() && (oldest == nullptr || queue.front() < oldest->front()))
+          oldest = &queue;
       }
       if (oldest == nullptr || oldest->front() + rules_.window_us >= now_us) return;
       keep();
@@ -166,15 +172,19 @@ class UnorderedWalk {
     std::deque<int64_t>* chosen = nullptr;
     for (size_t step = 0; step < rules_.steps; ++step) {
       if ((event.steps >> step & 1) == 0) continue;
-      if (rules_.attribution_step == static_cast<int>(step) && event.value != rules_.value) continue;
+      if (rules_.attribution_step == static_cast<int>(step) && event.value != rules_.value)
+        continue;
       std::deque<int64_t>& queue = queues_[step];
-      if (chosen == nullptr || (!chosen->empty() && (queue.empty() || queue.back() < chosen->back()))) chosen = &queue;
+      if (chosen == nullptr ||
+          (!chosen->empty() && (queue.empty() || queue.back() < chosen->back())))
+        chosen = &queue;
     }
     if (chosen != nullptr) chosen->push_back(event.t_us);
   }
 
   size_t filled() const {
-    return static_cast<size_t>(std::count_if(queues_.begin(), queues_.end(), [](const auto& q) { return !q.empty(); }));
+    return static_cast<size_t>(
+        std::count_if(queues_.begin(), queues_.end(), [](const auto& q) { return !q.empty(); }));
   }
 
   void keep() {
@@ -201,14 +211,16 @@ FunnelRun walk_funnel(const FunnelRules& rules, const std::vector<FunnelEvent>& 
   return out;
 }
 
-std::vector<FunnelEntry> walk_funnel_trends(const FunnelRules& rules, const std::vector<FunnelEvent>& events,
+std::vector<FunnelEntry> walk_funnel_trends(const FunnelRules& rules,
+                                            const std::vector<FunnelEvent>& events,
                                             size_t from_step) {
-  // A run for each bucket in which the unit entered: its events are the entries of that bucket and all later
-  // steps. A bucket's run ends when it converts.
+  // A run for each bucket in which the unit entered: its events are the entries of that bucket and
+  // all later steps. A bucket's run ends when it converts.
   std::vector<FunnelEntry> out;
   std::vector<int64_t> buckets;
   for (const FunnelEvent& event : events) {
-    if ((event.steps & 1) != 0 && std::find(buckets.begin(), buckets.end(), event.bucket) == buckets.end()) {
+    if ((event.steps & 1) != 0 &&
+        std::find(buckets.begin(), buckets.end(), event.bucket) == buckets.end()) {
       buckets.push_back(event.bucket);
     }
   }
@@ -220,7 +232,8 @@ std::vector<FunnelEntry> walk_funnel_trends(const FunnelRules& rules, const std:
     }
     const FunnelRun run = walk_funnel(rules, own);
     if (run.reached == 0) continue;
-    out.push_back({.bucket = bucket, .reached_from = (run.reached >> from_step & 1) != 0,
+    out.push_back({.bucket = bucket,
+                   .reached_from = (run.reached >> from_step & 1) != 0,
                    .reached_to = (run.reached >> (rules.steps - 1) & 1) != 0});
   }
   return out;

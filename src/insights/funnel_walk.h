@@ -9,13 +9,13 @@
 
 namespace hogflare::insights {
 
-// One event of a unit: `steps` and `exclusions` are masks of steps (bit 0 is the first). An exclusion's mask
-// holds the steps it stands in the way of reaching.
+// One event of a unit: `steps` and `exclusions` are masks of steps (bit 0 is the first). An
+// exclusion's mask holds the steps it stands in the way of reaching.
 struct FunnelEvent {
   int64_t t_us = 0;
   uint32_t steps = 0;
   uint32_t exclusions = 0;
-  int64_t bucket = 0;  // of time, for trends
+  int64_t bucket = 0;              // of time, for trends
   std::vector<std::string> value;  // breakdown
 };
 
@@ -24,8 +24,8 @@ struct FunnelRules {
   size_t steps = 0;
   Order order = Order::kOrdered;
   int64_t window_us = 0;
-  uint32_t optional = 0;                 // mask of optional steps
-  int attribution_step = -1;             // this step only by events of `value`
+  uint32_t optional = 0;      // mask of optional steps
+  int attribution_step = -1;  // this step only by events of `value`
   std::vector<std::string> value;
 };
 
@@ -45,7 +45,8 @@ struct FunnelEntry {
   bool reached_from = false;
   bool reached_to = false;
 };
-std::vector<FunnelEntry> walk_funnel_trends(const FunnelRules& rules, const std::vector<FunnelEvent>& events,
+std::vector<FunnelEntry> walk_funnel_trends(const FunnelRules& rules,
+                                            const std::vector<FunnelEvent>& events,
                                             size_t from_step);
 
 }  // namespace hogflare::insights

@@ -1,4 +1,5 @@
-// One function a kind of question: checks it, writes its statements, and says how rows become an answer.
+// One function a kind of question: checks it, writes its statements, and says how rows become an
+// answer.
 #pragma once
 
 #include <functional>
@@ -20,7 +21,8 @@ struct Context {
   Refusals& refusals;
 };
 
-// `read` gives the answer's object: "results" and what else the kind says. It holds what it needs by value.
+// `read` gives the answer's object: "results" and what else the kind says. It holds what it needs
+// by value.
 struct Built {
   std::vector<Statement> statements;
   std::function<Json(const std::vector<Table>&)> read;

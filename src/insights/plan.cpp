@@ -69,14 +69,22 @@ struct Maker {
 };
 
 constexpr Maker kMakers[] = {
-    {"TrendsQuery", build_trends},       {"FunnelsQuery", build_funnel},
-    {"RetentionQuery", build_retention}, {"PathsQuery", build_paths},
-    {"WebOverviewQuery", build_web_overview}, {"WebStatsTableQuery", build_web_stats},
-    {"SessionsQuery", build_sessions}, {"_ChannelType", build_channel},
-    {"EventsQuery", build_events}, {"PersonsQuery", build_persons}, {"ActorsQuery", build_actors},
+    {"TrendsQuery", build_trends},
+    {"FunnelsQuery", build_funnel},
+    {"RetentionQuery", build_retention},
+    {"PathsQuery", build_paths},
+    {"WebOverviewQuery", build_web_overview},
+    {"WebStatsTableQuery", build_web_stats},
+    {"SessionsQuery", build_sessions},
+    {"_ChannelType", build_channel},
+    {"EventsQuery", build_events},
+    {"PersonsQuery", build_persons},
+    {"ActorsQuery", build_actors},
     {"ErrorTrackingQuery", build_errors},
-    {"ExperimentQuery", build_experiment}, {"HogQLQuery", build_sql},
-    {"LifecycleQuery", build_lifecycle}, {"StickinessQuery", build_stickiness},
+    {"ExperimentQuery", build_experiment},
+    {"HogQLQuery", build_sql},
+    {"LifecycleQuery", build_lifecycle},
+    {"StickinessQuery", build_stickiness},
 };
 
 Built make(const View& question, const Context& context) {
@@ -138,8 +146,10 @@ Answered Plan::answer(const std::vector<std::string>& rows) const {
     // A result as long as its limit may have been cut, and half an answer is a wrong one.
     if (statements[i].sql.find("LIMIT") != std::string::npos &&
         static_cast<int64_t>(table->size()) >= rows_max(reader->dialect)) {
-      out.refusal = Refusal{"", "gives more rows than the engine may return: ask for a shorter time, fewer "
-                                "values or a narrower filter"};
+      out.refusal =
+          Refusal{"",
+                  "gives more rows than the engine may return: ask for a shorter time, fewer "
+                  "values or a narrower filter"};
       return out;
     }
     tables.push_back(std::move(*table));
@@ -173,7 +183,8 @@ Asked ask(const Asking& asking) {
   if (asking.dialect == Dialect::kBasin && !reader->project.typed_columns) {
     project_view["typed_columns"].refuse("Basin SQL needs the lifted columns");
   }
-  const Context context{.project = reader->project, .dialect = asking.dialect, .refusals = refusals};
+  const Context context{
+      .project = reader->project, .dialect = asking.dialect, .refusals = refusals};
   if (!refusals.first) reader->built = make(unwrapped(View(&*question, "", &refusals)), context);
   if (!refusals.first) refusals.first = check_statements(reader->built);
   out.refusal = refusals.first;
@@ -190,7 +201,8 @@ std::string tool_insights(std::string_view arguments, Zones* zones) {
     return Json{{"ok", false}, {"path", refusal.path}, {"error", refusal.sentence}}.dump(
         -1, ' ', false, Json::error_handler_t::replace);
   };
-  if (input.is_discarded() || !input.is_object()) return fail({"", "the arguments must be a JSON object"});
+  if (input.is_discarded() || !input.is_object())
+    return fail({"", "the arguments must be a JSON object"});
   const std::string project = view["project"].given() ? view["project"].json().dump() : "{}";
   const std::string question = view["question"].json().dump();
   const bool basin = view["dialect"].one_of({"duckdb", "basin"}) == "basin";

@@ -30,8 +30,10 @@ Project read_project(const View& view, Zones* zones) {
   project.clock.monday_weeks = view["week_start_day"].integer(0, {0, 1}) == 1;
   Clock utc;
   const auto now = read_moment(view["now"].text(), utc);
-  if (!now || now->relative) view["now"].refuse("must be an ISO time");
-  else project.clock.now_us = now->local_us;
+  if (!now || now->relative)
+    view["now"].refuse("must be an ISO time");
+  else
+    project.clock.now_us = now->local_us;
   project.team_id = view["team_id"].integer(1, {0, int64_t{1} << 53});
   const View tables = view["tables"];
   project.events = tables["events"].text("events");

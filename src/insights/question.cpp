@@ -11,7 +11,10 @@ namespace {
 Filter url_filter(const View& step) {
   const std::optional<std::string> url = step["url"].optional_text();
   if (!url || url->empty()) return {};
-  Filter filter{.kind = Filter::Kind::kTest, .type = "event", .key = "$current_url", .path = step["url"].path()};
+  Filter filter{.kind = Filter::Kind::kTest,
+                .type = "event",
+                .key = "$current_url",
+                .path = step["url"].path()};
   const std::string how = step["url_matching"].one_of({"contains", "exact", "regex"});
   filter.op = how == "contains" ? "contains_exactly" : how;
   filter.values.push_back(*url);
@@ -27,8 +30,9 @@ void read_action(Series& series, const View& id, const Project& project) {
     series.label = action["name"].text();
     for (const View& step : action["steps"].items()) {
       step.only({"event", "properties", "url", "url_matching"});
-      series.any_of.push_back({.event = step["event"].optional_text(),
-                               .filter = both(url_filter(step), read_filters(step["properties"], project))});
+      series.any_of.push_back(
+          {.event = step["event"].optional_text(),
+           .filter = both(url_filter(step), read_filters(step["properties"], project))});
     }
     if (series.any_of.empty()) action["steps"].refuse("holds no step");
     return;
@@ -60,7 +64,10 @@ void read_events(Series& series, const View& node, const Project& project, std::
 }  // namespace
 
 Json Series::action(size_t order) const {
-  return Json{{"id", id}, {"type", type}, {"order", order}, {"name", label},
+  return Json{{"id", id},
+              {"type", type},
+              {"order", order},
+              {"name", label},
               {"custom_name", custom_name ? Json(*custom_name) : Json()},
               {"math", math.empty() ? Json() : Json(math)},
               {"math_property", math_property.empty() ? Json() : Json(math_property)},
@@ -73,19 +80,20 @@ Series read_series(const View& view, const Project& project) {
   Series series{.path = view.path()};
   const std::string kind = view["kind"].one_of({"EventsNode", "ActionsNode", "GroupNode"});
   view.only({"event", "id", "math", "math_property", "math_property_type", "math_group_type_index",
-             "math_multiplier", "properties", "fixedProperties", "optionalInFunnel", "operator", "nodes",
-             "limit"});
+             "math_multiplier", "properties", "fixedProperties", "optionalInFunnel", "operator",
+             "nodes", "limit"});
   view["limit"].refuse_if_given("is not done here");
   read_events(series, view, project, kind);
   series.custom_name = view["custom_name"].optional_text();
   series.math = view["math"].text();
   series.math_property = view["math_property"].text();
-  series.math_property_type = view["math_property_type"].one_of({"event_properties", "person_properties",
-                                                                 "session_properties"});
+  series.math_property_type = view["math_property_type"].one_of(
+      {"event_properties", "person_properties", "session_properties"});
   series.group_index = static_cast<int>(view["math_group_type_index"].integer(-1, {0, 4}));
   series.multiplier = view["math_multiplier"].number().value_or(1);
   series.optional_step = view["optionalInFunnel"].flag();
-  series.filter = both(read_filters(view["properties"], project), read_filters(view["fixedProperties"], project));
+  series.filter = both(read_filters(view["properties"], project),
+                       read_filters(view["fixedProperties"], project));
   return series;
 }
 
@@ -110,7 +118,8 @@ std::string condition(const Series& series, Scan& scan, Refusals& refusals) {
   std::string any;
   for (const Alternative& one : series.any_of) {
     const std::string event = one.event ? fmt::format("event = {}", literal(*one.event)) : "TRUE";
-    any += fmt::format("{}({} AND {})", any.empty() ? "" : " OR ", event, condition(one.filter, scan, refusals));
+    any += fmt::format("{}({} AND {})", any.empty() ? "" : " OR ", event,
+                       condition(one.filter, scan, refusals));
   }
   return fmt::format("(({}) AND {})", any, condition(series.filter, scan, refusals));
 }
@@ -131,8 +140,10 @@ Breakdown read_breakdown(const View& view, const View& type) {
 
 void read_cohort_breakdown(Breakdowns& out, const View& values, const Project& project) {
   std::vector<View> items;
-  if (values.is_array()) items = values.items();
-  else items.push_back(values);
+  if (values.is_array())
+    items = values.items();
+  else
+    items.push_back(values);
   for (const View& item : items) {
     const std::string id = item.is_text() ? item.text() : item.json().dump();
     if (id != "all" && id != "0" && project.cohorts.find(id) == project.cohorts.end()) {
@@ -140,7 +151,8 @@ void read_cohort_breakdown(Breakdowns& out, const View& values, const Project& p
     }
     out.cohorts.push_back(id == "0" ? "all" : id);
   }
-  if (out.cohorts.empty() || out.cohorts.size() > 20) values.refuse("must name one to twenty cohorts");
+  if (out.cohorts.empty() || out.cohorts.size() > 20)
+    values.refuse("must name one to twenty cohorts");
 }
 
 }  // namespace
@@ -160,7 +172,8 @@ Breakdowns read_breakdowns(const View& filter, const Project& project) {
     one["histogram_bin_count"].refuse_if_given("histograms are not done here");
     out.by.push_back(read_breakdown(one["property"], one["type"]));
     out.by.back().normalize_url = one["normalize_url"].flag();
-    if (out.by.back().type == "cohort") one["type"].refuse("cohorts are broken down by alone, with breakdown");
+    if (out.by.back().type == "cohort")
+      one["type"].refuse("cohorts are broken down by alone, with breakdown");
   }
   out.is_list = several.size() > 1;
   const View single = filter["breakdown"];
@@ -170,7 +183,8 @@ Breakdowns read_breakdowns(const View& filter, const Project& project) {
     return out;
   }
   if (single.is_array()) {
-    for (const View& one : single.items()) out.by.push_back(read_breakdown(one, filter["breakdown_type"]));
+    for (const View& one : single.items())
+      out.by.push_back(read_breakdown(one, filter["breakdown_type"]));
     out.is_list = out.by.size() > 1;
     if (out.by.size() > 3) single.refuse("holds more than three");
   } else {
@@ -187,24 +201,31 @@ std::string breakdown_text(const Breakdown& breakdown, Scan& scan, Refusals& ref
     x = scan.person_property(at, breakdown.property);
   } else if (breakdown.type == "session") {
     constexpr std::pair<std::string_view, std::string_view> kColumns[] = {
-        {"$entry_current_url", "entry_url"}, {"$entry_pathname", "entry_path"}, {"$end_pathname", "exit_path"},
-        {"$entry_utm_source", "entry_utm_source"}, {"$entry_utm_medium", "entry_utm_medium"},
-        {"$entry_utm_campaign", "entry_utm_campaign"}, {"$entry_referring_domain", "entry_referring_domain"},
+        {"$entry_current_url", "entry_url"},
+        {"$entry_pathname", "entry_path"},
+        {"$end_pathname", "exit_path"},
+        {"$entry_utm_source", "entry_utm_source"},
+        {"$entry_utm_medium", "entry_utm_medium"},
+        {"$entry_utm_campaign", "entry_utm_campaign"},
+        {"$entry_referring_domain", "entry_referring_domain"},
         {"$session_duration", "duration_s"}};
     for (const auto& [key, column] : kColumns) {
       if (key == breakdown.property) x = fmt::format("CAST({} AS VARCHAR)", scan.session(column));
     }
     if (x.empty()) at.refuse("is no property of a visit that is known here");
   } else if (breakdown.type == "event_metadata") {
-    if (breakdown.property == "event" || breakdown.property == "distinct_id") x = breakdown.property;
-    else at.refuse("is no column that can be asked for");
+    if (breakdown.property == "event" || breakdown.property == "distinct_id")
+      x = breakdown.property;
+    else
+      at.refuse("is no column that can be asked for");
   } else {
     x = scan.event_property(at, breakdown.property);
   }
   if (x.empty()) return "NULL";
   if (!breakdown.normalize_url) return x;
   const std::string trimmed = fmt::format("regexp_replace({}, '[/?#]+$', '')", x);
-  return fmt::format("CASE WHEN {0} IS NULL OR {0} = '' THEN {0} WHEN {1} = '' THEN '/' ELSE {1} END", x, trimmed);
+  return fmt::format(
+      "CASE WHEN {0} IS NULL OR {0} = '' THEN {0} WHEN {1} = '' THEN '/' ELSE {1} END", x, trimmed);
 }
 
 namespace {
@@ -212,13 +233,15 @@ namespace {
 // Modifiers that choose how PostHog computes an answer, not which.
 void read_modifiers(Common& common, const View& modifiers) {
   if (!modifiers.given()) return;
-  modifiers.only({"personsOnEventsMode", "personsArgMaxVersion", "materializationMode", "optimizeJoinedFilters",
-                  "inCohortVia", "debug", "timings", "convertToProjectTimezone", "useMaterializedViews",
-                  "sessionTableVersion", "propertyGroupsMode", "useWebAnalyticsPreAggregatedTables"});
+  modifiers.only({"personsOnEventsMode", "personsArgMaxVersion", "materializationMode",
+                  "optimizeJoinedFilters", "inCohortVia", "debug", "timings",
+                  "convertToProjectTimezone", "useMaterializedViews", "sessionTableVersion",
+                  "propertyGroupsMode", "useWebAnalyticsPreAggregatedTables"});
   const View mode = modifiers["personsOnEventsMode"];
-  const std::string text = mode.one_of({"person_id_override_properties_on_events",
-                                        "person_id_override_properties_joined"});
-  if (text == "person_id_override_properties_joined") common.person_properties = PersonProperties::kPresent;
+  const std::string text = mode.one_of(
+      {"person_id_override_properties_on_events", "person_id_override_properties_joined"});
+  if (text == "person_id_override_properties_joined")
+    common.person_properties = PersonProperties::kPresent;
 }
 
 }  // namespace
@@ -227,12 +250,15 @@ Common read_common(const View& question, const Project& project) {
   Common common;
   common.filter = read_filters(question["properties"], project);
   if (question["filterTestAccounts"].flag()) {
-    const View filters(&project.test_account_filters, "project.test_account_filters", question.refusals());
+    const View filters(&project.test_account_filters, "project.test_account_filters",
+                       question.refusals());
     common.filter = both(std::move(common.filter), read_filters(filters, project));
   }
   const View sampling = question["samplingFactor"];
-  if (sampling.given() && sampling.number().value_or(0) != 1) sampling.refuse("sampling is not done here");
-  common.group_index = static_cast<int>(question["aggregation_group_type_index"].integer(-1, {0, 4}));
+  if (sampling.given() && sampling.number().value_or(0) != 1)
+    sampling.refuse("sampling is not done here");
+  common.group_index =
+      static_cast<int>(question["aggregation_group_type_index"].integer(-1, {0, 4}));
   read_modifiers(common, question["modifiers"]);
   return common;
 }

@@ -70,18 +70,19 @@ inline constexpr std::string_view kNullLabel = "$$_posthog_breakdown_null_$$";
 inline constexpr std::string_view kOtherLabel = "$$_posthog_breakdown_other_$$";
 
 struct Breakdowns {
-  std::vector<Breakdown> by;             // up to three
-  std::vector<std::string> cohorts;      // ids, or "all": instead of `by`
+  std::vector<Breakdown> by;         // up to three
+  std::vector<std::string> cohorts;  // ids, or "all": instead of `by`
   int64_t limit = 25;
   bool hide_other = false;
-  bool is_list = false;                  // the answer's values are lists
+  bool is_list = false;  // the answer's values are lists
 };
 
 Breakdowns read_breakdowns(const View& filter, const Project& project);
 // The value as text, NULL when there is none.
 std::string breakdown_text(const Breakdown& breakdown, Scan& scan, Refusals& refusals);
 
-// Members of every insight: properties, filterTestAccounts, samplingFactor, modifiers, group aggregation.
+// Members of every insight: properties, filterTestAccounts, samplingFactor, modifiers, group
+// aggregation.
 struct Common {
   Filter filter;
   int group_index = -1;

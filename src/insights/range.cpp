@@ -83,7 +83,8 @@ std::optional<Moment> read_iso(std::string_view text, const Clock& clock) {
   const auto month = take_number(text, 2);
   if (!month || *month < 1 || *month > 12 || !take(text, '-')) return std::nullopt;
   const auto day = take_number(text, 2);
-  if (!day || *day < 1 || *day > days_in_month(*year, static_cast<int>(*month))) return std::nullopt;
+  if (!day || *day < 1 || *day > days_in_month(*year, static_cast<int>(*month)))
+    return std::nullopt;
   int64_t us = day_us(Civil{*year, static_cast<int>(*month), static_cast<int>(*day)});
   std::optional<int64_t> offset_us;
   if (take(text, 'T') || take(text, ' ')) {
@@ -96,15 +97,24 @@ std::optional<Moment> read_iso(std::string_view text, const Clock& clock) {
 
 int64_t minus_units(int64_t local, char unit, int64_t count) {
   switch (unit) {
-    case 'h': return local - count * kHourUs;
-    case 'd': return local - count * kDayUs;
-    case 'w': return local - count * 7 * kDayUs;
-    case 'q': return local - count * 13 * 7 * kDayUs;
-    case 'm': return add_months(local, -count);
-    case 'y': return add_months(local, -12 * count);
-    case 'M': return local - count * kMinuteUs;
-    case 's': return local - count * kSecondUs;
-    default: return local;  // upper-case letters move nothing
+    case 'h':
+      return local - count * kHourUs;
+    case 'd':
+      return local - count * kDayUs;
+    case 'w':
+      return local - count * 7 * kDayUs;
+    case 'q':
+      return local - count * 13 * 7 * kDayUs;
+    case 'm':
+      return add_months(local, -count);
+    case 'y':
+      return add_months(local, -12 * count);
+    case 'M':
+      return local - count * kMinuteUs;
+    case 's':
+      return local - count * kSecondUs;
+    default:
+      return local;  // upper-case letters move nothing
   }
 }
 
@@ -193,9 +203,12 @@ int64_t add_months(int64_t local_us, int64_t months) {
 
 int64_t start_of(Interval interval, int64_t local_us, bool monday_weeks) {
   switch (interval) {
-    case Interval::kMinute: return floor_to(local_us, kMinuteUs);
-    case Interval::kHour: return floor_to(local_us, kHourUs);
-    case Interval::kDay: return floor_to(local_us, kDayUs);
+    case Interval::kMinute:
+      return floor_to(local_us, kMinuteUs);
+    case Interval::kHour:
+      return floor_to(local_us, kHourUs);
+    case Interval::kDay:
+      return floor_to(local_us, kDayUs);
     case Interval::kWeek: {
       // 1970-01-01 was a Thursday: three days after a Monday, four after a Sunday.
       const int64_t shift = (monday_weeks ? 3 : 4) * kDayUs;
@@ -211,11 +224,16 @@ int64_t start_of(Interval interval, int64_t local_us, bool monday_weeks) {
 
 int64_t next_start(Interval interval, int64_t local_start, int64_t steps) {
   switch (interval) {
-    case Interval::kMinute: return local_start + steps * kMinuteUs;
-    case Interval::kHour: return local_start + steps * kHourUs;
-    case Interval::kDay: return local_start + steps * kDayUs;
-    case Interval::kWeek: return local_start + steps * 7 * kDayUs;
-    case Interval::kMonth: return add_months(local_start, steps);
+    case Interval::kMinute:
+      return local_start + steps * kMinuteUs;
+    case Interval::kHour:
+      return local_start + steps * kHourUs;
+    case Interval::kDay:
+      return local_start + steps * kDayUs;
+    case Interval::kWeek:
+      return local_start + steps * 7 * kDayUs;
+    case Interval::kMonth:
+      return add_months(local_start, steps);
   }
   return local_start;
 }
@@ -260,7 +278,8 @@ void read_from(Range& range, const View& from, const Clock& clock, RangeOptions 
   range.from_local = floor_to(range.from_local, moment->unit == 'h' ? kHourUs : kDayUs);
 }
 
-void read_to(Range& range, const View& to, const Clock& clock, RangeOptions options, bool explicit_date) {
+void read_to(Range& range, const View& to, const Clock& clock, RangeOptions options,
+             bool explicit_date) {
   const std::string text = to.text();
   range.to_given = to.given() && !text.empty();
   range.to_local = clock.to_local(clock.now_us);
@@ -302,13 +321,16 @@ Range previous_range(const Range& range, const View& compare_filter, const Clock
     at.zone = flags::TimeZone();
     at.now_us = range.from_local;
     const std::optional<Moment> moment = read_moment(to.text(), at);
-    if (!moment || !moment->relative || moment->count == 0) to.refuse("must be relative, such as -1w");
-    else out.from_local = moment->local_us;
+    if (!moment || !moment->relative || moment->count == 0)
+      to.refuse("must be relative, such as -1w");
+    else
+      out.from_local = moment->local_us;
     out.to_local = out.from_local + length;
   } else if (interval <= Interval::kHour) {
     out.from_local = range.from_local - length;
     const int64_t unit = interval == Interval::kHour ? kDayUs : kHourUs;
-    out.from_local = floor_to(out.from_local, unit) + (range.from_local - floor_to(range.from_local, unit));
+    out.from_local =
+        floor_to(out.from_local, unit) + (range.from_local - floor_to(range.from_local, unit));
     out.to_local = out.from_local + length;
   } else {
     // The time of day of both ends is kept; a range of whole weeks keeps its weekdays.
@@ -338,13 +360,15 @@ Axis make_axis(const Range& range, Interval interval, const Clock& clock, const 
   const int64_t first = start_of(interval, range.from_local, clock.monday_weeks);
   const bool by_instant = interval <= Interval::kHour;
   const int64_t step = interval == Interval::kHour ? kHourUs : kMinuteUs;
-  axis.before_us = by_instant ? clock.to_utc(first) - step : clock.to_utc(next_start(interval, first, -1));
+  axis.before_us =
+      by_instant ? clock.to_utc(first) - step : clock.to_utc(next_start(interval, first, -1));
   int64_t local = first;
   int64_t instant = clock.to_utc(first);
   while (instant <= range.to_us) {
     if (axis.size() == limits::kAxisBucketsMax) {
-      at.refuse(fmt::format("makes more than {} buckets: ask for a shorter time or a longer interval",
-                            limits::kAxisBucketsMax));
+      at.refuse(
+          fmt::format("makes more than {} buckets: ask for a shorter time or a longer interval",
+                      limits::kAxisBucketsMax));
       break;
     }
     axis.starts_us.push_back(instant);
@@ -377,7 +401,8 @@ std::string axis_label(const Axis& axis, size_t i, const Range& range) {
   const Civil date = civil_of(local);
   const std::string day = fmt::format("{}-{}-{}", date.day, kMonths[date.month - 1], date.year);
   if (axis.interval == Interval::kDay) return day;
-  if (axis.interval == Interval::kMonth) return fmt::format("{} {}", kMonths[date.month - 1], date.year);
+  if (axis.interval == Interval::kMonth)
+    return fmt::format("{} {}", kMonths[date.month - 1], date.year);
   if (axis.interval <= Interval::kHour) {
     const int64_t of_day = local - floor_to(local, kDayUs);
     return fmt::format("{}-{} {:02}:{:02}", date.day, kMonths[date.month - 1], of_day / kHourUs,
@@ -401,8 +426,8 @@ std::string axis_label(const Axis& axis, size_t i, const Range& range) {
 }
 
 std::string local_of(const Clock& clock, std::string_view t, int64_t from_us, int64_t to_us) {
-  // The zone's offsets within the time asked for, as this core's rules have them: an engine's own zone
-  // data, or its lack of it, changes no number.
+  // The zone's offsets within the time asked for, as this core's rules have them: an engine's own
+  // zone data, or its lack of it, changes no number.
   constexpr int64_t kProbe = 86'400;
   int64_t at = from_us / kSecondUs - kProbe;
   const int64_t end = to_us / kSecondUs + kProbe;

@@ -39,8 +39,8 @@ struct Range {
   bool from_relative = false;
   bool to_relative = false;  // a relative date_to; a missing one is not
   bool to_given = false;
-  bool all = false;          // date_from "all"
-  int64_t from_days = 0;     // days of a relative date_from in days or weeks, else 0
+  bool all = false;       // date_from "all"
+  int64_t from_days = 0;  // days of a relative date_from in days or weeks, else 0
 };
 
 struct RangeOptions {
@@ -50,7 +50,8 @@ struct RangeOptions {
 
 Range read_range(const View& date_range, const Clock& clock, RangeOptions options);
 // The period before, or `compare_to` before; refuses at `compare_filter`.
-Range previous_range(const Range& range, const View& compare_filter, const Clock& clock, Interval interval);
+Range previous_range(const Range& range, const View& compare_filter, const Clock& clock,
+                     Interval interval);
 
 // A date as questions write it: ISO or relative ("-7d"). Absent when it is neither; local time.
 struct Moment {
@@ -71,12 +72,13 @@ struct Axis {
   int64_t before_us = 0;              // start of the bucket before the first
 
   size_t size() const { return starts_us.size(); }
-  std::string day(size_t i) const;    // "2020-01-09", or with the time of day
+  std::string day(size_t i) const;  // "2020-01-09", or with the time of day
 };
 
 Axis make_axis(const Range& range, Interval interval, const Clock& clock, const View& at);
 std::string axis_label(const Axis& axis, size_t i, const Range& range);
-// The index of the bucket of the instant `t` (SQL, microseconds), 0 for the first; negative before it.
+// The index of the bucket of the instant `t` (SQL, microseconds), 0 for the first; negative before
+// it.
 std::string bucket_of(const Axis& axis, const Clock& clock, std::string_view t, int64_t last_us);
 // `t` on the wall clock, for instants from `from_us` to `to_us`.
 std::string local_of(const Clock& clock, std::string_view t, int64_t from_us, int64_t to_us);

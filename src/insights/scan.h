@@ -1,13 +1,13 @@
-// The common beginning of every statement: the project's events of a time, each once, each with the person
-// it counts for now.
+// The common beginning of every statement: the project's events of a time, each once, each with the
+// person it counts for now.
 //
 //   Scan scan(project, dialect);
 //   std::string browser = scan.event_property(at, "$browser");    // a column of `e`
 //   std::string sql = scan.with(from_us, to_us) + " SELECT " + browser + " FROM e";
 //
-// Columns of `e`: t (microseconds since 1970), uuid, event, distinct_id, person when `person()` was asked
-// for, and one column a property. Copies share (team_id, uuid, event, distinct_id); the earliest time
-// counts, and of other contents the smallest value.
+// Columns of `e`: t (microseconds since 1970), uuid, event, distinct_id, person when `person()` was
+// asked for, and one column a property. Copies share (team_id, uuid, event, distinct_id); the
+// earliest time counts, and of other contents the smallest value.
 #pragma once
 
 #include <optional>
@@ -39,7 +39,7 @@ class Scan {
   std::string group_key(int index);
   std::string session_id();
   std::string column(std::string_view name);  // a column of the events table as it is
-  std::string person_created_us();            // the earliest created_at known of the person; may be NULL
+  std::string person_created_us();  // the earliest created_at known of the person; may be NULL
   // A column of `sessions` joined to the event: start_t, duration_s, entry_url ...
   std::string session(std::string_view name);
 
@@ -68,9 +68,10 @@ class Scan {
   bool needs_sessions_ = false;
   bool all_events_ = false;
   std::set<std::string> events_;
-  std::vector<std::string> raw_;                             // expressions of r0, r1 ...
-  std::vector<std::string> present_;                         // expressions of j0, j1 ... over persons
-  std::vector<std::pair<std::string, std::string>> late_;    // expressions over e0, people and sessions
+  std::vector<std::string> raw_;      // expressions of r0, r1 ...
+  std::vector<std::string> present_;  // expressions of j0, j1 ... over persons
+  std::vector<std::pair<std::string, std::string>>
+      late_;  // expressions over e0, people and sessions
 };
 
 // The lifted column of a PostHog property, or empty.

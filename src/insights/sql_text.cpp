@@ -17,7 +17,8 @@ std::string quoted(std::string_view text, char quote) {
   std::string out(1, quote);
   for (char c : text) {
     if (c == quote) out += quote;
-    // NUL ends a text in some readers; the checks refuse it, and it must not get here by another way.
+    // NUL ends a text in some readers; the checks refuse it, and it must not get here by another
+    // way.
     HF_ASSERT(c != '\0');
     out += c;
   }
@@ -85,9 +86,11 @@ std::string json_raw(Dialect dialect, std::string_view column, std::string_view 
 }
 
 std::string number_in(std::string_view text_expression) {
-  // NaN and infinities, which both engines read from texts, fail the comparison: they sort above all.
+  // NaN and infinities, which both engines read from texts, fail the comparison: they sort above
+  // all.
   return fmt::format(
-      "CASE WHEN TRY_CAST({0} AS DOUBLE) BETWEEN -1.7e308 AND 1.7e308 THEN TRY_CAST({0} AS DOUBLE) END",
+      "CASE WHEN TRY_CAST({0} AS DOUBLE) BETWEEN -1.7e308 AND 1.7e308 THEN TRY_CAST({0} AS DOUBLE) "
+      "END",
       text_expression);
 }
 

@@ -1,7 +1,7 @@
 // The only functions that turn outside text into SQL.
 //
-// Both engines take '…' with doubled quotes and no escapes, so a literal cannot end early; names come from
-// this source or are quoted by `name`; JSON keys are literals of their own.
+// Both engines take '…' with doubled quotes and no escapes, so a literal cannot end early; names
+// come from this source or are quoted by `name`; JSON keys are literals of their own.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +15,14 @@ namespace hogflare::insights {
 
 std::string literal(std::string_view text);
 std::string literal(int64_t value);
-std::string literal(double value);  // needs a finite value
+std::string literal(double value);                            // needs a finite value
 std::string literals(const std::vector<std::string>& texts);  // 'a', 'b'
 // "name" with quotes doubled; a dotted table name quotes each part.
 std::string name(std::string_view text);
 std::string table_name(std::string_view dotted);
 
-// The text of a member of a JSON column, NULL when it is missing or null. Numbers and booleans as written.
+// The text of a member of a JSON column, NULL when it is missing or null. Numbers and booleans as
+// written.
 std::string json_text(Dialect dialect, std::string_view column, std::string_view key);
 // The member as JSON text.
 std::string json_raw(Dialect dialect, std::string_view column, std::string_view key);

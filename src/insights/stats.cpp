@@ -21,7 +21,8 @@ Moments moments_of(const Arm& arm, bool proportion) {
   if (proportion) {
     out.variance = out.mean * (1 - out.mean);
   } else if (arm.people > 1) {
-    out.variance = std::max(0.0, (arm.sum_squares - arm.sum * arm.sum / arm.people) / (arm.people - 1));
+    out.variance =
+        std::max(0.0, (arm.sum_squares - arm.sum * arm.sum / arm.people) / (arm.people - 1));
   }
   return out;
 }

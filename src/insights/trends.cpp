@@ -1,7 +1,7 @@
 // TrendsQuery: a number for every bucket of time, or one for the whole of it.
 //
-// Rules: docs/INSIGHTS.md "Trends". One statement a series and period, as PostHog asks; the axis is known here,
-// so empty buckets, smoothing, sums and formulas never reach the engine.
+// Rules: docs/INSIGHTS.md "Trends". One statement a series and period, as PostHog asks; the axis is
+// known here, so empty buckets, smoothing, sums and formulas never reach the engine.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -26,7 +26,7 @@ struct Trends {
   std::vector<Series> series;
   Interval interval = Interval::kDay;
   std::string display;
-  bool total = false;       // one number, no buckets
+  bool total = false;  // one number, no buckets
   bool cumulative = false;
   int64_t smoothing = 1;
   std::vector<Named> formulas;
@@ -39,7 +39,8 @@ struct Trends {
 };
 
 bool is_total_display(std::string_view display) {
-  constexpr std::string_view kTotals[] = {"BoldNumber", "ActionsPie", "ActionsBarValue", "ActionsTable", "WorldMap"};
+  constexpr std::string_view kTotals[] = {"BoldNumber", "ActionsPie", "ActionsBarValue",
+                                          "ActionsTable", "WorldMap"};
   return std::find(std::begin(kTotals), std::end(kTotals), display) != std::end(kTotals);
 }
 
@@ -50,9 +51,11 @@ void read_formulas(Trends& trends, const View& filter) {
     texts.emplace_back(node["formula"], node["custom_name"].optional_text());
   }
   if (texts.empty()) {
-    for (const View& formula : filter["formulas"].items()) texts.emplace_back(formula, std::nullopt);
+    for (const View& formula : filter["formulas"].items())
+      texts.emplace_back(formula, std::nullopt);
   }
-  if (texts.empty() && !filter["formula"].text().empty()) texts.emplace_back(filter["formula"], std::nullopt);
+  if (texts.empty() && !filter["formula"].text().empty())
+    texts.emplace_back(filter["formula"], std::nullopt);
   for (const auto& [view, custom] : texts) {
     std::string error;
     const std::string text = view.text();
@@ -63,15 +66,18 @@ void read_formulas(Trends& trends, const View& filter) {
     }
     std::string upper = text;
     for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-    trends.formulas.push_back({std::move(*formula), custom && !custom->empty() ? *custom : fmt::format("Formula ({})", upper)});
+    trends.formulas.push_back({std::move(*formula), custom && !custom->empty()
+                                                        ? *custom
+                                                        : fmt::format("Formula ({})", upper)});
   }
 }
 
 void read_display(Trends& trends, const View& filter) {
   filter.only({"display", "smoothingIntervals", "formula", "formulas", "formulaNodes"});
   trends.display = filter["display"].one_of(
-      {"ActionsLineGraph", "ActionsLineGraphCumulative", "ActionsAreaGraph", "ActionsBar", "ActionsStackedBar",
-       "ActionsUnstackedBar", "SlopeGraph", "BoldNumber", "ActionsPie", "ActionsBarValue", "ActionsTable", "WorldMap"});
+      {"ActionsLineGraph", "ActionsLineGraphCumulative", "ActionsAreaGraph", "ActionsBar",
+       "ActionsStackedBar", "ActionsUnstackedBar", "SlopeGraph", "BoldNumber", "ActionsPie",
+       "ActionsBarValue", "ActionsTable", "WorldMap"});
   trends.total = is_total_display(trends.display);
   trends.cumulative = trends.display == "ActionsLineGraphCumulative";
   trends.smoothing = filter["smoothingIntervals"].integer(1, {1, 1'000});
@@ -82,7 +88,8 @@ void read_periods(Trends& trends, const View& question, const Context& context) 
   const Clock& clock = context.project.clock;
   const View at = question["dateRange"];
   Trends::Period now;
-  now.range = read_range(at, clock, {.interval = trends.interval, .exact = trends.display == "BoldNumber"});
+  now.range =
+      read_range(at, clock, {.interval = trends.interval, .exact = trends.display == "BoldNumber"});
   now.axis = make_axis(now.range, trends.interval, clock, at);
   trends.periods.push_back(now);
   const View compare = question["compareFilter"];
@@ -95,16 +102,19 @@ void read_periods(Trends& trends, const View& question, const Context& context) 
 }
 
 Trends read_trends(const View& question, const Context& context) {
-  question.only({"series", "interval", "dateRange", "properties", "filterTestAccounts", "trendsFilter",
-                 "breakdownFilter", "compareFilter", "samplingFactor", "aggregation_group_type_index", "modifiers"});
+  question.only({"series", "interval", "dateRange", "properties", "filterTestAccounts",
+                 "trendsFilter", "breakdownFilter", "compareFilter", "samplingFactor",
+                 "aggregation_group_type_index", "modifiers"});
   Trends trends;
   trends.common = read_common(question, context.project);
-  for (const View& node : question["series"].items()) trends.series.push_back(read_series(node, context.project));
+  for (const View& node : question["series"].items())
+    trends.series.push_back(read_series(node, context.project));
   if (trends.series.empty() || trends.series.size() > limits::kQuestionSeriesMax) {
     question["series"].refuse(fmt::format("must hold 1 to {} series", limits::kQuestionSeriesMax));
   }
   for (const Series& series : trends.series) {
-    if (series.optional_step) context.refusals.add(series.path + ".optionalInFunnel", "has a meaning in funnels only");
+    if (series.optional_step)
+      context.refusals.add(series.path + ".optionalInFunnel", "has a meaning in funnels only");
   }
   read_display(trends, question["trendsFilter"]);
   trends.interval = trends.total ? Interval::kDay : read_interval(question["interval"]);
@@ -130,7 +140,8 @@ std::string aggregate_of(std::string_view math) {
   if (math == "p90") return quantile("x", 0.9);
   if (math == "p95") return quantile("x", 0.95);
   if (math == "p99") return quantile("x", 0.99);
-  if (math == "sum" || math == "avg" || math == "min" || math == "max") return fmt::format("{}(x)", math);
+  if (math == "sum" || math == "avg" || math == "min" || math == "max")
+    return fmt::format("{}(x)", math);
   return {};
 }
 
@@ -150,7 +161,8 @@ Math value_math(const Series& series, Scan& scan, const Context& context) {
                                  : scan.event_property(at, series.math_property);
     math.value = number_in(text);
   }
-  if (series.multiplier != 1) math.value = fmt::format("({}) * {}", math.value, literal(series.multiplier));
+  if (series.multiplier != 1)
+    math.value = fmt::format("({}) * {}", math.value, literal(series.multiplier));
   return math;
 }
 
@@ -158,15 +170,18 @@ Math read_math(const Series& series, const Trends& trends, Scan& scan, const Con
   const std::string& name = series.math;
   const View at(nullptr, series.path + ".math", &context.refusals);
   if (series.multiplier != 1 && aggregate_of(name).empty()) {
-    context.refusals.add(series.path + ".math_multiplier", "has a meaning with a math over a property only");
+    context.refusals.add(series.path + ".math_multiplier",
+                         "has a meaning with a math over a property only");
   }
   if (name.empty() || name == "total") return {};
   if (name == "dau" || name == "weekly_active" || name == "monthly_active") {
     Math math{.kind = Math::Kind::kDistinct};
-    math.actor = series.group_index >= 0 ? scan.group_key(series.group_index) : unit_of(trends.common, scan);
+    math.actor =
+        series.group_index >= 0 ? scan.group_key(series.group_index) : unit_of(trends.common, scan);
     const bool weekly = name == "weekly_active";
     if (name == "dau") return math;
-    if (trends.interval == Interval::kMonth || (weekly && trends.interval == Interval::kWeek)) return math;
+    if (trends.interval == Interval::kMonth || (weekly && trends.interval == Interval::kWeek))
+      return math;
     if (trends.interval == Interval::kMinute) at.refuse("is not done by minute");
     math.kind = Math::Kind::kActive;
     math.window_days = weekly ? 7 : 30;
@@ -175,17 +190,21 @@ Math read_math(const Series& series, const Trends& trends, Scan& scan, const Con
   if (name == "unique_session") return {.kind = Math::Kind::kDistinct, .actor = scan.session_id()};
   if (name == "unique_group") {
     if (series.group_index < 0) at.refuse("needs math_group_type_index");
-    return {.kind = Math::Kind::kDistinct, .actor = scan.group_key(std::max(series.group_index, 0))};
+    return {.kind = Math::Kind::kDistinct,
+            .actor = scan.group_key(std::max(series.group_index, 0))};
   }
   if (name == "first_time_for_user" || name == "first_matching_event_for_user") {
-    return {.kind = Math::Kind::kFirst, .actor = scan.person(),
+    return {.kind = Math::Kind::kFirst,
+            .actor = scan.person(),
             .first_matching = name == "first_matching_event_for_user"};
   }
   constexpr std::string_view kPerActor = "_count_per_actor";
   if (name.size() > kPerActor.size() && name.substr(name.size() - kPerActor.size()) == kPerActor) {
     const std::string aggregate = aggregate_of(name.substr(0, name.size() - kPerActor.size()));
     if (aggregate.empty()) at.refuse(fmt::format("'{}' is not done here", name));
-    return {.kind = Math::Kind::kPerActor, .actor = unit_of(trends.common, scan), .aggregate = aggregate};
+    return {.kind = Math::Kind::kPerActor,
+            .actor = unit_of(trends.common, scan),
+            .aggregate = aggregate};
   }
   if (!aggregate_of(name).empty()) return value_math(series, scan, context);
   at.refuse(fmt::format("'{}' is not done here", name));
@@ -198,8 +217,8 @@ struct Part {
   const Trends::Period& period;
   const Series& series;
   Scan& scan;
-  std::string where;        // which events count, without the time
-  std::string event_where;  // the same without filters
+  std::string where;                // which events count, without the time
+  std::string event_where;          // the same without filters
   std::vector<std::string> values;  // breakdown texts
   Math math;
 
@@ -212,14 +231,16 @@ struct Part {
   std::string value_columns() const {
     std::string out;
     for (size_t i = 0; i < values.size(); ++i) {
-      out += fmt::format(", coalesce(nullif({}, ''), {}) AS v{}", values[i], literal(kNullLabel), i);
+      out +=
+          fmt::format(", coalesce(nullif({}, ''), {}) AS v{}", values[i], literal(kNullLabel), i);
     }
     return out;
   }
 };
 
 int64_t first_us(const Part& part) {
-  const int64_t lower = lower_bound_us(part.period.range, part.trends.interval, part.scan.project().clock);
+  const int64_t lower =
+      lower_bound_us(part.period.range, part.trends.interval, part.scan.project().clock);
   if (part.math.kind != Math::Kind::kActive) return lower;
   if (part.trends.total) return part.period.range.to_us - part.math.window_days * kDayUs + 1;
   return part.period.axis.starts_us[0] - (part.math.window_days + 1) * kDayUs;
@@ -243,28 +264,37 @@ std::string kept_cte(const Part& part) {
   std::string extra;
   if (!part.math.actor.empty()) extra += fmt::format(", {} AS u", part.math.actor);
   if (!part.math.value.empty()) extra += fmt::format(", {} AS x", part.math.value);
-  const std::string head = fmt::format("SELECT {} AS b{}{} FROM e", bucket_expression(part), part.value_columns(), extra);
+  const std::string head = fmt::format("SELECT {} AS b{}{} FROM e", bucket_expression(part),
+                                       part.value_columns(), extra);
   if (part.math.kind != Math::Kind::kFirst) {
-    return fmt::format("{}, kept AS ({} WHERE {} AND t >= {} AND t <= {})", part.scan.with(from, to), head, part.where, from, to);
+    return fmt::format("{}, kept AS ({} WHERE {} AND t >= {} AND t <= {})",
+                       part.scan.with(from, to), head, part.where, from, to);
   }
   return fmt::format(
-      "{}, firsts AS (SELECT person AS first_person, min(t) AS first_t FROM e WHERE {} GROUP BY person), "
+      "{}, firsts AS (SELECT person AS first_person, min(t) AS first_t FROM e WHERE {} GROUP BY "
+      "person), "
       "kept AS ({} JOIN firsts ON firsts.first_person = e.person AND firsts.first_t = e.t "
       "WHERE {} AND t >= {} AND t <= {})",
-      part.scan.with_until(to), part.math.first_matching ? part.where : part.event_where, head, part.where, from, to);
+      part.scan.with_until(to), part.math.first_matching ? part.where : part.event_where, head,
+      part.where, from, to);
 }
 
 std::string active_sql(const Part& part) {
   const std::string v = part.columns();
   if (part.trends.total) {
-    return fmt::format("SELECT b{0}, count(*) AS n FROM (SELECT DISTINCT b{0}, u FROM kept WHERE u IS NOT NULL) AS d GROUP BY b{0}", v);
+    return fmt::format(
+        "SELECT b{0}, count(*) AS n FROM (SELECT DISTINCT b{0}, u FROM kept WHERE u IS NOT NULL) "
+        "AS d GROUP BY b{0}",
+        v);
   }
   const int64_t width = part.trends.interval == Interval::kWeek ? 7 : 1;
   const int64_t window = part.math.window_days * (part.trends.interval == Interval::kHour ? 24 : 1);
   // Each person's day counts for the buckets whose look-back holds it.
   return fmt::format(
-      "SELECT b{0}, count(*) AS n FROM (SELECT DISTINCT axis.i AS b{0}, u FROM (SELECT DISTINCT b AS day{0}, u FROM kept WHERE u IS NOT NULL) AS d "
-      "JOIN ({1}) AS axis ON {2} * axis.i >= d.day AND {2} * axis.i < d.day + {3}) AS a GROUP BY b{0}",
+      "SELECT b{0}, count(*) AS n FROM (SELECT DISTINCT axis.i AS b{0}, u FROM (SELECT DISTINCT b "
+      "AS day{0}, u FROM kept WHERE u IS NOT NULL) AS d "
+      "JOIN ({1}) AS axis ON {2} * axis.i >= d.day AND {2} * axis.i < d.day + {3}) AS a GROUP BY "
+      "b{0}",
       v, numbers_table(0, static_cast<int64_t>(part.period.axis.size()) - 1), width, window);
 }
 
@@ -274,36 +304,50 @@ std::string aggregate_sql(const Part& part) {
     case Math::Kind::kCount:
       return fmt::format("SELECT b{0}, count(*) AS n FROM kept GROUP BY b{0}", v);
     case Math::Kind::kValue:
-      return fmt::format("SELECT b{0}, coalesce({1}, 0) AS n FROM kept GROUP BY b{0}", v, part.math.aggregate);
+      return fmt::format("SELECT b{0}, coalesce({1}, 0) AS n FROM kept GROUP BY b{0}", v,
+                         part.math.aggregate);
     case Math::Kind::kVisitValue:
-      return fmt::format("SELECT b{0}, coalesce({1}, 0) AS n FROM (SELECT b{0}, u, max(x) AS x FROM kept WHERE u <> '' GROUP BY b{0}, u) AS s GROUP BY b{0}",
-                         v, part.math.aggregate);
+      return fmt::format(
+          "SELECT b{0}, coalesce({1}, 0) AS n FROM (SELECT b{0}, u, max(x) AS x FROM kept WHERE u "
+          "<> '' GROUP BY b{0}, u) AS s GROUP BY b{0}",
+          v, part.math.aggregate);
     case Math::Kind::kPerActor:
-      return fmt::format("SELECT b{0}, coalesce({1}, 0) AS n FROM (SELECT b{0}, u, CAST(count(*) AS DOUBLE) AS x FROM kept WHERE u IS NOT NULL GROUP BY b{0}, u) AS s GROUP BY b{0}",
-                         v, part.math.aggregate);
+      return fmt::format(
+          "SELECT b{0}, coalesce({1}, 0) AS n FROM (SELECT b{0}, u, CAST(count(*) AS DOUBLE) AS x "
+          "FROM kept WHERE u IS NOT NULL GROUP BY b{0}, u) AS s GROUP BY b{0}",
+          v, part.math.aggregate);
     case Math::Kind::kActive:
       return active_sql(part);
     case Math::Kind::kDistinct:
-    case Math::Kind::kFirst: break;
+    case Math::Kind::kFirst:
+      break;
   }
   // A running total counts each actor once, in the bucket of the first event.
   if (part.trends.cumulative) {
-    return fmt::format("SELECT b{0}, count(*) AS n FROM (SELECT min(b) AS b{0}, u FROM kept WHERE u IS NOT NULL GROUP BY u{0}) AS d GROUP BY b{0}", v);
+    return fmt::format(
+        "SELECT b{0}, count(*) AS n FROM (SELECT min(b) AS b{0}, u FROM kept WHERE u IS NOT NULL "
+        "GROUP BY u{0}) AS d GROUP BY b{0}",
+        v);
   }
-  return fmt::format("SELECT b{0}, count(*) AS n FROM (SELECT DISTINCT b{0}, u FROM kept WHERE u IS NOT NULL) AS d GROUP BY b{0}", v);
+  return fmt::format(
+      "SELECT b{0}, count(*) AS n FROM (SELECT DISTINCT b{0}, u FROM kept WHERE u IS NOT NULL) AS "
+      "d GROUP BY b{0}",
+      v);
 }
 
 Statement statement_of(const Part& part) {
   const int64_t most = rows_max(part.scan.dialect());
   std::string sql = fmt::format("{}, agg AS ({})", kept_cte(part), aggregate_sql(part));
   if (part.values.empty()) {
-    return {.sql = fmt::format("{} SELECT b, n FROM agg ORDER BY b LIMIT {}", sql, most), .columns = {"b", "n"}};
+    return {.sql = fmt::format("{} SELECT b, n FROM agg ORDER BY b LIMIT {}", sql, most),
+            .columns = {"b", "n"}};
   }
   std::string on, labels, names, order, nulls;
   Statement out{.sql = {}, .columns = {"b"}};
   for (size_t i = 0; i < part.values.size(); ++i) {
     on += fmt::format("{}top.v{} = agg.v{}", i == 0 ? "" : " AND ", i, i);
-    labels += fmt::format(", CASE WHEN top.hit = 1 THEN agg.v{} ELSE {} END AS v{}", i, literal(kOtherLabel), i);
+    labels += fmt::format(", CASE WHEN top.hit = 1 THEN agg.v{} ELSE {} END AS v{}", i,
+                          literal(kOtherLabel), i);
     order += fmt::format(", v{}", i);
     nulls += fmt::format("{}v{} = {}", i == 0 ? "" : " OR ", i, literal(kNullLabel));
     out.columns.push_back(fmt::format("v{}", i));
@@ -311,7 +355,8 @@ Statement statement_of(const Part& part) {
   names = part.columns();
   out.columns.push_back("n");
   // In a time series the missing value ranks behind all others, in totals by its size.
-  const std::string rank = part.trends.total ? "" : fmt::format("CASE WHEN {} THEN 1 ELSE 0 END, ", nulls);
+  const std::string rank =
+      part.trends.total ? "" : fmt::format("CASE WHEN {} THEN 1 ELSE 0 END, ", nulls);
   sql += fmt::format(
       ", top AS (SELECT 1 AS hit{0} FROM agg GROUP BY {1} ORDER BY {2}sum(n) DESC{0} LIMIT {3})"
       ", named AS (SELECT agg.b{4}, agg.n FROM agg LEFT JOIN top ON {5})"
@@ -325,7 +370,14 @@ Statement make_statement(const Trends& trends, const Trends::Period& period, con
                          const std::string& cohort, const Context& context) {
   Scan scan(context.project, context.dialect, trends.common.person_properties);
   add_events(series, scan);
-  Part part{.trends = trends, .period = period, .series = series, .scan = scan, .where = {}, .event_where = {}, .values = {}, .math = {}};
+  Part part{.trends = trends,
+            .period = period,
+            .series = series,
+            .scan = scan,
+            .where = {},
+            .event_where = {},
+            .values = {},
+            .math = {}};
   part.math = read_math(series, trends, scan, context);
   part.where = fmt::format("{} AND {}", condition(series, scan, context.refusals),
                            condition(trends.common.filter, scan, context.refusals));
@@ -357,7 +409,8 @@ struct Line {
   }
   int rank() const {
     int out = 0;
-    for (const std::string& one : key) out = std::max(out, one == kOtherLabel ? 2 : one == kNullLabel ? 1 : 0);
+    for (const std::string& one : key)
+      out = std::max(out, one == kOtherLabel ? 2 : one == kNullLabel ? 1 : 0);
     return out;
   }
 };
@@ -370,10 +423,12 @@ void sort_lines(std::vector<Line>& lines) {
   });
 }
 
-std::vector<Line> lines_of(const Trends& trends, size_t buckets, const Table& table, const std::string& cohort) {
+std::vector<Line> lines_of(const Trends& trends, size_t buckets, const Table& table,
+                           const std::string& cohort) {
   std::vector<Line> lines;
   const size_t width = trends.breakdowns.by.size();
-  if (width == 0) lines.push_back({.key = {}, .data = std::vector<double>(buckets, 0), .label = {}});
+  if (width == 0)
+    lines.push_back({.key = {}, .data = std::vector<double>(buckets, 0), .label = {}});
   if (!cohort.empty()) lines.back().key.push_back(cohort);
   std::map<std::vector<std::string>, size_t> known;
   for (const Row& row : table) {
@@ -382,11 +437,13 @@ std::vector<Line> lines_of(const Trends& trends, size_t buckets, const Table& ta
       std::vector<std::string> key;
       for (size_t i = 0; i < width; ++i) key.push_back(text_of(row[1 + i]));
       const auto [found, is_new] = known.emplace(key, lines.size());
-      if (is_new) lines.push_back({.key = key, .data = std::vector<double>(buckets, 0), .label = {}});
+      if (is_new)
+        lines.push_back({.key = key, .data = std::vector<double>(buckets, 0), .label = {}});
       at = found->second;
     }
     const int64_t b = integer_of(row[0], -1);
-    if (b >= 0 && static_cast<size_t>(b) < buckets) lines[at].data[static_cast<size_t>(b)] += number_of(row.back());
+    if (b >= 0 && static_cast<size_t>(b) < buckets)
+      lines[at].data[static_cast<size_t>(b)] += number_of(row.back());
   }
   sort_lines(lines);
   return lines;
@@ -399,14 +456,17 @@ void shape_line(const Trends& trends, Line& line) {
   if (trends.smoothing <= 1 || trends.total || !line.key.empty()) return;
   const std::vector<double> raw = line.data;
   for (size_t i = 0; i < raw.size(); ++i) {
-    const size_t first = i + 1 >= static_cast<size_t>(trends.smoothing) ? i + 1 - static_cast<size_t>(trends.smoothing) : 0;
+    const size_t first = i + 1 >= static_cast<size_t>(trends.smoothing)
+                             ? i + 1 - static_cast<size_t>(trends.smoothing)
+                             : 0;
     double sum = 0;
     for (size_t k = first; k <= i; ++k) sum += raw[k];
     line.data[i] = std::floor(sum / static_cast<double>(i + 1 - first));
   }
 }
 
-std::string key_label(const Trends& trends, const std::vector<std::string>& key, const Project& project) {
+std::string key_label(const Trends& trends, const std::vector<std::string>& key,
+                      const Project& project) {
   std::string out;
   for (const std::string& one : key) out += (out.empty() ? "" : "::") + one;
   if (trends.breakdowns.cohorts.empty() || key.empty()) return out;
@@ -423,7 +483,10 @@ Json breakdown_value(const Trends& trends, const std::vector<std::string>& key) 
 
 Json write_line(const Trends& trends, size_t period, const Line& line) {
   const Axis& axis = trends.periods[period].axis;
-  Json out = Json{{"label", line.label}, {"filter", Json{{"insight", "TRENDS"}, {"interval", interval_name(trends.interval)}, {"display", trends.display}}}};
+  Json out = Json{{"label", line.label},
+                  {"filter", Json{{"insight", "TRENDS"},
+                                  {"interval", interval_name(trends.interval)},
+                                  {"display", trends.display}}}};
   if (trends.total) {
     out["data"] = Json::array();
     out["days"] = Json::array();
@@ -450,7 +513,8 @@ Json write_line(const Trends& trends, size_t period, const Line& line) {
 }
 
 // Formulas are applied point by point; a value that a series lacks counts as zeros.
-std::vector<Line> formula_lines(const Trends& trends, const Named& named, const std::vector<std::vector<Line>>& series) {
+std::vector<Line> formula_lines(const Trends& trends, const Named& named,
+                                const std::vector<std::vector<Line>>& series) {
   std::map<std::vector<std::string>, std::vector<const Line*>> by_key;
   for (size_t s = 0; s < series.size(); ++s) {
     for (const Line& line : series[s]) {
@@ -471,7 +535,9 @@ std::vector<Line> formula_lines(const Trends& trends, const Named& named, const 
     }
     std::string joined;
     for (const std::string& one : key) joined += (joined.empty() ? "" : "::") + one;
-    line.label = key.empty() ? named.label : trends.formulas.size() == 1 ? joined : fmt::format("{} - {}", named.label, joined);
+    line.label = key.empty()                   ? named.label
+                 : trends.formulas.size() == 1 ? joined
+                                               : fmt::format("{} - {}", named.label, joined);
     out.push_back(std::move(line));
   }
   sort_lines(out);
@@ -489,7 +555,8 @@ Json read_answer(const Trends& trends, const Project& project, const std::vector
     for (size_t s = 0; s < trends.series.size(); ++s) {
       std::vector<Line> lines;
       for (size_t c = 0; c < cohorts; ++c, ++at) {
-        const std::string cohort = trends.breakdowns.cohorts.empty() ? "" : trends.breakdowns.cohorts[c];
+        const std::string cohort =
+            trends.breakdowns.cohorts.empty() ? "" : trends.breakdowns.cohorts[c];
         for (Line& line : lines_of(trends, buckets, tables[at], cohort)) {
           if (line.rank() == 2) {
             has_more = true;
@@ -505,7 +572,9 @@ Json read_answer(const Trends& trends, const Project& project, const std::vector
       for (Line& line : series[s]) {
         const std::string name = trends.series[s].label;
         const std::string key = key_label(trends, line.key, project);
-        line.label = line.key.empty() ? name : series.size() == 1 ? key : fmt::format("{} - {}", name, key);
+        line.label = line.key.empty()     ? name
+                     : series.size() == 1 ? key
+                                          : fmt::format("{} - {}", name, key);
         Json one = write_line(trends, period, line);
         one["order"] = s;
         one["action"] = trends.series[s].action(s);
@@ -529,9 +598,12 @@ Json read_answer(const Trends& trends, const Project& project, const std::vector
 // The people of one bucket (and breakdown value): CTEs that end in "actors".
 std::string actors_of(const Trends& trends, const View& query, const Context& context) {
   const int64_t last = static_cast<int64_t>(trends.series.size()) - 1;
-  const Series& series = trends.series[static_cast<size_t>(query["series"].integer(0, {0, std::max<int64_t>(last, 0)}))];
+  const Series& series =
+      trends
+          .series[static_cast<size_t>(query["series"].integer(0, {0, std::max<int64_t>(last, 0)}))];
   const bool before = query["compare"].one_of({"current", "previous"}) == "previous";
-  if (before && trends.periods.size() < 2) query["compare"].refuse("the question compares with nothing");
+  if (before && trends.periods.size() < 2)
+    query["compare"].refuse("the question compares with nothing");
   const Trends::Period& period = trends.periods[before && trends.periods.size() > 1 ? 1 : 0];
   int64_t bucket = trends.total ? 0 : -1;
   const std::string day = query["day"].text();
@@ -544,17 +616,34 @@ std::string actors_of(const Trends& trends, const View& query, const Context& co
   if (plain_series.math == "total" || !aggregate_of(series.math).empty()) plain_series.math.clear();
   Scan scan(context.project, context.dialect, trends.common.person_properties);
   add_events(series, scan);
-  Part part{.trends = trends, .period = period, .series = series, .scan = scan, .where = {}, .event_where = {}, .values = {}, .math = {}};
-  if (!plain_series.math.empty() && plain_series.math != "dau") query["source"].refuse("people are shown behind counts, unique users and properties' sums only");
+  Part part{.trends = trends,
+            .period = period,
+            .series = series,
+            .scan = scan,
+            .where = {},
+            .event_where = {},
+            .values = {},
+            .math = {}};
+  if (!plain_series.math.empty() && plain_series.math != "dau")
+    query["source"].refuse(
+        "people are shown behind counts, unique users and properties' sums only");
   part.math.actor = scan.person();
-  part.where = fmt::format("{} AND {}", condition(series, scan, context.refusals), condition(trends.common.filter, scan, context.refusals));
-  for (const Breakdown& one : trends.breakdowns.by) part.values.push_back(breakdown_text(one, scan, context.refusals));
+  part.where = fmt::format("{} AND {}", condition(series, scan, context.refusals),
+                           condition(trends.common.filter, scan, context.refusals));
+  for (const Breakdown& one : trends.breakdowns.by)
+    part.values.push_back(breakdown_text(one, scan, context.refusals));
   std::string chosen;
   const View breakdown = query["breakdown"];
-  const std::vector<View> items = breakdown.is_array() ? breakdown.items() : std::vector<View>(breakdown.given() ? 1 : 0, breakdown);
-  if (items.size() != part.values.size()) breakdown.refuse("must give a value for each breakdown of the question");
-  for (size_t i = 0; i < items.size() && i < part.values.size(); ++i) chosen += fmt::format(" AND v{} = {}", i, literal(items[i].text()));
-  return fmt::format("{}, actors AS (SELECT DISTINCT u AS person FROM kept WHERE b = {}{} AND u IS NOT NULL)", kept_cte(part), bucket, chosen);
+  const std::vector<View> items = breakdown.is_array()
+                                      ? breakdown.items()
+                                      : std::vector<View>(breakdown.given() ? 1 : 0, breakdown);
+  if (items.size() != part.values.size())
+    breakdown.refuse("must give a value for each breakdown of the question");
+  for (size_t i = 0; i < items.size() && i < part.values.size(); ++i)
+    chosen += fmt::format(" AND v{} = {}", i, literal(items[i].text()));
+  return fmt::format(
+      "{}, actors AS (SELECT DISTINCT u AS person FROM kept WHERE b = {}{} AND u IS NOT NULL)",
+      kept_cte(part), bucket, chosen);
 }
 
 }  // namespace

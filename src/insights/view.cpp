@@ -9,19 +9,67 @@ namespace hogflare::insights {
 namespace {
 
 // Members that change how an answer is drawn, never its numbers.
-constexpr std::string_view kDisplayOnly[] = {
-    "kind", "name", "custom_name", "tags", "version", "dataColorTheme", "response", "showLegend",
-    "showValuesOnSeries", "showPercentStackView", "showLabelsOnSeries", "showAlertThresholdLines",
-    "showMultipleYAxes", "yAxisScaleType", "goalLines", "hiddenLegendIndexes", "hiddenLegendKeys",
-    "hiddenLegendBreakdowns", "resultCustomizations", "resultCustomizationBy", "aggregationAxisFormat",
-    "aggregationAxisPrefix", "aggregationAxisPostfix", "decimalPlaces", "minDecimalPlaces",
-    "confidenceLevel", "showConfidenceIntervals", "showTrendLines", "showMovingAverage", "layout",
-    "toggledLifecycles", "stacked", "retentionReference", "meanRetentionCalculation", "dashboardDisplay",
-    "showMean", "short_id", "id_label", "full", "embedded", "showHeader", "showTable", "showFilters",
-    "showCorrelationTable", "showLastComputation", "showResults", "suppressSessionAnalysisWarning",
-    "hidePersonsModal", "useSmallLayout", "hideInlineTransformation", "detailedResultsAggregationType",
-    "breakdownSorting", "funnelStepReference", "excludeBoxPlotOutliers", "selectedInterval", "order",
-    "sortOrder", "sorting", "math_property_name", "vizSpecificOptions", "minimumViewport"};
+constexpr std::string_view kDisplayOnly[] = {"kind",
+                                             "name",
+                                             "custom_name",
+                                             "tags",
+                                             "version",
+                                             "dataColorTheme",
+                                             "response",
+                                             "showLegend",
+                                             "showValuesOnSeries",
+                                             "showPercentStackView",
+                                             "showLabelsOnSeries",
+                                             "showAlertThresholdLines",
+                                             "showMultipleYAxes",
+                                             "yAxisScaleType",
+                                             "goalLines",
+                                             "hiddenLegendIndexes",
+                                             "hiddenLegendKeys",
+                                             "hiddenLegendBreakdowns",
+                                             "resultCustomizations",
+                                             "resultCustomizationBy",
+                                             "aggregationAxisFormat",
+                                             "aggregationAxisPrefix",
+                                             "aggregationAxisPostfix",
+                                             "decimalPlaces",
+                                             "minDecimalPlaces",
+                                             "confidenceLevel",
+                                             "showConfidenceIntervals",
+                                             "showTrendLines",
+                                             "showMovingAverage",
+                                             "layout",
+                                             "toggledLifecycles",
+                                             "stacked",
+                                             "retentionReference",
+                                             "meanRetentionCalculation",
+                                             "dashboardDisplay",
+                                             "showMean",
+                                             "short_id",
+                                             "id_label",
+                                             "full",
+                                             "embedded",
+                                             "showHeader",
+                                             "showTable",
+                                             "showFilters",
+                                             "showCorrelationTable",
+                                             "showLastComputation",
+                                             "showResults",
+                                             "suppressSessionAnalysisWarning",
+                                             "hidePersonsModal",
+                                             "useSmallLayout",
+                                             "hideInlineTransformation",
+                                             "detailedResultsAggregationType",
+                                             "breakdownSorting",
+                                             "funnelStepReference",
+                                             "excludeBoxPlotOutliers",
+                                             "selectedInterval",
+                                             "order",
+                                             "sortOrder",
+                                             "sorting",
+                                             "math_property_name",
+                                             "vizSpecificOptions",
+                                             "minimumViewport"};
 
 std::string child_path(const std::string& parent, std::string_view key) {
   return parent.empty() ? std::string(key) : fmt::format("{}.{}", parent, key);
@@ -30,7 +78,8 @@ std::string child_path(const std::string& parent, std::string_view key) {
 }  // namespace
 
 std::optional<double> number_in_text(std::string_view text) {
-  if (text.empty() || text.size() > 64 || text.find_first_not_of("0123456789+-.eE") != std::string_view::npos) {
+  if (text.empty() || text.size() > 64 ||
+      text.find_first_not_of("0123456789+-.eE") != std::string_view::npos) {
     return std::nullopt;
   }
   const Json value = Json::parse(text, nullptr, false);
@@ -130,7 +179,8 @@ void View::only(std::initializer_list<std::string_view> done) const {
     const std::string& key = it.key();
     if (it->is_null()) continue;
     if (std::find(done.begin(), done.end(), key) != done.end()) continue;
-    if (std::find(std::begin(kDisplayOnly), std::end(kDisplayOnly), key) != std::end(kDisplayOnly)) {
+    if (std::find(std::begin(kDisplayOnly), std::end(kDisplayOnly), key) !=
+        std::end(kDisplayOnly)) {
       continue;
     }
     (*this)[key].refuse("is not done here");

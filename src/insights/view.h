@@ -4,7 +4,8 @@
 //   filter.only({"display", "smoothingIntervals"});
 //   std::string display = filter["display"].one_of({"ActionsLineGraph", "BoldNumber"});
 //
-// Reading goes on with a fallback after a refusal, so callers ask `Refusals::first` once at the end.
+// Reading goes on with a fallback after a refusal, so callers ask `Refusals::first` once at the
+// end.
 #pragma once
 
 #include <initializer_list>

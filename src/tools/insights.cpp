@@ -1,9 +1,10 @@
-// Reads the arguments of tool_insights, one JSON object a line, from standard input and writes an answer a
-// line; exits with 1 when the last was refused.
+// Reads the arguments of tool_insights, one JSON object a line, from standard input and writes an
+// answer a line; exits with 1 when the last was refused.
+#include "hogflare/insights.h"
+
 #include <cstdio>
 #include <string>
 
-#include "hogflare/insights.h"
 #include "system_zones.h"
 
 int main() {
