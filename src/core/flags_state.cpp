@@ -110,7 +110,8 @@ std::string FlagsState::describe_warnings() const {
 std::string FlagsState::describe() const {
   return "{\"source\":\"" + std::string(source_) +
          "\",\"count\":" + std::to_string(sets_.back()->definitions.size()) +
-         ",\"usable\":" + (has_good_set_ ? "true" : "false") + ",\"warnings\":" + describe_warnings() +
+         ",\"usable\":" + (has_good_set_ ? "true" : "false") +
+         ",\"warnings\":" + describe_warnings() +
          ",\"kv_read_at_ms\":" + std::to_string(read_at_ms_) + "}";
 }
 

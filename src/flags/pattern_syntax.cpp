@@ -300,7 +300,8 @@ class Translator {
       name = pattern_.substr(at_, 1);
       at_ += name.size();
     }
-    if (const size_t sign = name.find('='); sign != std::string_view::npos) name.remove_prefix(sign + 1);
+    const size_t sign = name.find('=');
+    if (sign != std::string_view::npos) name.remove_prefix(sign + 1);
     const std::string known = property_name(name);
     if (known == "Space") return add_perl(negative ? 'S' : 's', true, set);
     if (known.empty()) return beyond(fmt::format("\\p{{{}}}", name));
@@ -895,7 +896,9 @@ class Translator {
         continue;
       }
       if (is_count && after_flags) return fail("there is nothing to repeat");
-      if (is_count) note("{", "text where nothing before it can be repeated, behind a repeat too,");
+      if (is_count) {
+        note("{", "text where nothing before it can be repeated, behind a repeat too,");
+      }
       if (c == '|') {
         ++at_;
         out_.text += '|';

@@ -146,7 +146,8 @@ bool is_portable_pattern(std::string_view pattern) {
       return false;  // possessive
     } else if (c == '{' && !is_digit(next)) {
       return false;  // "{,3}" is a repetition to some and text to others
-    } else if (c == '{' && i > 0 && std::string_view("*+?}").find(pattern[i - 1]) != std::string_view::npos) {
+    } else if (c == '{' && i > 0 &&
+               std::string_view("*+?}").find(pattern[i - 1]) != std::string_view::npos) {
       return false;  // "a{2}{3}": text here, an error elsewhere
     }
   }

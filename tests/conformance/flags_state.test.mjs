@@ -447,3 +447,24 @@ describe("cohorts with a list of members", () => {
     }
   });
 });
+
+describe("warnings of definitions", () => {
+  it("stand in /healthz with their paths and degrade nothing", async () => {
+    const properties = [{ key: "p", type: "person", operator: "regex", value: "^x{,2}$" }];
+    const system = await startSystem({
+      vars: {
+        HOGFLARE_FEATURE_FLAGS: JSON.stringify([{ key: "odd", filters: { groups: [{ properties }] } }]),
+        HOGFLARE_ADMIN_TOKEN: ADMIN,
+      },
+    });
+    try {
+      const answer = await system.request("/healthz", { headers: { authorization: `Bearer ${ADMIN}` } });
+      const { flags, problems } = await answer.json();
+      assert.equal(flags.warnings.length, 1);
+      assert.match(flags.warnings[0], /^flags\[0\]\.filters\.groups\[0\]\.properties\[0\]\.value: '\{,2\}' is a repeat/);
+      assert.ok(!problems.some(({ message }) => message.includes("flags[0]")));
+    } finally {
+      await system.stop();
+    }
+  });
+});
