@@ -8,6 +8,10 @@ import { sinkVariables, startPipeline } from "../lib/harness.mjs";
 
 const stateDir = mkdtempSync(join(tmpdir(), "hogflare-lake-"));
 const pipeline = await startPipeline(join(stateDir, "pipeline"));
+const end = async () => {
+  await pipeline.stop();
+  rmSync(stateDir, { recursive: true, force: true });
+};
 const worker = await startWorker({
   stateDir,
   vars: {
@@ -16,12 +20,14 @@ const worker = await startWorker({
     HOGFLARE_PROJECTS: JSON.stringify({ phc_one: { team_id: 1 }, phc_two: { team_id: 2 } }),
     POSTHOG_GROUP_TYPE_0: "company",
   },
+}).catch(async (error) => {
+  await end();
+  throw error;
 });
 console.log(JSON.stringify({ worker: worker.url, pipeline: pipeline.url, state: join(stateDir, "pipeline") }));
 process.stdin.resume();
 process.stdin.once("end", async () => {
   await worker.dispose();
-  await pipeline.stop();
-  rmSync(stateDir, { recursive: true, force: true });
+  await end();
   process.exit(0);
 });
