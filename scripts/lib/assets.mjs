@@ -6,7 +6,7 @@
 // prefix and below each alias of /static or of one of its files, and _headers. posthog-js's own
 // integrity.json says which files are scripts and what their bytes must be.
 import { createHash } from "node:crypto";
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -85,7 +85,8 @@ export function writeAssets(folder, { prefix = "", aliases = {} } = {}) {
   return { version, files: Object.keys(files).length, bytes };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+// By its real path: pnpm and workspaces install packages as links.
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: { prefix: { type: "string", default: "" }, aliases: { type: "string", default: "{}" } },
