@@ -109,6 +109,8 @@ const people = made.times(PEOPLE, (i) => {
     group_properties: i % 3 === 1 ? { company: { tier: i % 2 ? "gold" : "tin" } } : {},
   };
 });
+// Without members the flags that look at it fail, for everybody and at any time.
+Object.assign(cohorts[2], { members: people.filter((_, i) => i % 5 === 0).map(({ distinct_id }) => distinct_id) });
 
 let system;
 let folder;
