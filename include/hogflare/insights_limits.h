@@ -35,4 +35,13 @@ inline constexpr size_t kLiftedTextBytesMax = 1'024;
 // JSON texts from this size on are refused by Basin SQL's JSON functions, in bytes.
 inline constexpr int kBasinJsonBytesMax = 2'000;
 
+// Rows of one page of a list: events, people, errors, visits.
+inline constexpr int64_t kListRowsMax = 1'000;
+// Rows before a page: there is no OFFSET, so they are read and dropped.
+inline constexpr int64_t kListOffsetMax = 5'000;
+// Bytes of one formula; each may add a level of parentheses to the reader's stack.
+inline constexpr size_t kFormulaBytesMax = 500;
+// Cohorts one breakdown may name; each is a statement of its own.
+inline constexpr size_t kBreakdownCohortsMax = 20;
+
 }  // namespace hogflare::limits

@@ -130,9 +130,10 @@ Built build_channel(const View& question, const Context& context) {
                            .gad_source = text("gad_source"),
                            .fbclid = text("fbclid")};
   Built built;
-  built.statements.push_back(
-      {.sql = fmt::format("SELECT {} AS channel", channel_sql(texts, context.dialect)),
-       .columns = {"channel"}});
+  built.statements.push_back({.sql = fmt::format("SELECT {} AS channel FROM ({}) AS one",
+                                                 channel_sql(texts, context.dialect),
+                                                 one_row(table_name(context.project.events))),
+                              .columns = {"channel"}});
   built.read = [](const std::vector<Table>& tables) {
     return Json{{"results", tables[0].empty() ? Json() : tables[0][0][0]}};
   };

@@ -4,14 +4,10 @@
 
 #include <cmath>
 
+#include "hogflare/insights_limits.h"
 #include "insights/view.h"
 
 namespace hogflare::insights {
-namespace {
-constexpr size_t kFormulaBytesMax =
-    500;  // each byte may add a level of parentheses to the reader's stack
-}  // namespace
-
 struct FormulaParser {
   std::string_view text;
   size_t series;
@@ -115,7 +111,7 @@ struct FormulaParser {
 };
 
 std::optional<Formula> Formula::parse(std::string_view text, size_t series, std::string& error) {
-  if (text.size() > kFormulaBytesMax) {
+  if (text.size() > limits::kFormulaBytesMax) {
     error = "is too long";
     return std::nullopt;
   }

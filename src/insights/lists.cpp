@@ -11,10 +11,6 @@
 namespace hogflare::insights {
 namespace {
 
-constexpr int64_t kListRowsMax = 1'000;
-constexpr int64_t kListOffsetMax =
-    5'000;  // there is no OFFSET: rows before it are read and dropped
-
 // How a cell of an answer is made from a row's cells.
 struct Cell {
   enum class Kind : uint8_t { kText, kTime, kJson, kEvent, kPerson };
@@ -197,8 +193,8 @@ Built build_events(const View& question, const Context& context) {
     where += fmt::format(" AND {} = {}", scan.person(), literal(question["personId"].text()));
   const int64_t after = bound_us(question["after"], clock, clock.now_us - kDayUs);
   const int64_t before = bound_us(question["before"], clock, clock.now_us + 5 * kSecondUs);
-  const int64_t limit = question["limit"].integer(100, {1, kListRowsMax});
-  const int64_t offset = question["offset"].integer(0, {0, kListOffsetMax});
+  const int64_t limit = question["limit"].integer(100, {1, limits::kListRowsMax});
+  const int64_t offset = question["offset"].integer(0, {0, limits::kListOffsetMax});
   const std::string order = order_sql(question["orderBy"], columns, "t DESC", "t");
   Built built;
   if (context.refusals.first) return built;
@@ -283,8 +279,8 @@ Built build_people(const View& question, const Context& context, std::string wit
   for (const View& item : question["select"].items())
     people.select.push_back(item.one_of({"person", "actor", "id", "created_at", "person.$delete"}));
   if (people.select.empty()) people.select = {"person", "id", "created_at", "person.$delete"};
-  people.limit = question["limit"].integer(100, {1, kListRowsMax});
-  people.offset = question["offset"].integer(0, {0, kListOffsetMax});
+  people.limit = question["limit"].integer(100, {1, limits::kListRowsMax});
+  people.offset = question["offset"].integer(0, {0, limits::kListOffsetMax});
   const std::string search = question["search"].text();
   question["orderBy"].refuse_if_given("people come newest first here");
   question["properties"].refuse_if_given("is not done here: search looks through names and ids");
@@ -455,8 +451,8 @@ Errors read_errors(const View& question, const Context& context) {
   Errors errors;
   read_error_range(errors, question["dateRange"], context.project.clock);
   errors.resolution = question["volumeResolution"].integer(20, {1, 200});
-  errors.limit = question["limit"].integer(50, {1, kListRowsMax});
-  errors.offset = question["offset"].integer(0, {0, kListOffsetMax});
+  errors.limit = question["limit"].integer(50, {1, limits::kListRowsMax});
+  errors.offset = question["offset"].integer(0, {0, limits::kListOffsetMax});
   errors.order = fmt::format(
       "{} {}",
       question["orderBy"].one_of({"last_seen", "first_seen", "occurrences", "users", "sessions"}),

@@ -151,7 +151,7 @@ void read_cohort_breakdown(Breakdowns& out, const View& values, const Project& p
     }
     out.cohorts.push_back(id == "0" ? "all" : id);
   }
-  if (out.cohorts.empty() || out.cohorts.size() > 20)
+  if (out.cohorts.empty() || out.cohorts.size() > limits::kBreakdownCohortsMax)
     values.refuse("must name one to twenty cohorts");
 }
 

@@ -125,10 +125,25 @@ std::string quantile(std::string_view expression, double q) {
   return fmt::format("percentile_cont({}) WITHIN GROUP (ORDER BY {})", q, expression);
 }
 
-std::string numbers_table(int64_t first, int64_t last) {
-  std::string out = fmt::format("SELECT {} AS i", first);
-  for (int64_t i = first + 1; i <= last; ++i) out += fmt::format(" UNION ALL SELECT {}", i);
-  return out;
+std::string one_row(std::string_view table) {
+  return fmt::format("SELECT count(*) AS n FROM {} WHERE 1 = 0", table);
+}
+
+std::string numbers_table(std::string_view table, int64_t count) {
+  std::string digits;
+  for (int digit = 0; digit < 10; ++digit) {
+    digits += fmt::format("{}SELECT {} AS d FROM ({}) AS one{}", digit == 0 ? "" : " UNION ALL ",
+                          digit, one_row(table), digit);
+  }
+  std::string sum = "d0.d";
+  std::string from = fmt::format("({}) AS d0", digits);
+  int64_t size = 10;
+  for (int place = 1; size < count; ++place, size *= 10) {
+    sum += fmt::format(" + {} * d{}.d", size, place);
+    from += fmt::format(" CROSS JOIN ({}) AS d{}", digits, place);
+  }
+  return fmt::format("SELECT i FROM (SELECT {} AS i FROM {}) AS numbers WHERE i < {}", sum, from,
+                     count);
 }
 
 int64_t rows_max(Dialect dialect) {

@@ -39,8 +39,10 @@ std::string matches(Dialect dialect, std::string_view text_expression, std::stri
 std::string floor_div(std::string_view numerator, int64_t divisor);
 // Continuous quantile, by linear interpolation.
 std::string quantile(std::string_view expression, double q);
-// SELECT 0 AS i UNION ALL SELECT 1 ...: a table of numbers where there is no UNNEST.
-std::string numbers_table(int64_t first, int64_t last);
+// A SELECT of one row, for engines that take no SELECT without FROM. `table` is any table.
+std::string one_row(std::string_view table);
+// A SELECT of i from 0 to count - 1: digits side by side, where there is no UNNEST or VALUES.
+std::string numbers_table(std::string_view table, int64_t count);
 
 int64_t rows_max(Dialect dialect);
 

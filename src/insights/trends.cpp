@@ -295,7 +295,10 @@ std::string active_sql(const Part& part) {
       "AS day{0}, u FROM kept WHERE u IS NOT NULL) AS d "
       "JOIN ({1}) AS axis ON {2} * axis.i >= d.day AND {2} * axis.i < d.day + {3}) AS a GROUP BY "
       "b{0}",
-      v, numbers_table(0, static_cast<int64_t>(part.period.axis.size()) - 1), width, window);
+      v,
+      numbers_table(table_name(part.scan.project().events),
+                    static_cast<int64_t>(part.period.axis.size())),
+      width, window);
 }
 
 std::string aggregate_sql(const Part& part) {

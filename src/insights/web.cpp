@@ -250,8 +250,8 @@ Stats read_stats(const View& question, const Context& context) {
   Stats stats;
   read_web_common(stats.web, question, context);
   stats.bounce = question["includeBounceRate"].flag();
-  stats.limit = question["limit"].integer(10, {1, 1'000});
-  stats.offset = question["offset"].integer(0, {0, 5'000});
+  stats.limit = question["limit"].integer(10, {1, limits::kListRowsMax});
+  stats.offset = question["offset"].integer(0, {0, limits::kListOffsetMax});
   const std::vector<View> order = question["orderBy"].items();
   if (!order.empty())
     stats.by_views =
@@ -364,8 +364,8 @@ Built build_sessions(const View& question, const Context& context) {
                  "samplingFactor"});
   Web web;
   read_web_common(web, question, context);
-  const int64_t limit = question["limit"].integer(100, {1, 1'000});
-  const int64_t offset = question["offset"].integer(0, {0, 5'000});
+  const int64_t limit = question["limit"].integer(100, {1, limits::kListRowsMax});
+  const int64_t offset = question["offset"].integer(0, {0, limits::kListOffsetMax});
   Built built;
   if (context.refusals.first) return built;
   const Range& range = web.periods[0];
