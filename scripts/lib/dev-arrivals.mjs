@@ -11,7 +11,7 @@ export async function counts(pipeline) {
 
 /** The names of the newest events: "3 $pageview, 1 signed up". */
 async function namesOf(pipeline, count) {
-  const query = `SELECT event, count(*) AS n FROM (SELECT event FROM events ORDER BY created_at DESC LIMIT ${count}) GROUP BY event ORDER BY n DESC`;
+  const query = `SELECT event, count(*) AS n FROM (SELECT event FROM events ORDER BY __ingest_ts DESC LIMIT ${count}) GROUP BY event ORDER BY n DESC`;
   const response = await fetch(`${pipeline}/sql?q=${encodeURIComponent(query)}`, { signal: AbortSignal.timeout(2000) });
   const rows = response.ok ? await response.json() : [];
   const more = rows.length > NAMES_MAX ? ", …" : "";

@@ -99,8 +99,10 @@ class Unpacker {
   template <typename T>
   bool grow(std::vector<T>& list, size_t more) {
     if (list.size() + more <= list.capacity()) return true;
-    const size_t room = std::max({2 * list.capacity(), list.size() + more, kRoomMin});
+    const size_t needed = list.size() + more;
+    size_t room = std::max({2 * list.capacity(), needed, kRoomMin});
     // Beside the new room stands the old one while it is copied, which is counted already.
+    if (room * sizeof(T) > memory_left_) room = needed + needed / 8;
     if (room * sizeof(T) > memory_left_) return false;
     memory_left_ -= room * sizeof(T);
     const size_t old_room = list.capacity();

@@ -87,7 +87,8 @@ describe("the documents' commands", () => {
   });
 
   it("say nothing that is fetched but what is named here", () => {
-    const fetched = ["README.md", "docs/DEPLOY.md", "docs/UPGRADING.md", "package/README.md"].flatMap((file) => commands(file, "npm "));
+    const files = ["README.md", "docs/DEPLOY.md", "docs/UPGRADING.md", "package/README.md"];
+    const fetched = files.flatMap((file) => commands(file, "npm ")).filter((line) => !line.startsWith("npm run "));
     assert.deepEqual(once(fetched).filter((line) => !FETCHED.includes(line)), []);
   });
 });

@@ -143,7 +143,7 @@ describe("the package", () => {
     assert.deepEqual({ migrations, durable_objects, compatibility_date, assets }, { migrations: m, durable_objects: d, compatibility_date: c, assets: a });
     for (const { binding } of OBJECTS) assert.ok(template.cloudflare.bindings[binding].description, binding);
     const example = readFileSync(join(ROOT, "wrangler.toml.example"), "utf8");
-    for (const { binding, class: name, tag } of OBJECTS) assert.match(example, new RegExp(`name = "${binding}"\nclass_name = "${name}"[^]*tag = "${tag}"[^\[]*\[[^\]]*"${name}"`));
+    for (const { binding, class: name, tag } of OBJECTS) assert.match(example, new RegExp(`name = "${binding}"\nclass_name = "${name}"[^]*tag = "${tag}"[^\\[]*\\[[^\\]]*"${name}"`));
     assert.match(example, new RegExp(`compatibility_date = "${compatibility_date}"`));
   });
 
