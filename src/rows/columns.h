@@ -102,7 +102,7 @@ class CustomProperties {
     const char* const begin = member.raw_key().data();
     const auto size = static_cast<uint32_t>(value.data() + value.size() - begin);
     bytes_ += size + 1;
-    if (begin == end_ + 1) {
+    if (end_ != nullptr && begin == end_ + 1) {
       held_[count_ - 1].size += size + 1;
     } else if (count_++ < kHeld) {
       held_[count_ - 1] = {begin, size};
