@@ -102,7 +102,7 @@ class Unpacker {
     const size_t needed = list.size() + more;
     size_t room = std::max({2 * list.capacity(), needed, kRoomMin});
     // Beside the new room stands the old one while it is copied, which is counted already.
-    if (room * sizeof(T) > memory_left_) room = needed + needed / 8;
+    if (room * sizeof(T) > memory_left_) room = std::max(needed + needed / 8, kRoomMin);
     if (room * sizeof(T) > memory_left_) return false;
     memory_left_ -= room * sizeof(T);
     const size_t old_room = list.capacity();
