@@ -33,7 +33,7 @@ struct Refusal {
 
 struct Statement {
   std::string sql;
-  std::vector<std::string> columns;  // names of the result's columns, in order
+  std::vector<std::string> columns;  // names of the result's columns, in order; none: the engine's
 };
 
 // What answering a plan gives: PostHog's envelope as JSON text, or why not (a result cut by its
@@ -48,7 +48,7 @@ class Plan {
   std::vector<Statement> statements;
 
   // `rows`: for each statement in order a JSON array of its rows, each an array in the order of
-  // `columns` or an object by their names.
+  // `columns` or an object by their names. A statement without `columns` (free SQL) takes arrays only.
   Answered answer(const std::vector<std::string>& rows) const;
 
   struct Reader;

@@ -105,12 +105,17 @@ std::optional<Refusal> check_statements(const Built& built) {
   return std::nullopt;
 }
 
-// Rows as arrays in the order of the statement's columns.
+// Rows as arrays in the order of the statement's columns; where it names none, as the engine's arrays.
 std::optional<Table> read_table(const std::string& text, const Statement& statement) {
   const std::optional<Json> rows = parse(text, limits::kAnswerRowsBytesMax);
   if (!rows || !rows->is_array()) return std::nullopt;
   Table table;
   for (const Json& row : *rows) {
+    if (statement.columns.empty()) {
+      if (!row.is_array()) return std::nullopt;
+      table.push_back(row.get<Row>());
+      continue;
+    }
     Row cells;
     for (size_t i = 0; i < statement.columns.size(); ++i) {
       if (row.is_array()) {

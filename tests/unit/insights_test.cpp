@@ -242,6 +242,19 @@ TEST_CASE("insights: credible intervals cover, and daily looks do not cheat the 
   CHECK(naive_alarms > kRuns * 15 / 100);
 }
 
+TEST_CASE("insights: free SQL gives the engine's rows as they are") {
+  const Asked asked = ask_for(
+      {{"kind", "HogQLQuery"}, {"query", "SELECT event, count(*) FROM events GROUP BY event"}});
+  REQUIRE(asked.plan);
+  const Answered answered = asked.plan->answer({R"([["a", 2], ["b", null]])"});
+  REQUIRE_FALSE(answered.refusal);
+  const json answer = json::parse(answered.json);
+  CHECK(answer["results"] == json::parse(R"([["a", 2], ["b", null]])"));
+  CHECK(answer["hasMore"] == false);
+  // The engine's own order of columns is in arrays only.
+  CHECK(asked.plan->answer({R"([{"event": "a"}])"}).refusal);
+}
+
 TEST_CASE("insights: a comparison by hand") {
   // 100 of 1,000 against 130 of 1,000: lift 0.3, by the delta method's formula.
   const Comparison c = compare_arms({1000, 100, 100}, {1000, 130, 130}, {.proportion = true});
