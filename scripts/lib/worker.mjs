@@ -3,14 +3,14 @@
 //   const worker = await startWorker({ port: 8787, stateDir: ".hogflare", vars: {…} });
 //   await worker.dispose();
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { scripts, writeAssets } from "./assets.mjs";
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const DIST = join(ROOT, "dist");
+const BUNDLES = join(ROOT, "build/worker");
 const CONFIG = join(ROOT, "wrangler.toml.example");
 const ASSETS = join(ROOT, "build/assets");
 
@@ -26,7 +26,7 @@ function sources(main) {
  */
 export function bundle(main = "js-shim/worker.js") {
   const name = basename(main, ".js");
-  const dist = name === "worker" ? DIST : join(DIST, name);
+  const dist = join(BUNDLES, name);
   const stamp = join(dist, ".bundled");
   const newest = Math.max(...sources(main).map((path) => statSync(path).mtimeMs));
   if (existsSync(stamp) && statSync(stamp).mtimeMs > newest) return dist;
@@ -36,13 +36,16 @@ export function bundle(main = "js-shim/worker.js") {
     .replace('main = "js-shim/worker.js"', `main = "../${main}"`)
     .replace('directory = "build/assets"', `directory = "${assets()}"`);
   writeFileSync(config, text);
-  rmSync(dist, { recursive: true, force: true });
+  // Others may start what is there, or be bundling too: the folder changes in one step.
+  const made = `${dist}.${process.pid}`;
   execFileSync(
     join(ROOT, "node_modules/.bin/node"),
-    [join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", dist, "--config", config],
+    [join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", made, "--config", config],
     { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "true" } },
   );
-  writeFileSync(stamp, "");
+  writeFileSync(join(made, ".bundled"), "");
+  rmSync(dist, { recursive: true, force: true });
+  renameSync(made, dist);
   return dist;
 }
 
