@@ -185,7 +185,7 @@ function checkVersions(read, { name }) {
   const live = read.deployments.value?.deployments?.[0]?.versions ?? [];
   const newest = read.versions.value?.items?.[0];
   const findings = [];
-  if (live.length > 1) findings.push({ check: "split", level: "warning", what: `two versions share the traffic: ${live.map((each) => `${each.percentage} %`).join(" and ")}`, todo: "\"hogflare upgrade\" goes on with it, \"hogflare rollback\" takes it back" });
+  if (live.length > 1) findings.push({ check: "split", level: "warning", what: `two versions share the traffic: ${live.map((each) => `${each.percentage} %`).join(" and ")}`, todo: "\"hogflare deploy\" gives all traffic to the newest, \"hogflare rollback\" to the one before" });
   else if (newest !== undefined && live.length === 1 && newest.id !== live[0].version_id) findings.push({ check: "not-deployed", level: "warning", what: `the newest version of ${name} is not the one that is deployed: secrets cannot be changed`, todo: "run \"hogflare deploy\"" });
   const observed = read.settings.value?.observability;
   if (observed !== undefined && !observed.enabled) findings.push({ check: "observability", level: "warning", what: "Workers Logs are off: what happened in the night is gone by the morning", todo: "set observability.enabled in wrangler.jsonc, then \"hogflare deploy\"" });

@@ -13,7 +13,7 @@ const PRICES = {
   compaction: { title: "Basin compaction (GB)", included: 10, each: 0.005 },
 };
 
-/** Measured on PostHog's SDKs: events of a request, bytes of a row, and how far zstd takes it. */
+/** Assumed, for a site with PostHog's SDKs: events of a request, bytes of a row, and how far zstd takes it. */
 const EVENTS_PER_REQUEST = 4;
 const ROW_BYTES = 1500;
 const COMPRESSED = 0.15;

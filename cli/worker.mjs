@@ -38,7 +38,7 @@ export function describeFirst({ tag, classes }) {
   return `this is the first Hogflare (migration tag ${tag ?? "none"}, classes ${classes.map((each) => each.class).join(", ")}): ${why}`;
 }
 
-export const FIRST_ADVICE = "deploy beside it under a new name (--name), bring its people over with \"hogflare import\", then point the SDKs at the new one; docs/UPGRADING.md";
+export const FIRST_ADVICE = "deploy beside it under a new name (--name), then point the SDKs at the new one; its old people stay where they are (docs/UPGRADING.md)";
 
 /** Stops when a Worker of this name is not ours to replace. */
 export async function requireOurs(api, name) {
