@@ -20,7 +20,7 @@ describe("over the first Hogflare", () => {
       const refused = await command(["create"]);
       assert.equal(refused.code, 5, refused.stderr);
       assert.match(refused.stderr, says);
-      assert.match(refused.stderr, /--name.*import.*UPGRADING/);
+      assert.match(refused.stderr, /--name.*old people stay where they are.*UPGRADING/);
       assert.deepEqual(cloud.state.buckets, []);
       const { code, findings } = await json(["doctor", "--no-event"]);
       assert.equal(code, 3);
