@@ -21,6 +21,16 @@ constexpr std::string_view kSigned =
 constexpr int kHeaderFields = 19;
 constexpr int kEdgeFields = 14;
 
+// A line as the host gives it: its URL and Headers hold no CR, LF or NUL, which end a head's fields
+// (url.spec.whatwg.org, "C0 control percent-encode set"; fetch.spec.whatwg.org, "header value").
+std::string without_controls(std::string_view line) {
+  std::string out;
+  for (const char c : line) {
+    if (c != '\r' && c != '\0') out += c;
+  }
+  return out;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -34,8 +44,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string path = input.choose({"/e/", "/batch", "/engage/", "/s/", "/flags/", "/decide/",
                                    "/i/v1/analytics/events", "/ofrep/v1/evaluate/flags/",
                                    "/array/", "/api/projects/", "/admin/", "/ingest/", ""});
-  path += input.line();
-  const std::string query(input.line());
+  path += without_controls(input.line());
+  const std::string query = without_controls(input.line());
   std::string headers;
   for (int i = 0; i < kHeaderFields + kEdgeFields; ++i) {
     if (input.rest().empty()) break;
@@ -43,10 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       headers += '\0';
       continue;
     }
-    // The host's Headers hold no CR, LF or NUL (fetch.spec.whatwg.org, "header value").
-    for (const char c : input.line()) {
-      if (c != '\r' && c != '\0') headers += c;
-    }
+    headers += without_controls(input.line());
     headers += '\0';
   }
   const Reply reply = host.http(method, path, query, headers, std::string(input.rest()));

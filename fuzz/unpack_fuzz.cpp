@@ -2,8 +2,10 @@
 // in what it is packed (gzip, deflate, what the host unpacks, base64, LZ-string, a form, a query, JSON
 // within JSON, several of them), and where it is sent. Memory stays within the instance's and work
 // within a multiple of what was unpacked, whatever the packing promised.
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "fuzz_host.h"
@@ -22,7 +24,9 @@ constexpr std::string_view kHost =
 constexpr size_t kMemoryBytesMax = 96u << 20;
 constexpr uint64_t kWorkBase = 4'000'000;
 constexpr uint64_t kWorkPerByte = 1'500;
-// Most texts are small, so that many are tried; one in 64 is as large as a body may become.
+// Most texts are small, so that many are tried. One in 2,048, by a hash that mutations do not steer, is as
+// large as a body may become.
+constexpr size_t kOneIsLargeOf = 2'048;
 constexpr size_t kUsualBytes = 16u << 10;
 constexpr size_t kLargeBytes = 33u << 20;
 constexpr size_t kUrlBytesMax = 16u << 10;
@@ -217,7 +221,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   test::TableZones zones;
   Core core(kHost, decompressor, zones);
   fuzz::Host host(core, input, fuzz::Answers::kWell);
-  const size_t bytes_max = input.byte() % 64 == 63 ? kLargeBytes : kUsualBytes;
+  const std::string_view all(reinterpret_cast<const char*>(data), size);
+  const bool is_large = std::hash<std::string_view>()(all) % kOneIsLargeOf == 0;
+  const size_t bytes_max = is_large ? kLargeBytes : kUsualBytes;
   const std::string path =
       input.choose({"/batch/", "/e/", "/engage/", "/s/", "/i/v1/analytics/events", "/flags/",
                     "/decide/", "/identify", "/alias", "/groups", "/ofrep/v1/evaluate/flags"});

@@ -41,6 +41,8 @@ let client;
 let stateDir;
 /** The Worker's log lines that say how it fell. */
 const falls = [];
+/** The client's median before the first attack, when its rows went to the sink. */
+let restMs = 0;
 
 before(async () => {
   sink = await startSink({ delayMs: SINK_MS });
@@ -59,6 +61,7 @@ before(async () => {
   client = await startSteadyClient({ url: worker.url, token: TOKEN });
   // The first answers make objects and fill caches.
   await client.measure(() => sleep(1_000));
+  restMs = await quietMs();
 });
 after(async () => {
   await client.stop();
@@ -107,7 +110,9 @@ async function quietMs() {
 
 /**
  * Runs attacks beside the innocent client, each given with its name, and looks at both. What is usual is
- * measured before and after, for a machine may have become busier meanwhile.
+ * measured before and after too, for a machine may have become busier meanwhile; that before the first attack
+ * counts as well, for an answer is much quicker while the rows go to the outbox, as they do for a while after
+ * the sink was slow.
  * @param {[string, () => Promise<number | number[]>][]} attacks
  * @param {(status: number) => boolean} isAnswer which statuses an attack may get
  */
@@ -124,7 +129,7 @@ async function besideTheInnocent(attacks, isAnswer = (status) => status >= 200 &
     assert.deepEqual(statuses.filter((status) => !isAnswer(status)), [], `${name} is answered; ${falls}`);
     assert.deepEqual(answers.filter((answer) => answer.status !== 200), [], `beside ${name}; ${falls}`);
   }
-  const usualMs = Math.max(quietBefore, await quietMs());
+  const usualMs = Math.max(restMs, quietBefore, await quietMs());
   const slow = seen.filter(([name, answer]) => Math.min(answer.ms, answer.cpuMs) > SLOWDOWN_MAX * usualMs && !isKnownToTakeLonger(name));
   assert.deepEqual(slow, [], `${usualMs.toFixed(1)} ms are usual`);
   assert.equal(await metric("hogflare_traps_total"), 0, falls.join("\n"));
