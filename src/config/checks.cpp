@@ -64,6 +64,7 @@ bool is_possible_origin(std::string_view origin) {
 }
 
 bool is_possible_path(std::string_view prefix) {
+  if (prefix != without_double_slash(prefix)) return false;
   for (const char c : prefix) {
     if (c <= ' ' || c >= 0x7F || std::string_view("?#\\\"<>`{}").find(c) != std::string_view::npos) {
       return false;

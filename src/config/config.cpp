@@ -267,8 +267,8 @@ void read_path_prefix(Reader& reader) {
                                     " away; choose one that is no path of PostHog's, as /ingest");
   }
   if (!is_possible_path(prefix)) {
-    reader.problem(false, "HOGFLARE_PATH_PREFIX is " + reader.shown(prefix) +
-                              ", with which no request's path begins; it must be as /ingest");
+    return reader.problem(false, "HOGFLARE_PATH_PREFIX is " + reader.shown(prefix) +
+                                     ", with which no request's path begins; it must be as /ingest");
   }
   reader.config.path_prefix = std::move(prefix);
 }

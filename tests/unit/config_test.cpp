@@ -86,8 +86,10 @@ TEST_CASE("A path prefix that takes a known path away is fatal and not used") {
     INFO(prefix);
     CHECK(config_of({{"HOGFLARE_PATH_PREFIX", prefix}}).problems.empty());
   }
-  for (const char* prefix : {"/a b", "/a?b", "/a#b", "/a/../b", "/ü"}) {
+  for (const char* prefix : {"/a b", "/a?b", "/a#b", "/a/../b", "/ü", "//a"}) {
+    INFO(prefix);
     CHECK_FALSE(problem_of({{"HOGFLARE_PATH_PREFIX", prefix}}).fatal);
+    CHECK(config_of({{"HOGFLARE_PATH_PREFIX", prefix}}).path_prefix.empty());
   }
 }
 
