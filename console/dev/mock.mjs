@@ -125,6 +125,7 @@ function trends(query) {
   const total = ["BoldNumber", "ActionsBarValue", "ActionsTable", "ActionsPie"].includes(query.trendsFilter?.display);
   const breakdown = query.breakdownFilter?.breakdown;
   const values = breakdown === undefined ? [null]
+    : breakdown === "event" ? Object.keys(EVENTS)
     : breakdown === "many" ? [...Array.from({ length: 25 }, (_, n) => `value ${n + 1}`), "$$_posthog_breakdown_other_$$"]
       : [...(DEFINITIONS.find(({ name }) => name === breakdown)?.values ?? []).map(({ value }) => value).slice(0, 5), "$$_posthog_breakdown_null_$$"];
   const results = [];

@@ -1,4 +1,4 @@
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { setZone } from "./format";
 import { BASE, route } from "./router";
 
@@ -7,6 +7,7 @@ export interface Project {
   name: string;
   token_last4: string;
   token?: string;
+  time_zone?: string;
 }
 export interface Capabilities {
   sql: boolean;
@@ -103,8 +104,12 @@ export const can = (what: keyof Capabilities) => session.value?.capabilities[wha
 function take(next: Session): void {
   session.value = next;
   signedOut.value = false;
-  setZone(next.time_zone);
 }
+
+effect(() => {
+  const zone = project()?.time_zone ?? session.value?.time_zone;
+  if (zone !== undefined) setZone(zone);
+});
 
 /** False when nobody is signed in. */
 export async function openSession(): Promise<boolean> {

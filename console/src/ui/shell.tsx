@@ -73,7 +73,7 @@ function Header({ title }: { title: string }) {
     <header class="header">
       {here.projects.length > 1 && (
         <select class="select" aria-label="Project" value={String(mine?.team_id)} onChange={(event) => go({ team: Number(event.currentTarget.value), id: "", sel: "", f: [] })}>
-          {here.projects.map((one) => <option key={one.team_id} value={String(one.team_id)}>{`${one.name} · …${one.token_last4}`}</option>)}
+          {here.projects.map((one) => <option key={one.team_id} value={String(one.team_id)}>{one.token_last4 === "" ? one.name : `${one.name} · …${one.token_last4}`}</option>)}
         </select>
       )}
       <h1 tabIndex={-1}>{title}</h1>
