@@ -1,8 +1,8 @@
 // Builds the console: hashed files and the two documents, for scripts/lib/assets.mjs.
 //
-//   node console/build.mjs FOLDER      prints every file with its size against its budget
+//   node console/build.mjs [FOLDER]    build/console; prints every file with its size against its budget
 import { build } from "esbuild";
-import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -21,11 +21,11 @@ export const BUDGETS = {
  * @returns {Promise<{files: {name: string, text: Uint8Array, gzip: number, entry: string}[], first: string[], style: string, main: string, frame: string, frameStyle: string | null}>}
  */
 export async function bundle() {
-  const shared = {
+  const shared = /** @type {const} */ ({
     bundle: true, minify: true, write: false, metafile: true, format: "esm", target: "es2022", outdir: "/assets", legalComments: "none",
     jsx: "automatic", jsxImportSource: "preact", entryNames: "[name]-[hash]", chunkNames: "[name]-[hash]", charset: "utf8",
     absWorkingDir: HERE, tsconfig: join(HERE, "tsconfig.json"), logLevel: "warning",
-  };
+  });
   const app = await build({ ...shared, splitting: true, entryPoints: { main: "src/main.tsx", app: "src/app.css" } });
   const frame = await build({ ...shared, entryPoints: { replay: "src/frame/replay.ts" } });
   const files = [];
@@ -48,9 +48,9 @@ export async function bundle() {
   return { files, first, style, main, frame: frameMain, frameStyle };
 }
 
-/** The documents; base is "/app" or "/ingest/app". */
-export function documents(built, base) {
-  const at = (name) => `${base}/assets/${name}`;
+/** The documents. Files are the host's own, whatever prefix the Worker's routes have. */
+export function documents(built) {
+  const at = (name) => `/app/assets/${name}`;
   const index = `<!doctype html>
 <html lang="en">
 <head>
@@ -84,22 +84,19 @@ ${built.frameStyle === null ? "" : `<link rel="stylesheet" href="${at(built.fram
 const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0B57B8"/><path d="M4 12V8M8 12V4M12 12V6" stroke="#fff" stroke-width="2" stroke-linecap="round"/></svg>\n`;
 
 /**
- * Writes app/ below a folder of assets, once for each base path.
- * @param {string} folder @param {string[]} bases "/app", "/ingest/app"
+ * Writes the folder; what it held before is gone. scripts/lib/assets.mjs puts it below /app.
+ * @param {string} folder
  */
-export async function writeConsole(folder, bases) {
+export async function writeConsole(folder) {
   const built = await bundle();
-  for (const base of bases) {
-    const place = join(folder, base);
-    rmSync(place, { recursive: true, force: true });
-    mkdirSync(join(place, "assets"), { recursive: true });
-    mkdirSync(join(place, "frame"), { recursive: true });
-    for (const { name, text } of built.files) writeFileSync(join(place, "assets", name), text);
-    writeFileSync(join(place, "assets", "icon.svg"), ICON);
-    const { index, frame } = documents(built, base);
-    writeFileSync(join(place, "index.html"), index);
-    writeFileSync(join(place, "frame", "replay.html"), frame);
-  }
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(join(folder, "assets"), { recursive: true });
+  mkdirSync(join(folder, "frame"), { recursive: true });
+  for (const { name, text } of built.files) writeFileSync(join(folder, "assets", name), text);
+  writeFileSync(join(folder, "assets", "icon.svg"), ICON);
+  const { index, frame } = documents(built);
+  writeFileSync(join(folder, "index.html"), index);
+  writeFileSync(join(folder, "frame", "replay.html"), frame);
   return built;
 }
 
@@ -120,9 +117,8 @@ export function sizes(built) {
 }
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const built = await writeConsole(process.argv[2] ?? join(HERE, "..", "build", "assets"), ["/app"]);
+  const built = await writeConsole(process.argv[2] ?? join(HERE, "..", "build", "console"));
   for (const { name, gzip, budget } of sizes(built)) {
     console.log(`${String(gzip).padStart(7)} of ${String(budget).padStart(7)}  ${gzip > budget ? "OVER " : ""}${name}`);
   }
-  void readFileSync;
 }

@@ -341,21 +341,21 @@ function checkFlags(text) {
 const TYPES = { ".js": "text/javascript", ".css": "text/css", ".html": "text/html; charset=utf-8", ".svg": "image/svg+xml" };
 
 /** @returns {Promise<{url: string, close: () => Promise<void>, state: any, asked: any[]}>} */
-export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "assets")) {
+export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "console")) {
   const state = { faults: [], empty: false, sql: true, token: true, kv: true, attempts: 0, sessions: new Map(), documents: new Map(), flags: JSON.stringify(FLAGS, null, 2), history: [], sockets: new Set() };
   const asked = [];
   const etag = (text) => `"${createHash("sha1").update(text).digest("hex").slice(0, 16)}"`;
   const sessionOf = (request) => state.sessions.get(/(?:^|; )hf=([^;]+)/.exec(request.headers.cookie ?? "")?.[1] ?? "");
   const sessionBody = ({ role, csrf }) => ({
     role, csrf, expires_at: new Date(Date.now() + 12 * 3_600_000).toISOString(), time_zone: "UTC", version: "0.1.0",
-    projects: [{ team_id: 1, name: "Shop", token_last4: "cafe", token: "phc_demo_project_token_cafe" }, { team_id: 2, name: "Demo", token_last4: "d3m0", token: "phc_demo_d3m0" }],
+    projects: [{ team_id: 1, time_zone: "UTC", name: "Shop", token_last4: "cafe", token: "phc_demo_project_token_cafe" }, { team_id: 2, name: "Demo", token_last4: "d3m0", token: "phc_demo_d3m0" }],
     capabilities: { sql: state.sql, free_sql: role === "admin", flags_kv: state.kv, documents: state.kv, recordings: true, live: true, demo: true },
   });
 
   function file(response, path, csp) {
     if (!existsSync(path)) return false;
     const name = path.split("/").at(-1);
-    response.writeHead(200, { "content-type": TYPES[extname(name)] ?? "application/octet-stream", "x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "content-security-policy": csp, "cache-control": path.includes("/assets/app/assets/") ? "public, max-age=31536000, immutable" : "no-cache" });
+    response.writeHead(200, { "content-type": TYPES[extname(name)] ?? "application/octet-stream", "x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "content-security-policy": csp, "cache-control": path.includes("/console/assets/") ? "public, max-age=31536000, immutable" : "no-cache" });
     response.end(readFileSync(path));
     return true;
   }
@@ -388,10 +388,11 @@ export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "as
   }
 
   const health = () => ({
-    status: "ok", version: "0.1.0", sinks: [{ name: "events", bound: true, kind: "binding", last_success_s: 2, failures: 0 }, { name: "persons", bound: true, kind: "binding", last_success_s: 41, failures: 0 }, { name: "rejects", bound: true, kind: "binding", last_success_s: 300, failures: 0 }, { name: "distinct_ids", bound: false }],
-    outbox: { rows: state.outbox ?? 0, bytes: (state.outbox ?? 0) * 2_180, oldest_s: state.outbox ? 34 : null }, quarantine: { rows: 0 },
-    problems: [{ severity: "warning", code: "no_distinct_ids", sentence: "The stream distinct_ids is not bound: merged people count as two in the tables. Bind HOGFLARE_DISTINCT_IDS." }],
-    counts: { accepted: 1_204_331, landed: 1_204_314 - (state.outbox ?? 0), waiting: state.outbox ?? 0, rejected: 17, quarantined: 0 },
+    status: "ok", version: "0.1.0", traps: 0, variables_set: ["HOGFLARE_ADMIN_TOKEN", "HOGFLARE_SQL_TOKEN"], bindings: ["PERSONS", "OUTBOX"],
+    sinks: ["events", "persons", "rejects", "distinct_ids"].map((stream) => ({ stream, kind: stream === "distinct_ids" ? "none" : "binding", waiting_rows: stream === "events" ? state.outbox ?? 0 : 0, failures: stream === "events" && state.outbox ? 3 : 0, last_status: state.outbox ? 503 : 0, last_reason: "", retry_in_s: stream === "events" && state.outbox ? 12 : null })),
+    outbox: { rows: state.outbox ?? 0, bytes: (state.outbox ?? 0) * 2_180, bytes_max: 1_073_741_824, oldest_s: state.outbox ? 34 : 0, shards_failed: 0 }, quarantine: { rows: 0, bytes: 0 },
+    problems: [{ severity: "warning", code: "configuration", sentence: "The stream distinct_ids is not bound: merged people count as two in the tables. Bind HOGFLARE_DISTINCT_IDS." }],
+    counts: { of: "this_isolate", accepted: 1_204_331, landed: 1_204_314 - (state.outbox ?? 0), to_outbox: state.outbox ?? 0, waiting: state.outbox ?? 0, rejected: 17, quarantined: 0, failed: 0, rejected_by_reason: { missing_distinct_id: 12, event_too_large: 5 } },
   });
 
   async function api(request, response, url, body) {
@@ -427,7 +428,11 @@ export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "as
       return json(response, 200, { document: state.flags, etag: etag(state.flags), source: state.kv ? "kv" : "variable", writable: state.kv && mine.role === "admin", problems: checkFlags(state.flags), flags: document.flags.map(({ key, name, active, filters }) => ({ key, name, active, kind: filters.multivariate ? "multivariate" : "boolean", rollout: filters.groups.map((g) => `${g.rollout_percentage} %`).join(", ") })) });
     }
     if (path === "flags/check") return json(response, 200, { problems: checkFlags(body.document) });
-    if (path === "flags/history") return json(response, 200, { versions: state.history });
+    if (path === "flags/history") {
+      const at = url.searchParams.get("at");
+      if (at !== null) return json(response, 200, { at, document: state.history.find((one) => one.at === at)?.document });
+      return json(response, 200, { versions: state.history.map(({ document, ...one }) => ({ ...one, bytes: document.length })) });
+    }
     if (path === "flags/evaluate") {
       const person = PEOPLE.find(({ distinct_ids }) => distinct_ids.includes(body.distinct_id));
       const plan = body.person_properties?.plan ?? person?.properties.plan;
@@ -438,7 +443,7 @@ export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "as
       if (request.headers["if-match"] !== etag(state.flags)) return json(response, 409, { code: "changed", detail: "The flags were changed meanwhile.", etag: etag(state.flags) });
       const problems = checkFlags(body.document);
       if (problems.some(({ severity }) => severity === "error")) return json(response, 422, { code: "refused", detail: "The checker refuses this.", problems });
-      state.history.unshift({ at: new Date().toISOString(), who: mine.role, etag: etag(state.flags), document: state.flags });
+      state.history.unshift({ at: new Date().toISOString(), replaced_by: mine.role, etag: etag(state.flags), document: state.flags });
       state.flags = body.document;
       return json(response, 200, { etag: etag(state.flags) });
     }
@@ -500,11 +505,11 @@ export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "as
         if (project === "property_definitions") return json(response, 200, { count: 9, results: DEFINITIONS.filter(({ type }) => type === (url.searchParams.get("type") ?? "event")) });
       }
       if (url.pathname === "/app" || url.pathname.startsWith("/app/")) {
-        const path = normalize(join(assets, url.pathname));
-        if (url.pathname === "/app/frame/replay") return file(response, join(assets, "app/frame/replay.html"), FRAME_CSP);
+        const path = normalize(join(assets, url.pathname.slice("/app".length)));
+        if (url.pathname === "/app/frame/replay") return file(response, join(assets, "frame/replay.html"), FRAME_CSP);
         if (path.startsWith(assets) && extname(path) !== "" && file(response, path, CSP)) return;
         if (url.pathname.startsWith("/app/assets/")) return json(response, 404, { code: "no_file" });
-        return file(response, join(assets, "app/index.html"), CSP);
+        return file(response, join(assets, "index.html"), CSP);
       }
       json(response, 404, { code: "no_route" });
     } catch (fault) {

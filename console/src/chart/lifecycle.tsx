@@ -29,7 +29,7 @@ export function Lifecycle({ lines, interval, until, onPick }: { lines: Lifecycle
   return (
     <div class="stack">
       <figure class="chart" aria-label="Lifecycle">
-        <div style={{ padding: "0 12px" }}>
+        <div style={{ padding: "12px 20px 0 12px" }}>
           <svg viewBox={`0 0 ${width} ${height + 4}`} preserveAspectRatio="none" style={{ width: "100%", height: `${height}px`, display: "block" }} role="img"
             aria-label={STATUSES.map(([status, name]) => `${name} ${exact(Math.abs((of(status)?.data ?? []).reduce((a, b) => a + b, 0)))}`).join(", ")}>
             {days.map((day, i) => {
@@ -53,9 +53,8 @@ export function Lifecycle({ lines, interval, until, onPick }: { lines: Lifecycle
             {days.map((day, i) => <span key={day} style={{ flex: "1", textAlign: "center", whiteSpace: "nowrap", overflow: "visible", width: "0" }}>{(days.length - 1 - i) % every === 0 ? bucket(day, interval) : ""}</span>)}
           </div>
         </div>
-        {open && <span class="until">last: not over yet</span>}
       </figure>
-      <ul class="legend">{STATUSES.map(([status, name, color]) => <li key={status}><i class="swatch" style={{ background: colorVar(color) }} />{name}</li>)}</ul>
+      <ul class="legend">{open && <li>The last bar is not over yet.</li>}{STATUSES.map(([status, name, color]) => <li key={status}><i class="swatch" style={{ background: colorVar(color) }} />{name}</li>)}</ul>
       <div class="scroller" tabIndex={0} role="region" aria-label="Lifecycle as a table" style={{ maxHeight: "320px" }}>
         <table aria-label="Lifecycle as a table">
           <thead><tr><th scope="col">Bucket</th>{STATUSES.map(([status, name]) => <th key={status} class="num" scope="col">{name}</th>)}</tr></thead>

@@ -108,7 +108,7 @@ export function LineChart(props: LineChartProps) {
           },
           axes: [
             {
-              stroke: text2, font, size: 28, gap: 4, grid: { show: false }, ticks: { show: false },
+              stroke: text2, font, size: 30, gap: 8, grid: { show: false }, ticks: { show: false },
               splits: () => xs.filter((i) => (count - 1 - i) % step === 0), values: (_, splits) => splits.map((i) => bucket(lines[0]?.days[i] ?? "", interval)),
             },
             { stroke: text2, font, size: 46, gap: 6, grid, ticks: { show: false }, space: 48, values: (_, splits) => splits.map((v) => (Number.isInteger(v) || Math.max(...splits) < 5 ? format(v) : "")) },

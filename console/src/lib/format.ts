@@ -171,9 +171,9 @@ const PRIVATE_SHAPE = /[^\s@]+@[^\s@]+\.[^\s@]{2,}|^\+?\d[\d ().-]{8,}$|^\d{1,3}
 export const isPrivate = (key: string, value: unknown) =>
   (typeof value === "string" || typeof value === "number") && (PRIVATE_KEY.test(key) || PRIVATE_SHAPE.test(String(value)));
 
-/** a…@… for a mail, first letter and dots for the rest. */
+/** ad…@ex… for a mail, the first letters and dots for the rest. */
 export function hide(text: string): string {
   const at = text.indexOf("@");
-  if (at > 0) return `${text.slice(0, 1)}…@…`;
-  return text.length === 0 ? text : `${text.slice(0, 1)}•••`;
+  if (at > 0) return `${text.slice(0, Math.min(2, at))}…@${text.slice(at + 1, at + 3)}…`;
+  return text.length === 0 ? text : `${text.slice(0, text.length > 6 ? 2 : 1)}•••`;
 }

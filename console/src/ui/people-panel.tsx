@@ -25,7 +25,7 @@ export const personTitle = (actor: Actor) => {
 export function PersonLink({ actor }: { actor: Actor }) {
   const id = actor.distinct_ids?.[0] ?? "";
   const title = personTitle(actor);
-  return id === "" ? <span>{title}</span> : <a class="cut" href={pageHref("people", { id })} dir="auto">{title}</a>;
+  return id === "" ? <span>{title}</span> : <a class="cut" href={pageHref("people", { id })} dir="auto">{title}{title.includes("…@") && <span class="faint mono"> {actor.id.slice(0, 8)}</span>}</a>;
 }
 
 const PAGE = 100;

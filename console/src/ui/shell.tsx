@@ -202,7 +202,7 @@ export function Shell({ title, children }: { title: string; children: ComponentC
       <a class="skip" href="#content">Skip to the page</a>
       <div class={`frame ${railFolded.value ? "folded" : ""}`}>
         <Rail />
-        <div class="main">
+        <div class="desk">
           <Header title={title} />
           {newerConsole.value && <Note>A newer console is there. <button type="button" class="button small" onClick={() => location.reload()}>Reload</button></Note>}
           <main class="page" id="content">
