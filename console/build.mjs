@@ -1,0 +1,124 @@
+// Builds the console: hashed files and the two documents, for scripts/lib/assets.mjs.
+//
+//   node console/build.mjs [FOLDER]    build/console; prints every file with its size against its budget
+import { build } from "esbuild";
+import { mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+
+/** Bytes gzipped that each part may have: console-design's budget, docs/CONSOLE.md. */
+export const BUDGETS = {
+  all: 250_000, // without the replayer
+  shell: 35_000,
+  page: 40_000,
+  replay: 70_000,
+};
+
+/**
+ * @returns {Promise<{files: {name: string, text: Uint8Array, gzip: number, entry: string}[], first: string[], style: string, main: string, frame: string, frameStyle: string | null}>}
+ */
+export async function bundle() {
+  const shared = /** @type {const} */ ({
+    bundle: true, minify: true, write: false, metafile: true, format: "esm", target: "es2022", outdir: "/assets", legalComments: "none",
+    jsx: "automatic", jsxImportSource: "preact", entryNames: "[name]-[hash]", chunkNames: "[name]-[hash]", charset: "utf8",
+    absWorkingDir: HERE, tsconfig: join(HERE, "tsconfig.json"), logLevel: "warning",
+  });
+  const app = await build({ ...shared, splitting: true, entryPoints: { main: "src/main.tsx", app: "src/app.css" } });
+  const frame = await build({ ...shared, entryPoints: { replay: "src/frame/replay.ts" } });
+  const files = [];
+  let main = "", style = "", frameMain = "", frameStyle = null, first = [];
+  for (const [result, kind] of [[app, "app"], [frame, "replay"]]) {
+    for (const file of result.outputFiles) {
+      const name = file.path.split("/").at(-1);
+      const meta = Object.entries(result.metafile.outputs).find(([path]) => path.endsWith(`/${name}`))?.[1];
+      const entry = meta?.entryPoint ?? "";
+      files.push({ name, text: file.contents, gzip: gzipSync(file.contents, { level: 9 }).length, entry: kind === "replay" ? "replay" : entry });
+      if (entry === "src/main.tsx") {
+        main = name;
+        first = meta.imports.filter(({ kind: how }) => how === "import-statement").map(({ path }) => path.split("/").at(-1));
+      }
+      if (entry === "src/app.css") style = name;
+      if (kind === "replay" && name.endsWith(".js")) frameMain = name;
+      if (kind === "replay" && name.endsWith(".css")) frameStyle = name;
+    }
+  }
+  return { files, first, style, main, frame: frameMain, frameStyle };
+}
+
+/** The documents. Files are the host's own, whatever prefix the Worker's routes have. */
+export function documents(built) {
+  const at = (name) => `/app/assets/${name}`;
+  const index = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<title>Hogflare</title>
+<link rel="icon" href="${at("icon.svg")}" type="image/svg+xml">
+<link rel="stylesheet" href="${at(built.style)}">
+${built.first.map((name) => `<link rel="modulepreload" href="${at(name)}">`).join("\n")}
+<script type="module" src="${at(built.main)}"></script>
+</head>
+<body><div id="app"></div><noscript>The console is a JavaScript application.</noscript></body>
+</html>
+`;
+  const frame = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>Recording</title>
+${built.frameStyle === null ? "" : `<link rel="stylesheet" href="${at(built.frameStyle)}">`}
+<script type="module" src="${at(built.frame)}"></script>
+</head>
+<body><div id="player"></div></body>
+</html>
+`;
+  return { index, frame };
+}
+
+const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0B57B8"/><path d="M4 12V8M8 12V4M12 12V6" stroke="#fff" stroke-width="2" stroke-linecap="round"/></svg>\n`;
+
+/**
+ * Writes the folder; what it held before is gone. scripts/lib/assets.mjs puts it below /app.
+ * @param {string} folder
+ */
+export async function writeConsole(folder) {
+  const built = await bundle();
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(join(folder, "assets"), { recursive: true });
+  mkdirSync(join(folder, "frame"), { recursive: true });
+  for (const { name, text } of built.files) writeFileSync(join(folder, "assets", name), text);
+  writeFileSync(join(folder, "assets", "icon.svg"), ICON);
+  const { index, frame } = documents(built);
+  writeFileSync(join(folder, "index.html"), index);
+  writeFileSync(join(folder, "frame", "replay.html"), frame);
+  return built;
+}
+
+/** @returns {{name: string, gzip: number, budget: number}[]} every file and the sums, against their budgets */
+export function sizes(built) {
+  const rows = [];
+  const app = built.files.filter(({ entry }) => entry !== "replay");
+  for (const { name, gzip, entry } of app) {
+    const budget = entry === "src/main.tsx" ? BUDGETS.shell : BUDGETS.page;
+    rows.push({ name: entry.startsWith("src/pages/") ? `${entry.slice(10)} ${name}` : name, gzip, budget });
+  }
+  const sum = (list) => list.reduce((all, { gzip }) => all + gzip, 0);
+  const shell = app.filter(({ name }) => name === built.main || name === built.style || built.first.includes(name));
+  rows.push({ name: "shell: what the first page loads before its own", gzip: sum(shell), budget: BUDGETS.shell });
+  rows.push({ name: "application without the replayer", gzip: sum(app), budget: BUDGETS.all });
+  rows.push({ name: "replayer", gzip: sum(built.files.filter(({ entry }) => entry === "replay")), budget: BUDGETS.replay });
+  return rows;
+}
+
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const built = await writeConsole(process.argv[2] ?? join(HERE, "..", "build", "console"));
+  for (const { name, gzip, budget } of sizes(built)) {
+    console.log(`${String(gzip).padStart(7)} of ${String(budget).padStart(7)}  ${gzip > budget ? "OVER " : ""}${name}`);
+  }
+}

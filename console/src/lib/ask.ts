@@ -1,0 +1,264 @@
+// Questions: at most two under way, the rest in order; one question asked twice is asked once; what
+// nobody looks at any more is aborted; the last fifty answers stay.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { callJson, call, Refused, team } from "./session";
+import { signal } from "@preact/signals";
+
+export interface Cost {
+  bytes_scanned?: number;
+  duration_ms?: number;
+  as_of?: string;
+  data_until?: string | null;
+  sql?: string[];
+  warnings?: string[];
+  days_missing?: string[];
+}
+export interface Answer {
+  results: any;
+  columns?: string[];
+  types?: string[];
+  hasMore?: boolean;
+  is_cached?: boolean;
+  cache_age_s?: number;
+  timezone?: string;
+  hogflare?: Cost;
+  [more: string]: unknown;
+}
+export type Query = { kind: string } & Record<string, unknown>;
+
+/** The newest moment the table is known to hold; the header shows it. */
+export const dataUntil = signal<string | null>(null);
+
+const UNDER_WAY_MAX = 2;
+const KEPT_MAX = 50;
+
+interface Job {
+  key: string;
+  run: () => Promise<Answer>;
+  stop: AbortController;
+  users: number;
+  promise: Promise<Answer>;
+  resolve: (answer: Answer) => void;
+  reject: (fault: unknown) => void;
+  started: boolean;
+}
+
+const kept = new Map<string, Answer>();
+const jobs = new Map<string, Job>();
+const waiting: Job[] = [];
+let underWay = 0;
+
+function keep(key: string, answer: Answer): void {
+  kept.delete(key);
+  kept.set(key, answer);
+  if (kept.size > KEPT_MAX) kept.delete(kept.keys().next().value!);
+}
+
+function pump(): void {
+  while (underWay < UNDER_WAY_MAX && waiting.length > 0) {
+    const job = waiting.shift()!;
+    underWay += 1;
+    job.started = true;
+    job.run().then(
+      (answer) => {
+        keep(job.key, answer);
+        const until = answer.hogflare?.data_until;
+        if (until && (dataUntil.value === null || until > dataUntil.value)) dataUntil.value = until;
+        job.resolve(answer);
+      },
+      job.reject,
+    ).finally(() => {
+      underWay -= 1;
+      jobs.delete(job.key);
+      pump();
+    });
+  }
+}
+
+const keyOf = (query: Query) => `${team()} ${JSON.stringify(query)}`;
+export const remembered = (query: Query | null) => (query === null ? undefined : kept.get(keyOf(query)));
+
+/** Beside the answer a function that says this asker no longer needs it. */
+export function ask(query: Query, refresh?: "blocking" | "force_blocking"): { answer: Promise<Answer>; leave: () => void } {
+  const key = keyOf(query);
+  let job = jobs.get(key);
+  if (job === undefined) {
+    const stop = new AbortController();
+    let resolve!: (answer: Answer) => void;
+    let reject!: (fault: unknown) => void;
+    const promise = new Promise<Answer>((yes, no) => {
+      resolve = yes;
+      reject = no;
+    });
+    promise.catch(() => {});
+    const path = `/api/projects/${team()}/query/`;
+    const body = refresh === undefined ? { query } : { query, refresh };
+    job = {
+      key, stop, promise, resolve, reject, users: 0, started: false,
+      run: () => callJson<Answer>(path, { method: "POST", body, signal: stop.signal }),
+    };
+    jobs.set(key, job);
+    waiting.push(job);
+    pump();
+  }
+  const mine = job;
+  mine.users += 1;
+  let left = false;
+  return {
+    answer: mine.promise,
+    leave: () => {
+      if (left) return;
+      left = true;
+      mine.users -= 1;
+      if (mine.users > 0) return;
+      if (jobs.get(key) === mine) jobs.delete(key);
+      const at = waiting.indexOf(mine);
+      if (at >= 0) waiting.splice(at, 1);
+      mine.stop.abort();
+      if (!mine.started) mine.reject(new DOMException("left", "AbortError"));
+    },
+  };
+}
+
+export interface Asked {
+  /** asking: an old answer may still stand beside it. */
+  state: "idle" | "asking" | "ready" | "failed" | "cancelled";
+  answer?: Answer | undefined;
+  /** The question that `answer` belongs to. */
+  of?: Query | undefined;
+  fault?: Refused | undefined;
+  since: number;
+  cancel: () => void;
+  again: (how?: "blocking" | "force_blocking") => void;
+}
+
+// How long questions of a kind took, newest last: for "usually 4 s".
+const took = new Map<string, number[]>();
+const shape = (query: Query) => `${query.kind} ${JSON.stringify(query["dateRange"] ?? "")}`;
+export function usualSeconds(query: Query): number | null {
+  const times = [...(took.get(shape(query)) ?? [])].sort((a, b) => a - b);
+  return times.length === 0 ? null : times[Math.floor(times.length / 2)]! / 1_000;
+}
+
+export const refreshes = signal<{ count: number; how: "blocking" | "force_blocking" }>({ count: 0, how: "blocking" });
+
+/** The answer to a question while a component shows it. */
+export function useQuestion(query: Query | null): Asked {
+  const key = query === null ? "" : keyOf(query);
+  const [, draw] = useState(0);
+  const [turn, setTurn] = useState<{ n: number; how?: "blocking" | "force_blocking" | undefined }>({ n: 0 });
+  const box = useRef<Asked>({ state: "idle", since: 0, cancel: () => {}, again: () => {} });
+  const refresh = refreshes.value;
+  const lastRefresh = useRef(refresh.count);
+
+  useEffect(() => {
+    const asked = box.current;
+    if (query === null) return;
+    const forced = turn.how ?? (refresh.count !== lastRefresh.current ? refresh.how : undefined);
+    lastRefresh.current = refresh.count;
+    const known = forced === undefined ? kept.get(key) : undefined;
+    if (known !== undefined) {
+      box.current = { ...asked, state: "ready", answer: known, of: query, fault: undefined };
+      draw((n) => n + 1);
+      return;
+    }
+    const since = Date.now();
+    const { answer, leave } = ask(query, forced);
+    let live = true;
+    const set = (next: Partial<Asked>) => {
+      if (!live) return;
+      box.current = { ...box.current, ...next };
+      draw((n) => n + 1);
+    };
+    const before = { state: asked.state, answer: asked.answer, of: asked.of };
+    set({
+      state: "asking", since, fault: undefined,
+      cancel: () => {
+        leave();
+        set({ state: "cancelled", answer: before.answer, of: before.of });
+        live = false;
+      },
+    });
+    answer.then(
+      (got) => {
+        took.set(shape(query), [...(took.get(shape(query)) ?? []).slice(-9), Date.now() - since]);
+        set({ state: "ready", answer: got, of: query });
+      },
+      (fault: unknown) => {
+        if (fault instanceof DOMException && fault.name === "AbortError") return;
+        const told = fault instanceof Refused ? fault : new Refused(0, "page_fault", String(fault));
+        set({ state: "failed", fault: told });
+      },
+    );
+    return () => {
+      live = false;
+      leave();
+    };
+  }, [key, turn, refresh]);
+
+  box.current.again = (how = "blocking") => setTurn((old) => ({ n: old.n + 1, how }));
+  // Until the effect has run, the answer at hand belongs to the question before, or is known.
+  if (query !== null && box.current.of !== query) {
+    const known = kept.get(key);
+    if (known !== undefined && box.current.state !== "asking") return { ...box.current, state: "ready", answer: known, of: query };
+  }
+  return box.current;
+}
+
+export interface Loaded<T> {
+  state: "asking" | "ready" | "failed";
+  value?: T | undefined;
+  fault?: Refused | undefined;
+  again: () => void;
+}
+
+/** Any other answer of the Worker, asked again when `key` changes, and every few seconds if asked to. */
+export function useLoad<T>(key: string | null, load: (stop: AbortSignal) => Promise<T>, everyMs = 0): Loaded<T> {
+  const [state, set] = useState<{ key: string | null; state: "asking" | "ready" | "failed"; value?: T; fault?: Refused }>({
+    key: null, state: "asking",
+  });
+  const [turn, again] = useState(0);
+  const refresh = refreshes.value;
+  useEffect(() => {
+    if (key === null) return;
+    const stop = new AbortController();
+    let timer = 0;
+    if (state.key !== key) set({ key, state: "asking" });
+    const once = () => {
+      load(stop.signal).then(
+        (value) => set({ key, state: "ready", value }),
+        (fault: unknown) => {
+          if (stop.signal.aborted) return;
+          const told = fault instanceof Refused ? fault : new Refused(0, "page_fault", String(fault));
+          set((old) => ({ ...old, key, state: "failed", fault: told }));
+        },
+      ).finally(() => {
+        if (everyMs > 0 && !stop.signal.aborted) {
+          timer = window.setTimeout(() => (document.hidden ? (timer = window.setTimeout(once, everyMs)) : once()), everyMs);
+        }
+      });
+    };
+    once();
+    return () => {
+      stop.abort();
+      clearTimeout(timer);
+    };
+  }, [key, turn, refresh]);
+  return { state: state.key === key ? state.state : "asking", value: state.value, fault: state.fault, again: () => again((n) => n + 1) };
+}
+
+/** CSV of a question, made by the Worker, into a file. */
+export async function downloadCsv(query: Query, name: string): Promise<void> {
+  const response = await call(`/api/projects/${team()}/query/?format=csv`, {
+    method: "POST", body: { query }, headers: { accept: "text/csv" },
+  });
+  saveFile(await response.blob(), `${name}.csv`);
+}
+
+export function saveFile(blob: Blob, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

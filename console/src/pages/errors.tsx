@@ -1,0 +1,209 @@
+// Issues by fingerprint; an issue opens at its first own frame.
+import { useState } from "preact/hooks";
+import { exact, number, percent, plural, visible } from "../lib/format";
+import { event, pointText, withState } from "../lib/question";
+import { go, pageHref, route } from "../lib/router";
+import { can } from "../lib/session";
+import { dateRange, propertyFilter } from "../lib/state";
+import { useQuestion } from "../lib/ask";
+import { Answered, Block, Copy, Data, NoEngine, Num, Table, Tabs, Time, useSettled } from "../ui/kit";
+import { Spark } from "../chart/line";
+import { EventList } from "./people";
+import { PeoplePanel } from "../ui/people-panel";
+import type { EventLike } from "../ui/event-panel";
+
+interface Issue {
+  id: string;
+  name: string | null;
+  description: string | null;
+  status: string;
+  first_seen: string;
+  last_seen: string;
+  aggregations: { occurrences: number; sessions: number; users: number; volumeRange?: number[] };
+}
+
+export default function Errors() {
+  if (!can("sql")) return <Block><NoEngine /></Block>;
+  return route.value.id === "" ? <List /> : <One key={route.value.id} id={route.value.id} />;
+}
+
+/** The kind's own dates: UTC, a relative start and a fixed end. */
+function range() {
+  const { date_from, date_to } = dateRange(route.value);
+  const from = /^-\d+[hdwmqy]$|^\d{4}/.test(date_from) || date_from === "all" ? date_from : "-7d";
+  return date_to !== undefined && /^\d{4}/.test(date_to) ? { date_from: from, date_to: date_to.length === 10 ? `${date_to}T23:59:59` : date_to } : { date_from: from };
+}
+
+function List() {
+  const { find } = route.value;
+  const [order, sort] = useState("users");
+  const search = useSettled(find, 400);
+  const asked = useQuestion({
+    kind: "ErrorTrackingQuery", dateRange: range(), orderBy: order, orderDirection: "DESC", limit: 100, volumeResolution: 24,
+    ...(search === "" ? {} : { searchQuery: search }), ...(route.value.f.length === 0 ? {} : { properties: route.value.f.map(propertyFilter) }),
+  });
+  return (
+    <div class="stack">
+      <div class="row wrap">
+        <input class="input grow" style={{ maxWidth: "360px" }} placeholder="Type or message…" aria-label="Search errors" value={find} onInput={(input) => go({ find: input.currentTarget.value }, "replace")} />
+        <select class="select" aria-label="Order" value={order} onChange={(pick) => sort(pick.currentTarget.value)}><option value="users">most people</option><option value="occurrences">most events</option><option value="last_seen">last seen</option><option value="first_seen">newest</option></select>
+      </div>
+      <Block flush name="Errors">
+        <Answered asked={asked} height={400} name="errors" isEmpty={(answer) => answer.results.length === 0} empty={find === "" ? "No exception in this range. Nothing is caught where the SDK's exception capture is off." : `No exception with “${find}” in this range.`}>
+          {(answer) => (
+            <Table<Issue> label="Errors" rows={answer.results as Issue[]} onPick={(row) => go({ id: row.id, sel: "", find: "" })} columns={[
+              { key: "name", name: "Issue", cell: (row) => <span style={{ display: "block", padding: "4px 0", minWidth: "160px" }}><a href={pageHref("errors", { id: row.id })}><b>{visible(row.name ?? "Error")}</b></a><br /><span class="dim cut">{visible(row.description ?? "")}</span></span> },
+              { key: "spark", name: "In the range", wide: true, cell: (row) => <Spark data={row.aggregations.volumeRange ?? []} label={`${exact(row.aggregations.occurrences)} events`} /> },
+              { key: "people", name: "People", num: true, cell: (row) => <b><Num value={row.aggregations.users} /></b>, sort: (row) => row.aggregations.users },
+              { key: "events", name: "Events", num: true, cell: (row) => <Num value={row.aggregations.occurrences} />, sort: (row) => row.aggregations.occurrences },
+              { key: "visits", name: "Visits", num: true, wide: true, cell: (row) => <Num value={row.aggregations.sessions} />, sort: (row) => row.aggregations.sessions },
+              { key: "last", name: "Last seen", cell: (row) => <Time at={row.last_seen} />, sort: (row) => row.last_seen },
+              { key: "first", name: "First in range", wide: true, cell: (row) => <Time at={row.first_seen} />, sort: (row) => row.first_seen },
+            ]} />
+          )}
+        </Answered>
+      </Block>
+    </div>
+  );
+}
+
+interface Frame {
+  filename?: string;
+  source?: string;
+  function?: string;
+  resolved_name?: string;
+  mangled_name?: string;
+  lineno?: number;
+  line?: number;
+  colno?: number;
+  column?: number;
+  in_app?: boolean;
+  context_line?: string;
+  pre_context?: string[];
+  post_context?: string[];
+}
+interface Exception {
+  type?: string;
+  value?: string;
+  mechanism?: { handled?: boolean };
+  stacktrace?: { frames?: Frame[] };
+}
+
+const placeOf = (frame: Frame) => `${frame.source ?? frame.filename ?? "?"}${frame.lineno ?? frame.line ? `:${frame.lineno ?? frame.line}${frame.colno ?? frame.column ? `:${frame.colno ?? frame.column}` : ""}` : ""}`;
+const isMinified = (frame: Frame) => (frame.lineno ?? frame.line) === 1 && (frame.colno ?? frame.column ?? 0) > 300;
+
+/** Frames with the newest call first, as they are read; the first own one is open. */
+function Stack({ exception }: { exception: Exception }) {
+  const frames = [...(exception.stacktrace?.frames ?? [])].reverse();
+  const firstOwn = Math.max(frames.findIndex(({ in_app }) => in_app === true), 0);
+  const [others, show] = useState(false);
+  const own = frames.filter((frame, i) => frame.in_app || i === firstOwn);
+  const list = others ? frames : own;
+  const minified = frames.filter(isMinified);
+  return (
+    <div class="stack" style={{ gap: "6px" }}>
+      <p><b>{visible(exception.type ?? "Error")}</b>: {visible(exception.value ?? "")} {exception.mechanism?.handled === false && <span class="tag bad">unhandled</span>}</p>
+      {frames.length === 0 ? <p class="dim">No stack came with it.</p> : (
+        <div class="scroller" tabIndex={0} role="region" aria-label="Stack">
+          <ol class="mono">
+            {list.map((frame, i) => (
+              <li key={i} style={{ padding: "3px 8px", borderLeft: `2px solid ${frame.in_app ? "var(--accent)" : "var(--line)"}`, whiteSpace: "nowrap" }}>
+                <b>{visible(frame.resolved_name ?? frame.function ?? "anonymous")}</b> <span class={frame.in_app ? "" : "dim"}>{visible(placeOf(frame))}</span>
+                {frame.context_line !== undefined && frame === frames[firstOwn] && <pre style={{ margin: "4px 0", padding: "4px 8px", background: "var(--sunken)" }}>{[...(frame.pre_context ?? []), `▸ ${frame.context_line}`, ...(frame.post_context ?? [])].join("\n")}</pre>}
+              </li>
+            ))}
+          </ol>
+        </div>
+      )}
+      <p class="row wrap meta">
+        {frames.length > own.length && <button type="button" class="link" onClick={() => show(!others)}>{others ? "Own frames only" : `${plural(frames.length - own.length, "frame")} of libraries`}</button>}
+        {minified.length > 0 && <span class="warn">Minified: no map for {(minified[0]!.filename ?? "").split("/").at(-1)}; grouping may be coarse.</span>}
+        {frames.length > 0 && <Copy what="stack" text={`${exception.type}: ${exception.value}\n${frames.map((frame) => `  at ${frame.function} (${placeOf(frame)})`).join("\n")}`} />}
+      </p>
+    </div>
+  );
+}
+
+function One({ id }: { id: string }) {
+  const state = route.value;
+  const filter = [{ type: "event", key: "$exception_fingerprint", operator: "exact", value: [id] }];
+  const summary = useQuestion({ kind: "ErrorTrackingQuery", dateRange: range(), issueId: id, orderBy: "users", orderDirection: "DESC", volumeResolution: 24 });
+  const exceptions = useQuestion({ kind: "EventsQuery", select: ["*"], events: ["$exception"], properties: filter, after: "-30d", limit: 20 });
+  const [at, move] = useState(0);
+  const issue = (summary.answer?.results as Issue[] | undefined)?.[0];
+  const list = ((exceptions.answer?.results ?? []) as [EventLike][]).map(([one]) => one);
+  const one = list[at];
+  const chain = (one?.properties["$exception_list"] as Exception[] | undefined) ?? [];
+  const tab = ["before", "by"].includes(state.tab) ? state.tab : "stack";
+  const people = withState({ kind: "TrendsQuery", series: [{ ...event("$exception", "dau"), properties: filter }], trendsFilter: { display: "BoldNumber" } }, state);
+  const session = one?.properties["$session_id"];
+  const own = chain[0]?.stacktrace?.frames?.filter(({ in_app }) => in_app).at(-1);
+  return (
+    <div class="stack">
+      <div class="row between wrap"><h2 class="grow">{visible(issue?.name ?? chain[0]?.type ?? "Issue")}</h2><a class="button" href={pageHref("errors")}>All errors</a></div>
+      <p>{visible(issue?.description ?? chain[0]?.value ?? "")}</p>
+      <Answered asked={summary} height={40} line={false} isEmpty={(answer) => answer.results.length === 0} empty="No event of this fingerprint in this range.">
+        {() => issue !== undefined && (
+          <p class="row wrap">
+            <button type="button" class="link" onClick={() => go({ sel: pointText("pt", "", 0) })}><b>{plural(issue.aggregations.users, "person", "people")}</b></button>
+            <span>{plural(issue.aggregations.occurrences, "event")}</span><span>{plural(issue.aggregations.sessions, "visit")}</span>
+            {own !== undefined && <span>in <span class="mono">{placeOf(own)}</span></span>}
+            <span class="dim">first <Time at={issue.first_seen} />, last <Time at={issue.last_seen} /></span><Spark data={issue.aggregations.volumeRange ?? []} label="Events in the range" />
+          </p>
+        )}
+      </Answered>
+      <Block flush name="Issue">
+        <Tabs label="Issue" now={tab} onPick={(key) => go({ tab: key })} tabs={[["stack", "Stack"], ["before", "What happened before"], ["by", "Where"]]} />
+        <Answered asked={exceptions} height={300} isEmpty={(answer) => answer.results.length === 0} empty="The table has no event of this fingerprint in 30 days.">
+          {() => (
+            <div class="stack" style={{ padding: "12px" }}>
+              {tab !== "by" && list.length > 1 && <p class="row wrap"><button type="button" class="button small" disabled={at >= list.length - 1} onClick={() => move(at + 1)}>‹ Older</button><button type="button" class="button small" disabled={at === 0} onClick={() => move(at - 1)}>Newer ›</button><span class="meta">{at + 1} of the newest {list.length} · <Time at={one?.timestamp} /> · <Data name="distinct_id" value={one?.distinct_id} /></span>
+                {typeof session === "string" && <a href={pageHref("sessions", { id: session })}>Watch the visit</a>}</p>}
+              {tab === "stack" && (chain.length === 0 ? <p class="dim">The event holds no exception list.</p> : chain.map((exception, i) => <Stack key={`${at}${i}`} exception={exception} />))}
+              {tab === "before" && one !== undefined && <Before one={one} />}
+              {tab === "by" && <Where id={id} />}
+              <p class="meta">Grouped by fingerprint <span class="mono">{id.slice(0, 16)}…</span> <Copy text={id} what="fingerprint" /></p>
+            </div>
+          )}
+        </Answered>
+      </Block>
+      {state.sel.startsWith("pt") && <PeoplePanel source={people} point={state.sel} title="People who met it" expected={issue?.aggregations.users} />}
+    </div>
+  );
+}
+
+function Before({ one }: { one: EventLike }) {
+  const asked = useQuestion({ kind: "EventsQuery", select: ["*"], personId: one.person_id, after: new Date(Date.parse(one.timestamp) - 3_600_000).toISOString(), before: new Date(Date.parse(one.timestamp) + 1).toISOString(), limit: 20 });
+  return <Answered asked={asked} height={200} isEmpty={(answer) => answer.results.length === 0} empty="Nothing of this person in the hour before.">{(answer) => <EventList events={(answer.results as [EventLike][]).map(([event]) => event)} />}</Answered>;
+}
+
+/** Where it is met more often than elsewhere: its share beside everything's. */
+function Where({ id }: { id: string }) {
+  const [by, pick] = useState("$browser");
+  const make = (mine: boolean) => withState({
+    kind: "TrendsQuery", trendsFilter: { display: "ActionsBarValue" }, breakdownFilter: { breakdown: by, breakdown_type: "event", breakdown_limit: 10 },
+    series: [mine ? { ...event("$exception"), properties: [{ type: "event", key: "$exception_fingerprint", operator: "exact", value: [id] }] } : event("$pageview")],
+  }, route.value);
+  const mine = useQuestion(make(true));
+  const all = useQuestion(make(false));
+  const share = (answer: any): Map<string, { n: number; share: number }> => {
+    const rows = (answer?.results ?? []) as any[];
+    const sum = rows.reduce((total, one) => total + Number(one.aggregated_value ?? 0), 0);
+    return new Map(rows.map((one) => [String(one.breakdown_value), { n: Number(one.aggregated_value), share: sum === 0 ? 0 : Number(one.aggregated_value) / sum }]));
+  };
+  const other = share(all.answer);
+  return (
+    <div class="stack">
+      <div><select class="select" aria-label="By" value={by} onChange={(event) => pick(event.currentTarget.value)}>{[["$browser", "Browser"], ["$os", "System"], ["$device_type", "Device"], ["$pathname", "Page"], ["$lib_version", "SDK version"]].map(([key, name]) => <option key={key} value={key}>{name}</option>)}</select></div>
+      <Answered asked={mine} height={200} csv={false}>
+        {(answer) => (
+          <Table label="Where" rows={[...share(answer)].sort((a, b) => b[1].n - a[1].n)} columns={[
+            { key: "v", name: "Value", cell: ([value]) => (value.includes("null_$$") ? "(not set)" : value.includes("other_$$") ? "Other" : value), bar: ([, row]) => row.share },
+            { key: "n", name: "Events", num: true, cell: ([, row]) => number(row.n) }, { key: "s", name: "Here", num: true, cell: ([, row]) => percent(row.share) },
+            { key: "o", name: "Of all views", num: true, cell: ([value]) => <span class="dim">{percent(other.get(value)?.share ?? (all.state === "ready" ? 0 : null))}</span> },
+          ]} />
+        )}
+      </Answered>
+    </div>
+  );
+}

@@ -1,0 +1,139 @@
+// The default dashboard: useful on day one, from $pageview alone.
+import { useState, useEffect } from "preact/hooks";
+import { exact, isOpen, number, plural } from "../lib/format";
+import { pack } from "../lib/pack";
+import { event, pointText, pointParts, withState, type Insight } from "../lib/question";
+import { go, pageHref, route } from "../lib/router";
+import { api, can, isAdmin } from "../lib/session";
+import { intervalOf } from "../lib/state";
+import { useLoad, useQuestion } from "../lib/ask";
+import { Answered, Block, Delta, NoEngine, Num, Note, Table } from "../ui/kit";
+import { LineChart } from "../chart/line";
+import { useEvents } from "../ui/filters";
+import { PeoplePanel } from "../ui/people-panel";
+import { linesOf, Stats } from "./web";
+import { FirstRun } from "../ui/first-run";
+import type { Health } from "../lib/health";
+import { healthSentence } from "../lib/health";
+
+/** A link to the builder with this question in it. */
+export function useInsightHref(insight: Insight): string {
+  const [q, set] = useState("");
+  useEffect(() => {
+    void pack(insight).then(set);
+  }, [JSON.stringify(insight)]);
+  return pageHref("insights", { q, f: route.value.f, i: route.value.i });
+}
+
+const SIGN_UP = /sign.?up|register|purchase|order/i;
+
+export function TrendTile({ title, insight, n, class: cls = "m", height = 180, cmp }: { title: string; insight: Insight; n: number; class?: string; height?: number; cmp?: string }) {
+  const state = cmp !== undefined && route.value.cmp === "" ? { ...route.value, cmp } : route.value;
+  const source = withState(insight, state);
+  const asked = useQuestion(source);
+  const href = useInsightHref(insight);
+  const interval = intervalOf(state);
+  const parts = pointParts(route.value.sel);
+  const mine = parts[0] === `t${n}`;
+  return (
+    <Block title={<a href={href}>{title}</a>} name={title} class={cls} flush>
+      <Answered asked={asked} height={height + 60} name="trend" isEmpty={(answer) => (answer.results as any[]).every((one) => one.count === 0)}
+        empty={`No ${insight.series?.[0]?.event ?? "events"} in this range.`}>
+        {(answer) => {
+          const lines = linesOf(answer);
+          const until = answer.hogflare?.data_until ?? answer.hogflare?.as_of;
+          const last = lines[0]?.days.at(-1);
+          const open = last !== undefined && until != null && isOpen(last, interval, until);
+          // A bucket that goes on is in the sum, and in no comparison and no mean.
+          const whole = (lines[0]?.data.length ?? 0) - (open ? 1 : 0);
+          const sum = (k: number, to?: number) => (lines[k]?.data ?? []).slice(0, to).reduce<number>((a, b) => a + (b ?? 0), 0);
+          const people = insight.series?.[0]?.math === "dau";
+          const mean = whole > 0 ? sum(0, whole) / whole : sum(0);
+          return (
+            <div style={{ padding: "0 4px" }}>
+              <p class="row" style={{ padding: "0 12px", alignItems: "baseline" }}>
+                <span class="big"><Num value={people ? Math.round(mean) : sum(0)} /></span>
+                {lines[1]?.ghost && <Delta now={sum(0, whole)} before={sum(1, whole)} />}
+                <span class="meta">{people ? `people ${interval === "hour" ? "an hour" : `a ${interval}`}, mean of whole ${interval}s` : "in the range"}{lines[1]?.ghost && open && !people ? `; compared without the open ${interval}` : ""}</span>
+              </p>
+              <LineChart lines={lines} interval={interval} name={title} height={height} open={open} until={until}
+                onPoint={(line, point) => go({ sel: pointText(`t${n}`, lines[line]!.days[point], 0, "", lines[line]!.ghost ? "previous" : "") })}
+                onZoom={(from, to) => go({ from: from.slice(0, 10), to: to.slice(0, 10) })} onZoomOut={() => history.back()} />
+            </div>
+          );
+        }}
+      </Answered>
+      {mine && <PeoplePanel source={source} point={`pt:${route.value.sel.split(":").slice(1).join(":")}`} title={`${title}, ${parts[1] ?? ""}`} />}
+    </Block>
+  );
+}
+
+function EventsTile() {
+  const asked = useQuestion(withState({ kind: "TrendsQuery", series: [event(null)], trendsFilter: { display: "ActionsBarValue" }, breakdownFilter: { breakdown: "event", breakdown_type: "event_metadata", breakdown_limit: 10 } }, route.value));
+  return (
+    <Block title={<a href={pageHref("live")}>Events by name</a>} name="Events by name" class="t" flush>
+      <Answered asked={asked} height={300} name="events" isEmpty={(answer) => answer.results.length === 0}>
+        {(answer) => {
+          const rows = (answer.results as any[]).map((one) => ({ name: String(one.label), count: Number(one.aggregated_value) })).filter(({ count }) => count > 0);
+          const top = Math.max(...rows.map(({ count }) => count), 1);
+          return (
+            <Table label="Events by name" rows={rows} first={false} touch={false} columns={[
+              { key: "name", name: "Event", cell: (row) => <span class="cut">{row.name.includes("other_$$") ? "Other" : row.name}</span>, bar: (row) => row.count / top },
+              { key: "count", name: "Events", num: true, cell: (row) => <Num value={row.count} />, sort: (row) => row.count },
+            ]} />
+          );
+        }}
+      </Answered>
+    </Block>
+  );
+}
+
+function ErrorsTile() {
+  const asked = useQuestion({ kind: "ErrorTrackingQuery", dateRange: { date_from: "-7d" }, orderBy: "users", orderDirection: "DESC", limit: 6 });
+  return (
+    <Block title={<a href={pageHref("errors")}>Errors, 7 days</a>} name="Errors" class="t" flush>
+      <Answered asked={asked} height={300} name="errors" isEmpty={(answer) => answer.results.length === 0} empty="No exception in 7 days. Nothing is caught where the SDK's exception capture is off.">
+        {(answer) => (
+          <Table<any> label="Errors" rows={answer.results as any[]} first={false} touch={false} onPick={(row) => go({ page: "errors", id: row.id, sel: "" })} columns={[
+            { key: "name", name: "Issue", cell: (row) => <span class="cut" title={row.description}><b>{row.name}</b> <span class="dim">{row.description}</span></span> },
+            { key: "users", name: "People", num: true, cell: (row) => <Num value={row.aggregations.users} /> },
+          ]} />
+        )}
+      </Answered>
+    </Block>
+  );
+}
+
+function IngestionTile() {
+  const health = useLoad("home health", () => api<Health>("health"), 60_000);
+  const told = health.value === undefined ? null : healthSentence(health.value);
+  return (
+    <Block title={<a href={pageHref("health")}>Ingestion</a>} name="Ingestion" class="l">
+      {told === null ? <span class="dim">{health.state === "failed" ? health.fault?.detail : "Asking the Worker…"}</span>
+        : <p><span class={told.tone}>●</span> {told.text} {health.value?.counts && <span class="meta">accepted {exact(health.value.counts.accepted)} · landed {exact(health.value.counts.landed)} · waiting {number(health.value.counts.waiting)} · rejected {number(health.value.counts.rejected)} · quarantined {number(health.value.counts.quarantined)}</span>}</p>}
+    </Block>
+  );
+}
+
+export default function Home() {
+  const events = useEvents();
+  if (!can("sql")) return <div class="stack"><Block><NoEngine /></Block><IngestionTile /></div>;
+  if (events.state === "ready" && events.value?.length === 0) return <FirstRun />;
+  const sign = events.value?.find(({ name }) => SIGN_UP.test(name) && !name.startsWith("$"))?.name;
+  return (
+    <div class="stack">
+      <div class="grid twelve">
+        <TrendTile n={1} title="Active people" cmp="prev" insight={{ kind: "TrendsQuery", series: [event(null, "dau")] }} />
+        <TrendTile n={2} title="Views" insight={{ kind: "TrendsQuery", series: [event("$pageview")] }} />
+        {sign !== undefined && <TrendTile n={3} title={`${sign}, against the same hours a week before`} cmp="weekday" insight={{ kind: "TrendsQuery", series: [event(sign)] }} class="l" height={150} />}
+        <div class="t"><Stats title="Pages" tabs={[["Page", "Pages", "e", "$pathname"]]} limit={8} /></div>
+        <div class="t"><Stats title="Sources" tabs={[["InitialReferringDomain", "Sources", "s", "$entry_referring_domain"]]} limit={8} /></div>
+        <EventsTile />
+        <ErrorsTile />
+        <IngestionTile />
+      </div>
+      {events.state === "failed" && events.fault !== undefined && events.fault.code !== "no_sql_engine" && <Note tone="warn">{events.fault.detail}</Note>}
+      {sign !== undefined && <p class="meta">{plural(1, "tile")} made because an event is named {sign}. {isAdmin() && <a href={pageHref("dashboards")}>Make a dashboard of your own</a>}</p>}
+    </div>
+  );
+}
