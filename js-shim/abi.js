@@ -111,7 +111,8 @@ export function headersOf(method, path, isSigned) {
   return isSigned ? HEAD_OF_SIGNED_CAPTURE : HEAD_OF_CAPTURE;
 }
 
-/** Members of request.cf the core reads, in the order of the head, after the headers. */
+/** Members of request.cf the core reads, in the order of the head, after the headers; the URL's scheme and
+ * authority come last. */
 export const HEAD_CF = [
   "country",
   "continent",

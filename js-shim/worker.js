@@ -86,7 +86,7 @@ function headOf(request, bodyState, env) {
   }
   const cf = /** @type {any} */ (request).cf ?? {};
   for (const name of HEAD_CF) head += `${cf[name] ?? ""}\0`;
-  return head;
+  return `${head}${url.slice(0, pathAt)}\0`;
 }
 
 /** @param {import("./core.js").Output} output */

@@ -58,8 +58,25 @@ enum class FlagCalledEvents : uint8_t { kFull, kMinimal };
 std::string write_definitions(const Definitions& definitions, Cohorts cohorts,
                               FlagCalledEvents events = FlagCalledEvents::kFull);
 
-// GET /api/projects/{id}/feature_flags: PostHog's list of flags, all on one page.
-std::string write_flag_list(const Definitions& definitions);
+// GET /api/projects/{id}/feature_flags: which of the flags, and which page of those. Empty texts
+// and nullopt let all through.
+struct FlagListQuery {
+  int64_t limit = 100;
+  int64_t offset = 0;
+  std::optional<bool> active;
+  std::string search;              // in key or name, in either case
+  std::string type;                // boolean, multivariant, experiment
+  std::string evaluation_runtime;  // server, client, all
+};
+struct FlagListPage {
+  std::string results;  // a JSON list
+  int64_t count = 0;    // flags on all pages
+};
+// As PostHog's API lists them: what the document says, remote configuration included.
+FlagListPage write_flag_list(const Definitions& definitions, const FlagListQuery& query);
+// The page with links to those beside it.
+std::string write_flag_list_answer(const FlagListPage& page, const std::optional<std::string>& next,
+                                   const std::optional<std::string>& previous);
 
 // W/"<hash of the body>"
 std::string etag_of(std::string_view body);

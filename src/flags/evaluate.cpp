@@ -56,7 +56,7 @@ class Evaluator {
   double rollout_hash(const Flag& flag);
   double variant_hash(const Flag& flag);
 
-  bool matches(const Filter& filter);
+  Match matches(const Filter& filter);
   bool dependency_matches(const Filter& filter) const;
   bool has_failed(int flag) const;
   bool reads_as_false(int flag) const;
@@ -73,6 +73,8 @@ class Evaluator {
   std::vector<int> result_of_;  // per flag: index into results_, or kNone
   std::vector<FlagResult> results_;
   Hashes hashes_;
+  // Why what is provisional is not settled.
+  Reason unsettled_ = Reason::kDependencyFailed;
   bool behavioural_miss_ = false;
 };
 
@@ -179,7 +181,7 @@ bool Evaluator::decide_enrolment(const Flag& flag, FlagResult& result) {
   FlagResult failure;
   bool provisional = false;
   const Outcome outcome = evaluate_condition(flag, *flag.super_condition, failure, provisional);
-  if (outcome == Outcome::kMatch && provisional) fail(Reason::kDependencyFailed, failure);
+  if (outcome == Outcome::kMatch && provisional) fail(unsettled_, failure);
   if (failure.failed) {
     fail(failure.reason, result);
     return true;
@@ -223,8 +225,8 @@ bool Evaluator::decide_holdout(const Flag& flag, FlagResult& result) {
   return true;
 }
 
-// Conditions in stored order, the first that matches decides. A filter on a failed flag passes
-// provisionally: what would be answered is noted, and if the settled answer is another one, then
+// Conditions in stored order, the first that matches decides. A filter on a failed flag, and one
+// whose pattern cannot run here, passes provisionally: what would be answered is noted, and if the settled answer is another one, then
 // nobody can say which is right.
 void Evaluator::decide_conditions(const Flag& flag, FlagResult& result) {
   Outcome best = Outcome::kNoGroupType;
@@ -262,7 +264,7 @@ void Evaluator::decide_conditions(const Flag& flag, FlagResult& result) {
     return !result.enabled || variant != result.variant;
   };
   if ((result.enabled && noted_miss) || std::any_of(noted.begin(), noted.end(), differs)) {
-    fail(Reason::kDependencyFailed, result);
+    fail(unsettled_, result);
     return;
   }
   if (result.enabled) return;
@@ -289,7 +291,7 @@ Outcome Evaluator::fail(Reason reason, FlagResult& result) {
   return Outcome::kFailed;
 }
 
-// `provisional` is set where a match hangs on a flag that failed.
+// `provisional` is set where a match hangs on a flag that failed, or on a pattern that cannot run here.
 Outcome Evaluator::evaluate_condition(const Flag& flag, const Condition& condition,
                                       FlagResult& result, bool& provisional) {
   if (condition.group_index == kNone && flag.by_device &&
@@ -298,16 +300,23 @@ Outcome Evaluator::evaluate_condition(const Flag& flag, const Condition& conditi
   }
   if (!set_identifier(flag, condition.group_index)) return Outcome::kNoGroupType;
   std::vector<const Filter*> assumed;
+  bool is_unknown = false;
   for (const Filter& filter : condition.filters) {
     if (filter.kind == Filter::Kind::kFlag && has_failed(filter.target)) {
       if (!allows(filter, assumed)) return Outcome::kNoMatch;
-    } else if (!matches(filter)) {
+      continue;
+    }
+    const Match match = matches(filter);
+    if (match == Match::kUnknown) {
+      is_unknown = true;
+    } else if (match != Match::kYes) {
       return Outcome::kNoMatch;
     }
   }
   const Outcome outcome = evaluate_cohorts(condition, result);
   if (outcome != Outcome::kMatch) return outcome;
-  provisional = !assumed.empty();
+  provisional = is_unknown || !assumed.empty();
+  if (provisional) unsettled_ = is_unknown ? Reason::kInvalidRegex : Reason::kDependencyFailed;
   if (condition.rollout >= 100) return Outcome::kMatch;
   return rollout_hash(flag) <= condition.rollout / 100 ? Outcome::kMatch : Outcome::kOutOfRollout;
 }
@@ -449,14 +458,14 @@ double Evaluator::variant_hash(const Flag& flag) {
 }
 
 // Errors of the matcher count as a miss.
-bool Evaluator::matches(const Filter& filter) {
+Match Evaluator::matches(const Filter& filter) {
   switch (filter.kind) {
     case Filter::Kind::kProperty:
-      return filter.matcher.match(properties_.at(filter.slot), context_) == Match::kYes;
+      return filter.matcher.match(properties_.at(filter.slot), context_);
     case Filter::Kind::kFlag:
-      return dependency_matches(filter);
+      return dependency_matches(filter) ? Match::kYes : Match::kNo;
     default:
-      return false;
+      return Match::kNo;
   }
 }
 

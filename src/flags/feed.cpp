@@ -12,6 +12,7 @@
 #include "flags/hash.h"
 #include "flags/json_writer.h"
 #include "flags/portable.h"
+#include "flags/text.h"
 #include "hogflare/flags_responses.h"
 
 namespace hogflare::flags {
@@ -22,7 +23,7 @@ class FeedWriter {
   FeedWriter(const Catalog& catalog, Cohorts cohorts) : catalog_(catalog), cohorts_(cohorts) {}
 
   std::string write(FlagCalledEvents events);
-  std::string write_list();
+  FlagListPage write_list(const FlagListQuery& query);
 
  private:
   Value posthog_entry(const Flag& flag, const Value& definition) const;
@@ -77,6 +78,32 @@ bool is_plain_leaf(const Value& leaf) {
          !is_true(leaf, "negation");
 }
 
+bool has_items(const Value& object, std::string_view name) {
+  const Value* value = object.find(name);
+  return value != nullptr && value->is_array() && !value->items.empty();
+}
+
+// Whether the list of flags is asked for this one. Source: _apply_filters of PostHog's
+// posthog/api/feature_flag.py.
+bool is_asked_for(const Value& flag, const FlagListQuery& query) {
+  const Value* active = flag.find("active");
+  if (query.active && *query.active != (active->is_bool() && active->boolean)) return false;
+  const Value* filters = flag.find("filters");
+  const Value* multivariate = filters == nullptr ? nullptr : filters->find("multivariate");
+  const bool has_variants = multivariate != nullptr && has_items(*multivariate, "variants");
+  if (query.type == "boolean" && has_variants) return false;
+  if (query.type == "multivariant" && !has_variants) return false;
+  if (query.type == "experiment" && !has_items(flag, "experiment_set")) return false;
+  if (!query.evaluation_runtime.empty()) {
+    const std::string_view runtime = text_of(flag, "evaluation_runtime");
+    if ((runtime.empty() ? "all" : runtime) != query.evaluation_runtime) return false;
+  }
+  if (query.search.empty()) return true;
+  const std::string wanted = unicode_lower(query.search);
+  return unicode_lower(text_of(flag, "key")).find(wanted) != std::string::npos ||
+         unicode_lower(text_of(flag, "name")).find(wanted) != std::string::npos;
+}
+
 std::string FeedWriter::write(FlagCalledEvents events) {
   JsonWriter json;
   json.open_object().key("flags").open_array();
@@ -98,12 +125,11 @@ std::string FeedWriter::write(FlagCalledEvents events) {
   return json.close_object().take();
 }
 
-// As PostHog's API lists them: what the document says, remote configuration included.
-std::string FeedWriter::write_list() {
+FlagListPage FeedWriter::write_list(const FlagListQuery& query) {
   const Value* flags = catalog_.document.find("flags");
   JsonWriter results;
   results.open_array();
-  int64_t count = 0;
+  FlagListPage page;
   for (size_t i = 0; i < catalog_.flags.size(); ++i) {
     const Flag& flag = catalog_.flags[i];
     if (flag.deleted || flag.key.empty()) continue;
@@ -119,13 +145,12 @@ std::string FeedWriter::write_list() {
     // Read by clients of 2022, which ask the server for what is not simple.
     set_default(entry, "is_simple_flag", Value::of(false));
     set_default(entry, "rollout_percentage", Value::null());
-    results.value(entry);
-    ++count;
+    if (!is_asked_for(entry, query)) continue;
+    const int64_t place = page.count++;
+    if (place >= query.offset && place - query.offset < query.limit) results.value(entry);
   }
-  results.close_array();
-  JsonWriter json;
-  json.open_object().key("count").integer(count).key("next").null().key("previous").null();
-  return json.key("results").raw(results.take()).close_object().take();
+  page.results = results.close_array().take();
+  return page;
 }
 
 Value FeedWriter::posthog_entry(const Flag& flag, const Value& definition) const {
@@ -370,8 +395,19 @@ std::string write_definitions(const Definitions& definitions, Cohorts cohorts,
   return FeedWriter(definitions.catalog(), cohorts).write(events);
 }
 
-std::string write_flag_list(const Definitions& definitions) {
-  return FeedWriter(definitions.catalog(), Cohorts::kSend).write_list();
+FlagListPage write_flag_list(const Definitions& definitions, const FlagListQuery& query) {
+  return FeedWriter(definitions.catalog(), Cohorts::kSend).write_list(query);
+}
+
+std::string write_flag_list_answer(const FlagListPage& page, const std::optional<std::string>& next,
+                                   const std::optional<std::string>& previous) {
+  JsonWriter json;
+  json.open_object().key("count").integer(page.count);
+  json.key("next");
+  next ? json.text(*next) : json.null();
+  json.key("previous");
+  previous ? json.text(*previous) : json.null();
+  return json.key("results").raw(page.results).close_object().take();
 }
 
 std::string etag_of(std::string_view body) { return fmt::format("W/\"{}\"", sha1_hex(body)); }

@@ -248,7 +248,7 @@ void Matcher::compile_exact(const Value& operand) {
 
 void Matcher::compile_regex(const Value& operand, std::string& problem) {
   pattern_ = text_form(operand);
-  regex_ = Pattern::compile(pattern_, problem);
+  regex_ = Pattern::compile(pattern_, problem, cannot_run_);
 }
 
 void Matcher::compile_between(const Value& operand, std::string& problem) {
@@ -496,7 +496,8 @@ Match Matcher::match(Property& property, const MatchContext& context) const {
     }
     case Operator::kRegex:
     case Operator::kNotRegex:
-      if (!regex_) return Match::kNo;  // an invalid pattern matches in neither direction
+      // An invalid pattern matches in neither direction.
+      if (!regex_) return cannot_run_ ? Match::kUnknown : Match::kNo;
       return to_match(regex_->found_in(property.text()) == (op_ == Operator::kRegex));
     case Operator::kGt:
     case Operator::kGte:

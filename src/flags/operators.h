@@ -69,7 +69,8 @@ enum class Operator : uint8_t {
 std::optional<Operator> operator_from_name(std::string_view name);
 std::string_view operator_name(Operator op);
 
-enum class Match : uint8_t { kNo, kYes, kError };
+// kUnknown: the service answers, and what runs here cannot (a pattern that needs backtracking).
+enum class Match : uint8_t { kNo, kYes, kError, kUnknown };
 
 // A property as the operators see it; absent when made from nullptr.
 class Property {
@@ -142,6 +143,7 @@ class Matcher {
   bool empty_list_ = false;
   bool operand_ok_ = true;
   bool portable_ = true;
+  bool cannot_run_ = false;
   std::vector<std::string> texts_;  // kExact: sorted
   double low_ = 0;
   double high_ = 0;

@@ -23,13 +23,15 @@ Pattern::~Pattern() = default;
 Pattern::Pattern(Pattern&&) noexcept = default;
 Pattern& Pattern::operator=(Pattern&&) noexcept = default;
 
-std::optional<Pattern> Pattern::compile(std::string_view pattern, std::string& problem) {
-  if (pattern.size() > limits::kRegexPatternBytesMax) {
+std::optional<Pattern> Pattern::compile(std::string_view pattern, std::string& problem,
+                                        bool& is_beyond) {
+  is_beyond = pattern.size() > limits::kRegexPatternBytesMax;
+  if (is_beyond) {
     problem = fmt::format("pattern is {} bytes long; at most {} are allowed", pattern.size(),
                           limits::kRegexPatternBytesMax);
     return std::nullopt;
   }
-  std::optional<Translation> translation = translate_pattern(pattern, problem);
+  std::optional<Translation> translation = translate_pattern(pattern, problem, is_beyond);
   if (!translation) return std::nullopt;
   re2::RE2::Options options;
   options.set_log_errors(false);
@@ -38,8 +40,9 @@ std::optional<Pattern> Pattern::compile(std::string_view pattern, std::string& p
   Pattern compiled;
   compiled.regex_ = std::make_unique<re2::RE2>(translation->text, options);
   if (!compiled.regex_->ok()) {
+    is_beyond = compiled.regex_->error_code() == re2::RE2::ErrorPatternTooLarge;
     problem =
-        compiled.regex_->error_code() == re2::RE2::ErrorPatternTooLarge
+        is_beyond
             ? fmt::format("pattern '{}' compiles to more than {} bytes; make its repetitions smaller",
                           pattern, limits::kRegexBytesMax)
             : fmt::format("pattern '{}' is not a valid regular expression: {}", pattern,
@@ -47,6 +50,7 @@ std::optional<Pattern> Pattern::compile(std::string_view pattern, std::string& p
     return std::nullopt;
   }
   compiled.is_marked_ = translation->is_marked;
+  compiled.marks_ = translation->marks;
   compiled.is_projected_ = translation->is_projected;
   compiled.kept_ = std::move(translation->kept);
   compiled.notes_ = std::move(translation->notes);
@@ -77,21 +81,27 @@ uint32_t Pattern::stand_in(uint32_t point) const {
 
 std::string Pattern::prepare(std::string_view text) const {
   std::string out;
-  out.reserve(text.size() * (is_marked_ ? 8 : 1));
+  out.reserve(text.size() * (is_marked_ ? static_cast<size_t>(marks_) * 3 + 2 : 1));
   bool was_word = false;
-  const auto mark = [&](bool is_word) {
+  Before before = Before::kText;
+  const auto mark = [&](bool is_word, Behind behind) {
     if (!is_marked_) return;
-    const uint32_t point = is_word == was_word ? kNoBoundary : is_word ? kWordStart : kWordEnd;
-    for (int i = 0; i < kMarkCopies; ++i) append_utf8(point, out);
+    const Edge edge = is_word == was_word ? Edge::kNone
+                      : is_word           ? Edge::kWordStart
+                                          : Edge::kWordEnd;
+    const uint32_t point = mark_of(edge, before, behind);
+    for (int i = 0; i < marks_; ++i) append_utf8(point, out);
     was_word = is_word;
   };
   for (size_t at = 0; at < text.size();) {
     const Decoded next = decode(text, at);
     at += next.bytes;
-    mark(is_word_point(next.point));
+    const bool is_newline = next.point == '\n';
+    mark(is_word_point(next.point), is_newline ? Behind::kNewline : Behind::kOther);
+    before = is_newline ? Before::kNewline : Before::kOther;
     append_utf8(next.point == kNotUtf8 ? 0xfffd : stand_in(next.point), out);
   }
-  mark(false);
+  mark(false, Behind::kText);
   return out;
 }
 

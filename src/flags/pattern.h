@@ -11,7 +11,7 @@
 //
 // How \w and \b become small and linear: a subject's letters beyond ASCII that the pattern does not name
 // are all alike to it, so they are replaced by one letter, one digit, one space and one other character;
-// for \b the subject gets a mark at every place between two characters. docs/FLAGS.md has the table.
+// for \b the subject gets a mark at every place between two characters, which ^ and $ look at too. docs/FLAGS.md has the table.
 #pragma once
 
 #include <cstdint>
@@ -39,8 +39,14 @@ class Pattern {
   Pattern(Pattern&&) noexcept;
   Pattern& operator=(Pattern&&) noexcept;
 
-  // Absent with the reason in `problem` when RE2 cannot run it within limits::kRegexBytesMax.
-  static std::optional<Pattern> compile(std::string_view pattern, std::string& problem);
+  // Absent with the reason in `problem` when it is no pattern, or when RE2 cannot run it within
+  // limits::kRegexBytesMax; then `is_beyond` is set: the service runs it.
+  static std::optional<Pattern> compile(std::string_view pattern, std::string& problem,
+                                        bool& is_beyond);
+  static std::optional<Pattern> compile(std::string_view pattern, std::string& problem) {
+    bool is_beyond = false;
+    return compile(pattern, problem, is_beyond);
+  }
 
   // Whether the pattern matches anywhere. Time linear in the text.
   bool found_in(std::string_view text) const;
@@ -56,6 +62,7 @@ class Pattern {
 
   std::unique_ptr<re2::RE2> regex_;
   bool is_marked_ = false;
+  int marks_ = 1;
   bool is_projected_ = true;
   std::vector<std::string> notes_;
   std::vector<Points> kept_;  // sorted; what the pattern names beyond ASCII

@@ -89,7 +89,8 @@ struct Flags {
   bool extended = false;
 };
 
-constexpr std::string_view kMarks = "[\\x{fdd0}-\\x{fdd2}]";
+constexpr std::string_view kMarkRange = "\\x{fdd0}-\\x{fdea}";
+static_assert(kFirstMark == 0xfdd0 && kLastMark == 0xfdea && kSomeLetter > kLastMark);
 
 void append_point(uint32_t point, std::string& out) { out += fmt::format("\\x{{{:x}}}", point); }
 
@@ -108,17 +109,60 @@ class Translator {
         problem = std::move(problem_);
         return std::nullopt;
       }
+      if (out_.is_marked && shape.asserts.most > kMarkCopiesMax) {
+        beyond(fmt::format("more than {} assertions in a row", kMarkCopiesMax));
+        problem = std::move(problem_);
+        return std::nullopt;
+      }
+      out_.marks = std::max(shape.asserts.most, 1);
       if (is_first) close_kept();
     }
     return std::move(out_);
   }
 
+  bool is_beyond() const { return is_beyond_; }
+
  private:
+  // How many assertions a path through a part meets in a row: before its first character, behind
+  // its last one, on a path without characters (kNever when there is none), anywhere.
+  struct Asserts {
+    static constexpr int kNever = -1;
+    int lead = 0;
+    int trail = 0;
+    int through = 0;
+    int most = 0;
+
+    static Asserts of_character() { return {0, 0, kNever, 0}; }
+    static Asserts of_assertion() { return {1, 1, 1, 1}; }
+    void then(const Asserts& next) {
+      most = std::max({most, next.most, trail + next.lead});
+      lead = through == kNever ? lead : std::max(lead, through + next.lead);
+      trail = next.through == kNever ? next.trail : std::max(next.trail, trail + next.through);
+      through = through == kNever || next.through == kNever ? kNever : through + next.through;
+    }
+    void or_else(const Asserts& other) {
+      most = std::max(most, other.most);
+      lead = std::max(lead, other.lead);
+      trail = std::max(trail, other.trail);
+      through = std::max(through, other.through);
+    }
+    // Of a repeat: at least `least` times, perhaps more.
+    void repeat(int least) {
+      const int times = std::clamp(least, 1, kMarkCopiesMax + 1);
+      Asserts all = *this;
+      for (int i = 1; i < times; ++i) all.then(*this);
+      all.most = std::max(all.most, trail + lead);
+      *this = all;
+      if (least == 0) through = std::max(through, 0);
+    }
+  };
+
   // What a group holds: `only` is its set when it is one repeated character or class.
   struct Shape {
     int items = 0;
     bool has_choice = false;
     std::optional<Set> only;
+    Asserts asserts;
   };
 
   bool fail(std::string_view what) {
@@ -129,6 +173,7 @@ class Translator {
   }
   bool beyond(std::string_view what) {
     if (problem_.empty()) {
+      is_beyond_ = true;
       problem_ = fmt::format(
           "pattern '{}' uses {}, which the linear-time engine cannot run; rewrite it, for instance "
           "as a second filter with not_regex",
@@ -318,7 +363,7 @@ class Translator {
     // What stands for all but some must not take a mark for one of the rest.
     if (out_.is_marked && !set.negated) {
       PointSet marks;
-      marks.add(kWordStart, kNoBoundary);
+      marks.add(kFirstMark, kLastMark);
       set.points = set.points.intersected(marks.complement());
       if (set.classes.empty() && set.points.ranges().empty()) set.points.add(kNotInText);
     }
@@ -330,7 +375,7 @@ class Translator {
       append_point(range.last, text);
     }
     text += set.classes;
-    if (set.negated && out_.is_marked) text += "\\x{fdd0}-\\x{fdd2}";
+    if (set.negated && out_.is_marked) text += kMarkRange;
     text += ']';
     write_atom(text);
   }
@@ -338,13 +383,53 @@ class Translator {
   // A character or class in RE2's text, its mark passed over.
   void write_atom(std::string_view text) {
     if (out_.is_marked) {
-      out_.text += fmt::format("(?:{}*{})", kMarks, text);
+      out_.text += fmt::format("(?:[{}]*{})", kMarkRange, text);
     } else {
       out_.text += text;
     }
   }
 
-  void write_any() { write_atom(out_.is_marked ? "[^\\x{fdd0}-\\x{fdd2}]" : "(?s:.)"); }
+  void write_any() {
+    write_atom(out_.is_marked ? fmt::format("[^{}]", kMarkRange) : std::string("(?s:.)"));
+  }
+
+  // An assertion: one mark of those that `holds` takes, or RE2's own while there are no marks.
+  bool write_assertion(bool (*holds)(Edge, Before, Behind), std::string_view unmarked) {
+    last_asserts_ = Asserts::of_assertion();
+    if (!out_.is_marked) {
+      out_.text += unmarked;
+      return true;
+    }
+    out_.text += '[';
+    for (uint32_t mark = 0; mark < kMarks; ++mark) {
+      const Edge edge = static_cast<Edge>(mark / 9);
+      const Before before = static_cast<Before>(mark / 3 % 3);
+      const Behind behind = static_cast<Behind>(mark % 3);
+      if (holds(edge, before, behind)) append_point(kFirstMark + mark, out_.text);
+    }
+    out_.text += ']';
+    return true;
+  }
+
+  // ^ and $ in the mode in force.
+  bool write_begin() {
+    if (!flags_.multi_line) return write_text_begin("^");
+    return write_assertion([](Edge, Before before, Behind) { return before != Before::kOther; },
+                           "^");
+  }
+  bool write_end() {
+    if (!flags_.multi_line) return write_text_end("$");
+    return write_assertion([](Edge, Before, Behind behind) { return behind != Behind::kOther; },
+                           "$");
+  }
+  bool write_text_begin(std::string_view unmarked) {
+    return write_assertion([](Edge, Before before, Behind) { return before == Before::kText; },
+                           unmarked);
+  }
+  bool write_text_end(std::string_view unmarked) {
+    return write_assertion([](Edge, Before, Behind behind) { return behind == Behind::kText; },
+                           unmarked);
+  }
 
   // --- Escapes ---
 
@@ -451,52 +536,42 @@ class Translator {
 
   // \b \B \< \> \b{start} \A \z \Z; nothing is taken when it is none of them.
   bool read_assertion() {
-    const auto mark = [this](std::string_view text) {
+    const auto edge = [this](bool (*holds)(Edge, Before, Behind)) {
       out_.is_marked = true;
-      out_.text += text;
-      return true;
+      return write_assertion(holds, "");
     };
     for (const std::string_view start : {"b{start}", "<"}) {
       if (!take(start)) continue;
       note(fmt::format("\\{}", start), "a word's start");
-      return mark("\\x{fdd0}");
+      return edge([](Edge at, Before, Behind) { return at == Edge::kWordStart; });
     }
     for (const std::string_view end : {"b{end}", ">"}) {
       if (!take(end)) continue;
       note(fmt::format("\\{}", end), "a word's end");
-      return mark("\\x{fdd1}");
+      return edge([](Edge at, Before, Behind) { return at == Edge::kWordEnd; });
     }
     if (peek() == 'b' && peek(1) == '{') return beyond("\\b{");
     if (peek() == 'B' && peek(1) == '{' && !at_count(1)) return false;
-    if (take("b")) return mark("[\\x{fdd0}\\x{fdd1}]");
-    if (take("B")) return mark("\\x{fdd2}");
+    if (take("b")) return edge([](Edge at, Before, Behind) { return at != Edge::kNone; });
+    if (take("B")) return edge([](Edge at, Before, Behind) { return at == Edge::kNone; });
     if (take("A")) {
       note("\\A", "the text's beginning");
-      out_.text += "\\A";
-      return true;
+      return write_text_begin("\\A");
     }
     if (take("z")) {
       note("\\z", "the text's end");
-      return write_end("\\z");
+      return write_text_end("\\z");
     }
     if (peek() != 'Z') return false;
     ++at_;
     note("\\Z", "the text's end or the line ends before it");
-    write_end("");
     Set newline;
     newline.points.add('\n');
     out_.text += "(?:";
     write_set(newline);
     out_.text += "*";
-    write_end("\\z");
+    write_text_end("\\z");
     out_.text += ")";
-    return true;
-  }
-
-  // The marks before the end belong to it.
-  bool write_end(std::string_view text) {
-    if (text.empty()) return true;
-    out_.text += out_.is_marked ? fmt::format("(?:{}*{})", kMarks, text) : std::string(text);
     return true;
   }
 
@@ -753,6 +828,7 @@ class Translator {
     last_ = Last::kAtom;
     ++shape.items;
     shape.only.reset();
+    last_asserts_ = inner.asserts;
     if (!is_atomic) return true;
     const bool is_simple = inner.items == 1 && !inner.has_choice && inner.only;
     return is_simple && nothing_shortens(*inner.only) ? true : beyond("atomic groups");
@@ -849,7 +925,8 @@ class Translator {
     out_.text += text;
   }
 
-  bool read_repeat(size_t atom_at, Shape& shape) {
+  // `asserts` are the repeated atom's.
+  bool read_repeat(size_t atom_at, Shape& shape, Asserts& asserts) {
     std::string atom = out_.text.substr(atom_at);
     // An assertion or a set is one item already; a group of one's own binds whatever it is.
     atom = "(?:" + atom + ")";
@@ -866,8 +943,10 @@ class Translator {
       write_counted(atom, least, most);
     } else {
       out_.text += atom + peek();
+      if (peek() == '+') least = 1;
       ++at_;
     }
+    asserts.repeat(least);
     if (take("?")) {
       // Lazy or not finds the same.
     } else if (peek() == '+') {
@@ -880,18 +959,33 @@ class Translator {
   bool read_alternation(int depth, Shape& shape) {
     std::optional<size_t> atom_at;
     bool after_flags = false;
+    std::optional<Asserts> others;  // of the alternatives before this one
+    Asserts here;
+    Asserts atom;
+    const auto end_atom = [&] {
+      here.then(atom);
+      atom = {};
+    };
+    const auto end_alternative = [&] {
+      end_atom();
+      if (others) here.or_else(*others);
+      others = here;
+      here = {};
+    };
     while (!done()) {
       if (flags_.extended) skip_extended();
       if (done()) break;
       const char c = peek();
       if (c == ')') {
         if (depth == 0) return fail("a group is closed that was not opened");
+        end_alternative();
+        shape.asserts = *others;
         return true;
       }
       const bool is_count = c == '{' && at_count();
       if (c == '*' || c == '+' || c == '?' || (is_count && atom_at)) {
         if (!atom_at) return fail("there is nothing to repeat");
-        if (!read_repeat(*atom_at, shape)) return false;
+        if (!read_repeat(*atom_at, shape, atom)) return false;
         atom_at.reset();
         continue;
       }
@@ -903,18 +997,26 @@ class Translator {
         ++at_;
         out_.text += '|';
         shape.has_choice = true;
+        end_alternative();
         atom_at.reset();
         after_flags = false;
         continue;
       }
       const size_t begins = out_.text.size();
       last_ = Last::kAtom;
+      last_asserts_ = Asserts::of_character();
       if (!read_atom(depth, shape)) return false;
-      if (last_ == Last::kAtom) atom_at = begins;
+      if (last_ == Last::kAtom) {
+        atom_at = begins;
+        end_atom();
+        atom = last_asserts_;
+      }
       if (last_ == Last::kFlags) atom_at.reset();
       if (last_ != Last::kComment) after_flags = last_ == Last::kFlags;
       if (out_.text.size() > limits::kRegexTranslatedBytesMax) return fail("it is too large");
     }
+    end_alternative();
+    shape.asserts = *others;
     return depth == 0 || fail("a group is not closed");
   }
 
@@ -926,12 +1028,11 @@ class Translator {
     if (c == '\\') return read_escape(shape);
     if (c == '^') {
       ++at_;
-      out_.text += '^';
-      return true;
+      return write_begin();
     }
     if (c == '$') {
       ++at_;
-      return write_end("$");
+      return write_end();
     }
     Set set;
     if (c == '[') {
@@ -963,15 +1064,21 @@ class Translator {
   size_t at_ = 0;
   Flags flags_;
   Last last_ = Last::kAtom;
+  Asserts last_asserts_;
   PointSet named_;
   std::string problem_;
+  bool is_beyond_ = false;
   Translation out_;
 };
 
 }  // namespace
 
-std::optional<Translation> translate_pattern(std::string_view pattern, std::string& problem) {
-  return Translator(pattern).run(problem);
+std::optional<Translation> translate_pattern(std::string_view pattern, std::string& problem,
+                                             bool& is_beyond) {
+  Translator translator(pattern);
+  std::optional<Translation> translation = translator.run(problem);
+  is_beyond = translator.is_beyond();
+  return translation;
 }
 
 }  // namespace hogflare::flags

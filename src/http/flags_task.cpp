@@ -2,6 +2,7 @@
 // src/flags; here is where its inputs come from.
 #include <optional>
 
+#include "flag_pages.h"
 #include "http_task.h"
 #include "hogflare/capture.h"
 #include "hogflare/cookieless.h"
@@ -450,7 +451,12 @@ class FlagsTask final : public HttpTask {
     if (std::optional<Reply> refused = refuse_project(false)) return std::move(*refused);
     if (std::optional<Reply> refused = refuse_credential()) return std::move(*refused);
     if (std::optional<Reply> refused = refuse_without_flags()) return std::move(*refused);
-    return json_reply(flags::write_flag_list(definitions()));
+    const flags::FlagListQuery query = read_flag_list_query(head().query);
+    const flags::FlagListPage page = flags::write_flag_list(definitions(), query);
+    std::string url = std::string(request().url_origin).append(request().url_path);
+    if (!head().query.empty()) url.append("?").append(head().query);
+    return json_reply(flags::write_flag_list_answer(page, next_page(url, query, page.count),
+                                                    previous_page(url, query)));
   }
 
   Reply answer_payload() {

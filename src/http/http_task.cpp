@@ -98,11 +98,13 @@ std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input)
   FieldReader fields(request->input.head);
   RequestHead& head = request->head;
   fields.fill(head, kFirst);
+  request->url_path = head.path;
   const std::string_view body_state = fields.next();
   request->body_is_too_large = body_state == "large";
   request->body_is_kept_out = body_state == "busy";
   fields.fill(head, kHeaders);
   read_edge(fields, head.edge);
+  request->url_origin = fields.next();
   head.path = without_double_slash(head.path);
   const std::string& prefix = config.path_prefix;
   const bool has_prefix = !prefix.empty() && head.path.substr(0, prefix.size()) == prefix &&

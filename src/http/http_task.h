@@ -17,6 +17,9 @@ namespace hogflare {
 struct HttpRequest {
   HttpInput input;
   RequestHead head;
+  // Scheme and authority as the client wrote them, and the path: links in answers begin with both.
+  std::string_view url_origin;
+  std::string_view url_path;
   Route route;
   // The path that an alias stands for; head.path points here then.
   std::string path;

@@ -385,6 +385,44 @@ describe("definitions for local evaluation", () => {
     }
   });
 
+  it("the API's list of flags has pages and filters", async () => {
+    const list = async (path) => {
+      const response = await system.request(path, { headers: bearer(PERSONAL) });
+      assert.equal(response.status, 200);
+      return response.json();
+    };
+    const path = "/api/projects/12/feature_flags/";
+    const all = (await list(path)).results.map(({ key }) => key);
+    const first = await list(`${path}?limit=3&token=${TOKEN}`);
+    assert.deepEqual([first.count, first.previous], [all.length, null]);
+    assert.equal(first.next, `${system.url}${path}?limit=3&offset=3&token=${TOKEN}`);
+    const found = first.results.map(({ key }) => key);
+    let page = first;
+    while (page.next !== null) {
+      const before = page;
+      page = await list(page.next.slice(system.url.length));
+      assert.ok(page.results.length > 0);
+      found.push(...page.results.map(({ key }) => key));
+      assert.deepEqual(await list(page.previous.slice(system.url.length)), before);
+    }
+    assert.deepEqual(found, all);
+    const none = await list(`${path}?offset=1000`);
+    assert.deepEqual([none.count, none.next, none.results], [all.length, null, []]);
+    assert.equal(none.previous, `${system.url}${path}?limit=100&offset=900`);
+    for (const odd of ["limit=0", "limit=-1", "limit=many", "offset=-3", "offset=x", "active=STALE", "search="]) {
+      assert.equal((await list(`${path}?${odd}`)).results.length, all.length, odd);
+    }
+    const keys = async (query) => (await list(`${path}?${query}`)).results.map(({ key }) => key);
+    assert.deepEqual(await keys("active=false"), ["inactive"]);
+    assert.deepEqual(await keys("active=true"), all.filter((key) => key !== "inactive"));
+    assert.deepEqual(await keys("search=HALV"), ["halves"]);
+    assert.deepEqual(await keys("search=the+third"), ["third"]);
+    assert.ok((await keys("type=multivariant")).includes("halves") && !(await keys("type=boolean")).includes("halves"));
+    assert.deepEqual(await keys("evaluation_runtime=client"), ["for-clients"]);
+    const both = await list(`${path}?search=FOR-&limit=1`);
+    assert.deepEqual([both.count, both.next], [2, `${system.url}${path}?limit=1&offset=1&search=FOR-`]);
+  });
+
   it("no credential and a wrong one are told as the API tells them", async () => {
     for (const path of paths) {
       const none = await system.request(path + query);

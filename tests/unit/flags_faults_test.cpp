@@ -21,6 +21,45 @@ struct Fault {
 
 }  // namespace
 
+TEST_CASE("a pattern that only the service can run fails the flag where it decides", "[flags]") {
+  const auto answer = [](const std::string& groups, const std::string& more = "") {
+    const Result<Definitions> parsed = Definitions::parse(
+        R"({"flags":[{"id":1,"key":"f","filters":{"groups":[)" + groups + "]}}" + more +
+            R"(],"cohorts":[{"id":7,"filters":{"properties":{"type":"OR","values":[{"type":"AND","values":[
+            {"key":"p","type":"person","operator":"regex","value":"(a)\\1"}]}]}}}]})",
+        ParseOptions{});
+    REQUIRE(parsed.ok());
+    const Result<Request> request = parse_request(
+        R"({"token":"t","distinct_id":"u","person_properties":{"p":"ab","q":"x"}})", RequestHeaders{});
+    const Evaluation evaluation = evaluate(parsed.value(), request.value(), StoredState{}, 0);
+    CHECK(evaluation.errors_while_computing == evaluation.find("f")->failed);
+    std::string told = evaluation.find("f")->failed    ? "failed "
+                       : evaluation.find("f")->enabled ? "true "
+                                                       : "false ";
+    if (const FlagResult* other = evaluation.find("g")) told += other->failed ? "failed " : "settled ";
+    return told + std::string(reason_code(evaluation.find("f")->reason));
+  };
+  const std::string look = R"({"key":"p","operator":"regex","value":"(?=a)a"})";
+  const std::string not_look = R"({"key":"p","operator":"not_regex","value":"(?!b)a"})";
+  const std::string other = R"({"key":"q","value":"y"})";
+  const auto group = [](const std::string& filters) { return R"({"properties":[)" + filters + "]}"; };
+  CHECK(answer(group(look)) == "failed invalid_regex");
+  CHECK(answer(group(not_look)) == "failed invalid_regex");
+  CHECK(answer(group(look + "," + other)) == "false no_condition_match");
+  CHECK(answer(group(look) + "," + group("")) == "true condition_match");
+  CHECK(answer(group("") + "," + group(look)) == "true condition_match");
+  CHECK(answer(group(R"({"key":"absent","operator":"regex","value":"(?=a)a"})")) ==
+        "false no_condition_match");
+  CHECK(answer(group(R"({"key":"p","operator":"regex","value":"(a"})")) == "false no_condition_match");
+  for (const char* op : {"in", "not_in"}) {
+    INFO(op);
+    CHECK(answer(group(R"({"key":"id","type":"cohort","value":7,"operator":")" + std::string(op) +
+                       "\"}")) == "failed cohort_membership_unknown");
+  }
+  CHECK(answer(group(look), R"(,{"id":2,"key":"g","filters":{"groups":[{"properties":[{"key":"1",
+      "type":"flag","operator":"flag_evaluates_to","value":true}]}]}})") == "failed failed invalid_regex");
+}
+
 TEST_CASE("a flag's fault is its own answer", "[flags]") {
   const Fault faults[] = {
       {"unknown operator", R"("filters":{"groups":[{"properties":[{"key":"p","operator":"wat",

@@ -54,6 +54,25 @@ TEST_CASE("words, digits, spaces and word boundaries are Unicode's", "[flags][pa
   }
 }
 
+TEST_CASE("anchors and word boundaries stand beside one another in any order", "[flags][pattern]") {
+  const Case cases[] = {
+      {"\\b^é", "é a", true},           {"\\b^é", "a é", false},        {"é$\\b", "a é", true},
+      {"é$\\b", "é a", false},          {"\\b(?:^é|a)\\b", "é", true},  {"\\b(?:^é|a)\\b", "b é", false},
+      {"(?:a|é$)\\b", "b é", true},     {"(?m)\\b^é", "a\né", true},    {"\\b^é", "a\né", false},
+      {"(?m)é$\\b", "é\na", true},      {"é$\\b", "é\na", false},      {"(?m)^$\\B", "a\n\nb", true},
+      {"\\b\\Aé\\z\\b", "é", true},   {"é\\b\\Z", "é\n\n", true},    {"é\\b\\Z", "é\na", false},
+      {"\\z\\B", "-", true},           {"^\\B$", "", true},            {"$\\B^", "", true},
+      {"^\\b$", "", false},            {"\\b\\b\\bé", "é", true},      {"(?:\\b){3}é", "é", true},
+      {"(?:^|\\b)(?:\\b|$)é", "-é", true}, {"\\b*$", "", true},        {"^\\b+é\\b*$\\b", "é", true},
+      {"(?:\\bé\\b ?){2}$", "é é", true}, {"\\<^é$\\>", "é", true},  {"\\>^é", "é", false}};
+  for (const Case& one : cases) {
+    INFO(one.pattern << " in " << one.text);
+    CHECK(found(one.pattern, one.text) == one.is_found);
+  }
+  CHECK(problem_of("\\b\\b\\b\\ba").find("more than 3 assertions in a row") != std::string::npos);
+  CHECK(found("\\b(?:\\ba\\b|\\bb\\b|\\bc\\b)\\b", "c"));
+}
+
 TEST_CASE("letters of either case, named ones and others", "[flags][pattern]") {
   const Case cases[] = {
       {"(?i)müller", "MÜLLER", true},  {"müller", "MÜLLER", false},  {"(?i)^\\w+é$", "xÉ", true},
