@@ -33,7 +33,16 @@ export const EFFECT = {
   words: 9,
 };
 
-export const EFFECT_KIND = { callObject: 0, sendRows: 1, readKv: 2, wait: 3, readAsset: 4 };
+export const EFFECT_KIND = {
+  callObject: 0,
+  sendRows: 1,
+  readKv: 2,
+  wait: 3,
+  readAsset: 4,
+  runQuery: 5,
+  readCache: 6,
+  writeCache: 7,
+};
 
 /** Bits of hf_resume's outcome. */
 export const OUTCOME = { ok: 1, shared: 2 };

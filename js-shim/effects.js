@@ -1,6 +1,7 @@
 // Performs the core's effects and feeds their results back until the task is finished.
 import { EFFECT_KIND, OBJECT_BINDINGS } from "./abi.js";
 import { CoreReset, currentGeneration, end, refuseClass, resume } from "./core.js";
+import { readCache, runQuery, writeCache } from "./query.js";
 import { failure, noAnswerWithin, NOT_SQLITE, says, TRAPPED, withTimeout } from "./results.js";
 import { isRefusal, sendAlone, sendRows } from "./sends.js";
 import { markOf } from "./trapped.js";
@@ -144,6 +145,12 @@ class Run {
         return wait(effect.a);
       case EFFECT_KIND.readAsset:
         return readAsset(effect, this.env);
+      case EFFECT_KIND.runQuery:
+        return runQuery(effect, this.env);
+      case EFFECT_KIND.readCache:
+        return readCache(effect);
+      case EFFECT_KIND.writeCache:
+        return writeCache(effect);
       default:
         return Promise.reject(new Error(`unknown effect kind ${effect.kind}`));
     }

@@ -65,6 +65,13 @@ struct Config {
   std::string personal_api_key;        // POSTHOG_PERSONAL_API_KEY
   std::string project_secret_key;      // POSTHOG_PROJECT_SECRET
   std::string admin_token;             // HOGFLARE_ADMIN_TOKEN; empty: admin routes answer 404
+  std::string viewer_token;            // HOGFLARE_VIEWER_TOKEN: may ask questions and change nothing
+  bool viewer_sql = false;             // HOGFLARE_VIEWER_SQL: viewers may ask free SQL too
+  // HOGFLARE_SQL_ACCOUNT_ID, _BUCKET and _TOKEN are all set: there is an engine to ask.
+  bool has_sql_engine = false;
+  std::string sql_bucket;              // HOGFLARE_SQL_BUCKET, for sentences
+  // Tables by stream, with their namespace: HOGFLARE_SQL_NAMESPACE, HOGFLARE_SQL_TABLES.
+  std::array<std::string, kStreamCount> sql_tables{};
   std::string path_prefix;             // HOGFLARE_PATH_PREFIX: "" or "/ingest"
   // HOGFLARE_PATH_ALIASES: other names of paths, {"/q1", "/e"}; longest name first.
   std::vector<std::pair<std::string, std::string>> path_aliases;
@@ -101,6 +108,8 @@ struct Config {
 
   // Null when the token belongs to no project of this deployment.
   const Project* project_of(std::string_view token) const;
+  // The project of that team; null when no project of this deployment has it.
+  const Project* project_of_team(int64_t team_id) const;
   // True when some project's cookieless mode is on.
   bool uses_cookieless() const;
   // True when capture must be refused because events could not be kept.

@@ -49,7 +49,10 @@ class Plan {
 
   // `rows`: for each statement in order a JSON array of its rows, each an array in the order of
   // `columns` or an object by their names. A statement without `columns` (free SQL) takes arrays only.
-  Answered answer(const std::vector<std::string>& rows) const;
+  // Members of the JSON object `more` are added to the answer, or take the place of its own.
+  Answered answer(const std::vector<std::string>& rows, std::string_view more = "{}") const;
+  // Whether some statement is the asker's own SQL.
+  bool is_free_sql() const;
 
   struct Reader;
   std::shared_ptr<const Reader> reader;

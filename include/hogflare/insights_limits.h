@@ -44,4 +44,23 @@ inline constexpr size_t kFormulaBytesMax = 500;
 // Cohorts one breakdown may name; each is a statement of its own.
 inline constexpr size_t kBreakdownCohortsMax = 20;
 
+// Body of a request that asks a question: the question and what stands beside it.
+inline constexpr size_t kQuestionBodyBytesMax = 272u << 10;
+// Engine's answer to one statement in the Worker: 10,000 rows of 400 bytes.
+inline constexpr size_t kQueryReplyBytesMax = 4u << 20;
+// Memory of an answer while it is read, per byte of the engine's: its text, places, cells and the result.
+inline constexpr size_t kQueryReplyMemoryShare = 6;
+// Statements of one question under way at once; Cloudflare lets six connections of a request wait.
+inline constexpr size_t kQueriesInFlight = 4;
+// An engine that does not answer a statement within this counts as failed; Basin SQL takes seconds.
+inline constexpr uint32_t kQueryTimeoutMs = 30'000;
+// No further statement of a question is begun after this; with the last one's time-out a minute and a half.
+inline constexpr int64_t kQuestionMs = 60'000;
+// Wait before a statement is asked once more that the engine could not take just then.
+inline constexpr uint32_t kQueryRetryMs = 500;
+// Bytes of the engine's own words in an answer.
+inline constexpr size_t kEngineWordsBytesMax = 500;
+// Bytes of a client's name for its question.
+inline constexpr size_t kClientQueryIdBytesMax = 200;
+
 }  // namespace hogflare::limits

@@ -46,6 +46,7 @@ enum class MetricRoute : uint8_t {
   kFlags,
   kFlagDefinitions,
   kRemoteConfig,
+  kQuery,
   kAdmin,
   kHealth,
   kOther,

@@ -35,6 +35,12 @@ enum class RouteKind : uint8_t {
   kSiteApp,           // /site_app/{id}/{hash}
   kOfrepFlags,        // /ofrep/v1/evaluate/flags
   kOfrepFlag,         // /ofrep/v1/evaluate/flags/{key}
+  kQuery,                // /api/projects/{id}/query: questions (docs/API.md)
+  kPropertyDefinitions,  // /api/projects/{id}/property_definitions
+  kEventDefinitions,     // /api/projects/{id}/event_definitions
+  kPersonList,           // /api/projects/{id}/persons
+  kEventList,            // /api/projects/{id}/events
+  kMcp,                  // /mcp: Model Context Protocol
   kHealth,
   kLiveness,          // /, /_liveness, /_readiness
   kMetrics,
@@ -56,7 +62,7 @@ struct Route {
   uint8_t methods = 0;
   MetricRoute metric = MetricRoute::kOther;
   bool legacy_base64 = false;   // an undecoded body may be base64 once more (wire-protocol.md §2.3.6)
-  std::string_view argument;    // the path's variable segment: a token or a flag key
+  std::string_view argument;    // the path's variable segment: a token, a flag key or a project's id
 };
 
 // A host that was configured with a slash at its end makes clients ask for "//batch/": one is enough.

@@ -64,12 +64,33 @@ struct ReadAsset {
   std::string path;  // "/static/array.js"
 };
 
+// Asks the engine that reads the lake (Basin SQL) one statement, as the deployment's variables
+// HOGFLARE_SQL_* say. The result's body is the engine's JSON and http_status its status; not ok: no
+// answer in time, or with http_status 413 one over limits::kQueryReplyBytesMax.
+struct RunQuery {
+  std::string sql;
+  uint32_t timeout_ms;
+};
+
+// Reads what WriteCache kept in this data centre. http_status 404: nothing, or no longer.
+struct ReadCache {
+  std::string key;  // [A-Za-z0-9/_-]
+};
+
+// Keeps a value for `max_age_s`, or for less: whoever misses it asks again. Nobody waits for it.
+struct WriteCache {
+  std::string key;
+  std::string value;
+  uint32_t max_age_s;
+};
+
 // Waits. The result is empty.
 struct Wait {
   uint32_t delay_ms;
 };
 
-using EffectKind = std::variant<CallObject, SendRows, ReadKv, Wait, ReadAsset>;
+using EffectKind =
+    std::variant<CallObject, SendRows, ReadKv, Wait, ReadAsset, RunQuery, ReadCache, WriteCache>;
 
 struct Effect {
   uint32_t id;  // unique within the task
@@ -80,7 +101,7 @@ struct Effect {
 struct EffectResult {
   uint32_t id = 0;
   bool ok = false;             // false: no answer, an exception, a time-out
-  uint16_t http_status = 0;    // SendRows, ReadKv, ReadAsset
+  uint16_t http_status = 0;    // SendRows, ReadKv, ReadAsset, RunQuery, ReadCache
   // SendRows: the host let the rows travel in another request's send; that one counts the answer.
   bool shared = false;
   uint32_t retry_after_ms = 0; // SendRows: what the sink asked for; 0 when it did not

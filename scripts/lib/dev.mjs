@@ -55,6 +55,14 @@ function workerVariables() {
     CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT: `${pipeline}/streams/persons`,
     CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT: `${pipeline}/streams/rejects`,
     CLOUDFLARE_DISTINCT_IDS_PIPELINE_ENDPOINT: `${pipeline}/streams/distinct_ids`,
+    // The stand-in answers for the lake, to any account and token.
+    HOGFLARE_SQL_URL: pipeline,
+    HOGFLARE_SQL_ACCOUNT_ID: "local",
+    HOGFLARE_SQL_BUCKET: "local",
+    HOGFLARE_SQL_TOKEN: "local",
+    // So that a fresh start can be asked: Authorization: Bearer local.
+    HOGFLARE_VIEWER_TOKEN: "local",
+    HOGFLARE_VIEWER_SQL: "on",
   };
   // What else is exported (a CLOUDFLARE_API_TOKEN, say) is none of the Worker's business.
   for (const name of documentedVariables()) {

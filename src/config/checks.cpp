@@ -98,6 +98,14 @@ bool is_possible_bearer(std::string_view token) {
          std::all_of(token.begin(), token.end(), is_printable);
 }
 
+bool is_resource_name(std::string_view name) {
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  };
+  return !name.empty() && name.size() <= 100 && std::all_of(name.begin(), name.end(), is_plain);
+}
+
 std::string nearest_variable(std::string_view name) {
   if (name.size() > kNameBytesMax) return {};
   std::string nearest;

@@ -21,6 +21,9 @@ std::string problem_of_alias(std::string_view alias, std::string_view target);
 // Whether an Authorization header can carry `token`: printable ASCII without blanks at its ends.
 bool is_possible_bearer(std::string_view token);
 
+// Whether `name` names a thing of Cloudflare's or a table: letters, digits, '-' and '_', up to 100.
+bool is_resource_name(std::string_view name);
+
 // The known variable whose name needs the fewest changed, added or left out characters; empty when
 // none is near.
 std::string nearest_variable(std::string_view name);

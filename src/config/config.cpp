@@ -349,7 +349,8 @@ void read_group_types(Reader& reader) {
 
 void check_secrets(Reader& reader) {
   for (const std::string_view name :
-       {"HOGFLARE_ADMIN_TOKEN", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_PROJECT_SECRET"}) {
+       {"HOGFLARE_ADMIN_TOKEN", "HOGFLARE_VIEWER_TOKEN", "POSTHOG_PERSONAL_API_KEY",
+        "POSTHOG_PROJECT_SECRET", "HOGFLARE_SQL_TOKEN"}) {
     if (is_possible_bearer(reader.text(name))) continue;
     reader.problem(false, std::string(name) +
                               " has blanks at its ends or characters that no Authorization header "
@@ -387,6 +388,74 @@ void read_request_limits(Reader& reader) {
                                          limits::kEventsPerRequestMax));
 }
 
+// "on" and "off" too, as the other switches of who may do what.
+bool read_switch(Reader& reader, std::string_view name) {
+  const std::string value = reader.text(name);
+  if (value == "on") return true;
+  if (value == "off") return false;
+  return reader.boolean(name);
+}
+
+constexpr std::string_view kStreamNames[] = {"events", "persons", "rejects", "distinct_ids"};
+static_assert(std::size(kStreamNames) == kStreamCount);
+
+// "default.hogflare_events_v1" and so on, or as HOGFLARE_SQL_TABLES says.
+void read_sql_tables(Reader& reader) {
+  std::string space = reader.text("HOGFLARE_SQL_NAMESPACE");
+  if (space.empty()) space = "default";
+  if (!is_resource_name(space)) {
+    reader.problem(false, "HOGFLARE_SQL_NAMESPACE is " + reader.shown(space) +
+                              "; it must be letters, digits, - and _; using default");
+    space = "default";
+  }
+  const std::string text = reader.text("HOGFLARE_SQL_TABLES");
+  const Json given = text.empty() ? Json::object() : Json::parse(text, nullptr, false);
+  for (size_t i = 0; i < std::size(kStreamNames); ++i) {
+    std::string table = "hogflare_" + std::string(kStreamNames[i]) + "_v1";
+    const auto found = given.is_object() ? given.find(kStreamNames[i]) : given.end();
+    const bool is_given = given.is_object() && found != given.end();
+    if (is_given && found->is_string() && is_resource_name(found->get<std::string>())) {
+      table = found->get<std::string>();
+    } else if (is_given || !given.is_object()) {
+      reader.problem(false, "HOGFLARE_SQL_TABLES must be names by stream such as {\"events\": "
+                            "\"hogflare_events_v2\"}; " + std::string(kStreamNames[i]) +
+                                " are read from " + table);
+    }
+    reader.config.sql_tables[i] = space + "." + table;
+  }
+}
+
+// The engine that reads the lake, and what its tables are called.
+void read_sql_engine(Reader& reader) {
+  Config& config = reader.config;
+  config.viewer_sql = read_switch(reader, "HOGFLARE_VIEWER_SQL");
+  config.sql_bucket = reader.text("HOGFLARE_SQL_BUCKET");
+  size_t set = 0;
+  for (const std::string_view name :
+       {"HOGFLARE_SQL_ACCOUNT_ID", "HOGFLARE_SQL_BUCKET", "HOGFLARE_SQL_TOKEN"}) {
+    const std::string value = reader.text(name);
+    if (value.empty()) continue;
+    ++set;
+    if (name == "HOGFLARE_SQL_TOKEN" || is_resource_name(value)) continue;
+    reader.problem(false, std::string(name) + " is " + reader.shown(value) +
+                              "; it must be letters, digits, - and _: no question can be asked");
+    return;
+  }
+  if (set != 0 && set != 3) {
+    reader.problem(false,
+                   "questions need HOGFLARE_SQL_ACCOUNT_ID, HOGFLARE_SQL_BUCKET and "
+                   "HOGFLARE_SQL_TOKEN; not all of them are set");
+  }
+  config.has_sql_engine = set == 3;
+  const std::string url = reader.text("HOGFLARE_SQL_URL");
+  if (!url.empty() && !is_http_url(url)) {
+    reader.problem(false, "HOGFLARE_SQL_URL must be a URL such as "
+                          "https://api.sql.cloudflarestorage.com: no question can be asked");
+    config.has_sql_engine = false;
+  }
+  read_sql_tables(reader);
+}
+
 void read_variables(Reader& reader) {
   Config& config = reader.config;
   constexpr int64_t kIntegerMax = int64_t{1} << 53;
@@ -398,6 +467,8 @@ void read_variables(Reader& reader) {
   config.personal_api_key = reader.text("POSTHOG_PERSONAL_API_KEY");
   config.project_secret_key = reader.text("POSTHOG_PROJECT_SECRET");
   config.admin_token = reader.text("HOGFLARE_ADMIN_TOKEN");
+  config.viewer_token = reader.text("HOGFLARE_VIEWER_TOKEN");
+  read_sql_engine(reader);
   config.pipeline_timeout_ms = static_cast<uint32_t>(
       1000 * reader.integer("CLOUDFLARE_PIPELINE_TIMEOUT_SECS", 10, 1, 60));
   // SDKs give up after 8 s (ruby), 10 s (node, go, php) and 15 s (python), and send again.
@@ -497,6 +568,14 @@ const Project* Config::project_of(std::string_view token) const {
   return found == projects.end() ? nullptr : &found->second;
 }
 
+const Project* Config::project_of_team(int64_t wanted) const {
+  if (projects.empty()) return default_project.team_id == wanted ? &default_project : nullptr;
+  for (const auto& [token, project] : projects) {
+    if (project.team_id == wanted) return &project;
+  }
+  return nullptr;
+}
+
 bool Config::uses_cookieless() const {
   if (projects.empty()) return default_project.cookieless != CookielessMode::kDisabled;
   return std::any_of(projects.begin(), projects.end(), [](const auto& entry) {
@@ -550,6 +629,14 @@ std::vector<ConfigVariable> config_variables() {
       {"HOGFLARE_BODY_BYTES_MAX", false},
       {"HOGFLARE_REJECT_ROWS_MAX", false},
       {"HOGFLARE_ADMIN_TOKEN", true},
+      {"HOGFLARE_VIEWER_TOKEN", true},
+      {"HOGFLARE_VIEWER_SQL", false},
+      {"HOGFLARE_SQL_ACCOUNT_ID", false},
+      {"HOGFLARE_SQL_BUCKET", false},
+      {"HOGFLARE_SQL_TOKEN", true},
+      {"HOGFLARE_SQL_NAMESPACE", false},
+      {"HOGFLARE_SQL_TABLES", false},
+      {"HOGFLARE_SQL_URL", false},
   };
 }
 

@@ -7,7 +7,7 @@ namespace {
 
 // An operator's paths have none: no page may call them.
 bool is_preflight(const HttpRequest& request) {
-  return request.head.method == "OPTIONS" && request.route.metric != MetricRoute::kAdmin;
+  return request.head.method == "OPTIONS" && !is_for_operators(request.route);
 }
 
 bool method_is_allowed(const HttpRequest& request) {
@@ -52,7 +52,7 @@ class ImmediateTask final : public HttpTask {
     if (route().methods & kGet) methods += "GET, ";
     if (route().methods & kHead) methods += "HEAD, ";
     if (route().methods & kPost) methods += "POST, ";
-    if (route().metric != MetricRoute::kAdmin) return methods + "OPTIONS";
+    if (!is_for_operators(route())) return methods + "OPTIONS";
     return methods.substr(0, methods.size() - 2);
   }
 };
@@ -73,6 +73,8 @@ std::unique_ptr<Task> make_http_task(CoreState& state, HttpInput input) {
       return make_flags_task(state, std::move(request));
     case MetricRoute::kRemoteConfig:
       return make_project_task(state, std::move(request));
+    case MetricRoute::kQuery:
+      return make_query_task(state, std::move(request));
     default:
       return make_operations_task(state, std::move(request));
   }

@@ -114,7 +114,7 @@ std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input)
   request->route = find_route(head.path);
   // No page has business with an operator's paths: without an origin no answer carries CORS.
   const bool is_health = request->route.endpoint == RouteKind::kHealth;
-  if (request->route.metric == MetricRoute::kAdmin || (is_health && !head.authorization.empty())) {
+  if (is_for_operators(request->route) || (is_health && !head.authorization.empty())) {
     head.origin = {};
   }
   return request;

@@ -67,6 +67,11 @@ class HttpTask : public Task {
   std::unique_ptr<HttpRequest> request_;
 };
 
+// Paths of an operator and of those who may read the data: no other site's page has business with them.
+inline bool is_for_operators(const Route& route) {
+  return route.metric == MetricRoute::kAdmin || route.metric == MetricRoute::kQuery;
+}
+
 // Makes the task of the request's route.
 std::unique_ptr<Task> make_http_task(CoreState& state, HttpInput input);
 
@@ -74,6 +79,7 @@ std::unique_ptr<Task> make_http_task(CoreState& state, HttpInput input);
 std::unique_ptr<Task> make_capture_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_flags_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_project_task(CoreState& state, std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_query_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_operations_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 
 }  // namespace hogflare

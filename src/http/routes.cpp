@@ -76,6 +76,28 @@ Route with_argument(RouteKind endpoint, uint8_t methods, MetricRoute metric,
   return {endpoint, methods, metric, false, argument};
 }
 
+// What is asked about a project's data; `path` without the project.
+Route find_question(std::string_view path, std::string_view project) {
+  struct Question {
+    std::string_view path;
+    RouteKind endpoint;
+    uint8_t methods;
+  };
+  static constexpr Question kQuestions[] = {
+      {"query", RouteKind::kQuery, kPost},
+      {"property_definitions", RouteKind::kPropertyDefinitions, kGet},
+      {"event_definitions", RouteKind::kEventDefinitions, kGet},
+      {"persons", RouteKind::kPersonList, kGet},
+      {"events", RouteKind::kEventList, kGet},
+  };
+  for (const Question& question : kQuestions) {
+    if (question.path == path && !project.empty()) {
+      return with_argument(question.endpoint, question.methods, MetricRoute::kQuery, project);
+    }
+  }
+  return {};
+}
+
 // Paths with a variable segment.
 Route find_variable(std::string_view path) {
   if (take_prefix(path, "/array/")) {
@@ -93,8 +115,15 @@ Route find_variable(std::string_view path) {
     return with_argument(RouteKind::kScript, kGetHead, MetricRoute::kRemoteConfig, path);
   } else if (take_prefix(path, "/site_app/")) {
     return with_argument(RouteKind::kSiteApp, kGetHead, MetricRoute::kRemoteConfig, path);
+  } else if (take_prefix(path, "/api/environments/")) {
+    const std::string_view project = take_segment(path);
+    return find_question(path, project);
   } else if (take_prefix(path, "/api/projects/")) {
-    take_segment(path);
+    const std::string_view project = take_segment(path);
+    if (const Route question = find_question(path, project);
+        question.endpoint != RouteKind::kNone) {
+      return question;
+    }
     if (path == "feature_flags") {
       return with_argument(RouteKind::kFlagList, kGetHead, MetricRoute::kFlagDefinitions, {});
     }
@@ -137,7 +166,7 @@ std::string_view path_swallowed_by(std::string_view prefix) {
   for (const Fixed& fixed : kFixed) {
     if (is_at_or_under(fixed.path, prefix)) return fixed.path;
   }
-  for (const std::string_view folder : {"/array", "/api/projects", "/ofrep/v1/evaluate/flags", "/static", "/site_app"}) {
+  for (const std::string_view folder : {"/array", "/api/projects", "/api/environments", "/ofrep/v1/evaluate/flags", "/static", "/site_app"}) {
     if (is_at_or_under(folder, prefix) || is_at_or_under(prefix, folder)) return folder;
   }
   return {};

@@ -184,8 +184,9 @@ Stickiness read_stickiness(const View& question, const Context& context) {
   return out;
 }
 
-Statement stickiness_statement(const Stickiness& sticky, size_t period, const Series& series,
-                               const Context& context) {
+// The CTEs up to "active": who was active in which of the periods.
+std::string stickiness_ctes(const Stickiness& sticky, size_t period, const Series& series,
+                            const Context& context) {
   const Clock& clock = context.project.clock;
   const Stickiness::Period& time = sticky.periods[period];
   Scan scan(context.project, context.dialect, sticky.common.person_properties);
@@ -203,13 +204,18 @@ Statement stickiness_statement(const Stickiness& sticky, size_t period, const Se
   const int64_t from = lower_bound_us(time.range, sticky.interval, clock);
   const std::string having =
       sticky.criteria.empty() ? "" : fmt::format(" HAVING {}", sticky.criteria);
+  return fmt::format(
+      "{}, kept AS (SELECT {} AS unit, {} AS b FROM e WHERE {} AND t >= {} AND t <= {}), "
+      "active AS (SELECT unit, b FROM kept WHERE unit IS NOT NULL GROUP BY unit, b{})",
+      scan.with(from, time.range.to_us), unit, bucket, where, from, time.range.to_us, having);
+}
+
+Statement stickiness_statement(const Stickiness& sticky, size_t period, const Series& series,
+                               const Context& context) {
   return {.sql = fmt::format(
-              "{}, kept AS (SELECT {} AS unit, {} AS b FROM e WHERE {} AND t >= {} AND t <= {}), "
-              "active AS (SELECT unit, b FROM kept WHERE unit IS NOT NULL GROUP BY unit, b{}) "
-              "SELECT k, count(*) AS n FROM (SELECT unit, count(*) AS k FROM active GROUP BY unit) "
-              "AS s GROUP BY k ORDER BY k LIMIT {}",
-              scan.with(from, time.range.to_us), unit, bucket, where, from, time.range.to_us,
-              having, rows_max(context.dialect)),
+              "{} SELECT k, count(*) AS n FROM (SELECT unit, count(*) AS k FROM active GROUP BY "
+              "unit) AS s GROUP BY k ORDER BY k LIMIT {}",
+              stickiness_ctes(sticky, period, series, context), rows_max(context.dialect)),
           .columns = {"k", "n"}};
 }
 
@@ -274,6 +280,27 @@ std::string lifecycle_actors_sql(const View& query, const View& source, const Co
   }
   query["day"].refuse("is no bucket of the question");
   return {};
+}
+
+// `day` is in how many periods, as the answer's days are.
+std::string stickiness_actors_sql(const View& query, const View& source, const Context& context) {
+  const Stickiness sticky = read_stickiness(source, context);
+  if (sticky.series.empty() || context.refusals.first) return {};
+  const int64_t last = static_cast<int64_t>(sticky.series.size()) - 1;
+  const Series& series =
+      sticky.series[static_cast<size_t>(query["series"].integer(0, {0, last}))];
+  if (series.math == "unique_group") query["source"].refuse("counts groups, not people");
+  const bool before = query["compare"].one_of({"current", "previous"}) == "previous";
+  if (before && sticky.periods.size() < 2) {
+    query["compare"].refuse("the question compares with nothing");
+    return {};
+  }
+  if (!query["day"].given()) query["day"].refuse("must say in how many periods people were active");
+  const int64_t periods = query["day"].integer(1, {1, 100'000});
+  return fmt::format(
+      "{}, actors AS (SELECT unit AS person FROM active GROUP BY unit HAVING count(*) {} {})",
+      stickiness_ctes(sticky, before ? 1 : 0, series, context), sticky.cumulative ? ">=" : "=",
+      periods);
 }
 
 Built build_stickiness(const View& question, const Context& context) {

@@ -201,7 +201,13 @@ std::string exclusions_sql(const Funnel& funnel, Scan& scan, const Context& cont
   return funnel.exclusions.empty() ? "0" : mask_sql(by_step);
 }
 
-Statement funnel_statement(const Funnel& funnel, const Context& context) {
+struct FunnelSql {
+  std::string ctes;    // up to "kept"
+  std::string where;   // of "kept": what could convert
+  Statement statement;
+};
+
+FunnelSql funnel_sql(const Funnel& funnel, const Context& context) {
   Scan scan(context.project, context.dialect, funnel.common.person_properties);
   std::vector<std::string> conditions;
   for (const Series& step : funnel.steps) {
@@ -226,21 +232,24 @@ Statement funnel_statement(const Funnel& funnel, const Context& context) {
   // Who never took the first step cannot appear; without order any step will do.
   const bool any_order = funnel.rules.order == FunnelRules::Order::kUnordered;
   const std::string_view entered = any_order ? "steps > 0" : "steps % 2 = 1";
-  out.sql = fmt::format(
+  const std::string ctes = fmt::format(
       "{}, kept AS (SELECT {} AS unit, t, uuid, {} AS steps, {} AS exclusions, {} AS b{} FROM e "
-      "WHERE {} AND t >= {} AND t <= {}) "
-      "SELECT unit, t, steps, exclusions, b{} FROM kept WHERE unit IN (SELECT unit FROM kept WHERE "
-      "{} AND unit IS NOT NULL){} "
-      "ORDER BY unit, t, uuid LIMIT {}",
+      "WHERE {} AND t >= {} AND t <= {})",
       scan.with(funnel.range.from_us, funnel.range.to_us), unit, mask_sql(conditions), excluded,
       bucket_of(funnel.axis, context.project.clock, "t", funnel.range.to_us), values, where,
-      funnel.range.from_us, funnel.range.to_us, names, entered,
-      strict ? "" : " AND (steps > 0 OR exclusions > 0)", rows_max(context.dialect));
-  return out;
+      funnel.range.from_us, funnel.range.to_us);
+  const std::string kept =
+      fmt::format("unit IN (SELECT unit FROM kept WHERE {} AND unit IS NOT NULL)", entered);
+  out.sql = fmt::format("{} SELECT unit, t, steps, exclusions, b{} FROM kept WHERE {}{} "
+                        "ORDER BY unit, t, uuid LIMIT {}",
+                        ctes, names, kept, strict ? "" : " AND (steps > 0 OR exclusions > 0)",
+                        rows_max(context.dialect));
+  return {.ctes = ctes, .where = kept, .statement = std::move(out)};
 }
 
 using Values = std::vector<std::string>;
 struct Unit {
+  std::string name;
   std::vector<FunnelEvent> events;
 };
 
@@ -249,7 +258,7 @@ std::vector<Unit> units_of(const Funnel& funnel, const Table& table) {
   std::string last;
   for (const Row& row : table) {
     const std::string unit = text_of(row[0]);
-    if (units.empty() || unit != last) units.emplace_back();
+    if (units.empty() || unit != last) units.push_back({.name = unit, .events = {}});
     last = unit;
     FunnelEvent event{.t_us = integer_of(row[1]),
                       .steps = static_cast<uint32_t>(integer_of(row[2])),
@@ -517,11 +526,49 @@ Json read_trends_answer(const Funnel& funnel, const std::vector<Unit>& units) {
 
 }  // namespace
 
+// `funnelStep`: n from 1 who reached step n, -n who reached step n - 1 and no further.
+FunnelActors funnel_actors(const View& query, const View& source, const Context& context) {
+  const Funnel funnel = read_funnel(source, context);
+  if (context.refusals.first) return {};
+  if (funnel.by_session || funnel.common.group_index >= 0)
+    query["source"].refuse("counts visits or groups, not people");
+  if (funnel.shape != Shape::kSteps) query["source"].refuse("people are shown behind steps only");
+  const int64_t steps = static_cast<int64_t>(funnel.steps.size());
+  const int64_t step = query["funnelStep"].integer(1, {-steps, steps});
+  if (step == 0 || step == -1) query["funnelStep"].refuse("is 1 or more, or -2 or less");
+  const View wanted = query["funnelStepBreakdown"];
+  Values value;
+  for (const View& one : wanted.is_array() ? wanted.items() : std::vector<View>{})
+    value.push_back(one.text());
+  if (wanted.given() && !wanted.is_array()) value.push_back(wanted.text());
+  if (wanted.given() && value.size() != funnel.breakdowns.by.size())
+    wanted.refuse("must give a value for each breakdown of the question");
+  const FunnelSql sql = funnel_sql(funnel, context);
+  const bool has_value = wanted.given();
+  const auto pick = [funnel, step, value, has_value](const Table& table) {
+    std::set<std::string> people;
+    for (const Unit& unit : units_of(funnel, table)) {
+      for (const Values& each : values_of(funnel, unit)) {
+        if (has_value && each != value) continue;
+        const FunnelRun run = walk_funnel(rules_for(funnel, each), events_for(funnel, unit, each));
+        const auto reached = [&run](int64_t number) { return (run.reached >> (number - 1) & 1) != 0; };
+        const bool is_there = step > 0 ? reached(step) : reached(-step - 1) && !reached(-step);
+        if (is_there) people.insert(unit.name);
+      }
+    }
+    return people;
+  };
+  return {.ctes = fmt::format("{}, actors AS (SELECT DISTINCT unit AS person FROM kept WHERE {})",
+                              sql.ctes, sql.where),
+          .events = sql.statement,
+          .pick = pick};
+}
+
 Built build_funnel(const View& question, const Context& context) {
   Funnel funnel = read_funnel(question, context);
   Built built;
   if (context.refusals.first) return built;
-  built.statements.push_back(funnel_statement(funnel, context));
+  built.statements.push_back(funnel_sql(funnel, context).statement);
   built.read = [funnel = std::move(funnel)](const std::vector<Table>& tables) {
     const std::vector<Unit> units = units_of(funnel, tables[0]);
     if (funnel.shape == Shape::kTimeToConvert)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,17 @@ Built build_channel(const View& question, const Context& context);
 // The people behind one point of a question; the SQL gives one column, the person (ActorsQuery).
 std::string trends_actors_sql(const View& query, const View& source, const Context& context);
 std::string lifecycle_actors_sql(const View& query, const View& source, const Context& context);
+std::string stickiness_actors_sql(const View& query, const View& source, const Context& context);
+std::string retention_actors_sql(const View& query, const View& source, const Context& context);
+
+// The people at a funnel's step. Its walk is done here and not in SQL: `ctes` end in "actors", everybody
+// who entered, and `pick` says whom of them the first statement's rows put at that step.
+struct FunnelActors {
+  std::string ctes;
+  Statement events;
+  std::function<std::set<std::string>(const Table&)> pick;
+};
+FunnelActors funnel_actors(const View& query, const View& source, const Context& context);
 
 // Rows' cells: engines give numbers as numbers or texts, and NULL where there is none.
 double number_of(const Json& cell, double fallback = 0);

@@ -274,7 +274,23 @@ Json people_answer(const People& people, const Table& table) {
               {"limit", people.limit},     {"offset", people.offset}};
 }
 
-Built build_people(const View& question, const Context& context, std::string with) {
+// What people's list is made from: CTEs that end in "actors", and, where the engine cannot say which of
+// them, who is left of everybody in there.
+struct Behind {
+  std::string ctes;
+  std::optional<FunnelActors> funnel = {};
+};
+
+Table only_of(const Table& table, const std::set<std::string>& people) {
+  Table out;
+  for (const Row& row : table) {
+    if (people.count(text_of(row[0])) > 0) out.push_back(row);
+  }
+  return out;
+}
+
+Built build_people(const View& question, const Context& context, const Behind& source) {
+  const std::string& with = source.ctes;
   People people;
   for (const View& item : question["select"].items())
     people.select.push_back(item.one_of({"person", "actor", "id", "created_at", "person.$delete"}));
@@ -305,8 +321,17 @@ Built build_people(const View& question, const Context& context, std::string wit
       {.sql = fmt::format("{}{} SELECT person_id, distinct_id, distinct_ids, properties, created_t "
                           "FROM {}{} ORDER BY created_t DESC, person_id LIMIT {}",
                           behind ? with + ", " : "WITH ", persons_cte(context), from,
-                          where.empty() ? "" : " WHERE " + where, people.limit + people.offset + 1),
+                          where.empty() ? "" : " WHERE " + where,
+                          source.funnel ? rows_max(context.dialect)
+                                        : people.limit + people.offset + 1),
        .columns = {"person_id", "distinct_id", "distinct_ids", "properties", "created_t"}});
+  if (source.funnel) {
+    built.statements.push_back(source.funnel->events);
+    built.read = [people, pick = source.funnel->pick](const std::vector<Table>& tables) {
+      return people_answer(people, only_of(tables[0], pick(tables[1])));
+    };
+    return built;
+  }
   built.read = [people](const std::vector<Table>& tables) {
     return people_answer(people, tables[0]);
   };
@@ -318,24 +343,35 @@ Built build_people(const View& question, const Context& context, std::string wit
 Built build_persons(const View& question, const Context& context) {
   question.only({"select", "search", "limit", "offset", "orderBy", "properties", "fixedProperties",
                  "modifiers"});
-  return build_people(question, context, "");
+  return build_people(question, context, {});
 }
 
 Built build_actors(const View& question, const Context& context) {
   question.only({"source", "select", "search", "limit", "offset", "orderBy", "properties",
                  "fixedProperties", "modifiers"});
   const View query = question["source"];
-  if (!query.given()) return build_people(question, context, "");
+  if (!query.given()) return build_people(question, context, {});
+  const View insight = query["source"];
+  query["includeRecordings"].refuse_if_given("is not done here");
+  if (query["kind"].one_of({"InsightActorsQuery", "FunnelsActorsQuery"}) == "FunnelsActorsQuery") {
+    query.only({"source", "funnelStep", "funnelStepBreakdown", "includeRecordings", "modifiers"});
+    insight["kind"].one_of({"FunnelsQuery"});
+    FunnelActors actors = funnel_actors(query, insight, context);
+    if (context.refusals.first) return {};
+    return build_people(question, context, {.ctes = actors.ctes, .funnel = std::move(actors)});
+  }
   query.only({"source", "day", "series", "breakdown", "compare", "interval", "status",
               "includeRecordings", "modifiers"});
-  query["kind"].one_of({"InsightActorsQuery"});
-  query["includeRecordings"].refuse_if_given("is not done here");
-  query["interval"].refuse_if_given("is not done here");
-  const std::string kind = query["source"]["kind"].one_of({"TrendsQuery", "LifecycleQuery"});
-  const std::string with = kind == "TrendsQuery"
-                               ? trends_actors_sql(query, query["source"], context)
-                               : lifecycle_actors_sql(query, query["source"], context);
-  return build_people(question, context, with);
+  const std::string kind = insight["kind"].one_of(
+      {"TrendsQuery", "LifecycleQuery", "StickinessQuery", "RetentionQuery"});
+  if (kind != "RetentionQuery") query["interval"].refuse_if_given("is not done here");
+  const auto sql = kind == "TrendsQuery"       ? trends_actors_sql
+                   : kind == "LifecycleQuery"  ? lifecycle_actors_sql
+                   : kind == "StickinessQuery" ? stickiness_actors_sql
+                                               : retention_actors_sql;
+  const std::string ctes = sql(query, insight, context);
+  if (context.refusals.first) return {};
+  return build_people(question, context, {.ctes = ctes});
 }
 
 namespace {

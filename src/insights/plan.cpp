@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "hogflare/insights.h"
@@ -134,7 +135,12 @@ std::optional<Table> read_table(const std::string& text, const Statement& statem
 
 }  // namespace
 
-Answered Plan::answer(const std::vector<std::string>& rows) const {
+bool Plan::is_free_sql() const {
+  return std::any_of(statements.begin(), statements.end(),
+                     [](const Statement& statement) { return statement.columns.empty(); });
+}
+
+Answered Plan::answer(const std::vector<std::string>& rows, std::string_view more) const {
   Answered out;
   if (rows.size() != statements.size()) {
     out.refusal = Refusal{"", "there must be one list of rows for each statement"};
@@ -167,6 +173,8 @@ Answered Plan::answer(const std::vector<std::string>& rows) const {
   answer["query_status"] = nullptr;
   answer["timezone"] = reader->zone;
   if (answer.find("hasMore") == answer.end()) answer["hasMore"] = false;
+  const Json added = Json::parse(more, nullptr, false);
+  if (added.is_object()) answer.update(added);
   out.json = answer.dump(-1, ' ', false, Json::error_handler_t::replace);
   return out;
 }

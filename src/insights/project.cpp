@@ -40,6 +40,8 @@ Project read_project(const View& view, Zones* zones) {
   project.persons = tables["persons"].text("persons");
   project.distinct_ids = tables["distinct_ids"].text("distinct_ids");
   project.typed_columns = view["typed_columns"].flag(true);
+  project.rejects = tables["rejects"].text("rejects");
+  project.one_team_only = view["one_team_only"].flag();
   read_cohorts(project, view["cohorts"]);
   if (view["test_account_filters"].is_array()) {
     project.test_account_filters = view["test_account_filters"].json();

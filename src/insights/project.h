@@ -25,6 +25,10 @@ struct Project {
   std::map<std::string, Cohort> cohorts;
   Json test_account_filters = Json::array();
   Json actions = Json::array();
+  // Free SQL sees this team's rows only, under the streams' names; for whoever is not trusted with
+  // every project of the tables.
+  bool one_team_only = false;
+  std::string rejects;
 };
 
 Project read_project(const View& view, Zones* zones);

@@ -155,7 +155,8 @@ std::string cells_sql(const Retention& r, const Clock& clock) {
              k, r.columns, group);
 }
 
-Statement retention_statement(const Retention& r, const Context& context) {
+// The CTEs up to "cells": who came in row b and again k intervals later, by breakdown value v.
+std::string retention_ctes(const Retention& r, const Context& context) {
   const Clock& clock = context.project.clock;
   Scan scan(context.project, context.dialect, r.common.person_properties);
   add_events(r.target, scan);
@@ -176,16 +177,20 @@ Statement retention_statement(const Retention& r, const Context& context) {
   const auto flag = [](const std::string& sql) {
     return fmt::format("CASE WHEN {} THEN 1 ELSE 0 END", sql);
   };
-  return {
-      .sql = fmt::format(
-          "{}, kept AS (SELECT {} AS unit, {} AS v, t, {} AS b, {} AS is_target, {} AS is_return, "
-          "{} AS is_named FROM e "
-          "WHERE {} AND t <= {} AND {} IS NOT NULL), first_targets AS ({}), {} "
-          "SELECT v, b, k, count(*) AS n FROM cells GROUP BY v, b, k ORDER BY v, b, k LIMIT {}",
-          scan.with(from, r.range.to_us), unit, value, bucket_of(r.axis, clock, "t", r.range.to_us),
-          flag(target), flag(returning), flag(name_only), where, r.range.to_us, unit,
-          targets_sql(r), cells_sql(r, clock), rows_max(context.dialect)),
-      .columns = {"v", "b", "k", "n"}};
+  return fmt::format(
+      "{}, kept AS (SELECT {} AS unit, {} AS v, t, {} AS b, {} AS is_target, {} AS is_return, "
+      "{} AS is_named FROM e "
+      "WHERE {} AND t <= {} AND {} IS NOT NULL), first_targets AS ({}), {}",
+      scan.with(from, r.range.to_us), unit, value, bucket_of(r.axis, clock, "t", r.range.to_us),
+      flag(target), flag(returning), flag(name_only), where, r.range.to_us, unit, targets_sql(r),
+      cells_sql(r, clock));
+}
+
+Statement retention_statement(const Retention& r, const Context& context) {
+  return {.sql = fmt::format("{} SELECT v, b, k, count(*) AS n FROM cells GROUP BY v, b, k ORDER BY "
+                             "v, b, k LIMIT {}",
+                             retention_ctes(r, context), rows_max(context.dialect)),
+          .columns = {"v", "b", "k", "n"}};
 }
 
 using Grid = std::vector<std::vector<double>>;
@@ -245,6 +250,25 @@ Json retention_answer(const Retention& r, const Clock& clock, const Table& table
 }
 
 }  // namespace
+
+// `interval` is the row, `day` (ours) the column: 0 the row's people, k those of them who came again.
+std::string retention_actors_sql(const View& query, const View& source, const Context& context) {
+  const Retention retention = read_retention(source, context);
+  if (context.refusals.first) return {};
+  if (retention.common.group_index >= 0) query["source"].refuse("counts groups, not people");
+  const int64_t rows = static_cast<int64_t>(retention.axis.size());
+  const int64_t row = query["interval"].integer(0, {0, std::max<int64_t>(rows - 1, 0)});
+  const int64_t column = query["day"].integer(0, {0, retention.columns - 1});
+  std::string value;
+  const View breakdown = query["breakdown"];
+  if (breakdown.given() != !retention.breakdowns.by.empty())
+    breakdown.refuse("must give a value for each breakdown of the question");
+  if (breakdown.given()) value = fmt::format(" AND v = {}", literal(breakdown.text()));
+  return fmt::format(
+      "{}, actors AS (SELECT DISTINCT unit AS person FROM cells WHERE b = {} AND k {} {}{})",
+      retention_ctes(retention, context), row, retention.cumulative && column > 0 ? ">=" : "=",
+      column, value);
+}
 
 Built build_retention(const View& question, const Context& context) {
   Retention retention = read_retention(question, context);

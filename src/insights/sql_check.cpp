@@ -148,9 +148,8 @@ constexpr std::pair<std::string_view, std::string_view> kHogql[] = {
     {"toint", "TRY_CAST(... AS BIGINT)"}};
 
 // Words that end the list of tables behind FROM.
-constexpr std::string_view kAfterTables[] = {"where",  "group",  "order",     "having", "limit",
-                                             "union",  "except", "intersect", "window", "qualify",
-                                             "select", "on",     "using"};
+constexpr std::string_view kAfterTables[] = {"where",  "group",     "order",  "having",  "limit", "union",
+                                             "except", "intersect", "window", "qualify", "select"};
 
 bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -222,7 +221,7 @@ class Check {
         tokens_[0].kind != Token::Kind::kWord) {
       return "must begin with SELECT or WITH";
     }
-    name_ctes();
+    if (const auto why = name_ctes()) return why;
     for (size_t i = 0; i < tokens_.size(); ++i) {
       const auto why = look_at(i);
       if (why) return why;
@@ -239,14 +238,38 @@ class Check {
     return i < tokens_.size() && tokens_[i].kind == Token::Kind::kWord && tokens_[i].text == text;
   }
 
-  // Names before "AS (SELECT" or "AS (WITH".
-  void name_ctes() {
-    for (size_t i = 0; i + 3 < tokens_.size(); ++i) {
-      if (word(i + 1, "as") && sign(i + 2, '(') && (word(i + 3, "select") || word(i + 3, "with")) &&
-          tokens_[i].kind == Token::Kind::kWord) {
-        tables_.insert(tokens_[i].text);
-      }
+  // "WITH a AS (SELECT ...), b AS (SELECT ...)" at the beginning: each name counts from where its
+  // definition ends.
+  std::optional<std::string> name_ctes() {
+    size_t at = 1;
+    while (word(0, "with")) {
+      const bool is_definition = at + 3 < tokens_.size() &&
+                                 tokens_[at].kind == Token::Kind::kWord && word(at + 1, "as") &&
+                                 sign(at + 2, '(') && word(at + 3, "select");
+      if (!is_definition) return "behind WITH only name AS (SELECT ...) is taken";
+      const size_t end = end_of_parenthesis(at + 2);
+      ctes_.push_back({tokens_[at].text, end});
+      if (!sign(end, ',')) return std::nullopt;
+      at = end + 1;
     }
+    return std::nullopt;
+  }
+
+  // The token behind the parenthesis that opens at `open`.
+  size_t end_of_parenthesis(size_t open) const {
+    int depth = 0;
+    for (size_t i = open; i < tokens_.size(); ++i) {
+      if (sign(i, '(')) ++depth;
+      if (sign(i, ')') && --depth == 0) return i + 1;
+    }
+    return tokens_.size();
+  }
+
+  // Whether a table's name at token `at` stands for what may be read.
+  bool is_table(const std::string& name, size_t at) const {
+    if (tables_.find(name) != tables_.end()) return true;
+    return std::any_of(ctes_.begin(), ctes_.end(),
+                       [&](const Cte& cte) { return cte.name == name && at >= cte.known_from; });
   }
 
   std::optional<std::string> look_at(size_t i) {
@@ -264,13 +287,13 @@ class Check {
     if (token.kind == Token::Kind::kQuotedName && sign(i + 1, '('))
       return fmt::format("the function \"{}\" is not taken", token.text);
     if (token.kind != Token::Kind::kWord) return std::nullopt;
-    if (sign(i + 1, '(') && !is_one_of(token.text, kFunctions) &&
-        tables_.find(token.text) == tables_.end())
+    if (token.text == "with" && i > 0 && !word(i + 1, "time")) return "WITH stands at the beginning only";
+    if (sign(i + 1, '(') && !is_one_of(token.text, kFunctions))
       return function_refusal(token.text);
     static constexpr std::string_view kForbidden[] = {
         "into",      "attach", "copy",    "pragma",   "install", "load",   "call",   "set",
         "create",    "insert", "update",  "delete",   "drop",    "alter",  "export", "import",
-        "recursive", "pivot",  "unpivot", "describe", "show",    "lateral"};
+        "recursive", "table", "pivot",  "unpivot", "describe", "show",    "lateral"};
     if (is_one_of(token.text, kForbidden) && !sign(i + 1, '.') && !(i > 0 && sign(i - 1, '.')))
       return fmt::format("'{}' is not taken", token.text);
     // EXTRACT(x FROM t) and substring(x FROM n) list no tables; the words before tell.
@@ -300,7 +323,7 @@ class Check {
   std::optional<std::string> table_at(size_t i) const {
     if (i >= tokens_.size()) return "a table is missing behind FROM";
     if (sign(i, '(')) {
-      if (word(i + 1, "select") || word(i + 1, "with")) return std::nullopt;
+      if (word(i + 1, "select")) return std::nullopt;
       return "behind FROM only a table or a (SELECT ...) is taken";
     }
     std::string name = tokens_[i].text;
@@ -313,7 +336,7 @@ class Check {
     // Engines read a quoted text in a table's place as a file.
     const bool plain =
         tokens_[i].kind == Token::Kind::kWord || tokens_[i].kind == Token::Kind::kQuotedName;
-    if (!plain || tables_.find(name) == tables_.end())
+    if (!plain || !is_table(name, i))
       return fmt::format("'{}' is no table that can be asked", name);
     return std::nullopt;
   }
@@ -326,7 +349,12 @@ class Check {
   }
 
   const std::vector<Token>& tokens_;
+  struct Cte {
+    std::string name;
+    size_t known_from;  // token behind its definition
+  };
   std::set<std::string> tables_;
+  std::vector<Cte> ctes_;
   std::vector<bool> in_tables_;
   bool top_listing_ = false;
 };
@@ -340,6 +368,25 @@ std::optional<std::string> refuse_sql(std::string_view sql,
   if (const auto why = read_tokens(sql, tokens)) return why;
   return Check(tokens, tables).run();
 }
+
+namespace {
+
+// The streams as this team sees them, by the names that free SQL knows.
+std::string team_ctes(const Project& project) {
+  const std::pair<std::string_view, std::string_view> tables[] = {
+      {"events", project.events},
+      {"persons", project.persons},
+      {"distinct_ids", project.distinct_ids},
+      {"rejects", project.rejects}};
+  std::string out;
+  for (const auto& [name, table] : tables) {
+    out += fmt::format("{}{} AS (SELECT * FROM {} WHERE team_id = {})", out.empty() ? "WITH " : ", ",
+                       name, table_name(table), project.team_id);
+  }
+  return out + " ";
+}
+
+}  // namespace
 
 Built build_sql(const View& question, const Context& context) {
   question.only({"query", "modifiers"});
@@ -356,7 +403,9 @@ Built build_sql(const View& question, const Context& context) {
                                            "persons_current",
                                            "person_distinct_ids",
                                            "events_with_person"};
-  if (const auto why = refuse_sql(sql, tables)) {
+  const bool one_team = context.project.one_team_only;
+  const std::vector<std::string> own = {"events", "persons", "distinct_ids", "rejects"};
+  if (const auto why = refuse_sql(sql, one_team ? own : tables)) {
     question["query"].refuse(*why);
     return built;
   }
@@ -364,7 +413,8 @@ Built build_sql(const View& question, const Context& context) {
   // does no harm; who gets as many rows as it allows is told that there may be more.
   const int64_t most = std::min<int64_t>(rows_max(context.dialect) - 1, 9'999);
   built.statements.push_back(
-      {.sql = fmt::format("SELECT * FROM ({}) AS q LIMIT {}", sql, most), .columns = {}});
+      {.sql = fmt::format("{}SELECT * FROM ({}) AS q LIMIT {}",
+                          one_team ? team_ctes(context.project) : "", sql, most), .columns = {}});
   built.read = [most](const std::vector<Table>& tables) {
     return Json{{"results", tables[0]}, {"hasMore", static_cast<int64_t>(tables[0].size()) >= most}};
   };

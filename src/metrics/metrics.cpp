@@ -14,7 +14,8 @@ constexpr std::array<std::string_view, kSinkVerdictCount> kVerdicts = {
     "delivered", "transient", "too_large", "poison", "misconfigured"};
 constexpr std::array<std::string_view, kMetricRouteCount> kRoutes = {
     "capture",          "capture_v1",    "replay", "ai_capture", "flags",
-    "flag_definitions", "remote_config", "admin",  "health",     "other"};
+    "flag_definitions", "remote_config", "query",  "admin",      "health",
+    "other"};
 constexpr std::array<std::string_view, 6> kStatusClasses = {"other", "1xx", "2xx",
                                                             "3xx",   "4xx", "5xx"};
 constexpr std::array<std::string_view, kObjectClassCount> kClasses = {"person", "group",

@@ -24,9 +24,10 @@ namespace {
 // One effect as the host reads it; field order is js-shim/abi.js's EFFECT_*.
 struct EffectRecord {
   uint32_t id;
-  uint32_t kind;  // 0 CallObject, 1 SendRows, 2 ReadKv, 3 Wait, 4 ReadAsset
+  uint32_t kind;  // 0 CallObject, 1 SendRows, 2 ReadKv, 3 Wait, 4 ReadAsset, 5 RunQuery, 6 ReadCache,
+                  // 7 WriteCache
   uint32_t a;     // object class | stream | - | delay_ms
-  uint32_t b;     // - | row count
+  uint32_t b;     // - | row count | max_age_s
   uint32_t c;     // timeout_ms | timeout_ms
   uint32_t name;  // object name | - | key
   uint32_t name_size;
@@ -119,6 +120,19 @@ void describe_effect(const Effect& effect, EffectRecord& record) {
   } else if (const auto* asset = std::get_if<ReadAsset>(&effect.kind)) {
     record.name = address(asset->path.data());
     record.name_size = static_cast<uint32_t>(asset->path.size());
+  } else if (const auto* query = std::get_if<RunQuery>(&effect.kind)) {
+    record.c = query->timeout_ms;
+    record.bytes = address(query->sql.data());
+    record.bytes_size = static_cast<uint32_t>(query->sql.size());
+  } else if (const auto* cached = std::get_if<ReadCache>(&effect.kind)) {
+    record.name = address(cached->key.data());
+    record.name_size = static_cast<uint32_t>(cached->key.size());
+  } else if (const auto* kept = std::get_if<WriteCache>(&effect.kind)) {
+    record.b = kept->max_age_s;
+    record.name = address(kept->key.data());
+    record.name_size = static_cast<uint32_t>(kept->key.size());
+    record.bytes = address(kept->value.data());
+    record.bytes_size = static_cast<uint32_t>(kept->value.size());
   } else if (const auto* wait = std::get_if<Wait>(&effect.kind)) {
     record.a = wait->delay_ms;
   }

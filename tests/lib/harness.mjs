@@ -104,18 +104,28 @@ export function sinkVariables(pipelineUrl) {
   };
 }
 
+/** The stand-in for Basin SQL in a fake pipeline. */
+export function sqlVariables(pipelineUrl) {
+  return {
+    HOGFLARE_SQL_URL: pipelineUrl,
+    HOGFLARE_SQL_ACCOUNT_ID: "account",
+    HOGFLARE_SQL_BUCKET: "bucket",
+    HOGFLARE_SQL_TOKEN: "sql-token",
+  };
+}
+
 /**
  * Starts both. `vars` are the Worker's variables on top of the sinks; a value of undefined removes one.
- * The other settings are startWorker's.
- * @param {{vars?: Record<string, string | undefined>, [setting: string]: any}} settings
+ * `hasSql`: questions are answered by the fake pipeline. The other settings are startWorker's.
+ * @param {{vars?: Record<string, string | undefined>, hasSql?: boolean, [setting: string]: any}} settings
  */
-export async function startSystem({ vars = {}, ...settings } = {}) {
+export async function startSystem({ vars = {}, hasSql = false, ...settings } = {}) {
   const stateDir = mkdtempSync(join(tmpdir(), "hogflare-test-"));
   const pipeline = await startPipeline(join(stateDir, "pipeline"), {
     token: vars.CLOUDFLARE_PIPELINE_AUTH_TOKEN ?? "",
   });
   const chosen = Object.fromEntries(
-    Object.entries({ ...sinkVariables(pipeline.url), ...vars }).filter(([, value]) => value !== undefined),
+    Object.entries({ ...sinkVariables(pipeline.url), ...(hasSql ? sqlVariables(pipeline.url) : {}), ...vars }).filter(([, value]) => value !== undefined),
   );
   const worker = await startWorker({ stateDir, vars: chosen, ...settings });
   const request = (path, init = {}) => fetch(worker.url + path, init);

@@ -98,13 +98,42 @@ TEST_CASE("An outbox of nothing, group types named twice and unusable tokens are
   CHECK(has(problem_of({{"POSTHOG_GROUP_TYPE_0", "a"}, {"POSTHOG_GROUP_TYPE_3", "a"}}).message,
             "POSTHOG_GROUP_TYPE_3"));
   for (const char* name :
-       {"HOGFLARE_ADMIN_TOKEN", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_PROJECT_SECRET"}) {
+       {"HOGFLARE_ADMIN_TOKEN", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_PROJECT_SECRET",
+        "HOGFLARE_VIEWER_TOKEN"}) {
     for (const char* value : {" admin-token", "admin-token ", "admin-tökén", "admin\ntoken"}) {
       const std::string message = problem_of({{name, value}}).message;
       CHECK(has(message, name));
       CHECK_FALSE(has(message, value));
     }
   }
+}
+
+TEST_CASE("Questions need account, bucket and token of the engine, and tables that can be named") {
+  const Vars engine = {{"HOGFLARE_SQL_ACCOUNT_ID", "a1"},
+                       {"HOGFLARE_SQL_BUCKET", "my-bucket"},
+                       {"HOGFLARE_SQL_TOKEN", "secret"}};
+  const auto with = [&engine](const char* name, const char* value) {
+    Vars vars = engine;
+    vars[name] = value;
+    return vars;
+  };
+  const Config config = config_of(engine);
+  CHECK(config.problems.empty());
+  CHECK(config.has_sql_engine);
+  CHECK(config.sql_tables[0] == "default.hogflare_events_v1");
+  CHECK(config.sql_tables[3] == "default.hogflare_distinct_ids_v1");
+  CHECK_FALSE(config_of({}).has_sql_engine);
+  const Config named = config_of(with("HOGFLARE_SQL_TABLES", R"({"events": "shop_events_v2"})"));
+  CHECK(named.sql_tables[0] == "default.shop_events_v2");
+  CHECK(config_of(with("HOGFLARE_SQL_NAMESPACE", "lake")).sql_tables[1] == "lake.hogflare_persons_v1");
+  CHECK(config_of(with("HOGFLARE_SQL_TOKEN", "")).problems.size() == 1);
+  CHECK_FALSE(config_of(with("HOGFLARE_SQL_BUCKET", "a/../b")).has_sql_engine);
+  CHECK_FALSE(config_of(with("HOGFLARE_SQL_URL", "ftp://x")).has_sql_engine);
+  CHECK(has(problem_of(with("HOGFLARE_SQL_TABLES", R"({"events": "a;b"})")).message, "events"));
+  CHECK(has(problem_of(with("HOGFLARE_SQL_NAMESPACE", "a.b")).message, "using default"));
+  CHECK(config_of({{"HOGFLARE_VIEWER_SQL", "on"}}).viewer_sql);
+  CHECK_FALSE(config_of({{"HOGFLARE_VIEWER_SQL", "off"}}).viewer_sql);
+  CHECK(has(problem_of({{"HOGFLARE_VIEWER_SQL", "yes"}}).message, "HOGFLARE_VIEWER_SQL"));
 }
 
 TEST_CASE("Origins that no browser sends are problems") {

@@ -126,7 +126,9 @@ TEST_CASE("insights: free SQL reads the project's tables and nothing else") {
       GENERATE(as<std::string>(), "SELECT event, count(*) FROM events GROUP BY event",
                "WITH a AS (SELECT * FROM events) SELECT * FROM a JOIN events e ON a.uuid = e.uuid",
                "select count(distinct uuid) from (select uuid from events) as x",
-               "SELECT extract(year FROM \"timestamp\") FROM events", "SELECT 'it''s; -- fine'");
+               "SELECT extract(year FROM \"timestamp\") FROM events", "SELECT 'it''s; -- fine'",
+               "WITH a AS (SELECT 1), b AS (SELECT * FROM a) SELECT * FROM b, a, events",
+               "SELECT CAST('x' AS TIMESTAMP WITH TIME ZONE) FROM events");
   CHECK(!refuse_sql(taken, tables));
   const auto refused = GENERATE(
       as<std::string>(), "DELETE FROM events", "SELECT 1; DROP TABLE events",
@@ -135,7 +137,12 @@ TEST_CASE("insights: free SQL reads the project's tables and nothing else") {
       "SELECT * FROM secrets", "WITH x AS (DELETE FROM events) SELECT 1", "SELECT 1 -- x",
       "SELECT 1 /* x */", "SELECT 'open", "SELECT 1) AS q, (SELECT 2", "SELECT e'\\''",
       "SELECT * FROM events JOIN other ON 1 = 1", "SELECT countIf(1) FROM events", "",
-      "COPY events TO 'x'", "SELECT getenv('HOME')", "SELECT * INTO x FROM events");
+      "COPY events TO 'x'",
+      "SELECT 1 FROM events e JOIN events f ON e.uuid = f.uuid, secrets",
+      "SELECT 1 FROM events JOIN events f USING (uuid), secrets", "SELECT 1 IN (TABLE secrets)",
+      "WITH a AS (SELECT * FROM secrets), secrets AS (SELECT 1) SELECT * FROM a",
+      "WITH secrets AS (SELECT * FROM secrets) SELECT * FROM secrets",
+      "SELECT * FROM (WITH secrets AS (SELECT 1) SELECT * FROM secrets) AS a, secrets", "SELECT getenv('HOME')", "SELECT * INTO x FROM events");
   CHECK(refuse_sql(refused, tables));
 }
 
@@ -253,6 +260,38 @@ TEST_CASE("insights: free SQL gives the engine's rows as they are") {
   CHECK(answer["hasMore"] == false);
   // The engine's own order of columns is in arrays only.
   CHECK(asked.plan->answer({R"([{"event": "a"}])"}).refusal);
+}
+
+TEST_CASE("insights: free SQL of one team sees its rows under the streams' names") {
+  const json project = {{"now", "2026-01-10T12:00:00Z"},
+                        {"team_id", 7},
+                        {"one_team_only", true},
+                        {"tables", {{"events", "ns.my_events"}, {"rejects", "ns.my_rejects"}}}};
+  const auto asked = [&project](const std::string& sql) {
+    return ask({.project = project.dump(),
+                .question = json{{"kind", "HogQLQuery"}, {"query", sql}}.dump(),
+                .dialect = Dialect::kBasin});
+  };
+  const Asked taken = asked("SELECT event FROM events");
+  REQUIRE(taken.plan);
+  CHECK(taken.plan->is_free_sql());
+  const std::string& sql = taken.plan->statements[0].sql;
+  CHECK(sql.rfind("WITH events AS (SELECT * FROM \"ns\".\"my_events\" WHERE team_id = 7)", 0) == 0);
+  CHECK(sql.find("rejects AS (SELECT * FROM \"ns\".\"my_rejects\" WHERE team_id = 7)") !=
+        std::string::npos);
+  for (const char* other : {"ns.my_events", "\"ns\".\"my_events\"", "my_events", "\"ns.my_events\""}) {
+    CHECK(asked(std::string("SELECT event FROM ") + other).refusal);
+  }
+}
+
+TEST_CASE("insights: members beside an answer take the place of its own") {
+  const Asked asked = ask_for({{"kind", "HogQLQuery"}, {"query", "SELECT event FROM events"}});
+  REQUIRE(asked.plan);
+  const Answered answered = asked.plan->answer({"[]"}, R"({"is_cached":true,"hogflare":{"a":1}})");
+  const json answer = json::parse(answered.json);
+  CHECK(answer["is_cached"] == true);
+  CHECK(answer["hogflare"]["a"] == 1);
+  CHECK(answer["results"] == json::array());
 }
 
 TEST_CASE("insights: a comparison by hand") {

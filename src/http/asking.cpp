@@ -1,0 +1,117 @@
+#include "asking.h"
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "hogflare/digest.h"
+#include "hogflare/timestamp.h"
+
+namespace hogflare {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+bool is_bearer(std::string_view authorization, const std::string& token) {
+  constexpr std::string_view kBearer = "Bearer ";
+  if (token.empty() || authorization.substr(0, kBearer.size()) != kBearer) return false;
+  return constant_time_equal(authorization.substr(kBearer.size()), token);
+}
+
+}  // namespace
+
+AskingRight may_ask(const Config& config, const RequestHead& head) {
+  // All three are compared, so that the time says nothing about which one was nearly right.
+  const bool is_admin = is_bearer(head.authorization, config.admin_token);
+  const bool is_reader = is_bearer(head.authorization, config.personal_api_key);
+  const bool is_viewer = is_bearer(head.authorization, config.viewer_token);
+  return {.may_ask = is_admin || is_reader || is_viewer,
+          .may_sql = is_admin || is_reader || (is_viewer && config.viewer_sql),
+          .may_write = is_admin};
+}
+
+Reply json_answer(std::string body) {
+  return {200,
+          {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
+          std::move(body)};
+}
+
+Reply fault_reply(const Fault& fault) {
+  const Json body = {{"type", fault.type},
+                     {"code", fault.code},
+                     {"detail", fault.detail},
+                     {"attr", fault.attr.empty() ? Json() : Json(fault.attr)}};
+  Reply reply = json_answer(body.dump(-1, ' ', false, Json::error_handler_t::replace));
+  reply.status = fault.status;
+  if (fault.status == 401) reply.headers.push_back({"WWW-Authenticate", "Bearer"});
+  if (fault.retry_after_s > 0) {
+    reply.headers.push_back({"Retry-After", std::to_string(fault.retry_after_s)});
+  }
+  return reply;
+}
+
+std::optional<Fault> refuse_asking(const Config& config, const RequestHead& head) {
+  if (!may_ask(config, head).may_ask) {
+    const bool has_none = config.admin_token.empty() && config.personal_api_key.empty() &&
+                          config.viewer_token.empty();
+    return Fault{.status = 401,
+                 .type = "authentication_error",
+                 .code = head.authorization.empty() ? "not_authenticated" : "authentication_failed",
+                 .detail = has_none ? "nobody may ask: set HOGFLARE_ADMIN_TOKEN, "
+                                      "POSTHOG_PERSONAL_API_KEY or HOGFLARE_VIEWER_TOKEN"
+                                    : "send Authorization: Bearer with a personal API key, the "
+                                      "admin's or a viewer's token"};
+  }
+  if (config.has_fatal_problem()) {
+    return Fault{.status = 503,
+                 .type = "server_error",
+                 .code = "unusable_configuration",
+                 .detail = "this deployment's configuration is not usable; see /healthz"};
+  }
+  if (config.has_sql_engine) return std::nullopt;
+  return Fault{.status = 503,
+               .type = "server_error",
+               .code = "no_sql_engine",
+               .detail = "no SQL engine is configured: set HOGFLARE_SQL_ACCOUNT_ID, "
+                         "HOGFLARE_SQL_BUCKET and HOGFLARE_SQL_TOKEN"};
+}
+
+const Project* asked_project(const Config& config, std::string_view segment) {
+  if (segment == "@current") {
+    const Project* only = config.projects.empty() ? &config.default_project
+                                                  : &config.projects.begin()->second;
+    for (const auto& [token, project] : config.projects) {
+      if (project.team_id != only->team_id) return nullptr;
+    }
+    return only;
+  }
+  int64_t team_id = 0;
+  const char* end = segment.data() + segment.size();
+  const auto [at, error] = std::from_chars(segment.data(), end, team_id);
+  return error == std::errc() && at == end ? config.project_of_team(team_id) : nullptr;
+}
+
+std::string planner_project(const Config& config, const Project& project, int64_t now_ms) {
+  std::string now;
+  append_rfc3339(now, now_ms);
+  const auto table = [&config](Stream stream) {
+    return config.sql_tables[static_cast<size_t>(stream)];
+  };
+  const Json tables = {{"events", table(Stream::kEvents)},
+                       {"persons", table(Stream::kPersons)},
+                       {"rejects", table(Stream::kRejects)},
+                       {"distinct_ids", table(Stream::kDistinctIds)}};
+  return Json{{"now", now},
+              {"timezone", project.timezone},
+              {"team_id", project.team_id},
+              {"tables", tables},
+              {"one_team_only", true}}
+      .dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Fault fault_of(const insights::Refusal& refusal, std::string_view path) {
+  std::string attr(path);
+  if (!refusal.path.empty()) attr += "." + refusal.path;
+  return {.code = "invalid_query", .detail = attr + " " + refusal.sentence, .attr = attr};
+}
+
+}  // namespace hogflare

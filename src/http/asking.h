@@ -1,0 +1,53 @@
+// Who may ask about a project's data, in which words a question is refused, and which project it means.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "hogflare/config.h"
+#include "hogflare/insights.h"
+#include "hogflare/request.h"
+#include "hogflare/task.h"
+
+namespace hogflare {
+
+// What the credential of a request allows.
+struct AskingRight {
+  bool may_ask = false;    // questions, lists
+  bool may_sql = false;    // free SQL over the project's rows
+  bool may_write = false;  // what changes something: the admin's token alone
+};
+
+// By `Authorization: Bearer`: HOGFLARE_ADMIN_TOKEN, POSTHOG_PERSONAL_API_KEY or HOGFLARE_VIEWER_TOKEN,
+// each compared in constant time. The one place that decides it.
+AskingRight may_ask(const Config& config, const RequestHead& head);
+
+// A refusal in PostHog's words for its API: {"type", "code", "detail", "attr"}.
+struct Fault {
+  uint16_t status = 400;
+  std::string_view type = "validation_error";
+  std::string code;    // snake_case, stable
+  std::string detail;  // a sentence: what, where, and what would be right
+  std::string attr;    // path of the member at fault; empty: null
+  uint32_t retry_after_s = 0;
+};
+
+Reply fault_reply(const Fault& fault);
+Reply json_answer(std::string body);
+
+// What every path of the API needs before it looks at its own: the right to ask, a configuration that can
+// be used, an engine. nullopt: go on.
+std::optional<Fault> refuse_asking(const Config& config, const RequestHead& head);
+
+// The project that the path's segment names: a team id, or "@current" where there is one team only.
+// Null: not of this deployment.
+const Project* asked_project(const Config& config, std::string_view segment);
+
+// The planner's project (insights.h, Asking::project) as JSON: time, zone, team and its tables.
+std::string planner_project(const Config& config, const Project& project, int64_t now_ms);
+
+// The planner's refusal as the API says it; `path` is where the question stands in the request.
+Fault fault_of(const insights::Refusal& refusal, std::string_view path);
+
+}  // namespace hogflare

@@ -1,0 +1,266 @@
+// Questions over HTTP: from events that an SDK sends, through the tables, to PostHog's answers, and who may ask.
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { after, before, describe, test } from "node:test";
+import { startSystem } from "../lib/harness.mjs";
+import { batch, event } from "./support.mjs";
+
+const ADMIN = { authorization: "Bearer admin-token" };
+const READER = { authorization: "Bearer phx_reader" };
+const VIEWER = { authorization: "Bearer viewer-token" };
+const vars = {
+  HOGFLARE_PROJECTS: JSON.stringify({ phc_test: { team_id: 1 }, phc_two: { team_id: 2, timezone: "Europe/Berlin" } }),
+  HOGFLARE_ADMIN_TOKEN: "admin-token",
+  POSTHOG_PERSONAL_API_KEY: "phx_reader",
+  HOGFLARE_VIEWER_TOKEN: "viewer-token",
+};
+const TRENDS = { kind: "TrendsQuery", dateRange: { date_from: "-7d" }, series: [{ kind: "EventsNode", event: "viewed" }] };
+
+/** Asks a project; {status, ...answer}. */
+async function ask(system, query, { team = 1, headers = READER, members = {}, kind = "projects" } = {}) {
+  const response = await system.post(`/api/${kind}/${team}/query/`, { query, ...members }, headers);
+  return { status: response.status, type: response.headers.get("content-type"), ...(await response.json()) };
+}
+
+describe("questions", () => {
+  let system;
+  before(async () => {
+    system = await startSystem({ vars, hasSql: true });
+    const at = (hours) => new Date(Date.now() - hours * 3_600_000).toISOString();
+    const one = [
+      event({ event: "viewed", distinct_id: "ada", timestamp: at(30), properties: { plan: "pro", $set: { email: "ada@example.test" } } }),
+      event({ event: "viewed", distinct_id: "ada", timestamp: at(29), properties: { plan: "pro" } }),
+      event({ event: "viewed", distinct_id: "bob", timestamp: at(28), properties: { plan: "free" } }),
+      event({ event: "bought", distinct_id: "ada", timestamp: at(27), properties: { price: 12 } }),
+    ];
+    const two = [event({ event: "viewed", distinct_id: "eve", timestamp: at(26) })];
+    assert.equal((await system.post("/batch/", batch(one))).status, 200);
+    assert.equal((await system.post("/batch/", { ...batch(two), api_key: "phc_two" })).status, 200);
+  });
+  after(() => system.stop());
+
+  test("a trend has PostHog's shape and what asking cost", async () => {
+    const answer = await ask(system, TRENDS, { members: { client_query_id: "mine", refresh: "force_blocking" } });
+    assert.equal(answer.status, 200, JSON.stringify(answer));
+    assert.equal(answer.results[0].count, 3);
+    assert.equal(answer.results[0].data.length, 8);
+    assert.equal(answer.is_cached, false);
+    assert.deepEqual(answer.query_status, {
+      id: "mine", team_id: 1, query_async: false, complete: true, error: false, error_message: null,
+    });
+    assert.ok(answer.hogflare.bytes_scanned > 0);
+    assert.ok(answer.hogflare.sql[0].includes("default"));
+    assert.match(answer.hogflare.as_of, /^\d{4}-\d\d-\d\dT/);
+    assert.equal(answer.timezone, "UTC");
+  });
+
+  test("every credential that may ask is taken, on both spellings of the path", async () => {
+    for (const headers of [ADMIN, READER, VIEWER]) {
+      assert.equal((await ask(system, TRENDS, { headers })).results[0].count, 3);
+    }
+    assert.equal((await ask(system, TRENDS, { kind: "environments" })).results[0].count, 3);
+  });
+
+  test("nobody else may ask, and no other site's page", async () => {
+    for (const headers of [{}, { authorization: "Bearer " }, { authorization: "Bearer admin-toke" }, { authorization: "phx_reader" }]) {
+      const answer = await ask(system, TRENDS, { headers });
+      assert.equal(answer.status, 401);
+      assert.equal(answer.type, "authentication_error");
+    }
+    const response = await system.post("/api/projects/1/query/", { query: TRENDS }, { ...READER, origin: "https://evil.example" });
+    assert.equal(response.headers.get("access-control-allow-origin"), null);
+  });
+
+  test("a project's question sees its own rows only", async () => {
+    const other = await ask(system, TRENDS, { team: 2 });
+    assert.equal(other.results[0].count, 1);
+    assert.equal(other.timezone, "Europe/Berlin");
+    assert.equal((await ask(system, TRENDS, { team: 3 })).code, "not_found");
+    assert.equal((await ask(system, TRENDS, { team: "@current" })).status, 404);
+    const sql = { kind: "HogQLQuery", query: "SELECT distinct_id FROM events ORDER BY distinct_id" };
+    assert.deepEqual((await ask(system, sql, { team: 2 })).results, [["eve"]]);
+    for (const table of ["default.hogflare_events_v1", "hogflare_events_v1", '"default"."hogflare_events_v1"']) {
+      const answer = await ask(system, { kind: "HogQLQuery", query: `SELECT distinct_id FROM ${table}` }, { team: 2 });
+      assert.equal(answer.status, 400, table);
+      assert.match(answer.detail, /no table that can be asked/);
+    }
+    const joined = "SELECT r.distinct_id FROM events e JOIN persons p ON p.distinct_id = e.distinct_id, default.hogflare_events_v1 r";
+    assert.equal((await ask(system, { kind: "HogQLQuery", query: joined }, { team: 2 })).status, 400);
+  });
+
+  test("each kind of question is answered", async () => {
+    const steps = ["viewed", "bought"].map((name) => ({ kind: "EventsNode", event: name }));
+    const dateRange = { date_from: "-7d" };
+    const entity = (id) => ({ id, type: "events" });
+    const answers = {
+      FunnelsQuery: { series: steps, dateRange },
+      RetentionQuery: { retentionFilter: { targetEntity: entity("viewed"), returningEntity: entity("bought"), period: "Day", totalIntervals: 4 } },
+      LifecycleQuery: { series: [steps[0]], dateRange },
+      StickinessQuery: { series: [steps[0]], dateRange },
+      PathsQuery: { pathsFilter: { includeEventTypes: ["custom_event"] }, dateRange },
+      WebOverviewQuery: { properties: [], dateRange },
+      WebStatsTableQuery: { properties: [], breakdownBy: "Page", dateRange },
+      SessionsQuery: { dateRange },
+      EventsQuery: { select: ["event", "distinct_id"], after: "-7d" },
+      PersonsQuery: {},
+      ErrorTrackingQuery: { orderBy: "last_seen", dateRange, volumeResolution: 20 },
+    };
+    for (const [kind, members] of Object.entries(answers)) {
+      const answer = await ask(system, { kind, ...members });
+      assert.equal(answer.status, 200, `${kind}: ${JSON.stringify(answer)}`);
+      assert.ok(answer.results !== undefined, kind);
+      assert.ok(answer.hogflare.sql.length > 0, kind);
+    }
+    const funnel = await ask(system, { kind: "FunnelsQuery", ...answers.FunnelsQuery });
+    assert.deepEqual(funnel.results.map((step) => step.count), [2, 1]);
+  });
+
+  test("the people behind a number: as many as it says", async () => {
+    const behind = async (source) => {
+      const answer = await ask(system, { kind: "ActorsQuery", select: ["actor"], source });
+      assert.equal(answer.status, 200, JSON.stringify(answer));
+      return answer.results.map(([person]) => person.distinct_ids[0]).sort();
+    };
+    const steps = ["viewed", "bought"].map((name) => ({ kind: "EventsNode", event: name }));
+    const dateRange = { date_from: "-7d" };
+    const trend = await ask(system, { ...TRENDS, series: [{ ...TRENDS.series[0], math: "dau" }] });
+    for (const [index, count] of trend.results[0].data.entries()) {
+      const day = trend.results[0].days[index];
+      const people = await behind({ kind: "InsightActorsQuery", source: { ...TRENDS, series: [{ ...TRENDS.series[0], math: "dau" }] }, day, series: 0 });
+      assert.equal(people.length, count, day);
+    }
+    const funnel = { kind: "FunnelsQuery", series: steps, dateRange };
+    const at = (funnelStep) => behind({ kind: "FunnelsActorsQuery", source: funnel, funnelStep });
+    assert.deepEqual(await at(1), ["ada", "bob"]);
+    assert.deepEqual(await at(2), ["ada"]);
+    assert.deepEqual(await at(-2), ["bob"]);
+    const sticky = { kind: "StickinessQuery", series: [steps[0]], dateRange };
+    const stickiness = await ask(system, sticky);
+    for (const [index, count] of stickiness.results[0].data.entries()) {
+      assert.equal((await behind({ kind: "InsightActorsQuery", source: sticky, day: index + 1, series: 0 })).length, count);
+    }
+    const entity = (id) => ({ id, type: "events" });
+    const kept = { kind: "RetentionQuery", retentionFilter: { targetEntity: entity("viewed"), returningEntity: entity("viewed"), period: "Day", totalIntervals: 4 } };
+    const retention = await ask(system, kept);
+    for (const [interval, row] of retention.results.entries()) {
+      assert.equal((await behind({ kind: "InsightActorsQuery", source: kept, interval })).length, row.values[0].count);
+    }
+    for (const status of ["new", "dormant"]) {
+      const life = { kind: "LifecycleQuery", series: [steps[0]], dateRange };
+      const counts = (await ask(system, life)).results.find((each) => each.status === status);
+      const day = counts.days.at(-1);
+      assert.equal((await behind({ kind: "InsightActorsQuery", source: life, status, day })).length, Math.abs(counts.data.at(-1)));
+    }
+  });
+
+  test("SQL: the reader's and the admin's, not a viewer's; columns come by name", async () => {
+    const sql = { kind: "HogQLQuery", query: "SELECT event AS what, count(*) AS n FROM events GROUP BY event ORDER BY event" };
+    const answer = await ask(system, sql, { headers: ADMIN });
+    assert.deepEqual(answer.columns, ["what", "n"]);
+    assert.deepEqual(answer.types, ["string", "int64"]);
+    assert.deepEqual(answer.results, [["bought", 1], ["viewed", 3]]);
+    const refused = await ask(system, sql, { headers: VIEWER });
+    assert.equal(refused.status, 403);
+    assert.equal(refused.code, "permission_denied");
+    assert.match(refused.detail, /HOGFLARE_VIEWER_SQL/);
+    const wrong = await ask(system, { kind: "HogQLQuery", query: "SELECT nothing_like_it FROM events" }, { headers: ADMIN });
+    assert.equal(wrong.status, 400);
+    assert.equal(wrong.code, "engine_refuses_sql");
+    for (const query of ["DELETE FROM events", "SELECT 1 FROM events; SELECT 2 FROM events", "SELECT * FROM read_parquet('x')"]) {
+      assert.equal((await ask(system, { kind: "HogQLQuery", query }, { headers: ADMIN })).status, 400, query);
+    }
+  });
+
+  test("a refusal says what, where and what would be right", async () => {
+    const math = await ask(system, { ...TRENDS, series: [{ kind: "EventsNode", event: "viewed", math: "hogql" }] });
+    assert.equal(math.status, 400);
+    assert.equal(math.attr, "query.series.0.math");
+    assert.equal(math.code, "invalid_query");
+    assert.match(math.detail, /^query\.series\.0\.math .*hogql/);
+    assert.equal((await ask(system, TRENDS, { members: { refresh: "soon" } })).attr, "refresh");
+    assert.equal((await ask(system, TRENDS, { members: { filters_override: { a: 1 } } })).attr, "filters_override");
+    assert.equal((await ask(system, { kind: "TeapotQuery" })).attr, "query.kind");
+  });
+
+  test("hostile bodies get 4xx", async () => {
+    const bodies = [
+      "", "null", "[]", "{", '"query"', "{}", '{"query": 1}', '{"query": {}}', `{"query": ${"[".repeat(100_000)}`,
+      `{"query": {"kind": ${'{"a":'.repeat(500)}1${"}".repeat(500)}}}`, `{"query": {"kind": "${"x".repeat(600_000)}"}}`,
+      '{"query": {"kind": "TrendsQuery", "series": 7}}', '{"query": {"kind": "HogQLQuery", "query": "SELECT \'"}}',
+      `{"query": {"kind": "HogQLQuery", "query": "SELECT ${"(".repeat(20_000)}"}}`,
+      JSON.stringify({ query: { ...TRENDS, series: Array.from({ length: 2000 }, () => TRENDS.series[0]) } }),
+      JSON.stringify({ query: { ...TRENDS, properties: [{ key: "a'); DROP TABLE x; --", type: "event", value: ["'"], operator: "nope" }] } }),
+      new Uint8Array([0xff, 0xfe, 0x7b]), JSON.stringify({ query: { ...TRENDS, dateRange: { date_from: "1-1-1", date_to: "9999999-01-01" } } }),
+    ];
+    for (const body of bodies) {
+      const response = await system.post("/api/projects/1/query/", body, READER);
+      const text = await response.text();
+      assert.ok(response.status >= 400 && response.status < 500, `${response.status} ${String(body).slice(0, 80)} ${text}`);
+      assert.ok(JSON.parse(text).detail.length > 0);
+    }
+    assert.equal((await system.request("/api/projects/1/query/", { headers: READER })).status, 405);
+  });
+});
+
+describe("an engine in trouble", () => {
+  let system;
+  let engine;
+  let answers = [];
+  before(async () => {
+    engine = createServer((request, response) => {
+      request.resume();
+      request.on("end", () => {
+        const { status, body } = answers.length > 1 ? answers.shift() : answers[0];
+        response.writeHead(status, { "content-type": "application/json" }).end(typeof body === "string" ? body : JSON.stringify(body));
+      });
+    });
+    await new Promise((done) => engine.listen(0, "127.0.0.1", done));
+    system = await startSystem({ vars: { ...vars, HOGFLARE_SQL_URL: `http://127.0.0.1:${engine.address().port}` }, hasSql: true });
+  });
+  after(async () => {
+    await system.stop();
+    engine.close();
+  });
+  const failing = (status, code, message) => ({ status, body: { success: false, errors: [{ code, message }], result: null } });
+
+  test("each way it fails is a sentence with what to change", async () => {
+    const cases = [
+      [failing(403, 10000, "Authentication error"), 503, "engine_refuses_token", /HOGFLARE_SQL_TOKEN/],
+      [failing(404, 7003, "no route"), 503, "engine_unknown", /HOGFLARE_SQL_BUCKET/],
+      [failing(429, 10429, "slow down"), 429, "engine_throttled", /again/],
+      [failing(400, 40004, "query would scan 99 bytes for DISTINCT, which may scan 5"), 400, "scan_budget", /shorter time/],
+      [failing(400, 40004, "table 'default.hogflare_events_v1' not found"), 503, "no_table", /first rows/],
+      [failing(400, 40003, "syntax error"), 502, "engine_refuses_statement", /syntax error/],
+      [failing(502, 0, "bad gateway"), 503, "engine_unavailable", /502/],
+      [{ status: 200, body: "<html>" }, 502, "engine_unreadable", /./],
+      [{ status: 200, body: { result: { rows: [1, 2] } } }, 400, "too_many_rows", /./],
+      [{ status: 200, body: `{"result":{"rows":["${"x".repeat(5 << 20)}"]}}` }, 400, "answer_too_large", /shorter/],
+    ];
+    for (const [answer, status, code, words] of cases) {
+      answers = [answer];
+      const got = await ask(system, TRENDS);
+      assert.equal(got.status, status, JSON.stringify(got));
+      assert.equal(got.code, code);
+      assert.match(got.detail, words);
+    }
+  });
+
+  test("what it cannot take just then is asked once more", async () => {
+    answers = [failing(500, 80001, "try again"), { status: 200, body: { result: { rows: [], metrics: { bytes_scanned: 5 } } } }];
+    const answer = await ask(system, TRENDS);
+    assert.equal(answer.status, 200, JSON.stringify(answer));
+    assert.equal(answer.hogflare.bytes_scanned, 5);
+  });
+});
+
+test("without an engine, and without anybody who may ask, it says so", async () => {
+  const system = await startSystem({ vars: { HOGFLARE_VIEWER_TOKEN: "viewer-token" } });
+  try {
+    const answer = await ask(system, TRENDS, { headers: VIEWER });
+    assert.equal(answer.status, 503);
+    assert.equal(answer.code, "no_sql_engine");
+    assert.equal((await ask(system, TRENDS, { headers: {} })).status, 401);
+  } finally {
+    await system.stop();
+  }
+});
