@@ -1,7 +1,7 @@
 import { render, type ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { BASE, go, pageHref, route } from "./lib/router";
-import { openSession, project, Refused, session } from "./lib/session";
+import { openSession, project, Refused } from "./lib/session";
 import "./lib/store";
 import { newerConsole, pageName, Shell, SignInForm } from "./ui/shell";
 import { Fault, Waiting } from "./ui/kit";
@@ -55,9 +55,9 @@ function Unknown() {
 }
 
 function App() {
-  const { page, id, tab } = route.value;
+  const { page } = route.value;
   const Page = usePage(page);
-  const title = page === "insights" && tab.endsWith("Query") && id === "" ? pageName(page) : pageName(page);
+  const title = pageName(page);
   return <Shell title={title}>{Page !== null ? <Page /> : PAGES[page] === undefined ? <Unknown /> : <Waiting height={320} />}</Shell>;
 }
 
@@ -85,4 +85,3 @@ openSession().then(
   (fault: unknown) => render(
     <main class="sign"><h1>Hogflare</h1><Fault fault={fault instanceof Refused ? fault : new Refused(0, "page_fault", String(fault))} again={() => location.assign(`${BASE}/`)} /></main>, root),
 );
-void session;

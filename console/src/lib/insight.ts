@@ -1,5 +1,5 @@
 // Insights as the builder edits them: defaults, sentences, templates.
-import { breakdownLabel, event, type Insight, type Kind, type Series } from "./question";
+import { event, type Insight, type Kind, type Series } from "./question";
 import type { EventDefinition } from "../ui/filters";
 
 export const KINDS: [Kind, string][] = [
@@ -61,4 +61,3 @@ export function sentence(insight: Insight): string {
       return `${(insight.series ?? []).map(seriesWords).join(", ")}${insight.trendsFilter?.formula ? ` as ${insight.trendsFilter.formula}` : ""}${tail}`;
   }
 }
-void breakdownLabel;

@@ -11,7 +11,7 @@ import { intervalOf, propertyFilter, type Filter } from "../lib/state";
 import { useQuestion, type Answer, type Query } from "../lib/ask";
 import { listDocuments, loadDocument, saveDocument, slugOf, type Saved } from "../lib/documents";
 import { useLoad } from "../lib/ask";
-import { Answered, Block, Copy, Dialog, Note, Num, Pop, Segments, Select, Table, Time, useSettled, Waiting } from "../ui/kit";
+import { Answered, Block, Dialog, Note, Num, Pop, Segments, Select, Table, Time, useSettled, Waiting } from "../ui/kit";
 import { Icon } from "../ui/icons";
 import { EventPicker, FilterButton, OP_WORDS, useDefinitions, useEvents } from "../ui/filters";
 import { PeoplePanel } from "../ui/people-panel";
@@ -444,8 +444,6 @@ function Funnels({ answer, interval, until, open, compact }: { answer: Answer; i
 }
 
 function Paths({ answer, insight, open }: { answer: Answer; insight: Insight; open: (text: string) => void }) {
-  const events = useEvents();
-  void events;
   const put = (change: Record<string, unknown>) => void pack({ ...insight, pathsFilter: { ...insight.pathsFilter, ...change } }).then((q) => go({ q, tab: "", sel: "" }));
   return (
     <div style={{ padding: "8px 0 0" }}>
@@ -574,4 +572,3 @@ function SavedItems({ close }: { close: () => void }) {
     </>
   );
 }
-void Copy;

@@ -2,10 +2,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { clock, number, plural } from "../lib/format";
 import { liveSocket, type LiveEvent, type LiveReject } from "../lib/live";
-import { go, pageHref, route } from "../lib/router";
+import { pageHref } from "../lib/router";
 import { can, team } from "../lib/session";
 import { personal } from "../lib/store";
-import { Block, Data, Note, Sheet, Pairs, Time } from "../ui/kit";
+import { Block, Data, Note, Sheet, Pairs } from "../ui/kit";
 import { Icon } from "../ui/icons";
 import { EventPanel } from "../ui/event-panel";
 
@@ -74,7 +74,7 @@ export default function Live() {
   const held = paused || frozen !== null || chosen !== null;
   const shown = (held ? frozen ?? ring.current : ring.current).filter(match);
   const newer = frozen === null ? 0 : ring.current.filter((row) => row.id > (frozen[0]?.id ?? 0) && match(row)).length;
-  const hold = () => freeze((old) => old ?? ring.current);
+  const hold = () => freeze((old) => old ?? (ring.current.length === 0 ? null : ring.current));
   const release = () => {
     if (!paused && chosen === null) freeze(null);
   };
@@ -101,7 +101,7 @@ export default function Live() {
       {word !== "" && <p class="meta">Filtering {number(ring.current.length)} kept and all new.</p>}
       {lost !== null && <Note tone="warn">Connection lost {clock(lost)}, trying again; events in between are in the table, not here.</Note>}
       <Block flush name="Events">
-        <div onPointerEnter={hold} onPointerLeave={release}>
+        <div onPointerEnter={hold} onPointerMove={hold} onPointerLeave={release}>
           {newer > 0 && <button type="button" class="button small" style={{ margin: "4px 12px" }} onClick={() => freeze(ring.current)}>{plural(newer, "new row")} ↑</button>}
           {shown.length === 0 ? <div class="state" style={{ minHeight: "260px" }}><strong>{ring.current.length === 0 ? "Nothing has arrived since this page opened." : "No row matches."}</strong>{ring.current.length === 0 && <span>Send an event and it stands here within two seconds. <a href={pageHref("settings", { tab: "install" })}>Snippets</a></span>}</div> : (
             <div class="scroller" tabIndex={0} role="region" aria-label="Live events" aria-live="off">
@@ -157,4 +157,3 @@ function EventCells({ event }: { event: LiveEvent }) {
     </>
   );
 }
-void [Time, go, route];

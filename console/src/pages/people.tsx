@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { exact, number, plural, shortId, time, wallClock } from "../lib/format";
 import { go, pageHref, route } from "../lib/router";
-import { api, can, isAdmin, Refused } from "../lib/session";
+import { api, callJson, can, Refused, team } from "../lib/session";
 import { useLoad, useQuestion, type Query } from "../lib/ask";
 import { Answered, Block, Copy, Data, Fault, Id, JsonTree, Note, Num, Pairs, Table, Tabs, Time, useSettled, Waiting } from "../ui/kit";
 import { EventPanel, type EventLike } from "../ui/event-panel";
@@ -104,7 +104,7 @@ function Profile({ id }: { id: string }) {
       <div class="row wrap between">
         <div>
           <p class="row wrap"><b style={{ fontSize: "20px", lineHeight: "26px" }} dir="auto">{personTitle(actor)}</b>{typeof me.properties["name"] === "string" && <Data name="name" value={me.properties["name"]} />}<span class={`tag ${me.is_identified ? "ok" : ""}`}>{me.is_identified ? "identified" : "anonymous"}</span></p>
-          <p class="meta row wrap"><span>person <Id id={me.uuid} copy /></span>{me.id != null && <span>#{me.id}</span>}<span>since <Time at={me.created_at} /></span><span>{plural(me.distinct_ids_count ?? me.distinct_ids.length, "id")}</span><span>version {me.version}</span></p>
+          <p class="meta row wrap"><span class="row">person <Id id={me.uuid} copy /></span>{me.id != null && me.id !== me.uuid && <span>#{me.id}</span>}<span>since <Time at={me.created_at} /></span><span>{plural(me.distinct_ids_count ?? me.distinct_ids.length, "id")}</span><span>version {me.version}</span></p>
         </div>
         <a class="button" href={pageHref("people")}>All people</a>
       </div>
@@ -220,7 +220,7 @@ function Identity({ me, id }: { me: Person; id: string }) {
       <h3>How they came together</h3>
       {me.merges.length === 0 ? <p class="dim">By no merge: this person has had one id from the start.</p> : (
         <ul class="stack" style={{ gap: "4px" }}>
-          {me.merges.map((merge, i) => <li key={i} class="row wrap"><span class={merge.refused === undefined ? "ok" : "bad"}>{merge.refused === undefined ? "●" : "✕"}</span><span class="grow">{mergeSentence(merge)}</span>{merge.event_uuid !== undefined && <span class="meta">event <Id id={merge.event_uuid} copy /></span>}</li>)}
+          {me.merges.map((merge, i) => <li key={i} class="row wrap"><span class={merge.refused === undefined ? "ok" : "bad"}>{merge.refused === undefined ? "●" : "✕"}</span><span class="grow">{mergeSentence(merge)}</span>{merge.event_uuid !== undefined && <span class="meta row">event <Id id={merge.event_uuid} copy /></span>}</li>)}
         </ul>
       )}
       {me.merges.some(({ refused }) => refused !== undefined) && <Note>A refused merge: both ids were identified already. Two people with logins of their own stay two; call <code>identify()</code> while the other id is still anonymous.</Note>}
@@ -291,7 +291,6 @@ export interface FlagAnswer {
   [more: string]: unknown;
 }
 export async function evaluate(distinctId: string, properties?: Record<string, unknown>, groups?: Record<string, unknown>): Promise<FlagAnswer[]> {
-  const { team, callJson } = await import("../lib/session");
   const answer = await callJson<{ flags: Record<string, FlagAnswer> }>("/app/api/flags/evaluate", {
     method: "POST", body: { team_id: team(), distinct_id: distinctId, ...(properties === undefined ? {} : { person_properties: properties }), ...(groups === undefined ? {} : { groups }) },
   });
@@ -308,4 +307,3 @@ export function FlagAnswers({ flags }: { flags: FlagAnswer[] }) {
     ]} />
   );
 }
-void isAdmin;

@@ -1,7 +1,7 @@
 // A project without events: one page that gets the first one here, not a set of empty ones.
 import { useEffect, useState } from "preact/hooks";
 import { duration } from "../lib/format";
-import { api, can, isAdmin, project } from "../lib/session";
+import { can, isAdmin, project } from "../lib/session";
 import { pageHref } from "../lib/router";
 import { BASE } from "../lib/router";
 import { liveSocket, type LiveEvent, type LiveReject } from "../lib/live";
@@ -79,4 +79,3 @@ export function FirstRun() {
     </div>
   );
 }
-void api;

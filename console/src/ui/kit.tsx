@@ -31,7 +31,7 @@ export function Time({ at }: { at: string | number | null | undefined }) {
 
 export function Id({ id, copy = false }: { id: string; copy?: boolean }) {
   return (
-    <span class="nowrap"><span class="mono" title={id}>{visible(shortId(id))}</span>{copy && <Copy text={id} what="id" />}</span>
+    <span class="row nowrap" style={{ display: "inline-flex", gap: "0" }}><span class="mono" title={id}>{visible(shortId(id))}</span>{copy && <Copy text={id} what="id" />}</span>
   );
 }
 

@@ -1,26 +1,17 @@
 // One box to go, find and do. What is pasted is known by its shape.
 import { useEffect, useState } from "preact/hooks";
-import { signal } from "@preact/signals";
 import { go, pageRoute } from "../lib/router";
 import { api, can, isAdmin, signOut } from "../lib/session";
 import { theme, personal } from "../lib/store";
 import { refreshes } from "../lib/ask";
 import { Dialog } from "./kit";
-
-export const paletteOpen = signal(false);
+import { PAGES, paletteOpen } from "./pages";
 
 interface Item {
   title: string;
   hint: string;
   run: () => void;
 }
-
-export const PAGES: [string, string, string, string][] = [
-  // page, name, key after g, icon
-  ["home", "Home", "", "home"], ["live", "Live", "l", "live"], ["web", "Web", "w", "web"], ["insights", "Insights", "i", "insights"],
-  ["dashboards", "Dashboards", "", "dashboards"], ["people", "People", "p", "people"], ["sessions", "Sessions", "s", "sessions"], ["errors", "Errors", "e", "errors"],
-  ["flags", "Flags", "f", "flags"], ["sql", "SQL", "q", "sql"], ["health", "Health", "h", "health"], ["settings", "Settings", "", "settings"],
-];
 
 const open = (page: string, change: Parameters<typeof pageRoute>[1] = {}) => () => go(pageRoute(page, change));
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

@@ -1,5 +1,5 @@
 // Rail, header, bottom bar, keys: what stays while pages change.
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { fullTime, time, zoneName } from "../lib/format";
@@ -11,7 +11,7 @@ import { Icon } from "./icons";
 import { Dialog, Note, Pop } from "./kit";
 import { Filters, openFilter } from "./filters";
 import { COMPARES, openRange, RangePicker } from "./range";
-import { PAGES, Palette, paletteOpen } from "./palette";
+import { PAGES, paletteOpen } from "./pages";
 
 const railOpen = signal(false);
 const keysOpen = signal(false);
@@ -113,7 +113,7 @@ function onKey(event: KeyboardEvent): void {
     const page = PAGES.find(([, , key]) => key === event.key)?.[0];
     if (page !== undefined) {
       event.preventDefault();
-      location.pathname !== "" && go({ ...route.peek(), page, id: "", q: "", sel: "", t: "", tab: "", find: "", i: "" });
+      go({ ...route.peek(), page, id: "", q: "", sel: "", t: "", tab: "", find: "", i: "" });
     }
     return;
   }
@@ -141,6 +141,15 @@ const KEY_LIST: [string, string][] = [
   ["Ctrl K", "go, find or do"], ["g then l w i p s e f q h", "Live, Web, Insights, People, Sessions, Errors, Flags, SQL, Health"], ["/", "add a filter"], ["t", "time range"],
   ["c", "next comparison"], ["r · R", "ask again · past every cache"], ["j k ↑ ↓ Enter", "in lists"], ["← → ↑ ↓ Enter T", "on a chart: buckets, series, people, table"], ["Esc", "close one layer"], ["[", "fold the rail"], ["?", "this list"],
 ];
+
+/** The palette is a file of its own, asked for at its first opening. */
+function LazyPalette() {
+  const [Palette, load] = useState<ComponentType | null>(null);
+  useEffect(() => {
+    void import("./palette").then((module) => load(() => module.Palette));
+  }, []);
+  return Palette === null ? null : <Palette />;
+}
 
 function Keys() {
   return (
@@ -213,7 +222,7 @@ export function Shell({ title, children }: { title: string; children: ComponentC
         </div>
       </div>
       <Bottom />
-      {paletteOpen.value && <Palette />}
+      {paletteOpen.value && <LazyPalette />}
       {keysOpen.value && <Keys />}
       {signedOut.value && <Dialog label="Sign in again" onClose={() => {}}><div class="in"><SignInForm again onDone={() => { refreshes.value = { count: refreshes.value.count + 1, how: "blocking" }; }} /></div></Dialog>}
     </>
