@@ -31,8 +31,26 @@ const CAPABILITY_OF_EVENT = {
   $exception: "exceptions",
 };
 
+/** "posthog-go-1.23.1-capture-v1" is the release 1.23.1 of posthog-go. */
+function sdkOf(name) {
+  const [, sdk, release] = /^(.*?)-(\d+\.\d+\.\d+)/.exec(name) ?? [];
+  return `${sdk} ${release}`;
+}
+
 /** Every recording as {sdk, capabilities}. */
 export function recordings() {
+  return [...recordedCapture(), ...recordedFlags()];
+}
+
+function recordedFlags() {
+  const folder = join(FOLDER, "flags");
+  return readdirSync(folder).sort().map((name) => {
+    const { isLocal } = JSON.parse(readFileSync(join(folder, name), "utf8"));
+    return { sdk: sdkOf(name), capabilities: isLocal ? ["flags", "local flags"] : ["flags"] };
+  });
+}
+
+function recordedCapture() {
   const names = readdirSync(FOLDER).filter((name) => name.endsWith(".json"));
   return names.sort().map((name) => {
     const { requests } = JSON.parse(readFileSync(join(FOLDER, name), "utf8"));
@@ -43,8 +61,6 @@ export function recordings() {
       if (request.path.startsWith("/i/v1/")) capabilities.add("v1");
       for (const event of events) if (event in CAPABILITY_OF_EVENT) capabilities.add(CAPABILITY_OF_EVENT[event]);
     }
-    // "posthog-go-1.23.1-capture-v1" is the release 1.23.1 of posthog-go.
-    const [, sdk, release] = /^(.*?)-(\d+\.\d+\.\d+)/.exec(name) ?? [];
-    return { sdk: `${sdk} ${release}`, capabilities: [...capabilities] };
+    return { sdk: sdkOf(name), capabilities: [...capabilities] };
   });
 }

@@ -1,12 +1,15 @@
 // Installs pinned SDK releases under build/golden, runs each against the recording server, and writes
-// tests/golden/NAME.json. See scripts/record-golden.
+// tests/golden/NAME.json. What ends in -flags asks the started product for flags, through a relay that
+// keeps the questions, and must read them right: tests/golden/flags/NAME.json. See scripts/record-golden.
+import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { eventually, startSystem } from "../../lib/harness.mjs";
 import { eventsOf } from "../../sdk/recordings.mjs";
-import { startRecorder } from "./server.mjs";
+import { learned, VALUES, VARIABLES } from "./flags.mjs";
+import { OF_THE_CONNECTION, startRecorder, startRelay } from "./server.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = resolve(HERE, "../../..");
@@ -48,6 +51,17 @@ function go(version, more = "none") {
     const cwd = workDirectory(`go-${version}`);
     copyFileSync(join(HERE, "go/main.go"), join(cwd, "main.go"));
     copyFileSync(join(HERE, `go/more_${more}.go`), join(cwd, "more.go"));
+    writeFileSync(join(cwd, "go.mod"), "module recorder\n\ngo 1.22\n");
+    sh(cwd, "go", "get", `github.com/posthog/posthog-go@v${version}`);
+    sh(cwd, "go", "build", "-o", "recorder", ".");
+    return { cwd, command: [join(cwd, "recorder")] };
+  };
+}
+
+function goFlags(version) {
+  return () => {
+    const cwd = workDirectory(`go-${version}-flags`);
+    copyFileSync(join(HERE, "go/flags/main.go"), join(cwd, "main.go"));
     writeFileSync(join(cwd, "go.mod"), "module recorder\n\ngo 1.22\n");
     sh(cwd, "go", "get", `github.com/posthog/posthog-go@v${version}`);
     sh(cwd, "go", "build", "-o", "recorder", ".");
@@ -109,10 +123,14 @@ tokio = { version = "1", features = ["rt-multi-thread"] }
   };
 }
 
-function java(group, artifact, version, main) {
+/** @param {string[]} more dependencies that it leaves to who uses it, as group:artifact:version */
+function java(group, artifact, version, main, ...more) {
   return () => {
     const cwd = workDirectory(`java-${artifact}-${version}`);
-    const dependency = `<groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version>`;
+    const dependency = [`${group}:${artifact}:${version}`, ...more]
+      .map((name) => name.split(":"))
+      .map(([one, two, three]) => `<groupId>${one}</groupId><artifactId>${two}</artifactId><version>${three}</version>`)
+      .join("</dependency><dependency>");
     writeFileSync(
       join(cwd, "pom.xml"),
       `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
@@ -179,6 +197,10 @@ const RECORDINGS = {
   "posthog-php-4.13.2": php("4.13.2"),
   "posthog-java-server-2.3.3": java("com.posthog", "posthog-server", "2.3.3", "Server"),
   "posthog-java-1.2.0": java("com.posthog.java", "posthog", "1.2.0", "Old"),
+  "posthog-go-1.23.1-flags": goFlags("1.23.1"),
+  "posthog-jvm-6.6.5-flags": java("com.posthog", "posthog", "6.6.5", "CoreFlags"),
+  "posthog-jvm-3.23.1-flags": java("com.posthog", "posthog", "3.23.1", "CoreFlags"),
+  "ofrep-java-0.0.2-flags": java("dev.openfeature.contrib.providers", "ofrep", "0.0.2", "Ofrep", "dev.openfeature:sdk:1.16.0"),
 };
 
 async function record(name, install) {
@@ -197,6 +219,46 @@ async function record(name, install) {
   const recording = { sdk: name, requests };
   writeFileSync(join(ROOT, "tests/golden", `${name}.json`), `${JSON.stringify(recording, null, 1)}\n`);
   console.log(`${name}: ${requests.length} requests`);
+}
+
+const isFlags = (path) => /^\/(flags|decide|ofrep|api\/feature_flag)\b/.test(path);
+
+/** Runs the release against the product; it must read the flags right. Keeps its questions if `keep`. */
+async function askFlags(name, install, keep) {
+  const { cwd, command } = install();
+  const system = await startSystem({ vars: VARIABLES });
+  const relay = await startRelay(system.url);
+  const [program, ...words] = command;
+  const child = spawn(program, words, {
+    cwd,
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, HOGFLARE_RECORD_URL: relay.url },
+  });
+  let output = "";
+  child.stdout.on("data", (data) => (output += data));
+  try {
+    const status = await new Promise((done) => child.once("close", done));
+    if (status !== 0) throw new Error(`its program ended with ${status}`);
+    const { remote, local, ...more } = JSON.parse(output.slice(output.indexOf("{")));
+    const { payload, ...values } = VALUES;
+    assert.deepEqual(remote, remote.payload === undefined ? values : { ...values, payload });
+    if (local !== undefined) assert.deepEqual(local, VALUES);
+    const questions = relay.exchanges.filter(({ request, status: code }) => isFlags(request.path) && code !== 304);
+    assert.ok(questions.length > 0);
+    console.log(`${name}: ${questions.length} questions, ${JSON.stringify({ remote, local, ...more })}`);
+    if (!keep) return;
+    const kept = new Map();
+    for (const { request, status: code, text } of questions) {
+      const sent = { ...request, headers: request.headers.filter(([header]) => !OF_THE_CONNECTION.has(header)) };
+      kept.set(JSON.stringify(sent), { request: sent, status: code, learned: learned(request.path, JSON.parse(text)) });
+    }
+    const recording = { sdk: name.replace("-flags", ""), isLocal: local !== undefined, questions: [...kept.values()] };
+    mkdirSync(join(ROOT, "tests/golden/flags"), { recursive: true });
+    writeFileSync(join(ROOT, "tests/golden/flags", `${recording.sdk}.json`), `${JSON.stringify(recording, null, 1)}\n`);
+  } finally {
+    relay.stop();
+    await system.stop();
+  }
 }
 
 /** The names of the events that a recording holds, sorted. */
@@ -244,7 +306,8 @@ const failed = [];
 for (const [name, install] of Object.entries(RECORDINGS)) {
   if (asked.length > 0 && !asked.includes(name)) continue;
   try {
-    await (isLive ? runLive : record)(name, install);
+    if (name.endsWith("-flags")) await askFlags(name, install, !isLive);
+    else await (isLive ? runLive : record)(name, install);
   } catch (error) {
     failed.push(name);
     console.error(`${name} ${isLive ? "failed" : "could not be recorded"}: ${error.message}`);

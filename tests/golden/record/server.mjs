@@ -6,6 +6,19 @@
 //   const { requests } = await recorder.stop();   // [{ method, path, headers, body }], body in base64
 import { createServer } from "node:http";
 
+/** Headers that a connection sets itself. */
+export const OF_THE_CONNECTION = new Set([
+  "host",
+  "connection",
+  "content-length",
+  "transfer-encoding",
+  "expect",
+  "accept-encoding",
+  "keep-alive",
+  "upgrade",
+  "http2-settings",
+]);
+
 /** What a request is answered, by the start of its path. @param {string} path */
 function answerOf(path) {
   if (path.startsWith("/i/v1/analytics/events")) return { results: {} };
@@ -47,6 +60,48 @@ function pairs(raw) {
   const list = [];
   for (let i = 0; i + 1 < raw.length; i += 2) list.push([raw[i].toLowerCase(), raw[i + 1]]);
   return list;
+}
+
+/**
+ * A server that hands every request on to `target` and keeps it, with the path, status and body of what was
+ * answered.
+ * @param {string} target
+ */
+export async function startRelay(target) {
+  const exchanges = [];
+  const server = createServer(async (request, response) => {
+    const parts = [];
+    for await (const part of request) parts.push(part);
+    const body = Buffer.concat(parts);
+    const path = request.url ?? "/";
+    const headers = pairs(request.rawHeaders);
+    const sent = headers.filter(([name]) => !OF_THE_CONNECTION.has(name));
+    const answer = await fetch(target + path, {
+      method: request.method,
+      headers: /** @type {[string, string][]} */ (sent),
+      body: body.length > 0 ? body : undefined,
+    });
+    const text = await answer.text();
+    exchanges.push({
+      request: { method: request.method, path, headers, body: body.toString("base64") },
+      status: answer.status,
+      text,
+    });
+    const type = answer.headers.get("content-type");
+    const etag = answer.headers.get("etag");
+    response.writeHead(answer.status, { ...(type && { "content-type": type }), ...(etag && { etag }) });
+    response.end(text);
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", () => done(undefined)));
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  return {
+    url: `http://127.0.0.1:${port}`,
+    exchanges,
+    stop: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
 }
 
 /** Starts on a free port of the loopback interface, or on `port`. */
