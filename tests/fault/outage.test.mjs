@@ -44,7 +44,7 @@ describe(`an outage of ${OUTAGE_MS / 1000} s under load`, () => {
     assert.ok(deepest > 0, "nothing had to wait: that was no outage");
     const recovering = Date.now();
     // Alone, by its alarms.
-    await settle(system, { drain: false, timeoutMs: 120_000 });
+    await settle(system, { drain: false });
     const figures = await assertAllLanded(system, clients);
     const counted = await metrics(system.url);
     console.log(

@@ -131,7 +131,7 @@ export async function inParallel(count, atOnce, work) {
 }
 
 /** Asks the outboxes to send now until none holds anything; the last figures. */
-export async function settle(system, { timeoutMs = 60_000, drain = true } = {}) {
+export async function settle(system, { timeoutMs = 180_000, drain = true } = {}) {
   return eventually(
     async () => {
       if (drain) await fetch(`${system.url}/admin/outbox/drain`, { method: "POST", headers: asAdmin });

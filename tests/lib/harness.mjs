@@ -26,8 +26,11 @@ export function freePort() {
   });
 }
 
-/** Polls until `check` gives something truthy; its value. */
-export async function eventually(check, { timeoutMs = 15_000, everyMs = 50, what = "the condition" } = {}) {
+/**
+ * Polls until `check` gives something truthy; its value. The end of patience only tells a hang from a
+ * slow machine, so it is long, and shorter than the runner's own.
+ */
+export async function eventually(check, { timeoutMs = 180_000, everyMs = 50, what = "the condition" } = {}) {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const value = await check();
@@ -52,7 +55,7 @@ export async function startPipeline(stateDir, { token = "" } = {}) {
   const url = `http://127.0.0.1:${port}`;
   await eventually(
     () => fetch(`${url}/health`).then((response) => response.ok, () => false),
-    { what: "the fake pipeline", timeoutMs: 30_000 },
+    { what: "the fake pipeline" },
   );
   return {
     url,
