@@ -27,7 +27,7 @@ class Invocation {
   charge(isExternal = false) {
     this.subrequests += 1;
     if (isExternal) this.external += 1;
-    if (this.subrequests > this.limits.subrequests || this.external > this.limits.external) {
+    if (this.subrequests > this.limits.subrequests || (isExternal && this.external > this.limits.external)) {
       throw new Error("Too many subrequests by single Worker invocation.");
     }
   }
