@@ -458,7 +458,9 @@ void World::ring(const ObjectId& object, uint64_t setting) {
   ++counts_.alarms;
   alarm.is_running = true;
   objects_[object].take_alarm();
-  if (choices_.permille(faults_.fail_alarm)) {
+  // The last repetition runs: no handler can help an alarm that the platform gave up unrun.
+  const bool may_fail = alarm.failures < static_cast<int>(platform::kAlarmRetries);
+  if (may_fail && choices_.permille(faults_.fail_alarm)) {
     ++counts_.failed_alarms;
     alarm_ended(object, false);
     return;
