@@ -28,11 +28,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   HF_ASSERT(request.ok());
   const Needs wanted = needs(lenient.value(), request.value());
   StoredState stored;
-  stored.cohort_ids = {1, 2};
+  stored.person_ids = {"u1", "u2"};
+  stored.cohorts = {{1, StoredCohort::Answer::kIn}, {2, StoredCohort::Answer::kFailed}};
   if (wanted.person) stored.person_read = Read::kFailed;
   const Evaluation evaluation =
       evaluate(lenient.value(), request.value(), stored, 1'750'000'000'000);
-  const ResponseContext context{"id", 0, RemoteConfig{"t", true, true}};
+  const ResponseContext context{"id", 0, project::RemoteConfig{"t", true, true}};
   for (const FlagsVersion version : {FlagsVersion::kLegacy, FlagsVersion::kV2, FlagsVersion::kV3}) {
     HF_ASSERT(parse_value(write_flags(evaluation, version, context)).ok());
   }

@@ -12,7 +12,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto strict = parse_rfc3339(text);
   const auto any = parse_timestamp(text);
+  const auto today = parse_timestamp(text, kNowMs);
   if (strict) HF_ASSERT(any == strict);
+  if (any) HF_ASSERT(today == any);
+  if (const auto number = parse_epoch_number(text)) HF_ASSERT(*number >= 0);
   if (!any) return 0;
   for (const EventTimes& times : {EventTimes{.timestamp_ms = any}, EventTimes{.offset_ms = any}}) {
     const int64_t at = EventClock{kNowMs, any}.event_time(times);

@@ -33,13 +33,13 @@ export const EFFECT = {
   words: 9,
 };
 
-export const EFFECT_KIND = { callObject: 0, sendRows: 1, readKv: 2, wait: 3 };
+export const EFFECT_KIND = { callObject: 0, sendRows: 1, readKv: 2, wait: 3, readAsset: 4 };
 
 /** Bits of hf_resume's outcome. */
 export const OUTCOME = { ok: 1, shared: 2 };
 
 /** Durable Object bindings by ObjectClass. */
-export const OBJECT_BINDINGS = ["PERSONS", "GROUPS", "PERSON_ID_COUNTER", "OUTBOX"];
+export const OBJECT_BINDINGS = ["PERSONS", "GROUPS", "PERSON_ID_COUNTER", "OUTBOX", "COOKIELESS"];
 
 /** Sinks by Stream: a binding wins over an endpoint. */
 export const STREAMS = [
@@ -57,6 +57,11 @@ export const STREAMS = [
     binding: "REJECTS_STREAM",
     endpoint: "CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT",
     tokens: ["CLOUDFLARE_REJECTS_PIPELINE_AUTH_TOKEN", "CLOUDFLARE_PIPELINE_AUTH_TOKEN"],
+  },
+  {
+    binding: "DISTINCT_IDS_STREAM",
+    endpoint: "CLOUDFLARE_DISTINCT_IDS_PIPELINE_ENDPOINT",
+    tokens: ["CLOUDFLARE_DISTINCT_IDS_PIPELINE_AUTH_TOKEN", "CLOUDFLARE_PIPELINE_AUTH_TOKEN"],
   },
 ];
 
@@ -82,6 +87,7 @@ export const HEAD_HEADERS = [
   "access-control-request-method",
   "if-none-match",
   "sec-fetch-mode",
+  "x-posthog-project-api-key",
 ];
 
 /** Those of them that count where nearly all requests go; each look at a header has its price. */

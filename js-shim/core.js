@@ -2,6 +2,9 @@
 import module from "../build/wasm/core.wasm";
 import * as zlib from "node:zlib";
 import { EFFECT, OUTCOME, OUTPUT } from "./abi.js";
+import { TRAPPED } from "./results.js";
+import { markOf } from "./trapped.js";
+import { offsetAt } from "./zones.js";
 
 /**
  * @typedef {object} Output one turn's outcome, copied out of wasm memory
@@ -27,6 +30,8 @@ import { EFFECT, OUTCOME, OUTPUT } from "./abi.js";
  * @property {number} alarmAt milliseconds, 0 when none is set
  * @property {(atMs: number) => void} setAlarm
  * @property {(reason: string) => void} abandon ends the object and what its turn has written so far
+ * @property {Uint8Array} [request] of the call whose turn it is, while its first turn runs
+ * @property {string} [mark] of that call, afterwards
  */
 
 /** A trap, a call that belonged to an instance which has been reset since, or to a task that is gone. */
@@ -92,6 +97,9 @@ const instance = new WebAssembly.Instance(module, {
     },
     decompress(format, input, inputSize, sizeMax) {
       return decompress(format, bytes().subarray(input, input + inputSize), sizeMax);
+    },
+    zone_offset(name, nameSize, utcSeconds) {
+      return offsetAt(text(name, nameSize), utcSeconds);
     },
     panic(condition, conditionSize, file, fileSize, line) {
       panicMessage = `assertion failed: ${text(condition, conditionSize)} (${text(file, fileSize)}:${line})`;
@@ -162,9 +170,23 @@ function decompress(format, input, sizeMax) {
   }
 }
 
+/** Classes whose storage cannot hold what the core stores. @type {Set<string>} */
+const withoutSqlite = new Set();
+
+/**
+ * An object's class turned out not to be SQLite-backed. Nothing can be kept then, so the core begins anew
+ * with that as a fatal problem of its configuration; the tasks in flight are answered as after a trap.
+ * @param {string} binding
+ */
+export function refuseClass(binding) {
+  if (withoutSqlite.has(binding)) return;
+  withoutSqlite.add(binding);
+  console.error(JSON.stringify({ level: "error", event: "storage_not_sqlite", binding }));
+  reset();
+}
+
 /** Writes the state after initialisation back; every task in flight is gone. */
 function reset() {
-  trapCount += 1;
   generation += 1;
   configured = false;
   bytes().set(initialMemory);
@@ -185,14 +207,21 @@ function guarded(entry) {
     panicMessage = "";
     lastTrap = { at: new Date().toISOString(), message };
     console.error(JSON.stringify({ level: "error", event: "core_trap", message, trapCount: trapCount + 1 }));
+    trapCount += 1;
     reset();
-    throw new CoreTrap("the core was reset after a trap");
+    throw new CoreTrap(TRAPPED);
   }
 }
 
 /** @returns {number} what the instance holds; it never shrinks */
 export function memoryBytes() {
   return wasm.memory.buffer.byteLength;
+}
+
+/** The reason of an object's end that names the call. @param {ObjectStorage} ownStorage */
+export function trappedBy({ request, mark }) {
+  const known = mark ?? (request === undefined ? "an alarm" : markOf(request));
+  return `${TRAPPED} by ${known}`;
 }
 
 /** An object's turn that was undone; the core is well. */
@@ -221,7 +250,7 @@ function guardedWithStorage(ownStorage, entry) {
   } catch (error) {
     // First: nothing behind `abandon` need be reached.
     storage = null;
-    ownStorage.abandon(String(error));
+    ownStorage.abandon(error instanceof CoreTrap ? trappedBy(ownStorage) : String(error));
     throw error;
   } finally {
     storage = null;
@@ -287,11 +316,11 @@ function encodeTail(tail) {
 
 /**
  * Gives the core its configuration, once per instance.
- * @param {object} host what config.h describes; the last trap is added
+ * @param {object} host what config.h describes; the last trap and unusable classes are added
  */
 export function configure(host) {
   guarded(() => {
-    writeInput(NOTHING, JSON.stringify({ ...host, last_trap: lastTrap }), 0);
+    writeInput(NOTHING, JSON.stringify({ ...host, last_trap: lastTrap, not_sqlite: [...withoutSqlite] }), 0);
     wasm.hf_configure(trapCount);
   });
   configured = true;
@@ -299,6 +328,14 @@ export function configure(host) {
 
 export function isConfigured() {
   return configured;
+}
+
+/** Bodies from which on it is asked whether there is room. */
+const ASK_FROM = 256 * 1024;
+
+/** @param {number} size @returns {boolean} whether a body of that size may be brought into the module now */
+export function hasRoomFor(size) {
+  return size < ASK_FROM || guarded(() => wasm.hf_body_bytes_left() >= size);
 }
 
 /**

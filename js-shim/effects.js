@@ -1,8 +1,9 @@
 // Performs the core's effects and feeds their results back until the task is finished.
 import { EFFECT_KIND, OBJECT_BINDINGS } from "./abi.js";
-import { CoreReset, currentGeneration, end, resume } from "./core.js";
-import { failure, noAnswerWithin, withTimeout } from "./results.js";
+import { CoreReset, currentGeneration, end, refuseClass, resume } from "./core.js";
+import { failure, noAnswerWithin, NOT_SQLITE, says, TRAPPED, withTimeout } from "./results.js";
 import { isRefusal, sendAlone, sendRows } from "./sends.js";
+import { markOf } from "./trapped.js";
 
 /** @typedef {import("./core.js").Output} Output */
 /** @typedef {import("./core.js").Effect} Effect */
@@ -10,19 +11,21 @@ import { isRefusal, sendAlone, sendRows } from "./sends.js";
 
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
-/** A flags namespace that does not answer within this is treated as one that failed. */
+/** A flags namespace, or the assets, that do not answer within this are treated as failed. */
 const KV_TIMEOUT_MS = 2_000;
+const KEPT_REQUEST_BYTES = 65_536;
 
 /**
  * Runs a started task to its end. Rejects with CoreReset when the instance was reset meanwhile.
  * @param {Output} started
  * @param {any} env
  * @param {import("./core.js").ObjectStorage | null} storage of the object whose task it is
+ * @param {() => void} onTrap an object trapped the core in a call of this task
  * @returns {Promise<Output>}
  */
-export function runToEnd(started, env, storage) {
+export function runToEnd(started, env, storage, onTrap) {
   if (started.finished && started.effects.length === 0) return Promise.resolve(endAtOnce(started, env));
-  return new Promise((resolve, reject) => new Run(started.slot, env, storage, resolve, reject).take(started));
+  return new Promise((resolve, reject) => new Run(started.slot, env, storage, onTrap, resolve, reject).take(started));
 }
 
 /**
@@ -42,13 +45,15 @@ class Run {
    * @param {number} slot
    * @param {any} env
    * @param {import("./core.js").ObjectStorage | null} storage
+   * @param {() => void} onTrap
    * @param {(output: Output) => void} resolve
    * @param {(error: unknown) => void} reject
    */
-  constructor(slot, env, storage, resolve, reject) {
+  constructor(slot, env, storage, onTrap, resolve, reject) {
     this.slot = slot;
     this.env = env;
     this.storage = storage;
+    this.onTrap = onTrap;
     this.resolve = resolve;
     this.reject = reject;
     this.generation = currentGeneration();
@@ -97,17 +102,35 @@ class Run {
 
   /** @param {Effect} effect */
   call(effect) {
-    const { id } = effect;
+    const { id, a: objectClass, bytes } = effect;
+    // Kept until the answer comes, so not as bytes when they are many.
+    const request = bytes.byteLength > KEPT_REQUEST_BYTES ? markOf(bytes) : bytes;
     try {
       // A stub may be broken after an exception, so every attempt gets its own.
       const stub = this.env[OBJECT_BINDINGS[effect.a]].getByName(effect.name);
       stub.call(effect.bytes).then(
         (body) => this.feed(id, { ok: true, status: 200, retryAfterMs: 0, body }),
-        (error) => this.feed(id, failure(error)),
+        (error) => this.callFailed(id, objectClass, request, error),
       );
     } catch (error) {
       queueMicrotask(() => this.feed(id, failure(error)));
     }
+  }
+
+  /**
+   * @param {number} id
+   * @param {number} objectClass
+   * @param {Uint8Array | string} request the bytes, or their mark
+   * @param {unknown} error
+   */
+  callFailed(id, objectClass, request, error) {
+    // What an outbox holds may be others' rows: the body is not at fault, and its rows find another shard.
+    if (says(error, TRAPPED) && OBJECT_BINDINGS[objectClass] !== "OUTBOX") {
+      const mark = typeof request === "string" ? request : markOf(request);
+      if (says(error, `${TRAPPED} by ${mark}`)) this.onTrap();
+    }
+    if (says(error, NOT_SQLITE)) refuseClass(OBJECT_BINDINGS[objectClass]);
+    this.feed(id, failure(error));
   }
 
   /** @param {Effect} effect @returns {Promise<Result>} */
@@ -119,6 +142,8 @@ class Run {
         return readKv(effect, this.env);
       case EFFECT_KIND.wait:
         return wait(effect.a);
+      case EFFECT_KIND.readAsset:
+        return readAsset(effect, this.env);
       default:
         return Promise.reject(new Error(`unknown effect kind ${effect.kind}`));
     }
@@ -168,6 +193,14 @@ async function readKv(effect, env) {
   const value = await withTimeout(env.FLAGS.get(effect.name, "text"), KV_TIMEOUT_MS);
   if (value === null) return { ok: true, status: 404, retryAfterMs: 0, body: NOTHING };
   return { ok: true, status: 200, retryAfterMs: 0, body: encoder.encode(value) };
+}
+
+/** @param {Effect} effect @param {any} env @returns {Promise<Result>} */
+async function readAsset(effect, env) {
+  if (env.ASSETS === undefined) return { ok: true, status: 404, retryAfterMs: 0, body: NOTHING };
+  const response = await withTimeout(env.ASSETS.fetch(new URL(effect.name, "https://assets.local")), KV_TIMEOUT_MS);
+  const body = new Uint8Array(await response.arrayBuffer());
+  return { ok: true, status: response.status, retryAfterMs: 0, body: response.ok ? body : NOTHING };
 }
 
 /** @param {number} delayMs @returns {Promise<Result>} */

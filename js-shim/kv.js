@@ -6,7 +6,7 @@
 const REMEMBERED_BYTES_MAX = 4 * 1024 * 1024;
 /** A larger value is read anew each time. */
 const VALUE_BYTES_MAX = 16 * 1024;
-/** What an entry takes beside its value, roughly. */
+/** What an entry takes beside its name and value, roughly. */
 const ENTRY_BYTES = 200;
 
 /** Values by object and key, the least recently used first. @type {Map<string, Uint8Array>} */
@@ -14,12 +14,17 @@ const remembered = new Map();
 let rememberedBytes = 0;
 let objects = 0;
 
+/** @param {string} name @param {Uint8Array} value */
+function entryBytes(name, value) {
+  return 2 * name.length + value.byteLength + ENTRY_BYTES;
+}
+
 /** @param {string} name */
 function forget(name) {
   const value = remembered.get(name);
   if (value === undefined) return;
   remembered.delete(name);
-  rememberedBytes -= value.byteLength + ENTRY_BYTES;
+  rememberedBytes -= entryBytes(name, value);
 }
 
 /** @param {string} name @param {Uint8Array} value */
@@ -27,7 +32,7 @@ function remember(name, value) {
   forget(name);
   if (value.byteLength > VALUE_BYTES_MAX) return;
   remembered.set(name, value);
-  rememberedBytes += value.byteLength + ENTRY_BYTES;
+  rememberedBytes += entryBytes(name, value);
   for (const oldest of remembered.keys()) {
     if (rememberedBytes <= REMEMBERED_BYTES_MAX) return;
     forget(oldest);

@@ -7,6 +7,16 @@
 
 const encoder = new TextEncoder();
 
+/** What an object's failed call says that its caller has to know, whatever isolate it ran in. Ending the
+ * object fails all its calls with the same words, so those of a trap name the call that brought it about. */
+export const TRAPPED = "the core was reset after a trap";
+export const NOT_SQLITE = "the object's class is not SQLite-backed";
+
+/** @param {unknown} error @param {string} what */
+export function says(error, what) {
+  return String(error).includes(what);
+}
+
 /** No answer, and why. @param {unknown} error @returns {Result} */
 export function failure(error) {
   return { ok: false, status: 0, retryAfterMs: 0, body: encoder.encode(String(error)) };

@@ -15,11 +15,11 @@ let seed = null;
 /**
  * 64 bits of hash in two lanes over the body's words; a fraction of what decoding it costs.
  * @param {Uint8Array} body
+ * @param {Uint32Array} from
  */
-function hashOf(body) {
-  seed ??= crypto.getRandomValues(new Uint32Array(2));
-  let a = seed[0] ^ body.byteLength;
-  let b = seed[1];
+function hashOf(body, from) {
+  let a = from[0] ^ body.byteLength;
+  let b = from[1];
   const wordCount = body.byteLength >>> 2;
   const words = body.byteOffset % 4 === 0 ? new Uint32Array(body.buffer, body.byteOffset, wordCount) : NO_WORDS;
   for (let i = 0; i < words.length; i += 1) {
@@ -35,6 +35,7 @@ function hashOf(body) {
   return `${a >>> 0}.${b >>> 0}.${body.byteLength}`;
 }
 
+const encoder = new TextEncoder();
 const NO_WORDS = new Uint32Array(0);
 /** Parts of a query that differ from one try of a request to the next. */
 const OF_THE_TRY = ["_", "retry_count", "sent_at"];
@@ -45,16 +46,33 @@ const OF_THE_TRY = ["_", "retry_count", "sent_at"];
  * @param {string} url
  */
 export function keyOf(body, url) {
-  if (body.byteLength > 0) return hashOf(body);
+  if (body.byteLength > 0) return hashOf(body, ownSeed());
   if (trapped.size === 0) return "";
   return urlKey(url);
+}
+
+/** Random, so that nobody can choose what collides in this isolate. */
+function ownSeed() {
+  seed ??= crypto.getRandomValues(new Uint32Array(2));
+  return seed;
+}
+
+const EVERY_ISOLATES = new Uint32Array(2);
+
+/**
+ * What an object and whoever calls it, perhaps in another isolate, know one call by.
+ * @param {Uint8Array} request
+ */
+export function markOf(request) {
+  return hashOf(request, EVERY_ISOLATES);
 }
 
 /** @param {string} url */
 function urlKey(url) {
   const { pathname, searchParams } = new URL(url);
   for (const name of OF_THE_TRY) searchParams.delete(name);
-  return `${pathname}?${searchParams}`;
+  // Hashed too: a query may be as long as the platform takes it.
+  return hashOf(encoder.encode(`${pathname}?${searchParams}`), ownSeed());
 }
 
 /** @param {string} key of keyOf @param {string} url @param {number} now */

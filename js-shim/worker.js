@@ -1,12 +1,14 @@
 // The Worker and its object classes: bytes in, bytes out. Every decision about events, people and
 // flags is the core's.
 import { DurableObject } from "cloudflare:workers";
+import { version as scriptVersion } from "posthog-js/package.json";
 import bundledFlags from "../flags.json";
 import { BODY_BYTES_MAX, HEAD_CF, headersOf } from "./abi.js";
-import { configure, CoreTrap, isConfigured, startHttp, startObject } from "./core.js";
+import { configure, CoreTrap, hasRoomFor, isConfigured, startHttp, startObject, trappedBy } from "./core.js";
 import { endAtOnce, runToEnd } from "./effects.js";
 import { RememberingKv } from "./kv.js";
-import { isRefused, keyOf, remember } from "./trapped.js";
+import { NOT_SQLITE } from "./results.js";
+import { isRefused, keyOf, markOf, remember } from "./trapped.js";
 
 const VARIABLE = /^(HOGFLARE|POSTHOG|CLOUDFLARE)_/;
 
@@ -19,7 +21,7 @@ function configureFrom(env) {
     if (VARIABLE.test(name)) vars[name] = typeof value === "string" ? value : JSON.stringify(value);
     else if (typeof value === "object") bindings.push(name);
   }
-  configure({ vars, bindings, bundled_flags: JSON.stringify(bundledFlags) });
+  configure({ vars, bindings, bundled_flags: JSON.stringify(bundledFlags), script_version: scriptVersion });
 }
 
 const NO_BODY = new Uint8Array(0);
@@ -132,6 +134,17 @@ function unavailable(request) {
   return new Response("transient error, please retry", { status, headers });
 }
 
+/**
+ * @param {Request} request
+ * @param {Uint8Array} body
+ * @param {string} state of readBody
+ * @param {any} env
+ */
+function start(request, body, state, env) {
+  if (hasRoomFor(body.byteLength)) return startHttp(body, headOf(request, state, env));
+  return startHttp(NO_BODY, headOf(request, "busy", env));
+}
+
 export default {
   /** @param {Request} request @param {any} env @param {{waitUntil: (promise: Promise<any>) => void}} ctx */
   async fetch(request, env, ctx) {
@@ -141,7 +154,10 @@ export default {
       key = keyOf(body, request.url);
       if (isRefused(key, Date.now())) return refused(request, body.byteLength > 0);
       configureFrom(env);
-      const running = runToEnd(startHttp(body, headOf(request, state, env)), env, null);
+      // An object may run in another isolate, and its trap be no more than a failed call here; but it is
+      // this body that brings it about.
+      const onTrap = () => remember(key, request.url, Date.now());
+      const running = runToEnd(start(request, body, state, env), env, null, onTrap);
       // A client that goes away must not leave its events half delivered.
       ctx.waitUntil(running.catch(() => {}));
       return responseOf(await running);
@@ -153,26 +169,52 @@ export default {
   },
 };
 
+/** The object's key-value storage; undefined when its class is not SQLite-backed. @param {any} ctx */
+function sqliteKv(ctx) {
+  try {
+    // Of another class storage.kv is there all the same, and throws at its first use; this throws at once.
+    if (typeof ctx.storage.sql.databaseSize !== "number") return undefined;
+    return ctx.storage.kv;
+  } catch {
+    return undefined;
+  }
+}
+
+const NO_SETTING = Promise.resolve();
+
 /** An object: its storage, its alarm and the core's class number. */
 class CoreObject extends DurableObject {
   /** @param {any} ctx @param {any} env @param {number} objectClass */
   constructor(ctx, env, objectClass) {
     super(ctx, env);
     this.objectClass = objectClass;
+    const kv = sqliteKv(ctx);
+    this.isUsable = kv !== undefined;
+    /** Settles when the platform has taken the alarm that was set last. @type {Promise<void>} */
+    this.setting = NO_SETTING;
     /** @type {import("./core.js").ObjectStorage} */
     this.storage = {
-      kv: new RememberingKv(ctx.storage.kv),
+      kv: new RememberingKv(kv),
       alarmAt: 0,
       setAlarm: (atMs) => {
         this.storage.alarmAt = atMs;
-        if (atMs === 0) ctx.storage.deleteAlarm();
-        else ctx.storage.setAlarm(atMs);
+        this.setting = atMs === 0 ? ctx.storage.deleteAlarm() : ctx.storage.setAlarm(atMs);
+        this.setting.catch((error) => this.alarmRefused(error));
       },
       abandon: (reason) => ctx.abort(reason),
     };
     ctx.blockConcurrencyWhile(async () => {
       this.storage.alarmAt = (await ctx.storage.getAlarm()) ?? 0;
     });
+  }
+
+  /**
+   * Without its alarm, what the turn has left to be done would wait for ever: the object begins anew from
+   * what is stored, and its calls fail. @param {unknown} error
+   */
+  alarmRefused(error) {
+    console.error(JSON.stringify({ level: "error", event: "object_turn_undone", message: String(error) }));
+    this.storage.abandon(String(error));
   }
 
   /**
@@ -183,16 +225,43 @@ class CoreObject extends DurableObject {
   call(request) {
     // While a deployment is under way, a Worker of another version may call.
     if (!(request instanceof Uint8Array)) throw new TypeError("an object is called with one Uint8Array, its request");
+    this.assertUsable();
     configureFrom(this.env);
-    const started = startObject(1, this.objectClass, request, this.storage);
-    if (started.finished && started.effects.length === 0) return bodyOf(endAtOnce(started, this.env));
-    return runToEnd(started, this.env, this.storage).then(bodyOf);
+    /** @type {import("./core.js").ObjectStorage} */
+    const own = Object.assign(Object.create(this.storage), { request });
+    const started = startObject(1, this.objectClass, request, own);
+    if (started.finished && started.effects.length === 0) return this.afterSetting(bodyOf(endAtOnce(started, this.env)));
+    own.mark = markOf(request);
+    own.request = undefined;
+    // An object that this one asked may have trapped elsewhere: whoever called this one has to know.
+    let trapped = false;
+    return runToEnd(started, this.env, own, () => (trapped = true)).then((output) => {
+      if (trapped) throw new Error(trappedBy(own));
+      return this.afterSetting(bodyOf(output));
+    });
   }
 
   async alarm() {
+    this.assertUsable();
     configureFrom(this.env);
     this.storage.alarmAt = 0;
-    await runToEnd(startObject(2, this.objectClass, NO_BODY, this.storage), this.env, this.storage);
+    await runToEnd(startObject(2, this.objectClass, NO_BODY, this.storage), this.env, this.storage, () => {});
+    await this.setting;
+  }
+
+  /** The reply, when the platform has taken the alarm that it may rest on. @param {Uint8Array} body */
+  afterSetting(body) {
+    if (this.setting === NO_SETTING) return body;
+    const { setting } = this;
+    return setting.then(() => {
+      if (this.setting === setting) this.setting = NO_SETTING;
+      return body;
+    });
+  }
+
+  assertUsable() {
+    if (this.isUsable) return;
+    throw new Error(`${NOT_SQLITE}: make it with new_sqlite_classes`);
   }
 }
 
@@ -223,5 +292,11 @@ export class PersonIdCounterDurableObject extends CoreObject {
 export class OutboxDurableObject extends CoreObject {
   constructor(ctx, env) {
     super(ctx, env, 3);
+  }
+}
+
+export class CookielessDurableObject extends CoreObject {
+  constructor(ctx, env) {
+    super(ctx, env, 4);
   }
 }

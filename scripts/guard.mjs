@@ -35,9 +35,31 @@ function count(name) {
 
 const names = run(BENCH, "--list").trim().split("\n");
 const counted = Object.fromEntries(names.map((name) => [name, count(name)]));
+
+// Every decoder at three parts of its limit: what costs a byte more the more bytes there are is quadratic.
+const PERCENTS = [1, 10, 100];
+/** Larger bodies may cost so many times the smallest one's instructions per byte. */
+const GROWTH_MAX = 1.5;
+
+/** Instructions for a byte of a decoder's body. */
+function perByte(name, percent) {
+  const command =
+    'exec valgrind --tool=callgrind --callgrind-out-file=/dev/null --toggle-collect=guard_measured "$0" --decoder "$@" 2>&1';
+  const report = execFileSync("sh", ["-c", command, BENCH, name, String(percent)], { encoding: "utf8" });
+  const bytes = Number(/^bytes (\d+)$/m.exec(report)?.[1]);
+  const collected = Number(/Collected : (\d+)/.exec(report)?.[1]);
+  if (!(collected > 0 && bytes > 0)) throw new Error(`${name}: callgrind did not say how much it collected:\n${report}`);
+  return collected / bytes;
+}
+
+const decoders = run(BENCH, "--decoders").trim().split("\n");
+const perBytes = Object.fromEntries(
+  decoders.map((name) => [name, PERCENTS.map((percent) => Math.round(10 * perByte(name, percent)) / 10)]),
+);
+
 if (process.argv[2] === "--update") {
-  writeFileSync(BOUNDS, JSON.stringify(counted, null, 2) + "\n");
-  console.log(`wrote ${names.length} bounds`);
+  writeFileSync(BOUNDS, JSON.stringify({ ...counted, decoders: perBytes }, null, 2) + "\n");
+  console.log(`wrote ${names.length + decoders.length} bounds`);
   process.exit(0);
 }
 const bounds = JSON.parse(readFileSync(BOUNDS, "utf8"));
@@ -52,6 +74,17 @@ for (const name of names) {
     failed += fits ? 0 : 1;
   }
 }
+for (const name of decoders) {
+  const [least] = perBytes[name];
+  PERCENTS.forEach((percent, i) => {
+    const value = perBytes[name][i];
+    const bound = bounds.decoders?.[name]?.[i];
+    const fits = bound !== undefined && value <= bound * (1 + TOLERANCE) && value <= least * GROWTH_MAX;
+    console.log(`${fits ? "ok  " : "FAIL"} ${name} at ${percent} %: ${value} instructions a byte, bound ${bound}`);
+    failed += fits ? 0 : 1;
+  });
+}
 if (failed > 0) console.log("scripts/guard --update accepts the new figures; say in the commit why they are worth it");
-console.log(`${names.length * 2 - failed} passed, ${failed} failed`);
+const checks = names.length * 2 + decoders.length * PERCENTS.length;
+console.log(`${checks - failed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

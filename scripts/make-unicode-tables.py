@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes src/flags/unicode_tables.inc: lower-case deltas and the two classes the final-sigma rule
-needs, as ranges. Run with the Python whose unicodedata should be used; prints to stdout."""
+"""Writes src/flags/unicode_tables.inc: lower-case deltas, the two classes the final-sigma rule needs, and
+the word characters and digits of regular expressions, as ranges. Run with the Python whose unicodedata should be used; prints to stdout."""
 import sys
 import unicodedata
 
@@ -46,7 +46,16 @@ def main():
              (chr(p).islower() or chr(p).isupper() or unicodedata.category(chr(p)) == "Lt")}
     ignorable = {p for p in range(sys.maxunicode + 1) if not 0xD800 <= p < 0xE000 and
                  unicodedata.category(chr(p)) in ("Mn", "Me", "Cf", "Lm", "Sk")} | set(WORD_BREAK)
-    for name, members in (("kCased", cased), ("kCaseIgnorable", ignorable)):
+    # \w and \d beyond ASCII, as Rust's regex crate has them: Alphabetic, Mark, Nd, Pc, Join_Control.
+    # Alphabetic beyond letters and marks: letter numbers and the circled and squared letters.
+    symbols = {p for first, last in ((0x24B6, 0x24E9), (0x1F130, 0x1F149), (0x1F150, 0x1F169),
+                                     (0x1F170, 0x1F189)) for p in range(first, last + 1)}
+    category = {p: unicodedata.category(chr(p)) for p in range(0x80, sys.maxunicode + 1)}
+    digits = {p for p, name in category.items() if name == "Nd"}
+    words = {p for p, name in category.items()
+             if name[0] in "LM" or name in ("Nd", "Nl", "Pc")} | symbols | {0x200C, 0x200D}
+    for name, members in (("kCased", cased), ("kCaseIgnorable", ignorable),
+                          ("kWordPoints", words), ("kDigitPoints", digits)):
         print("constexpr PointRange %s[] = {" % name)
         for start, end in ranges(members):
             print("    {0x%x, 0x%x}," % (start, end))

@@ -124,7 +124,8 @@ class ObjectHost {
   std::map<std::string, int> calls_by_name;
   bool objects_answer = true;
   uint32_t subrequests_max = platform::kSubrequests;  // of one invocation
-  std::vector<std::string> sends;  // every one is answered 200
+  std::vector<std::string> sends;  // every one is answered with sink_status
+  uint16_t sink_status = 200;
 
   Turn turn(Storage* storage = nullptr) {
     return {.now_ms = now_ms, .entropy = entropy_, .config = config, .metrics = metrics_,
@@ -227,7 +228,7 @@ class ObjectHost {
         now_ms += wait->delay_ms;
       } else if (const auto* send = std::get_if<SendRows>(&effect.kind)) {
         sends.push_back(send->rows);
-        result.http_status = 200;
+        result.http_status = sink_status;
       }
       resume(std::move(result));
     }

@@ -70,7 +70,7 @@ export async function loadCore() {
     const start = performance.now();
     shim.configure({
       vars: all,
-      bindings: ["PERSONS", "GROUPS", "PERSON_ID_COUNTER", "OUTBOX"],
+      bindings: ["PERSONS", "GROUPS", "PERSON_ID_COUNTER", "OUTBOX", "COOKIELESS"],
       bundled_flags: JSON.stringify(flags),
     });
     return performance.now() - start;

@@ -1,6 +1,7 @@
 """Starts the fake pipeline: python -m fake_pipeline --port 8088 --state-dir DIR
 
-FAKE_PIPELINE_TOKEN, when set, is the Bearer token that every send must carry.
+FAKE_PIPELINE_TOKEN, when set, is the Bearer token that every send must carry;
+FAKE_BASIN_SQL_TOKEN the one of every question to Basin SQL.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from pathlib import Path
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from .app import Pipeline, create_app
+from .app import Pipeline, create_app, keep_lake_written
+from .basin_check import Limits
+from .lake import Lake
 from .schema import SchemaError, load_schemas
 from .store import StateUnusable, Store
 
@@ -28,6 +31,24 @@ def parse_arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--state-dir", type=Path, required=True, help="holds the DuckDB file")
     parser.add_argument("--schemas", type=Path, default=PROJECT / "schemas")
     parser.add_argument("--sql", type=Path, default=PROJECT / "sql", help="views to create")
+    parser.add_argument(
+        "--basin-roll-seconds",
+        type=float,
+        default=float(os.environ.get("FAKE_BASIN_SQL_ROLL_SECONDS") or 0),
+        help="Basin SQL sees rows once the sink closed their file, so often; 0 at once",
+    )
+    parser.add_argument(
+        "--basin-budget-bytes",
+        type=int,
+        default=int(os.environ.get("FAKE_BASIN_SQL_BUDGET_BYTES") or Limits.budget_bytes),
+        help="what a Basin SQL query with windows or DISTINCT aggregates may scan",
+    )
+    parser.add_argument(
+        "--lake-seconds",
+        type=float,
+        default=float(os.environ.get("FAKE_LAKE_SECONDS") or 0),
+        help="appends to the Iceberg tables in STATE_DIR/lake so often; 0 only on POST /lake",
+    )
     return parser.parse_args(words)
 
 
@@ -62,7 +83,13 @@ def serve(arguments: argparse.Namespace) -> None:
     schemas = load_schemas(arguments.schemas)
     store = Store(arguments.state_dir, schemas, arguments.sql)
     token = os.environ.get("FAKE_PIPELINE_TOKEN") or None
-    pipeline = Pipeline(store, tuple(schemas), token, transports)
+    limits = Limits(
+        budget_bytes=arguments.basin_budget_bytes,
+        roll_seconds=arguments.basin_roll_seconds,
+        token=os.environ.get("FAKE_BASIN_SQL_TOKEN") or None,
+    )
+    lake = Lake(arguments.state_dir / "lake", store)
+    pipeline = Pipeline(store, tuple(schemas), token, transports, lake, limits)
     config = uvicorn.Config(
         create_app(pipeline),
         host=arguments.host,
@@ -77,9 +104,12 @@ def serve(arguments: argparse.Namespace) -> None:
     )
 
     async def run() -> None:
-        writer = asyncio.create_task(pipeline.writer.run())
+        tasks = [asyncio.create_task(pipeline.writer.run())]
+        if arguments.lake_seconds > 0:
+            tasks.append(asyncio.create_task(keep_lake_written(lake, arguments.lake_seconds)))
         await Server(config).serve()
-        writer.cancel()
+        for task in tasks:
+            task.cancel()
 
     asyncio.run(run())
 

@@ -3,7 +3,8 @@
 Ingest, as the real sink: POST / and POST /streams/NAME with a JSON array of objects.
 Looking:  GET /events, /streams/NAME, /bad, /all, /health, /sql?q=SELECT…,
           /export/parquet?stream=NAME, /export/iceberg?stream=NAME
-Control:  POST /reset, POST /faults {"count":n}|{"seconds":s} + one fault, GET /faults
+Asking:   POST /api/v1/accounts/ANY/basin-sql/query/ANY {"query"} as Basin SQL answers
+Control:  POST /lake appends to the Iceberg tables; POST /reset, POST /faults {"count":n}|{"seconds":s} + one fault, GET /faults
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
+from .basin import BasinSql
+from .basin_check import Limits
 from .faults import Fault, FaultRefused, Faults
 from .iceberg import IcebergMissing
+from .lake import Lake
 from .rows import BODY_BYTES_MAX, BodyRefused, check_body
 from .store import Batch, QueryRefused, Store
 
@@ -88,6 +92,8 @@ class Pipeline:
     streams: tuple[str, ...]
     token: str | None
     transports: dict
+    lake: Lake
+    basin: Limits = field(default_factory=Limits)
     faults: Faults = field(default_factory=Faults)
     sends: Counter = field(default_factory=Counter)
     faulted: Counter = field(default_factory=Counter)
@@ -96,10 +102,21 @@ class Pipeline:
         self.writer = Writer(self.store)
 
 
+async def keep_lake_written(lake: Lake, seconds: float) -> None:
+    """Appends to the Iceberg tables every so often, as the real sink rolls its files."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await run_in_threadpool(lake.write)
+        except Exception:
+            log.exception("the Iceberg tables could not be written")
+
+
 def create_app(pipeline: Pipeline) -> FastAPI:
     app = FastAPI(title="Hogflare fake pipeline", docs_url=None, redoc_url=None, openapi_url=None)
     _add_ingest(app, pipeline)
     _add_looking(app, pipeline)
+    _add_basin_sql(app, pipeline)
     _add_control(app, pipeline)
     return app
 
@@ -237,6 +254,19 @@ def _add_looking(app: FastAPI, pipeline: Pipeline) -> None:
             return _error(501, str(missing))
 
 
+def _add_basin_sql(app: FastAPI, pipeline: Pipeline) -> None:
+    """The real engine's path, and the one it had while it was called R2 SQL."""
+    basin = BasinSql(pipeline.store, pipeline.basin)
+
+    @app.post("/api/v1/accounts/{account}/basin-sql/query/{bucket}")
+    @app.post("/api/v1/accounts/{account}/r2-sql/query/{bucket}")
+    async def query(account: str, bucket: str, request: Request) -> Response:
+        body = await _read_body(request)
+        given = request.headers.get("authorization", "")
+        status, answer = await run_in_threadpool(basin.answer, given, body)
+        return JSONResponse(answer, status_code=status)
+
+
 def _add_control(app: FastAPI, pipeline: Pipeline) -> None:
     @app.post("/faults")
     async def order_fault(request: Request) -> Response:
@@ -252,9 +282,17 @@ def _add_control(app: FastAPI, pipeline: Pipeline) -> None:
     async def show_faults() -> Response:
         return _show_faults(pipeline)
 
+    @app.post("/lake")
+    async def write_lake() -> Response:
+        try:
+            return JSONResponse({"tables": await run_in_threadpool(pipeline.lake.write)})
+        except IcebergMissing as missing:
+            return _error(501, str(missing))
+
     @app.post("/reset")
     async def reset() -> dict:
         await run_in_threadpool(pipeline.store.reset)
+        await run_in_threadpool(pipeline.lake.reset)
         pipeline.faults.clear()
         pipeline.sends.clear()
         pipeline.faulted.clear()

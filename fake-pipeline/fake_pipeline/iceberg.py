@@ -19,7 +19,7 @@ class IcebergMissing(RuntimeError):
 
 def export_iceberg(rows, stream: str, folder: Path) -> str:
     """Replaces the table default.STREAM by these rows (a pyarrow table)."""
-    SqlCatalog = _catalog_class()
+    SqlCatalog = catalog_class()
     folder.mkdir(parents=True, exist_ok=True)
     place = folder.resolve()
     catalog = SqlCatalog("local", uri=f"sqlite:///{place}/catalog.db", warehouse=f"file://{place}")
@@ -34,10 +34,11 @@ def export_iceberg(rows, stream: str, folder: Path) -> str:
 
 def require_iceberg() -> None:
     """Raises IcebergMissing before any work is done."""
-    _catalog_class()
+    catalog_class()
 
 
-def _catalog_class():
+def catalog_class():
+    """pyiceberg's SqlCatalog; raises IcebergMissing."""
     try:
         from pyiceberg.catalog.sql import SqlCatalog
     except ImportError as error:

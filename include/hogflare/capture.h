@@ -19,6 +19,7 @@
 #include "hogflare/decompress.h"
 #include "hogflare/event.h"
 #include "hogflare/limits.h"
+#include "hogflare/memory_share.h"
 #include "hogflare/request.h"
 #include "hogflare/result.h"
 #include "hogflare/task.h"
@@ -31,9 +32,8 @@ struct CaptureContext {
   const Config& config;
   Entropy& entropy;  // for events without uuid
   Decompressor* decompressor = nullptr;  // for brotli and zstd; null: they are answered 415
-  // What a payload packed inside of JSON may unpack to. Nobody sees it coming, so it takes what
-  // others leave; kObjectUnavailable when that is too little.
-  size_t inner_bytes_max = limits::kDecompressedBytesMax;
+  // What the request takes of the isolate's memory; outlives the decoding. Null: it is alone.
+  MemoryShare* memory = nullptr;
 };
 
 // An event that cannot be stored, with what is known about it.
@@ -113,7 +113,7 @@ struct CaptureBatch {
 
 // Decodes everything but replay and capture v1. An error is the whole request's: kEmptyPayload,
 // kDecodeFailed, kParseFailed, kHydrateFailed, kEmptyBatch, kTooLarge, kMissingToken,
-// kMultipleTokens, kInvalidToken, kUnknownToken, kOriginNotAllowed. Nothing is stored then. The batch
+// kMultipleTokens, kInvalidToken, kUnknownToken, kOriginNotAllowed, kMemoryBusy. Nothing is stored then. The batch
 // holds the first window.
 Result<std::unique_ptr<CaptureBatch>> decode_capture(const RequestHead& head, Endpoint endpoint,
                                                      std::string body,

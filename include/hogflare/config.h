@@ -9,14 +9,21 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "hogflare/limits.h"
 #include "hogflare/result.h"
+#include "hogflare/task.h"
+#include "hogflare/zones.h"
 
 namespace hogflare {
+
+// What becomes of events with $cookieless_mode (docs/COOKIELESS.md). PostHog's team setting
+// cookieless_server_hash_mode.
+enum class CookielessMode : uint8_t { kDisabled, kStateless, kStateful };
 
 // One project: what its token stands for. Without HOGFLARE_PROJECTS every token is this default
 // with POSTHOG_TEAM_ID.
@@ -26,6 +33,8 @@ struct Project {
   bool person_processing_opt_out = false;   // PostHog's team setting of that name
   bool anonymize_ips = false;               // PostHog's team setting of that name
   bool flag_called_personless = true;       // $feature_flag_called creates no person
+  CookielessMode cookieless = CookielessMode::kDisabled;
+  std::string timezone = "UTC";             // whose days count where a visitor names no zone
 };
 
 // What a personless event does (docs/COMPATIBILITY.md).
@@ -33,7 +42,16 @@ enum class PersonlessMode : uint8_t { kStateless, kExact };
 
 enum class SinkKind : uint8_t { kNone, kHttp, kBinding };
 
+// What `person_properties` of an event's row shows: the person as of the event, only where the event
+// changed it, or nothing (docs/PERFORMANCE.md, "Cost").
+enum class PersonPropertiesMode : uint8_t { kRow, kChanged, kOff };
+
+// Whether rows repeat what stands elsewhere in the tables.
+enum class RowsMode : uint8_t { kFull, kLean };
+
 struct Config {
+  // Where names of time zones are looked up; null: no IANA name is known.
+  Zones* zones = nullptr;
   int64_t team_id = 1;
   // Token to project; empty: any token is accepted.
   std::map<std::string, Project, std::less<>> projects;
@@ -42,16 +60,29 @@ struct Config {
   bool has_group_types = false;                              // any of the above is set
 
   std::string signing_secret;          // POSTHOG_SIGNING_SECRET; empty: no signature needed
+  // HOGFLARE_UNSIGNED_TOKENS: projects whose clients hold no secret and need not sign.
+  std::set<std::string, std::less<>> unsigned_tokens;
   std::string personal_api_key;        // POSTHOG_PERSONAL_API_KEY
   std::string project_secret_key;      // POSTHOG_PROJECT_SECRET
   std::string admin_token;             // HOGFLARE_ADMIN_TOKEN; empty: admin routes answer 404
   std::string path_prefix;             // HOGFLARE_PATH_PREFIX: "" or "/ingest"
+  // HOGFLARE_PATH_ALIASES: other names of paths, {"/q1", "/e"}; longest name first.
+  std::vector<std::pair<std::string, std::string>> path_aliases;
+  std::string script_version;          // of the posthog-js whose scripts are served
   bool anonymize_ip = false;           // HOGFLARE_ANONYMIZE_IP
   bool session_recording = false;      // HOGFLARE_SESSION_RECORDING
   PersonlessMode personless = PersonlessMode::kStateless;
-  std::array<SinkKind, 3> sinks = {SinkKind::kNone, SinkKind::kNone, SinkKind::kNone};  // by Stream
+  PersonPropertiesMode person_properties = PersonPropertiesMode::kRow;  // HOGFLARE_PERSON_PROPERTIES
+  RowsMode rows = RowsMode::kFull;                                      // HOGFLARE_ROWS
+  std::array<SinkKind, kStreamCount> sinks{};  // by Stream
   uint32_t pipeline_timeout_ms = 10'000;
+  uint32_t answer_within_ms = 4'000;   // HOGFLARE_ANSWER_WITHIN_SECS
   uint64_t outbox_bytes_max = 1u << 30;
+  // Of one capture request; docs/LIMITS.md.
+  uint32_t object_calls_max = limits::kObjectCallsMax;      // HOGFLARE_OBJECT_CALLS_MAX
+  size_t events_max = limits::kEventsPerRequestMax;         // HOGFLARE_EVENTS_PER_REQUEST_MAX
+  size_t body_bytes_max = limits::kDecompressedBytesMax;    // HOGFLARE_BODY_BYTES_MAX, unpacked
+  size_t reject_rows_max = limits::kRejectRowsMax;          // HOGFLARE_REJECT_ROWS_MAX
 
   std::string flags_kv_key;            // HOGFLARE_FLAGS_KV_KEY
   uint32_t flags_ttl_ms = 60'000;      // HOGFLARE_FLAGS_TTL_SECS
@@ -70,6 +101,8 @@ struct Config {
 
   // Null when the token belongs to no project of this deployment.
   const Project* project_of(std::string_view token) const;
+  // True when some project's cookieless mode is on.
+  bool uses_cookieless() const;
   // True when capture must be refused because events could not be kept.
   bool has_fatal_problem() const;
   SinkKind sink(int stream) const { return sinks[static_cast<size_t>(stream)]; }
@@ -87,7 +120,8 @@ std::vector<ConfigVariable> config_variables();
 std::vector<std::string_view> config_bindings();
 
 // Reads the host's description: {"vars": {NAME: "value", …}, "bindings": ["PERSONS", …]}. Never
-// fails: what cannot be used is left at its default and named in `problems`.
-Config parse_config(std::string_view host_json);
+// fails: what cannot be used is left at its default and named in `problems`. `zones` becomes
+// Config::zones and must outlive it.
+Config parse_config(std::string_view host_json, Zones* zones = nullptr);
 
 }  // namespace hogflare

@@ -1,6 +1,6 @@
 // The core as its host sees it: make a task for what happened, run it (task.h), read its reply.
 //
-//   Core core(host_json, decompressor);
+//   Core core(host_json, decompressor, zones);
 //   std::unique_ptr<Task> task = core.http(std::move(request));
 //
 // One Core per isolate, shared by the Worker and every object in it. It holds what may be lost at
@@ -14,6 +14,7 @@
 #include "hogflare/config.h"
 #include "hogflare/decompress.h"
 #include "hogflare/task.h"
+#include "hogflare/zones.h"
 
 namespace hogflare {
 
@@ -37,8 +38,9 @@ struct CoreState;
 class Core {
  public:
   // `host_json` as parse_config takes it. Never fails: problems are in config().problems.
-  // `decompressor` does what only the host can (brotli, zstd) and must outlive the core.
-  Core(std::string_view host_json, Decompressor& decompressor);
+  // `decompressor` does what only the host can (brotli, zstd), `zones` knows what only it does; both
+  // must outlive the core.
+  Core(std::string_view host_json, Decompressor& decompressor, ZoneHost& zones);
   ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
@@ -50,6 +52,8 @@ class Core {
   std::string tool(std::string_view request);
 
   const Config& config() const;
+  // Bytes a request's body may have now without taking memory that other requests hold.
+  size_t body_bytes_left() const;
   // What a turn needs besides time and entropy.
   Turn turn(int64_t now_ms, Entropy& entropy, Storage* storage);
   // Log lines since the last call, one JSON object a line; empty most of the time.

@@ -23,6 +23,7 @@
 
 #include "hogflare/limits.h"
 #include "hogflare/metrics.h"
+#include "hogflare/request_budget.h"
 #include "hogflare/result.h"
 #include "hogflare/task.h"
 
@@ -90,6 +91,8 @@ class SinkHealth {
   bool allows(Stream stream, int64_t now_ms);
   // kPoison and kTooLarge are answers of a sink that is well.
   void note(Stream stream, SinkVerdict verdict, int64_t now_ms);
+  // No answer at all in a send's time: one of these is enough, for every request would wait as long.
+  void note_hang(Stream stream, int64_t now_ms);
   bool open(Stream stream) const { return state_[index_of(stream)].pause_ms > 0; }
 
  private:
@@ -100,6 +103,7 @@ class SinkHealth {
     int64_t probe_at_ms = 0;     // when open: the next send that is let through
     bool probing = false;        // one was let through and has not been answered
   };
+  void reopen(State& state, int64_t now_ms);
   PerStream<State> state_{};
 };
 
@@ -131,9 +135,13 @@ class DeliveryRun {
   // At most one batch per stream; empty batches are fine. `health` outlives the run.
   DeliveryRun(std::vector<RowBatch> batches, SinkHealth& health);
 
-  // No attempt starts later than `until_ms`. For a request's second run: by itself a run takes
-  // limits::kDeliveryDeadlineMs.
-  void limit(int64_t until_ms) { deadline_ms_ = until_ms; }
+  // No attempt starts later than `until_ms`, by itself a run takes limits::kDeliveryDeadlineMs; and
+  // sends and outbox calls come out of `budget`, which outlives the run. For a request that has
+  // several runs.
+  void limit(int64_t until_ms, RequestBudget& budget) {
+    deadline_ms_ = until_ms;
+    budget_ = &budget;
+  }
   void start(const Turn& turn, Effects& effects);
   bool owns(uint32_t effect_id) const { return find(effect_id) != in_flight_.end(); }
   void resume(const Turn& turn, EffectResult result, Effects& effects);
@@ -164,6 +172,7 @@ class DeliveryRun {
     uint32_t attempts = 0;
     int64_t sent_at_ms = 0;
     uint32_t timeout_ms = 0;
+    bool timed_out = false;  // the last attempt had no answer
     int64_t first_failed_ms = 0;
     uint32_t retry_after_ms = 0;
     uint16_t status = 0;
@@ -206,6 +215,7 @@ class DeliveryRun {
   size_t open_sends_ = 0;
   bool started_ = false;
   int64_t deadline_ms_ = 0;
+  RequestBudget* budget_ = nullptr;  // null: of nobody's
   std::optional<ErrorCode> failure_;
 };
 

@@ -1,4 +1,4 @@
-// SHA-1, SHA-256 and HMAC (RFC 2104) over OpenSSL's low-level hash functions: EVP would bring the
+// SHA-1, SHA-256, SHA-512 and HMAC (RFC 2104) over OpenSSL's low-level hash functions: EVP would bring the
 // whole provider machinery into the module.
 #pragma once
 
@@ -11,9 +11,11 @@ namespace hogflare {
 
 using Sha1Digest = std::array<uint8_t, 20>;
 using Sha256Digest = std::array<uint8_t, 32>;
+using Sha512Digest = std::array<uint8_t, 64>;
 
 Sha1Digest sha1(std::string_view bytes);
 Sha256Digest sha256(std::string_view bytes);
+Sha512Digest sha512(std::string_view bytes);
 Sha1Digest hmac_sha1(std::string_view key, std::string_view message);
 Sha256Digest hmac_sha256(std::string_view key, std::string_view message);
 

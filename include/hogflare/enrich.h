@@ -30,9 +30,18 @@ inline constexpr std::array<std::string_view, 15> kEnrichedNames = {
     "cf_ray",
 };
 inline constexpr size_t kEnrichedIp = 0;
+inline constexpr size_t kEnrichedCountryCode = 1;
+inline constexpr size_t kEnrichedCity = 2;
+inline constexpr size_t kEnrichedRegion = 8;
 inline constexpr uint32_t kEnrichedIpMask = 1u << kEnrichedIp;
-// Bits of the names that `$geoip_disable` keeps away.
+// Bits of the `$geoip_` names.
 inline constexpr uint32_t kEnrichedGeoMask = 0b11'1111'1110;
+// Bits of all names that say where the connection is: `$geoip_` and cf_metro_code. Away they stay when
+// `$geoip_disable` is true and when the client names an address or a place of its own.
+inline constexpr uint32_t kEnrichedPlaceMask = kEnrichedGeoMask | 1u << 13;
+
+// Bits of all names but country and continent: what could tell a visitor from others.
+inline constexpr uint32_t kEnrichedFineMask = ((1u << kEnrichedNames.size()) - 1) & ~0b1010u;
 
 enum class IpPolicy : uint8_t { kKeep, kAnonymize };
 
@@ -44,7 +53,17 @@ class Enrichment {
   // Appends the members that are known and not in `left_out` (a bit per name), each behind a comma.
   void append_members(std::string& out, uint32_t left_out) const;
 
+  // JSON of what the edge says for a name; empty: nothing.
+  std::string_view value_of(size_t index) const {
+    const size_t begin = index == 0 ? 0 : ends_[index - 1];
+    if (ends_[index] == begin) return {};
+    // ,"name":
+    const size_t before = kEnrichedNames[index].size() + 4;
+    return std::string_view(members_).substr(begin + before, ends_[index] - begin - before);
+  }
   IpPolicy ip_policy() const { return policy_; }
+  // Whether an event with that `$ip` (JSON text) came from this connection's client.
+  bool is_address(std::string_view ip_raw) const;
 
  private:
   // ,"name":value of all that the edge says, joined, and where each name's part ends: most events
@@ -52,6 +71,25 @@ class Enrichment {
   std::string members_;
   std::array<size_t, kEnrichedNames.size()> ends_{};
   IpPolicy policy_ = IpPolicy::kKeep;
+  std::string address_raw_;  // a JSON string, with kAnonymize only: else members_ has it
 };
+
+// Where the request's connection is, as PostHog's GeoIP keeps it on people: `$set.$geoip_…` and
+// `$set_once.$initial_geoip_…` (nodejs/src/cdp/templates/_transformations/geoip/geoip.template.ts).
+struct ConnectionPlace {
+  static ConnectionPlace of(const RequestHead& head);
+
+  // Whether an event with that `$ip` (JSON text) came from this connection's client.
+  bool is_address(std::string_view ip_raw) const;
+
+  std::string address_raw;  // a JSON string; "" when nobody knows it
+  std::string set;          // members without braces; empty: no place is known
+  std::string set_once;
+};
+
+// True for the names whose presence says that the client knows the place itself.
+inline bool is_geoip_name(std::string_view name) {
+  return name.size() > 7 && name.substr(0, 7) == "$geoip_" && name != "$geoip_disable";
+}
 
 }  // namespace hogflare

@@ -12,6 +12,16 @@
 
 namespace hogflare {
 
+// What cookieless mode has to do with an event (hogflare/cookieless.h).
+enum class CookielessPart : uint8_t {
+  kNone,         // nothing
+  kAsked,        // $cookieless_mode is true: it wants its visitor's id
+  kPlaceholder,  // it is the placeholder's, without $cookieless_mode
+  kKept,         // it has its visitor's id, and neither address nor agent any more
+  kRefused,      // it became a reject: nobody's person, no row
+  kFailed,       // salt or state could not be had: it may be sent again
+};
+
 // Borrowed views point into the request's body and its documents, which live as long as the request.
 struct Event {
   std::string uuid;         // 36 characters; the client's, else a new version 7
@@ -30,6 +40,14 @@ struct Event {
   // Person processing is forced off, as by PostHog's header force_disable_person_processing: the
   // event is personless with the deterministic person uuid, without looking the person up.
   bool person_processing_off = false;
+  // `timestamp` was given and could not be read: timestamp_ms is now, and a warning row says so.
+  bool time_unread = false;
+  CookielessPart cookieless = CookielessPart::kNone;
+
+  // False: neither a row nor anybody's person may come of it.
+  bool counts() const {
+    return cookieless != CookielessPart::kRefused && cookieless != CookielessPart::kFailed;
+  }
 };
 
 // What identity found out about one event; the row shows it. Views are those of
@@ -47,7 +65,9 @@ struct PersonView {
   std::string_view person_id;                  // uuid text; never empty for a row
   std::optional<int64_t> person_created_at_ms; // absent for a person that does not exist
   std::string_view person_properties = "{}";   // JSON object as of this event
+  bool properties_left_out = false;            // there was no memory for them
   std::string_view mode;                       // "full", "propertyless", "force_upgrade"
+  std::optional<bool> is_identified;           // nullopt: nobody was asked
 };
 
 // A PostHog ingestion warning (identity-semantics.md §12); becomes a reject row of kind warning.
@@ -55,6 +75,7 @@ struct Warning {
   size_t event_index;
   std::string name;
   std::string detail;
+  bool is_drop = false;  // the event has no row
 };
 
 }  // namespace hogflare

@@ -28,6 +28,7 @@
 #include "hogflare/flags_value.h"
 #include "hogflare/limits.h"
 #include "hogflare/result.h"
+#include "hogflare/zones.h"
 
 namespace hogflare::flags {
 
@@ -36,6 +37,8 @@ namespace hogflare::flags {
 struct ParseOptions {
   // Group type names by index, used when the document has no group_type_mapping.
   std::array<std::string, limits::kGroupTypes> group_types;
+  // Where the document's timezone is looked up; must outlive the definitions. Null: no IANA name is known.
+  Zones* zones = nullptr;
 };
 
 // An error is a fault of what answers now; a fault of what is inactive or deleted is a warning.
@@ -107,6 +110,8 @@ struct Request {
   bool geoip_disable = false;
   bool disable_flags = false;
   bool only_survey_flags = false;
+  std::string timezone;               // of the visitor, where its id is made here (cookieless.h)
+  std::string cookieless_hash_extra;  // the same
   bool only_request_properties = false;  // only_use_override_person_properties
 
   // Adds what the person does not bring, or brings as null ($geoip_* of the caller's address).
@@ -140,13 +145,21 @@ Runtime detect_runtime(const RequestHeaders& headers);
 
 // --- Stored state -----------------------------------------------------------------------------
 
+// A cohort whose list of members is not in the document.
+struct ListedCohort {
+  int64_t id = 0;
+  bool has_rules = false;  // which serve when there is no list
+};
+
 // What must be read before `evaluate`, and only that.
 struct Needs {
-  bool person = false;     // the person of distinct_id: properties, created_at, static cohorts
+  bool person = false;     // the person of distinct_id: properties, created_at, ids for cohorts
+  bool person_ids = false; // with person: its ids too, which cohorts list
   bool hash_keys = false;  // stored continuity keys of distinct_id's and anon_distinct_id's person
   std::vector<std::pair<std::string, std::string>> groups;  // (type, key)
+  std::vector<ListedCohort> cohorts;
 
-  bool nothing() const { return !person && !hash_keys && groups.empty(); }
+  bool nothing() const { return !person && !hash_keys && groups.empty() && cohorts.empty(); }
 };
 
 Needs needs(const Definitions& definitions, const Request& request);
@@ -159,12 +172,26 @@ struct StoredGroup {
   Value properties = Value::object();
 };
 
+// What the list of a cohort's members says that is not in the document.
+struct StoredCohort {
+  enum class Answer : uint8_t {
+    kOut,
+    kIn,
+    kNoList,  // there is none
+    kFailed,  // it could not be read, or is no list
+  };
+  int64_t id = 0;
+  Answer answer = Answer::kNoList;
+};
+
 struct StoredState {
   Read person_read = Read::kOk;
   bool person_exists = false;
   Value person_properties = Value::object();
   std::string person_created_at;  // ISO 8601
-  std::vector<int64_t> cohort_ids;  // static and behavioural memberships
+  std::vector<std::string> person_ids;  // the person's uuid and distinct ids
+  bool has_all_person_ids = true;       // false: the person has more of them
+  std::vector<StoredCohort> cohorts;    // one that is not here has no list
   Read hash_keys_read = Read::kOk;
   std::vector<std::pair<std::string, std::string>> hash_keys;  // flag key -> stored key
   std::vector<StoredGroup> groups;
@@ -191,15 +218,28 @@ enum class Reason : uint8_t {
   kCohortCycle,
   kCohortUnreadable,    // a cohort whose filters do not parse
   kFlagUnreadable,      // a definition that does not parse
+  kMembershipUnknown,   // of a cohort without a list, or with rules that cannot be evaluated
+  kDependencyFailed,    // what the flag answers hangs on a flag that failed
   kHashKeyError,
   kDatabaseError,
+  kInvalidRegex,        // a rule's pattern that cannot run
+  kInvalidProperty,     // a rule compares what is no number or version
+  kMissingContext,      // a rule looks at what could not be read
+  kTargetingMatch,      // the rules format
+  kRolloutMiss,
+  kExperimentPaused,
+  kRuleHoldout,
+  kNoRuleMatch,
   kSeedMatch,           // the seed's dialect
   kSeedNoMatch,
   kSeedOutOfRollout,
   kSeedDisabled,
 };
 
+// In the words of answers up to version 2.
 std::string_view reason_code(Reason reason);
+// In those of version 3: the rules format has its own.
+std::string_view typed_reason_code(Reason reason);
 
 // Points into the Definitions it came from, which must outlive it.
 struct FlagResult {
@@ -208,8 +248,9 @@ struct FlagResult {
   bool failed = false;
   std::string_view variant;  // empty: none
   const Value* payload = nullptr;
+  const Value* value = nullptr;  // the rules format: of the flag's return type; nullptr is null
   Reason reason = Reason::kNoConditionMatch;
-  int condition_index = -1;  // -1: none
+  int condition_index = -1;  // of the rule in the rules format; -1: none
 };
 
 struct Evaluation {

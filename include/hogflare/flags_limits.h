@@ -15,13 +15,47 @@ inline constexpr size_t kFlagDefinitionsBytesMax = 8u << 20;
 inline constexpr size_t kFlagsMax = 10'000;
 // Cohorts in one document.
 inline constexpr size_t kCohortsMax = 10'000;
-// Levels of cohorts that refer to cohorts; evaluation recurses once per level.
-inline constexpr int kCohortDepthMax = 32;
+// Property groups within groups of one cohort below the outermost; the reader and the evaluation
+// recurse once per level. PostHog: cohort_operations.rs.
+inline constexpr int kCohortGroupDepthMax = 64;
+// Ids in one cohort's list of members; a uuid takes 41 bytes.
+inline constexpr size_t kCohortMembersMax = 100'000;
+// Bytes of one list in KV: 100,000 ids of 80 bytes.
+inline constexpr size_t kCohortListBytesMax = 8u << 20;
+// Bytes of lists that an isolate keeps beside the request at hand.
+inline constexpr size_t kCohortListsBytesMax = 16u << 20;
+// Lists that one request reads from KV, one after the other; a request may make 1,000 such reads.
+inline constexpr size_t kCohortReadsMax = 50;
 // Memory RE2 may use for one pattern's program and caches, in bytes.
 inline constexpr int64_t kRegexBytesMax = 1 << 20;
 // Bytes of one regular expression.
 inline constexpr size_t kRegexPatternBytesMax = 2048;
+// Bytes of a pattern written out for RE2; a class of Unicode has some hundred.
+inline constexpr size_t kRegexTranslatedBytesMax = 256u << 10;
+// Groups within groups; the reader recurses once per level.
+inline constexpr int kRegexDepthMax = 100;
+// Counts of one repeat ({n}); RE2 takes 1,000 at once, more is written as several.
+inline constexpr int kRegexRepeatMax = 10'000;
+// Characters beyond ASCII that a pattern may name before subjects are taken as they are.
+inline constexpr uint64_t kRegexNamedPointsMax = 1'024;
 // Relative dates stop here ("10000d" is not one). PostHog: property_matching.rs.
 inline constexpr int kRelativeDateMax = 10'000;
+// Bytes of a relative date behind its sign; leading zeros count.
+inline constexpr size_t kRelativeDateBytesMax = 20;
+
+// Days of time zones that an isolate remembers (zones.h), 50 bytes each: today and the other days of
+// definitions' and persons' dates, in the zones of the earth.
+inline constexpr size_t kZoneDaysMax = 1'024;
+// Bytes of a zone's name; the longest of the IANA database has 32.
+inline constexpr size_t kZoneNameBytesMax = 64;
+
+// Of the rules format, all from PostHog's contract (config_v2.rs): a flag's filters in bytes, rules of a
+// flag, predicates of a rule, variants of a rule, characters of a seed, levels of an object's value.
+inline constexpr size_t kRulesBytesMax = 512u << 10;
+inline constexpr size_t kRulesMax = 100;
+inline constexpr size_t kRulePredicatesMax = 100;
+inline constexpr size_t kRuleVariantsMax = 20;
+inline constexpr size_t kRuleSeedCharsMax = 400;
+inline constexpr int kRuleValueDepthMax = 20;
 
 }  // namespace hogflare::limits

@@ -13,24 +13,9 @@
 #include <string_view>
 
 #include "hogflare/flags.h"
+#include "hogflare/project_settings.h"
 
 namespace hogflare::flags {
-
-// --- Remote config ----------------------------------------------------------------------------
-
-// What clients are told about this deployment.
-struct RemoteConfig {
-  std::string token;
-  bool has_feature_flags = false;
-  bool session_recording = false;  // true: replay is stored, at /s/
-};
-
-// GET /array/{token}/config
-std::string write_remote_config(const RemoteConfig& config);
-// GET /array/{token}/config.js
-std::string write_remote_config_script(const RemoteConfig& config);
-// Whether `token` may stand in the path: [A-Za-z0-9_-], at most 200 bytes, not empty.
-bool is_config_token(std::string_view token);
 
 // --- /flags and /decide -----------------------------------------------------------------------
 
@@ -39,7 +24,8 @@ enum class FlagsVersion : uint8_t { kLegacy, kV2, kV3 };
 struct ResponseContext {
   std::string_view request_id;  // a UUID made by the caller
   int64_t now_ms = 0;
-  std::optional<RemoteConfig> config;  // merged at top level when given
+  std::optional<project::RemoteConfig> config;  // merged at top level when given
+  bool minimal_flag_called_events = false;      // answers from version 2 on say so
 };
 
 std::string write_flags(const Evaluation& evaluation, FlagsVersion version,
@@ -51,7 +37,11 @@ std::string write_decide(const Evaluation& evaluation, int version, const Respon
 // GET /flags and GET /decide: config without evaluation.
 std::string write_minimal_config(const ResponseContext& context);
 
-// How /flags?v=..&config=.. is to be answered: neither v nor config means v=2 with config.
+// A version as PostHog reads it: 1 where it is no 32-bit integer ("abc", "2.0").
+int read_version(std::string_view text);
+
+// How /flags?v=..&config=.. is to be answered: neither v nor config means v=2 with config. Versions
+// below 2 are the legacy form.
 struct FlagsAnswer {
   FlagsVersion version = FlagsVersion::kV2;
   bool with_config = false;
@@ -64,7 +54,12 @@ FlagsAnswer flags_answer(std::optional<std::string_view> version,
 enum class Cohorts : uint8_t { kExpandInline, kSend };
 
 // GET /flags/definitions and /api/feature_flag/local_evaluation.
-std::string write_definitions(const Definitions& definitions, Cohorts cohorts);
+enum class FlagCalledEvents : uint8_t { kFull, kMinimal };
+std::string write_definitions(const Definitions& definitions, Cohorts cohorts,
+                              FlagCalledEvents events = FlagCalledEvents::kFull);
+
+// GET /api/projects/{id}/feature_flags: PostHog's list of flags, all on one page.
+std::string write_flag_list(const Definitions& definitions);
 
 // W/"<hash of the body>"
 std::string etag_of(std::string_view body);
@@ -75,12 +70,6 @@ bool etag_matches(std::string_view if_none_match, std::string_view etag);
 // flag has no payload. nullopt: there is no such flag.
 std::optional<std::string> write_remote_config_payload(const Definitions& definitions,
                                                        std::string_view key);
-
-// --- Small lists ------------------------------------------------------------------------------
-
-std::string write_surveys();
-std::string write_web_experiments();
-std::string write_early_access_features();
 
 // --- OFREP ------------------------------------------------------------------------------------
 

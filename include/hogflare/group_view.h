@@ -16,6 +16,7 @@ struct GroupView {
   std::array<std::string_view, limits::kGroupTypes> raw_values;
   // Column group_properties: a JSON object by group type; empty: none.
   std::string group_properties_json;
+  bool properties_left_out = false;  // of some group: there was no memory for them
 };
 
 }  // namespace hogflare

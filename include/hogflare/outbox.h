@@ -29,6 +29,9 @@ namespace hogflare {
 // A JSON object on one line; a put is followed by a line feed and the rows.
 
 // "outbox:N".
+// In every call of an outbox object, as "version"; one without is of the deployment before.
+inline constexpr int64_t kOutboxCallVersion = 1;
+
 std::string outbox_name(uint32_t shard);
 
 struct OutboxPut {

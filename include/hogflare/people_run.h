@@ -1,7 +1,8 @@
 // The people of one request: which objects are called, in which order, and what each event's row
 // shows of its person. A part of the request's task, which owns it and routes results to it.
 //
-//   PeopleRun people(events, project, caches);
+//   PeopleRun people(events, project, caches, budget);
+//   people.plan(turn);
 //   people.start(turn, effects);
 //   …  if (people.owns(result.id)) people.resume(turn, std::move(result), effects);
 //   if (people.finished() && !people.failed(i)) PersonView view = people.take_view(i);
@@ -14,6 +15,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +27,7 @@
 #include "hogflare/identity.h"
 #include "hogflare/identity_caches.h"
 #include "hogflare/person_calls.h"
+#include "hogflare/request_budget.h"
 #include "hogflare/task.h"
 #include "hogflare/uuid.h"
 
@@ -32,12 +35,17 @@ namespace hogflare {
 
 class PeopleRun {
  public:
-  // Events (all of one project), project and caches must outlive the run.
-  PeopleRun(std::span<const Event> events, const Project& project, IdentityCaches& caches);
+  // Events (all of one project), project, caches, budget and place must outlive the run. `place` is of
+  // the request's connection; null: nothing is known of it.
+  PeopleRun(std::span<const Event> events, const Project& project, IdentityCaches& caches,
+            RequestBudget& budget, const ConnectionPlace* place = nullptr);
   ~PeopleRun();
   PeopleRun(const PeopleRun&) = delete;
   PeopleRun& operator=(const PeopleRun&) = delete;
 
+  // Decides which objects are called, and returns how many calls that takes at most while nobody was
+  // merged away and every object answers. Once, before start().
+  size_t plan(const Turn& turn);
   void start(const Turn& turn, Effects& effects);
   bool owns(uint32_t effect_id) const { return find(effect_id) != in_flight_.end(); }
   void resume(const Turn& turn, EffectResult result, Effects& effects);
@@ -52,6 +60,8 @@ class PeopleRun {
   PersonView take_view(size_t event);
 
   const std::vector<Warning>& warnings() const { return warnings_; }
+  // Changes that there was no memory for, of which the persons stream hears with the next ones.
+  size_t changes_left_out() const { return changes_left_out_; }
   // Needs finished(). What changed, as rows of schemas/persons.json; none without that stream's sink.
   void append_change_rows(const Turn& turn, RowBatch& rows) const;
 
@@ -62,8 +72,10 @@ class PeopleRun {
     bool answered = false;
     bool exists = false;
     bool upgraded = false;
+    bool properties_left_out = false;
     std::string_view uuid;
     int64_t created_at_ms = 0;
+    std::optional<bool> is_identified;
     std::string_view properties = "{}";
   };
   // Events whose ids this request's merges connect, in the request's order.
@@ -93,6 +105,7 @@ class PeopleRun {
                         [&](const SentEffect& each) { return each.effect_id == effect_id; });
   }
   void plan_chains(size_t calls);
+  size_t planned_calls() const;
   std::vector<size_t> find_connected() const;
   void start_more(const Turn& turn, Effects& effects);
   void send(size_t chain, const Turn& turn, Effects& effects);
@@ -101,6 +114,7 @@ class PeopleRun {
   std::string_view owner_of(const Chain& chain, std::string_view distinct_id) const;
   ApplyRequest next_request(Chain& chain) const;
   void answered(size_t chain, const Turn& turn, EffectResult result, Effects& effects);
+  void keep(ApplyReply reply);
   void take_results(Chain& chain, ApplyReply& reply);
   void warn_of(size_t event, const OpResult& result);
   void moved(Chain& chain, const ApplyReply& reply, Effects& effects);
@@ -110,6 +124,8 @@ class PeopleRun {
   std::span<const Event> source_;
   const Project& project_;
   IdentityCaches& caches_;
+  const ConnectionPlace* place_;
+  RequestBudget& budget_;
   PersonlessMode personless_ = PersonlessMode::kStateless;
   bool wants_changes_ = false;
   std::vector<PlannedEvent> events_;
@@ -121,6 +137,8 @@ class PeopleRun {
   size_t calls_in_flight_ = 0;
   std::vector<Warning> warnings_;
   std::vector<PersonChange> changes_;
+  size_t changes_left_out_ = 0;
+  size_t memory_bytes_ = 0;  // of replies_ and changes_
   // The last person that take_view() computed: events of one batch are mostly one person's.
   std::string_view computed_for_;
   std::string computed_id_;

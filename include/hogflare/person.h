@@ -25,7 +25,7 @@ enum class PersonAccess : uint8_t {
   kUpdate,         // create when missing, then update
   kIfExists,       // $feature_flag_called: update an existing person, create nobody
   kPersonless,     // exact mode: look up, remember the id as personless when nobody is there
-  kRead,           // /flags: look up
+  kRead,           // /flags: look up; with anything in `unset` distinct ids come as keys of no flag
   kWriteHashKeys,  // /flags: look up and keep `unset` (flag keys) → `other` (hash key), flag-semantics §3.3
 };
 
@@ -131,11 +131,15 @@ struct Person {
   std::string properties = "{}";
   std::vector<PersonId> ids;  // those not yet moved to pages
   uint32_t id_pages = 0;
+  // Ids on pages and their bytes; not part of write_person's form.
+  uint64_t paged_ids = 0;
+  uint64_t paged_bytes = 0;
   std::vector<HashKey> hash_keys;
   RecentChanges recent;
   std::vector<UnreportedMerge> unreported;
 };
 
+// The form in which a person travels, and version 1 of the stored record.
 void write_person(ByteWriter& out, const Person& person);
 bool read_person(ByteReader& in, Person& person);
 void write_ids(ByteWriter& out, const std::vector<PersonId>& ids);
@@ -146,6 +150,7 @@ enum class IdentifiedChange : uint8_t { kKeep, kIdentify };
 struct Update {
   bool persisted = false;   // the person differs from before and must be stored
   bool too_large = false;   // refused: person_properties_size_violation (§5.4)
+  bool is_bad = false;      // the operation's texts are none of PropertyBag's: nothing was done
   // The row's person_properties when they are not the bag's text: suppressed changes shown, the
   // event's $set laid over (§9). Empty: the bag's text.
   std::string row_properties;
@@ -158,11 +163,16 @@ Update update_person(Person& person, PropertyBag& bag, const PersonOp& op, Ident
 // §9: the properties in `bag` with the operation's $set laid over them. Empty: the bag's own text.
 std::string shown_properties(const PropertyBag& bag, const PersonOp& op);
 
+// Whether the operation's texts are PropertyBag's.
+bool has_good_texts(const PersonOp& op);
+
 // Tells operations with the same event uuid apart.
 uint64_t content_hash(const PersonOp& op);
 
-// §4: fills `bag` with a new person's properties. True when they were too large and left out.
-bool create_properties(PropertyBag& bag, const PersonOp& op);
+// §4: fills `bag` with a new person's properties. kBad: the operation's texts are none of PropertyBag's,
+// and nothing was done.
+enum class Created : uint8_t { kWhole, kTooLarge /* they were left out */, kBad };
+Created create_properties(PropertyBag& bag, const PersonOp& op);
 
 // §6.4: lays the absorbed person's properties under `bag`, and takes the rest over. True when the sum
 // is over the limit, in which case only what fits was taken.

@@ -28,6 +28,7 @@ struct ApplyRequest {
   uint64_t offered_id = 0;    // the sequential id to use when this creates a person; 0: none
   PersonlessMode personless = PersonlessMode::kStateless;
   bool wants_changes = false;  // the reply lists what changed, for the persons stream
+  bool wants_identified = false;  // the reply says who is identified
   std::vector<PersonOp> ops;
 };
 
@@ -61,12 +62,16 @@ struct PersonChange {
 struct OpResult {
   bool exists = false;    // there is a person; the fields below describe it as of this event
   bool created = false;
-  bool refused = false;   // cannot_merge_already_identified
+  bool refused = false;   // cannot_merge_already_identified, unless
+  bool is_full = false;   // refused because of the number of ids: person_merge_move_limit_hit
   bool too_large = false; // person_properties_size_violation
   bool upgraded = false;  // kPersonless: force_upgrade
+  // Of a reply that was asked for it: an object of an older deployment says nothing.
+  std::optional<bool> is_identified;
   std::string_view uuid;
   int64_t created_at_ms = 0;
   uint32_t properties = 0;  // index into ApplyReply::property_texts
+  bool properties_left_out = false;  // the reader had no room for them
   std::vector<HashKey> hash_keys;  // kRead and kWriteHashKeys only
 };
 
@@ -87,7 +92,13 @@ std::string write_apply(const ApplyRequest& request);
 // Views point into `bytes`.
 std::optional<ApplyRequest> read_apply(std::string_view bytes);
 // Nullopt when the bytes are no reply of this version.
+// Property texts that were sent as differences are put together up to limits::kPersonReplyBytesMax in
+// all, the rest is left out.
 std::optional<ApplyReply> read_apply_reply(std::string bytes);
+// What a reply's views keep in memory.
+size_t memory_of(const ApplyReply& reply);
+// Lets go of all texts but uuids, and of the changes.
+void leave_out_texts(ApplyReply& reply);
 
 // Shortens a redirect: `self` led to `expected`, which leads on to `to`.
 std::string write_repoint(std::string_view self, std::string_view expected, std::string_view to);
@@ -95,6 +106,8 @@ std::string write_repoint(std::string_view self, std::string_view expected, std:
 // Builds a reply operation by operation; property texts are sent as differences.
 class ApplyReplyWriter {
  public:
+  // Whether the reply says of each result who is identified. Before the first add().
+  void show_identified(bool shows) { shows_identified_ = shows; }
   void add(const OpResult& result, std::string_view properties, PersonAccess access);
   size_t size() const { return results_.size(); }
   uint32_t count() const { return count_; }
@@ -124,6 +137,8 @@ class ApplyReplyWriter {
   std::string joined_properties_;  // the last ones, when they were written as a difference
   bool last_is_joined_ = false;
   bool has_last_ = false;
+  bool shows_identified_ = false;
+  std::string identified_;  // a byte for each result: 1 when its person is identified
 };
 
 }  // namespace hogflare

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "hogflare/limits.h"
 #include "hogflare/task.h"
 
 namespace hogflare {
@@ -30,13 +31,30 @@ struct ProtocolFaults {
   bool forget_next_target = false;      // ask the next owner without storing whom
   bool redirect_backwards = false;      // repoint without comparing
   bool skip_report = false;             // do not note a merge for the persons stream
+  bool skip_paged_ids = false;          // tell the distinct_ids stream only of ids inside the record
+};
+
+// How much of a person goes where; the simulator draws small ones, so that every path is taken by
+// people with a handful of ids.
+struct PersonBounds {
+  size_t inline_ids_bytes = limits::kPersonInlineIdsBytesMax;
+  size_t id_page_bytes = limits::kPersonIdPageBytesMax;
+  size_t ids = limits::kPersonIdsMax;
+  size_t ids_bytes = limits::kPersonIdsBytesMax;
+  size_t surrender_bytes = limits::kSurrenderBytesMax;
+  size_t inline_op_bytes = limits::kIntentInlineBytesMax;
+  size_t acknowledge_at_once = limits::kAcknowledgeAtOnce;
+  size_t acknowledges_per_alarm = limits::kAcknowledgesPerAlarm;
+  size_t id_rows_bytes = limits::kDistinctIdRowsBytes;
 };
 
 std::unique_ptr<Task> make_person_call(std::string request);
 std::unique_ptr<Task> make_person_alarm();
-// The same with faults, for the simulator.
-std::unique_ptr<Task> make_person_call(std::string request, const ProtocolFaults& faults);
-std::unique_ptr<Task> make_person_alarm(const ProtocolFaults& faults);
+// The same with faults and bounds, for the simulator.
+std::unique_ptr<Task> make_person_call(std::string request, const ProtocolFaults& faults,
+                                       const PersonBounds& bounds = {});
+std::unique_ptr<Task> make_person_alarm(const ProtocolFaults& faults,
+                                        const PersonBounds& bounds = {});
 
 // Object PERSON_ID_COUNTER, "{team}:counter": hands out ranges of sequential ids.
 std::unique_ptr<Task> make_counter_call(std::string request);

@@ -34,6 +34,8 @@ class StoredStateRun {
   bool finished() const { return in_flight_.empty(); }
   // Needs finished().
   const flags::StoredState& state() const { return state_; }
+  // What was read elsewhere of `wanted.cohorts`.
+  void add_cohort(flags::StoredCohort cohort) { state_.cohorts.push_back(cohort); }
 
  private:
   // A person looked up by one of the request's ids.

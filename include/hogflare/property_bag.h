@@ -85,6 +85,11 @@ class PropertyBag {
 // they are spelled. Lists and objects are equal only when their bytes are.
 bool same_value(std::string_view left_raw, std::string_view right_raw);
 
+// The same with lists and objects compared member by member, in whatever order an object has them:
+// PostHog's deepEqual of group values. Texts over limits::kPersonPropertiesBytesMax are equal only when
+// their bytes are.
+bool same_json(std::string_view left_raw, std::string_view right_raw);
+
 // The canonical key of a name that is plain text, such as one of an $unset list.
 std::string canonical_key_of(std::string_view decoded);
 

@@ -46,6 +46,7 @@ struct RequestHead {
   std::string_view authorization;
   std::string_view if_none_match;
   std::string_view sec_fetch_mode;
+  std::string_view x_posthog_project_api_key;
 
   std::string_view x_posthog_signature;
   std::string_view x_hub_signature;

@@ -55,10 +55,22 @@ enum class ErrorCode : uint8_t {
   kInvalidProperties,      // properties is not an object
   kInvalidOptions,         // capture v1: options or an id beside them has the wrong type
   kEventTooLarge,          // one event does not fit the sink's row limit
+  // Cookieless visitors (docs/COOKIELESS.md); the tags are PostHog's reasons for dropping an event.
+  kCookielessUnsupported,  // an alias or a merge
+  kCookielessNoIdentify,   // $identify while the project's mode is stateless
+  kCookielessDisabled,     // the project's mode is off
+  kCookielessMissingAgent,  // no $raw_user_agent
+  kCookielessMissingIp,    // neither $ip nor an address of the connection
+  kCookielessMissingHost,  // no $host
+  kCookielessOutOfRange,   // the event's day has no salt yet, or none any more
+  kCookielessPlaceholder,  // $posthog_cookieless as distinct_id, without $cookieless_mode
+  kCookielessFlags,        // /flags for a cookieless visitor without address, Origin or User-Agent
   kInvalidConfig,          // a configuration value cannot be used
   kInvalidFlags,           // a flag definition cannot be used
   kSinkUnavailable,        // the sink did not take the rows and the outbox could not keep them
   kObjectUnavailable,      // a Durable Object did not answer
+  kMemoryBusy,             // other requests take the memory that this one needs
+  kTooManyObjects,         // more people and groups than one request may call (413)
   kOutboxFull,             // HOGFLARE_OUTBOX_MAX_BYTES reached
   kInternal,               // a bug in Hogflare
 };

@@ -22,12 +22,17 @@ enum class RouteKind : uint8_t {
   kFlags,             // /flags
   kDecide,            // /decide
   kFlagDefinitions,   // /flags/definitions, /api/feature_flag/local_evaluation
+  kFlagList,          // /api/projects/{id}/feature_flags, /api/feature_flag
   kRemoteConfigFlag,  // /api/projects/{id}/feature_flags/{key}/remote_config
   kRemoteConfig,      // /array/{token}/config
   kRemoteConfigJs,    // /array/{token}/config.js
   kSurveys,
   kWebExperiments,
   kEarlyAccess,
+  kProductTours,
+  kArrayJs,           // /array/{token}/array.js: array.js and the token's config in one
+  kScript,            // /static/…: scripts of posthog-js that are not served as assets
+  kSiteApp,           // /site_app/{id}/{hash}
   kOfrepFlags,        // /ofrep/v1/evaluate/flags
   kOfrepFlag,         // /ofrep/v1/evaluate/flags/{key}
   kHealth,
@@ -54,7 +59,10 @@ struct Route {
   std::string_view argument;    // the path's variable segment: a token or a flag key
 };
 
-// `path` without query and prefix. A trailing slash makes no difference.
+// A host that was configured with a slash at its end makes clients ask for "//batch/": one is enough.
+std::string_view without_double_slash(std::string_view path);
+
+// `path` without query and prefix. Trailing slashes make no difference.
 Route find_route(std::string_view path);
 
 // A known path that a path prefix would make unreachable, since requests for it would lose their first

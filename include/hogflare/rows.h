@@ -19,6 +19,9 @@
 #include "hogflare/group_view.h"
 
 namespace hogflare {
+namespace rows {
+struct Seen;
+}
 
 // What all rows of one request share.
 struct RowShared {
@@ -32,8 +35,8 @@ class RowWriter {
   RowWriter(const RequestHead& head, const RowShared& shared, const Config& config,
             int64_t now_ms);
 
-  // Appends the event's row, at most limits::kRowBytesMax: of a larger one the biggest values go and
-  // `$hogflare_truncated` names them. Needs !person.dropped. Returns false when something was cut.
+  // Appends the event's row, at most limits::kRowBytesMax: of a larger one the biggest values keep their
+  // beginning only and `$hogflare_truncated` names them. Needs !person.dropped. Returns false when something was cut.
   bool append_event(const Event& event, const PersonView& person, const GroupView& groups,
                     RowBatch& rows) const;
 
@@ -44,7 +47,7 @@ class RowWriter {
   //   $hogflare_chunk_index  from 0
   //   $hogflare_chunk_count
   //   $hogflare_chunk_data   a piece of the text of `$snapshot_items`
-  // The pieces in order, joined, are that text byte for byte (sql/05_sessions_replay.sql does it).
+  // The pieces in order, joined, are that text byte for byte (sql/views/duckdb/12_sessions_replay.sql does it).
   // Returns how many rows.
   uint32_t append_recording(const Recording& recording, RowBatch& rows) const;
 
@@ -61,11 +64,15 @@ class RowWriter {
   void append_head(std::string& out, const Head& head) const;
   void append_recording_properties(std::string& out, const Recording& recording) const;
   void append_fixed_head(std::string& out, const Event& event) const;
+  // Leaves in `seen` what the typed columns are made of.
   void append_properties(std::string& out, const Event& event, const PersonView& person,
-                         const GroupView& groups) const;
+                         const GroupView& groups, rows::Seen& seen) const;
+  static void append_columns(std::string& out, const Event& event, rows::Seen& seen,
+                             size_t properties_bytes);
   // `time` is the column's text with its quotes.
   void append_extra_members(std::string& out, const Event& event, const PersonView& person,
                             std::string_view time) const;
+  void note_columns(const PersonView& person, rows::Seen& seen) const;
   void append_cut_row(std::string& out, const Event& event, const PersonView& person,
                       const GroupView& groups) const;
 

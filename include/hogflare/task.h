@@ -29,10 +29,11 @@ enum class ObjectClass : uint8_t {
   kGroup = 1,            // binding GROUPS
   kPersonIdCounter = 2,  // binding PERSON_ID_COUNTER
   kOutbox = 3,           // binding OUTBOX
+  kCookieless = 4,       // binding COOKIELESS
 };
 
-enum class Stream : uint8_t { kEvents = 0, kPersons = 1, kRejects = 2 };
-inline constexpr int kStreamCount = 3;
+enum class Stream : uint8_t { kEvents = 0, kPersons = 1, kRejects = 2, kDistinctIds = 3 };
+inline constexpr int kStreamCount = 4;
 
 // --- Effects ---
 
@@ -57,12 +58,18 @@ struct ReadKv {
   std::string key;
 };
 
+// Reads a file of the Worker's static assets. The result's body is the file; http_status 404: there is
+// none, or no assets are bound.
+struct ReadAsset {
+  std::string path;  // "/static/array.js"
+};
+
 // Waits. The result is empty.
 struct Wait {
   uint32_t delay_ms;
 };
 
-using EffectKind = std::variant<CallObject, SendRows, ReadKv, Wait>;
+using EffectKind = std::variant<CallObject, SendRows, ReadKv, Wait, ReadAsset>;
 
 struct Effect {
   uint32_t id;  // unique within the task
@@ -73,7 +80,7 @@ struct Effect {
 struct EffectResult {
   uint32_t id = 0;
   bool ok = false;             // false: no answer, an exception, a time-out
-  uint16_t http_status = 0;    // SendRows, ReadKv
+  uint16_t http_status = 0;    // SendRows, ReadKv, ReadAsset
   // SendRows: the host let the rows travel in another request's send; that one counts the answer.
   bool shared = false;
   uint32_t retry_after_ms = 0; // SendRows: what the sink asked for; 0 when it did not

@@ -12,16 +12,22 @@
 
 namespace hogflare {
 
-// Unix milliseconds of a text in one of these forms, white space around it ignored; nullopt for
-// anything else. Fractions beyond milliseconds are cut.
-//   2026-01-02T03:04:05.678Z          RFC 3339; 't', 'z', a space for the T, no seconds are accepted
+// Unix milliseconds of a text in one of the forms of docs/WIRE.md, white space around it ignored; nullopt
+// for anything else. Fractions beyond milliseconds are cut.
+//   2026-01-02T03:04:05.678Z          RFC 3339; 't', 'z', a space for the T are accepted
 //   2026-01-02T03:04:05+05:30         offsets +hh:mm, +hhmm, +hh
-//   2026-01-02T03:04:05               without zone: UTC
-//   2026-01-02 03:04:05               UTC
-//   2026-01-02                        midnight UTC
+//   2026-01-02T03:04:05  2026-01-02 03:04  20260102T030405     without zone: UTC
+//   2026-01-02  20260102              midnight UTC
 //   Fri, 2 Jan 2026 03:04:05 +0000    RFC 2822, day name optional, GMT/UT/UTC/Z and US zones
-//   1767323045  1767323045.678  1767323045678     seconds, or milliseconds from 10^11 up
-std::optional<int64_t> parse_timestamp(std::string_view text);
+//   1/2/2026 3:04 AM  Jan 2, 2026  2 Jan 2026 03:04:05  2026-01-02 03:04:05 PST
+//   1767323045  1767323045678         seconds and milliseconds; 19 digits are nanoseconds
+// `now_ms` reads what counts from today ("3:04 AM"), which is refused without.
+std::optional<int64_t> parse_timestamp(std::string_view text,
+                                       std::optional<int64_t> now_ms = std::nullopt);
+
+// Unix milliseconds of a JSON number: seconds of 10 digits, with a fraction or without; 13 digits are
+// milliseconds, 16 micro-, 19 nanoseconds. Other numbers are no time.
+std::optional<int64_t> parse_epoch_number(std::string_view number);
 
 // RFC 3339 only, with seconds and zone: what capture v1 demands.
 std::optional<int64_t> parse_rfc3339(std::string_view text);

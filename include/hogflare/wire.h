@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hogflare/memory_share.h"
 #include "hogflare/request.h"
 #include "hogflare/result.h"
 #include "hogflare/routes.h"
@@ -42,13 +43,19 @@ struct DecodedBody {
 // Everything of §2.3 before JSON parsing. More lenient than PostHog where nothing else is meant: a
 // gzip hint without gzip magic is plain text (a proxy inflated it), unpadded base64 under a base64
 // hint, a form without its content type, zlib under `Content-Encoding: deflate`.
-// Errors: kEmptyPayload, kDecodeFailed, kTooLarge.
+// The text may have `text_bytes_max` bytes. `memory` holds the text afterwards, and meanwhile what
+// decoding takes. Errors: kEmptyPayload, kDecodeFailed, kTooLarge, kMemoryBusy.
+Result<DecodedBody> decode_body(const RequestHead& head, Endpoint endpoint, std::string body,
+                                size_t text_bytes_max, MemoryShare& memory);
+// The same for a request that is alone.
 Result<DecodedBody> decode_body(const RequestHead& head, Endpoint endpoint, std::string body);
 
 // The JSON text of a /flags or /decide request (wire-protocol.md §7.1; PostHog
 // feature-flags/src/handler/decoding.rs): `?data=` of a GET, a form's base64, gzip by query, header
 // or magic, base64. Errors: kEmptyPayload, kDecodeFailed (also for an unknown `compression` and for
-// content types that are not JSON, text or form), kTooLarge.
+// content types that are not JSON, text or form), kTooLarge, kMemoryBusy; `memory` as above.
+Result<std::string> decode_flags_body(const RequestHead& head, std::string body,
+                                      MemoryShare& memory);
 Result<std::string> decode_flags_body(const RequestHead& head, std::string body);
 
 // --- Answers ---

@@ -1,10 +1,42 @@
 // Commands of the core, run by the module that is deployed: core.wasm under Node.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { offsetAt } from "../../js-shim/zones.js";
 
 const MODULE = join(import.meta.dirname, "../../build/wasm/core.wasm");
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+
+/**
+ * What a failed assertion says, as in the Worker's log (js-shim/core.js).
+ * @param {ArrayBuffer} memory
+ */
+function panicText(memory, condition, conditionSize, file, fileSize, line) {
+  const text = (at, size) => decoder.decode(new Uint8Array(memory, at, size));
+  return `assertion failed: ${text(condition, conditionSize)} (${text(file, fileSize)}:${line})`;
+}
+
+/** The module's exports, in an instance whose host knows of time zones and nothing else. @returns {any} */
+export function instantiate() {
+  if (!existsSync(MODULE)) {
+    throw new Error("build/wasm/core.wasm is missing; run scripts/build wasm first");
+  }
+  const module = new WebAssembly.Module(readFileSync(MODULE));
+  const refuse = () => {
+    throw new Error("a command-line tool has no such host to ask");
+  };
+  const host = Object.fromEntries(
+    WebAssembly.Module.imports(module).map(({ name }) => [name, refuse]),
+  );
+  host.zone_offset = (name, size, utcSeconds) =>
+    offsetAt(decoder.decode(new Uint8Array(wasm.memory.buffer, name, size)), utcSeconds);
+  host.panic = (...place) => {
+    throw new Error(panicText(wasm.memory.buffer, ...place));
+  };
+  const wasm = /** @type {any} */ (new WebAssembly.Instance(module, { host }).exports);
+  wasm._initialize();
+  return wasm;
+}
 
 /**
  * Loads the module and returns a function that runs one command.
@@ -13,18 +45,7 @@ const decoder = new TextDecoder();
  * @returns {(command: string, args: object) => any}
  */
 export function loadCoreTool(rewrite = (json) => json) {
-  if (!existsSync(MODULE)) {
-    throw new Error("build/wasm/core.wasm is missing; run scripts/build wasm first");
-  }
-  const module = new WebAssembly.Module(readFileSync(MODULE));
-  const refuse = () => {
-    throw new Error("a command-line tool has no host to ask");
-  };
-  const host = Object.fromEntries(
-    WebAssembly.Module.imports(module).map(({ name }) => [name, refuse]),
-  );
-  const wasm = /** @type {any} */ (new WebAssembly.Instance(module, { host }).exports);
-  wasm._initialize();
+  const wasm = instantiate();
   const write = (text) => {
     const bytes = encoder.encode(text);
     const at = wasm.hf_input(bytes.length);

@@ -1,23 +1,15 @@
 // Runs the fake pipeline and the Worker and keeps them running; scripts/dev is its front.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseEnv } from "node:util";
 import workerd from "workerd";
+import { announceArrivals, counts } from "./dev-arrivals.mjs";
+import { claimState } from "./dev-state.mjs";
+import { documentedVariables } from "./variables.mjs";
 import { ROOT, startWorker } from "./worker.mjs";
-
-const NOT_WORKER_VARIABLES = new Set([
-  "HOGFLARE_PORT",
-  "HOGFLARE_STATE_DIR",
-  "HOGFLARE_CACHE",
-  "HOGFLARE_ROOT",
-  "HOGFLARE_WORKERD",
-  "HOGFLARE_WORKERD_PID",
-  "CLOUDFLARE_API_TOKEN",
-  "CLOUDFLARE_ACCOUNT_ID",
-]);
 
 const stateDir = resolve(process.env.HOGFLARE_STATE_DIR ?? join(ROOT, ".hogflare"));
 const workerPort = portFrom("HOGFLARE_PORT", 8787);
@@ -62,11 +54,11 @@ function workerVariables() {
     CLOUDFLARE_PIPELINE_ENDPOINT: `${pipeline}/`,
     CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT: `${pipeline}/streams/persons`,
     CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT: `${pipeline}/streams/rejects`,
+    CLOUDFLARE_DISTINCT_IDS_PIPELINE_ENDPOINT: `${pipeline}/streams/distinct_ids`,
   };
-  for (const [name, value] of Object.entries(variables)) {
-    if (/^(HOGFLARE|POSTHOG|CLOUDFLARE)_/.test(name) && !NOT_WORKER_VARIABLES.has(name) && value !== "") {
-      chosen[name] = value;
-    }
+  // What else is exported (a CLOUDFLARE_API_TOKEN, say) is none of the Worker's business.
+  for (const name of documentedVariables()) {
+    if ((variables[name] ?? "") !== "") chosen[name] = variables[name];
   }
   return chosen;
 }
@@ -142,10 +134,17 @@ function stop() {
 process.on("SIGINT", stop);
 process.on("SIGTERM", stop);
 
-if (process.argv.includes("--fresh")) rmSync(stateDir, { recursive: true, force: true });
-mkdirSync(stateDir, { recursive: true });
+// Nothing is touched before it is sure that nobody else is here.
+let state;
+try {
+  state = claimState(stateDir, { port: workerPort });
+} catch (error) {
+  fail(error.message);
+}
+process.once("exit", state.release);
 await requireFree(workerPort, "HOGFLARE_PORT");
 await requireFree(pipelinePort, "FAKE_PIPELINE_PORT");
+if (process.argv.includes("--fresh")) state.clear();
 
 process.env.HOGFLARE_WORKERD = workerd.default;
 process.env.HOGFLARE_WORKERD_PID = workerdPidFile;
@@ -157,4 +156,8 @@ superviseWorker({ port: workerPort, stateDir, vars: workerVariables() }).catch((
 );
 await waitFor(`http://127.0.0.1:${pipelinePort}/health`, "the fake pipeline");
 await waitFor(`http://127.0.0.1:${workerPort}/_liveness`, "the Worker");
+const pipelineUrl = `http://127.0.0.1:${pipelinePort}`;
+// What arrives right after the next line is announced, too.
+const before = await counts(pipelineUrl);
 console.log(`ready http://127.0.0.1:${workerPort}`);
+announceArrivals(pipelineUrl, before);

@@ -5,6 +5,7 @@
 #   setup_sanitize   setup_native, the sanitizer runtimes and libraries for asan and fuzz
 #   setup_wasm       Emscripten; third-party libraries for WebAssembly
 #   setup_node       npm packages, among them Node.js 22 and wrangler
+#   setup_clients    npm packages of the suite sdk's clients, in tests/sdk
 #   setup_python     .venv with requirements.txt
 #   setup_valgrind   valgrind, for scripts/guard
 #   setup_browser    Chromium, for the browser test alone; prints its path
@@ -141,6 +142,23 @@ find_python() {
     fi
   done
   return 1
+}
+
+# SDKs and what they are built into. Kept apart from the tree's own packages, which a deployment needs too.
+setup_clients() {
+  local folder="$HOGFLARE_ROOT/tests/sdk" stamp want log
+  stamp="$folder/node_modules/.hogflare-stamp"
+  want="$(stamp_of "$folder/package.json" "$folder/package-lock.json" "$folder/.npmrc")"
+  if stamp_is "$stamp" "$want"; then return 0; fi
+  say "npm ci in tests/sdk"
+  log="$(mktemp)"
+  if ! (cd "$folder" && npm ci --no-progress --ignore-scripts) >"$log" 2>&1; then
+    tail -n 30 "$log" >&2
+    rm -f "$log"
+    fail "npm ci in tests/sdk failed (its last lines are above)"
+  fi
+  rm -f "$log"
+  echo "$want" >"$stamp"
 }
 
 setup_python() {

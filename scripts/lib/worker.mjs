@@ -3,14 +3,16 @@
 //   const worker = await startWorker({ port: 8787, stateDir: ".hogflare", vars: {…} });
 //   await worker.dispose();
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { scripts, writeAssets } from "./assets.mjs";
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const DIST = join(ROOT, "dist");
+const BUNDLES = join(ROOT, "build/worker");
 const CONFIG = join(ROOT, "wrangler.toml.example");
+const ASSETS = join(ROOT, "build/assets");
 
 const RUNTIME = join(ROOT, "tests/platform/runtime.js");
 
@@ -27,12 +29,12 @@ function sources(main) {
 }
 
 /**
- * `wrangler deploy --dry-run` on wrangler.toml.example, without its build command.
+ * `wrangler deploy --dry-run` on wrangler.toml.example.
  * @param {string} main the entry, from the root of the tree; tests have their own around the Worker's
  */
 export function bundle(main = "js-shim/worker.js") {
   const name = basename(main, ".js");
-  const dist = name === "worker" ? DIST : join(DIST, name);
+  const dist = join(BUNDLES, name);
   const stamp = join(dist, ".bundled");
   const newest = Math.max(...sources(main).map((path) => statSync(path).mtimeMs));
   if (existsSync(stamp) && statSync(stamp).mtimeMs > newest) return dist;
@@ -40,16 +42,26 @@ export function bundle(main = "js-shim/worker.js") {
   mkdirSync(dirname(config), { recursive: true });
   const text = readFileSync(CONFIG, "utf8")
     .replace('main = "js-shim/worker.js"', `main = "../${main}"`)
-    .replace(/\[build\]\ncommand = .*\n/, "");
+    .replace('directory = "build/assets"', `directory = "${assets()}"`);
   writeFileSync(config, text);
-  rmSync(dist, { recursive: true, force: true });
+  // Others may start what is there, or be bundling too: the folder changes in one step.
+  const made = `${dist}.${process.pid}`;
   execFileSync(
     join(ROOT, "node_modules/.bin/node"),
-    [join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", dist, "--config", config],
+    [join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", made, "--config", config],
     { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "true" } },
   );
-  writeFileSync(stamp, "");
+  writeFileSync(join(made, ".bundled"), "");
+  rmSync(dist, { recursive: true, force: true });
+  renameSync(made, dist);
   return dist;
+}
+
+/** Writes the assets of wrangler.toml.example unless they are there; their folder. */
+function assets() {
+  const { version } = scripts();
+  if (!existsSync(join(ASSETS, "static", version, "array.js"))) writeAssets(ASSETS);
+  return ASSETS;
 }
 
 /** Compatibility date of wrangler.toml.example: what is tested is what is deployed. */
@@ -57,7 +69,13 @@ export function compatibilityDate() {
   return /compatibility_date = "(.*)"/.exec(readFileSync(CONFIG, "utf8"))[1];
 }
 
-const CLASSES = ["PersonDurableObject", "GroupDurableObject", "PersonIdCounterDurableObject", "OutboxDurableObject"];
+const CLASSES = [
+  "PersonDurableObject",
+  "GroupDurableObject",
+  "PersonIdCounterDurableObject",
+  "OutboxDurableObject",
+  "CookielessDurableObject",
+];
 
 /**
  * The modules of a Worker behind the platform's limits: the first of `modules` is its own entry.
@@ -121,11 +139,18 @@ export function workerOptions(settings) {
     compatibilityDate: compatibilityDate(),
     bindings: vars,
     kvNamespaces,
+    assets: {
+      directory: assets(),
+      binding: "ASSETS",
+      routerConfig: { has_user_worker: true },
+      assetConfig: { html_handling: "none" },
+    },
     durableObjects: {
       PERSONS: { className: "PersonDurableObject", useSQLite: true },
       PERSON_ID_COUNTER: { className: "PersonIdCounterDurableObject", useSQLite: true },
       GROUPS: { className: "GroupDurableObject", useSQLite: true },
       OUTBOX: { className: "OutboxDurableObject", useSQLite: true },
+      COOKIELESS: { className: "CookielessDurableObject", useSQLite: true },
     },
     ...ofWorker,
   };

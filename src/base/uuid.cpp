@@ -102,14 +102,16 @@ Uuid Uuid::of_person(int64_t team_id, std::string_view distinct_id) {
 
 std::string Uuid::text() const {
   static constexpr char kHex[] = "0123456789abcdef";
-  char out[36];
-  char* at = out;
-  for (size_t i = 0; i < bytes_.size(); ++i) {
-    if (hyphen_before(i)) *at++ = '-';
-    *at++ = kHex[bytes_[i] >> 4];
-    *at++ = kHex[bytes_[i] & 0xF];
+  // Where each byte's two digits stand: known to the compiler, which leaves no branch for the hyphens.
+  static constexpr uint8_t kPlaces[] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+  static_assert(sizeof kPlaces == sizeof bytes_);
+  std::string out(36, '-');
+  char* const at = out.data();
+  for (size_t i = 0; i < sizeof kPlaces; ++i) {
+    at[kPlaces[i]] = kHex[bytes_[i] >> 4];
+    at[kPlaces[i] + 1] = kHex[bytes_[i] & 0xF];
   }
-  return std::string(out, sizeof out);
+  return out;
 }
 
 }  // namespace hogflare

@@ -20,23 +20,23 @@ constexpr uint32_t kIndexDepth = 5;
 constexpr std::string_view kPerformanceEvent = "$performance_event";
 
 // Parses the body and brings it into event form; two more passes at most, for old shapes only.
-Result<Shape> parse_shape(Endpoint endpoint, size_t inner_bytes_max, DecodedBody& decoded,
-                          CaptureBatch& batch) {
+Result<Shape> parse_shape(Endpoint endpoint, const Config& config, DecodedBody& decoded,
+                          CaptureBatch& batch, MemoryShare& memory) {
   batch.body = std::move(decoded.text);
-  if (const auto error = capture::parse_body(batch, kIndexDepth)) return *error;
-  if (auto inner = capture::unwrap_data_text(batch.document->root(), inner_bytes_max,
-                                             decoded.token)) {
+  if (const auto error = capture::parse_body(batch, kIndexDepth, memory)) return *error;
+  if (auto inner = capture::unwrap_data_text(batch.document->root(), config.body_bytes_max,
+                                             decoded.token, memory)) {
     if (!inner->ok()) return inner->error();
     batch.body = std::move(*inner).value();
-    if (const auto error = capture::parse_body(batch, kIndexDepth)) return *error;
+    if (const auto error = capture::parse_body(batch, kIndexDepth, memory)) return *error;
   }
-  Result<Shape> shape = capture::find_shape(batch.document->root());
+  Result<Shape> shape = capture::find_shape(batch.document->root(), config.events_max);
   if (!shape.ok() || !capture::needs_rewriting(endpoint, shape.value())) return shape;
-  Result<std::string> events = capture::rewrite(endpoint, shape.value());
+  Result<std::string> events = capture::rewrite(endpoint, shape.value(), memory);
   if (!events.ok()) return events.error();
   batch.body = std::move(events).value();
-  if (const auto error = capture::parse_body(batch, kIndexDepth)) return *error;
-  return capture::find_shape(batch.document->root());
+  if (const auto error = capture::parse_body(batch, kIndexDepth, memory)) return *error;
+  return capture::find_shape(batch.document->root(), config.events_max);
 }
 
 void add_event(const Value& item, size_t index, const EventClock& clock,
@@ -75,10 +75,14 @@ Result<std::unique_ptr<CaptureBatch>> decode_capture(const RequestHead& head, En
                                                      std::string body,
                                                      const CaptureContext& context) {
   HF_ASSERT(endpoint != Endpoint::kReplay && endpoint != Endpoint::kCaptureV1);
-  Result<DecodedBody> decoded = decode_body(head, endpoint, std::move(body));
+  size_t alone = 0;
+  MemoryShare own(alone);
+  MemoryShare& memory = context.memory != nullptr ? *context.memory : own;
+  Result<DecodedBody> decoded =
+      decode_body(head, endpoint, std::move(body), context.config.body_bytes_max, memory);
   if (!decoded.ok()) return decoded.error();
   auto batch = std::make_unique<CaptureBatch>();
-  Result<Shape> shape = parse_shape(endpoint, context.inner_bytes_max, decoded.value(), *batch);
+  Result<Shape> shape = parse_shape(endpoint, context.config, decoded.value(), *batch, memory);
   if (!shape.ok()) return shape.error();
 
   if (auto error = capture::admit(shape.value(), decoded.value().token,
@@ -86,7 +90,7 @@ Result<std::unique_ptr<CaptureBatch>> decode_capture(const RequestHead& head, En
     return std::move(*error);
   }
   const Value& wrapper = shape.value().wrapper;
-  batch->sent_at_ms = capture::sent_at_of(wrapper, head.query);
+  batch->sent_at_ms = capture::sent_at_of(wrapper, head, context.config);
   batch->historical = wrapper.exists() && wrapper.find("historical_migration").is_true();
   batch->items = std::move(shape.value().items);
   decode_next_window(*batch, context);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "fields.h"
+#include "hogflare/cookieless.h"
 #include "hogflare/limits.h"
 #include "hogflare/text.h"
 #include "hogflare/uuid.h"
@@ -54,12 +55,12 @@ std::optional<Error> check_uuids(const Value& list) {
   return std::nullopt;
 }
 
-std::optional<Error> check_batch(const Value& root) {
+std::optional<Error> check_batch(const Value& root, size_t events_max) {
   if (!root.is_object()) return Error{ErrorCode::kParseFailed, "the body must be a JSON object"};
   const Value list = root.find("batch");
   if (!list.is_array()) return Error{ErrorCode::kParseFailed, "batch must be an array of events"};
   if (list.elements().empty()) return Error{ErrorCode::kEmptyBatch};
-  if (auto error = capture::too_many_events(list)) return error;
+  if (auto error = capture::too_many_events(list, events_max)) return error;
   const Value created_at = root.find("created_at");
   if (!created_at.is_string() || !parse_rfc3339(created_at.text())) {
     return Error{ErrorCode::kInvalidBatch, "created_at must be an RFC 3339 time"};
@@ -139,6 +140,11 @@ class V1Decoder {
     if (!options.wrong.empty()) return Error{ErrorCode::kInvalidOptions, options.wrong};
     event.timestamp_ms = time_of(*at, options.disable_skew_correction);
     event.person_processing_off = is_illegal(event.distinct_id);
+    if (event.properties.exists() && event.properties.find("$cookieless_mode").is_true()) {
+      event.cookieless = CookielessPart::kAsked;
+    } else if (is_cookieless_placeholder(event.distinct_id)) {
+      event.cookieless = CookielessPart::kPlaceholder;
+    }
     return std::nullopt;
   }
 
@@ -171,15 +177,22 @@ Result<std::unique_ptr<CaptureBatch>> decode_capture_v1(const RequestHead& head,
   batch->project = project.value();
   batch->sent_at_ms = headers.value().request_time_ms;
 
-  Result<std::string> text = v1::decode_body(headers.value(), std::move(body), context.decompressor);
+  size_t alone = 0;
+  MemoryShare own(alone);
+  MemoryShare& memory = context.memory != nullptr ? *context.memory : own;
+  Result<std::string> text = v1::decode_body(headers.value(), std::move(body), context, memory);
   if (!text.ok()) return text.error();
   batch->body = std::move(text).value();
-  if (auto error = capture::parse_body(*batch, v1::kIndexDepth)) return std::move(*error);
-  if (auto error = check_batch(batch->document->root())) return std::move(*error);
+  if (auto error = capture::parse_body(*batch, v1::kIndexDepth, memory)) return std::move(*error);
+  const Value given = batch->document->root();
+  if (auto error = check_batch(given, context.config.events_max)) return std::move(*error);
 
-  const std::vector<v1::Options> options = v1::read_options(batch->document->root().find("batch"));
-  batch->body = v1::with_injected_properties(batch->document->root(), options, headers.value());
-  if (auto error = capture::parse_body(*batch, v1::kIndexDepth)) return std::move(*error);
+  const std::vector<v1::Options> options = v1::read_options(given.find("batch"));
+  if (auto refused = memory.hold_more(v1::injected_bytes(given, options, headers.value()))) {
+    return std::move(*refused);
+  }
+  batch->body = v1::with_injected_properties(given, options, headers.value());
+  if (auto error = capture::parse_body(*batch, v1::kIndexDepth, memory)) return std::move(*error);
   const Value root = batch->document->root();
   batch->historical = root.find("historical_migration").is_true();
   V1Decoder decoder(headers.value(), context, *batch);

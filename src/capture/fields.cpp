@@ -1,6 +1,10 @@
 #include "fields.h"
 
+#include <map>
+
+#include "hogflare/cookieless.h"
 #include "hogflare/limits.h"
+#include "hogflare/signature.h"
 #include "hogflare/text.h"
 #include "hogflare/url.h"
 #include "hogflare/uuid.h"
@@ -32,6 +36,11 @@ std::optional<Error> check_origin(const Project& project, std::string_view origi
 namespace hogflare::capture {
 namespace {
 
+// Of a field that null leaves absent; an empty text is no time either, as in PostHog.
+bool says_something(const json::Value& timestamp) {
+  return timestamp.exists() && timestamp.raw() != "\"\"";
+}
+
 using json::Value;
 
 // 2021-01-01T00:00:00Z: capture ignores a query's send time before it.
@@ -57,6 +66,46 @@ std::string compact(std::string_view raw) {
   return out;
 }
 
+// An object or list as serde_json writes it, whose maps are sorted by name: PostHog's capture makes a
+// distinct_id of it (rust/common/types/src/event.rs).
+void append_sorted(const Value& value, std::string& out) {
+  if (value.is_string()) return json::append_string(out, value.text());
+  if (!value.is_object() && !value.is_array()) {
+    out += value.raw();
+    return;
+  }
+  const bool is_object = value.is_object();
+  out += is_object ? '{' : '[';
+  const char* comma = "";
+  for (const Value element : value.elements()) {
+    out += comma;
+    append_sorted(element, out);
+    comma = ",";
+  }
+  std::map<std::string, Value> members;
+  for (const json::Member member : value.members()) {
+    members.insert_or_assign(member.key(), member.value);
+  }
+  for (const auto& [name, inner] : members) {
+    out += comma;
+    json::append_string(out, name);
+    out += ':';
+    append_sorted(inner, out);
+    comma = ",";
+  }
+  out += is_object ? '}' : ']';
+}
+
+// Longer ones, which no id is, keep their order: they are cut anyway.
+std::string sorted_text(std::string_view raw) {
+  if (raw.size() > limits::kIdRawBytesMax) return compact(raw);
+  const Result<json::Document> document = json::Document::parse_const(raw, limits::kJsonDepthMax);
+  if (!document.ok()) return compact(raw);
+  std::string out;
+  append_sorted(document.value().root(), out);
+  return out;
+}
+
 void set_unless_null(Value& field, const Value& value) {
   if (!value.is_null()) field = value;
 }
@@ -77,7 +126,11 @@ std::optional<Error> fill_name(const Value& name, Event& event) {
 }
 
 std::optional<Error> check_shape(const RootFields& fields, const PropertyFields& inner) {
-  if (fields.properties.exists() && !fields.properties.is_object()) {
+  // PHP's json_encode makes [] of an empty map.
+  const bool is_empty_list =
+      fields.properties.is_array() && fields.properties.elements().empty() &&
+      compact(fields.properties.raw()) == "[]";
+  if (fields.properties.exists() && !fields.properties.is_object() && !is_empty_list) {
     return Error{ErrorCode::kInvalidProperties, "properties must be a JSON object"};
   }
   if (inner.cookieless_mode.exists() && !inner.cookieless_mode.is_bool()) {
@@ -155,9 +208,9 @@ std::optional<Error> read_uuid(const Value& uuid, std::string& out) {
   return std::nullopt;
 }
 
-EventTimes times_of(const RootFields& fields) {
+EventTimes times_of(const RootFields& fields, int64_t now_ms) {
   EventTimes times;
-  times.timestamp_ms = time_of(fields.timestamp);
+  times.timestamp_ms = time_of(fields.timestamp, now_ms);
   if (fields.offset.is_number()) {
     const std::string_view raw = fields.offset.raw();
     times.offset_ms = parse_int64(raw.substr(0, raw.find('.')));
@@ -167,7 +220,8 @@ EventTimes times_of(const RootFields& fields) {
 
 std::string text_of(const Value& value) {
   if (!value.exists()) return {};
-  return value.is_string() ? value.text() : compact(value.raw());
+  if (value.is_string()) return value.text();
+  return value.is_object() || value.is_array() ? sorted_text(value.raw()) : compact(value.raw());
 }
 
 std::string distinct_id_of(const Value& root, const Value& property) {
@@ -178,18 +232,27 @@ std::string distinct_id_of(const Value& root, const Value& property) {
   return text;
 }
 
-std::optional<int64_t> time_of(const Value& value) {
+std::optional<int64_t> time_of(const Value& value, std::optional<int64_t> now_ms) {
   if (!value.exists()) return std::nullopt;
-  if (value.is_number()) return parse_timestamp(value.raw());
+  if (value.is_number()) return parse_epoch_number(value.raw());
   if (!value.is_string()) return std::nullopt;
   const std::string_view raw = value.raw();
-  if (raw.find('\\') != std::string_view::npos) return parse_timestamp(value.text());
-  return parse_timestamp(raw.substr(1, raw.size() - 2));
+  if (raw.find('\\') != std::string_view::npos) return parse_timestamp(value.text(), now_ms);
+  return parse_timestamp(raw.substr(1, raw.size() - 2), now_ms);
+}
+
+std::optional<Error> check_unsigned(std::string_view token, const RequestHead& head,
+                                    const Config& config) {
+  if (config.signing_secret.empty() || is_signed(head)) return std::nullopt;
+  if (config.unsigned_tokens.count(token) > 0) return std::nullopt;
+  return Error{ErrorCode::kInvalidSignature,
+               "requests of this project must be signed, and a payload in ?data= cannot be"};
 }
 
 Result<const Project*> authorize(std::string_view token, const RequestHead& head,
                                  const Config& config) {
   if (auto error = check_token(token)) return std::move(*error);
+  if (auto error = check_unsigned(token, head, config)) return std::move(*error);
   const Project* project = config.project_of(token);
   if (project == nullptr) return Error{ErrorCode::kUnknownToken};
   if (auto error = check_origin(*project, head.origin)) return std::move(*error);
@@ -222,14 +285,22 @@ std::optional<Error> fill_event(const RootFields& fields, const EventClock& cloc
   if (const auto bad_shape = check_shape(fields, inner)) return bad_shape;
   if (event.distinct_id.empty()) return Error{ErrorCode::kMissingDistinctId};
   if (bad_uuid) return bad_uuid;
+  if (inner.cookieless_mode.is_true()) {
+    event.cookieless = CookielessPart::kAsked;
+  } else if (is_cookieless_placeholder(event.distinct_id)) {
+    event.cookieless = CookielessPart::kPlaceholder;
+  }
   if (event.uuid.empty()) event.uuid = Uuid::version_7(context.now_ms, context.entropy).text();
-  EventTimes times = times_of(fields);
+  EventTimes times = times_of(fields, clock.now_ms);
   times.ignore_sent_at = inner.ignore_sent_at.is_true();
   event.timestamp_ms = clock.event_time(times);
+  event.time_unread = !times.timestamp_ms && !times.offset_ms && says_something(fields.timestamp);
   return std::nullopt;
 }
 
-std::optional<Error> parse_body(CaptureBatch& batch, uint32_t index_depth) {
+std::optional<Error> parse_body(CaptureBatch& batch, uint32_t index_depth, MemoryShare& memory) {
+  batch.document.reset();
+  if (auto refused = memory.hold(batch.body.size() + json_index_bytes(batch.body))) return refused;
   Result<json::Document> document =
       json::Document::parse({batch.body.data(), batch.body.size()}, index_depth);
   if (!document.ok()) return document.error();

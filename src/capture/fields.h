@@ -48,10 +48,15 @@ std::string distinct_id_of(const json::Value& root, const json::Value& property)
 std::optional<Error> read_uuid(const json::Value& uuid, std::string& out);
 
 // `timestamp` and `offset` of an event.
-EventTimes times_of(const RootFields& fields);
+EventTimes times_of(const RootFields& fields, int64_t now_ms);
 
-// Milliseconds of a string or number; nullopt when absent or unreadable.
-std::optional<int64_t> time_of(const json::Value& value);
+// Milliseconds of a string or number; nullopt when absent or unreadable. `now_ms` reads times of today.
+std::optional<int64_t> time_of(const json::Value& value, std::optional<int64_t> now_ms = {});
+
+// kInvalidSignature when requests are signed, this one is not, and `token` is none of
+// HOGFLARE_UNSIGNED_TOKENS.
+std::optional<Error> check_unsigned(std::string_view token, const RequestHead& head,
+                                    const Config& config);
 
 // The project of `token`, which is trimmed first. kInvalidToken, kUnknownToken, kOriginNotAllowed.
 Result<const Project*> authorize(std::string_view token, const RequestHead& head,
@@ -65,7 +70,7 @@ std::optional<int64_t> query_sent_at(std::string_view query);
 std::optional<Error> fill_event(const RootFields& fields, const EventClock& clock,
                                 const CaptureContext& context, Event& event);
 
-// Parses batch.body, its text final, into batch.document.
-std::optional<Error> parse_body(CaptureBatch& batch, uint32_t index_depth);
+// Parses batch.body, its text final, into batch.document. `memory` holds both afterwards.
+std::optional<Error> parse_body(CaptureBatch& batch, uint32_t index_depth, MemoryShare& memory);
 
 }  // namespace hogflare::capture

@@ -1,5 +1,6 @@
 // Session replay: /s (wire-protocol.md §6).
 #include "fields.h"
+#include "hogflare/cookieless.h"
 #include "hogflare/limits.h"
 #include "hogflare/text.h"
 #include "hogflare/uuid.h"
@@ -119,6 +120,10 @@ class ReplayDecoder {
     recording.distinct_id = capture::distinct_id_of(root.distinct_id, fields.distinct_id);
     if (auto error = capture::read_uuid(root.uuid, recording.uuid)) return error;
     if (recording.distinct_id.empty()) return Error{ErrorCode::kMissingDistinctId};
+    // posthog-js records nothing in cookieless mode, and a recording shows more than an id would.
+    if (is_cookieless_placeholder(recording.distinct_id) || fields.cookieless_mode.is_true()) {
+      return Error{ErrorCode::kCookielessUnsupported, "$snapshot"};
+    }
     if (fields.cookieless_mode.exists() && !fields.cookieless_mode.is_bool()) {
       return Error{ErrorCode::kInvalidCookielessMode, "$cookieless_mode must be true or false"};
     }
@@ -163,7 +168,7 @@ class ReplayDecoder {
 
   int64_t time_of(const RootFields& root, const SnapshotFields& fields) const {
     const EventClock clock{context_.now_ms, batch_.sent_at_ms};
-    EventTimes times = capture::times_of(root);
+    EventTimes times = capture::times_of(root, clock.now_ms);
     times.ignore_sent_at = fields.ignore_sent_at.is_true();
     return clock.event_time(times);
   }
@@ -177,12 +182,16 @@ class ReplayDecoder {
 
 Result<std::unique_ptr<CaptureBatch>> decode_replay(const RequestHead& head, std::string body,
                                                     const CaptureContext& context) {
-  Result<DecodedBody> decoded = decode_body(head, Endpoint::kReplay, std::move(body));
+  size_t alone = 0;
+  MemoryShare own(alone);
+  MemoryShare& memory = context.memory != nullptr ? *context.memory : own;
+  Result<DecodedBody> decoded = decode_body(head, Endpoint::kReplay, std::move(body),
+                                            context.config.body_bytes_max, memory);
   if (!decoded.ok()) return decoded.error();
   auto batch = std::make_unique<CaptureBatch>();
   batch->body = std::move(decoded.value().text);
-  if (auto error = capture::parse_body(*batch, kIndexDepth)) return std::move(*error);
-  const Result<Shape> shape = capture::find_shape(batch->document->root());
+  if (auto error = capture::parse_body(*batch, kIndexDepth, memory)) return std::move(*error);
+  const Result<Shape> shape = capture::find_shape(batch->document->root(), context.config.events_max);
   if (!shape.ok()) return shape.error();
   if (auto error = capture::admit(shape.value(), decoded.value().token,
                                   capture::TokenRule::kFirstEvent, head, context, *batch)) {
@@ -193,7 +202,7 @@ Result<std::unique_ptr<CaptureBatch>> decode_replay(const RequestHead& head, std
     batch->sent_at_ms = capture::time_of(RootFields::of(first).sent_at);
   }
   if (!batch->sent_at_ms) {
-    batch->sent_at_ms = capture::sent_at_of(shape.value().wrapper, head.query);
+    batch->sent_at_ms = capture::sent_at_of(shape.value().wrapper, head, context.config);
   }
   ReplayDecoder decoder(head, context, *batch);
   for (size_t i = 0; i < shape.value().items.size(); ++i) decoder.add(shape.value().items[i], i);

@@ -126,8 +126,8 @@ void append_rewritten(std::string& text, Endpoint endpoint, const Value& item) {
   out.close();
 }
 
-Result<Shape> shape_of_list(const Value& wrapper, const Value& list) {
-  if (auto error = too_many_events(list)) return std::move(*error);
+Result<Shape> shape_of_list(const Value& wrapper, const Value& list, size_t events_max) {
+  if (auto error = too_many_events(list, events_max)) return std::move(*error);
   Shape shape;
   shape.wrapper = wrapper;
   size_t count = 0;
@@ -140,20 +140,20 @@ Result<Shape> shape_of_list(const Value& wrapper, const Value& list) {
 
 }  // namespace
 
-std::optional<Error> too_many_events(const Value& list) {
+std::optional<Error> too_many_events(const Value& list, size_t events_max) {
   size_t count = 0;
   for (const Value item : list.elements()) {
-    if (item.exists() && ++count > limits::kEventsPerRequestMax) {
+    if (item.exists() && ++count > events_max) {
       return Error{ErrorCode::kTooLarge, "the request holds more than " +
-                                             std::to_string(limits::kEventsPerRequestMax) +
+                                             std::to_string(events_max) +
                                              " events; nothing was stored, send it in parts"};
     }
   }
   return std::nullopt;
 }
 
-Result<Shape> find_shape(const Value& root) {
-  if (root.is_array()) return shape_of_list(Value(), root);
+Result<Shape> find_shape(const Value& root, size_t events_max) {
+  if (root.is_array()) return shape_of_list(Value(), root, events_max);
   if (!root.is_object()) {
     return Error{ErrorCode::kHydrateFailed, "the body must be a JSON object or array"};
   }
@@ -161,7 +161,7 @@ Result<Shape> find_shape(const Value& root) {
   const bool is_envelope =
       !list.exists() && !root.find("event").exists() && root.find("data").exists();
   if (is_envelope) list = root.find("data");
-  if (list.is_array()) return shape_of_list(root, list);
+  if (list.is_array()) return shape_of_list(root, list, events_max);
   Shape shape;
   if (list.is_object()) {
     shape.wrapper = root;
@@ -177,7 +177,7 @@ Result<Shape> find_shape(const Value& root) {
 }
 
 std::optional<Result<std::string>> unwrap_data_text(const Value& root, size_t bytes_max,
-                                                    std::string& token) {
+                                                    std::string& token, MemoryShare& memory) {
   if (!root.is_object() || has_any(root, {"batch", "event"})) return std::nullopt;
   const Value data = root.find("data");
   if (!data.is_string()) return std::nullopt;
@@ -185,19 +185,17 @@ std::optional<Result<std::string>> unwrap_data_text(const Value& root, size_t by
     const Value given = root.find(name);
     if (token.empty() && given.is_string()) token = given.text();
   }
+  // The text and what its base64 stands for.
+  if (auto refused = memory.hold_more(2 * data.raw().size())) {
+    return Result<std::string>(std::move(*refused));
+  }
   std::string text = data.text();
   if (looks_like_base64(text)) {
     std::optional<std::string> bytes = decode_base64(text);
     if (bytes) text = std::move(*bytes);
   }
   if (!is_gzip(text)) return Result<std::string>(std::move(text));
-  Result<std::string> unpacked = decompress(Encoding::kGzip, text, bytes_max);
-  const bool is_limited = bytes_max < limits::kDecompressedBytesMax;
-  if (is_limited && !unpacked.ok() && unpacked.error().code == ErrorCode::kTooLarge) {
-    return Result<std::string>(Error{ErrorCode::kObjectUnavailable,
-                                     "other requests take the memory this one needs"});
-  }
-  return unpacked;
+  return memory.unpack(Encoding::kGzip, text, bytes_max);
 }
 
 bool needs_rewriting(Endpoint endpoint, const Shape& shape) {
@@ -210,7 +208,7 @@ bool needs_rewriting(Endpoint endpoint, const Shape& shape) {
   return false;
 }
 
-Result<std::string> rewrite(Endpoint endpoint, const Shape& shape) {
+Result<std::string> rewrite(Endpoint endpoint, const Shape& shape, MemoryShare& memory) {
   const Error too_large(ErrorCode::kTooLarge,
                         "as events the request has more than " +
                             std::to_string(limits::kDecompressedBytesMax) + " bytes");
@@ -222,6 +220,7 @@ Result<std::string> rewrite(Endpoint endpoint, const Shape& shape) {
     for (const Value& item : shape.items) expected += item.raw().size() + 1;
   }
   if (expected > limits::kDecompressedBytesMax) return too_large;
+  if (auto refused = memory.hold_more(expected)) return std::move(*refused);
   text.reserve(expected);
   if (shape.is_single) {
     append_rewritten(text, endpoint, shape.items.front());

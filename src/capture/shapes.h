@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hogflare/json.h"
+#include "hogflare/memory_share.h"
 #include "hogflare/result.h"
 #include "hogflare/wire.h"
 
@@ -18,17 +19,17 @@ struct Shape {
   bool is_single = false;
 };
 
-// kTooLarge when the array holds more than limits::kEventsPerRequestMax events.
-std::optional<Error> too_many_events(const json::Value& list);
+// kTooLarge when the array holds more than `events_max` events.
+std::optional<Error> too_many_events(const json::Value& list, size_t events_max);
 
 // kHydrateFailed when it is no shape of an event request, kEmptyBatch without events, kTooLarge with
 // too many.
-Result<Shape> find_shape(const json::Value& root);
+Result<Shape> find_shape(const json::Value& root, size_t events_max);
 
 // The text inside {"data": "<text>"} with its compression undone, or nullopt when the root is not of
 // that shape. The wrapper's token goes to `token`.
 std::optional<Result<std::string>> unwrap_data_text(const json::Value& root, size_t bytes_max,
-                                                    std::string& token);
+                                                    std::string& token, MemoryShare& memory);
 
 // True when an item of /engage, /identify, /alias or /groups has no event name and must be rewritten.
 bool needs_rewriting(Endpoint endpoint, const Shape& shape);
@@ -39,7 +40,7 @@ bool needs_rewriting(Endpoint endpoint, const Shape& shape);
 //   /groups   {group_type, group_key, properties}            → $groupidentify, properties.$group_*
 //   /engage   {$distinct_id, $set, $unset, …}                → $identify
 // Other root members stay, so that they reach the row's extra column.
-// kTooLarge when that is over limits::kDecompressedBytesMax.
-Result<std::string> rewrite(Endpoint endpoint, const Shape& shape);
+// kTooLarge when that is over limits::kDecompressedBytesMax; `memory` holds it.
+Result<std::string> rewrite(Endpoint endpoint, const Shape& shape, MemoryShare& memory);
 
 }  // namespace hogflare::capture

@@ -1,6 +1,7 @@
 #include "token.h"
 
 #include "fields.h"
+#include "hogflare/signature.h"
 #include "hogflare/text.h"
 
 namespace hogflare::capture {
@@ -55,14 +56,23 @@ std::optional<Error> admit(const Shape& shape, const std::string& form_token, To
   const Result<const Project*> project = authorize(batch.token, head, context.config);
   if (!project.ok()) return project.error();
   batch.project = project.value();
+  if (context.config.signing_secret.empty() || is_signed(head)) return std::nullopt;
+  // Who does not sign speaks for nobody else, not even in an event that would count as its own.
+  for (const Value& item : shape.items) {
+    const Value given = event_token(item);
+    if (!given.exists()) continue;
+    if (auto error = check_unsigned(token_text(given), head, context.config)) return error;
+  }
   return std::nullopt;
 }
 
-std::optional<int64_t> sent_at_of(const Value& wrapper, std::string_view query) {
+std::optional<int64_t> sent_at_of(const Value& wrapper, const RequestHead& head,
+                                  const Config& config) {
   if (wrapper.exists()) {
     if (const auto ms = time_of(wrapper.find("sent_at"))) return ms;
   }
-  return query_sent_at(query);
+  if (!config.signing_secret.empty() && is_signed(head)) return std::nullopt;
+  return query_sent_at(head.query);
 }
 
 }  // namespace hogflare::capture

@@ -63,6 +63,7 @@ std::string_view v1_tag(ErrorCode code) {
     case ErrorCode::kHydrateFailed:
       return "request_parsing_error";
     case ErrorCode::kTooLarge:
+    case ErrorCode::kTooManyObjects:
       return "payload_too_large";
     case ErrorCode::kInvalidToken:
     case ErrorCode::kUnknownToken:
@@ -87,6 +88,7 @@ std::string_view v1_tag(ErrorCode code) {
       return "event_too_big";
     case ErrorCode::kSinkUnavailable:
     case ErrorCode::kObjectUnavailable:
+    case ErrorCode::kMemoryBusy:
     case ErrorCode::kOutboxFull:
       return "service_unavailable";
     case ErrorCode::kInternal:

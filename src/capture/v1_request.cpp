@@ -252,29 +252,32 @@ Result<RequestHeaders> read_headers(const RequestHead& head) {
 }
 
 Result<std::string> decode_body(const RequestHeaders& headers, std::string body,
-                                Decompressor* decompressor) {
+                                const CaptureContext& context, MemoryShare& memory) {
   if (body.size() > limits::kCaptureV1WireBytesMax) {
     return Error{ErrorCode::kTooLarge,
                  "this path takes " + std::to_string(limits::kCaptureV1WireBytesMax) + " bytes"};
   }
   if (body.empty()) return Error{ErrorCode::kEmptyPayload};
-  constexpr size_t kMax = limits::kDecompressedBytesMax;
+  if (auto refused = memory.hold(body.size())) return std::move(*refused);
+  const size_t most = context.config.body_bytes_max;
   switch (headers.encoding) {
     case BodyEncoding::kNone:
-      return body;
+      if (body.size() <= most) return body;
+      return Error{ErrorCode::kTooLarge, "a body may have " + std::to_string(most) + " bytes"};
     case BodyEncoding::kGzip:
-      return decompress(Encoding::kGzip, body, kMax);
+      return memory.unpack(Encoding::kGzip, body, most);
     case BodyEncoding::kDeflate:
-      return decompress(Encoding::kDeflate, body, kMax);
+      return memory.unpack(Encoding::kDeflate, body, most);
     case BodyEncoding::kBrotli:
     case BodyEncoding::kZstd:
       break;
   }
-  if (decompressor == nullptr) {
+  if (context.decompressor == nullptr) {
     return Error{ErrorCode::kUnsupportedEncoding, "this host unpacks gzip and deflate only"};
   }
   const bool is_brotli = headers.encoding == BodyEncoding::kBrotli;
-  return decompressor->run(is_brotli ? Encoding::kBrotli : Encoding::kZstd, body, kMax);
+  return memory.unpack(is_brotli ? Encoding::kBrotli : Encoding::kZstd, body, most,
+                       context.decompressor);
 }
 
 std::vector<Options> read_options(const Value& batch) {
@@ -283,10 +286,24 @@ std::vector<Options> read_options(const Value& batch) {
   return all;
 }
 
+size_t injected_bytes(const Value& root, const std::vector<Options>& options,
+                      const RequestHeaders& headers) {
+  // Names and brackets that an event without properties gets.
+  constexpr size_t kAddedBytes = 24;
+  size_t bytes = root.raw().size();
+  const size_t library = library_properties(headers).size();
+  for (const Options& each : options) {
+    bytes += sizeof(Options) + 2 * each.properties.size() + library + kAddedBytes;
+  }
+  return bytes;
+}
+
 std::string with_injected_properties(const Value& root, const std::vector<Options>& options,
                                      const RequestHeaders& headers) {
   const std::string library = library_properties(headers);
-  std::string out = "{";
+  std::string out;
+  out.reserve(injected_bytes(root, options, headers));
+  out += '{';
   for (const Member member : root.members()) {
     if (member.key_is("batch")) continue;
     out += member.raw_key();

@@ -28,10 +28,10 @@ struct RequestHeaders {
 // worth `authorize` says.
 Result<RequestHeaders> read_headers(const RequestHead& head);
 
-// kTooLarge, kEmptyPayload, kDecodeFailed; kUnsupportedEncoding for brotli and zstd without
-// `decompressor`.
+// kTooLarge, kEmptyPayload, kDecodeFailed, kMemoryBusy; kUnsupportedEncoding for brotli and zstd
+// without a decompressor.
 Result<std::string> decode_body(const RequestHeaders& headers, std::string body,
-                                Decompressor* decompressor);
+                                const CaptureContext& context, MemoryShare& memory);
 
 // An event's `options`, `session_id` and `window_id`.
 struct Options {
@@ -41,6 +41,9 @@ struct Options {
 };
 std::vector<Options> read_options(const json::Value& batch);
 
+// What with_injected_properties() returns has at most so many bytes.
+size_t injected_bytes(const json::Value& root, const std::vector<Options>& options,
+                      const RequestHeaders& headers);
 // The request's text with every event's properties completed. A name that is given twice is the
 // client's only where nothing is injected under it, as with PostHog.
 std::string with_injected_properties(const json::Value& root, const std::vector<Options>& options,

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "hogflare/config.h"
+#include "hogflare/routes.h"
 
 namespace hogflare {
 namespace {
@@ -70,6 +71,23 @@ bool is_possible_path(std::string_view prefix) {
   }
   const std::string closed = std::string(prefix) + '/';
   return closed.find("/./") == std::string::npos && closed.find("/../") == std::string::npos;
+}
+
+std::string problem_of_alias(std::string_view alias, std::string_view target) {
+  if (alias.size() < 2 || alias.front() != '/' || !is_possible_path(alias)) {
+    return "is no path's beginning; it must be as /q1";
+  }
+  const std::string_view last = alias.substr(alias.rfind('/'));
+  if (find_route(alias).endpoint != RouteKind::kNone || !path_swallowed_by(alias).empty() ||
+      find_route(last).endpoint != RouteKind::kNone) {
+    return "is, or ends like, a path of PostHog's; choose a name of your own";
+  }
+  const Route route = find_route(target);
+  if (route.metric == MetricRoute::kAdmin) return "stands for an operator's path, which has no alias";
+  if (route.endpoint == RouteKind::kNone && path_swallowed_by(target).empty()) {
+    return "stands for no path that is served; it must be as /e, /flags or /static";
+  }
+  return {};
 }
 
 bool is_possible_bearer(std::string_view token) {

@@ -14,6 +14,10 @@ bool is_possible_origin(std::string_view origin);
 // fragment nor dot segments.
 bool is_possible_path(std::string_view prefix);
 
+// Why `alias` cannot stand for `target` in HOGFLARE_PATH_ALIASES; empty: it can. Both begin with '/'
+// and do not end with one.
+std::string problem_of_alias(std::string_view alias, std::string_view target);
+
 // Whether an Authorization header can carry `token`: printable ASCII without blanks at its ends.
 bool is_possible_bearer(std::string_view token);
 

@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "config/checks.h"
+#include "flags/timezone.h"
 #include "hogflare/json.h"
 #include "hogflare/routes.h"
+#include "hogflare/text.h"
 
 namespace hogflare {
 namespace {
@@ -97,7 +99,9 @@ constexpr StreamNames kStreams[] = {
     {"EVENTS_STREAM", "CLOUDFLARE_PIPELINE_ENDPOINT"},
     {"PERSONS_STREAM", "CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT"},
     {"REJECTS_STREAM", "CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT"},
+    {"DISTINCT_IDS_STREAM", "CLOUDFLARE_DISTINCT_IDS_PIPELINE_ENDPOINT"},
 };
+static_assert(std::size(kStreams) == kStreamCount);
 
 void read_sinks(Reader& reader, const std::vector<std::string>& bindings) {
   const auto bound = [&bindings](std::string_view name) {
@@ -124,6 +128,11 @@ void read_sinks(Reader& reader, const std::vector<std::string>& bindings) {
                                " is missing; see wrangler.toml.example");
     }
   }
+  if (reader.config.uses_cookieless() && !bound("COOKIELESS")) {
+    reader.problem(true,
+                   "a project's cookieless mode is on, and the Durable Object binding COOKIELESS is "
+                   "missing; see wrangler.toml.example");
+  }
 }
 
 bool is_team_id(const Json& value) {
@@ -149,6 +158,37 @@ bool read_origins(Reader& reader, const std::string& where, const Json& list, Pr
   return true;
 }
 
+bool read_cookieless(std::string_view mode, Project& project) {
+  if (mode == "disabled") {
+    project.cookieless = CookielessMode::kDisabled;
+  } else if (mode == "stateless") {
+    project.cookieless = CookielessMode::kStateless;
+  } else if (mode == "stateful") {
+    project.cookieless = CookielessMode::kStateful;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// The mode and the time zone of projects that name none of their own.
+void read_cookieless_defaults(Reader& reader) {
+  Project& project = reader.config.default_project;
+  const std::string mode = reader.text("HOGFLARE_COOKIELESS");
+  if (!mode.empty() && !read_cookieless(mode, project)) {
+    reader.problem(false, "HOGFLARE_COOKIELESS is " + reader.shown(mode) +
+                              "; it must be disabled, stateless or stateful; using disabled");
+  }
+  const std::string zone = reader.text("HOGFLARE_TIMEZONE");
+  if (zone.empty()) return;
+  if (flags::TimeZone::parse(zone, reader.config.zones)) {
+    project.timezone = zone;
+  } else {
+    reader.problem(false, "HOGFLARE_TIMEZONE is " + reader.shown(zone) +
+                              "; it must be a time zone such as Europe/Berlin; using UTC");
+  }
+}
+
 // Reads one project's settings; null with a problem when they cannot be used.
 std::optional<Project> read_project(Reader& reader, const std::string& token, const Json& value) {
   const std::string where = "HOGFLARE_PROJECTS[\"" + token + "\"]";
@@ -157,11 +197,22 @@ std::optional<Project> read_project(Reader& reader, const std::string& token, co
     return std::nullopt;
   }
   Project project;
+  project.cookieless = reader.config.default_project.cookieless;
+  project.timezone = reader.config.default_project.timezone;
   for (const auto& [key, setting] : value.items()) {
     bool* flag = key == "person_processing_opt_out" ? &project.person_processing_opt_out
                  : key == "anonymize_ips"           ? &project.anonymize_ips
                  : key == "flag_called_personless"  ? &project.flag_called_personless
                                                     : nullptr;
+    if (key == "cookieless" && setting.is_string() &&
+        read_cookieless(setting.get<std::string>(), project)) {
+      continue;
+    }
+    if (key == "timezone" && setting.is_string() &&
+        flags::TimeZone::parse(setting.get<std::string>(), reader.config.zones)) {
+      project.timezone = setting.get<std::string>();
+      continue;
+    }
     if (key == "team_id" && is_team_id(setting)) {
       project.team_id = setting.get<int64_t>();
     } else if (flag != nullptr && setting.is_boolean()) {
@@ -172,7 +223,8 @@ std::optional<Project> read_project(Reader& reader, const std::string& token, co
       reader.problem(true, where + "." + key +
                                " is not a known setting of the right type (team_id: positive integer, "
                                "origins: list of strings, person_processing_opt_out, anonymize_ips, "
-                               "flag_called_personless: true or false)");
+                               "flag_called_personless: true or false, cookieless: disabled, stateless "
+                               "or stateful, timezone: a name such as Europe/Berlin)");
       return std::nullopt;
     }
   }
@@ -187,6 +239,7 @@ void read_projects(Reader& reader) {
   Config& config = reader.config;
   config.default_project.team_id = config.team_id;
   config.default_project.anonymize_ips = config.anonymize_ip;
+  read_cookieless_defaults(reader);
   const std::string text = reader.text("HOGFLARE_PROJECTS");
   if (text.empty()) return;
   const Json projects = Json::parse(text, nullptr, false);
@@ -220,6 +273,33 @@ void read_path_prefix(Reader& reader) {
   reader.config.path_prefix = std::move(prefix);
 }
 
+// Other names for paths, since blockers know the usual ones.
+void read_path_aliases(Reader& reader) {
+  const std::string text = reader.text("HOGFLARE_PATH_ALIASES");
+  if (text.empty()) return;
+  const Json aliases = Json::parse(text, nullptr, false);
+  if (!aliases.is_object()) {
+    return reader.problem(true, "HOGFLARE_PATH_ALIASES must be a JSON object such as "
+                                "{\"/q1\": \"/e\", \"/js\": \"/static\"}");
+  }
+  for (const auto& [name, value] : aliases.items()) {
+    std::string alias = name;
+    std::string target = value.is_string() ? value.get<std::string>() : std::string();
+    while (alias.size() > 1 && alias.back() == '/') alias.pop_back();
+    while (target.size() > 1 && target.back() == '/') target.pop_back();
+    const std::string wrong = problem_of_alias(alias, target);
+    if (wrong.empty()) {
+      reader.config.path_aliases.emplace_back(std::move(alias), std::move(target));
+    } else {
+      reader.problem(false, "HOGFLARE_PATH_ALIASES: " + reader.shown(name) + " " + wrong);
+    }
+  }
+  std::sort(reader.config.path_aliases.begin(), reader.config.path_aliases.end(),
+            [](const auto& left, const auto& right) {
+              return left.first.size() > right.first.size();
+            });
+}
+
 void read_personless(Reader& reader) {
   const std::string mode = reader.text("HOGFLARE_PERSONLESS");
   if (mode == "exact") {
@@ -227,6 +307,28 @@ void read_personless(Reader& reader) {
   } else if (!mode.empty() && mode != "stateless") {
     reader.problem(false, "HOGFLARE_PERSONLESS is " + reader.shown(mode) +
                               "; it must be stateless or exact; using stateless");
+  }
+}
+
+// "phc_a, phc_b"
+void read_unsigned_tokens(Reader& reader) {
+  const std::string list = reader.text("HOGFLARE_UNSIGNED_TOKENS");
+  std::string_view rest = list;
+  while (!rest.empty()) {
+    const size_t comma = rest.find(',');
+    const std::string_view token = trim_ascii(rest.substr(0, comma));
+    if (!token.empty()) reader.config.unsigned_tokens.emplace(token);
+    rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
+  }
+  if (list.empty()) return;
+  if (reader.config.signing_secret.empty()) {
+    reader.problem(false, "HOGFLARE_UNSIGNED_TOKENS has no effect without POSTHOG_SIGNING_SECRET: "
+                          "no request needs a signature");
+  }
+  for (const std::string& token : reader.config.unsigned_tokens) {
+    if (reader.config.project_of(token) != nullptr) continue;
+    reader.problem(false, "HOGFLARE_UNSIGNED_TOKENS names " + reader.shown(token) +
+                              ", which HOGFLARE_PROJECTS does not");
   }
 }
 
@@ -268,6 +370,23 @@ void check_names(Reader& reader) {
   }
 }
 
+// What one request may hold (docs/LIMITS.md).
+void read_request_limits(Reader& reader) {
+  Config& config = reader.config;
+  config.object_calls_max = static_cast<uint32_t>(
+      reader.integer("HOGFLARE_OBJECT_CALLS_MAX", limits::kObjectCallsMax,
+                     limits::kObjectCallsMaxLowest, limits::kObjectCallsMaxHighest));
+  config.events_max = static_cast<size_t>(
+      reader.integer("HOGFLARE_EVENTS_PER_REQUEST_MAX", limits::kEventsPerRequestMax, 1,
+                     limits::kEventsPerRequestMax));
+  config.body_bytes_max = static_cast<size_t>(
+      reader.integer("HOGFLARE_BODY_BYTES_MAX", limits::kDecompressedBytesMax, 64 << 10,
+                     limits::kDecompressedBytesMax));
+  config.reject_rows_max =
+      static_cast<size_t>(reader.integer("HOGFLARE_REJECT_ROWS_MAX", limits::kRejectRowsMax, 1,
+                                         limits::kEventsPerRequestMax));
+}
+
 void read_variables(Reader& reader) {
   Config& config = reader.config;
   constexpr int64_t kIntegerMax = int64_t{1} << 53;
@@ -281,6 +400,9 @@ void read_variables(Reader& reader) {
   config.admin_token = reader.text("HOGFLARE_ADMIN_TOKEN");
   config.pipeline_timeout_ms = static_cast<uint32_t>(
       1000 * reader.integer("CLOUDFLARE_PIPELINE_TIMEOUT_SECS", 10, 1, 60));
+  // SDKs give up after 8 s (ruby), 10 s (node, go, php) and 15 s (python), and send again.
+  config.answer_within_ms =
+      static_cast<uint32_t>(1000 * reader.integer("HOGFLARE_ANSWER_WITHIN_SECS", 4, 2, 60));
   config.outbox_bytes_max = static_cast<uint64_t>(
       reader.integer("HOGFLARE_OUTBOX_MAX_BYTES", int64_t{1} << 30, 0, kIntegerMax));
   if (config.outbox_bytes_max == 0) {
@@ -288,13 +410,16 @@ void read_variables(Reader& reader) {
                    "HOGFLARE_OUTBOX_MAX_BYTES is 0: nothing is kept while a sink fails, and clients "
                    "get 503");
   }
+  read_request_limits(reader);
   config.flags_kv_key = reader.text("HOGFLARE_FLAGS_KV_KEY");
   config.flags_ttl_ms =
       static_cast<uint32_t>(1000 * reader.integer("HOGFLARE_FLAGS_TTL_SECS", 60, 1, 86'400));
   config.feature_flags = reader.text("HOGFLARE_FEATURE_FLAGS");
   read_path_prefix(reader);
+  read_path_aliases(reader);
   read_personless(reader);
   read_projects(reader);
+  read_unsigned_tokens(reader);
   check_secrets(reader);
   check_names(reader);
 }
@@ -321,10 +446,25 @@ std::vector<std::string> read_bindings(const Json& host) {
   return bindings;
 }
 
+// Classes that an object of theirs was found to be unusable of: names of bindings.
+void read_unusable_classes(Reader& reader, const Json& host) {
+  if (!host.is_object()) return;
+  const auto list = host.find("not_sqlite");
+  if (list == host.end() || !list->is_array()) return;
+  for (const Json& name : *list) {
+    if (!name.is_string()) continue;
+    reader.problem(true, "the Durable Object class bound as " + name.get<std::string>() +
+                             " is not SQLite-backed: its migration must list it under "
+                             "new_sqlite_classes. A class made with new_classes stays as it is; give "
+                             "it another name in a further migration; see wrangler.toml.example");
+  }
+}
+
 }  // namespace
 
-Config parse_config(std::string_view host_json) {
+Config parse_config(std::string_view host_json, Zones* zones) {
   Config config;
+  config.zones = zones;
   const Json host = Json::parse(host_json, nullptr, false);
   static const Json kEmpty = Json::object();
   const bool usable = host.is_object() && host.contains("vars") && host["vars"].is_object();
@@ -341,8 +481,13 @@ Config parse_config(std::string_view host_json) {
   if (usable && bundled != host.end() && bundled->is_string()) {
     config.bundled_flags = bundled->get<std::string>();
   }
+  const auto script = host.find("script_version");
+  if (usable && script != host.end() && script->is_string()) {
+    config.script_version = script->get<std::string>();
+  }
   read_sinks(reader, bindings);
   read_last_trap(reader, host);
+  read_unusable_classes(reader, host);
   return config;
 }
 
@@ -350,6 +495,13 @@ const Project* Config::project_of(std::string_view token) const {
   if (projects.empty()) return &default_project;
   const auto found = projects.find(token);
   return found == projects.end() ? nullptr : &found->second;
+}
+
+bool Config::uses_cookieless() const {
+  if (projects.empty()) return default_project.cookieless != CookielessMode::kDisabled;
+  return std::any_of(projects.begin(), projects.end(), [](const auto& entry) {
+    return entry.second.cookieless != CookielessMode::kDisabled;
+  });
 }
 
 bool Config::has_fatal_problem() const {
@@ -364,10 +516,13 @@ std::vector<ConfigVariable> config_variables() {
       {"CLOUDFLARE_PIPELINE_ENDPOINT", false},
       {"CLOUDFLARE_PIPELINE_AUTH_TOKEN", true},
       {"CLOUDFLARE_PIPELINE_TIMEOUT_SECS", false},
+      {"HOGFLARE_ANSWER_WITHIN_SECS", false},
       {"CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT", false},
       {"CLOUDFLARE_PERSONS_PIPELINE_AUTH_TOKEN", true},
       {"CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT", false},
       {"CLOUDFLARE_REJECTS_PIPELINE_AUTH_TOKEN", true},
+      {"CLOUDFLARE_DISTINCT_IDS_PIPELINE_ENDPOINT", false},
+      {"CLOUDFLARE_DISTINCT_IDS_PIPELINE_AUTH_TOKEN", true},
       {"POSTHOG_TEAM_ID", false},
       {"POSTHOG_GROUP_TYPE_0", false},
       {"POSTHOG_GROUP_TYPE_1", false},
@@ -375,24 +530,33 @@ std::vector<ConfigVariable> config_variables() {
       {"POSTHOG_GROUP_TYPE_3", false},
       {"POSTHOG_GROUP_TYPE_4", false},
       {"POSTHOG_SIGNING_SECRET", true},
+      {"HOGFLARE_UNSIGNED_TOKENS", false},
       {"POSTHOG_PERSONAL_API_KEY", true},
       {"POSTHOG_PROJECT_SECRET", true},
       {"HOGFLARE_PROJECTS", false},
       {"HOGFLARE_PATH_PREFIX", false},
+      {"HOGFLARE_PATH_ALIASES", false},
       {"HOGFLARE_ANONYMIZE_IP", false},
       {"HOGFLARE_SESSION_RECORDING", false},
       {"HOGFLARE_PERSONLESS", false},
+      {"HOGFLARE_COOKIELESS", false},
+      {"HOGFLARE_TIMEZONE", false},
       {"HOGFLARE_FEATURE_FLAGS", false},
       {"HOGFLARE_FLAGS_KV_KEY", false},
       {"HOGFLARE_FLAGS_TTL_SECS", false},
       {"HOGFLARE_OUTBOX_MAX_BYTES", false},
+      {"HOGFLARE_OBJECT_CALLS_MAX", false},
+      {"HOGFLARE_EVENTS_PER_REQUEST_MAX", false},
+      {"HOGFLARE_BODY_BYTES_MAX", false},
+      {"HOGFLARE_REJECT_ROWS_MAX", false},
       {"HOGFLARE_ADMIN_TOKEN", true},
   };
 }
 
 std::vector<std::string_view> config_bindings() {
-  return {"PERSONS",        "PERSON_ID_COUNTER", "GROUPS", "OUTBOX",   "EVENTS_STREAM",
-          "PERSONS_STREAM", "REJECTS_STREAM",    "FLAGS",  "ANALYTICS"};
+  return {"PERSONS",       "PERSON_ID_COUNTER", "GROUPS",         "OUTBOX", "COOKIELESS",
+          "EVENTS_STREAM", "PERSONS_STREAM",    "REJECTS_STREAM", "DISTINCT_IDS_STREAM",
+          "FLAGS",         "ANALYTICS",         "ASSETS"};
 }
 
 }  // namespace hogflare

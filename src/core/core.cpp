@@ -2,6 +2,7 @@
 
 #include "core/state.h"
 #include "http/http_task.h"
+#include "hogflare/cookieless.h"
 #include "hogflare/group_calls.h"
 #include "hogflare/outbox.h"
 #include "hogflare/person_object.h"
@@ -26,6 +27,8 @@ std::unique_ptr<Task> make_call(ObjectInput input) {
       return make_counter_call(std::move(input.request));
     case ObjectClass::kOutbox:
       return make_outbox_call(std::move(input.request));
+    case ObjectClass::kCookieless:
+      return make_cookieless_call(std::move(input.request));
   }
   return std::make_unique<IdleTask>();
 }
@@ -36,6 +39,8 @@ std::unique_ptr<Task> make_alarm(ObjectClass object_class) {
       return make_person_alarm();
     case ObjectClass::kOutbox:
       return make_outbox_alarm();
+    case ObjectClass::kCookieless:
+      return make_cookieless_alarm();
     default:
       return std::make_unique<IdleTask>();
   }
@@ -43,8 +48,8 @@ std::unique_ptr<Task> make_alarm(ObjectClass object_class) {
 
 }  // namespace
 
-Core::Core(std::string_view host_json, Decompressor& decompressor)
-    : state_(std::make_unique<CoreState>(host_json, decompressor)) {
+Core::Core(std::string_view host_json, Decompressor& decompressor, ZoneHost& zones)
+    : state_(std::make_unique<CoreState>(host_json, decompressor, zones)) {
   // /healthz tells them to who has the admin token; the log tells them where none is set.
   for (const Config::Problem& problem : state_->config.problems) {
     state_->metrics.log.add(problem.fatal ? LogLevel::kError : LogLevel::kWarn,
@@ -63,6 +68,11 @@ std::unique_ptr<Task> Core::object(ObjectInput input) {
 }
 
 const Config& Core::config() const { return state_->config; }
+
+size_t Core::body_bytes_left() const {
+  const size_t held = state_->request_memory_bytes;
+  return limits::kRequestMemoryBytesMax - std::min(held, limits::kRequestMemoryBytesMax);
+}
 
 Turn Core::turn(int64_t now_ms, Entropy& entropy, Storage* storage) {
   if (state_->isolate.empty()) state_->isolate = std::to_string(entropy.next());

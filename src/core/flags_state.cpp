@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "hogflare/json.h"
+
 namespace hogflare {
 namespace {
 
@@ -27,6 +29,7 @@ void FlagsState::take(std::string_view json, std::string_view source) {
   problems_.clear();
   flags::ParseOptions options;
   options.group_types = config_.group_types;
+  options.zones = config_.zones;
   Result<flags::Definitions> parsed = flags::Definitions::parse(json, options);
   if (!parsed.ok()) {
     if (source_ == "none") has_good_set_ = false;
@@ -35,7 +38,8 @@ void FlagsState::take(std::string_view json, std::string_view source) {
                         parsed.error().detail);
     return;
   }
-  sets_.push_back(std::make_unique<FlagSet>(FlagSet{std::move(parsed).value()}));
+  sets_.push_back(std::make_unique<FlagSet>(
+      FlagSet{std::move(parsed).value(), project::read_settings(json)}));
   name_problems(source);
   drop_unused();
   has_good_set_ = true;
@@ -44,10 +48,15 @@ void FlagsState::take(std::string_view json, std::string_view source) {
 
 void FlagsState::name_problems(std::string_view source) {
   size_t errors = 0;
-  for (const flags::Problem& problem : sets_.back()->definitions.problems()) {
-    if (problem.severity != flags::Severity::kError || ++errors > kProblemsNamed) continue;
-    problems_.push_back("flags of " + std::string(source) + ": " + problem.path + ": " +
-                        problem.message);
+  const FlagSet& set = *sets_.back();
+  const std::vector<flags::Problem>* const lists[] = {&set.definitions.problems(),
+                                                      &set.settings.problems};
+  for (const std::vector<flags::Problem>* problems : lists) {
+    for (const flags::Problem& problem : *problems) {
+      if (problem.severity != flags::Severity::kError || ++errors > kProblemsNamed) continue;
+      problems_.push_back("flags of " + std::string(source) + ": " + problem.path + ": " +
+                          problem.message);
+    }
   }
   if (errors <= kProblemsNamed) return;
   problems_.push_back("flags of " + std::string(source) + ": " +
@@ -87,10 +96,22 @@ void FlagsState::take_kv(const EffectResult& result, int64_t now_ms) {
   kv_problems_ = problems_;
 }
 
+std::string FlagsState::describe_warnings() const {
+  std::string list = "[";
+  size_t named = 0;
+  for (const flags::Problem& problem : sets_.back()->definitions.problems()) {
+    if (problem.severity != flags::Severity::kWarning || ++named > kProblemsNamed) continue;
+    if (list.size() > 1) list += ',';
+    json::append_string(list, problem.path + ": " + problem.message);
+  }
+  return list + "]";
+}
+
 std::string FlagsState::describe() const {
   return "{\"source\":\"" + std::string(source_) +
          "\",\"count\":" + std::to_string(sets_.back()->definitions.size()) +
          ",\"usable\":" + (has_good_set_ ? "true" : "false") +
+         ",\"warnings\":" + describe_warnings() +
          ",\"kv_read_at_ms\":" + std::to_string(read_at_ms_) + "}";
 }
 

@@ -18,13 +18,15 @@
 
 #include "hogflare/config.h"
 #include "hogflare/flags.h"
+#include "hogflare/project_settings.h"
 #include "hogflare/task.h"
 
 namespace hogflare {
 
-// A set and how many requests are using it.
+// A set, the settings of the same document, and how many requests are using them.
 struct FlagSet {
   flags::Definitions definitions;
+  project::Settings settings;
   uint32_t users = 0;
 };
 
@@ -44,6 +46,7 @@ class FlagsLease {
 
   // Needs a lease that was given out by FlagsState.
   const flags::Definitions& definitions() const { return set_->definitions; }
+  const project::Settings& settings() const { return set_->settings; }
 
  private:
   FlagSet* set_ = nullptr;
@@ -67,13 +70,15 @@ class FlagsState {
 
   // What keeps the sources from being used as they are; empty when all is well.
   const std::vector<std::string>& problems() const { return problems_; }
-  // JSON for /healthz: {"source", "count", "usable", "kv_read_at_ms"}.
+  // JSON for /healthz: {"source", "count", "usable", "warnings", "kv_read_at_ms"}.
   std::string describe() const;
 
  private:
   void take(std::string_view json, std::string_view source);
   void drop_unused();
   void name_problems(std::string_view source);
+  // Warnings of the set in force, the first of them: a JSON array of "path: sentence".
+  std::string describe_warnings() const;
 
   const Config& config_;
   // The last is in force; the others have users still.

@@ -5,33 +5,41 @@
 #include <string>
 #include <string_view>
 
+#include "core/cohort_lists.h"
 #include "core/flags_state.h"
 #include "hogflare/config.h"
+#include "hogflare/cookieless.h"
 #include "hogflare/decompress.h"
 #include "hogflare/delivery.h"
 #include "hogflare/identity_caches.h"
 #include "hogflare/metrics.h"
 #include "hogflare/outbox.h"
+#include "hogflare/zones.h"
 
 namespace hogflare {
 
 struct CoreState {
-  CoreState(std::string_view host_json, Decompressor& host_decompressor)
-      : config(parse_config(host_json)),
+  CoreState(std::string_view host_json, Decompressor& host_decompressor, ZoneHost& zone_host)
+      : zones(zone_host),
+        config(parse_config(host_json, &zones)),
         decompressor(host_decompressor),
         flags(config),
+        cohort_lists(config),
         has_analytics(std::find(config.bindings.begin(), config.bindings.end(), "ANALYTICS") !=
                       config.bindings.end()) {}
 
+  Zones zones;
   const Config config;
   Decompressor& decompressor;
   FlagsState flags;
+  CohortLists cohort_lists;
   Metrics metrics;
   MetricsDelta metrics_delta;
   const bool has_analytics;
   int64_t points_due_at_ms = 0;
   SinkHealth sink_health;
   IdentityCaches identity;
+  CookielessSalts cookieless_salts;
   // Of the capture requests in flight (src/http/admission.h).
   size_t request_memory_bytes = 0;
   // What /healthz shows of the outboxes: asking them costs a call a shard and anybody may ask.

@@ -127,13 +127,17 @@ void DeliveryRun::dispatch(const Turn& turn, size_t index, Effects& effects) {
   const Stream stream = batch.rows.stream();
   const int64_t left_ms = deadline_ms_ - turn.now_ms;
   const bool late = left_ms < int64_t{limits::kSendTimeoutMinMs};
-  if (late || !health_.allows(stream, turn.now_ms)) {
+  const bool spent = !late && budget_ != nullptr && budget_->sends_left == 0;
+  if (late || spent || !health_.allows(stream, turn.now_ms)) {
     if (send.first_failed_ms == 0) send.first_failed_ms = turn.now_ms;
-    if (send.reason.empty()) send.reason = late ? "no time left" : "the sink is failing";
-    if (!late) ++turn.metrics.sends_skipped[index_of(stream)];
+    if (send.reason.empty()) {
+      send.reason = late ? "no time left" : spent ? "no sends left" : "the sink is failing";
+    }
+    if (!late && !spent) ++turn.metrics.sends_skipped[index_of(stream)];
     send.state = State::kToStore;
     return;
   }
+  if (budget_ != nullptr) --budget_->sends_left;
   if (send.attempts > 0) ++turn.metrics.send_retries[index_of(stream)];
   ++send.attempts;
   send.sent_at_ms = turn.now_ms;
@@ -152,8 +156,14 @@ void DeliveryRun::handle_sent(const Turn& turn, size_t index, const EffectResult
   Send& send = sends_[index];
   const Stream stream = batches_[send.batch].rows.stream();
   const SinkVerdict verdict = sink_verdict(result);
+  send.timed_out =
+      result.http_status == 0 && turn.now_ms - send.sent_at_ms >= int64_t{send.timeout_ms};
   if (!result.shared) {
-    health_.note(stream, verdict, turn.now_ms);
+    if (send.timed_out) {
+      health_.note_hang(stream, turn.now_ms);
+    } else {
+      health_.note(stream, verdict, turn.now_ms);
+    }
     ++turn.metrics.sends[index_of(stream)][static_cast<size_t>(verdict)];
   }
   if (verdict == SinkVerdict::kDelivered) {
@@ -173,7 +183,8 @@ void DeliveryRun::handle_sent(const Turn& turn, size_t index, const EffectResult
                         {"attempt", send.attempts}});
   if (verdict == SinkVerdict::kTransient) {
     handle_transient(turn, index, effects);
-  } else if (verdict == SinkVerdict::kTooLarge && send.last - send.first > 1) {
+  } else if (verdict == SinkVerdict::kTooLarge && send.last - send.first > 1 &&
+             (budget_ == nullptr || budget_->sends_left > 0)) {
     split(turn, index);
   } else {
     send.state = State::kToStore;
@@ -183,13 +194,11 @@ void DeliveryRun::handle_sent(const Turn& turn, size_t index, const EffectResult
 // Tries again in the request when that is likely to be quick, else leaves it to the outbox.
 void DeliveryRun::handle_transient(const Turn& turn, size_t index, Effects& effects) {
   Send& send = sends_[index];
-  const bool timed_out =
-      send.status == 0 && turn.now_ms - send.sent_at_ms >= int64_t{send.timeout_ms};
-  if (timed_out) ++turn.metrics.send_timeouts[index_of(batches_[send.batch].rows.stream())];
+  if (send.timed_out) ++turn.metrics.send_timeouts[index_of(batches_[send.batch].rows.stream())];
   uint32_t delay_ms = full_jitter_ms(kBackoff, send.attempts - 1, turn.entropy);
   delay_ms = std::max(delay_ms, send.retry_after_ms);
   // A client that has waited for one whole time-out does not wait for a second one.
-  if (timed_out || send.attempts >= limits::kSendAttempts ||
+  if (send.timed_out || send.attempts >= limits::kSendAttempts ||
       send.retry_after_ms > limits::kSendRetryAfterMaxMs ||
       turn.now_ms + delay_ms + limits::kSendTimeoutMinMs > deadline_ms_) {
     send.state = State::kToStore;
@@ -219,6 +228,10 @@ void DeliveryRun::split(const Turn& turn, size_t index) {
 
 void DeliveryRun::store(const Turn& turn, size_t index, Effects& effects) {
   Send& send = sends_[index];
+  if (budget_ != nullptr && !budget_->take_object_call()) {
+    failure_ = ErrorCode::kSinkUnavailable;
+    return conclude(turn, index, RowFate::kFailed);
+  }
   const Batch& batch = batches_[send.batch];
   if (send.shard_tries == 0) {
     send.shard = static_cast<uint32_t>(turn.entropy.below(limits::kOutboxShards));

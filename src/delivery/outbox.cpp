@@ -15,7 +15,7 @@ constexpr Backoff kFirstWait{.base_ms = limits::kOutboxBackoffBaseMs,
                              .cap_ms = limits::kOutboxBackoffCapMs};
 
 std::optional<Stream> stream_named(std::string_view name) {
-  for (const Stream stream : {Stream::kEvents, Stream::kPersons, Stream::kRejects}) {
+  for (const Stream stream : {Stream::kEvents, Stream::kPersons, Stream::kRejects, Stream::kDistinctIds}) {
     if (name == name_of(stream)) return stream;
   }
   return std::nullopt;
@@ -65,6 +65,15 @@ class OutboxCall final : public Task {
         json::Document::parse_const(std::string_view(request_).substr(0, line_end), 1);
     if (!line.ok()) return refuse("the first line is not JSON");
     const json::Value root = line.value().root();
+    // Calls of the version before carry none.
+    const json::Value version = root.find("version");
+    if (version.exists() && to_number(version) != kOutboxCallVersion) {
+      return refuse("the call is of another version");
+    }
+    if (const OutboxStore store(turn); store.fault().has_value()) {
+      finish(refuse_stored(turn, "outbox", *store.fault()));
+      return;
+    }
     const std::string op = text_of(root, "op");
     if (op == "put") {
       put(turn, root, std::string_view(request_).substr(std::min(line_end + 1, request_.size())));
@@ -155,7 +164,11 @@ class OutboxCall final : public Task {
              (count > 0 && body.size() > limits::kQuarantineListBytes);
       if (more) break;
       const std::optional<QuarantinedRow> row = store.load_quarantined(key);
-      if (row.has_value()) append_row(body, *row, count++);
+      if (row.has_value()) {
+        append_row(body, *row, count++);
+      } else if (const std::optional<StoredFault> fault = store.take_unreadable()) {
+        refuse_stored(turn, "outbox", *fault);  // for the log; the others are shown
+      }
       last = key;
     }
     body += "],\"next\":";
@@ -266,6 +279,7 @@ std::string write_outbox_put(const OutboxPut& put) {
   std::string out;
   out.reserve(put.rows.size() + 2 * put.reason.size() + 160);
   out += '{';
+  append_number(out, "version", kOutboxCallVersion);
   append_text(out, "op", "put");
   append_text(out, "stream", name_of(put.stream));
   append_number(out, "rows", put.row_count);

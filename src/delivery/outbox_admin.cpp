@@ -68,6 +68,7 @@ class ShardsTask final : public Task {
  private:
   std::string request() const {
     std::string out = "{";
+    append_number(out, "version", kOutboxCallVersion);
     append_text(out, "op",
                 kind_ == AdminKind::kDrain        ? "drain"
                 : kind_ == AdminKind::kQuarantine ? "list"

@@ -12,7 +12,7 @@ namespace {
 constexpr Backoff kBackoff{.base_ms = limits::kOutboxBackoffBaseMs,
                            .cap_ms = limits::kOutboxBackoffCapMs};
 constexpr PerStream<Stream> kStreamsInOrder = {Stream::kEvents, Stream::kPersons,
-                                               Stream::kRejects};
+                                               Stream::kRejects, Stream::kDistinctIds};
 
 // Appends the rows of one stored send, an array, to an array that is being built.
 void join(std::string& array, std::string_view rows) {
@@ -58,6 +58,13 @@ StoredSend part_of(const StoredSend& send, const std::vector<std::string_view>& 
 
 void OutboxRun::start(const Turn& turn, Effects& effects) {
   started_ms_ = turn.now_ms;
+  if (const OutboxStore store(turn); store.fault().has_value()) {
+    // The code that can read it may be back, after a rollback for instance.
+    refuse_stored(turn, "outbox", *store.fault());
+    finished_ = true;
+    turn.storage->set_alarm(turn.now_ms + limits::kOutboxBackoffCapMs);
+    return;
+  }
   if (kind_ == OutboxRunKind::kDrain) return pump(turn, effects);
   if (!faults_.skip_rearm) turn.storage->set_alarm(turn.now_ms + limits::kOutboxRearmMs);
   // A turn of its own, which commits: what is stored may be what the work dies of, and an alarm
@@ -168,6 +175,10 @@ bool OutboxRun::send_next(const Turn& turn, Stream stream, Effects& effects) {
       join(rows, send->rows);
       row_count += send->row_count;
       parcel.push_back(key);
+    } else if (const std::optional<StoredFault> fault = store.take_unreadable()) {
+      // It waits for code that can read it; the others must not.
+      refuse_stored(turn, "outbox", *fault);
+      note_failure(stream, 0, "a stored send cannot be read");
     }
     if (!halved) run.after = key;
   }
@@ -299,8 +310,11 @@ void OutboxRun::isolate(const Turn& turn, Stream stream, const std::string& key,
       note_failure(stream, result.http_status, "the quarantine is full");
       return;
     }
+    if (!faults_.drop_refused_row && !store.put_quarantined(std::move(row))) {
+      note_failure(stream, result.http_status, "a refused row is too large for the quarantine");
+      return;
+    }
     store.erase(key);
-    if (!faults_.drop_refused_row) store.put_quarantined(std::move(row));
     ++counts_.rows_quarantined;
     ++turn.metrics.outbox_rows_quarantined[index_of(stream)];
     turn.metrics.log.add(LogLevel::kError, "row_quarantined",

@@ -28,6 +28,13 @@ void merge_stream(OutboxStreamStats& into, const json::Value& from) {
   into.failures = std::max(into.failures, failures);
 }
 
+std::string stats_call() {
+  std::string out = "{";
+  append_number(out, "version", kOutboxCallVersion);
+  append_text(out, "op", "stats");
+  return out + "}";
+}
+
 // False when the answer is not a shard's figures.
 bool merge(OutboxStats& into, const EffectResult& result) {
   if (!result.ok) return false;
@@ -82,7 +89,7 @@ void OutboxStatsRun::start(const Turn& turn, Effects& effects) {
 void OutboxStatsRun::ask(Effects& effects) {
   while (in_flight_.size() < limits::kSendsAtOnce && next_shard_ < limits::kOutboxShards) {
     const uint32_t id = effects.add(
-        CallObject{ObjectClass::kOutbox, outbox_name(next_shard_), "{\"op\":\"stats\"}"});
+        CallObject{ObjectClass::kOutbox, outbox_name(next_shard_), stats_call()});
     in_flight_.emplace(id, next_shard_++);
   }
 }

@@ -3,11 +3,15 @@
 #include <algorithm>
 
 #include "delivery/json_read.h"
+#include "hogflare/text.h"
+#include "identity/stored_value.h"
 
 namespace hogflare {
 namespace {
 
 constexpr std::string_view kMetaKey = "meta";
+// Of every value: a checksum before what version 1 stored as it is, which begins with '{' or '['.
+constexpr uint8_t kStoredVersion = 2;
 constexpr size_t kTimeDigits = 13;  // until the year 2286
 constexpr size_t kSeqDigits = 12;
 constexpr size_t kTimeAt = 3;  // behind "e0/"
@@ -36,6 +40,28 @@ int64_t time_of(std::string_view send_key) {
   const char* begin = send_key.data() + kTimeAt;
   std::from_chars(begin, begin + kTimeDigits, time_ms);
   return time_ms;
+}
+
+// A key that this store has made: nothing else is read by its places.
+bool is_send_key(std::string_view key) {
+  if (key.size() < kSeqAt + kSeqDigits) return false;
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const std::string_view time = key.substr(kTimeAt, kTimeDigits);
+  return is_digit(key[1]) && std::all_of(time.begin(), time.end(), is_digit);
+}
+
+// What a stored value of this version or the one before holds; nullopt: of another, or damaged.
+std::optional<std::string_view> body_of(std::string_view value) {
+  if (value.empty()) return std::nullopt;
+  if (static_cast<uint8_t>(value[0]) >= 0x20) return value;
+  return unseal(value, kStoredVersion);
+}
+
+bool is_v1(std::string_view value) { return !value.empty() && static_cast<uint8_t>(value[0]) >= 0x20; }
+
+StoredFault fault_of(std::string_view key, std::string_view value) {
+  const int found = value.empty() ? -1 : is_v1(value) ? 1 : static_cast<uint8_t>(value[0]);
+  return {std::string(key), found, kStoredVersion};
 }
 
 struct Headed {
@@ -91,10 +117,10 @@ std::string write_meta(const OutboxMeta& meta) {
   return out;
 }
 
-OutboxMeta read_meta(std::string_view text) {
+std::optional<OutboxMeta> read_meta(std::string_view text) {
   OutboxMeta meta;
   const Result<json::Document> document = json::Document::parse_const(text, 2);
-  if (!document.ok()) return meta;
+  if (!document.ok() || !document.value().root().find("next").is_number()) return std::nullopt;
   const json::Value root = document.value().root();
   meta.next_seq = std::max<uint64_t>(1, count_of<uint64_t>(root, "next"));
   meta.quarantine_rows = count_of<uint64_t>(root, "quarantine_rows");
@@ -132,8 +158,15 @@ uint64_t OutboxMeta::used_bytes() const {
 
 OutboxStore::OutboxStore(const Turn& turn)
     : storage_(*turn.storage), bytes_max_(turn.config.outbox_bytes_max / limits::kOutboxShards) {
-  std::string text;
-  if (storage_.get(kMetaKey, text)) meta_ = read_meta(text);
+  std::string value;
+  if (!storage_.get(kMetaKey, value)) return;
+  const std::optional<std::string_view> text = body_of(value);
+  std::optional<OutboxMeta> meta = text.has_value() ? read_meta(*text) : std::nullopt;
+  if (!meta.has_value()) {
+    fault_ = fault_of(kMetaKey, value);
+    return;
+  }
+  meta_ = std::move(*meta);
   stored_ = meta_;
 }
 
@@ -153,6 +186,7 @@ bool OutboxStore::has_quarantine_room(uint64_t row_bytes) const {
 void OutboxStore::put(StoredSend send) {
   send.key = send_prefix(send.stream) + time_digits(send.first_failed_ms) + "/" +
              digits(meta_.next_seq++, kSeqDigits);
+  send.reason = first_code_points(send.reason, limits::kReasonBytesMax);
   put_as(send);
 }
 
@@ -168,14 +202,12 @@ std::array<std::string, 2> OutboxStore::put_halves(const StoredSend& send, Store
 }
 
 void OutboxStore::put_as(const StoredSend& send) {
-  std::string value = send_header(send);
-  value.append(send.rows, 0, limits::kOutboxPieceBytes);
-  HF_ASSERT(value.size() <= limits::kStorageValueBytesMax);
-  storage_.put(send.key, value);
+  put_first(send);
   for (size_t piece = 1; piece < pieces_of(send.rows.size()); ++piece) {
     storage_.put(piece_key(send.key, piece),
-                 std::string_view(send.rows)
-                     .substr(piece * limits::kOutboxPieceBytes, limits::kOutboxPieceBytes));
+                 seal(kStoredVersion,
+                      std::string_view(send.rows)
+                          .substr(piece * limits::kOutboxPieceBytes, limits::kOutboxPieceBytes)));
   }
   OutboxStreamMeta& stream = meta_.streams[index_of(send.stream)];
   ++stream.sends;
@@ -183,10 +215,26 @@ void OutboxStore::put_as(const StoredSend& send) {
   stream.bytes += send.rows.size();
 }
 
-std::optional<StoredSend> OutboxStore::load(const std::string& key) const {
+// The first piece, with the header; the header has a few hundred bytes.
+void OutboxStore::put_first(const StoredSend& send) {
+  std::string value = send_header(send);
+  value.append(send.rows, 0, limits::kOutboxPieceBytes);
+  storage_.put(send.key, seal(kStoredVersion, value));
+}
+
+std::optional<StoredSend> OutboxStore::load(const std::string& key) {
   std::string value;
   if (!storage_.get(key, value)) return std::nullopt;
-  const std::optional<Headed> headed = split_header(value);
+  std::optional<StoredSend> send = read_send(key, value);
+  if (!send.has_value()) unreadable_ = fault_of(key, value);
+  return send;
+}
+
+std::optional<StoredSend> OutboxStore::read_send(const std::string& key,
+                                                 std::string_view value) const {
+  const std::optional<std::string_view> body = body_of(value);
+  if (!body.has_value()) return std::nullopt;
+  const std::optional<Headed> headed = split_header(*body);
   if (!headed.has_value()) return std::nullopt;
   const json::Value header = headed->header.root();
   StoredSend send;
@@ -198,11 +246,20 @@ std::optional<StoredSend> OutboxStore::load(const std::string& key) const {
   send.status = count_of<uint16_t>(header, "status");
   send.reason = text_of(header, "reason");
   send.rows = headed->rest;
-  const size_t pieces = pieces_of(count_of<size_t>(header, "bytes"));
+  const auto bytes = count_of<size_t>(header, "bytes");
+  const size_t pieces = bytes <= limits::kSendBytesMax ? pieces_of(bytes) : 0;
   for (size_t piece = 1; piece < pieces; ++piece) {
     std::string more;
     if (!storage_.get(piece_key(key, piece), more)) return std::nullopt;
-    send.rows += more;
+    const std::optional<std::string_view> rows = body_of(more);
+    if (!rows.has_value()) return std::nullopt;
+    send.rows += *rows;
+  }
+  const bool is_whole = send.rows.size() == bytes && bytes >= 2 && send.rows.front() == '[' &&
+                        send.rows.back() == ']';
+  // Without a checksum the rows are looked at: the sink would refuse all that travel with them.
+  if (!is_whole || (is_v1(value) && !json::Document::parse_const(send.rows, 1).ok())) {
+    return std::nullopt;
   }
   return send;
 }
@@ -211,9 +268,7 @@ void OutboxStore::set_failures(const std::string& key, uint32_t failures) {
   std::optional<StoredSend> send = load(key);
   if (!send.has_value()) return;
   send->failures = failures;
-  std::string value = send_header(*send);
-  value.append(send->rows, 0, limits::kOutboxPieceBytes);
-  storage_.put(key, value);
+  put_first(*send);
 }
 
 bool OutboxStore::erase(const std::string& key) {
@@ -222,11 +277,13 @@ bool OutboxStore::erase(const std::string& key) {
   storage_.erase(key);
   uint64_t rows = 0;
   uint64_t bytes = 0;
-  if (const std::optional<Headed> headed = split_header(value); headed.has_value()) {
+  const std::string_view body = body_of(value).value_or(std::string_view());
+  if (const std::optional<Headed> headed = split_header(body); headed.has_value()) {
     rows = count_of<uint64_t>(headed->header.root(), "rows");
     bytes = count_of<uint64_t>(headed->header.root(), "bytes");
   }
-  for (size_t piece = 1; piece < pieces_of(bytes); ++piece) storage_.erase(piece_key(key, piece));
+  const size_t pieces = bytes <= limits::kSendBytesMax ? pieces_of(bytes) : 0;
+  for (size_t piece = 1; piece < pieces; ++piece) storage_.erase(piece_key(key, piece));
   OutboxStreamMeta& stream = meta_.streams[static_cast<size_t>(key[1] - '0')];
   subtract(stream.sends, 1);
   subtract(stream.rows, rows);
@@ -237,7 +294,11 @@ bool OutboxStore::erase(const std::string& key) {
 
 std::vector<std::string> OutboxStore::list(Stream stream, std::string_view after,
                                            uint32_t count_max) const {
-  return storage_.list(send_prefix(stream), after, count_max);
+  std::vector<std::string> keys = storage_.list(send_prefix(stream), after, count_max);
+  keys.erase(std::remove_if(keys.begin(), keys.end(),
+                            [](const std::string& key) { return !is_send_key(key); }),
+             keys.end());
+  return keys;
 }
 
 int64_t OutboxStore::oldest_ms(Stream stream) const {
@@ -246,7 +307,7 @@ int64_t OutboxStore::oldest_ms(Stream stream) const {
   return first.empty() ? 0 : time_of(first.front());
 }
 
-void OutboxStore::put_quarantined(QuarantinedRow row) {
+bool OutboxStore::put_quarantined(QuarantinedRow row) {
   row.key = "z/" + time_digits(row.quarantined_ms) + "/" + digits(meta_.next_seq++, kSeqDigits);
   std::string value = "{";
   append_number(value, "stream", static_cast<int64_t>(index_of(row.stream)));
@@ -256,21 +317,28 @@ void OutboxStore::put_quarantined(QuarantinedRow row) {
   append_text(value, "reason", row.reason);
   value += "}\n";
   value += row.row;
-  HF_ASSERT(value.size() <= limits::kStorageValueBytesMax);
+  value = seal(kStoredVersion, value);
+  if (row.key.size() + value.size() > limits::kStorageValueBytesMax) return false;
   storage_.put(row.key, value);
   ++meta_.quarantine_rows;
   meta_.quarantine_bytes += row.row.size();
+  return true;
 }
 
-std::optional<QuarantinedRow> OutboxStore::load_quarantined(const std::string& key) const {
+std::optional<QuarantinedRow> OutboxStore::load_quarantined(const std::string& key) {
   std::string value;
   if (!storage_.get(key, value)) return std::nullopt;
-  const std::optional<Headed> headed = split_header(value);
-  if (!headed.has_value()) return std::nullopt;
+  const std::optional<Headed> headed = split_header(body_of(value).value_or(std::string_view()));
+  const bool is_sound =
+      headed.has_value() && (!is_v1(value) || json::Document::parse_const(headed->rest, 1).ok());
+  if (!is_sound) {
+    unreadable_ = fault_of(key, value);
+    return std::nullopt;
+  }
   const json::Value header = headed->header.root();
   QuarantinedRow row;
   row.key = key;
-  row.stream = static_cast<Stream>(std::min<int64_t>(number_of(header, "stream"), 2));
+  row.stream = static_cast<Stream>(std::clamp<int64_t>(number_of(header, "stream"), 0, 2));
   row.first_failed_ms = number_of(header, "first_failed_ms");
   row.quarantined_ms = number_of(header, "quarantined_ms");
   row.status = count_of<uint16_t>(header, "status");
@@ -297,7 +365,7 @@ void OutboxStore::alarm_by(int64_t at_ms) {
 
 void OutboxStore::save() {
   if (meta_ == stored_) return;
-  storage_.put(kMetaKey, write_meta(meta_));
+  storage_.put(kMetaKey, seal(kStoredVersion, write_meta(meta_)));
   stored_ = meta_;
 }
 

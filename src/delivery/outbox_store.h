@@ -6,6 +6,7 @@
 //   p/<seq>/<n>                further pieces of a send that does not fit one value
 //   z/<time>/<seq>             one quarantined row: a header line, then the row
 //
+// Every value is sealed (identity/stored_value.h); the version before stored the same without.
 // Times and sequence numbers have fixed width, so byte order is order of time. Everything a turn
 // writes commits together, so the counts in `meta` always agree with the keys.
 #pragma once
@@ -14,11 +15,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hogflare/config.h"
 #include "hogflare/limits.h"
 #include "hogflare/metrics.h"
+#include "hogflare/stored_fault.h"
 #include "hogflare/task.h"
 
 namespace hogflare {
@@ -75,6 +78,11 @@ class OutboxStore {
  public:
   explicit OutboxStore(const Turn& turn);
 
+  // Set: the counts cannot be read. Nothing may be done then, for what is done is counted.
+  const std::optional<StoredFault>& fault() const { return fault_; }
+  // The last value that load() or load_quarantined() found but could not read. It stays where it is.
+  std::optional<StoredFault> take_unreadable() { return std::exchange(unreadable_, std::nullopt); }
+
   OutboxMeta& meta() { return meta_; }
   const OutboxMeta& meta() const { return meta_; }
   uint64_t bytes_max() const { return bytes_max_; }
@@ -87,7 +95,7 @@ class OutboxStore {
   // its neighbours: the rows keep their order however often a send is halved.
   std::array<std::string, 2> put_halves(const StoredSend& send, StoredSend lower,
                                         StoredSend upper);
-  std::optional<StoredSend> load(const std::string& key) const;
+  std::optional<StoredSend> load(const std::string& key);
   // Writes the failure count of a send that is there. Rewrites its first value.
   void set_failures(const std::string& key, uint32_t failures);
   // True when the send was there.
@@ -96,8 +104,9 @@ class OutboxStore {
   // When the oldest send of the stream first failed; 0 when there is none.
   int64_t oldest_ms(Stream stream) const;
 
-  void put_quarantined(QuarantinedRow row);
-  std::optional<QuarantinedRow> load_quarantined(const std::string& key) const;
+  // False: larger than a stored value may be; nothing was done.
+  [[nodiscard]] bool put_quarantined(QuarantinedRow row);
+  std::optional<QuarantinedRow> load_quarantined(const std::string& key);
   void erase_quarantined(const QuarantinedRow& row);
   std::vector<std::string> list_quarantined(std::string_view after, uint32_t count_max) const;
 
@@ -107,11 +116,15 @@ class OutboxStore {
 
  private:
   void put_as(const StoredSend& send);
+  void put_first(const StoredSend& send);
+  std::optional<StoredSend> read_send(const std::string& key, std::string_view value) const;
 
   Storage& storage_;
   uint64_t bytes_max_;
   OutboxMeta meta_;
   OutboxMeta stored_;
+  std::optional<StoredFault> fault_;
+  std::optional<StoredFault> unreadable_;
 };
 
 }  // namespace hogflare

@@ -61,10 +61,24 @@ bool SinkHealth::allows(Stream stream, int64_t now_ms) {
   State& state = state_[index_of(stream)];
   if (state.pause_ms == 0) return true;
   if (now_ms < state.probe_at_ms) return false;
-  // The next probe does not wait for this one's answer, which may never come.
-  state.probe_at_ms = now_ms + state.pause_ms;
+  // The next probe does not wait for this one's answer for ever: it may never come.
+  state.probe_at_ms = now_ms + std::max(state.pause_ms, limits::kBreakerHangPauseMs);
   state.probing = true;
   return true;
+}
+
+void SinkHealth::reopen(State& state, int64_t now_ms) {
+  if (!state.probing) return;  // sent before the breaker opened
+  state.probing = false;
+  state.pause_ms = std::min(state.pause_ms * 2, limits::kBreakerPauseMaxMs);
+  state.probe_at_ms = now_ms + state.pause_ms;
+}
+
+void SinkHealth::note_hang(Stream stream, int64_t now_ms) {
+  State& state = state_[index_of(stream)];
+  if (state.pause_ms > 0) return reopen(state, now_ms);
+  state.pause_ms = limits::kBreakerHangPauseMs;
+  state.probe_at_ms = now_ms + state.pause_ms;
 }
 
 void SinkHealth::note(Stream stream, SinkVerdict verdict, int64_t now_ms) {
@@ -73,13 +87,7 @@ void SinkHealth::note(Stream stream, SinkVerdict verdict, int64_t now_ms) {
     state = State{};
     return;
   }
-  if (state.pause_ms > 0) {
-    if (!state.probing) return;  // sent before the breaker opened
-    state.probing = false;
-    state.pause_ms = std::min(state.pause_ms * 2, limits::kBreakerPauseMaxMs);
-    state.probe_at_ms = now_ms + state.pause_ms;
-    return;
-  }
+  if (state.pause_ms > 0) return reopen(state, now_ms);
   if (now_ms - state.first_failure_ms > limits::kBreakerWindowMs) state.failures = 0;
   if (state.failures == 0) state.first_failure_ms = now_ms;
   if (++state.failures < limits::kBreakerFailures) return;

@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "hogflare/flags.h"
+#include "flags/member_list.h"
 #include "flags/operators.h"
+#include "flags/rules.h"
 #include "flags/timezone.h"
 
 namespace hogflare::flags {
@@ -45,7 +47,8 @@ struct Expected {
 };
 
 struct Filter {
-  enum class Kind : uint8_t { kProperty, kCohort, kFlag, kNothing, kBehavioural };
+  // kUnknowable: a cohort's leaf of another type, such as behavioral.
+  enum class Kind : uint8_t { kProperty, kCohort, kFlag, kNothing, kUnknowable };
   Kind kind = Kind::kNothing;
   int slot = kNone;         // kProperty; kNone: a group filter without a group
   Matcher matcher;          // kProperty
@@ -53,6 +56,8 @@ struct Filter {
   int target = kNone;       // kCohort, kFlag: an index; kNone: unknown
   bool not_in = false;      // kCohort
   bool known_operator = true;  // kCohort, kFlag: false never matches
+  bool names_no_id = false;    // kCohort: the value is not the id of any cohort there could be
+  bool old_operator = false;   // kProperty: min or max, which SDKs do not know
   Expected expected;        // kFlag
 };
 
@@ -152,35 +157,45 @@ struct Flag {
   bool missing_dependency = false;
   bool cyclic = false;
 
-  // What an evaluation may look at, cohorts and all.
-  std::vector<int> slots;
-  bool needs_membership = false;
+  // What an evaluation may look at; cohorts have slots and cohorts of their own.
+  std::vector<int> slots;    // its own filters', sorted
+  std::vector<int> cohorts;  // those its filters name, sorted
   bool needs_hash = false;  // some identifier is hashed: a rollout below 100 or variants
 
   std::optional<SeedRules> seed;
+  int config_version = 1;      // 2: in the rules format, or in one that is not known
+  std::optional<Rules> rules;  // absent when they do not parse
 };
 
-struct CohortGroup {
-  bool all = false;  // AND
-  std::vector<Filter> leaves;
+// One place of a cohort's tree.
+struct CohortNode {
+  // kBadGroup: a group of a type that there is not, an error only where it is reached.
+  enum class Kind : uint8_t { kLeaf, kAll, kAny, kBadGroup };
+  Kind kind = Kind::kAny;
+  Filter leaf;
+  std::vector<CohortNode> values;
 };
 
 struct Cohort {
   enum class State : uint8_t { kOk, kUnknownReference, kCycle, kUnreadable };
   int64_t id = 0;
   bool is_static = false;
-  bool behavioural = false;
-  bool has_filters = false;
-  bool all = false;  // AND
-  std::vector<CohortGroup> groups;
+  bool is_stored = false;    // cohort_type realtime or behavioral: its list, where it has one
+  bool is_query = false;     // defined by a query, which nobody here runs
+  bool is_old_form = false;  // defined by groups, which SDKs do not read
+  bool has_unknowable = false;  // some leaf of its own cannot be decided
+  bool agrees = false;          // SDKs decide it as here; see portable.h
+  std::optional<CohortNode> tree;     // none: nobody
+  std::optional<MemberList> members;  // the document's list
   State state = State::kOk;
-  std::vector<int> references;
-  int depth = 1;  // levels of cohorts below and including this one
+  std::vector<int> references;  // sorted
+  std::vector<int> slots;       // of its own leaves, sorted
 };
 
 struct Catalog {
   std::vector<Flag> flags;
   std::vector<Cohort> cohorts;
+  std::vector<int> cohort_order;  // references first
   std::vector<Slot> slots;
   std::vector<int> order;  // flags, dependencies first; cyclic flags left out
   std::array<std::string, limits::kGroupTypes> group_types;

@@ -44,6 +44,7 @@ void Compiler::compile_posthog_flag(const Value& definition, const Value& filter
   }
   std::string_view bucketing = read_text(definition, "bucketing_identifier");
   Scope scope(*this, "filters");
+  if (is_rules_format(filters)) return compile_rules_flag(filters, flag);
   if (bucketing.empty()) bucketing = read_text(filters, "bucketing_identifier");
   flag.by_device = bucketing == "device_id";
   flag.early_exit = read_bool(filters, "early_exit", false);
@@ -214,16 +215,11 @@ Filter Compiler::compile_filter(const Value& definition, int group_index, Flag* 
     return compile_property_filter(definition, type, group_index);
   }
   if (type == "cohort") return compile_cohort_filter(definition);
-  if (type == "flag" && flag != nullptr) return compile_flag_filter(definition, flag);
+  if (type == "flag") return compile_flag_filter(definition, flag);
   Filter filter;
-  if (type == "behavioral" && flag == nullptr) {
-    filter.kind = Filter::Kind::kBehavioural;
-    warn("behavioural rules are not evaluated here; membership comes from what is stored");
-    return filter;
-  }
   Scope scope(*this, "type");
-  unreadable(fmt::format("unknown type '{}'; give person, group, cohort{}", type,
-                    flag != nullptr ? ", flag or person_metadata" : " or person_metadata"));
+  unreadable(fmt::format("unknown type '{}'; give person, group, cohort, flag or person_metadata",
+                         type));
   return filter;
 }
 
@@ -255,6 +251,10 @@ Filter Compiler::compile_property_filter(const Value& definition, std::string_vi
   const Value* name = member(definition, "operator", Value::Kind::kString);
   std::optional<Operator> op = Operator::kExact;
   if (name != nullptr) op = operator_from_name(name->text);
+  if (name != nullptr && (name->text == "min" || name->text == "max")) {
+    op = name->text == "min" ? Operator::kGte : Operator::kLte;
+    filter.old_operator = true;
+  }
   if (!op) {
     Scope scope(*this, "operator");
     unreadable(fmt::format("unknown operator '{}'; see docs/FLAGS.md for those there are", name->text));
@@ -266,6 +266,10 @@ Filter Compiler::compile_property_filter(const Value& definition, std::string_vi
   if (!problem.empty()) {
     Scope scope(*this, "value");
     error(std::move(problem));
+  }
+  for (std::string& told : filter.matcher.notes()) {
+    Scope scope(*this, "value");
+    warn(std::move(told));
   }
   return filter;
 }
@@ -280,14 +284,17 @@ Filter Compiler::compile_cohort_filter(const Value& definition) {
     Scope scope(*this, "operator");
     error(fmt::format("a cohort filter takes in or not_in, not '{}'", op));
   }
-  const Value* id = definition.find("value");
-  const auto found = id == nullptr ? cohort_index_.end() : cohort_index_.find(id->text);
+  const Value* value = definition.find("value");
+  const std::optional<int64_t> id = value == nullptr ? std::nullopt : cohort_id_of(*value);
+  const auto found = id ? cohort_index_.find(*id) : cohort_index_.end();
   if (found != cohort_index_.end()) {
     filter.target = found->second;
-  } else {
-    Scope scope(*this, "value");
-    error(fmt::format("unknown cohort {}; add it to cohorts", id == nullptr ? "" : to_json(*id)));
+    return filter;
   }
+  filter.names_no_id = !id;
+  Scope scope(*this, "value");
+  error(fmt::format("unknown cohort {}; add it to cohorts",
+                    value == nullptr ? "" : to_json(*value)));
   return filter;
 }
 

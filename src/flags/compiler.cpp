@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "flags/portable.h"
 #include "flags/text.h"
 
 namespace hogflare::flags {
@@ -32,9 +33,9 @@ std::string_view kind_name(Value::Kind kind) {
   return "an object";
 }
 
-// A cohort's id, given as a number or as its text.
-std::string id_text(const Value& value) {
-  return value.is_number() || value.is_string() ? value.text : std::string();
+bool is_inactive(const Value& definition) {
+  const Value* active = definition.is_object() ? definition.find("active") : nullptr;
+  return active != nullptr && active->kind == Value::Kind::kBool && !active->boolean;
 }
 
 bool is_deleted(const Value& definition) {
@@ -42,8 +43,9 @@ bool is_deleted(const Value& definition) {
   return deleted != nullptr && deleted->is_bool() && deleted->boolean;
 }
 
-void add_unique(std::vector<int>& list, int item) {
-  if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(item);
+void sort_unique(std::vector<int>& list) {
+  std::sort(list.begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
 }
 
 }  // namespace
@@ -145,6 +147,7 @@ int Compiler::slot(Slot wanted) {
 
 std::unique_ptr<Catalog> Compiler::compile(std::string_view json) {
   catalog_ = std::make_unique<Catalog>();
+  text_ = json;
   if (json.size() > limits::kFlagDefinitionsBytesMax) {
     no_document(fmt::format("the document has {} bytes; at most {} are taken", json.size(),
                       limits::kFlagDefinitionsBytesMax));
@@ -170,7 +173,8 @@ std::unique_ptr<Catalog> Compiler::compile(std::string_view json) {
   const Value* flags = member(document, "flags", Value::Kind::kArray);
   if (flags == nullptr) {
     is_no_document_ = true;
-    if (document.find("flags") == nullptr) error("has no \"flags\" list");
+    const Value* given = document.find("flags");
+    if (given == nullptr || given->is_null()) error("has no \"flags\" list");
     return std::move(catalog_);
   }
   if (flags->items.size() > limits::kFlagsMax) {
@@ -179,7 +183,10 @@ std::unique_ptr<Catalog> Compiler::compile(std::string_view json) {
     return std::move(catalog_);
   }
   collect_keys(*flags);
-  collect_cohorts(document.find("cohorts"));
+  const auto cohorts = std::find(document.keys.begin(), document.keys.end(), "cohorts");
+  if (cohorts != document.keys.end()) {
+    collect_cohorts(&document.items[static_cast<size_t>(cohorts - document.keys.begin())]);
+  }
   for (size_t i = 0; i < flags->items.size(); ++i) {
     Scope list(*this, "flags");
     Scope item(*this, i);
@@ -187,6 +194,8 @@ std::unique_ptr<Catalog> Compiler::compile(std::string_view json) {
   }
   order_flags();
   for (Flag& flag : catalog_->flags) finish_flag(flag);
+  soften_unused_cohorts();
+  mark_agreeing_cohorts(*catalog_);
   return std::move(catalog_);
 }
 
@@ -196,7 +205,7 @@ void Compiler::compile_document_options(const Value& document) {
   if (mapping != nullptr && !mapping->is_null()) compile_group_types(*mapping);
   const std::string_view zone = read_text(document, "timezone");
   if (!zone.empty()) {
-    const std::optional<TimeZone> parsed = TimeZone::parse(zone);
+    const std::optional<TimeZone> parsed = TimeZone::parse(zone, options_.zones);
     if (parsed) {
       catalog_->zone = *parsed;
     } else {
@@ -249,38 +258,45 @@ void Compiler::compile_group_types(const Value& mapping) {
   }
 }
 
+// The key of one definition that is not deleted.
+void Compiler::collect_key(const Value& definition, size_t index,
+                           std::unordered_map<std::string, size_t>& seen) {
+  Scope list(*this, "flags");
+  Scope item(*this, index);
+  const Severity severity = is_inactive(definition) ? Severity::kWarning : Severity::kError;
+  if (!definition.is_object()) {
+    return note(severity, fmt::format("must be an object, is {}", kind_name(definition.kind)));
+  }
+  Scope scope(*this, "key");
+  const Value* key = definition.find("key");
+  if (key == nullptr || !key->is_string() || key->text.empty()) {
+    return note(severity, "must be a text that is not empty");
+  }
+  const auto [previous, added] = seen.emplace(key->text, index);
+  if (!added) {
+    return note(severity, fmt::format("'{}' is already the key of flags[{}]; keys must differ",
+                                      key->text, previous->second));
+  }
+  catalog_->flags[index].key = key->text;
+  flag_index_.emplace(key->text, static_cast<int>(index));
+}
+
 // First pass: keys and ids, so that a dependency may name a flag further down.
 void Compiler::collect_keys(const Value& flags) {
   catalog_->flags.resize(flags.items.size());
   std::unordered_map<std::string, size_t> seen;
   std::vector<size_t> deleted;
-  for (size_t i = 0; i < flags.items.size(); ++i) {
-    Scope list(*this, "flags");
-    Scope item(*this, i);
-    const Value& definition = flags.items[i];
-    if (is_deleted(definition)) {
-      deleted.push_back(i);
-      continue;
+  // Flags that are switched off come after those that are on, to which they give their keys up.
+  for (const bool is_off_turn : {false, true}) {
+    for (size_t i = 0; i < flags.items.size(); ++i) {
+      const Value& definition = flags.items[i];
+      if (is_inactive(definition) != is_off_turn) continue;
+      if (is_deleted(definition)) {
+        deleted.push_back(i);
+        continue;
+      }
+      collect_key(definition, i, seen);
     }
-    if (!definition.is_object()) {
-      error(fmt::format("must be an object, is {}", kind_name(definition.kind)));
-      continue;
-    }
-    const Value* key = definition.find("key");
-    if (key == nullptr || !key->is_string() || key->text.empty()) {
-      Scope scope(*this, "key");
-      error("must be a text that is not empty");
-      continue;
-    }
-    const auto [previous, added] = seen.emplace(key->text, i);
-    if (!added) {
-      Scope scope(*this, "key");
-      error(fmt::format("'{}' is already the key of flags[{}]; keys must differ", key->text,
-                        previous->second));
-      continue;
-    }
-    catalog_->flags[i].key = key->text;
-    flag_index_.emplace(key->text, static_cast<int>(i));
   }
   // A deleted flag gives its key up to a living one.
   for (const size_t i : deleted) {
@@ -298,172 +314,6 @@ void Compiler::collect_keys(const Value& flags) {
   }
 }
 
-void Compiler::collect_cohorts(const Value* cohorts) {
-  if (cohorts == nullptr || cohorts->is_null()) return;
-  Scope scope(*this, "cohorts");
-  if (!cohorts->is_array() && !cohorts->is_object()) {
-    error("must be a list of cohorts or an object from id to property group");
-    return;
-  }
-  if (cohorts->items.size() > limits::kCohortsMax) {
-    error(fmt::format("holds {} cohorts; at most {} are taken", cohorts->items.size(),
-                      limits::kCohortsMax));
-    return;
-  }
-  for (size_t i = 0; i < cohorts->items.size(); ++i) {
-    const Value& definition = cohorts->items[i];
-    std::string path = cohorts->is_array() ? fmt::format("[{}]", i)
-                                           : fmt::format(".{}", cohorts->keys[i]);
-    const size_t size = path_.size();
-    path_.append(path);
-    const Value* id = definition.find("id");
-    const std::string text = cohorts->is_object() ? cohorts->keys[i]
-                             : id == nullptr      ? std::string()
-                                                  : id_text(*id);
-    const std::optional<double> number = parse_number(text);
-    if (!definition.is_object() || !number || std::fabs(*number) > 9e15) {
-      error("must be an object with a numeric id");
-    } else if (!cohort_index_.emplace(text, static_cast<int>(catalog_->cohorts.size())).second) {
-      error(fmt::format("cohort {} is defined twice", text));
-    } else {
-      Cohort cohort;
-      cohort.id = static_cast<int64_t>(*number);
-      catalog_->cohorts.push_back(std::move(cohort));
-      cohort_definitions_.push_back(&definition);
-      cohort_paths_.push_back(path_);
-    }
-    path_.resize(size);
-  }
-  for (size_t i = 0; i < cohort_definitions_.size(); ++i) {
-    std::swap(path_, cohort_paths_[i]);
-    unreadable_ = false;
-    compile_cohort(i, *cohort_definitions_[i]);
-    if (std::exchange(unreadable_, false)) {
-      catalog_->cohorts[i].state = Cohort::State::kUnreadable;
-    }
-    std::swap(path_, cohort_paths_[i]);
-  }
-  resolve_cohorts();
-}
-
-// A cohort of the API ({id, is_static, filters: {properties: group}}) or of the feed (the group).
-void Compiler::compile_cohort(size_t index, const Value& definition) {
-  Cohort& cohort = catalog_->cohorts[index];
-  const Value* group = &definition;
-  if (definition.find("values") == nullptr) {
-    cohort.is_static = read_bool(definition, "is_static", false);
-    const Value* filters = member(definition, "filters", Value::Kind::kObject);
-    group = filters == nullptr ? nullptr : member(*filters, "properties", Value::Kind::kObject);
-  }
-  if (group == nullptr || cohort.is_static) return;
-  const Value* values = member(*group, "values", Value::Kind::kArray);
-  if (values == nullptr) return;
-  cohort.has_filters = true;
-  cohort.all = read_text(*group, "type") != "OR";
-  const bool nested = !values->items.empty() && values->items[0].find("values") != nullptr;
-  if (!nested) {
-    cohort.groups.push_back(compile_cohort_group(*group, cohort));
-    return;
-  }
-  Scope scope(*this, "values");
-  for (size_t i = 0; i < values->items.size(); ++i) {
-    Scope item(*this, i);
-    cohort.groups.push_back(compile_cohort_group(values->items[i], cohort));
-  }
-}
-
-CohortGroup Compiler::compile_cohort_group(const Value& group, Cohort& cohort) {
-  CohortGroup compiled;
-  compiled.all = read_text(group, "type") != "OR";
-  const Value* values = member(group, "values", Value::Kind::kArray);
-  if (values == nullptr) {
-    unreadable("must be a property group: {\"type\": \"AND\" or \"OR\", \"values\": [...]}");
-    return compiled;
-  }
-  Scope scope(*this, "values");
-  for (size_t i = 0; i < values->items.size(); ++i) {
-    Scope item(*this, i);
-    const Value& leaf = values->items[i];
-    if (!leaf.is_object() || leaf.find("values") != nullptr) {
-      unreadable("must be a property filter; cohorts nest two levels, no more");
-      continue;
-    }
-    Filter filter = compile_filter(leaf, kNone, nullptr);
-    filter.negation = read_bool(leaf, "negation", false);
-    if (filter.kind == Filter::Kind::kBehavioural) cohort.behavioural = true;
-    if (filter.kind == Filter::Kind::kCohort) {
-      if (filter.target == kNone) cohort.state = Cohort::State::kUnknownReference;
-      if (filter.target != kNone) add_unique(cohort.references, filter.target);
-    }
-    compiled.leaves.push_back(std::move(filter));
-  }
-  return compiled;
-}
-
-// A cohort that reaches an unknown cohort or a cycle fails the flags that use it.
-void Compiler::resolve_cohorts() {
-  std::vector<Cohort>& cohorts = catalog_->cohorts;
-  enum class Mark : uint8_t { kNew, kOpen, kDone };
-  std::vector<Mark> marks(cohorts.size(), Mark::kNew);
-  struct Frame {
-    int cohort;
-    size_t next = 0;
-  };
-  for (size_t start = 0; start < cohorts.size(); ++start) {
-    if (marks[start] != Mark::kNew) continue;
-    std::vector<Frame> stack;
-    stack.push_back(Frame{static_cast<int>(start)});
-    marks[start] = Mark::kOpen;
-    while (!stack.empty()) {
-      Frame& frame = stack.back();
-      Cohort& cohort = cohorts[static_cast<size_t>(frame.cohort)];
-      if (frame.next == cohort.references.size()) {
-        marks[static_cast<size_t>(frame.cohort)] = Mark::kDone;
-        close_cohort(frame.cohort);
-        const Cohort::State state = cohort.state;
-        stack.pop_back();
-        if (!stack.empty() && state != Cohort::State::kOk) {
-          cohorts[static_cast<size_t>(stack.back().cohort)].state = state;
-        }
-        continue;
-      }
-      const int next = cohort.references[frame.next++];
-      Cohort& target = cohorts[static_cast<size_t>(next)];
-      switch (marks[static_cast<size_t>(next)]) {
-        case Mark::kNew:
-          marks[static_cast<size_t>(next)] = Mark::kOpen;
-          stack.push_back(Frame{next});
-          break;
-        case Mark::kOpen: {
-          cohort.state = Cohort::State::kCycle;
-          std::swap(path_, cohort_paths_[static_cast<size_t>(frame.cohort)]);
-          error(fmt::format("cohort {} refers back to itself through cohort {}; break the cycle",
-                            target.id, cohort.id));
-          std::swap(path_, cohort_paths_[static_cast<size_t>(frame.cohort)]);
-          break;
-        }
-        case Mark::kDone:
-          if (target.state != Cohort::State::kOk) cohort.state = target.state;
-      }
-    }
-  }
-}
-
-// Evaluation recurses from cohort to cohort, so their depth is bounded.
-void Compiler::close_cohort(int index) {
-  Cohort& cohort = catalog_->cohorts[static_cast<size_t>(index)];
-  for (const int reference : cohort.references) {
-    cohort.depth =
-        std::max(cohort.depth, 1 + catalog_->cohorts[static_cast<size_t>(reference)].depth);
-  }
-  if (cohort.depth <= limits::kCohortDepthMax || cohort.state != Cohort::State::kOk) return;
-  cohort.state = Cohort::State::kCycle;
-  std::swap(path_, cohort_paths_[static_cast<size_t>(index)]);
-  error(fmt::format("cohorts refer to one another over more than {} levels",
-                    limits::kCohortDepthMax));
-  std::swap(path_, cohort_paths_[static_cast<size_t>(index)]);
-}
-
 void Compiler::compile_flag(const Value& definition, Flag& flag) {
   const size_t first = problems_.size();
   unreadable_ = false;
@@ -474,7 +324,7 @@ void Compiler::compile_flag(const Value& definition, Flag& flag) {
     if (definition.is_object()) compile_flag(definition, unused);
     flag.deleted = true;
     unreadable_ = false;
-    if (is_deleted(definition)) soften(first);
+    if (is_deleted(definition) || is_inactive(definition)) soften(first);
     return;
   }
   compile_rules(definition, flag);
@@ -573,15 +423,14 @@ void Compiler::order_flags() {
                         catalog_->order.end());
 }
 
-// Gathers what an evaluation of `flag` may look at, through cohorts too.
+// Gathers what an evaluation of `flag` may look at.
 void Compiler::finish_flag(Flag& flag) {
-  std::vector<int> cohorts;
   const auto visit = [&](const Filter& filter) {
     if (filter.kind == Filter::Kind::kProperty && filter.slot != kNone) {
-      add_unique(flag.slots, filter.slot);
+      flag.slots.push_back(filter.slot);
     }
     if (filter.kind == Filter::Kind::kCohort && filter.target != kNone) {
-      add_unique(cohorts, filter.target);
+      flag.cohorts.push_back(filter.target);
     }
   };
   const auto visit_condition = [&](const Condition& condition) {
@@ -591,21 +440,24 @@ void Compiler::finish_flag(Flag& flag) {
   };
   for (const Condition& condition : flag.conditions) visit_condition(condition);
   if (flag.super_condition) visit_condition(*flag.super_condition);
-  if (flag.enrolment_slot != kNone) add_unique(flag.slots, flag.enrolment_slot);
+  if (flag.enrolment_slot != kNone) flag.slots.push_back(flag.enrolment_slot);
   if (!flag.variants.empty()) flag.needs_hash = true;
-  for (size_t i = 0; i < cohorts.size(); ++i) {  // grows while it is walked
-    const Cohort& cohort = catalog_->cohorts[static_cast<size_t>(cohorts[i])];
-    flag.needs_membership = flag.needs_membership || cohort.is_static || cohort.behavioural;
-    for (const CohortGroup& group : cohort.groups) {
-      for (const Filter& leaf : group.leaves) visit(leaf);
+  if (flag.rules) {
+    for (const Rule& rule : flag.rules->rules) {
+      for (const Predicate& predicate : rule.targeting) {
+        if (predicate.slot != kNone) flag.slots.push_back(predicate.slot);
+      }
     }
   }
-  if (!flag.seed) return;
-  for (const SeedCondition& condition : flag.seed->conditions) {
-    for (const SeedFilter& filter : condition.filters) {
-      if (filter.slot != kNone) add_unique(flag.slots, filter.slot);
+  if (flag.seed) {
+    for (const SeedCondition& condition : flag.seed->conditions) {
+      for (const SeedFilter& filter : condition.filters) {
+        if (filter.slot != kNone) flag.slots.push_back(filter.slot);
+      }
     }
   }
+  sort_unique(flag.slots);
+  sort_unique(flag.cohorts);
 }
 
 }  // namespace hogflare::flags

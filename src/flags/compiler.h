@@ -2,14 +2,19 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "flags/catalog.h"
 
 namespace hogflare::flags {
+
+// A cohort's id, given as a number or as its text.
+std::optional<int64_t> cohort_id_of(const Value& value);
 
 class Compiler {
  public:
@@ -64,12 +69,20 @@ class Compiler {
   // --- the document
   void compile_document_options(const Value& document);
   void compile_group_types(const Value& mapping);
-  void collect_cohorts(const Value* cohorts);
+  void collect_cohorts(Value* cohorts);
   void collect_keys(const Value& flags);
+  void collect_key(const Value& definition, size_t index,
+                   std::unordered_map<std::string, size_t>& seen);
   void compile_cohort(size_t index, const Value& definition);
-  CohortGroup compile_cohort_group(const Value& group, Cohort& cohort);
+  void collect_cohort(const Value& definition, std::optional<int64_t> id);
+  CohortNode compile_cohort_group(const Value& group, Cohort& cohort, int depth);
+  CohortNode compile_cohort_leaf(const Value& definition, Cohort& cohort);
+  CohortNode compile_old_groups(const Value& groups, Cohort& cohort);
+  CohortNode compile_old_group(const Value& group, Cohort& cohort);
+  void compile_members(const Value& definition, Cohort& cohort);
   void resolve_cohorts();
-  void close_cohort(int index);
+  void soften_unused_cohorts();
+  void blame_cohort(int cohort, size_t first);
   void compile_flag(const Value& definition, Flag& flag);
   void compile_rules(const Value& definition, Flag& flag);
   void order_flags();
@@ -87,6 +100,8 @@ class Compiler {
   Filter compile_property_filter(const Value& definition, std::string_view type, int group_index);
   Filter compile_cohort_filter(const Value& definition);
   Filter compile_flag_filter(const Value& definition, Flag* flag);
+  bool is_rules_format(const Value& filters);
+  void compile_rules_flag(const Value& filters, Flag& flag);
   int read_group_index(const Value& object, std::string_view name);
   void check_weights(double sum);
 
@@ -99,6 +114,8 @@ class Compiler {
   int slot(Slot wanted);
 
   const ParseOptions& options_;
+  std::string_view text_;  // of the document
+  std::optional<std::map<std::string, TextFaults>> text_faults_;  // read when rules need them
   std::unique_ptr<Catalog> catalog_;
   std::vector<Problem> problems_;
   std::string path_;
@@ -106,7 +123,8 @@ class Compiler {
   bool unreadable_ = false;  // of the flag or cohort at hand
   std::unordered_map<std::string, int> slot_index_;
   std::unordered_map<std::string, int> flag_index_;  // by key, and by numeric id as text
-  std::unordered_map<std::string, int> cohort_index_;  // by id as text
+  std::unordered_map<int64_t, int> cohort_index_;  // by id
+  std::vector<std::pair<size_t, int>> cohort_problems_;  // index into problems_, cohort
   std::vector<const Value*> cohort_definitions_;
   std::vector<std::string> cohort_paths_;
 };

@@ -6,9 +6,11 @@
 #include "hogflare/flags.h"
 #include "hogflare/text.h"
 #include "flags/catalog.h"
+#include "flags/cohorts.h"
 #include "flags/evaluate_seed.h"
 #include "flags/hash.h"
 #include "flags/properties.h"
+#include "flags/rules.h"
 #include "flags/selection.h"
 #include "flags/text.h"
 
@@ -16,7 +18,8 @@ namespace hogflare::flags {
 namespace {
 
 // How far a condition came. Of several misses the higher is reported, of equal ones the later.
-enum class Outcome : uint8_t { kNoGroupType, kNoMatch, kOutOfRollout, kMatch, kFailed };
+// kSkipped reads as kOutOfRollout, but ends no flag early: the condition was never looked at.
+enum class Outcome : uint8_t { kNoGroupType, kNoMatch, kOutOfRollout, kSkipped, kMatch, kFailed };
 
 class Evaluator {
  public:
@@ -27,13 +30,11 @@ class Evaluator {
         stored_(stored),
         context_{now_ms, catalog.matching_version, catalog.zone},
         properties_(catalog, request, stored),
-        cohorts_(catalog.cohorts.size(), Membership::kUnknown) {}
+        cohorts_(catalog, request, stored, properties_, context_) {}
 
   Evaluation run();
 
  private:
-  enum class Membership : uint8_t { kUnknown, kIn, kOut };
-
   // What one flag hashes. Each of the two hashes is taken at most once for one identifier.
   struct Hashes {
     std::string_view identifier;
@@ -45,9 +46,10 @@ class Evaluator {
   bool decide_enrolment(const Flag& flag, FlagResult& result);
   bool decide_holdout(const Flag& flag, FlagResult& result);
   void decide_conditions(const Flag& flag, FlagResult& result);
-  Outcome evaluate_condition(const Flag& flag, const Condition& condition, FlagResult& result);
+  Outcome evaluate_condition(const Flag& flag, const Condition& condition, FlagResult& result,
+                             bool& provisional);
   void accept(const Flag& flag, const Condition& condition, FlagResult& result);
-  bool read_failed(const Flag& flag, FlagResult& result) const;
+  bool read_failed(const Flag& flag, FlagResult& result);
 
   std::string_view person_identifier(const Flag& flag) const;
   bool set_identifier(const Flag& flag, int group_index);
@@ -56,16 +58,18 @@ class Evaluator {
 
   bool matches(const Filter& filter);
   bool dependency_matches(const Filter& filter) const;
-  bool is_member(int cohort);
-  bool has_stored_membership(const Cohort& cohort) const;
-  bool cohort_group_matches(const CohortGroup& group, const Cohort& cohort);
+  bool has_failed(int flag) const;
+  bool reads_as_false(int flag) const;
+  bool allows(const Filter& filter, std::vector<const Filter*>& assumed) const;
+  Outcome evaluate_cohorts(const Condition& condition, FlagResult& result);
+  static Outcome fail(Reason reason, FlagResult& result);
 
   const Catalog& catalog_;
   const Request& request_;
   const StoredState& stored_;
   MatchContext context_;
   PropertyMaps properties_;
-  std::vector<Membership> cohorts_;
+  CohortMemberships cohorts_;
   std::vector<int> result_of_;  // per flag: index into results_, or kNone
   std::vector<FlagResult> results_;
   Hashes hashes_;
@@ -110,6 +114,10 @@ void Evaluator::evaluate_flag(const Flag& flag, FlagResult& result) {
     result.reason = Reason::kFlagUnreadable;
     return;
   }
+  if (flag.rules) {
+    evaluate_rules(*flag.rules, request_, stored_, properties_, context_, result);
+    return;
+  }
   if (read_failed(flag, result)) return;
   if (flag.seed) {
     evaluate_seed_flag(flag, request_, properties_, result);
@@ -121,13 +129,13 @@ void Evaluator::evaluate_flag(const Flag& flag, FlagResult& result) {
 }
 
 // A flag that needs what could not be read becomes an error entry; the others still answer.
-bool Evaluator::read_failed(const Flag& flag, FlagResult& result) const {
+bool Evaluator::read_failed(const Flag& flag, FlagResult& result) {
   if (stored_.hash_keys_read == Read::kFailed && flag.continuity && flag.needs_hash) {
     result.failed = true;
     result.reason = Reason::kHashKeyError;
     return true;
   }
-  bool failed = stored_.person_read == Read::kFailed && flag.needs_membership;
+  bool failed = stored_.person_read == Read::kFailed && cohorts_.any_reads_person(flag.cohorts);
   for (const int index : flag.slots) {
     if (failed) break;
     const Slot& slot = catalog_.slots[static_cast<size_t>(index)];
@@ -168,8 +176,15 @@ bool Evaluator::decide_enrolment(const Flag& flag, FlagResult& result) {
     return properties_.at(slot).value() != nullptr;
   });
   if (!decided) return false;
-  FlagResult ignored;
-  result.enabled = evaluate_condition(flag, *flag.super_condition, ignored) == Outcome::kMatch;
+  FlagResult failure;
+  bool provisional = false;
+  const Outcome outcome = evaluate_condition(flag, *flag.super_condition, failure, provisional);
+  if (outcome == Outcome::kMatch && provisional) fail(Reason::kDependencyFailed, failure);
+  if (failure.failed) {
+    fail(failure.reason, result);
+    return true;
+  }
+  result.enabled = outcome == Outcome::kMatch;
   result.reason = Reason::kSuperConditionValue;
   result.condition_index = 0;
   if (flag.true_payload != kNone) {
@@ -208,26 +223,49 @@ bool Evaluator::decide_holdout(const Flag& flag, FlagResult& result) {
   return true;
 }
 
+// Conditions in stored order, the first that matches decides. A filter on a failed flag passes
+// provisionally: what would be answered is noted, and if the settled answer is another one, then
+// nobody can say which is right.
 void Evaluator::decide_conditions(const Flag& flag, FlagResult& result) {
   Outcome best = Outcome::kNoGroupType;
   bool groups_skipped = false;
+  bool noted_miss = false;
+  std::vector<std::string_view> noted;  // variants, empty for none
   behavioural_miss_ = false;
   for (size_t i = 0; i < flag.conditions.size(); ++i) {
     const Condition& condition = flag.conditions[i];
-    const Outcome outcome = evaluate_condition(flag, condition, result);
+    bool provisional = false;
+    Outcome outcome = evaluate_condition(flag, condition, result, provisional);
     if (outcome == Outcome::kFailed) return;
+    if (provisional) {
+      if (outcome == Outcome::kMatch) {
+        FlagResult would;
+        accept(flag, condition, would);
+        if (noted.empty() || noted.back() != would.variant) noted.push_back(would.variant);
+      }
+      noted_miss = noted_miss || (outcome == Outcome::kOutOfRollout && flag.early_exit);
+      outcome = Outcome::kNoMatch;
+    }
     if (outcome == Outcome::kMatch) {
       result.condition_index = static_cast<int>(i);
       accept(flag, condition, result);
-      return;
+      break;
     }
     groups_skipped = groups_skipped || outcome == Outcome::kNoGroupType;
     if (outcome >= best) {
-      best = outcome;
+      best = outcome == Outcome::kSkipped ? Outcome::kOutOfRollout : outcome;
       result.condition_index = static_cast<int>(i);
     }
     if (outcome == Outcome::kOutOfRollout && flag.early_exit) break;
   }
+  const auto differs = [&](std::string_view variant) {
+    return !result.enabled || variant != result.variant;
+  };
+  if ((result.enabled && noted_miss) || std::any_of(noted.begin(), noted.end(), differs)) {
+    fail(Reason::kDependencyFailed, result);
+    return;
+  }
+  if (result.enabled) return;
   switch (best) {
     case Outcome::kOutOfRollout:
       result.reason = Reason::kOutOfRolloutBound;
@@ -242,36 +280,111 @@ void Evaluator::decide_conditions(const Flag& flag, FlagResult& result) {
   }
 }
 
+Outcome Evaluator::fail(Reason reason, FlagResult& result) {
+  const int flag = result.flag;
+  result = FlagResult{};
+  result.flag = flag;
+  result.failed = true;
+  result.reason = reason;
+  return Outcome::kFailed;
+}
+
+// `provisional` is set where a match hangs on a flag that failed.
 Outcome Evaluator::evaluate_condition(const Flag& flag, const Condition& condition,
-                                      FlagResult& result) {
+                                      FlagResult& result, bool& provisional) {
   if (condition.group_index == kNone && flag.by_device &&
       (!request_.device_id || request_.device_id->empty())) {
-    return Outcome::kOutOfRollout;
+    return Outcome::kSkipped;
   }
   if (!set_identifier(flag, condition.group_index)) return Outcome::kNoGroupType;
+  std::vector<const Filter*> assumed;
   for (const Filter& filter : condition.filters) {
-    if (!matches(filter)) return Outcome::kNoMatch;
+    if (filter.kind == Filter::Kind::kFlag && has_failed(filter.target)) {
+      if (!allows(filter, assumed)) return Outcome::kNoMatch;
+    } else if (!matches(filter)) {
+      return Outcome::kNoMatch;
+    }
   }
-  for (const Filter& filter : condition.cohort_filters) {
-    const Cohort::State state =
-        filter.target == kNone ? Cohort::State::kUnknownReference
-                               : catalog_.cohorts[static_cast<size_t>(filter.target)].state;
-    if (state == Cohort::State::kOk) continue;
-    result.condition_index = kNone;
-    result.failed = true;
-    result.reason = state == Cohort::State::kCycle        ? Reason::kCohortCycle
-                    : state == Cohort::State::kUnreadable ? Reason::kCohortUnreadable
-                                                          : Reason::kCohortNotFound;
-    return Outcome::kFailed;
-  }
-  for (const Filter& filter : condition.cohort_filters) {
-    const bool member = filter.known_operator && is_member(filter.target) != filter.not_in;
-    if (member) continue;
-    if (catalog_.cohorts[static_cast<size_t>(filter.target)].behavioural) behavioural_miss_ = true;
-    return Outcome::kNoMatch;
-  }
+  const Outcome outcome = evaluate_cohorts(condition, result);
+  if (outcome != Outcome::kMatch) return outcome;
+  provisional = !assumed.empty();
   if (condition.rollout >= 100) return Outcome::kMatch;
   return rollout_hash(flag) <= condition.rollout / 100 ? Outcome::kMatch : Outcome::kOutOfRollout;
+}
+
+// All cohorts are resolved before the first is asked for its members, so that an error is told
+// whatever the others say. kMatch, kNoMatch or kFailed.
+Outcome Evaluator::evaluate_cohorts(const Condition& condition, FlagResult& result) {
+  for (const Filter& filter : condition.cohort_filters) {
+    if (filter.target == kNone) {
+      return fail(filter.names_no_id ? Reason::kCohortUnreadable : Reason::kCohortNotFound, result);
+    }
+    switch (catalog_.cohorts[static_cast<size_t>(filter.target)].state) {
+      case Cohort::State::kOk:
+        break;
+      case Cohort::State::kUnknownReference:
+        return fail(Reason::kCohortNotFound, result);
+      case Cohort::State::kCycle:
+        return fail(Reason::kCohortCycle, result);
+      case Cohort::State::kUnreadable:
+        return fail(Reason::kCohortUnreadable, result);
+    }
+    if (cohorts_.of(filter.target) == Membership::kUnreadable) {
+      return fail(Reason::kCohortUnreadable, result);
+    }
+  }
+  bool is_unknown = false;
+  for (const Filter& filter : condition.cohort_filters) {
+    const Membership membership = cohorts_.of(filter.target);
+    const bool known = membership == Membership::kIn || membership == Membership::kOut;
+    if (!filter.known_operator ||
+        (known && (membership == Membership::kIn) == filter.not_in)) {
+      if (catalog_.cohorts[static_cast<size_t>(filter.target)].has_unknowable) {
+        behavioural_miss_ = true;
+      }
+      return Outcome::kNoMatch;
+    }
+    if (membership == Membership::kRuleMissed && !filter.not_in) {
+      behavioural_miss_ = true;
+      return Outcome::kNoMatch;
+    }
+    is_unknown = is_unknown || !known;
+  }
+  return is_unknown ? fail(Reason::kMembershipUnknown, result) : Outcome::kMatch;
+}
+
+bool Evaluator::has_failed(int flag) const {
+  if (flag == kNone) return false;
+  const int index = result_of_[static_cast<size_t>(flag)];
+  if (index == kNone || !results_[static_cast<size_t>(index)].failed) return false;
+  return !reads_as_false(flag);
+}
+
+// A flag in a format that is not known reads as false where another depends on it; other failed flags
+// have no value.
+bool Evaluator::reads_as_false(int flag) const {
+  const Flag& known = catalog_.flags[static_cast<size_t>(flag)];
+  return known.unreadable && known.config_version != 1;
+}
+
+// Whether some value of the failed flag satisfies `filter` and the filters on it in `assumed`,
+// which it joins.
+bool Evaluator::allows(const Filter& filter, std::vector<const Filter*>& assumed) const {
+  using Kind = Expected::Kind;
+  if (!filter.known_operator || filter.expected.kind == Kind::kNever) return false;
+  for (const Filter*& other : assumed) {
+    if (other->target != filter.target) continue;
+    const Expected& one = other->expected;
+    const Expected& two = filter.expected;
+    if ((one.kind == Kind::kFalse) != (two.kind == Kind::kFalse)) return false;
+    if (one.kind == Kind::kVariant && two.kind == Kind::kVariant && one.variant != two.variant) {
+      return false;
+    }
+    if (two.kind == Kind::kVariant) other = &filter;  // the narrower stays
+    return true;
+  }
+  assumed.push_back(&filter);
+  return true;
 }
 
 void Evaluator::accept(const Flag& flag, const Condition& condition, FlagResult& result) {
@@ -352,7 +465,7 @@ bool Evaluator::dependency_matches(const Filter& filter) const {
   const int index = result_of_[static_cast<size_t>(filter.target)];
   if (index == kNone) return filter.expected.kind == Expected::Kind::kFalse;  // filtered out
   const FlagResult& target = results_[static_cast<size_t>(index)];
-  if (target.failed) return false;
+  if (target.failed && !reads_as_false(filter.target)) return false;
   switch (filter.expected.kind) {
     case Expected::Kind::kTrue:
       return target.enabled;
@@ -366,53 +479,19 @@ bool Evaluator::dependency_matches(const Filter& filter) const {
   return false;
 }
 
-bool Evaluator::has_stored_membership(const Cohort& cohort) const {
-  return std::find(stored_.cohort_ids.begin(), stored_.cohort_ids.end(), cohort.id) !=
-         stored_.cohort_ids.end();
-}
-
-bool Evaluator::is_member(int index) {
-  Membership& known = cohorts_[static_cast<size_t>(index)];
-  if (known != Membership::kUnknown) return known == Membership::kIn;
-  const Cohort& cohort = catalog_.cohorts[static_cast<size_t>(index)];
-  bool member = false;
-  if (cohort.is_static || cohort.behavioural) {
-    member = has_stored_membership(cohort);
-  } else if (cohort.has_filters) {
-    const auto matches = [&](const CohortGroup& group) {
-      return cohort_group_matches(group, cohort);
-    };
-    member = cohort.all ? std::all_of(cohort.groups.begin(), cohort.groups.end(), matches)
-                        : std::any_of(cohort.groups.begin(), cohort.groups.end(), matches);
-  }
-  known = member ? Membership::kIn : Membership::kOut;
-  return member;
-}
-
-bool Evaluator::cohort_group_matches(const CohortGroup& group, const Cohort& cohort) {
-  HF_ASSERT(cohort.state == Cohort::State::kOk);
-  const auto leaf_matches = [&](const Filter& leaf) {
-    if (leaf.kind != Filter::Kind::kCohort) return matches(leaf) != leaf.negation;
-    const bool member = leaf.known_operator && is_member(leaf.target) != leaf.not_in;
-    // The service honours a cohort leaf's negation in AND groups only.
-    return group.all ? member != leaf.negation : member;
-  };
-  return group.all ? std::all_of(group.leaves.begin(), group.leaves.end(), leaf_matches)
-                   : std::any_of(group.leaves.begin(), group.leaves.end(), leaf_matches);
-}
-
 }  // namespace
 
 Needs needs(const Definitions& definitions, const Request& request) {
   const Catalog& catalog = definitions.catalog();
   Needs wanted;
   const std::vector<Inclusion> included = select_flags(catalog, request);
+  std::vector<int> cohorts;
   for (size_t i = 0; i < included.size(); ++i) {
     const Flag& flag = catalog.flags[i];
     if (included[i] != Inclusion::kEvaluated || flag.cyclic || flag.missing_dependency) continue;
     if (flag.dialect == Dialect::kSeed && !flag.active) continue;
     wanted.hash_keys = wanted.hash_keys || (flag.continuity && flag.needs_hash);
-    wanted.person = wanted.person || flag.needs_membership;
+    cohorts.insert(cohorts.end(), flag.cohorts.begin(), flag.cohorts.end());
     for (const int index : flag.slots) {
       const Slot& slot = catalog.slots[static_cast<size_t>(index)];
       if (request_covers(slot, catalog, request)) continue;
@@ -428,6 +507,7 @@ Needs needs(const Definitions& definitions, const Request& request) {
       }
     }
   }
+  add_cohort_needs(catalog, request, std::move(cohorts), wanted);
   return wanted;
 }
 
@@ -487,10 +567,29 @@ std::string_view reason_code(Reason reason) {
       return "cohort_filters_parsing_error";
     case Reason::kFlagUnreadable:
       return "flag_data_parsing_error";
+    case Reason::kMembershipUnknown:
+      return "cohort_membership_unknown";
+    case Reason::kDependencyFailed:
+      return "dependency_failed";
     case Reason::kHashKeyError:
       return "hash_key_override_error";
     case Reason::kDatabaseError:
       return "database_error";
+    case Reason::kInvalidRegex:
+      return "invalid_regex";
+    case Reason::kInvalidProperty:
+      return "invalid_property";
+    case Reason::kMissingContext:
+      return "missing_context";
+    case Reason::kTargetingMatch:
+      return "condition_match";
+    case Reason::kRolloutMiss:
+      return "out_of_rollout_bound";
+    case Reason::kRuleHoldout:
+      return "holdout_condition_value";
+    case Reason::kExperimentPaused:
+    case Reason::kNoRuleMatch:
+      return "no_condition_match";
     case Reason::kSeedMatch:
       return "match";
     case Reason::kSeedNoMatch:
@@ -501,6 +600,27 @@ std::string_view reason_code(Reason reason) {
       return "disabled";
   }
   return "";
+}
+
+std::string_view typed_reason_code(Reason reason) {
+  switch (reason) {
+    case Reason::kInvalidRegex:
+    case Reason::kInvalidProperty:
+    case Reason::kMissingContext:
+      return "error";
+    case Reason::kTargetingMatch:
+      return "targeting_match";
+    case Reason::kRolloutMiss:
+      return "rollout_miss";
+    case Reason::kExperimentPaused:
+      return "experiment_paused";
+    case Reason::kRuleHoldout:
+      return "holdout";
+    case Reason::kNoRuleMatch:
+      return "no_rule_match";
+    default:
+      return reason_code(reason);
+  }
 }
 
 }  // namespace hogflare::flags

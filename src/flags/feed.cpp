@@ -21,7 +21,8 @@ class FeedWriter {
  public:
   FeedWriter(const Catalog& catalog, Cohorts cohorts) : catalog_(catalog), cohorts_(cohorts) {}
 
-  std::string write();
+  std::string write(FlagCalledEvents events);
+  std::string write_list();
 
  private:
   Value posthog_entry(const Flag& flag, const Value& definition) const;
@@ -30,6 +31,7 @@ class FeedWriter {
   Value properties(const Value& list) const;
   std::optional<std::vector<Value>> expand_cohort(const Value& condition) const;
   const Value* cohort_group(const Value& filter) const;
+  bool is_decided_by_rules(const std::string& id) const;
   Value dependency(const Value& filter) const;
   void add_chain(int flag, std::vector<std::string>& chain) const;
   void write_group_types(JsonWriter& json) const;
@@ -75,7 +77,7 @@ bool is_plain_leaf(const Value& leaf) {
          !is_true(leaf, "negation");
 }
 
-std::string FeedWriter::write() {
+std::string FeedWriter::write(FlagCalledEvents events) {
   JsonWriter json;
   json.open_object().key("flags").open_array();
   const Value* flags = catalog_.document.find("flags");
@@ -92,7 +94,38 @@ std::string FeedWriter::write() {
   if (catalog_.matching_version != 1) {
     json.key("property_matching_version").integer(catalog_.matching_version);
   }
+  if (events == FlagCalledEvents::kMinimal) json.key("minimal_flag_called_events").boolean(true);
   return json.close_object().take();
+}
+
+// As PostHog's API lists them: what the document says, remote configuration included.
+std::string FeedWriter::write_list() {
+  const Value* flags = catalog_.document.find("flags");
+  JsonWriter results;
+  results.open_array();
+  int64_t count = 0;
+  for (size_t i = 0; i < catalog_.flags.size(); ++i) {
+    const Flag& flag = catalog_.flags[i];
+    if (flag.deleted || flag.key.empty()) continue;
+    Value entry = flag.dialect == Dialect::kSeed ? seed_entry(flag) : flags->items[i];
+    if (flag.dialect == Dialect::kSeed) {
+      entry.set("ensure_experience_continuity", Value::of(false));
+    }
+    set_default(entry, "id", Value::of(flag.id.value_or(0)));
+    set_default(entry, "name", Value::of(std::string_view()));
+    set_default(entry, "active", Value::of(true));
+    set_default(entry, "deleted", Value::of(false));
+    set_default(entry, "ensure_experience_continuity", Value::of(false));
+    // Read by clients of 2022, which ask the server for what is not simple.
+    set_default(entry, "is_simple_flag", Value::of(false));
+    set_default(entry, "rollout_percentage", Value::null());
+    results.value(entry);
+    ++count;
+  }
+  results.close_array();
+  JsonWriter json;
+  json.open_object().key("count").integer(count).key("next").null().key("previous").null();
+  return json.key("results").raw(results.take()).close_object().take();
 }
 
 Value FeedWriter::posthog_entry(const Flag& flag, const Value& definition) const {
@@ -182,7 +215,7 @@ Value FeedWriter::properties(const Value& list) const {
 const Value* FeedWriter::cohort_group(const Value& filter) const {
   const Value* cohorts = catalog_.document.find("cohorts");
   const Value* id = filter.find("value");
-  if (cohorts == nullptr || id == nullptr) return nullptr;
+  if (cohorts == nullptr || id == nullptr || !is_decided_by_rules(id->text)) return nullptr;
   for (size_t i = 0; i < cohorts->items.size(); ++i) {
     if (cohort_id(*cohorts, i) == id->text) return group_of_cohort(cohorts->items[i]);
   }
@@ -299,6 +332,15 @@ void FeedWriter::write_group_types(JsonWriter& json) const {
   json.close_object();
 }
 
+// Whether a cohort is there and all of its own rules can be evaluated.
+bool FeedWriter::is_decided_by_rules(const std::string& id) const {
+  const auto found = std::find_if(
+      catalog_.cohorts.begin(), catalog_.cohorts.end(),
+      [&](const Cohort& cohort) { return fmt::format("{}", cohort.id) == id; });
+  return found != catalog_.cohorts.end() && !found->is_static && !found->is_stored &&
+         !found->has_unknowable;
+}
+
 // Static and behavioural cohorts are left out, which makes SDKs ask the server.
 void FeedWriter::write_cohorts(JsonWriter& json) const {
   json.key("cohorts").open_object();
@@ -306,8 +348,7 @@ void FeedWriter::write_cohorts(JsonWriter& json) const {
   if (cohorts_ == Cohorts::kSend && cohorts != nullptr) {
     for (size_t i = 0; i < cohorts->items.size(); ++i) {
       const Value* group = group_of_cohort(cohorts->items[i]);
-      const bool behavioural = i < catalog_.cohorts.size() && catalog_.cohorts[i].behavioural;
-      if (group == nullptr || behavioural) continue;
+      if (group == nullptr || !is_decided_by_rules(cohort_id(*cohorts, i))) continue;
       json.key(cohort_id(*cohorts, i)).value(*group);
     }
   }
@@ -324,8 +365,13 @@ std::string_view unquoted(std::string_view tag) {
 
 }  // namespace
 
-std::string write_definitions(const Definitions& definitions, Cohorts cohorts) {
-  return FeedWriter(definitions.catalog(), cohorts).write();
+std::string write_definitions(const Definitions& definitions, Cohorts cohorts,
+                              FlagCalledEvents events) {
+  return FeedWriter(definitions.catalog(), cohorts).write(events);
+}
+
+std::string write_flag_list(const Definitions& definitions) {
+  return FeedWriter(definitions.catalog(), Cohorts::kSend).write_list();
 }
 
 std::string etag_of(std::string_view body) { return fmt::format("W/\"{}\"", sha1_hex(body)); }

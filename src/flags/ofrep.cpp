@@ -50,6 +50,7 @@ std::string_view ofrep_reason(const Flag& flag, const FlagResult& result) {
     case Reason::kHoldoutConditionValue:
       return "SPLIT";
     case Reason::kSuperConditionValue:
+    case Reason::kTargetingMatch:
       return "TARGETING_MATCH";
     case Reason::kSeedDisabled:
       return "DISABLED";
@@ -58,13 +59,25 @@ std::string_view ofrep_reason(const Flag& flag, const FlagResult& result) {
   }
 }
 
+// The name of a value: its own text where that is short, and the rule that gave an object.
+std::string variant_of(const Flag& flag, const FlagResult& result) {
+  if (result.value == nullptr) {
+    if (flag.config_version != 1) return "default";
+    if (result.enabled && !result.variant.empty()) return std::string(result.variant);
+    return result.enabled ? "true" : "false";
+  }
+  if (!result.value->is_object()) return text_form(*result.value);
+  if (result.condition_index == kNone) return "default";
+  return flag.rules->rules[static_cast<size_t>(result.condition_index)].id;
+}
+
 // Metadata values must be flat: a payload that is no scalar goes as its JSON text.
 void write_metadata(JsonWriter& json, const Flag& flag, const FlagResult& result) {
   json.key("metadata").open_object();
-  json.key("reasonCode").text(reason_code(result.reason));
+  json.key("reasonCode").text(typed_reason_code(result.reason));
   if (flag.id) json.key("flagId").integer(*flag.id);
   if (flag.version) json.key("flagVersion").integer(*flag.version);
-  if (result.payload != nullptr && !result.payload->is_null()) {
+  if (flag.config_version == 1 && result.payload != nullptr && !result.payload->is_null()) {
     json.key("payload");
     if (result.payload->is_array() || result.payload->is_object()) {
       json.text(to_json(*result.payload));
@@ -92,13 +105,16 @@ void write_result(JsonWriter& json, const Flag& flag, const FlagResult& result) 
   json.open_object();
   json.key("key").text(flag.key);
   json.key("reason").text(ofrep_reason(flag, result));
-  json.key("value");
-  if (result.enabled && !result.variant.empty()) {
-    json.text(result.variant);
-    json.key("variant").text(result.variant);
+  if (flag.config_version != 1) {
+    // Null leaves the value to the caller's code, for which OFREP leaves it out.
+    if (result.value != nullptr) json.key("value").value(*result.value);
+  } else if (result.enabled && !result.variant.empty()) {
+    json.key("value").text(result.variant);
   } else {
-    json.boolean(result.enabled);
+    json.key("value").boolean(result.enabled);
   }
+  // Always there: the Python provider cannot do without.
+  json.key("variant").text(variant_of(flag, result));
   write_metadata(json, flag, result);
   json.close_object();
 }
@@ -108,6 +124,7 @@ void write_disabled(JsonWriter& json, const Flag& flag) {
   json.key("key").text(flag.key);
   json.key("reason").text("DISABLED");
   json.key("value").boolean(false);
+  json.key("variant").text("false");
   json.close_object();
 }
 

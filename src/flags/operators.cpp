@@ -248,7 +248,7 @@ void Matcher::compile_exact(const Value& operand) {
 
 void Matcher::compile_regex(const Value& operand, std::string& problem) {
   pattern_ = text_form(operand);
-  regex_ = flags::compile_regex(pattern_, problem);
+  regex_ = Pattern::compile(pattern_, problem);
 }
 
 void Matcher::compile_between(const Value& operand, std::string& problem) {
@@ -341,8 +341,7 @@ Matcher Matcher::compile(Operator op, const Value* operand, const TimeZone& zone
     case Operator::kIsDateBefore:
     case Operator::kIsDateAfter:
       if (operand->is_string()) matcher.date_ = parse_date_filter(operand->text, zone);
-      // SDKs take naive dates as UTC.
-      matcher.portable_ = zone.is_utc();
+      matcher.portable_ = operand->is_string() && is_portable_date(operand->text, zone);
       if (!matcher.date_.is_date()) {
         problem = "value must be a date text, such as -7d, 2025-06-15 or 2025-06-15T12:00:00Z";
       }
@@ -421,7 +420,7 @@ Match Matcher::match_between(Property& property) const {
 }
 
 Match Matcher::match_date(Property& property, const MatchContext& context) const {
-  const std::optional<int64_t> edge = date_.instant_us(context.now_ms);
+  const std::optional<int64_t> edge = date_.instant_us(context.now_ms, context.zone);
   const Value& value = *property.value();
   std::optional<int64_t> instant;
   if (value.is_number()) {
@@ -497,9 +496,8 @@ Match Matcher::match(Property& property, const MatchContext& context) const {
     }
     case Operator::kRegex:
     case Operator::kNotRegex:
-      if (regex_ == nullptr) return Match::kNo;  // an invalid pattern matches in neither direction
-      return to_match(re2::RE2::PartialMatch(property.text(), *regex_) ==
-                      (op_ == Operator::kRegex));
+      if (!regex_) return Match::kNo;  // an invalid pattern matches in neither direction
+      return to_match(regex_->found_in(property.text()) == (op_ == Operator::kRegex));
     case Operator::kGt:
     case Operator::kGte:
     case Operator::kLt:

@@ -19,6 +19,7 @@
 
 #include "hogflare/flags_value.h"
 #include "flags/dates.h"
+#include "flags/pattern.h"
 #include "flags/semver.h"
 
 namespace re2 {
@@ -115,6 +116,10 @@ class Matcher {
   Operator op() const { return op_; }
   // The text of a regex operator's pattern.
   std::string_view pattern() const { return pattern_; }
+  // Pattern::notes of a regex that runs.
+  std::vector<std::string> notes() const {
+    return regex_ ? regex_->notes() : std::vector<std::string>();
+  }
   // Whether the SDKs read the operand as match() does.
   bool operand_is_portable(int matching_version) const;
 
@@ -141,7 +146,7 @@ class Matcher {
   double low_ = 0;
   double high_ = 0;
   std::string pattern_;
-  std::unique_ptr<re2::RE2> regex_;
+  std::optional<Pattern> regex_;
   DateFilter date_;
   std::optional<Version> version_;
   std::optional<VersionRange> range_;

@@ -31,27 +31,10 @@ bool matcher_agrees(const Catalog& catalog, const Matcher& matcher) {
   }
 }
 
-bool filter_agrees(const Catalog& catalog, const Filter& filter, int group_index);
-
-bool cohort_agrees(const Catalog& catalog, const Cohort& cohort) {
-  if (cohort.is_static || cohort.behavioural || !cohort.has_filters ||
-      cohort.state != Cohort::State::kOk || cohort.groups.empty()) {
-    return false;
-  }
-  return std::all_of(cohort.groups.begin(), cohort.groups.end(), [&](const CohortGroup& group) {
-    if (group.leaves.empty()) return false;
-    return std::all_of(group.leaves.begin(), group.leaves.end(), [&](const Filter& leaf) {
-      // Node reads a nested not_in as in; the service drops a cohort's negation in an OR group.
-      if (leaf.kind == Filter::Kind::kCohort && (leaf.not_in || leaf.negation)) return false;
-      return filter_agrees(catalog, leaf, kNone);
-    });
-  });
-}
-
 bool filter_agrees(const Catalog& catalog, const Filter& filter, int group_index) {
   switch (filter.kind) {
     case Filter::Kind::kProperty: {
-      if (filter.slot == kNone) return false;
+      if (filter.slot == kNone || filter.old_operator) return false;
       const Slot& slot = catalog.slots[static_cast<size_t>(filter.slot)];
       // SDKs look at one map per condition: the group's in a group condition, else the person's.
       const bool same_map = slot.kind == SlotKind::kPerson
@@ -61,12 +44,28 @@ bool filter_agrees(const Catalog& catalog, const Filter& filter, int group_index
     }
     case Filter::Kind::kCohort:
       return group_index == kNone && filter.target != kNone && filter.known_operator &&
-             cohort_agrees(catalog, catalog.cohorts[static_cast<size_t>(filter.target)]);
+             catalog.cohorts[static_cast<size_t>(filter.target)].agrees;
     case Filter::Kind::kFlag:
       return filter.known_operator && filter.target != kNone;
     default:
       return false;
   }
+}
+
+// SDKs tell a list of groups from a list of leaves by its first element.
+bool node_agrees(const Catalog& catalog, const CohortNode& node) {
+  if (node.kind == CohortNode::Kind::kLeaf) {
+    // Node reads a nested not_in as in, and passes over a cohort's negation.
+    if (node.leaf.kind == Filter::Kind::kCohort && (node.leaf.not_in || node.leaf.negation)) {
+      return false;
+    }
+    return filter_agrees(catalog, node.leaf, kNone);
+  }
+  if (node.kind == CohortNode::Kind::kBadGroup || node.values.empty()) return false;
+  const bool leaves = node.values[0].kind == CohortNode::Kind::kLeaf;
+  return std::all_of(node.values.begin(), node.values.end(), [&](const CohortNode& value) {
+    return (value.kind == CohortNode::Kind::kLeaf) == leaves && node_agrees(catalog, value);
+  });
 }
 
 bool condition_agrees(const Catalog& catalog, const Flag& flag, const Condition& condition) {
@@ -84,6 +83,8 @@ bool own_rules_agree(const Catalog& catalog, const Flag& flag) {
     return !flag.active || (rules.conditions.empty() && rules.rollout >= 100 &&
                             rules.variants.empty() && rules.group_type.empty());
   }
+  // SDKs read rules as conditions, of which there are none: silently false for everybody.
+  if (flag.unreadable || flag.config_version != 1) return false;
   if (flag.holdout || flag.enrolment || flag.super_condition || flag.by_device) return false;
   // /flags leaves these out for the server SDKs that read the feed.
   if (flag.runtime == Runtime::kClient) return false;
@@ -97,6 +98,14 @@ bool own_rules_agree(const Catalog& catalog, const Flag& flag) {
 }
 
 }  // namespace
+
+void mark_agreeing_cohorts(Catalog& catalog) {
+  for (const int index : catalog.cohort_order) {
+    Cohort& cohort = catalog.cohorts[static_cast<size_t>(index)];
+    cohort.agrees = !cohort.is_static && !cohort.is_stored && !cohort.is_old_form && cohort.tree &&
+                    cohort.state == Cohort::State::kOk && node_agrees(catalog, *cohort.tree);
+  }
+}
 
 bool sdk_agrees(const Catalog& catalog, const Flag& flag) {
   std::vector<const Flag*> open = {&flag};
@@ -115,7 +124,8 @@ bool sdk_agrees(const Catalog& catalog, const Flag& flag) {
 }
 
 bool is_portable_pattern(std::string_view pattern) {
-  static constexpr std::string_view kEscapes = "dDwWsSbBntr";
+  // Not \w \d \s \b: Unicode here, ASCII in the Node.js SDK.
+  static constexpr std::string_view kEscapes = "ntr";
   for (size_t i = 0; i < pattern.size(); ++i) {
     const char c = pattern[i];
     const char next = i + 1 < pattern.size() ? pattern[i + 1] : '\0';
@@ -129,8 +139,16 @@ bool is_portable_pattern(std::string_view pattern) {
       if (pattern.substr(i, 3) != "(?:") return false;
     } else if (c == '[' && (next == '[' || next == ']')) {
       return false;  // POSIX classes; "]" first in a class
+    } else if ((c == '&' || c == '-' || c == '~') && next == c) {
+      return false;  // classes combined
+    } else if (c == '+' && i > 0 && (pattern[i - 1] == '+' || pattern[i - 1] == '*' ||
+                                     pattern[i - 1] == '?' || pattern[i - 1] == '}')) {
+      return false;  // possessive
     } else if (c == '{' && !is_digit(next)) {
       return false;  // "{,3}" is a repetition to some and text to others
+    } else if (c == '{' && i > 0 &&
+               std::string_view("*+?}").find(pattern[i - 1]) != std::string_view::npos) {
+      return false;  // "a{2}{3}": text here, an error elsewhere
     }
   }
   return true;

@@ -10,6 +10,9 @@ namespace hogflare::flags {
 // forms they read differently, and whatever depends on such a flag.
 bool sdk_agrees(const Catalog& catalog, const Flag& flag);
 
+// Fills Cohort::agrees: whether SDKs decide a cohort of the feed as it is decided here.
+void mark_agreeing_cohorts(Catalog& catalog);
+
 // Whether Python's and JavaScript's engines read `pattern` as RE2 does.
 bool is_portable_pattern(std::string_view pattern);
 

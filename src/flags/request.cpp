@@ -5,6 +5,7 @@
 #include <array>
 #include <initializer_list>
 
+#include "hogflare/cookieless.h"
 #include "hogflare/flags.h"
 #include "hogflare/text.h"
 #include "flags/text.h"
@@ -72,11 +73,19 @@ std::optional<Runtime> read_runtime(const Value& body) {
 // The identifiers that flags hash beside distinct_id.
 void read_identifiers(const Value& body, Request& request) {
   request.anon_distinct_id = read_optional_text(body, {"$anon_distinct_id", "anon_distinct_id"});
+  // Server SDKs send it among the properties; the field itself wins.
+  const Value* anonymous = request.person_properties.find("$anon_distinct_id");
+  const bool is_given = request.anon_distinct_id && !request.anon_distinct_id->empty();
+  if (!is_given && anonymous != nullptr && anonymous->is_string() && !anonymous->text.empty()) {
+    request.anon_distinct_id = anonymous->text;
+  }
   // It is stored with a person as a hash key, where no distinct_id is longer.
   if (request.anon_distinct_id) {
     std::string& id = *request.anon_distinct_id;
     id.resize(first_code_points(id, limits::kDistinctIdChars).size());
   }
+  request.timezone = read_optional_text(body, {"timezone"}).value_or("");
+  request.cookieless_hash_extra = read_optional_text(body, {"cookieless_hash_extra"}).value_or("");
   request.device_id = read_optional_text(body, {"device_id", "$device_id"});
   if (request.device_id && !request.device_id->empty()) return;
   request.device_id.reset();
@@ -109,6 +118,13 @@ bool starts_with_any(std::string_view text, std::initializer_list<std::string_vi
   return std::any_of(prefixes.begin(), prefixes.end(), [&](std::string_view prefix) {
     return text.substr(0, prefix.size()) == prefix;
   });
+}
+
+// After a log-in SDKs in cookieless mode send everybody's placeholder: nobody is put into a bucket by it.
+void leave_out_placeholders(Request& request) {
+  for (std::optional<std::string>* id : {&request.anon_distinct_id, &request.device_id}) {
+    if (*id && is_cookieless_placeholder(**id)) id->reset();
+  }
 }
 
 }  // namespace
@@ -169,6 +185,7 @@ Result<Request> parse_request(std::string_view json, const RequestHeaders& heade
   read_groups(groups, request);
   read_identifiers(body, request);
   read_options(body, headers, request);
+  leave_out_placeholders(request);
   const Value* distinct_id = field(body, {"distinct_id", "$distinct_id"});
   if (distinct_id == nullptr) {
     if (request.disable_flags) return request;
@@ -221,10 +238,13 @@ OfrepRequest parse_ofrep_request(std::string_view json, const RequestHeaders& he
         request.group_properties = value;
       }
     } else if (name != "targetingKey") {
-      request.person_properties.set(name, value);
+      // An object names nothing twice, so that nothing needs to be looked for: set() would for each.
+      request.person_properties.keys.push_back(name);
+      request.person_properties.items.push_back(value);
     }
   }
   read_identifiers(*context, request);
+  leave_out_placeholders(request);
   request.runtime = detect_runtime(headers);
   return parsed;
 }

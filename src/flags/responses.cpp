@@ -17,17 +17,22 @@ namespace {
 // Room for a description that names a number.
 using DescriptionRoom = char[48];
 
+// Texts around the number that users count conditions and rules by.
+std::string_view numbered(std::string_view before, std::string_view behind,
+                          const FlagResult& result, DescriptionRoom& room) {
+  before.copy(room, before.size());
+  char* end = std::to_chars(room + before.size(), room + sizeof room - behind.size(),
+                            result.condition_index + 1)
+                  .ptr;
+  behind.copy(end, behind.size());
+  return {room, static_cast<size_t>(end - room) + behind.size()};
+}
+
 // The text lives in `room` or for ever.
 std::string_view description_of(const FlagResult& result, DescriptionRoom& room) {
   switch (result.reason) {
-    case Reason::kConditionMatch: {
-      static constexpr std::string_view kMatched = "Matched condition set ";
-      kMatched.copy(room, kMatched.size());
-      const char* const end = std::to_chars(room + kMatched.size(), room + sizeof room,
-                                            result.condition_index + 1)
-                                  .ptr;
-      return {room, static_cast<size_t>(end - room)};
-    }
+    case Reason::kConditionMatch:
+      return numbered("Matched condition set ", "", result, room);
     case Reason::kNoConditionMatch:
       return "No matching condition set";
     case Reason::kNoConditionMatchGroupsSkipped:
@@ -47,13 +52,33 @@ std::string_view description_of(const FlagResult& result, DescriptionRoom& room)
     case Reason::kMissingDependency:
       return "Flag cannot be evaluated due to missing dependency";
     case Reason::kCohortNotFound:
-      return "A cohort this flag depends on does not exist";
+      return "Cohort dependency not found";
     case Reason::kCohortCycle:
       return "The cohorts this flag depends on form a cycle";
     case Reason::kCohortUnreadable:
       return "Failed to parse cohort filters";
+    case Reason::kMembershipUnknown:
+      return "Membership of a cohort this flag depends on cannot be known";
+    case Reason::kDependencyFailed:
+      return "A flag this flag depends on failed";
     case Reason::kFlagUnreadable:
       return "Failed to parse flag data";
+    case Reason::kInvalidRegex:
+      return "A rule's pattern cannot be run";
+    case Reason::kInvalidProperty:
+      return "A rule compares values that cannot be compared";
+    case Reason::kMissingContext:
+      return "Properties that a rule looks at could not be read";
+    case Reason::kTargetingMatch:
+      return numbered("Matched rule ", "", result, room);
+    case Reason::kRolloutMiss:
+      return numbered("Rule ", " rollout miss", result, room);
+    case Reason::kExperimentPaused:
+      return numbered("Rule ", " is paused", result, room);
+    case Reason::kRuleHoldout:
+      return numbered("Rule ", " holdout", result, room);
+    case Reason::kNoRuleMatch:
+      return "No rule matched";
     case Reason::kHashKeyError:
       return "The stored hash key could not be read";
     case Reason::kDatabaseError:
@@ -75,9 +100,9 @@ void write_value(JsonWriter& json, const FlagResult& result) {
   }
 }
 
-void write_reason(JsonWriter& json, const FlagResult& result) {
+void write_reason(JsonWriter& json, const FlagResult& result, std::string_view code) {
   json.key("reason").open_object();
-  json.key("code").text(reason_code(result.reason));
+  json.key("code").text(code);
   json.key("condition_index");
   if (result.condition_index == kNone) {
     json.null();
@@ -89,28 +114,60 @@ void write_reason(JsonWriter& json, const FlagResult& result) {
   json.close_object();
 }
 
-void write_detail(JsonWriter& json, const Flag& flag, const FlagResult& result,
-                  FlagsVersion version) {
+// Version 3: one typed value, and for rules who decided it. Never a seed.
+void write_typed_detail(JsonWriter& json, const Flag& flag, const FlagResult& result) {
+  const bool has_rules = flag.config_version != 1;
   json.open_object();
   json.key("key").text(flag.key);
-  if (version == FlagsVersion::kV3) {
-    json.key("value");
-    write_value(json, result);
+  json.key("value");
+  if (result.failed || (has_rules && result.value == nullptr)) {
+    json.null();
+  } else if (has_rules) {
+    json.value(*result.value);
   } else {
-    json.key("enabled").boolean(result.enabled);
-    json.key("variant");
-    if (result.variant.empty()) {
-      json.null();
-    } else {
-      json.text(result.variant);
-    }
+    write_value(json, result);
   }
   if (result.failed) json.key("failed").boolean(true);
-  write_reason(json, result);
+  const bool broken = has_rules && result.failed;
+  write_reason(json, result, broken ? "error" : typed_reason_code(result.reason));
   json.key("metadata").open_object();
   json.key("id").integer(flag.id.value_or(0));
   json.key("version").integer(flag.version.value_or(0));
-  if (version == FlagsVersion::kV3) json.key("config_version").integer(1);
+  json.key("config_version").integer(flag.config_version);
+  json.key("description").null();
+  json.key("payload");
+  if (has_rules || result.payload == nullptr) {
+    json.null();
+  } else {
+    json.value(*result.payload);
+  }
+  json.key("has_experiment").boolean(flag.has_experiment);
+  if (has_rules && result.condition_index != kNone) {
+    const Rule& rule = flag.rules->rules[static_cast<size_t>(result.condition_index)];
+    json.key("rule_type").text(rule_kind_name(rule.kind));
+    json.key("rule_id").text(rule.id);
+  }
+  if (!has_rules && result.enabled && !result.variant.empty()) {
+    json.key("variant_key").text(result.variant);
+  }
+  json.close_object().close_object();
+}
+
+void write_detail(JsonWriter& json, const Flag& flag, const FlagResult& result) {
+  json.open_object();
+  json.key("key").text(flag.key);
+  json.key("enabled").boolean(result.enabled);
+  json.key("variant");
+  if (result.variant.empty()) {
+    json.null();
+  } else {
+    json.text(result.variant);
+  }
+  if (result.failed) json.key("failed").boolean(true);
+  write_reason(json, result, reason_code(result.reason));
+  json.key("metadata").open_object();
+  json.key("id").integer(flag.id.value_or(0));
+  json.key("version").integer(flag.version.value_or(0));
   json.key("description").null();
   json.key("payload");
   if (result.payload == nullptr) {
@@ -149,10 +206,12 @@ void write_details(JsonWriter& json, const Evaluation& evaluation, FlagsVersion 
   for (const FlagResult& result : evaluation.results) {
     const Flag& flag = flag_of(evaluation, result);
     json.key(flag.key);
-    if (flag.dialect == Dialect::kSeed && version == FlagsVersion::kV2) {
+    if (version == FlagsVersion::kV3) {
+      write_typed_detail(json, flag, result);
+    } else if (flag.dialect == Dialect::kSeed) {
       write_seed_detail(json, flag, result);
     } else {
-      write_detail(json, flag, result, version);
+      write_detail(json, flag, result);
     }
   }
   json.close_object();
@@ -193,39 +252,9 @@ void write_common(JsonWriter& json, bool errors, bool quota_limited,
 constexpr size_t kFlagAnswerBytes = 300;
 constexpr size_t kAnswerBytes = 1'200;
 
-enum class SiteApps : uint8_t { kInclude, kLeaveOut };
-
-// wire-protocol.md §8.2, the minimal safe answer, truthful about flags and replay.
-void write_config_members(JsonWriter& json, const RemoteConfig& config, SiteApps site_apps) {
-  json.key("token").text(config.token);
-  json.key("supportedCompression").open_array().text("gzip").text("gzip-js").close_array();
-  json.key("hasFeatureFlags").boolean(config.has_feature_flags);
-  json.key("autocapture_opt_out").boolean(false);
-  json.key("captureDeadClicks").boolean(false);
-  json.key("capturePerformance").boolean(false);
-  json.key("autocaptureExceptions").boolean(false);
-  json.key("analytics").open_object().key("endpoint").text("/i/v0/e/").close_object();
-  json.key("elementsChainAsString").boolean(true);
-  json.key("sessionRecording");
-  if (config.session_recording) {
-    json.raw(R"({"endpoint":"/s/","consoleLogRecordingEnabled":true,"recorderVersion":"v2",)"
-             R"("sampleRate":null,"minimumDurationMilliseconds":null,"linkedFlag":null,)"
-             R"("networkPayloadCapture":null,"masking":null,"urlTriggers":[],"urlBlocklist":[],)"
-             R"("eventTriggers":[],"triggerMatchType":null,"scriptConfig":null})");
-  } else {
-    json.boolean(false);
-  }
-  json.key("heatmaps").boolean(false);
-  json.key("surveys").boolean(false);
-  json.key("defaultIdentifiedOnly").boolean(true);
-  if (site_apps == SiteApps::kInclude) json.key("siteApps").open_array().close_array();
-  json.key("isAuthenticated").boolean(false);
-  json.key("toolbarParams").open_object().close_object();
-}
-
 void write_merged_config(JsonWriter& json, const ResponseContext& context) {
   if (!context.config) return;
-  write_config_members(json, *context.config, SiteApps::kInclude);
+  json.raw(project::write_remote_config_members(*context.config));
   json.key("config").open_object().key("enable_collect_everything").boolean(true).close_object();
 }
 
@@ -257,6 +286,9 @@ std::string write_flags(const Evaluation& evaluation, FlagsVersion version,
     write_details(json, evaluation, version);
   }
   write_common(json, evaluation.errors_while_computing, evaluation.quota_limited, context);
+  if (context.minimal_flag_called_events && version != FlagsVersion::kLegacy) {
+    json.key("minimalFlagCalledEvents").boolean(true);
+  }
   write_merged_config(json, context);
   return json.close_object().take();
 }
@@ -291,54 +323,23 @@ std::string write_minimal_config(const ResponseContext& context) {
   return json.close_object().take();
 }
 
+int read_version(std::string_view text) {
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() ? number : 1;
+}
+
 FlagsAnswer flags_answer(std::optional<std::string_view> version,
                          std::optional<std::string_view> config) {
   if (!version && !config) return FlagsAnswer{FlagsVersion::kV2, true};
   FlagsAnswer answer;
   answer.with_config = config && *config != "false" && *config != "0";
-  answer.version = !version || *version == "1" ? FlagsVersion::kLegacy
-                   : *version == "3"           ? FlagsVersion::kV3
-                                               : FlagsVersion::kV2;
+  const int number = version ? read_version(*version) : 1;
+  answer.version = number < 2    ? FlagsVersion::kLegacy
+                   : number == 3 ? FlagsVersion::kV3
+                                 : FlagsVersion::kV2;
   return answer;
 }
-
-std::string write_remote_config(const RemoteConfig& config) {
-  JsonWriter json;
-  json.open_object();
-  write_config_members(json, config, SiteApps::kInclude);
-  return json.close_object().take();
-}
-
-std::string write_remote_config_script(const RemoteConfig& config) {
-  JsonWriter json;
-  json.open_object();
-  write_config_members(json, config, SiteApps::kLeaveOut);
-  const std::string members = json.close_object().take();
-  std::string token;
-  append_json_string(config.token, token);
-  return fmt::format(
-      "(function() {{\n"
-      "  window._POSTHOG_REMOTE_CONFIG = window._POSTHOG_REMOTE_CONFIG || {{}};\n"
-      "  window._POSTHOG_REMOTE_CONFIG[{}] = {{\n"
-      "    config: {},\n"
-      "    siteApps: []\n"
-      "  }};\n"
-      "}})();\n",
-      token, members);
-}
-
-bool is_config_token(std::string_view token) {
-  return !token.empty() && token.size() <= 200 &&
-         std::all_of(token.begin(), token.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '_' || c == '-';
-         });
-}
-
-std::string write_surveys() { return R"({"surveys":[],"survey_config":null})"; }
-
-std::string write_web_experiments() { return R"({"experiments":[]})"; }
-
-std::string write_early_access_features() { return R"({"earlyAccessFeatures":[]})"; }
 
 }  // namespace hogflare::flags

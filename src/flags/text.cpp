@@ -26,16 +26,67 @@ struct PointRange {
 
 #include "flags/unicode_tables.inc"
 
-constexpr uint32_t kNotUtf8 = 0xffffffff;
 constexpr uint32_t kCapitalSigma = 0x3a3;
 constexpr uint32_t kSmallSigma = 0x3c3;
 constexpr uint32_t kFinalSigma = 0x3c2;
 constexpr uint32_t kCapitalIWithDot = 0x130;
 
-struct Decoded {
-  uint32_t point;
-  size_t bytes;
-};
+template <typename Range, size_t kCount>
+const Range* find_range(const Range (&ranges)[kCount], uint32_t point) {
+  const Range* after = std::upper_bound(
+      std::begin(ranges), std::end(ranges), point,
+      [](uint32_t value, const Range& range) { return value < range.first; });
+  if (after == std::begin(ranges)) return nullptr;
+  const Range* range = after - 1;
+  return point <= range->last ? range : nullptr;
+}
+
+// Unicode's Final_Sigma: after a cased letter, and not before one; case-ignorable characters
+// (accents, apostrophes) between do not count.
+bool is_final_sigma(std::string_view text, size_t at, size_t bytes) {
+  bool cased_before = false;
+  for (size_t i = at; i > 0 && !cased_before;) {
+    --i;
+    while (i > 0 && (static_cast<unsigned char>(text[i]) & 0xc0) == 0x80) --i;
+    const uint32_t point = decode(text, i).point;
+    if (find_range(kCaseIgnorable, point) != nullptr) continue;
+    if (find_range(kCased, point) == nullptr) return false;
+    cased_before = true;
+  }
+  if (!cased_before) return false;
+  for (size_t i = at + bytes; i < text.size();) {
+    const Decoded next = decode(text, i);
+    i += next.bytes;
+    if (find_range(kCaseIgnorable, next.point) != nullptr) continue;
+    return find_range(kCased, next.point) == nullptr;
+  }
+  return true;
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// digits [. digits] | . digits, then an optional exponent: what strtod would also take beyond
+// (hex, locale points, spaces) is kept from it.
+bool is_decimal(std::string_view text) {
+  size_t i = 0;
+  size_t digits = 0;
+  while (i < text.size() && is_digit(text[i])) ++i, ++digits;
+  if (i < text.size() && text[i] == '.') {
+    ++i;
+    while (i < text.size() && is_digit(text[i])) ++i, ++digits;
+  }
+  if (digits == 0) return false;
+  if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
+    ++i;
+    if (i < text.size() && (text[i] == '+' || text[i] == '-')) ++i;
+    const size_t exponent = i;
+    while (i < text.size() && is_digit(text[i])) ++i;
+    if (i == exponent) return false;
+  }
+  return i == text.size();
+}
+
+}  // namespace
 
 Decoded decode(std::string_view text, size_t at) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -69,74 +120,39 @@ void append_utf8(uint32_t point, std::string& out) {
   }
 }
 
-template <typename Range, size_t kCount>
-const Range* find_range(const Range (&ranges)[kCount], uint32_t point) {
-  const Range* after = std::upper_bound(
-      std::begin(ranges), std::end(ranges), point,
-      [](uint32_t value, const Range& range) { return value < range.first; });
-  if (after == std::begin(ranges)) return nullptr;
-  const Range* range = after - 1;
-  return point <= range->last ? range : nullptr;
-}
-
 uint32_t lower_point(uint32_t point) {
   const CaseRange* range = find_range(kLowerRanges, point);
   if (range == nullptr || (point - range->first) % range->stride != 0) return point;
   return static_cast<uint32_t>(static_cast<int64_t>(point) + range->delta);
 }
 
-// Unicode's Final_Sigma: after a cased letter, and not before one; case-ignorable characters
-// (accents, apostrophes) between do not count.
-bool is_final_sigma(std::string_view text, size_t at, size_t bytes) {
-  bool cased_before = false;
-  for (size_t i = at; i > 0 && !cased_before;) {
-    --i;
-    while (i > 0 && (static_cast<unsigned char>(text[i]) & 0xc0) == 0x80) --i;
-    const uint32_t point = decode(text, i).point;
-    if (find_range(kCaseIgnorable, point) != nullptr) continue;
-    if (find_range(kCased, point) == nullptr) return false;
-    cased_before = true;
+uint32_t upper_point(uint32_t point) {
+  for (const CaseRange& range : kLowerRanges) {
+    const int64_t upper = static_cast<int64_t>(point) - range.delta;
+    if (upper >= range.first && upper <= range.last && (upper - range.first) % range.stride == 0) {
+      return static_cast<uint32_t>(upper);
+    }
   }
-  if (!cased_before) return false;
-  for (size_t i = at + bytes; i < text.size();) {
-    const Decoded next = decode(text, i);
-    i += next.bytes;
-    if (find_range(kCaseIgnorable, next.point) != nullptr) continue;
-    return find_range(kCased, next.point) == nullptr;
-  }
-  return true;
+  return point;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-bool is_space(uint32_t point) {
+bool is_space_point(uint32_t point) {
   return point == ' ' || (point >= 9 && point <= 13) || point == 0x85 || point == 0xa0 ||
          point == 0x1680 || (point >= 0x2000 && point <= 0x200a) || point == 0x2028 ||
          point == 0x2029 || point == 0x202f || point == 0x205f || point == 0x3000;
 }
 
-// digits [. digits] | . digits, then an optional exponent: what strtod would also take beyond
-// (hex, locale points, spaces) is kept from it.
-bool is_decimal(std::string_view text) {
-  size_t i = 0;
-  size_t digits = 0;
-  while (i < text.size() && is_digit(text[i])) ++i, ++digits;
-  if (i < text.size() && text[i] == '.') {
-    ++i;
-    while (i < text.size() && is_digit(text[i])) ++i, ++digits;
+bool is_word_point(uint32_t point) {
+  if (point < 0x80) {
+    return (point >= '0' && point <= '9') || (point >= 'A' && point <= 'Z') || point == '_' ||
+           (point >= 'a' && point <= 'z');
   }
-  if (digits == 0) return false;
-  if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
-    ++i;
-    if (i < text.size() && (text[i] == '+' || text[i] == '-')) ++i;
-    const size_t exponent = i;
-    while (i < text.size() && is_digit(text[i])) ++i;
-    if (i == exponent) return false;
-  }
-  return i == text.size();
+  return find_range(kWordPoints, point) != nullptr;
 }
 
-}  // namespace
+bool is_digit_point(uint32_t point) {
+  return point < 0x80 ? point >= '0' && point <= '9' : find_range(kDigitPoints, point) != nullptr;
+}
 
 std::string ascii_lower(std::string_view text) {
   std::string out(text);
@@ -196,14 +212,14 @@ std::string_view trim(std::string_view text) {
   size_t begin = 0;
   while (begin < text.size()) {
     const Decoded decoded = decode(text, begin);
-    if (!is_space(decoded.point)) break;
+    if (!is_space_point(decoded.point)) break;
     begin += decoded.bytes;
   }
   text.remove_prefix(begin);
   while (!text.empty()) {
     size_t at = text.size() - 1;
     while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) --at;
-    if (!is_space(decode(text, at).point)) break;
+    if (!is_space_point(decode(text, at).point)) break;
     text.remove_suffix(text.size() - at);
   }
   return text;

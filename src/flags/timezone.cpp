@@ -1,19 +1,11 @@
 #include "flags/timezone.h"
 
 #include <algorithm>
-#include <iterator>
 
-#include "flags/calendar.h"
+#include "hogflare/calendar.h"
 
 namespace hogflare::flags {
 namespace {
-
-struct NamedZone {
-  std::string_view name;
-  std::string_view rule;
-};
-
-#include "flags/zone_rules.inc"
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -110,21 +102,24 @@ std::optional<TimeZone> TimeZone::parse_posix(std::string_view text) {
   return zone;
 }
 
-std::optional<TimeZone> TimeZone::parse(std::string_view text) {
-  if (text == "UTC" || text == "Z") return TimeZone();
-  const NamedZone* named = std::lower_bound(
-      std::begin(kNamedZones), std::end(kNamedZones), text,
-      [](const NamedZone& zone, std::string_view name) { return zone.name < name; });
-  if (named != std::end(kNamedZones) && named->name == text) return parse_posix(named->rule);
+std::optional<TimeZone> TimeZone::parse(std::string_view text, Zones* zones) {
+  for (const std::string_view name : {"UTC", "Z", "GMT", "Etc/UTC", "Etc/GMT"}) {
+    if (text == name) return TimeZone();
+  }
+  TimeZone zone;
   if (!text.empty() && (text[0] == '+' || text[0] == '-')) {
-    TimeZone zone;
     if (!take_clock(text, 24, zone.standard_offset_) || !text.empty()) return std::nullopt;
     return zone;
   }
-  return parse_posix(text);
+  if (std::optional<TimeZone> rule = parse_posix(text)) return rule;
+  // A zone that is known at all is known at every time.
+  if (zones == nullptr || !zones->offset_at(text, 0)) return std::nullopt;
+  zone.zones_ = zones;
+  zone.name_ = text;
+  return zone;
 }
 
-int64_t TimeZone::change_local_seconds(const Change& change, int year) {
+int64_t TimeZone::change_local_seconds(const Change& change, int64_t year) {
   int64_t day = days_from_civil(Civil{year, 1, 1});
   switch (change.form) {
     case Change::Form::kMonthWeekDay: {
@@ -145,20 +140,29 @@ int64_t TimeZone::change_local_seconds(const Change& change, int year) {
   return day * 86400 + change.second;
 }
 
-int64_t TimeZone::to_utc_seconds(int64_t local_seconds) const {
-  if (!has_daylight_) return local_seconds - standard_offset_;
-  const int64_t day = (local_seconds >= 0 ? local_seconds : local_seconds - 86399) / 86400;
-  const int year = static_cast<int>(civil_from_days(day).year);
-  const int64_t start = change_local_seconds(start_, year);
-  const int64_t end = change_local_seconds(end_, year);
-  // Daylight time is usually ahead of standard time, in Ireland it is behind. Where a change skips
-  // an hour the reading belongs to the time before; where one comes twice, to the first.
-  const int64_t gap = daylight_offset_ - standard_offset_;
-  const int64_t first = start + std::max<int64_t>(gap, 0);
-  const int64_t last = end + std::max<int64_t>(-gap, 0);
-  const bool daylight = first < last ? local_seconds >= first && local_seconds < last
-                                     : local_seconds >= first || local_seconds < last;
-  return local_seconds - (daylight ? daylight_offset_ : standard_offset_);
+int64_t TimeZone::offset_at(int64_t utc_seconds) const {
+  if (zones_ != nullptr) return zones_->offset_at(name_, utc_seconds).value_or(0);
+  if (!has_daylight_) return standard_offset_;
+  const int64_t local = utc_seconds + standard_offset_;
+  const int64_t day = (local >= 0 ? local : local - 86399) / 86400;
+  const int64_t year = civil_from_days(day).year;
+  const int64_t start = change_local_seconds(start_, year) - standard_offset_;
+  const int64_t end = change_local_seconds(end_, year) - daylight_offset_;
+  const bool daylight = start < end ? utc_seconds >= start && utc_seconds < end
+                                    : utc_seconds >= start || utc_seconds < end;
+  return daylight ? daylight_offset_ : standard_offset_;
+}
+
+std::optional<int64_t> TimeZone::to_utc_seconds(int64_t local_seconds) const {
+  // The offsets of the day before and after are those that hold around any change between.
+  const int64_t before = offset_at(local_seconds - 86400);
+  const int64_t after = offset_at(local_seconds + 86400);
+  // The larger offset gives the earlier instant.
+  for (const int64_t offset : {std::max(before, after), std::min(before, after)}) {
+    const int64_t utc = local_seconds - offset;
+    if (offset_at(utc) == offset) return utc;
+  }
+  return std::nullopt;
 }
 
 }  // namespace hogflare::flags

@@ -1,18 +1,19 @@
-// A time zone without a time zone database: the rule line that POSIX writes as
-// `CET-1CEST,M3.5.0,M10.5.0/3`.
+// A time zone: one of the IANA database, with its history, or a rule.
 //
-//   std::optional<TimeZone> zone = TimeZone::parse("Europe/Berlin");
+//   std::optional<TimeZone> zone = TimeZone::parse("Europe/Berlin", zones);
 //   zone->to_utc_seconds(local_seconds);
 //
-// Accepted: `UTC`, fixed offsets (`+02:00`), POSIX rules, and the IANA names of a built-in table
-// that maps each to its rule of today. Dates from before a zone's last change of rules (United
-// States 2007, European Union 1996) are read by today's rule.
+// Accepted: `UTC`, fixed offsets (`+02:00`), the rule line that POSIX writes as
+// `CET-1CEST,M3.5.0,M10.5.0/3`, which is for all times, and the IANA names that the host knows.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+
+#include "hogflare/zones.h"
 
 namespace hogflare::flags {
 
@@ -20,13 +21,17 @@ class TimeZone {
  public:
   TimeZone() = default;  // UTC
 
-  static std::optional<TimeZone> parse(std::string_view text);
+  // `zones` must outlive what is parsed; null: no IANA name is known.
+  static std::optional<TimeZone> parse(std::string_view text, Zones* zones);
 
-  bool is_utc() const { return standard_offset_ == 0 && !has_daylight_; }
+  bool is_utc() const { return zones_ == nullptr && standard_offset_ == 0 && !has_daylight_; }
 
-  // The instant of a wall clock reading, both in seconds since 1970. Of two instants the first; a
-  // reading that a spring change skips is taken with the offset before the change.
-  int64_t to_utc_seconds(int64_t local_seconds) const;
+  // Seconds east of UTC at an instant, in seconds since 1970.
+  int64_t offset_at(int64_t utc_seconds) const;
+
+  // The instant of a wall clock reading, both in seconds since 1970. Of two instants the first; absent for
+  // a reading that a spring change skips, as in PostHog's service.
+  std::optional<int64_t> to_utc_seconds(int64_t local_seconds) const;
 
  private:
   struct Change {
@@ -39,9 +44,11 @@ class TimeZone {
   };
 
   static bool parse_change(std::string_view& text, Change& change);
-  static int64_t change_local_seconds(const Change& change, int year);
+  static int64_t change_local_seconds(const Change& change, int64_t year);
   static std::optional<TimeZone> parse_posix(std::string_view text);
 
+  Zones* zones_ = nullptr;  // of a named zone; else the rule counts
+  std::string name_;
   int64_t standard_offset_ = 0;  // seconds east of UTC
   int64_t daylight_offset_ = 0;
   bool has_daylight_ = false;

@@ -69,13 +69,22 @@ StoredState read_stored(const Value& arguments) {
     stored.person_exists = true;
     stored.person_properties = *person;
   }
+  const Value* read = arguments.find("person_read");
+  if (read != nullptr && read->text == "failed") stored.person_read = Read::kFailed;
   const Value* groups = arguments.find("stored_groups");
   for (size_t i = 0; groups != nullptr && i < groups->keys.size(); ++i) {
     stored.groups.push_back(StoredGroup{groups->keys[i], Read::kOk, groups->items[i]});
   }
-  const Value* cohorts = arguments.find("cohort_ids");
-  for (size_t i = 0; cohorts != nullptr && i < cohorts->items.size(); ++i) {
-    stored.cohort_ids.push_back(static_cast<int64_t>(cohorts->items[i].number));
+  const Value* cohorts = arguments.find("cohorts");
+  for (size_t i = 0; cohorts != nullptr && i < cohorts->keys.size(); ++i) {
+    const std::optional<double> id = parse_number(cohorts->keys[i]);
+    const std::string& answer = cohorts->items[i].text;
+    if (!id) continue;
+    stored.cohorts.push_back({static_cast<int64_t>(*id),
+                              answer == "in"       ? StoredCohort::Answer::kIn
+                              : answer == "out"    ? StoredCohort::Answer::kOut
+                              : answer == "failed" ? StoredCohort::Answer::kFailed
+                                                   : StoredCohort::Answer::kNoList});
   }
   const Value* hash_keys = arguments.find("hash_keys");
   for (size_t i = 0; hash_keys != nullptr && i < hash_keys->keys.size(); ++i) {
@@ -106,7 +115,7 @@ std::string identifier_of(const Catalog& catalog, const Flag& flag, const Reques
 
 void write_buckets(JsonWriter& json, const Flag& flag, const std::string& identifier) {
   json.key("identifier").text(identifier);
-  if (identifier.empty()) {
+  if (identifier.empty() || flag.config_version != 1) {  // each rule has its own seed
     json.key("bucket").null();
     return;
   }
@@ -124,9 +133,13 @@ void write_result(JsonWriter& json, const Catalog& catalog, const FlagResult& re
   const Flag& flag = catalog.flags[static_cast<size_t>(result.flag)];
   json.open_object();
   json.key("key").text(flag.key);
-  json.key("dialect").text(flag.seed ? "seed" : "posthog");
+  json.key("dialect").text(flag.seed ? "seed" : flag.config_version != 1 ? "rules" : "posthog");
   json.key("value");
-  if (result.enabled && !result.variant.empty()) {
+  if (flag.config_version != 1 && result.value == nullptr) {
+    json.null();
+  } else if (result.value != nullptr) {
+    json.value(*result.value);
+  } else if (result.enabled && !result.variant.empty()) {
     json.text(result.variant);
   } else {
     json.boolean(result.enabled);
@@ -137,7 +150,7 @@ void write_result(JsonWriter& json, const Catalog& catalog, const FlagResult& re
   } else {
     json.value(*result.payload);
   }
-  json.key("reason").text(reason_code(result.reason));
+  json.key("reason").text(typed_reason_code(result.reason));
   json.key("condition_index");
   if (result.condition_index == kNone) {
     json.null();
@@ -165,8 +178,9 @@ int64_t read_now(const Value& arguments) {
 
 }  // namespace
 
-std::string tool_check(std::string_view arguments_json) {
+std::string tool_check(std::string_view arguments_json, Zones& zones) {
   Arguments arguments;
+  arguments.options.zones = &zones;
   read_arguments(arguments_json, arguments);
   if (!arguments.error.empty()) return failure(arguments.error, {});
   const std::vector<Problem> problems = Definitions::check(arguments.document, arguments.options);
@@ -179,8 +193,9 @@ std::string tool_check(std::string_view arguments_json) {
   return json.close_object().take();
 }
 
-std::string tool_eval(std::string_view arguments_json) {
+std::string tool_eval(std::string_view arguments_json, Zones& zones) {
   Arguments arguments;
+  arguments.options.zones = &zones;
   read_arguments(arguments_json, arguments);
   if (!arguments.error.empty()) return failure(arguments.error, {});
   Result<Definitions> definitions = Definitions::parse(arguments.document, arguments.options);
@@ -204,8 +219,9 @@ std::string tool_eval(std::string_view arguments_json) {
   return json.close_object().take();
 }
 
-std::string tool_answer(std::string_view arguments_json) {
+std::string tool_answer(std::string_view arguments_json, Zones& zones) {
   Arguments arguments;
+  arguments.options.zones = &zones;
   read_arguments(arguments_json, arguments);
   if (!arguments.error.empty()) return failure(arguments.error, {});
   const Result<Definitions> definitions =
@@ -220,6 +236,7 @@ std::string tool_answer(std::string_view arguments_json) {
   JsonWriter json;
   json.open_object().key("ok").boolean(true);
   json.key("v2").raw(write_flags(evaluation, FlagsVersion::kV2, context));
+  json.key("v3").raw(write_flags(evaluation, FlagsVersion::kV3, context));
   json.key("legacy").raw(write_flags(evaluation, FlagsVersion::kLegacy, context));
   json.key("feed").raw(write_definitions(definitions.value(), Cohorts::kSend));
   return json.close_object().take();

@@ -10,6 +10,7 @@
 
 #include "hogflare/flags_limits.h"
 #include "hogflare/limits.h"
+#include "flags/json_literals.h"
 #include "json/scan.h"
 
 namespace hogflare::flags {
@@ -148,6 +149,8 @@ bool starts_with(std::string_view text, size_t at, std::string_view what) {
   return text.compare(at, what.size(), what) == 0;
 }
 
+}  // namespace
+
 // Clients written in Python send NaN and Infinity; serde's JSON5 reader takes them as null. And
 // "-0" is a float there. Both are rewritten here, outside strings, only when they occur.
 std::optional<std::string> rewrite_literals(std::string_view json) {
@@ -195,6 +198,8 @@ std::optional<std::string> rewrite_literals(std::string_view json) {
   out.append(json.substr(copied));
   return out;
 }
+
+namespace {
 
 void append_text_form(const Value& value, std::string& out) {
   switch (value.kind) {

@@ -7,11 +7,13 @@
 #include "hogflare/limits.h"
 #include "hogflare/property_bag.h"
 #include "hogflare/stored_fault.h"
+#include "identity/stored_value.h"
 
 namespace hogflare {
 namespace {
 
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersion = 1;        // of calls and replies
+constexpr uint8_t kStoredVersion = 2;  // since then with a checksum
 constexpr std::string_view kGroupKey = "group";
 constexpr std::string_view kTypesKey = "types";
 
@@ -24,93 +26,123 @@ struct Group {
   std::string properties = "{}";
 };
 
-StoredFault fault_of(std::string_view key, uint8_t version) {
-  return {std::string(key), version, kVersion};
+StoredFault fault_of(std::string_view key, std::string_view value) {
+  const int found = value.empty() ? -1 : static_cast<uint8_t>(value[0]);
+  return {std::string(key), found, kStoredVersion};
+}
+
+// What is in a stored value of this version or the one before; nullopt: damaged, or of another.
+std::optional<std::string_view> body_of(std::string_view value) {
+  if (!value.empty() && value[0] == 1) return value.substr(1);
+  return unseal(value, kStoredVersion);
 }
 
 Group load_group(Storage& storage, std::optional<StoredFault>& fault) {
   Group group;
   std::string bytes;
   if (!storage.get(kGroupKey, bytes)) return group;
-  ByteReader in(bytes);
-  const uint8_t version = in.u8();
+  const std::optional<std::string_view> body = body_of(bytes);
+  ByteReader in(body.value_or(std::string_view()));
   group.exists = true;
   group.version = in.number();
   group.created_at_ms = in.signed_number();
   group.properties = in.text();
-  // Taken apart here, for every call either shows or changes it.
+  // Taken apart here, for every call either shows or changes it. Without a checksum the values are
+  // looked at too.
   PropertyBag bag;
-  if (version != kVersion || !in.done() || !bag.add_text(group.properties)) {
-    fault = fault_of(kGroupKey, version);
-  }
+  const bool is_sound = body.has_value() && in.done() && bag.add_text(group.properties) &&
+                        (bytes[0] != 1 || json::Document::parse_const(group.properties, 1).ok());
+  if (!is_sound) fault = fault_of(kGroupKey, bytes);
   return group;
 }
 
 void store_group(Storage& storage, const Group& group) {
   ByteWriter out;
-  out.u8(kVersion);
   out.number(group.version);
   out.signed_number(group.created_at_ms);
   out.text(group.properties);
-  storage.put(kGroupKey, out.bytes());
+  storage.put(kGroupKey, seal(kStoredVersion, out.bytes()));
 }
 
-bool is_number(std::string_view raw) { return raw[0] == '-' || (raw[0] >= '0' && raw[0] <= '9'); }
+enum class GroupChange : uint8_t { kNone, kChanged, kTooLarge, kBad };
 
-// PostHog compares loosely here: a number and a text of that number are no change.
-bool loosely_equal(std::string_view left, std::string_view right) {
-  if (same_value(left, right)) return true;
-  if (left[0] == '"' && is_number(right)) std::swap(left, right);
-  if (!is_number(left) || right[0] != '"') return false;
-  const std::string text = json::decode_string(right);
-  char* end = nullptr;
-  const double number = std::strtod(text.c_str(), &end);
-  return !text.empty() && end == text.c_str() + text.size() &&
-         number == std::strtod(std::string(left).c_str(), nullptr);
-}
-
-enum class GroupChange : uint8_t { kNone, kChanged, kTooLarge };
-
-GroupChange apply_op(Group& group, const GroupOp& op, int64_t now_ms) {
-  PropertyBag bag;
-  PropertyBag set;
-  bag.add_text(group.properties);
-  set.add_text(op.set);
-  bool changed = !group.exists;
-  for (const PropertyBag::Entry& entry : set.entries()) {
-    const PropertyBag::Entry* old = bag.find(entry.key);
-    if (old != nullptr && loosely_equal(old->value, entry.value)) continue;
-    bag.set(entry.key, entry.value);
-    changed = true;
+// A group's properties taken apart, so that many operations cost what they set and not as many times
+// what the group holds. The group's stored text and the operations outlive it.
+class OpenGroup {
+ public:
+  explicit OpenGroup(Group& group) : group_(group) {
+    bag_.add_text(group.properties);
+    bytes_ = bag_.text_bytes();
   }
-  if (!changed) return GroupChange::kNone;
-  std::string properties = bag.text();
-  if (properties.size() > limits::kPersonPropertiesBytesMax) return GroupChange::kTooLarge;
-  if (!group.exists) group.created_at_ms = std::min(now_ms, op.timestamp_ms);
-  group.exists = true;
-  ++group.version;
-  group.properties = std::move(properties);
-  return GroupChange::kChanged;
-}
+
+  GroupChange apply(const GroupOp& op, int64_t now_ms) {
+    PropertyBag set;
+    if (!set.add_text(op.set)) return GroupChange::kBad;
+    std::vector<Undo> undo;
+    const size_t bytes_before = bytes_;
+    for (const PropertyBag::Entry& entry : set.entries()) {
+      const PropertyBag::Entry* old = bag_.find(entry.key);
+      if (old != nullptr && same_json(old->value, entry.value)) continue;
+      undo.push_back({entry.key, old != nullptr, old != nullptr ? old->value : std::string_view()});
+      bytes_ += entry.value.size();
+      bytes_ -= old != nullptr ? old->value.size() : 0;
+      bytes_ += old != nullptr ? 0 : entry.key.size() + (bag_.empty() ? 3 : 4);
+      bag_.set(entry.key, entry.value);
+    }
+    if (undo.empty() && group_.exists) return GroupChange::kNone;
+    if (bytes_ > limits::kPersonPropertiesBytesMax) {
+      for (const Undo& each : undo) {
+        if (each.was_there) {
+          bag_.set(each.key, each.value);
+        } else {
+          bag_.erase(each.key);
+        }
+      }
+      bytes_ = bytes_before;
+      return GroupChange::kTooLarge;
+    }
+    if (!group_.exists) group_.created_at_ms = std::min(now_ms, op.timestamp_ms);
+    group_.exists = true;
+    ++group_.version;
+    return GroupChange::kChanged;
+  }
+
+  size_t text_bytes() const { return bytes_; }
+  std::string text() const { return bag_.text(); }
+
+ private:
+  struct Undo {
+    std::string_view key;
+    bool was_there;
+    std::string_view value;
+  };
+
+  Group& group_;
+  PropertyBag bag_;
+  size_t bytes_ = 0;  // of the text
+};
 
 std::vector<std::string> load_types(Storage& storage, std::optional<StoredFault>& fault) {
   std::vector<std::string> types;
   std::string bytes;
   if (!storage.get(kTypesKey, bytes)) return types;
-  ByteReader in(bytes);
-  const uint8_t version = in.u8();
+  const std::optional<std::string_view> body = body_of(bytes);
+  ByteReader in(body.value_or(std::string_view()));
   const size_t count = in.count();
   for (size_t i = 0; i < count; ++i) types.emplace_back(in.text());
-  if (version != kVersion || !in.done()) fault = fault_of(kTypesKey, version);
+  if (!body.has_value() || !in.done()) fault = fault_of(kTypesKey, bytes);
   return types;
 }
 
-std::string write_types(const std::vector<std::string>& types) {
+std::string types_body(const std::vector<std::string>& types) {
   ByteWriter out;
-  out.u8(kVersion);
   out.number(types.size());
   for (const std::string& type : types) out.text(type);
   return out.take();
+}
+
+std::string write_types(const std::vector<std::string>& types) {
+  return std::string(1, static_cast<char>(kVersion)) + types_body(types);
 }
 
 // Either kind of call is over in one turn.
@@ -152,21 +184,26 @@ class GroupTask final : public Task {
     ByteWriter after;
     uint64_t count = 1;
     texts.text(group.properties);
+    OpenGroup open(group);
     bool is_full = false;  // no room for more texts than the last
     bool has_changed = false;
     for (const GroupOp& op : ops) {
-      const GroupChange change = apply_op(group, op, turn.now_ms);
+      const GroupChange change = open.apply(op, turn.now_ms);
+      if (change == GroupChange::kBad) return;  // nothing has been stored
       if (change == GroupChange::kChanged) {
         has_changed = true;
         if (!is_full) {
           ++count;
-          is_full = texts.bytes().size() + group.properties.size() > limits::kGroupReplyBytesMax;
-          if (!is_full) texts.text(group.properties);
+          is_full = texts.bytes().size() + open.text_bytes() > limits::kGroupReplyBytesMax;
+          if (!is_full) texts.text(open.text());
         }
       }
       after.number(count - 1);
       after.u8(change == GroupChange::kTooLarge ? 1 : 0);
     }
+    std::string properties = open.text();
+    HF_ASSERT(properties.size() == open.text_bytes());
+    group.properties = std::move(properties);
     if (is_full) texts.text(group.properties);
     if (has_changed) store_group(*turn.storage, group);
     ByteWriter out;
@@ -195,7 +232,7 @@ class GroupTask final : public Task {
       if (std::find(types.begin(), types.end(), type) == types.end()) types.emplace_back(type);
     }
     reply.body = write_types(types);
-    if (types.size() != known) turn.storage->put(kTypesKey, reply.body);
+    if (types.size() != known) turn.storage->put(kTypesKey, seal(kStoredVersion, types_body(types)));
     reply.status = 200;
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "hogflare/identity.h"
 #include "hogflare/js_string.h"
 #include "hogflare/limits.h"
 #include "hogflare/property_bag.h"
@@ -20,10 +21,15 @@ bool is_truthy(json::Value value) {
   return !value.is_number() || js_number_text(value.raw()) != "0";
 }
 
+bool is_too_long(std::string_view name) {
+  return first_code_points(name, limits::kGroupNameChars).size() < name.size();
+}
+
 // Nullopt: too long for a name.
 std::optional<std::string> id_text(json::Value value) {
   std::optional<std::string> text = js_string(value);
   if (text) replace_nul(*text);
+  if (text && is_too_long(*text)) return std::nullopt;
   return text;
 }
 
@@ -46,32 +52,60 @@ class MembersOf {
 
 }  // namespace
 
-GroupsRun::GroupsRun(std::span<const Event> events, const Project& project, IdentityCaches& caches)
-    : source_(events), project_(project), caches_(caches) {}
+GroupsRun::GroupsRun(std::span<const Event> events, const Project& project, IdentityCaches& caches,
+                     RequestBudget& budget)
+    : source_(events), project_(project), caches_(caches), budget_(budget) {}
 
-void GroupsRun::start(const Turn& turn, Effects& effects) {
-  configured_ = turn.config.has_group_types;
+size_t GroupsRun::plan(const Config& config) {
+  configured_ = config.has_group_types;
   // §10: personless events have no groups.
-  if (project_.person_processing_opt_out) return;
+  if (project_.person_processing_opt_out) return 0;
   for (size_t i = 0; i < source_.size(); ++i) find_groups(i);
-  if (events_.empty()) return;
+  if (events_.empty()) return 0;
   if (configured_) {
-    types_.assign(turn.config.group_types.begin(), turn.config.group_types.end());
-    call_groups(effects);
-    return;
+    types_.assign(config.group_types.begin(), config.group_types.end());
+  } else if (const auto* known = caches_.group_types(project_.team_id)) {
+    types_ = *known;
   }
-  if (const std::vector<std::string>* known = caches_.group_types(project_.team_id)) types_ = *known;
+  return planned_calls();
+}
+
+// Until the types are known, any may turn out to have a slot.
+size_t GroupsRun::planned_calls() const {
+  const bool asks = must_ask_types();
+  std::set<std::pair<std::string_view, std::string_view>> groups;
+  for (const EventGroups& event : events_) {
+    for (const Named& named : event.named) {
+      if (asks || is_kept(named.type)) groups.emplace(named.type, named.key);
+    }
+  }
+  return groups.size() + (asks ? 1 : 0);
+}
+
+bool GroupsRun::must_ask_types() const {
+  if (configured_) return false;
   const bool is_full = types_.size() == static_cast<size_t>(limits::kGroupTypes);
-  const bool all_known = std::all_of(wanted_types_.begin(), wanted_types_.end(),
-                                     [&](const std::string& type) { return slot_of(type) >= 0; });
-  if (is_full || all_known) {
-    call_groups(effects);
-  } else {
+  const auto is_known = [&](const std::string& type) { return slot_of(type) >= 0; };
+  const bool all_known = std::all_of(wanted_types_.begin(), wanted_types_.end(), is_known) &&
+                         std::all_of(read_types_.begin(), read_types_.end(), is_known);
+  return !is_full && !all_known;
+}
+
+void GroupsRun::start(const Turn&, Effects& effects) {
+  if (events_.empty()) return;
+  if (must_ask_types()) {
     ask_types(effects);
+  } else {
+    call_groups(effects);
   }
 }
 
-void GroupsRun::want_type(const std::string& type) {
+// An AI event shows the groups there are and gives no type its slot.
+void GroupsRun::want_type(const Event& event, const std::string& type) {
+  if (is_ai_event(event.name)) {
+    read_types_.push_back(type);
+    return;
+  }
   if (wanted_.insert(type).second) wanted_types_.push_back(type);
 }
 
@@ -82,7 +116,7 @@ GroupsRun::EventGroups& GroupsRun::groups_of(size_t event) {
 
 void GroupsRun::find_groups(size_t index) {
   const Event& event = source_[index];
-  if (event.person_processing_off) return;
+  if (event.person_processing_off || !event.counts()) return;
   json::Value groups;
   bool is_off = false;
   const auto note = [&](std::string_view name, json::Value value) {
@@ -100,7 +134,7 @@ void GroupsRun::find_groups(size_t index) {
       }
     }
   }
-  if (is_off) return;
+  if (is_off || refusal_of(event)) return;
   if (groups.is_object()) find_named(index, groups);
   if (event.name == "$groupidentify") find_identified(index);
 }
@@ -125,9 +159,13 @@ void GroupsRun::find_named(size_t index, json::Value groups) {
     }
     Named named;
     named.type = member.key();
+    if (is_too_long(named.type)) {
+      is_long = true;
+      continue;
+    }
     named.key = std::move(*key);
     named.raw_key = member.value.raw();
-    want_type(named.type);
+    want_type(source_[index], named.type);
     groups_of(index).named.push_back(std::move(named));
   }
   if (is_long) warn_of_long_name(index);
@@ -136,8 +174,8 @@ void GroupsRun::find_named(size_t index, json::Value groups) {
 void GroupsRun::warn_of_long_name(size_t index) {
   warnings_.push_back({index, "group_name_too_long",
                        "a group type or key has more than " +
-                           std::to_string(limits::kIdRawBytesMax) +
-                           " bytes of JSON; the group was ignored"});
+                           std::to_string(limits::kGroupNameChars) +
+                           " characters; the group was ignored"});
 }
 
 void GroupsRun::find_identified(size_t index) {
@@ -171,7 +209,7 @@ void GroupsRun::find_identified(size_t index) {
   Named named;
   named.type = std::move(*type_text);
   named.key = std::move(*key_text);
-  want_type(named.type);
+  want_type(event, named.type);
   found.named.push_back(std::move(named));
 }
 
@@ -185,6 +223,8 @@ int GroupsRun::slot_of(std::string_view type) const {
 bool GroupsRun::is_kept(std::string_view type) const { return configured_ || slot_of(type) >= 0; }
 
 void GroupsRun::ask_types(Effects& effects) {
+  types_failed_ = !budget_.take_object_call();
+  if (types_failed_) return;
   const std::vector<std::string_view> types(wanted_types_.begin(), wanted_types_.end());
   const uint32_t id =
       effects.add(CallObject{ObjectClass::kGroup, group_types_object_name(project_.team_id),
@@ -205,7 +245,8 @@ void GroupsRun::resume(const Turn& turn, EffectResult result, Effects& effects) 
     case SentKind::kGroup:
       return group_answered(sent.group, turn, result, effects);
     case SentKind::kGroupWait:
-      return call_group(sent.group, effects);
+      call_group(sent.group, effects);
+      return call_more(effects);
   }
 }
 
@@ -256,7 +297,9 @@ void GroupsRun::call_more(Effects& effects) {
 }
 
 void GroupsRun::call_group(size_t index, Effects& effects) {
-  const Group& group = groups_[index];
+  Group& group = groups_[index];
+  group.failed = !budget_.take_object_call();
+  if (group.failed) return;
   std::vector<GroupOp> ops;
   for (const size_t event : group.ops) {
     ops.push_back({events_[event].set, source_[event].timestamp_ms});
@@ -273,7 +316,7 @@ void GroupsRun::group_answered(size_t index, const Turn& turn, const EffectResul
   std::optional<GroupReply> reply;
   if (result.ok) reply = read_group_reply(result.body);
   if (reply.has_value() && reply->after.size() == group.ops.size()) {
-    group.reply = std::move(*reply);
+    keep(group, std::move(*reply));
     take_texts(index);
   } else if (++group.attempts < kAttemptsMax) {
     wait(turn, effects, {SentKind::kGroupWait, index});
@@ -282,6 +325,20 @@ void GroupsRun::group_answered(size_t index, const Turn& turn, const EffectResul
     group.failed = true;
   }
   call_more(effects);
+}
+
+// What there is no memory for the rows do without.
+void GroupsRun::keep(Group& group, GroupReply reply) {
+  size_t bytes = 0;
+  for (const std::string& text : reply.texts) bytes += text.size();
+  group.left_out = !budget_.memory.take(bytes);
+  if (group.left_out) {
+    reply.texts = {"{}"};
+    reply.after.assign(reply.after.size(), 0);
+  } else {
+    memory_bytes_ += bytes;
+  }
+  group.reply = std::move(reply);
 }
 
 // Which of the reply's texts each event shows: the group as it was after that event.
@@ -328,10 +385,15 @@ GroupView GroupsRun::take_view(size_t event) const {
       if (!named.raw_key.empty()) view.raw_values[static_cast<size_t>(slot)] = named.raw_key;
     }
     if (!shown.insert(named.type).second) continue;
+    const std::string& text = groups_[named.group].reply.texts[named.text];
+    // A row holds less than this in all.
+    const bool has_room = properties.size() + text.size() <= limits::kRowBytesMax;
+    view.properties_left_out |= groups_[named.group].left_out || !has_room;
+    if (!has_room) continue;
     properties += properties.empty() ? "{" : ",";
     json::append_string(properties, named.type);
     properties += ':';
-    properties += groups_[named.group].reply.texts[named.text];
+    properties += text;
   }
   if (!properties.empty()) properties += '}';
   return view;

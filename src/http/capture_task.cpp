@@ -6,16 +6,18 @@
 #include <span>
 #include <vector>
 
-#include "admission.h"
 #include "http_task.h"
 #include "hogflare/capture.h"
 #include "hogflare/capture_v1.h"
+#include "hogflare/cookieless.h"
 #include "hogflare/delivery.h"
 #include "hogflare/groups_run.h"
 #include "hogflare/limits.h"
 #include "hogflare/people_run.h"
+#include "hogflare/request_budget.h"
 #include "hogflare/rows.h"
 #include "hogflare/signature.h"
+#include "hogflare/text.h"
 #include "hogflare/uuid.h"
 #include "hogflare/wire.h"
 
@@ -29,21 +31,28 @@ class CaptureTask final : public HttpTask {
   void start(const Turn& turn, Effects& effects) override {
     if (std::optional<Error> refused = admit()) return refuse(turn, *refused);
     received_bytes_ = body().size();
-    if (std::optional<Error> refused = reserve_memory()) return refuse(turn, *refused);
+    if (std::optional<Error> refused = memory_.hold(body().size() + head().query.size())) {
+      return refuse(turn, *refused);
+    }
     auto decoded = decode(turn);
     if (!decoded.ok()) return refuse(turn, decoded.error());
     batch_ = std::move(decoded).value();
-    note_memory();
-    deliver_until_ms_ = turn.now_ms + limits::kDeliveryDeadlineMs;
+    if (std::optional<Error> refused = reserve_work()) return refuse(turn, *refused);
+    place_ = ConnectionPlace::of(head());
+    deliver_until_ms_ = turn.now_ms + turn.config.answer_within_ms - limits::kAnswerReserveMs;
+    if (std::optional<Error> refused = plan(turn)) return refuse(turn, *refused);
     note_window();
-    start_people(turn, effects);
+    start_window(turn, effects);
     advance(turn, effects);
   }
 
   void resume(const Turn& turn, EffectResult result, Effects& effects) override {
-    if (people_->owns(result.id)) {
+    if (cookieless_ && cookieless_->owns(result.id)) {
+      cookieless_->resume(turn, std::move(result), effects);
+      if (cookieless_->finished()) find_people(turn, effects);
+    } else if (people_ && people_->owns(result.id)) {
       people_->resume(turn, std::move(result), effects);
-    } else if (groups_->owns(result.id)) {
+    } else if (groups_ && groups_->owns(result.id)) {
       groups_->resume(turn, std::move(result), effects);
     } else if (delivery_ && delivery_->owns(result.id)) {
       delivery_->resume(turn, std::move(result), effects);
@@ -56,39 +65,31 @@ class CaptureTask final : public HttpTask {
 
   // What can be refused before the body is looked at.
   std::optional<Error> admit() {
-    if (body_is_too_large()) {
-      return Error(ErrorCode::kTooLarge, "the body is over this path's limit");
-    }
-    if (state().config.has_fatal_problem()) {
-      return Error(ErrorCode::kSinkUnavailable,
-                   "this deployment's configuration is not usable; see /healthz");
-    }
-    const Result<Ok> signature = check_signature(head(), body(), state().config.signing_secret);
+    if (std::optional<Error> missing = missing_body()) return missing;
+    if (std::optional<Error> refused = refuse_unusable()) return refused;
+    const Config& config = state().config;
+    const bool some_need_none = !config.unsigned_tokens.empty();
+    const Result<Ok> signature =
+        check_signature(head(), body(), {config.signing_secret, some_need_none, some_need_none});
     if (!signature.ok()) return signature.error();
     return std::nullopt;
   }
 
-  std::optional<Error> reserve_memory() {
-    const Endpoint endpoint = is_v1() ? Endpoint::kCaptureV1 : capture_endpoint(route());
-    const MemoryNeed need = memory_need(endpoint, body(), head().query);
-    if (need.decoding > limits::kRequestMemoryBytesMax) {
-      return Error(ErrorCode::kTooLarge, "unpacked it needs more memory than there is; send it in parts");
-    }
-    const size_t most =
-        std::min(std::max(need.decoding, need.running), limits::kRequestMemoryBytesMax);
-    if (memory_.take(most)) return std::nullopt;
-    return Error(ErrorCode::kObjectUnavailable,
-                 "other requests take the memory this one needs; nothing was stored");
-  }
-
-  void note_memory() {
-    const size_t nodes = batch_->document ? batch_->document->node_count() : 0;
-    memory_.set(running_bytes(batch_->body.size(), nodes * sizeof(json::Node)));
+  // What is needed from the decoded request on: its window's events, and their rows with their copies on
+  // the way out.
+  std::optional<Error> reserve_work() {
+    const size_t events = std::max({batch_->items.size(), batch_->events.size(),
+                                    batch_->recordings.size()});
+    const size_t window = std::min(events, limits::kWindowEventsMax);
+    const size_t rows = std::min(batch_->body.size() + added_bytes(window, batch_->body.size()),
+                                 limits::kRowsInMemoryBytes);
+    // A cookieless visitor's event is written anew.
+    const size_t again = CookielessRun::has_work(batch_->events) ? batch_->body.size() : 0;
+    return memory_.hold_more(2 * rows + window * kEventBytes + again);
   }
 
   CaptureContext context(const Turn& turn) {
-    return {turn.now_ms, turn.config, turn.entropy, &state().decompressor,
-            unpacked_bytes_within(memory_.left())};
+    return {turn.now_ms, turn.config, turn.entropy, &state().decompressor, &memory_};
   }
 
   Result<std::unique_ptr<CaptureBatch>> decode(const Turn& turn) {
@@ -111,13 +112,14 @@ class CaptureTask final : public HttpTask {
       if (delivery_) {
         if (!delivery_->finished()) return;
         take_fates();
-      } else if (!people_->finished() || !groups_->finished()) {
+      } else if (!people_ || !people_->finished() || !groups_->finished()) {
         return;
       }
       if (has_rows_left()) {
         send_rows(turn, effects);
       } else if (next_window(turn)) {
-        start_people(turn, effects);
+        plan_window(turn);
+        start_window(turn, effects);
       } else {
         respond(conclude(turn));
       }
@@ -136,8 +138,47 @@ class CaptureTask final : public HttpTask {
     return std::span<const Event>(batch_->events).subspan(first_, last_ - first_);
   }
 
-  // From first_ on, so many events as are looked at together.
-  void start_people(const Turn& turn, Effects& effects) {
+  // Plans the first window, and counts the object calls of all of them: nothing of a request that would
+  // need more than one may have is stored.
+  std::optional<Error> plan(const Turn& turn) {
+    const size_t calls_max = turn.config.object_calls_max;
+    size_t calls = plan_window(turn);
+    const bool is_only = last_ == batch_->events.size() && !batch_->has_more();
+    if (!is_only) {
+      calls += plan_later_windows(turn, calls_max);
+      plan_window(turn);
+    }
+    if (calls <= calls_max) return std::nullopt;
+    return Error(ErrorCode::kTooManyObjects,
+                 "its people and groups need more than " + std::to_string(calls_max) +
+                     " object calls (HOGFLARE_OBJECT_CALLS_MAX); nothing was stored, send it in "
+                     "parts of fewer people");
+  }
+
+  // Counts on until it is known whether `calls_max` suffices, and comes back to the first window.
+  size_t plan_later_windows(const Turn& turn, size_t calls_max) {
+    size_t calls = 0;
+    bool has_moved = false;
+    for (;;) {
+      first_ = last_;
+      if (first_ == batch_->events.size()) {
+        if (calls > calls_max || !decode_next_window(*batch_, context(turn))) break;
+        has_moved = true;
+        first_ = 0;
+      }
+      calls += plan_window(turn);
+    }
+    first_ = 0;
+    if (!has_moved) return calls;
+    people_.reset();
+    groups_.reset();
+    batch_->next_item = 0;
+    decode_next_window(*batch_, context(turn));
+    return calls;
+  }
+
+  // From first_ on, so many events as are looked at together. Returns the object calls they need.
+  size_t plan_window(const Turn& turn) {
     size_t bytes = 0;
     last_ = first_;
     while (last_ < batch_->events.size() && last_ - first_ < limits::kWindowEventsMax &&
@@ -147,8 +188,39 @@ class CaptureTask final : public HttpTask {
     next_row_ = first_;
     window_bytes_ = bytes;
     window_notes_left_ = true;
-    people_.emplace(window(), *batch_->project, state().identity);
-    groups_.emplace(window(), *batch_->project, state().identity);
+    cookieless_.reset();
+    people_.emplace(window(), *batch_->project, state().identity, budget_, &place_);
+    groups_.emplace(window(), *batch_->project, state().identity, budget_);
+    return people_->plan(turn) + groups_->plan(turn.config) + cookieless_calls();
+  }
+
+  // The project's salts, and for visitors who are told apart beyond a day's hash an object each.
+  size_t cookieless_calls() const {
+    if (!CookielessRun::has_work(window())) return 0;
+    const bool is_stateful = batch_->project->cookieless == CookielessMode::kStateful;
+    return 1 + (is_stateful ? window().size() : 0);
+  }
+
+  void start_window(const Turn& turn, Effects& effects) {
+    if (!CookielessRun::has_work(window())) return start_people(turn, effects);
+    people_.reset();
+    groups_.reset();
+    cookieless_.emplace(std::span<Event>(batch_->events).subspan(first_, last_ - first_),
+                        *batch_->project, connection_ip(head()), state().cookieless_salts);
+    cookieless_->start(turn, effects);
+    if (cookieless_->finished()) find_people(turn, effects);
+  }
+
+  // The events have their visitors' ids now.
+  void find_people(const Turn& turn, Effects& effects) {
+    people_.emplace(window(), *batch_->project, state().identity, budget_, &place_);
+    groups_.emplace(window(), *batch_->project, state().identity, budget_);
+    people_->plan(turn);
+    groups_->plan(turn.config);
+    start_people(turn, effects);
+  }
+
+  void start_people(const Turn& turn, Effects& effects) {
     people_->start(turn, effects);
     groups_->start(turn, effects);
   }
@@ -176,7 +248,7 @@ class CaptureTask final : public HttpTask {
     }
     if (!has_rows_left() && last_ == batch_->events.size() && !batch_->has_more()) release_body();
     delivery_.emplace(std::move(batches), state().sink_health);
-    delivery_->limit(deliver_until_ms_);
+    delivery_->limit(deliver_until_ms_, budget_);
     delivery_->start(turn, effects);
   }
 
@@ -185,6 +257,7 @@ class CaptureTask final : public HttpTask {
     window_notes_left_ = false;
     RowBatch persons(Stream::kPersons);
     people_->append_change_rows(turn, persons);
+    changes_left_out_ += people_->changes_left_out();
     if (!persons.empty()) batches.push_back(std::move(persons));
     RowBatch rejects = build_reject_rows(turn);
     if (!rejects.empty()) batches.push_back(std::move(rejects));
@@ -193,19 +266,20 @@ class CaptureTask final : public HttpTask {
   // All rows are written, so nothing points into the body any more; it may be 20 MiB.
   void release_body() {
     if (is_v1()) return;  // its answer names the events as they came
+    const size_t nodes = batch_->document ? batch_->document->node_count() : 0;
+    memory_.give_back(batch_->body.size() + nodes * sizeof(json::Node));
     batch_->document.reset();
     batch_->body = std::string();
     batch_->events = std::vector<Event>();
     batch_->rejects = std::vector<Reject>();
     batch_->items = std::vector<json::Value>();
     first_ = last_ = next_row_ = batch_->next_item = 0;
-    note_memory();
   }
 
   RowBatch build_event_rows(const Turn& turn) {
     RowBatch rows(Stream::kEvents);
     rows.reserve({.bytes = std::min(window_bytes_ + window_bytes_ / 4 +
-                                        (last_ - first_) * kAddedBytes,
+                                        added_bytes(last_ - first_, window_bytes_),
                                     limits::kRowsInMemoryBytes + limits::kRowBytesMax),
                   .rows = last_ - next_row_});
     const RowWriter writer(head(), {batch_->token, batch_->project, batch_->sent_at_ms},
@@ -227,7 +301,7 @@ class CaptureTask final : public HttpTask {
   // The number of the event's row, kNoRow or kFailed.
   uint32_t append_event_row(const RowWriter& writer, size_t index, RowBatch& rows) {
     const size_t in_window = index - first_;
-    if (people_->failed(in_window) || groups_->failed(in_window)) {
+    if (batch_->events[index].cookieless == CookielessPart::kFailed || people_->failed(in_window) || groups_->failed(in_window)) {
       some_object_failed_ = true;
       return kFailed;
     }
@@ -235,21 +309,38 @@ class CaptureTask final : public HttpTask {
     if (person.dropped) return kNoRow;
     GroupView groups = groups_->take_view(in_window);
     bound_carried(person, groups);
-    writer.append_event(batch_->events[index], person, groups, rows);
+    if (!writer.append_event(batch_->events[index], person, groups, rows)) note_cut(in_window);
     return rows.size() - 1;
+  }
+
+  void note_cut(size_t in_window) {
+    cut_.push_back({in_window, "event_truncated",
+                    "the event's row would have more than " +
+                        std::to_string(limits::kRowBytesMax) +
+                        " bytes; of its largest values the beginning was kept, and "
+                        "$hogflare_truncated in the row names them"});
   }
 
   // A row carries its person's and groups' properties while the request's budget for them lasts.
   void bound_carried(PersonView& person, GroupView& groups) {
     const uint64_t bytes = person.person_properties.size() + groups.group_properties_json.size();
     const uint64_t budget = limits::kCarriedBytesFree + limits::kCarriedBytesPerByte * received_bytes_;
-    if (carried_bytes_ + bytes <= budget) {
+    const bool is_whole = !person.properties_left_out && !groups.properties_left_out;
+    if (carried_bytes_ + bytes <= budget && take_part_bytes(2 * bytes)) {
       carried_bytes_ += bytes;
+      rows_without_carried_ += is_whole ? 0 : 1;
       return;
     }
     person.person_properties = "{}";
     groups.group_properties_json.clear();
     ++rows_without_carried_;
+  }
+
+  // The row itself and its copy on the way out.
+  bool take_part_bytes(size_t bytes) {
+    if (!memory_.take(bytes)) return false;
+    part_bytes_ += bytes;
+    return true;
   }
 
   // Takes over what became of the rows just sent.
@@ -259,15 +350,24 @@ class CaptureTask final : public HttpTask {
     }
     if (is_v1()) {
       for (size_t i = first_sent_; i < next_row_; ++i) {
-        v1_fates_.push_back(v1_fate(rows_of_[i - first_sent_]));
+        v1_fates_.push_back(v1_fate(i, rows_of_[i - first_sent_]));
       }
     }
     delivery_.reset();
+    memory_.give_back(std::exchange(part_bytes_, 0));
   }
 
-  V1Outcome v1_fate(uint32_t row) const {
+  V1Outcome v1_refusal(size_t index) const {
+    if (batch_->events[index].cookieless != CookielessPart::kRefused) return kV1Rejected;
+    for (const CookielessRun::Refusal& refusal : cookieless_->refusals()) {
+      if (refusal.event + first_ == index) return {V1Result::kDrop, v1_tag(refusal.error.code)};
+    }
+    return kV1Rejected;
+  }
+
+  V1Outcome v1_fate(size_t index, uint32_t row) const {
     if (row == kFailed) return kV1NotPersisted;
-    if (row == kNoRow) return kV1Rejected;
+    if (row == kNoRow) return v1_refusal(index);
     const bool lost = delivery_->fate(Stream::kEvents, row) == RowFate::kFailed;
     return lost ? kV1NotPersisted : V1Outcome{};
   }
@@ -277,11 +377,29 @@ class CaptureTask final : public HttpTask {
     if (rejects_left_) append_rejects(turn, rows);
     rejects_left_ = false;
     RejectRow row = reject_row(turn);
+    if (cookieless_) append_refusals(turn, row, rows);
     append_warnings(turn, row, people_->warnings(), rows);
     append_warnings(turn, row, groups_->warnings(), rows);
+    append_warnings(turn, row, unread_times(), rows);
+    append_warnings(turn, row, cut_, rows);
+    cut_.clear();
     const bool is_last = last_ == batch_->events.size() && !batch_->has_more();
     if (is_last) append_counts(turn, row, rows);
     return rows;
+  }
+
+  std::vector<Warning> unread_times() const {
+    std::vector<Warning> warnings;
+    for (size_t i = first_; i < last_; ++i) {
+      const Event& event = batch_->events[i];
+      if (!event.time_unread) continue;
+      const std::string_view given = event.root.find("timestamp").raw();
+      warnings.push_back({i - first_, "ignored_invalid_timestamp",
+                          "the timestamp " +
+                              std::string(first_code_points(given, kShownTimeChars)) +
+                              " could not be read; the event has the time it came in"});
+    }
+    return warnings;
   }
 
   RejectRow reject_row(const Turn& turn) const {
@@ -306,18 +424,26 @@ class CaptureTask final : public HttpTask {
       append("rejects_left_out", std::to_string(side_rows_left_out_) +
                                      " more rejects and warnings of this request have no rows");
     }
+    if (changes_left_out_ > 0) {
+      turn.metrics.count_warning("person_changes_left_out");
+      append("person_changes_left_out",
+             std::to_string(changes_left_out_) +
+                 " changes of people are in no row of the persons stream: other requests took the "
+                 "memory; the next change of each carries them");
+    }
     if (rows_without_carried_ > 0) {
       turn.metrics.count_warning("properties_left_out");
       append("properties_left_out",
              std::to_string(rows_without_carried_) +
-                 " events of this request have rows without person_properties and "
-                 "group_properties: these were too large for so small a request");
+                 " events of this request have rows without person_properties or "
+                 "group_properties: these were too large for so small a request, or for the memory "
+                 "that other requests left");
     }
   }
 
   // False: the request has had its reject rows.
   bool may_append_side_row() {
-    if (side_rows_ < limits::kRejectRowsMax) {
+    if (side_rows_ < state().config.reject_rows_max) {
       ++side_rows_;
       return true;
     }
@@ -338,9 +464,33 @@ class CaptureTask final : public HttpTask {
       row.distinct_id = reject.distinct_id;
       row.event = reject.event;
       row.event_uuid = reject.event_uuid;
-      row.payload = reject.raw;
+      // A cookieless event's address and agent are kept nowhere.
+      row.payload = asks_for_cookieless(reject.raw) ? std::string_view() : reject.raw;
       append_reject_row(rows, row);
     }
+  }
+
+  // Without the event's JSON, which holds what must not be kept.
+  void append_refusals(const Turn& turn, RejectRow row, RowBatch& rows) {
+    std::vector<Warning> warnings;
+    for (const CookielessRun::Refusal& refusal : cookieless_->refusals()) {
+      turn.metrics.count_rejected(refusal.error.code);
+      if (!refusal.warning.empty()) {
+        warnings.push_back({refusal.event, std::string(refusal.warning), refusal.error.detail});
+      }
+      if (!may_append_side_row()) continue;
+      const Event& event = batch_->events[first_ + refusal.event];
+      const std::string uuid = Uuid::version_7(turn.now_ms, turn.entropy).text();
+      row.uuid = uuid;
+      row.kind = RejectKind::kReject;
+      row.reason = refusal.error.tag();
+      row.detail = refusal.error.detail;
+      row.distinct_id = event.distinct_id;
+      row.event = event.name;
+      row.event_uuid = event.uuid;
+      append_reject_row(rows, row);
+    }
+    append_warnings(turn, row, warnings, rows);
   }
 
   void append_warnings(const Turn& turn, RejectRow row, const std::vector<Warning>& warnings,
@@ -357,7 +507,8 @@ class CaptureTask final : public HttpTask {
       row.distinct_id = event.distinct_id;
       row.event = event.name;
       row.event_uuid = event.uuid;
-      row.payload = {};
+      // Of an event without a row this is all that is left.
+      row.payload = warning.is_drop ? event.root.raw() : std::string_view();
       append_reject_row(rows, row);
     }
   }
@@ -375,17 +526,33 @@ class CaptureTask final : public HttpTask {
   static constexpr uint32_t kNoRow = UINT32_MAX;
   static constexpr uint32_t kFailed = UINT32_MAX - 1;
 
-  // What a row has beside the event's own JSON, roughly.
+  // Of a time that could not be read a warning shows so much.
+  static constexpr size_t kShownTimeChars = 64;
+
+  // What a row has beside the event's own JSON, roughly, and what an event takes until its row is there.
   static constexpr size_t kAddedBytes = 800;
+  static constexpr size_t kColumnsBytes = 600;
+  // What rows have beside their events' JSON: of it the own properties come twice.
+  static size_t added_bytes(size_t events, size_t events_bytes) {
+    return events * (kAddedBytes + kColumnsBytes) +
+           std::min(events_bytes, events * limits::kCustomPropertiesBytesMax);
+  }
+  static constexpr size_t kEventBytes = limits::kEventMemoryBytes - kAddedBytes;
 
   MemoryShare memory_{state().request_memory_bytes};
+  RequestBudget budget_{state().config.object_calls_max, memory_};
+  size_t part_bytes_ = 0;  // held for what the part under way carries
   size_t received_bytes_ = 0;
   // Budgets of the request (docs/GUARANTEES.md).
   uint64_t carried_bytes_ = 0;
   size_t rows_without_carried_ = 0;
+  size_t changes_left_out_ = 0;
   size_t side_rows_ = 0;
   size_t side_rows_left_out_ = 0;
   std::unique_ptr<CaptureBatch> batch_;
+  ConnectionPlace place_;
+  std::vector<Warning> cut_;  // of the window's rows
+  std::optional<CookielessRun> cookieless_;
   std::optional<PeopleRun> people_;
   std::optional<GroupsRun> groups_;
   std::optional<DeliveryRun> delivery_;

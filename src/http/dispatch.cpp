@@ -36,7 +36,7 @@ class ImmediateTask final : public HttpTask {
  private:
   Reply answer() {
     if (route().endpoint == RouteKind::kNone) {
-      return error_reply(head(), {ErrorCode::kNotFound, "PostHog's paths are listed in README.md"});
+      return error_reply(head(), {ErrorCode::kNotFound, "the paths served here are listed in docs/COMPATIBILITY.md"});
     }
     if (is_preflight(request())) return options_reply(head());
     if (!method_is_allowed(request())) {
@@ -70,8 +70,9 @@ std::unique_ptr<Task> make_http_task(CoreState& state, HttpInput input) {
       return make_capture_task(state, std::move(request));
     case MetricRoute::kFlags:
     case MetricRoute::kFlagDefinitions:
-    case MetricRoute::kRemoteConfig:
       return make_flags_task(state, std::move(request));
+    case MetricRoute::kRemoteConfig:
+      return make_project_task(state, std::move(request));
     default:
       return make_operations_task(state, std::move(request));
   }

@@ -1,14 +1,19 @@
-// Flag endpoints and what else SDKs ask about a project: /flags, /decide, definitions, remote config,
-// OFREP and the small lists. Evaluation itself is src/flags; here is where its inputs come from.
+// Flag endpoints: /flags, /decide, definitions, a flag's payload, OFREP. Evaluation itself is
+// src/flags; here is where its inputs come from.
 #include <optional>
 
 #include "http_task.h"
 #include "hogflare/capture.h"
+#include "hogflare/cookieless.h"
 #include "hogflare/digest.h"
 #include "hogflare/flags.h"
+#include "hogflare/flags_limits.h"
 #include "hogflare/flags_responses.h"
+#include "hogflare/flags_value.h"
+#include "hogflare/memory_share.h"
 #include "hogflare/person_state.h"
 #include "hogflare/signature.h"
+#include "hogflare/text.h"
 #include "hogflare/url.h"
 #include "hogflare/uuid.h"
 #include "hogflare/wire.h"
@@ -29,6 +34,9 @@ class FlagsTask final : public HttpTask {
   using HttpTask::HttpTask;
 
   void start(const Turn& turn, Effects& effects) override {
+    if (std::optional<Error> refused = refuse_unusable()) {
+      return respond(error_reply(head(), *refused));
+    }
     if (state().flags.kv_is_due(turn.now_ms)) {
       kv_effect_ = effects.add(ReadKv{turn.config.flags_kv_key});
       return;
@@ -42,9 +50,14 @@ class FlagsTask final : public HttpTask {
       state().flags.take_kv(result, turn.now_ms);
       return begin(turn, effects);
     }
+    if (visitor_ && visitor_->owns(result.id)) {
+      visitor_->resume(turn, std::move(result), effects);
+      return visitor_known(turn, effects);
+    }
+    if (list_effect_ != 0 && result.id == list_effect_) return take_list(turn, result, effects);
     if (stored_ && stored_->owns(result.id)) {
       stored_->resume(turn, std::move(result), effects);
-      if (stored_->finished()) evaluate(turn);
+      if (stored_->finished()) read_lists(turn, effects);
     }
   }
 
@@ -63,17 +76,10 @@ class FlagsTask final : public HttpTask {
         return begin_ofrep(turn, effects);
       case RouteKind::kFlagDefinitions:
         return respond(answer_definitions());
-      case RouteKind::kRemoteConfigFlag:
-        return respond(answer_payload());
-      case RouteKind::kRemoteConfig:
-      case RouteKind::kRemoteConfigJs:
-        return respond(answer_remote_config());
-      case RouteKind::kSurveys:
-        return respond(answer_surveys());
-      case RouteKind::kWebExperiments:
-        return respond(json_reply(flags::write_web_experiments()));
+      case RouteKind::kFlagList:
+        return respond(answer_list());
       default:
-        return respond(json_reply(flags::write_early_access_features()));
+        return respond(answer_payload());
     }
   }
 
@@ -84,11 +90,12 @@ class FlagsTask final : public HttpTask {
     if (head().method == "GET" && !form_value(head().query, "data")) {
       return respond(json_reply(flags::write_minimal_config(response_context(turn, ""))));
     }
-    if (body_is_too_large()) return respond(error_reply(head(), {ErrorCode::kTooLarge, ""}));
-    const Result<Ok> signed_ok = check_signature(head(), body(), turn.config.signing_secret);
+    if (auto missing = missing_body()) return respond(error_reply(head(), *missing));
+    const Result<Ok> signed_ok = check_given_signature(turn.config);
     if (!signed_ok.ok()) return respond(error_reply(head(), signed_ok.error()));
-    Result<std::string> json = decode_flags_body(head(), std::move(body()));
+    Result<std::string> json = decode_flags_body(head(), std::move(body()), memory_);
     if (!json.ok()) return respond(error_reply(head(), json.error()));
+    if (auto refused = reserve_values(json.value())) return respond(error_reply(head(), *refused));
     Result<flags::Request> parsed = flags::parse_request(json.value(), request_headers());
     if (!parsed.ok()) return respond(error_reply(head(), parsed.error()));
     request_ = std::move(parsed).value();
@@ -98,7 +105,20 @@ class FlagsTask final : public HttpTask {
     request_->only_survey_flags |= query_is_true("only_evaluate_survey_feature_flags");
     request_->only_request_properties |= query_is_true("only_use_override_person_properties");
     fill_geoip();
-    gather(turn, effects);
+    find_visitor(turn, effects);
+  }
+
+  // Asking writes nothing, so no signature is needed; one that is given must be right.
+  Result<Ok> check_given_signature(const Config& config) {
+    return check_signature(head(), body(),
+                           {config.signing_secret, true, !config.unsigned_tokens.empty()});
+  }
+
+  // The body's index, its values, and what the request keeps of them.
+  std::optional<Error> reserve_values(std::string_view json) {
+    const size_t index = json_index_bytes(json);
+    const size_t values = std::min(index / sizeof(json::Node), limits::kFlagsNodesMax);
+    return memory_.hold_more(json.size() + index + values * sizeof(flags::Value));
   }
 
   bool query_is_true(std::string_view name) {
@@ -114,6 +134,11 @@ class FlagsTask final : public HttpTask {
   // The token's project, or why the request is refused.
   std::optional<Error> resolve_project(const Turn& turn) {
     if (std::optional<Error> invalid = check_token(request_->token)) return invalid;
+    const bool in_query = !turn.config.signing_secret.empty() && has_query_payload(head());
+    if (in_query && turn.config.unsigned_tokens.count(request_->token) == 0) {
+      return Error(ErrorCode::kInvalidSignature,
+                   "a payload in ?data= is not covered by the signature; send it as the body");
+    }
     project_ = turn.config.project_of(request_->token);
     if (project_ == nullptr) return Error(ErrorCode::kUnknownToken);
     return check_origin(*project_, head().origin);
@@ -136,13 +161,81 @@ class FlagsTask final : public HttpTask {
     }
   }
 
+  // The placeholder of all cookieless visitors stands for the one who asks.
+  void find_visitor(const Turn& turn, Effects& effects) {
+    const bool wanted = is_cookieless_placeholder(request_->distinct_id) &&
+                        project_->cookieless != CookielessMode::kDisabled;
+    if (!wanted) return gather(turn, effects);
+    visitor_.emplace(*request_, head(), *project_, state().cookieless_salts);
+    visitor_->start(turn, effects);
+    visitor_known(turn, effects);
+  }
+
+  void visitor_known(const Turn& turn, Effects& effects) {
+    if (!visitor_->finished()) return;
+    if (!visitor_->error()) return gather(turn, effects);
+    const bool is_ofrep = route().endpoint == RouteKind::kOfrepFlags ||
+                          route().endpoint == RouteKind::kOfrepFlag;
+    if (visitor_->error()->code != ErrorCode::kCookielessFlags) {
+      // Clients of flags repeat a 502, not a 503.
+      Reply reply = error_reply(head(), *visitor_->error());
+      reply.status = 502;
+      return respond(std::move(reply));
+    }
+    if (!is_ofrep) return respond(error_reply(head(), *visitor_->error()));
+    respond(ofrep(flags::write_ofrep_error(flags::OfrepError::kInvalidContext,
+                                           visitor_->error()->detail, path_key())));
+  }
+
   // Reads what some evaluated flag needs and the request does not bring.
   void gather(const Turn& turn, Effects& effects) {
-    const flags::Needs wanted = flags::needs(definitions(), *request_);
+    flags::Needs wanted = flags::needs(definitions(), *request_);
+    // Nobody is the placeholder's person, not even one that an older version made.
+    if (is_cookieless_placeholder(request_->distinct_id)) wanted.person = wanted.hash_keys = false;
     if (wanted.nothing() || request_->disable_flags) return evaluate(turn);
+    lists_ = wanted.cohorts;
     stored_.emplace(project_->team_id, *request_, wanted, definitions(), state().identity);
     stored_->start(turn, effects);
-    if (stored_->finished()) evaluate(turn);
+    if (stored_->finished()) read_lists(turn, effects);
+  }
+
+  // One list of a cohort's members after the other, so that a request holds at most one; what the
+  // isolate has read lately is not read again.
+  void read_lists(const Turn& turn, Effects& effects) {
+    for (; next_list_ < lists_.size(); ++next_list_) {
+      const flags::ListedCohort& cohort = lists_[next_list_];
+      const bool may_read = list_reads_ < limits::kCohortReadsMax;
+      if (may_read && state().cohort_lists.is_due(cohort, turn.now_ms)) {
+        ++list_reads_;
+        list_effect_ = effects.add(ReadKv{CohortLists::key_of(cohort.id)});
+        return;
+      }
+      take_membership(turn, cohort);
+    }
+    evaluate(turn);
+  }
+
+  void take_list(const Turn& turn, EffectResult& result, Effects& effects) {
+    list_effect_ = 0;
+    // The others would hardly fare better, and the client does not wait for them.
+    if (!result.ok) list_reads_ = limits::kCohortReadsMax;
+    if (result.ok && result.body.size() <= limits::kCohortListBytesMax) {
+      if (std::optional<Error> refused = reserve_values(result.body)) {
+        result.ok = false;
+        result.body = refused->detail;
+      }
+    }
+    state().cohort_lists.take(lists_[next_list_].id, result, turn.now_ms);
+    take_membership(turn, lists_[next_list_]);
+    ++next_list_;
+    read_lists(turn, effects);
+  }
+
+  void take_membership(const Turn& turn, const flags::ListedCohort& cohort) {
+    std::vector<std::string_view> ids = {request_->distinct_id};
+    const std::vector<std::string>& person_ids = stored_->state().person_ids;
+    ids.insert(ids.end(), person_ids.begin(), person_ids.end());
+    stored_->add_cohort({cohort.id, state().cohort_lists.answer(cohort.id, ids, turn.now_ms)});
   }
 
   void evaluate(const Turn& turn) {
@@ -174,12 +267,18 @@ class FlagsTask final : public HttpTask {
     context.request_id = request_id_;
     context.now_ms = turn.now_ms;
     context.config = remote_config(token);
+    context.minimal_flag_called_events = flags_.settings().minimal_flag_called_events;
     return context;
   }
 
-  flags::RemoteConfig remote_config(std::string_view token) {
-    return {std::string(token), !has_flags_ || !definitions().empty(),
-            state().config.session_recording};
+  project::RemoteConfig remote_config(std::string_view token) {
+    return {.token = std::string(token),
+            .has_feature_flags = !has_flags_ || !definitions().empty(),
+            .session_recording = state().config.session_recording,
+            .settings = &flags_.settings(),
+            .origin = head().origin,
+            .referer = head().referer,
+            .sdk_version = form_value(head().query, "ver").value_or("")};
   }
 
   Reply answer_flags(const Turn& turn, const flags::Evaluation& evaluation) {
@@ -192,10 +291,7 @@ class FlagsTask final : public HttpTask {
   }
 
   Reply answer_decide(const Turn& turn, const flags::Evaluation& evaluation) {
-    const std::string version = query_version().value_or("1");
-    const int number = version.size() == 1 && version[0] >= '1' && version[0] <= '9'
-                           ? version[0] - '0'
-                           : 1;
+    const int number = flags::read_version(query_version().value_or("1"));
     return json_reply(
         flags::write_decide(evaluation, number, response_context(turn, request_->token)));
   }
@@ -208,11 +304,14 @@ class FlagsTask final : public HttpTask {
   // --- OFREP ---
 
   void begin_ofrep(const Turn& turn, Effects& effects) {
-    const Result<Ok> signed_ok = check_signature(head(), body(), turn.config.signing_secret);
+    if (auto missing = missing_body()) return respond(error_reply(head(), *missing));
+    const Result<Ok> signed_ok = check_given_signature(turn.config);
     if (!signed_ok.ok()) return respond(error_reply(head(), signed_ok.error()));
     if (body().size() > limits::kFlagsWireBytesMax) {
       return respond(error_reply(head(), {ErrorCode::kTooLarge, ""}));
     }
+    if (auto refused = memory_.hold(body().size())) return respond(error_reply(head(), *refused));
+    if (auto refused = reserve_values(body())) return respond(error_reply(head(), *refused));
     flags::OfrepRequest parsed = flags::parse_ofrep_request(body(), request_headers());
     if (parsed.error != flags::OfrepError::kNone) {
       return respond(
@@ -228,7 +327,7 @@ class FlagsTask final : public HttpTask {
                                                     path_key())));
     }
     fill_geoip();
-    gather(turn, effects);
+    find_visitor(turn, effects);
   }
 
   // The flag in the path, where '+' is no space; empty: none is named.
@@ -284,15 +383,20 @@ class FlagsTask final : public HttpTask {
 
   // The project is looked at before the credential. `needed`: whether a token must be there.
   std::optional<Reply> refuse_project(bool needed) {
-    const std::string token = form_value(head().query, "token").value_or("");
+    std::string token = form_value(head().query, "token").value_or("");
+    if (token.empty()) token = std::string(trim_ascii(head().x_posthog_project_api_key));
     if (token.empty() && !needed) return std::nullopt;
     if (token.empty()) {
-      return error_reply(head(), {ErrorCode::kMissingToken,
-                                  "No API token provided; send the project API key as ?token="});
+      return authentication_error("not_authenticated",
+                                  "No API token provided; send the project API key as ?token= or "
+                                  "in X-PostHog-Project-Api-Key.");
     }
-    if (std::optional<Error> invalid = check_token(token)) return error_reply(head(), *invalid);
-    if (state().config.project_of(token) != nullptr) return std::nullopt;
-    return error_reply(head(), ErrorCode::kUnknownToken);
+    std::optional<Error> refused = check_token(token);
+    if (!refused && state().config.project_of(token) == nullptr) {
+      refused = Error(ErrorCode::kUnknownToken);
+    }
+    if (!refused) return std::nullopt;
+    return authentication_error("authentication_failed", error_info(refused->code).meaning);
   }
 
   // No answer is better than an empty one: clients keep what they have.
@@ -322,13 +426,17 @@ class FlagsTask final : public HttpTask {
   }
 
   Reply answer_definitions() {
-    if (std::optional<Reply> refused = refuse_project(true)) return std::move(*refused);
+    // The key is the deployment's, so without several projects it says enough.
+    const bool needs_token = !state().config.projects.empty();
+    if (std::optional<Reply> refused = refuse_project(needs_token)) return std::move(*refused);
     if (std::optional<Reply> refused = refuse_credential()) return std::move(*refused);
     if (std::optional<Reply> refused = refuse_without_flags()) return std::move(*refused);
     const std::optional<std::string> send = form_value(head().query, "send_cohorts");
     const bool send_cohorts = send.has_value() && *send != "false" && *send != "0";
     std::string body = flags::write_definitions(
-        definitions(), send_cohorts ? flags::Cohorts::kSend : flags::Cohorts::kExpandInline);
+        definitions(), send_cohorts ? flags::Cohorts::kSend : flags::Cohorts::kExpandInline,
+        flags_.settings().minimal_flag_called_events ? flags::FlagCalledEvents::kMinimal
+                                                     : flags::FlagCalledEvents::kFull);
     const std::string etag = flags::etag_of(body);
     const std::vector<Header> headers = {{"ETag", etag},
                                          {"Cache-Control", "private, must-revalidate"}};
@@ -336,6 +444,13 @@ class FlagsTask final : public HttpTask {
     Reply reply = json_reply(std::move(body));
     reply.headers.insert(reply.headers.end(), headers.begin(), headers.end());
     return reply;
+  }
+
+  Reply answer_list() {
+    if (std::optional<Reply> refused = refuse_project(false)) return std::move(*refused);
+    if (std::optional<Reply> refused = refuse_credential()) return std::move(*refused);
+    if (std::optional<Reply> refused = refuse_without_flags()) return std::move(*refused);
+    return json_reply(flags::write_flag_list(definitions()));
   }
 
   Reply answer_payload() {
@@ -350,47 +465,18 @@ class FlagsTask final : public HttpTask {
     return json_reply(std::move(*payload));
   }
 
-  // --- Remote config and lists ---
-
-  Reply answer_remote_config() {
-    const std::string_view token = route().argument;
-    if (token.empty()) return error_reply(head(), ErrorCode::kMissingToken);
-    if (!flags::is_config_token(token)) {
-      return error_reply(head(), {ErrorCode::kParseFailed,
-                                  "a token in the path has letters, digits, _ and - only"});
-    }
-    if (state().config.project_of(token) == nullptr) {
-      return error_reply(head(), {ErrorCode::kNotFound, "no project has this token"});
-    }
-    const bool script = route().endpoint == RouteKind::kRemoteConfigJs;
-    Reply reply = json_reply(script ? flags::write_remote_config_script(remote_config(token))
-                                    : flags::write_remote_config(remote_config(token)));
-    if (script) reply.headers[0].value = "application/javascript";
-    reply.headers.push_back({"Cache-Control", "public, max-age=300"});
-    for (Header& header : cors_headers(head())) {
-      if (header.name != "Vary") reply.headers.push_back(std::move(header));
-    }
-    reply.headers.push_back({"Vary", "Origin, Referer"});
-    return reply;
-  }
-
-  Reply answer_surveys() {
-    std::string token = form_value(head().query, "token").value_or("");
-    if (token.empty() && head().method == "POST") token = form_value(body(), "token").value_or("");
-    if (token.empty()) return error_reply(head(), ErrorCode::kMissingToken);
-    if (!flags::is_config_token(token)) {
-      return error_reply(head(), {ErrorCode::kParseFailed,
-                                  "token has letters, digits, _ and - only, at most 200"});
-    }
-    return json_reply(flags::write_surveys());
-  }
-
+  MemoryShare memory_{state().request_memory_bytes};
   uint32_t kv_effect_ = 0;
   FlagsLease flags_;
   bool has_flags_ = true;
   std::optional<flags::Request> request_;
   const Project* project_ = nullptr;
+  std::optional<CookielessFlagsRun> visitor_;
   std::optional<StoredStateRun> stored_;
+  std::vector<flags::ListedCohort> lists_;
+  size_t next_list_ = 0;
+  size_t list_reads_ = 0;
+  uint32_t list_effect_ = 0;
   std::string request_id_;
 };
 

@@ -56,6 +56,7 @@ constexpr std::array kHeaders = {
     &RequestHead::access_control_request_method,
     &RequestHead::if_none_match,
     &RequestHead::sec_fetch_mode,
+    &RequestHead::x_posthog_project_api_key,
 };
 
 constexpr std::array kPlace = {
@@ -76,6 +77,19 @@ void read_edge(FieldReader& fields, EdgeInfo& edge) {
   fields.fill(edge, kNetwork);
 }
 
+// What an alias at the beginning of `path` stands for, with the rest behind it.
+bool resolve_alias(const Config& config, std::string_view path, std::string& resolved) {
+  for (const auto& [alias, target] : config.path_aliases) {
+    if (path.substr(0, alias.size()) != alias) continue;
+    const std::string_view rest = path.substr(alias.size());
+    if (!rest.empty() && rest.front() != '/') continue;
+    resolved = target;
+    resolved.append(rest);
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input) {
@@ -84,13 +98,17 @@ std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input)
   FieldReader fields(request->input.head);
   RequestHead& head = request->head;
   fields.fill(head, kFirst);
-  request->body_is_too_large = fields.next() == "large";
+  const std::string_view body_state = fields.next();
+  request->body_is_too_large = body_state == "large";
+  request->body_is_kept_out = body_state == "busy";
   fields.fill(head, kHeaders);
   read_edge(fields, head.edge);
+  head.path = without_double_slash(head.path);
   const std::string& prefix = config.path_prefix;
   const bool has_prefix = !prefix.empty() && head.path.substr(0, prefix.size()) == prefix &&
                           head.path.substr(prefix.size(), 1) == "/";
-  if (has_prefix) head.path.remove_prefix(prefix.size());
+  if (has_prefix) head.path = without_double_slash(head.path.substr(prefix.size()));
+  if (resolve_alias(config, head.path, request->path)) head.path = request->path;
   request->route = find_route(head.path);
   // No page has business with an operator's paths: without an origin no answer carries CORS.
   const bool is_health = request->route.endpoint == RouteKind::kHealth;

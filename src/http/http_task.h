@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/state.h"
@@ -17,8 +18,12 @@ struct HttpRequest {
   HttpInput input;
   RequestHead head;
   Route route;
+  // The path that an alias stands for; head.path points here then.
+  std::string path;
   // The shim did not read the body: it is over every limit.
   bool body_is_too_large = false;
+  // The shim did not bring the body over: other requests take the memory.
+  bool body_is_kept_out = false;
 };
 
 std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input);
@@ -30,9 +35,24 @@ class HttpTask : public Task {
 
   const RequestHead& head() const { return request_->head; }
   const Route& route() const { return request_->route; }
-  bool body_is_too_large() const { return request_->body_is_too_large; }
+  // Why the shim has not brought the body over.
+  std::optional<Error> missing_body() const {
+    if (request_->body_is_too_large) {
+      return Error(ErrorCode::kTooLarge, "the body is over this path's limit");
+    }
+    if (!request_->body_is_kept_out) return std::nullopt;
+    return Error(ErrorCode::kMemoryBusy,
+                 "other requests take the memory this one needs; nothing was stored");
+  }
 
  protected:
+  // Why no request can be answered while the configuration cannot be used: whose events, people and
+  // flags these are is not known.
+  std::optional<Error> refuse_unusable() const {
+    if (!state_.config.has_fatal_problem()) return std::nullopt;
+    return Error(ErrorCode::kSinkUnavailable,
+                 "this deployment's configuration is not usable; see /healthz");
+  }
   // Ends the task: adds the CORS headers that `reply` lacks and counts it.
   void respond(Reply reply);
   CoreState& state() { return state_; }
@@ -50,6 +70,7 @@ std::unique_ptr<Task> make_http_task(CoreState& state, HttpInput input);
 // One maker per kind of route; each takes over the request.
 std::unique_ptr<Task> make_capture_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_flags_task(CoreState& state, std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_project_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_operations_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 
 }  // namespace hogflare

@@ -174,6 +174,9 @@ class OperationsTask final : public HttpTask {
     for (const std::string& problem : state().flags.problems()) {
       problems.push_back({{"fatal", false}, {"message", problem}});
     }
+    for (std::string& problem : state().cohort_lists.problems()) {
+      problems.push_back({{"fatal", false}, {"message", std::move(problem)}});
+    }
     for (std::string& problem : problems_of_outbox(state().outbox_stats)) {
       problems.push_back({{"fatal", false}, {"message", std::move(problem)}});
     }

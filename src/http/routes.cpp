@@ -27,18 +27,23 @@ constexpr Fixed kFixed[] = {
     {"/i/v0/ai/batch", {RouteKind::kCapture, kPost, MetricRoute::kAiCapture, false, {}}},
     {"/s", {RouteKind::kReplay, kPost, MetricRoute::kReplay, false, {}}},
     {"/i/v1/analytics/events", {RouteKind::kCaptureV1, kPost, MetricRoute::kCaptureV1, false, {}}},
+    {"/i/v1/ai/events", {RouteKind::kCaptureV1, kPost, MetricRoute::kCaptureV1, false, {}}},
     {"/flags", {RouteKind::kFlags, kAny, MetricRoute::kFlags, false, {}}},
     {"/decide", {RouteKind::kDecide, kAny, MetricRoute::kFlags, false, {}}},
     {"/flags/definitions",
      {RouteKind::kFlagDefinitions, kGetHead, MetricRoute::kFlagDefinitions, false, {}}},
     {"/api/feature_flag/local_evaluation",
      {RouteKind::kFlagDefinitions, kGetHead, MetricRoute::kFlagDefinitions, false, {}}},
+    {"/api/feature_flag",
+     {RouteKind::kFlagList, kGetHead, MetricRoute::kFlagDefinitions, false, {}}},
     {"/api/surveys", {RouteKind::kSurveys, kAny, MetricRoute::kRemoteConfig, false, {}}},
     {"/surveys", {RouteKind::kSurveys, kAny, MetricRoute::kRemoteConfig, false, {}}},
     {"/api/web_experiments",
      {RouteKind::kWebExperiments, kGetHead, MetricRoute::kRemoteConfig, false, {}}},
     {"/api/early_access_features",
      {RouteKind::kEarlyAccess, kGetHead, MetricRoute::kRemoteConfig, false, {}}},
+    {"/api/product_tours",
+     {RouteKind::kProductTours, kGetHead, MetricRoute::kRemoteConfig, false, {}}},
     {"/ofrep/v1/evaluate/flags", {RouteKind::kOfrepFlags, kPost, MetricRoute::kFlags, false, {}}},
     {"/healthz", {RouteKind::kHealth, kGetHead, MetricRoute::kHealth, false, {}}},
     {"/", {RouteKind::kLiveness, kGetHead, MetricRoute::kHealth, false, {}}},
@@ -81,8 +86,18 @@ Route find_variable(std::string_view path) {
     if (path == "config.js") {
       return with_argument(RouteKind::kRemoteConfigJs, kGetHead, MetricRoute::kRemoteConfig, token);
     }
+    if (path == "array.js") {
+      return with_argument(RouteKind::kArrayJs, kGetHead, MetricRoute::kRemoteConfig, token);
+    }
+  } else if (take_prefix(path, "/static/")) {
+    return with_argument(RouteKind::kScript, kGetHead, MetricRoute::kRemoteConfig, path);
+  } else if (take_prefix(path, "/site_app/")) {
+    return with_argument(RouteKind::kSiteApp, kGetHead, MetricRoute::kRemoteConfig, path);
   } else if (take_prefix(path, "/api/projects/")) {
     take_segment(path);
+    if (path == "feature_flags") {
+      return with_argument(RouteKind::kFlagList, kGetHead, MetricRoute::kFlagDefinitions, {});
+    }
     if (take_prefix(path, "feature_flags/")) {
       const std::string_view key = take_segment(path);
       if (path == "remote_config") {
@@ -101,8 +116,13 @@ Route find_variable(std::string_view path) {
 
 }  // namespace
 
+std::string_view without_double_slash(std::string_view path) {
+  while (path.substr(0, 2) == "//") path.remove_prefix(1);
+  return path;
+}
+
 Route find_route(std::string_view path) {
-  if (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
+  while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
   for (const Fixed& fixed : kFixed) {
     if (fixed.path == path) return fixed.route;
   }
@@ -117,7 +137,7 @@ std::string_view path_swallowed_by(std::string_view prefix) {
   for (const Fixed& fixed : kFixed) {
     if (is_at_or_under(fixed.path, prefix)) return fixed.path;
   }
-  for (const std::string_view folder : {"/array", "/api/projects", "/ofrep/v1/evaluate/flags"}) {
+  for (const std::string_view folder : {"/array", "/api/projects", "/ofrep/v1/evaluate/flags", "/static", "/site_app"}) {
     if (is_at_or_under(folder, prefix) || is_at_or_under(prefix, folder)) return folder;
   }
   return {};

@@ -24,10 +24,16 @@ size_t find_root(std::vector<size_t>& parents, size_t index) {
 
 }  // namespace
 
-PeopleRun::PeopleRun(std::span<const Event> events, const Project& project, IdentityCaches& caches)
-    : source_(events), project_(project), caches_(caches), events_(events.size()) {}
+PeopleRun::PeopleRun(std::span<const Event> events, const Project& project, IdentityCaches& caches,
+                     RequestBudget& budget, const ConnectionPlace* place)
+    : source_(events),
+      project_(project),
+      caches_(caches),
+      place_(place),
+      budget_(budget),
+      events_(events.size()) {}
 
-PeopleRun::~PeopleRun() = default;
+PeopleRun::~PeopleRun() { budget_.memory.give_back(memory_bytes_); }
 
 // For each event that calls an object, the first event that merges connect it with.
 std::vector<size_t> PeopleRun::find_connected() const {
@@ -68,22 +74,41 @@ void PeopleRun::plan_chains(size_t calls) {
   open_ = chains_.size();
 }
 
-void PeopleRun::start(const Turn& turn, Effects& effects) {
+size_t PeopleRun::plan(const Turn& turn) {
   personless_ = turn.config.personless;
   wants_changes_ = turn.config.sinks[static_cast<size_t>(Stream::kPersons)] != SinkKind::kNone;
   size_t calls = 0;
   for (size_t i = 0; i < events_.size(); ++i) {
     IdentityPlan& plan = events_[i].plan;
-    plan = plan_identity(source_[i], project_, personless_);
+    plan = plan_identity(source_[i], {project_, personless_, turn.now_ms, place_});
     calls += plan.kind == IdentityPlan::Kind::kCall ? 1 : 0;
-    for (IdentityPlan::NamedWarning& warning : plan.warnings) {
-      warnings_.push_back({i, std::string(warning.name), std::move(warning.detail)});
+    for (NamedWarning& warning : plan.warnings) {
+      if (warning.is_limited && !caches_.may_warn(project_.team_id, warning.name, turn.now_ms)) {
+        turn.metrics.count_warning(warning.name);
+        continue;
+      }
+      warnings_.push_back({i, std::string(warning.name), std::move(warning.detail),
+                           plan.kind == IdentityPlan::Kind::kDrop});
     }
     plan.warnings.clear();
   }
   plan_chains(calls);
-  start_more(turn, effects);
+  return planned_calls();
 }
+
+// One call carries the events of a chain that follow one another with one distinct id; where merges
+// succeed it carries more.
+size_t PeopleRun::planned_calls() const {
+  size_t calls = chains_.size();
+  for (const Chain& chain : chains_) {
+    for (size_t i = 1; i < chain.events.size(); ++i) {
+      calls += source_[chain.events[i]].distinct_id != source_[chain.events[i - 1]].distinct_id;
+    }
+  }
+  return calls;
+}
+
+void PeopleRun::start(const Turn& turn, Effects& effects) { start_more(turn, effects); }
 
 void PeopleRun::start_more(const Turn& turn, Effects& effects) {
   while (next_chain_ < chains_.size() && calls_in_flight_ < limits::kObjectCallsInFlight) {
@@ -114,6 +139,7 @@ ApplyRequest PeopleRun::next_request(Chain& chain) const {
   request.team_id = project_.team_id;
   request.personless = personless_;
   request.wants_changes = wants_changes_;
+  request.wants_identified = true;
   request.self = chain.target;
   request.ops.reserve(chain.events.size() - chain.next);
   std::set<std::string_view> merged;
@@ -140,6 +166,7 @@ ApplyRequest PeopleRun::next_request(Chain& chain) const {
 }
 
 void PeopleRun::send(size_t index, const Turn& turn, Effects& effects) {
+  if (!budget_.take_object_call()) return fail(index);
   Chain& chain = chains_[index];
   const std::string_view owner = owner_of(chain, source_[chain.events[chain.next]].distinct_id);
   if (owner != chain.target) chain.came_from.clear();
@@ -159,6 +186,7 @@ void PeopleRun::send(size_t index, const Turn& turn, Effects& effects) {
 void PeopleRun::lease_ids(const Turn& turn, Effects& effects) {
   const int64_t team_id = project_.team_id;
   if (!caches_.begin_lease(team_id, turn.now_ms)) return;
+  if (!budget_.take_object_call()) return caches_.lease_failed(team_id);
   const uint32_t id =
       effects.add(CallObject{ObjectClass::kPersonIdCounter, counter_object_name(team_id),
                              write_lease(limits::kPersonIdLease)});
@@ -207,7 +235,7 @@ void PeopleRun::answered(size_t index, const Turn& turn, EffectResult result, Ef
     again(index, turn, effects, kFailedDelayMs);
     return;
   }
-  replies_.push_back(std::move(*read));
+  keep(std::move(*read));
   ApplyReply& reply = replies_.back();
   const bool progressed = !reply.results.empty();
   take_results(chain, reply);
@@ -240,6 +268,18 @@ void PeopleRun::answered(size_t index, const Turn& turn, EffectResult result, Ef
   }
 }
 
+// A reply stays until the window's rows are written; what there is no memory for its rows do without.
+void PeopleRun::keep(ApplyReply reply) {
+  size_t bytes = memory_of(reply);
+  if (!budget_.memory.take(bytes)) {
+    changes_left_out_ += reply.changes.size();
+    leave_out_texts(reply);
+    bytes = 0;
+  }
+  memory_bytes_ += bytes;
+  replies_.push_back(std::move(reply));
+}
+
 // `reply` is one of replies_: what events show of it stays there.
 void PeopleRun::take_results(Chain& chain, ApplyReply& reply) {
   for (const OpResult& result : reply.results) {
@@ -252,7 +292,9 @@ void PeopleRun::take_results(Chain& chain, ApplyReply& reply) {
     if (result.exists) {
       planned.uuid = result.uuid;
       planned.created_at_ms = result.created_at_ms;
+      planned.is_identified = result.is_identified;
       planned.properties = reply.property_texts[result.properties];
+      planned.properties_left_out = result.properties_left_out;
     }
     const IdentityPlan& plan = planned.plan;
     if (!result.refused && plan.merge != MergeKind::kNone && plan.other != chain.target) {
@@ -261,11 +303,19 @@ void PeopleRun::take_results(Chain& chain, ApplyReply& reply) {
     if (result.refused || result.too_large) warn_of(event, result);
   }
   reply.results = {};
+  // An object of an older deployment tells of changes nobody asked for.
+  if (!wants_changes_) reply.changes.clear();
   for (PersonChange& change : reply.changes) changes_.push_back(std::move(change));
 }
 
 void PeopleRun::warn_of(size_t event, const OpResult& result) {
-  if (result.refused) {
+  if (result.is_full) {
+    warnings_.push_back({event, "person_merge_move_limit_hit",
+                         "a person with \"" + events_[event].plan.other + "\" and \"" +
+                             source_[event].distinct_id + "\" would have more than " +
+                             std::to_string(limits::kPersonIdsMax) +
+                             " distinct ids, or too long ones; the event was stored without a merge"});
+  } else if (result.refused) {
     warnings_.push_back({event, "cannot_merge_already_identified",
                          "\"" + events_[event].plan.other +
                              "\" belongs to an identified person; the event was stored for \"" +
@@ -283,7 +333,9 @@ void PeopleRun::moved(Chain& chain, const ApplyReply& reply, Effects& effects) {
   chain.next_is_covered = chain.next_is_covered || reply.next_is_covered;
   chain.moved[chain.target] = reply.moved_to;
   caches_.remember_redirect(person_object_name(project_.team_id, chain.target), reply.moved_to);
-  if (!chain.came_from.empty()) {
+  // What saves later requests a call must not cost this one its own.
+  const bool may_repoint = budget_.object_calls_left > chains_.size();
+  if (!chain.came_from.empty() && may_repoint && budget_.take_object_call()) {
     // Two steps in one search: let the first object point at the end of both.
     const uint32_t id = effects.add(
         CallObject{ObjectClass::kPerson, person_object_name(project_.team_id, chain.came_from),
@@ -325,7 +377,8 @@ PersonView PeopleRun::take_view(size_t index) {
     return view;
   }
   // $feature_flag_called without a person becomes a personless event (§3).
-  view.personless = plan.personless || (plan.access == PersonAccess::kIfExists && !planned.exists);
+  view.personless = plan.personless || (plan.access == PersonAccess::kIfExists &&
+                                        !plan.only_reads && !planned.exists);
   if (!view.personless) {
     view.row_set = plan.set;
     view.row_set_once = plan.set_once;
@@ -336,13 +389,15 @@ PersonView PeopleRun::take_view(size_t index) {
       computed_id_ = Uuid::of_person(event.team_id, event.distinct_id).text();
     }
     view.person_id = computed_id_;
-    view.mode = "propertyless";
+    view.mode = view.personless ? "propertyless" : "full";
     return view;
   }
   view.person_id = planned.uuid;
   view.person_created_at_ms = planned.created_at_ms;
+  view.is_identified = planned.is_identified;
   view.mode = !view.personless ? "full" : planned.upgraded ? "force_upgrade" : "propertyless";
   if (!view.personless) view.person_properties = planned.properties;
+  view.properties_left_out = !view.personless && planned.properties_left_out;
   return view;
 }
 

@@ -155,8 +155,11 @@ Update update_person(Person& person, PropertyBag& bag, const PersonOp& op,
   Update update;
   PropertyBag set;
   PropertyBag once;
-  if (!op.set.empty()) set.add_text(op.set);
-  if (!op.set_once.empty() && op.updates_existing) once.add_text(op.set_once);
+  if ((!op.set.empty() && !set.add_text(op.set)) ||
+      (!op.set_once.empty() && op.updates_existing && !once.add_text(op.set_once))) {
+    update.is_bad = true;
+    return update;
+  }
   bag.adopt_copies(set);
   bag.adopt_copies(once);
   const bool flips = identified == IdentifiedChange::kIdentify && !person.is_identified;
@@ -197,6 +200,14 @@ std::string shown_properties(const PropertyBag& bag, const PersonOp& op) {
   return all_present(bag, set) ? std::string() : row_text(bag, nullptr, set);
 }
 
+bool has_good_texts(const PersonOp& op) {
+  const auto is_good = [](std::string_view text) {
+    PropertyBag bag;
+    return text.empty() || bag.add_text(text);
+  };
+  return is_good(op.set) && is_good(op.set_once);
+}
+
 uint64_t content_hash(const PersonOp& op) {
   // FNV-1a; a length before each part keeps ("a", "bc") and ("ab", "c") apart.
   uint64_t hash = 0xcbf29ce484222325;
@@ -212,18 +223,20 @@ uint64_t content_hash(const PersonOp& op) {
   return hash;
 }
 
-bool create_properties(PropertyBag& bag, const PersonOp& op) {
+Created create_properties(PropertyBag& bag, const PersonOp& op) {
   PropertyBag wanted;
-  if (!op.set_once.empty()) wanted.add_text(op.set_once);
-  if (!op.set.empty()) wanted.add_text(op.set);
+  if (!op.set_once.empty() && !wanted.add_text(op.set_once)) return Created::kBad;
+  if (!op.set.empty() && !wanted.add_text(op.set)) return Created::kBad;
   std::string creator;
   json::append_string(creator, op.event_uuid);
-  const size_t bytes = wanted.text_bytes() + creator.size() + 24;
+  // As PropertyBag::text_bytes() will count it.
+  const size_t bytes =
+      wanted.text_bytes() + std::string_view("\"$creator_event_uuid\":,").size() + creator.size();
   const bool too_large = bytes > limits::kPersonPropertiesBytesMax;
   bag.adopt_copies(wanted);
   if (!too_large) bag.add_bag(wanted);
   bag.set("$creator_event_uuid", bag.keep(std::move(creator)));
-  return too_large;
+  return too_large ? Created::kTooLarge : Created::kWhole;
 }
 
 bool absorb_person(Person& into, PropertyBag& bag, Person&& other) {

@@ -9,12 +9,21 @@ constexpr uint8_t kVersion = 1;
 constexpr size_t kNeverInline = 64;
 // Numbers and flags of a request or a reply, beside its operations or results.
 constexpr size_t kHeadBytesMax = 64;
+constexpr size_t kUuidTextBytes = 36;
+// What a request asks of its reply, and the reply's own flags. An older object takes any number as
+// "changes", an older Worker asks for nothing else.
+constexpr uint8_t kWantsChanges = 1;
+constexpr uint8_t kWantsIdentified = 2;
+constexpr uint8_t kNextIsCovered = 1;
+constexpr uint8_t kTookId = 2;
+constexpr uint8_t kShowsIdentified = 4;
 
 enum ResultFlag : uint8_t {
   kExists = 1,
   kCreated = 2,
   kRefused = 4,
   kTooLarge = 8,
+  // With kRefused, which no personless operation can be: refused because of the number of ids.
   kUpgraded = 16,
   kSamePerson = 32,
   kSameProperties = 64,
@@ -84,7 +93,8 @@ class ResultReader {
     result.created = (flags & kCreated) != 0;
     result.refused = (flags & kRefused) != 0;
     result.too_large = (flags & kTooLarge) != 0;
-    result.upgraded = (flags & kUpgraded) != 0;
+    result.is_full = result.refused && (flags & kUpgraded) != 0;
+    result.upgraded = !result.refused && (flags & kUpgraded) != 0;
     if (result.exists && !read_person_of(flags, result)) return false;
     if ((flags & kHasHashKeys) != 0) read_hash_keys(result);
     reply_.results.push_back(std::move(result));
@@ -105,15 +115,29 @@ class ResultReader {
       const uint64_t prefix = in_.number();
       const uint64_t suffix = in_.number();
       const std::string_view middle = in_.text();
-      if (prefix > last.size() || suffix > last.size() - prefix) return false;
-      reply_.property_texts.push_back(
-          prefix + suffix == 0 ? middle
-                               : joined(last.substr(0, prefix), middle,
-                                        last.substr(last.size() - suffix)));
+      if (!is_full_ && (prefix > last.size() || suffix > last.size() - prefix)) return false;
+      add_properties(last, prefix, middle, suffix);
     }
     if (reply_.property_texts.empty()) return false;
     result.properties = static_cast<uint32_t>(reply_.property_texts.size() - 1);
+    result.properties_left_out = is_full_;
     return true;
+  }
+
+  // A difference that there is no room for leaves nothing for the next one to differ from.
+  void add_properties(std::string_view last, size_t prefix, std::string_view middle,
+                      size_t suffix) {
+    if (prefix + suffix == 0) {
+      is_full_ = false;
+      reply_.property_texts.push_back(middle);
+      return;
+    }
+    const size_t size = prefix + middle.size() + suffix;
+    joined_bytes_ += is_full_ ? 0 : size;
+    if (joined_bytes_ > limits::kPersonReplyBytesMax) is_full_ = true;
+    reply_.property_texts.push_back(
+        is_full_ ? std::string_view("{}")
+                 : joined(last.substr(0, prefix), middle, last.substr(last.size() - suffix)));
   }
 
   std::string_view joined(std::string_view front, std::string_view middle, std::string_view back) {
@@ -140,6 +164,8 @@ class ResultReader {
   ApplyReply& reply_;
   std::string_view uuid_;
   int64_t created_at_ms_ = 0;
+  size_t joined_bytes_ = 0;
+  bool is_full_ = false;
 };
 
 }  // namespace
@@ -162,7 +188,8 @@ std::string write_apply(const ApplyRequest& request) {
   out.text(request.self);
   out.number(request.offered_id);
   out.u8(static_cast<uint8_t>(request.personless));
-  out.u8(request.wants_changes ? 1 : 0);
+  out.u8(static_cast<uint8_t>((request.wants_changes ? kWantsChanges : 0) |
+                              (request.wants_identified ? kWantsIdentified : 0)));
   out.number(request.ops.size());
   for (const PersonOp& op : request.ops) write_op(out, op);
   return out.take();
@@ -178,7 +205,9 @@ std::optional<ApplyRequest> read_apply(std::string_view bytes) {
   request.self = in.text();
   request.offered_id = in.number();
   request.personless = in.u8() == 0 ? PersonlessMode::kStateless : PersonlessMode::kExact;
-  request.wants_changes = in.u8() != 0;
+  const uint8_t wants = in.u8();
+  request.wants_changes = (wants & kWantsChanges) != 0;
+  request.wants_identified = (wants & kWantsIdentified) != 0;
   const size_t count = in.count();
   for (size_t i = 0; i < count; ++i) {
     PersonOp op;
@@ -208,7 +237,7 @@ void ApplyReplyWriter::add(const OpResult& result, std::string_view properties,
   results_.u8(static_cast<uint8_t>(
       flag_if(result.exists, kExists) | flag_if(result.created, kCreated) |
       flag_if(result.refused, kRefused) | flag_if(result.too_large, kTooLarge) |
-      flag_if(result.upgraded, kUpgraded) | flag_if(same_person, kSamePerson) |
+      flag_if(result.upgraded || result.is_full, kUpgraded) | flag_if(same_person, kSamePerson) |
       flag_if(same_properties, kSameProperties) | flag_if(has_hash_keys, kHasHashKeys)));
   if (result.exists) {
     if (!same_person) {
@@ -226,6 +255,7 @@ void ApplyReplyWriter::add(const OpResult& result, std::string_view properties,
       results_.text(key.hash_key);
     }
   }
+  if (shows_identified_) identified_ += result.is_identified.value_or(false) ? '\1' : '\0';
   ++count_;
 }
 
@@ -258,11 +288,13 @@ std::string ApplyReplyWriter::finish(ApplyStatus status, std::string_view moved_
   out.u8(kVersion);
   out.u8(static_cast<uint8_t>(status));
   out.text(moved_to);
-  out.u8(static_cast<uint8_t>((next_is_covered ? 1 : 0) | (took_id ? 2 : 0)));
+  out.u8(static_cast<uint8_t>((next_is_covered ? kNextIsCovered : 0) | (took_id ? kTookId : 0) |
+                              (shows_identified_ ? kShowsIdentified : 0)));
   out.number(count_);
   out.raw(results_.bytes());
   out.number(changes.size());
   for (const PersonChange& change : changes) write_change(out, change);
+  if (shows_identified_) out.text(identified_);
   return out.take();
 }
 
@@ -278,8 +310,8 @@ std::optional<ApplyReply> read_apply_reply(std::string bytes) {
   reply.status = static_cast<ApplyStatus>(status);
   reply.moved_to = in.text();
   const uint8_t flags = in.u8();
-  reply.next_is_covered = (flags & 1) != 0;
-  reply.took_id = (flags & 2) != 0;
+  reply.next_is_covered = (flags & kNextIsCovered) != 0;
+  reply.took_id = (flags & kTookId) != 0;
   const size_t count = in.count();
   ResultReader results(in, reply);
   for (size_t i = 0; i < count; ++i) {
@@ -291,8 +323,38 @@ std::optional<ApplyReply> read_apply_reply(std::string bytes) {
     if (!read_change(in, change)) return std::nullopt;
     reply.changes.push_back(std::move(change));
   }
+  if ((flags & kShowsIdentified) != 0) {
+    const std::string_view identified = in.text();
+    if (identified.size() != reply.results.size()) return std::nullopt;
+    for (size_t i = 0; i < identified.size(); ++i) reply.results[i].is_identified = identified[i] != 0;
+  }
   if (!in.done()) return std::nullopt;
   return reply;
+}
+
+size_t memory_of(const ApplyReply& reply) {
+  size_t bytes = reply.bytes.size();
+  for (const std::string& text : reply.joined_texts) bytes += text.size();
+  // The change, its row, and the row's copy on the way out.
+  for (const PersonChange& change : reply.changes) bytes += 3 * change.properties.size();
+  return bytes;
+}
+
+void leave_out_texts(ApplyReply& reply) {
+  std::string uuids;
+  uuids.reserve(kNeverInline + reply.results.size() * kUuidTextBytes);
+  for (OpResult& result : reply.results) {
+    if (!result.exists) continue;
+    const size_t begin = uuids.size();
+    uuids += result.uuid.substr(0, kUuidTextBytes);
+    result.uuid = std::string_view(uuids).substr(begin);
+    result.properties = 0;
+    result.properties_left_out = true;
+  }
+  reply.property_texts = {"{}"};
+  reply.changes.clear();
+  reply.joined_texts.clear();
+  reply.bytes = std::move(uuids);
 }
 
 }  // namespace hogflare

@@ -1,32 +1,34 @@
 #include "identity/person_record.h"
 
 #include <algorithm>
-#include <cstdio>
+#include <utility>
 
 #include "hogflare/limits.h"
+#include "identity/person_ids.h"
+#include "identity/person_notes.h"
+#include "identity/person_record_v1.h"
+#include "identity/stored_value.h"
 
 namespace hogflare {
 namespace {
 
 constexpr std::string_view kRecordKey = "person";
-constexpr uint8_t kVersion = 1;
+constexpr std::string_view kOpKey = "intent";
 
-enum RecordFlag : uint8_t { kPersonless = 1, kHasPerson = 2, kHasIntent = 4 };
+enum RecordFlag : uint8_t { kPersonless = 1, kHasPerson = 2, kHasIntent = 4, kOpIsApart = 8 };
 
-std::string page_key(uint32_t page) {
-  char key[24];
-  std::snprintf(key, sizeof key, "ids:%08u", page);
-  return key;
+bool is_apart(const PersonRecord& record) {
+  return record.intent.has_value() && record.intent->op.size() > record.bounds.inline_op_bytes;
 }
 
-void write_intent(ByteWriter& out, const Intent& intent) {
+void write_intent(ByteWriter& out, const Intent& intent, bool with_op) {
   out.number(intent.sequence);
   out.text(intent.self);
   out.text(intent.target);
   out.u8(static_cast<uint8_t>((intent.into_existed ? 1 : 0) | (intent.exact ? 2 : 0)));
   out.signed_number(intent.since_ms);
   out.signed_number(intent.team_id);
-  out.text(intent.op);
+  out.text(with_op ? std::string_view(intent.op) : std::string_view());
 }
 
 Intent read_intent(ByteReader& in) {
@@ -45,26 +47,32 @@ Intent read_intent(ByteReader& in) {
 
 std::string write_record(const PersonRecord& record) {
   ByteWriter out;
-  out.u8(kVersion);
+  out.reserve(record.person.properties.size() + 256);
   out.u8(static_cast<uint8_t>(record.state));
   out.u8(static_cast<uint8_t>((record.personless ? kPersonless : 0) |
                               (record.has_person ? kHasPerson : 0) |
-                              (record.intent.has_value() ? kHasIntent : 0)));
+                              (record.intent.has_value() ? kHasIntent : 0) |
+                              (is_apart(record) ? kOpIsApart : 0)));
   out.text(record.redirect_to);
   out.number(record.given_sequence);
-  if (record.has_person) write_person(out, record.person);
+  if (record.has_person) {
+    write_person(out, record.person);
+    out.number(record.person.paged_ids);
+    out.number(record.person.paged_bytes);
+  }
   out.number(record.sequence);
-  if (record.intent.has_value()) write_intent(out, *record.intent);
+  if (record.intent.has_value()) write_intent(out, *record.intent, !is_apart(record));
   out.number(record.applied.size());
   for (const uint64_t merge : record.applied) out.number(merge);
-  out.number(record.unacknowledged.size());
-  for (const std::string& object : record.unacknowledged) out.text(object);
   out.number(record.cancelled.size());
   for (const CancelNote& note : record.cancelled) {
     out.text(note.survivor);
     out.number(note.sequence);
   }
-  return out.take();
+  out.number(record.next_dismissal);
+  out.number(record.first_report);
+  out.number(record.next_report);
+  return seal(kPersonStoredVersion, out.bytes());
 }
 
 bool read_record(ByteReader& in, PersonRecord& record) {
@@ -78,21 +86,16 @@ bool read_record(ByteReader& in, PersonRecord& record) {
   record.given_sequence = in.number();
   if (record.has_person) {
     if (!read_person(in, record.person)) return false;
-    // The text within is checked when it is taken apart.
-    const std::string& properties = record.person.properties;
-    if (properties.size() < 2 || properties.front() != '{' || properties.back() != '}') return false;
+    record.person.paged_ids = in.number();
+    record.person.paged_bytes = in.number();
   }
   record.sequence = in.number();
-  if ((flags & kHasIntent) != 0) {
-    record.intent = read_intent(in);
-    PersonOp op;
-    ByteReader op_bytes(record.intent->op);
-    if (!read_op(op_bytes, op) || !op_bytes.done()) return false;
+  if ((flags & kHasIntent) != 0) record.intent = read_intent(in);
+  if ((flags & kOpIsApart) != 0 && record.intent.has_value()) {
+    record.apart_sequence = record.intent->sequence;
   }
   const size_t applied = in.count();
   for (size_t i = 0; i < applied; ++i) record.applied.push_back(in.number());
-  const size_t unacknowledged = in.count();
-  for (size_t i = 0; i < unacknowledged; ++i) record.unacknowledged.emplace_back(in.text());
   const size_t cancelled = in.count();
   for (size_t i = 0; i < cancelled; ++i) {
     CancelNote note;
@@ -100,13 +103,52 @@ bool read_record(ByteReader& in, PersonRecord& record) {
     note.sequence = in.number();
     record.cancelled.push_back(std::move(note));
   }
+  record.next_dismissal = in.number();
+  record.first_report = in.number();
+  record.next_report = in.number();
   return in.done();
 }
 
-size_t ids_bytes(const std::vector<PersonId>& ids) {
-  size_t bytes = 0;
-  for (const PersonId& id : ids) bytes += id.distinct_id.size() + 4;
-  return bytes;
+bool read_op_of(Storage& storage, PersonRecord& record, std::optional<StoredFault>& fault) {
+  if (!record.intent.has_value()) return true;
+  if (record.apart_sequence != 0) {
+    std::string value;
+    if (!storage.get(kOpKey, value)) {
+      fault = missing(kOpKey);
+      return false;
+    }
+    const std::optional<std::string_view> op = unseal(value, kPersonStoredVersion);
+    if (!op.has_value()) {
+      fault = unreadable(kOpKey, value);
+      return false;
+    }
+    record.intent->op = *op;
+  }
+  PersonOp op;
+  ByteReader in(record.intent->op);
+  return read_op(in, op) && in.done();
+}
+
+// Gives the lists of a record of version 1 their rows.
+void spread(Storage& storage, PersonRecord& record, RecordV1Lists&& lists,
+            std::optional<StoredFault>& fault) {
+  const size_t pages = lists.pages.size();
+  for (std::vector<PersonId>& ids : lists.pages) {
+    append_ids(storage, record.person, std::move(ids), record.bounds, fault);
+  }
+  erase_pages_v1(storage, pages);
+  for (const std::string& object : lists.unacknowledged) note_dismissal(storage, record, object);
+  for (const UnreportedMerge& merge : lists.unreported) note_report(storage, record, merge);
+  store_record(storage, record, fault);
+}
+
+PersonRecord load_v1(Storage& storage, std::string_view value, const PersonBounds& bounds,
+                     std::optional<StoredFault>& fault) {
+  RecordV1Lists lists;
+  PersonRecord record = read_record_v1(storage, value, lists, fault);
+  record.bounds = bounds;
+  if (!fault.has_value() && !lists.empty()) spread(storage, record, std::move(lists), fault);
+  return record;
 }
 
 }  // namespace
@@ -120,80 +162,43 @@ void PersonRecord::note_applied(uint64_t merge) {
   if (applied.size() > limits::kAppliedMergesMax) applied.erase(applied.begin());
 }
 
-PersonRecord load_record(Storage& storage, std::optional<StoredFault>& fault) {
+StoredFault unreadable(std::string_view key, std::string_view bytes) {
+  const int found = bytes.empty() ? -1 : static_cast<uint8_t>(bytes[0]);
+  return {std::string(key), found, kPersonStoredVersion};
+}
+
+StoredFault missing(std::string_view key) { return {std::string(key), -1, kPersonStoredVersion}; }
+
+PersonRecord load_record(Storage& storage, const PersonBounds& bounds,
+                         std::optional<StoredFault>& fault) {
   PersonRecord record;
-  std::string bytes;
-  if (!storage.get(kRecordKey, bytes)) return record;
-  ByteReader in(bytes);
-  // A record of another version was written by newer code; this one must not guess.
-  const uint8_t version = in.u8();
-  if (version != kVersion || !read_record(in, record)) {
-    fault = StoredFault{std::string(kRecordKey), version, kVersion};
-    return {};
-  }
+  record.bounds = bounds;
+  std::string value;
+  if (!storage.get(kRecordKey, value)) return record;
+  if (!value.empty() && value[0] == 1) return load_v1(storage, value, bounds, fault);
+  // A record of a later version was written by newer code; this one must not guess.
+  const std::optional<std::string_view> body = unseal(value, kPersonStoredVersion);
+  ByteReader in(body.value_or(std::string_view()));
+  const bool is_read = body.has_value() && read_record(in, record) &&
+                       read_op_of(storage, record, fault);
+  if (!is_read && !fault.has_value()) fault = unreadable(kRecordKey, value);
+  if (fault.has_value()) return {};
   return record;
 }
 
-void store_record(Storage& storage, PersonRecord& record) {
-  if (record.has_person && ids_bytes(record.person.ids) > limits::kPersonInlineIdsBytesMax) {
-    append_id_page(storage, record.person, record.person.ids);
-    record.person.ids.clear();
+void store_record(Storage& storage, PersonRecord& record, std::optional<StoredFault>& fault) {
+  if (record.has_person && bytes_of_ids(record.person.ids) > record.bounds.inline_ids_bytes) {
+    append_ids(storage, record.person, std::exchange(record.person.ids, {}), record.bounds, fault);
+  }
+  if (fault.has_value()) return;
+  if (!is_apart(record) && record.apart_sequence != 0) {
+    storage.erase(kOpKey);
+    record.apart_sequence = 0;
+  } else if (is_apart(record) && record.apart_sequence != record.intent->sequence) {
+    storage.put(kOpKey, seal(kPersonStoredVersion, record.intent->op));
+    record.apart_sequence = record.intent->sequence;
   }
   storage.put(kRecordKey, write_record(record));
-}
-
-std::vector<std::string> load_id_pages(Storage& storage, const Person& person,
-                                       std::optional<StoredFault>& fault) {
-  std::vector<std::string> pages;
-  for (uint32_t page = 0; page < person.id_pages; ++page) {
-    std::string bytes;
-    const bool found = storage.get(page_key(page), bytes);
-    if (!found || !is_id_page(bytes)) {
-      // Pages have the version of the record that counts them.
-      fault = StoredFault{page_key(page), found ? kVersion : -1, kVersion};
-      return {};
-    }
-    pages.push_back(std::move(bytes));
-  }
-  return pages;
-}
-
-StoredFault properties_fault() { return {std::string(kRecordKey), kVersion, kVersion}; }
-
-bool is_id_page(std::string_view bytes) {
-  ByteReader in(bytes);
-  const size_t count = in.count();
-  for (size_t i = 0; i < count; ++i) {
-    in.text();
-    in.number();
-  }
-  return in.done();
-}
-
-void append_id_page(Storage& storage, Person& person, const std::vector<PersonId>& ids) {
-  ByteWriter out;
-  write_ids(out, ids);
-  storage.put(page_key(person.id_pages), out.bytes());
-  ++person.id_pages;
-}
-
-void erase_id_pages(Storage& storage, const Person& person) {
-  for (uint32_t page = 0; page < person.id_pages; ++page) storage.erase(page_key(page));
-}
-
-bool has_distinct_id(Storage& storage, const Person& person, std::string_view distinct_id,
-                     std::optional<StoredFault>& fault) {
-  const auto is_it = [&](const PersonId& id) { return id.distinct_id == distinct_id; };
-  if (std::any_of(person.ids.begin(), person.ids.end(), is_it)) return true;
-  for (const std::string& page : load_id_pages(storage, person, fault)) {
-    ByteReader in(page);
-    const size_t count = in.count();
-    for (size_t i = 0; i < count; ++i) {
-      if (in.text() == distinct_id) return true;
-      in.number();
-    }
-  }
-  return false;
 }
 
 }  // namespace hogflare

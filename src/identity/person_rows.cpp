@@ -5,6 +5,7 @@
 #include "hogflare/people_run.h"
 #include "hogflare/timestamp.h"
 #include "hogflare/uuid.h"
+#include "rows/columns.h"
 
 namespace hogflare {
 namespace {
@@ -46,6 +47,20 @@ void append_time(std::string& out, std::string_view name, int64_t at_ms) {
   out += "\":\"";
   append_rfc3339(out, at_ms);
   out += '"';
+}
+
+void append_custom(std::string& out, std::string_view properties) {
+  const Result<json::Document> document = json::Document::parse_const(properties, 1);
+  if (!document.ok()) return;
+  const json::Value all = document.value().root();
+  rows::CustomProperties custom;
+  std::string scratch;
+  for (const json::Member member : all.members()) {
+    if (rows::is_persons_own(member.name(scratch))) custom.add(member);
+  }
+  if (custom.empty()) return;
+  out += ",\"custom_properties\":";
+  custom.append(out, all, rows::is_persons_own);
 }
 
 // Ids from `first` on, as many as fit; moves `first` behind them.
@@ -94,6 +109,7 @@ void append_person_rows(RowBatch& rows, const PersonChange& change, const Projec
     append_time(out, "timestamp", now_ms);
     // An alarm knows no token.
     if (!api_key.empty()) append_text(out, "api_key", api_key);
+    append_custom(out, change.properties);
     out += '}';
     const Result<Ok> fits = rows.end_row();
     HF_ASSERT(fits.ok());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hogflare/cookieless.h"
 #include "hogflare/group_calls.h"
 #include "hogflare/limits.h"
 #include "hogflare/property_bag.h"
@@ -67,7 +68,9 @@ void StoredStateRun::look_up(size_t index, Effects& effects) {
   PersonOp op;
   op.distinct_id = lookup.distinct_id;
   op.access = PersonAccess::kRead;
+  if (lookup.is_main && wanted_.person_ids) op.unset.push_back("distinct_ids");
   if (lookup.writes) {
+    op.unset.clear();
     op.access = PersonAccess::kWriteHashKeys;
     op.other = *request_.anon_distinct_id;
     for (const std::string& flag : flags_to_store_) op.unset.push_back(flag);
@@ -120,7 +123,18 @@ void StoredStateRun::take_person(Lookup& lookup, const ApplyReply& reply) {
   const OpResult& found = reply.results[0];
   lookup.exists = found.exists;
   lookup.uuid = found.uuid;
-  lookup.hash_keys = found.hash_keys;
+  lookup.hash_keys.clear();
+  const bool takes_ids = lookup.is_main && !lookup.writes;
+  if (takes_ids && found.exists) state_.person_ids.emplace_back(found.uuid);
+  for (const HashKey& key : found.hash_keys) {
+    if (!key.flag.empty()) {
+      lookup.hash_keys.push_back(key);
+    } else if (takes_ids && key.hash_key.empty()) {
+      state_.has_all_person_ids = false;
+    } else if (takes_ids) {
+      state_.person_ids.push_back(key.hash_key);
+    }
+  }
   if (!found.exists || !lookup.is_main || lookup.writes) return;
   state_.person_exists = true;
   state_.person_properties = properties_value(reply.property_texts[found.properties]);
@@ -135,6 +149,8 @@ void StoredStateRun::people_answered(Effects& effects) {
     if (lookup.failed) state_.hash_keys_read = flags::Read::kFailed;
     if (lookup.failed && lookup.is_main) state_.person_read = flags::Read::kFailed;
     for (const HashKey& key : lookup.hash_keys) {
+      // An older version may have stored it.
+      if (is_cookieless_placeholder(key.hash_key)) continue;
       const auto same = [&](const auto& known) { return known.first == key.flag; };
       if (std::any_of(state_.hash_keys.begin(), state_.hash_keys.end(), same)) continue;
       state_.hash_keys.emplace_back(key.flag, key.hash_key);

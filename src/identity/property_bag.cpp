@@ -1,7 +1,9 @@
 #include "hogflare/property_bag.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace hogflare {
 namespace {
@@ -132,6 +134,58 @@ bool same_value(std::string_view left, std::string_view right) {
   const bool escaped = left.find('\\') != std::string_view::npos ||
                        right.find('\\') != std::string_view::npos;
   return escaped && json::decode_string(left) == json::decode_string(right);
+}
+
+namespace {
+
+using SortedMembers = std::vector<std::pair<std::string, json::Value>>;
+
+// By name; of members with one name the last, as JavaScript has it.
+SortedMembers sorted_members(json::Value object) {
+  SortedMembers members;
+  for (const json::Member member : object.members()) members.emplace_back(member.key(), member.value);
+  const auto by_name = [](const auto& left, const auto& right) { return left.first < right.first; };
+  std::stable_sort(members.begin(), members.end(), by_name);
+  SortedMembers unique;
+  for (auto& member : members) {
+    if (!unique.empty() && unique.back().first == member.first) unique.pop_back();
+    unique.push_back(std::move(member));
+  }
+  return unique;
+}
+
+// As deep as limits::kJsonDepthMax at most.
+bool same_tree(json::Value left, json::Value right) {
+  if (left.raw() == right.raw()) return true;
+  if (left.kind() != right.kind()) return false;
+  if (left.is_array()) {
+    auto at = right.elements().begin();
+    const auto end = right.elements().end();
+    for (const json::Value element : left.elements()) {
+      if (!(at != end) || !same_tree(element, *at)) return false;
+      ++at;
+    }
+    return !(at != end);
+  }
+  if (!left.is_object()) return same_value(left.raw(), right.raw());
+  const SortedMembers lefts = sorted_members(left);
+  const SortedMembers rights = sorted_members(right);
+  return std::equal(lefts.begin(), lefts.end(), rights.begin(), rights.end(),
+                    [](const auto& one, const auto& other) {
+                      return one.first == other.first && same_tree(one.second, other.second);
+                    });
+}
+
+}  // namespace
+
+bool same_json(std::string_view left, std::string_view right) {
+  if (left == right) return true;
+  const bool are_nested = left[0] == right[0] && (left[0] == '{' || left[0] == '[');
+  if (!are_nested) return same_value(left, right);
+  if (left.size() + right.size() > 2 * limits::kPersonPropertiesBytesMax) return false;
+  const Result<json::Document> first = json::Document::parse_const(left, limits::kJsonDepthMax);
+  const Result<json::Document> second = json::Document::parse_const(right, limits::kJsonDepthMax);
+  return first.ok() && second.ok() && same_tree(first.value().root(), second.value().root());
 }
 
 std::string canonical_key_of(std::string_view decoded) {

@@ -7,7 +7,7 @@
 namespace hogflare {
 namespace {
 
-enum class ColumnType { kString, kInt64, kTimestamp, kJson };
+enum class ColumnType { kString, kInt64, kBool, kTimestamp, kJson };
 
 struct Column {
   std::string_view name;
@@ -16,7 +16,7 @@ struct Column {
 };
 
 // schemas/events.json; tests/unit/rows_test.cpp compares the two.
-constexpr std::array<Column, 20> kColumns = {{
+constexpr auto kColumns = std::to_array<Column>({
     {"uuid", ColumnType::kString, true},
     {"team_id", ColumnType::kInt64, false},
     {"source", ColumnType::kString, true},
@@ -37,7 +37,39 @@ constexpr std::array<Column, 20> kColumns = {{
     {"group_properties", ColumnType::kJson, false},
     {"api_key", ColumnType::kString, false},
     {"extra", ColumnType::kJson, false},
-}};
+    {"session_id", ColumnType::kString, false},
+    {"window_id", ColumnType::kString, false},
+    {"current_url", ColumnType::kString, false},
+    {"host", ColumnType::kString, false},
+    {"pathname", ColumnType::kString, false},
+    {"screen_name", ColumnType::kString, false},
+    {"referrer", ColumnType::kString, false},
+    {"referring_domain", ColumnType::kString, false},
+    {"utm_source", ColumnType::kString, false},
+    {"utm_medium", ColumnType::kString, false},
+    {"utm_campaign", ColumnType::kString, false},
+    {"utm_term", ColumnType::kString, false},
+    {"utm_content", ColumnType::kString, false},
+    {"browser", ColumnType::kString, false},
+    {"browser_version", ColumnType::kString, false},
+    {"os", ColumnType::kString, false},
+    {"os_version", ColumnType::kString, false},
+    {"device_type", ColumnType::kString, false},
+    {"country_code", ColumnType::kString, false},
+    {"region", ColumnType::kString, false},
+    {"city", ColumnType::kString, false},
+    {"lib", ColumnType::kString, false},
+    {"lib_version", ColumnType::kString, false},
+    {"is_identified", ColumnType::kBool, false},
+    {"person_mode", ColumnType::kString, false},
+    {"feature_flag", ColumnType::kString, false},
+    {"feature_flag_variant", ColumnType::kString, false},
+    {"exception_type", ColumnType::kString, false},
+    {"exception_message", ColumnType::kString, false},
+    {"exception_fingerprint", ColumnType::kString, false},
+    {"properties_bytes", ColumnType::kInt64, false},
+    {"custom_properties", ColumnType::kJson, false},
+});
 
 // "2026-01-02T03:04:05.678Z" with its quotes; the sink has no year 0.
 bool is_timestamp(std::string_view raw) {
@@ -56,6 +88,8 @@ bool fits(const json::Value& value, ColumnType type) {
       return value.is_string();
     case ColumnType::kInt64:
       return value.is_number() && parse_int64(value.raw()).has_value();
+    case ColumnType::kBool:
+      return value.is_bool();
     case ColumnType::kTimestamp:
       return value.is_string() && is_timestamp(value.raw());
     case ColumnType::kJson:

@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "hogflare/cookieless.h"
 #include "hogflare/json.h"
 #include "hogflare/text.h"
 
@@ -24,18 +25,60 @@ bool is_plain_number(std::string_view text) {
   return dots <= 1 && text.back() != '.';
 }
 
-// The nearest client address: Cloudflare's word, else the first hop that proxies name.
-std::string_view client_ip(const RequestHead& head) {
-  const std::string_view direct = trim_ascii(head.cf_connecting_ip);
-  if (!direct.empty()) return direct;
-  return trim_ascii(head.x_forwarded_for.substr(0, head.x_forwarded_for.find(',')));
+std::string address_raw(const RequestHead& head) {
+  std::string raw;
+  json::append_string(raw, connection_ip(head));
+  return raw;
 }
 
 }  // namespace
 
+bool ConnectionPlace::is_address(std::string_view ip_raw) const {
+  return equals_ignoring_case(ip_raw, address_raw);
+}
+
+ConnectionPlace ConnectionPlace::of(const RequestHead& head) {
+  ConnectionPlace place;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    const std::string_view comma = place.set.empty() ? "" : ",";
+    place.set.append(comma).append("\"$geoip_").append(name).append("\":").append(value);
+    place.set_once.append(comma).append("\"$initial_geoip_").append(name).append("\":").append(value);
+  };
+  const auto text = [&](std::string_view name, std::string_view value) {
+    if (value.empty()) return;
+    std::string raw;
+    json::append_string(raw, value);
+    add(name, raw);
+  };
+  const auto number = [&](std::string_view name, std::string_view value) {
+    if (is_plain_number(value)) add(name, value);
+  };
+  const EdgeInfo& edge = head.edge;
+  text("country_code", edge.country);
+  text("city_name", edge.city);
+  text("continent_code", edge.continent);
+  number("latitude", edge.latitude);
+  number("longitude", edge.longitude);
+  text("postal_code", edge.postal_code);
+  text("subdivision_1_code", edge.region_code);
+  text("subdivision_1_name", edge.region);
+  text("time_zone", edge.timezone);
+  if (!place.set.empty()) place.address_raw = hogflare::address_raw(head);
+  return place;
+}
+
+bool Enrichment::is_address(std::string_view ip_raw) const {
+  if (policy_ == IpPolicy::kAnonymize) return equals_ignoring_case(ip_raw, address_raw_);
+  constexpr size_t kName = std::string_view(",\"$ip\":").size();
+  if (ends_[kEnrichedIp] <= kName) return false;
+  return equals_ignoring_case(
+      ip_raw, std::string_view(members_).substr(kName, ends_[kEnrichedIp] - kName));
+}
+
 Enrichment Enrichment::of(const RequestHead& head, IpPolicy policy) {
   Enrichment made;
   made.policy_ = policy;
+  if (policy == IpPolicy::kAnonymize) made.address_raw_ = address_raw(head);
   size_t index = 0;
   const auto begin_member = [&] {
     made.members_ += ",\"";
@@ -58,7 +101,7 @@ Enrichment Enrichment::of(const RequestHead& head, IpPolicy policy) {
     end_member();
   };
   const EdgeInfo& edge = head.edge;
-  text(policy == IpPolicy::kKeep ? client_ip(head) : std::string_view());
+  text(policy == IpPolicy::kKeep ? connection_ip(head) : std::string_view());
   text(edge.country);
   text(edge.city);
   text(edge.continent);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "cut.h"
+#include "hogflare/limits.h"
 #include "hogflare/timestamp.h"
 
 namespace hogflare::rows {
@@ -12,21 +14,62 @@ constexpr std::string_view kMarkStart = "\"$hogflare_truncated\":[";
 // Room for the mark; names beyond it are left out of the list.
 constexpr size_t kMarkBytesMax = 8192;
 
+enum class Fate : uint8_t { kStays, kCut, kGoes };
+
 struct Place {
   json::Member member;
-  size_t bytes;
-  bool stays = true;
+  size_t bytes;  // of its value
+  Fate fate = Fate::kStays;
+  std::string cut = {};  // kCut: what is left of the value
+
+  size_t name_bytes() const { return member.raw_key().size() + 2; }
 };
 
 std::string mark_of(const std::vector<Place>& places) {
   std::string mark(kMarkStart);
   for (const Place& place : places) {
-    if (place.stays || mark.size() + place.member.raw_key().size() > kMarkBytesMax - 2) continue;
+    if (place.fate == Fate::kStays || mark.size() + place.member.raw_key().size() > kMarkBytesMax - 2) continue;
     if (mark.back() != '[') mark += ',';
     mark += place.member.raw_key();
   }
   mark += ']';
   return mark;
+}
+
+// The size that values are cut to so that all of them have `room` bytes together. `by_size` begins with
+// the largest. Below limits::kCutValueBytesMin: there is none.
+size_t level_of(const std::vector<Place>& places, const std::vector<size_t>& by_size, size_t room) {
+  size_t left = places.size();
+  for (auto at = by_size.rbegin(); at != by_size.rend(); ++at, --left) {
+    const size_t bytes = places[*at].bytes;
+    if (bytes > room / left) return room / left;
+    room -= bytes;
+  }
+  return SIZE_MAX;
+}
+
+// Cuts the values over the level that makes everything fit, or, where there are so many that nothing
+// would be left of them, drops the largest.
+void fit(std::vector<Place>& places, size_t bytes_max) {
+  std::vector<size_t> by_size(places.size());
+  for (size_t i = 0; i < by_size.size(); ++i) by_size[i] = i;
+  std::stable_sort(by_size.begin(), by_size.end(), [&](size_t left, size_t right) {
+    return places[left].bytes > places[right].bytes;
+  });
+  size_t total = kMarkBytesMax + 2;
+  size_t names = total;
+  for (const Place& place : places) {
+    names += place.name_bytes();
+    total += place.name_bytes() + place.bytes;
+  }
+  const size_t level = names < bytes_max ? level_of(places, by_size, bytes_max - names) : 0;
+  for (const size_t index : by_size) {
+    Place& place = places[index];
+    if (level < limits::kCutValueBytesMin ? total <= bytes_max : place.bytes <= level) return;
+    if (level >= limits::kCutValueBytesMin) place.cut = cut_json(place.member.value.raw(), level);
+    place.fate = place.cut.empty() ? Fate::kGoes : Fate::kCut;
+    total -= place.name_bytes() + place.bytes;
+  }
 }
 
 }  // namespace
@@ -68,28 +111,21 @@ std::string shrink_object(std::string object, size_t bytes_max) {
     return "{" + std::string(kMarkStart) + "]}";
   }
   std::vector<Place> places;
-  size_t total = kMarkBytesMax + 2;
   for (const json::Member member : document.value().root().members()) {
-    const size_t bytes = member.raw_key().size() + member.value.raw().size() + 2;
-    places.push_back({member, bytes});
-    total += bytes;
+    places.push_back({member, member.value.raw().size()});
   }
-  std::vector<size_t> by_size(places.size());
-  for (size_t i = 0; i < by_size.size(); ++i) by_size[i] = i;
-  std::stable_sort(by_size.begin(), by_size.end(), [&](size_t left, size_t right) {
-    return places[left].bytes > places[right].bytes;
-  });
-  for (size_t i = 0; i < by_size.size() && total > bytes_max; ++i) {
-    places[by_size[i]].stays = false;
-    total -= places[by_size[i]].bytes;
-  }
+  fit(places, bytes_max);
   std::string out;
   for (const Place& place : places) {
-    if (!place.stays) continue;
+    if (place.fate == Fate::kGoes) continue;
     out += ',';
     out += place.member.raw_key();
     out += ':';
-    out += place.member.value.raw();
+    if (place.fate == Fate::kCut) {
+      out += place.cut;
+    } else {
+      out += place.member.value.raw();
+    }
   }
   out += ',';
   out += mark_of(places);

@@ -1,6 +1,11 @@
 #include "properties.h"
 
+#include <algorithm>
+#include <cstring>
+
+#include "columns.h"
 #include "hogflare/short_bytes.h"
+#include "hogflare/text.h"
 
 namespace hogflare::rows {
 namespace {
@@ -10,7 +15,11 @@ struct Entry {
   KnownProperty known;
 };
 
-constexpr std::array<Entry, 14> kOwn = {{
+constexpr KnownProperty lifted(Column column, Role role = Role::kPlain) {
+  return {role, 0, static_cast<uint8_t>(column)};
+}
+
+constexpr auto kOwn = std::to_array<Entry>({
     {"$set", {Role::kSet, 0}},
     {"$set_once", {Role::kSet, 1}},
     {"$unset", {Role::kUnset, 0}},
@@ -25,20 +34,70 @@ constexpr std::array<Entry, 14> kOwn = {{
     {"ph_product_tours", {Role::kBloat, 0}},
     {"$product_tours_activated", {Role::kBloat, 0}},
     {"$override_feature_flag_payloads", {Role::kBloat, 0}},
-}};
+    {"$os", lifted(Column::kOs, Role::kOs)},
+    {"$os_name", {Role::kOsName, 0}},
+    {"$is_server", {Role::kIsServer, 0}},
+    {"$session_id", {Role::kSessionId, 0}},
+    {"$elements", {Role::kElements, 0}},
+    {"$elements_chain", {Role::kElementsChain, 0}},
+    {"$exception_list", {Role::kExceptionList, 0}},
+    {"$exception_fingerprint", {Role::kExceptionFingerprint, 0}},
+    {"$window_id", lifted(Column::kWindowId)},
+    {"$current_url", lifted(Column::kCurrentUrl)},
+    {"$host", lifted(Column::kHost)},
+    {"$pathname", lifted(Column::kPathname)},
+    {"$screen_name", lifted(Column::kScreenName)},
+    {"$referrer", lifted(Column::kReferrer)},
+    {"$referring_domain", lifted(Column::kReferringDomain)},
+    {"utm_source", lifted(Column::kUtmSource)},
+    {"utm_medium", lifted(Column::kUtmMedium)},
+    {"utm_campaign", lifted(Column::kUtmCampaign)},
+    {"utm_term", lifted(Column::kUtmTerm)},
+    {"utm_content", lifted(Column::kUtmContent)},
+    {"$browser", lifted(Column::kBrowser)},
+    {"$browser_version", lifted(Column::kBrowserVersion)},
+    {"$os_version", lifted(Column::kOsVersion)},
+    {"$device_type", lifted(Column::kDeviceType)},
+    {"$lib", lifted(Column::kLib)},
+    {"$lib_version", lifted(Column::kLibVersion)},
+    {"$is_identified", lifted(Column::kIsIdentified)},
+    {"$feature_flag", lifted(Column::kFeatureFlag)},
+    {"$feature_flag_response", lifted(Column::kFeatureFlagVariant)},
+    {"$exception_type", lifted(Column::kExceptionType)},
+    {"$exception_message", lifted(Column::kExceptionMessage)},
+});
 
 constexpr size_t kEntries = kOwn.size() + kEnrichedNames.size();
-constexpr size_t kSlots = 128;
-constexpr size_t kSizeFactor = 7;
-constexpr size_t kLastFactor = 3;
+constexpr size_t kSlots = 256;
+constexpr size_t kSizeFactor = 1;
+constexpr size_t kLastFactor = 47;
+constexpr size_t kLastButOneFactor = 13;
 constexpr size_t kNameMin = 3;
+constexpr uint8_t kEmptySlot = 255;
+constexpr KnownProperty kPlain;
+static_assert(kEntries < kEmptySlot);
+
+// The column of an enriched name: the client's own value goes there as well.
+constexpr uint8_t column_of_enriched(size_t index) {
+  switch (index) {
+    case kEnrichedCountryCode:
+      return static_cast<uint8_t>(Column::kCountryCode);
+    case kEnrichedCity:
+      return static_cast<uint8_t>(Column::kCity);
+    case kEnrichedRegion:
+      return static_cast<uint8_t>(Column::kRegion);
+    default:
+      return KnownProperty::kNone;
+  }
+}
 
 constexpr std::array<Entry, kEntries> all_entries() {
   std::array<Entry, kEntries> entries{};
   size_t count = 0;
   for (const Entry& entry : kOwn) entries[count++] = entry;
   for (size_t i = 0; i < kEnrichedNames.size(); ++i) {
-    entries[count++] = {kEnrichedNames[i], {Role::kEnriched, static_cast<uint8_t>(i)}};
+    entries[count++] = {kEnrichedNames[i],
+                        {Role::kEnriched, static_cast<uint8_t>(i), column_of_enriched(i)}};
   }
   return entries;
 }
@@ -49,33 +108,69 @@ constexpr std::array<Entry, kEntries> kAll = all_entries();
 constexpr size_t slot_of(const char* name, size_t size) {
   const auto last = static_cast<unsigned char>(name[size - 1]);
   const auto last_but_one = static_cast<unsigned char>(name[size - 2]);
-  return (size * kSizeFactor + last * kLastFactor + last_but_one) % kSlots;
+  return (size * kSizeFactor + last * kLastFactor + last_but_one * kLastButOneFactor) % kSlots;
 }
 
-constexpr std::array<Entry, kSlots> make_table() {
-  std::array<Entry, kSlots> table{};
-  for (const Entry& entry : kAll) table[slot_of(entry.name.data(), entry.name.size())] = entry;
+constexpr std::array<uint8_t, kSlots> make_table() {
+  std::array<uint8_t, kSlots> table{};
+  for (uint8_t& slot : table) slot = kEmptySlot;
+  for (size_t i = 0; i < kAll.size(); ++i) {
+    table[slot_of(kAll[i].name.data(), kAll[i].name.size())] = static_cast<uint8_t>(i);
+  }
   return table;
 }
-constexpr std::array<Entry, kSlots> kTable = make_table();
+constexpr std::array<uint8_t, kSlots> kTable = make_table();
 
 constexpr bool every_entry_has_its_slot() {
-  for (const Entry& entry : kAll) {
-    if (entry.name.size() < kNameMin) return false;
-    if (kTable[slot_of(entry.name.data(), entry.name.size())].name != entry.name) return false;
+  for (size_t i = 0; i < kAll.size(); ++i) {
+    const std::string_view name = kAll[i].name;
+    if (name.size() < kNameMin || kTable[slot_of(name.data(), name.size())] != i) return false;
   }
   return true;
 }
 static_assert(every_entry_has_its_slot(), "two names share a slot: choose other factors");
 
+// Whether a byte lies between '@' and '_', where the capital letters are, eight bytes at a time; the last
+// word overlaps the one before it.
+bool may_have_capital(std::string_view text) {
+  constexpr uint64_t kOnes = 0x0101'0101'0101'0101;
+  uint64_t found = 0;
+  for (size_t i = 0; i < text.size(); i += sizeof(uint64_t)) {
+    uint64_t word;
+    std::memcpy(&word, text.data() + std::min(i, text.size() - sizeof word), sizeof word);
+    const uint64_t other = (word & kOnes * 0x60) ^ kOnes * 0x40;  // a byte is 0 for such a letter
+    found |= (other - kOnes) & ~other & kOnes * 0x80;
+  }
+  return found != 0;
+}
+
 }  // namespace
 
-KnownProperty known_property(std::string_view name) {
-  if (name.size() < kNameMin) return {};
-  const Entry& entry = kTable[slot_of(name.data(), name.size())];
+const KnownProperty& known_property(std::string_view name) {
+  if (name.size() < kNameMin) return kPlain;
+  const uint8_t slot = kTable[slot_of(name.data(), name.size())];
+  if (slot == kEmptySlot) return kPlain;
+  const Entry& entry = kAll[slot];
   const bool same = entry.name.size() == name.size() &&
                     same_bytes(entry.name.data(), name.data(), name.size());
-  return same ? entry.known : KnownProperty{};
+  return same ? entry.known : kPlain;
+}
+
+std::string_view session_id_of(std::string_view raw, std::string& scratch) {
+  constexpr size_t kUuidBytes = 38;  // with its quotes
+  if (raw.size() != kUuidBytes || raw.front() != '"' || !may_have_capital(raw)) return raw;
+  bool has_capital = false;
+  for (size_t i = 1; i + 1 < raw.size(); ++i) {
+    const char c = raw[i];
+    const bool is_hyphen = i == 9 || i == 14 || i == 19 || i == 24;
+    const bool is_capital = c >= 'A' && c <= 'F';
+    const bool is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || is_capital;
+    if (is_hyphen ? c != '-' : !is_hex) return raw;
+    has_capital = has_capital || is_capital;
+  }
+  if (!has_capital) return raw;
+  scratch = to_lower(raw);
+  return scratch;
 }
 
 }  // namespace hogflare::rows

@@ -4,7 +4,9 @@
 #include "hogflare/limits.h"
 #include "hogflare/rows.h"
 #include "hogflare/uuid.h"
+#include "columns.h"
 #include "members.h"
+#include "properties.h"
 
 namespace hogflare {
 namespace {
@@ -110,11 +112,12 @@ std::string chunk_uuid(const Recording& recording, size_t index, size_t count) {
 }  // namespace
 
 void RowWriter::append_recording_properties(std::string& out, const Recording& recording) const {
+  std::string scratch;
   Pieces(out)
       .add("{\"distinct_id\":")
       .string(recording.distinct_id)
       .add(",\"$session_id\":")
-      .add(recording.session_id)
+      .add(rows::session_id_of(recording.session_id, scratch))
       .add(",\"$window_id\":")
       .add(recording.window_id)
       .add(",\"$snapshot_source\":")
@@ -133,18 +136,31 @@ uint32_t RowWriter::append_recording(const Recording& recording, RowBatch& rows)
   append_head(head, key);
   std::string shared;
   append_recording_properties(shared, recording);
-  const std::string tail = "}" + api_key_member_ + "}";
+  std::string scratch;
+  std::string library;
+  json::append_string(library, recording.library);
+  rows::ColumnValues columns;
+  columns.lift(rows::Column::kSessionId, rows::session_id_of(recording.session_id, scratch));
+  columns.lift(rows::Column::kWindowId, recording.window_id);
+  columns.lift(rows::Column::kLib, library);
+  // Of properties with what stands beside `shared` in them.
+  const auto tail_of = [&](size_t others_bytes) {
+    std::string tail = "}" + api_key_member_;
+    columns.append(tail, shared.size() + others_bytes + 1);
+    return tail + "}";
+  };
+  const std::string longest_tail = tail_of(limits::kRowBytesMax);
   constexpr std::string_view kItems = ",\"$snapshot_items\":";
 
   const ItemsText items(recording);
-  const size_t fixed = head.size() + shared.size() + tail.size();
+  const size_t fixed = head.size() + shared.size() + longest_tail.size();
   if (fixed + kItems.size() + items.bytes() <= limits::kRowBytesMax) {
     std::string& out = rows.buffer();
     out += head;
     out += shared;
     out += kItems;
     items.append_to(out);
-    out += tail;
+    out += tail_of(kItems.size() + items.bytes());
     HF_ASSERT(rows.end_row().ok());
     return 1;
   }
@@ -159,6 +175,7 @@ uint32_t RowWriter::append_recording(const Recording& recording, RowBatch& rows)
     key.uuid = uuid;
     append_head(out, key);
     out += shared;
+    const size_t others = out.size();
     Pieces(out)
         .add(",\"$hogflare_chunk_of\":")
         .string(recording.uuid)
@@ -168,7 +185,7 @@ uint32_t RowWriter::append_recording(const Recording& recording, RowBatch& rows)
         .add(std::to_string(lengths.size()))
         .add(",\"$hogflare_chunk_data\":")
         .string(reader.take(lengths[i]));
-    out += tail;
+    out += tail_of(out.size() - others);
     HF_ASSERT(rows.end_row().ok());
   }
   return static_cast<uint32_t>(lengths.size());

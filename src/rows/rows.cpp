@@ -1,22 +1,51 @@
 #include "hogflare/rows.h"
 
 #include <array>
+#include <utility>
 
 #include "hogflare/limits.h"
 #include "hogflare/text.h"
 #include "hogflare/timestamp.h"
+#include "columns.h"
+#include "elements.h"
+#include "exception.h"
 #include "members.h"
 #include "properties.h"
 
 namespace hogflare {
+namespace rows {
+
+// What copying the client's properties found out.
+struct Seen {
+  uint32_t left_out = 0;  // enrichment that must not be added
+  bool is_internal = false;
+  bool has_os = false;
+  bool is_server = false;
+  bool has_chain = false;
+  // JSON of what goes to the row in another form, or under another name too; empty: nothing does.
+  std::string_view os_name;
+  std::string_view session_id;
+  std::string_view elements;
+  std::string scratch;  // of session_id
+  json::Value exception_list;
+  json::Value exception_fingerprint;
+  ExceptionColumns exception;  // what `columns` shows of it
+  ColumnValues columns;
+  CustomProperties custom;
+};
+
+}  // namespace rows
 namespace {
 
 using json::Member;
 using json::Value;
 using rows::close_object;
+using rows::Column;
+using rows::KnownProperty;
 using rows::MemberRun;
 using rows::Pieces;
 using rows::Role;
+using rows::Seen;
 
 // Shares of an oversized row; `properties` gets what the others leave.
 constexpr size_t kCutContextBytes = 32u << 10;
@@ -35,6 +64,7 @@ constexpr std::string_view kGroupProperties[] = {
     ",\"$group_0\":", ",\"$group_1\":", ",\"$group_2\":", ",\"$group_3\":", ",\"$group_4\":"};
 
 constexpr std::string_view kExtraColumn = ",\"extra\":";
+constexpr std::string_view kCustomColumn = ",\"custom_properties\":";
 // A time with its quotes.
 constexpr size_t kTimeBytes = 26;
 
@@ -47,23 +77,22 @@ bool is_truthy(const Value& value) {
 
 bool is_empty_text(const Value& value) { return value.is_null() || value.raw() == "\"\""; }
 
-// What copying the client's properties found out.
-struct Seen {
-  uint32_t left_out = 0;  // enrichment that must not be added
-  bool is_internal = false;
-};
-
 // Whether the member goes to the row as it is.
 bool stays(const Member& member, rows::KnownProperty known, const Event& event,
-           const PersonView& person, const GroupView& groups, IpPolicy ip_policy, Seen& seen) {
+           const PersonView& person, const GroupView& groups, const Enrichment& enrichment,
+           Seen& seen) {
   switch (known.role) {
     case Role::kPlain:
       return true;
     case Role::kEnriched:
       if (known.index == kEnrichedIp) {
-        if (ip_policy == IpPolicy::kAnonymize || is_empty_text(member.value)) return false;
+        if (is_empty_text(member.value)) return false;
+        // An address that is not the connection's is somewhere else.
+        if (!enrichment.is_address(member.value.raw())) seen.left_out |= kEnrichedPlaceMask;
+        if (enrichment.ip_policy() == IpPolicy::kAnonymize) return false;
       }
       seen.left_out |= 1u << known.index;
+      if ((seen.left_out & kEnrichedGeoMask) != 0) seen.left_out |= kEnrichedPlaceMask;
       return true;
     case Role::kSet:
     case Role::kProcessPersonProfile:
@@ -74,13 +103,58 @@ bool stays(const Member& member, rows::KnownProperty known, const Event& event,
     case Role::kGroup:
       return !person.personless && groups.raw_values[known.index].empty();
     case Role::kGeoipDisable:
-      if (is_truthy(member.value)) seen.left_out |= kEnrichedGeoMask;
+      if (is_truthy(member.value)) seen.left_out |= kEnrichedPlaceMask;
       return true;
     case Role::kCaptureInternal:
       seen.is_internal = true;
       return true;
+    case Role::kOs:
+      seen.has_os = true;
+      return true;
+    case Role::kOsName:
+      seen.os_name = member.value.raw();
+      return true;
+    case Role::kIsServer:
+      seen.is_server = member.value.is_true();
+      return true;
+    case Role::kSessionId:
+      seen.session_id = rows::session_id_of(member.value.raw(), seen.scratch);
+      seen.columns.lift(Column::kSessionId, seen.session_id);
+      if (seen.session_id.data() != member.value.raw().data()) return false;
+      seen.session_id = {};
+      return true;
+    case Role::kElements:
+      seen.elements = member.value.raw();
+      return false;
+    case Role::kElementsChain:
+      seen.has_chain = is_truthy(member.value);
+      return seen.has_chain;
+    case Role::kExceptionList:
+      seen.exception_list = member.value;
+      return true;
+    case Role::kExceptionFingerprint:
+      seen.exception_fingerprint = member.value;
+      return true;
   }
   return true;
+}
+
+// What the row has under another name or in another form than the client.
+void add_converted(Pieces& pieces, const Event& event, Seen& seen) {
+  if (!seen.session_id.empty()) pieces.add(",\"$session_id\":").add(seen.session_id);
+  // PostHog's normalizeOsAlias (nodejs/src/common/utils/event.ts).
+  const bool is_lifted = event.name != "$snapshot" && event.name != "$performance_event";
+  if (!seen.os_name.empty() && !seen.has_os && !seen.is_server && is_lifted) {
+    pieces.add(",\"$os\":").add(seen.os_name);
+    seen.columns.lift(Column::kOs, seen.os_name);
+  }
+  if (seen.elements.empty() || seen.has_chain) return;
+  const std::optional<std::string> chain = rows::elements_chain(seen.elements);
+  if (chain) {
+    pieces.add(",\"$elements_chain\":").string(*chain);
+  } else {
+    pieces.add(",\"$elements\":").add(seen.elements);
+  }
 }
 
 // Root members with a column or a rule of their own; the others go to `extra`.
@@ -92,6 +166,14 @@ bool has_own_place(std::string_view name) {
     if (own == name) return true;
   }
   return false;
+}
+
+// What posthog-js sends among the properties and the row has in columns of the seed's.
+bool has_row_column(std::string_view name) { return name == "distinct_id" || name == "token"; }
+
+std::string_view mode_raw(std::string_view mode) {
+  if (mode == "full") return "\"full\"";
+  return mode == "propertyless" ? "\"propertyless\"" : "\"force_upgrade\"";
 }
 
 void add_person(Pieces& pieces, const PersonView& person) {
@@ -145,17 +227,27 @@ void RowWriter::append_fixed_head(std::string& out, const Event& event) const {
 }
 
 void RowWriter::append_properties(std::string& out, const Event& event, const PersonView& person,
-                                  const GroupView& groups) const {
+                                  const GroupView& groups, Seen& seen) const {
   const size_t begin = out.size();
-  Seen seen;
   seen.is_internal = event.is_internal;
+  if (event.cookieless == CookielessPart::kKept) seen.left_out = kEnrichedFineMask;
   if (event.properties.exists()) {
     MemberRun run(out);
     std::string scratch;
     for (const Member member : event.properties.members()) {
-      const rows::KnownProperty known = rows::known_property(member.name(scratch));
-      if (known.role == Role::kPlain ||
-          stays(member, known, event, person, groups, enrichment_.ip_policy(), seen)) {
+      const std::string_view name = member.name(scratch);
+      const KnownProperty& known = rows::known_property(name);
+      if (known.column != KnownProperty::kNone) {
+        seen.columns.lift(static_cast<Column>(known.column), member.value);
+      }
+      if (known.role == Role::kPlain) {
+        if (!rows::is_persons_own(name)) {
+          if (is_geoip_name(name)) seen.left_out |= kEnrichedPlaceMask;
+        } else if (known.column == KnownProperty::kNone && !has_row_column(name)) {
+          seen.custom.add(member);
+        }
+        run.keep(member);
+      } else if (stays(member, known, event, person, groups, enrichment_, seen)) {
         run.keep(member);
       } else {
         run.leave_out();
@@ -164,6 +256,7 @@ void RowWriter::append_properties(std::string& out, const Event& event, const Pe
     run.flush();
   }
   Pieces pieces(out);
+  add_converted(pieces, event, seen);
   if (!person.row_set.empty()) pieces.add(",\"$set\":").add(person.row_set);
   if (!person.row_set_once.empty()) pieces.add(",\"$set_once\":").add(person.row_set_once);
   if (person.personless) pieces.add(",\"$process_person_profile\":false");
@@ -173,11 +266,43 @@ void RowWriter::append_properties(std::string& out, const Event& event, const Pe
   }
   if (seen.is_internal && (seen.left_out & kEnrichedIpMask) == 0) {
     pieces.add(",\"$ip\":\"127.0.0.1\"");
-    seen.left_out |= kEnrichedIpMask;
+    seen.left_out |= kEnrichedIpMask | kEnrichedPlaceMask;
   }
   pieces.flush();
   enrichment_.append_members(out, seen.left_out);
   close_object(out, begin);
+  note_columns(person, seen);
+}
+
+// Columns whose values are not the client's properties, or not only.
+void RowWriter::note_columns(const PersonView& person, Seen& seen) const {
+  constexpr std::pair<size_t, Column> kPlaces[] = {{kEnrichedCountryCode, Column::kCountryCode},
+                                                   {kEnrichedCity, Column::kCity},
+                                                   {kEnrichedRegion, Column::kRegion}};
+  for (const auto& [index, column] : kPlaces) {
+    const std::string_view raw = enrichment_.value_of(index);
+    if (!raw.empty() && (seen.left_out >> index & 1u) == 0) seen.columns.set(column, raw);
+  }
+  if (person.is_identified) {
+    seen.columns.set(Column::kIsIdentified, *person.is_identified ? "true" : "false");
+  }
+  if (!person.mode.empty()) seen.columns.set(Column::kPersonMode, mode_raw(person.mode));
+  if (!seen.exception_list.exists() && !seen.exception_fingerprint.exists()) return;
+  seen.exception = rows::exception_columns(seen.exception_list, seen.exception_fingerprint);
+  const auto set = [&seen](Column column, std::string_view raw) {
+    if (!raw.empty()) seen.columns.set(column, raw);
+  };
+  set(Column::kExceptionType, seen.exception.type);
+  set(Column::kExceptionMessage, seen.exception.message);
+  set(Column::kExceptionFingerprint, seen.exception.fingerprint);
+}
+
+void RowWriter::append_columns(std::string& out, const Event& event, Seen& seen,
+                               size_t properties_bytes) {
+  seen.columns.append(out, properties_bytes);
+  if (seen.custom.empty()) return;
+  out += kCustomColumn;
+  seen.custom.append(out, event.properties, rows::is_events_own);
 }
 
 void RowWriter::append_extra_members(std::string& out, const Event& event,
@@ -225,7 +350,10 @@ bool RowWriter::append_event(const Event& event, const PersonView& person,
   // The column's text, which the client's is compared with. A copy, because `out` may move.
   std::array<char, kTimeBytes> time;
   out.copy(time.data(), kTimeBytes, out.size() - behind_timestamp_.size() - kTimeBytes);
-  append_properties(out, event, person, groups);
+  const size_t properties = out.size();
+  Seen seen;
+  append_properties(out, event, person, groups, seen);
+  const size_t properties_bytes = out.size() - properties;
   Pieces pieces(out);
   const Value context = event.root.find("context");
   if (context.exists() && !context.is_null()) pieces.add(",\"context\":").add(context.raw());
@@ -247,6 +375,7 @@ bool RowWriter::append_event(const Event& event, const PersonView& person,
   } else {
     close_object(out, extra);
   }
+  append_columns(out, event, seen, properties_bytes);
   out += '}';
   const bool whole = out.size() - begin <= limits::kRowBytesMax;
   if (!whole) {
@@ -288,16 +417,22 @@ void RowWriter::append_cut_row(std::string& out, const Event& event, const Perso
       .add(rows::shrink_object(std::move(extra), kCutExtraBytes))
       .flush();
 
-  const size_t begin = out.size();
-  append_fixed_head(out, event);
-  const size_t fixed = out.size() - begin + tail.size() + 1;
   // In one piece: a string that grows takes twice its size again.
   std::string properties;
   properties.reserve((event.properties.exists() ? event.properties.raw().size() : 0) +
                      person.row_set.size() + person.row_set_once.size() + kAddedBytesMax);
-  append_properties(properties, event, person, groups);
-  out += rows::shrink_object(std::move(properties), limits::kRowBytesMax - fixed);
+  Seen seen;
+  append_properties(properties, event, person, groups, seen);
+  std::string columns;
+  append_columns(columns, event, seen, limits::kRowBytesMax);
+
+  const size_t begin = out.size();
+  append_fixed_head(out, event);
+  const size_t fixed = out.size() - begin + tail.size() + columns.size() + 1;
+  properties = rows::shrink_object(std::move(properties), limits::kRowBytesMax - fixed);
+  out += properties;
   out += tail;
+  append_columns(out, event, seen, properties.size());
   out += '}';
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "hogflare/flags_tools.h"
+#include "system_zones.h"
 
 int main() {
   std::string input;
@@ -11,7 +12,9 @@ int main() {
   for (size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) {
     input.append(buffer, n);
   }
-  const std::string report = hogflare::flags::tool_eval(input);
+  hogflare::tools::SystemZones host;
+  hogflare::Zones zones(host);
+  const std::string report = hogflare::flags::tool_eval(input, zones);
   std::printf("%s\n", report.c_str());
   return report.rfind("{\"ok\":true", 0) == 0 ? 0 : 1;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "hogflare/decompress.h"
 #include "hogflare/task.h"
+#include "hogflare/zones.h"
 
 #define HF_IMPORT(name) __attribute__((import_module("host"), import_name(#name)))
 
@@ -32,6 +34,10 @@ HF_IMPORT(storage_alarm) double host_storage_alarm();
 HF_IMPORT(decompress)
 int32_t host_decompress(uint32_t format, const char* input, uint32_t input_size,
                         uint32_t size_max);
+// Seconds east of UTC in the zone of that IANA name at an instant in seconds since 1970; kNoZone where
+// no zone has the name.
+HF_IMPORT(zone_offset)
+int32_t host_zone_offset(const char* name, uint32_t name_size, double utc_seconds);
 }
 
 namespace hogflare {
@@ -101,6 +107,18 @@ class HostDecompressor final : public Decompressor {
     host_take(output.data());
     return output;
   }
+};
+
+class HostZones final : public ZoneHost {
+ public:
+  std::optional<int32_t> offset_at(std::string_view name, int64_t utc_seconds) override {
+    const int32_t offset = host_zone_offset(name.data(), static_cast<uint32_t>(name.size()),
+                                            static_cast<double>(utc_seconds));
+    return offset == kNoZone ? std::nullopt : std::optional(offset);
+  }
+
+ private:
+  static constexpr int32_t kNoZone = INT32_MIN;
 };
 
 }  // namespace hogflare

@@ -24,7 +24,7 @@ namespace {
 // One effect as the host reads it; field order is js-shim/abi.js's EFFECT_*.
 struct EffectRecord {
   uint32_t id;
-  uint32_t kind;  // 0 CallObject, 1 SendRows, 2 ReadKv, 3 Wait
+  uint32_t kind;  // 0 CallObject, 1 SendRows, 2 ReadKv, 3 Wait, 4 ReadAsset
   uint32_t a;     // object class | stream | - | delay_ms
   uint32_t b;     // - | row count
   uint32_t c;     // timeout_ms | timeout_ms
@@ -87,6 +87,7 @@ struct Module {
   double swept_at_ms = 0;  // when slots was last looked through for abandoned ones
   HostStorage storage;
   HostDecompressor decompressor;
+  HostZones zones;
   std::string input;  // of the next entry, which takes it over
   std::string text;   // result of hf_tool
 };
@@ -115,6 +116,9 @@ void describe_effect(const Effect& effect, EffectRecord& record) {
   } else if (const auto* read = std::get_if<ReadKv>(&effect.kind)) {
     record.name = address(read->key.data());
     record.name_size = static_cast<uint32_t>(read->key.size());
+  } else if (const auto* asset = std::get_if<ReadAsset>(&effect.kind)) {
+    record.name = address(asset->path.data());
+    record.name_size = static_cast<uint32_t>(asset->path.size());
   } else if (const auto* wait = std::get_if<Wait>(&effect.kind)) {
     record.a = wait->delay_ms;
   }
@@ -254,8 +258,14 @@ HF_EXPORT(hf_input) char* hf_input(uint32_t size) {
 // Reads the host's description (config.h) from the input. Must come first; a second call replaces
 // the core.
 HF_EXPORT(hf_configure) void hf_configure(double trap_count) {
-  module().core = std::make_unique<Core>(take_input(), module().decompressor);
+  module().core =
+      std::make_unique<Core>(take_input(), module().decompressor, module().zones);
   module().core->set_trap_count(static_cast<uint64_t>(trap_count));
+}
+
+// Bytes a body may have for hf_input to take it. Needs hf_configure.
+HF_EXPORT(hf_body_bytes_left) uint32_t hf_body_bytes_left() {
+  return static_cast<uint32_t>(module().core->body_bytes_left());
 }
 
 // Starts an HTTP request. Input: the body, `head_size` bytes of head, 32 random bytes.

@@ -35,6 +35,18 @@ struct Sha256Hash {
   }
 };
 
+struct Sha512Hash {
+  using Digest = Sha512Digest;
+  SHA512_CTX state;
+  Sha512Hash() { SHA512_Init(&state); }
+  void update(const void* bytes, size_t size) { SHA512_Update(&state, bytes, size); }
+  Digest finish() {
+    Digest digest;
+    SHA512_Final(digest.data(), &state);
+    return digest;
+  }
+};
+
 template <typename Hash>
 typename Hash::Digest hash_of(std::string_view bytes) {
   Hash hash;
@@ -67,6 +79,7 @@ typename Hash::Digest hmac(std::string_view key, std::string_view message) {
 
 Sha1Digest sha1(std::string_view bytes) { return hash_of<Sha1Hash>(bytes); }
 Sha256Digest sha256(std::string_view bytes) { return hash_of<Sha256Hash>(bytes); }
+Sha512Digest sha512(std::string_view bytes) { return hash_of<Sha512Hash>(bytes); }
 
 Sha1Digest hmac_sha1(std::string_view key, std::string_view message) {
   return hmac<Sha1Hash>(key, message);

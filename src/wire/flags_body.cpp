@@ -1,4 +1,6 @@
 // The bodies of /flags and /decide.
+#include <algorithm>
+
 #include "hogflare/base64.h"
 #include "hogflare/decompress.h"
 #include "hogflare/limits.h"
@@ -11,6 +13,9 @@ namespace hogflare {
 namespace {
 
 enum class Packing { kNone, kGzip, kBase64 };
+
+// Beside the packed bytes stand what is read from them and a copy with its '+' restored.
+constexpr size_t kCopiesOfPacked = 3;
 
 Error failed(std::string detail) { return {ErrorCode::kDecodeFailed, std::move(detail)}; }
 
@@ -33,7 +38,7 @@ bool looks_like_json(std::string_view text) {
 
 std::optional<Error> unwrap_base64(std::string& text) {
   wire::trim_in_place(text);
-  wire::restore_pluses(text);
+  wire::restore_hinted_pluses(text);
   std::optional<std::string> decoded = decode_base64(text);
   if (!decoded) return failed("the body is neither JSON nor base64 of JSON");
   text = std::move(*decoded);
@@ -51,23 +56,35 @@ Result<std::string> decode_form(const std::string& form, Packing packing) {
   return std::move(*data);
 }
 
-Result<std::string> decode_plain(std::string bytes, Packing packing) {
+Result<std::string> decode_plain(std::string bytes, Packing packing, MemoryShare& memory) {
   // A gzip hint without gzip: a proxy on the way has unpacked it.
-  if (is_gzip(bytes)) return decompress(Encoding::kGzip, bytes, limits::kFlagsDecompressedBytesMax);
+  if (is_gzip(bytes)) {
+    return memory.unpack(Encoding::kGzip, bytes, limits::kFlagsDecompressedBytesMax);
+  }
   const bool hinted = packing == Packing::kBase64 && decode_base64(trim_ascii(bytes)).has_value();
   if (!hinted && looks_like_json(bytes)) return bytes;
   if (auto error = unwrap_base64(bytes)) return std::move(*error);
   if (!is_gzip(bytes)) return bytes;
-  return decompress(Encoding::kGzip, bytes, limits::kFlagsDecompressedBytesMax);
+  return memory.unpack(Encoding::kGzip, bytes, limits::kFlagsDecompressedBytesMax);
 }
 
 }  // namespace
 
 Result<std::string> decode_flags_body(const RequestHead& head, std::string body) {
+  size_t sum = 0;
+  MemoryShare memory(sum);
+  return decode_flags_body(head, std::move(body), memory);
+}
+
+Result<std::string> decode_flags_body(const RequestHead& head, std::string body,
+                                      MemoryShare& memory) {
   if (body.size() > limits::kFlagsWireBytesMax) {
     return Error{ErrorCode::kTooLarge, "the body has " + std::to_string(body.size()) +
                                            " bytes; this path takes " +
                                            std::to_string(limits::kFlagsWireBytesMax)};
+  }
+  if (auto refused = memory.hold(kCopiesOfPacked * std::max(body.size(), head.query.size()))) {
+    return std::move(*refused);
   }
   const Result<Packing> packing = packing_of(head);
   if (!packing.ok()) return packing.error();
@@ -85,8 +102,9 @@ Result<std::string> decode_flags_body(const RequestHead& head, std::string body)
   }
   if (body.empty()) return Error{ErrorCode::kEmptyPayload};
   Result<std::string> text = use_form ? decode_form(body, packing.value())
-                                      : decode_plain(std::move(body), packing.value());
+                                      : decode_plain(std::move(body), packing.value(), memory);
   if (!text.ok()) return text;
+  if (auto refused = memory.hold(text.value().size())) return std::move(*refused);
   wire::drop_byte_order_mark(text.value());
   if (trim_ascii(text.value()).empty()) return Error{ErrorCode::kEmptyPayload};
   return text;

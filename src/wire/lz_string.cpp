@@ -1,5 +1,6 @@
 #include "hogflare/lz_string.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -55,8 +56,8 @@ class BitReader {
 
 class Unpacker {
  public:
-  Unpacker(std::string_view base64, size_t units_max)
-      : bits_(base64), units_max_(units_max) {}
+  Unpacker(std::string_view base64, size_t units_max, size_t memory_bytes_max)
+      : bits_(base64), units_max_(units_max), memory_left_(memory_bytes_max) {}
 
   Result<std::vector<char16_t>> run() {
     Phrase before{0, 0};
@@ -79,6 +80,9 @@ class Unpacker {
           known ? phrases_[code - kFirstCode] : Phrase{before.begin, before.size + 1};
       if (units_.size() + phrase.size > units_max_) return Error{ErrorCode::kTooLarge, too_large()};
       const uint32_t begin = static_cast<uint32_t>(units_.size());
+      if (!grow(units_, phrase.size) || !grow(phrases_, kPhrasesAtOnce)) {
+        return Error{ErrorCode::kTooLarge, "LZ-string data needs more memory than there is"};
+      }
       // Unit by unit: an entry that completes itself overlaps its own output.
       for (uint32_t i = 0; i < phrase.size; ++i) units_.push_back(unit_of(phrase, i));
       if (before.size > 0) add({before.begin, before.size + 1});
@@ -87,6 +91,26 @@ class Unpacker {
   }
 
  private:
+  // A code adds the phrase before it; a literal adds itself as well.
+  static constexpr size_t kPhrasesAtOnce = 2;
+  static constexpr size_t kRoomMin = 1024;
+
+  // Makes room for `more`. False: it would take more memory than there is.
+  template <typename T>
+  bool grow(std::vector<T>& list, size_t more) {
+    if (list.size() + more <= list.capacity()) return true;
+    const size_t needed = list.size() + more;
+    size_t room = std::max({2 * list.capacity(), needed, kRoomMin});
+    // Beside the new room stands the old one while it is copied, which is counted already.
+    if (room * sizeof(T) > memory_left_) room = std::max(needed + needed / 8, kRoomMin);
+    if (room * sizeof(T) > memory_left_) return false;
+    memory_left_ -= room * sizeof(T);
+    const size_t old_room = list.capacity();
+    list.reserve(room);
+    memory_left_ += old_room * sizeof(T);
+    return true;
+  }
+
   static constexpr uint32_t kFirstCode = 3;
   static constexpr uint32_t kLiteralMark = 1u << 31;
 
@@ -125,6 +149,7 @@ class Unpacker {
 
   BitReader bits_;
   size_t units_max_;
+  size_t memory_left_;
   std::vector<char16_t> units_;
   std::vector<Phrase> phrases_;
   int width_ = 2;
@@ -150,9 +175,16 @@ void append_utf8(std::string& out, uint32_t point) {
   out += tail(0);
 }
 
+// A unit takes three bytes of UTF-8 at most, and two units of a pair four.
+size_t utf8_bytes_at_most(const std::vector<char16_t>& units) {
+  size_t bytes = 0;
+  for (const char16_t unit : units) bytes += unit < 0x80 ? 1 : unit < 0x800 ? 2 : 3;
+  return bytes;
+}
+
 std::string to_utf8(const std::vector<char16_t>& units) {
   std::string out;
-  out.reserve(units.size());
+  out.reserve(utf8_bytes_at_most(units));
   for (size_t i = 0; i < units.size(); ++i) {
     const uint32_t unit = units[i];
     const bool high = unit >= 0xD800 && unit <= 0xDBFF;
@@ -168,14 +200,21 @@ std::string to_utf8(const std::vector<char16_t>& units) {
 
 }  // namespace
 
-Result<std::string> decompress_lz_base64(std::string_view base64, size_t output_bytes_max) {
+Result<std::string> decompress_lz_base64(std::string_view base64, size_t output_bytes_max,
+                                         size_t memory_bytes_max) {
   while (!base64.empty() && base64.back() == '=') base64.remove_suffix(1);
   for (const char c : base64) {
     if (base64_value(c) >= 0) continue;
     return Error{ErrorCode::kDecodeFailed, "LZ-string data is not base64 of the standard alphabet"};
   }
-  Result<std::vector<char16_t>> units = Unpacker(base64, output_bytes_max).run();
+  Result<std::vector<char16_t>> units =
+      Unpacker(base64, output_bytes_max, memory_bytes_max).run();
   if (!units.ok()) return units.error();
+  const size_t text_bytes = utf8_bytes_at_most(units.value());
+  const size_t units_bytes = units.value().capacity() * sizeof(char16_t);
+  if (text_bytes > memory_bytes_max - std::min(units_bytes, memory_bytes_max)) {
+    return Error{ErrorCode::kTooLarge, "LZ-string data needs more memory than there is"};
+  }
   std::string text = to_utf8(units.value());
   if (text.size() > output_bytes_max) {
     return Error{ErrorCode::kTooLarge, "decompressed LZ-string data has over " +

@@ -17,6 +17,14 @@ void restore_pluses(std::string& text) {
   if (looks_like_base64(candidate)) text = std::move(candidate);
 }
 
+void restore_hinted_pluses(std::string& text) {
+  std::string candidate = text;
+  for (char& c : candidate) {
+    if (c == ' ') c = '+';
+  }
+  if (decode_base64(candidate).has_value()) text = std::move(candidate);
+}
+
 void trim_in_place(std::string& text) {
   const std::string_view kept = trim_ascii(text);
   const size_t lead = static_cast<size_t>(kept.data() - text.data());

@@ -14,6 +14,9 @@ std::string_view media_type(std::string_view content_type);
 // A '+' that nobody percent-encoded arrives as a space; base64 has no spaces. Other text stays.
 void restore_pluses(std::string& text);
 
+// The same where somebody says that the text is base64: its padding may be missing.
+void restore_hinted_pluses(std::string& text);
+
 // Removes white space around `text`.
 void trim_in_place(std::string& text);
 

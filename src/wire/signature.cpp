@@ -27,14 +27,25 @@ bool header_matches(std::string_view header, std::string_view default_algorithm,
 
 }  // namespace
 
+bool has_query_payload(const RequestHead& head) {
+  return !form_value(head.query, "data").value_or("").empty();
+}
+
+bool is_signed(const RequestHead& head) {
+  const bool has_signature = !head.x_posthog_signature.empty() || !head.x_hub_signature.empty();
+  return has_signature && !has_query_payload(head);
+}
+
 Result<Ok> check_signature(const RequestHead& head, std::string_view body,
-                           std::string_view secret) {
+                           const SignatureRules& rules) {
+  const std::string_view secret = rules.secret;
   if (secret.empty()) return Ok{};
-  if (!form_value(head.query, "data").value_or("").empty()) {
+  if (!rules.query_may_carry && has_query_payload(head)) {
     return Error{ErrorCode::kInvalidSignature,
                  "a payload in ?data= is not covered by the signature; send it as the body"};
   }
   if (head.x_posthog_signature.empty() && head.x_hub_signature.empty()) {
+    if (rules.body_may_lack_one) return Ok{};
     return Error{ErrorCode::kInvalidSignature,
                  "send X-POSTHOG-SIGNATURE: sha256=<hex HMAC of the body>"};
   }

@@ -1,9 +1,11 @@
 #include "hogflare/timestamp.h"
 
+#include <algorithm>
 #include <array>
 
 #include "hogflare/result.h"
 #include "hogflare/text.h"
+#include "wire/date_text.h"
 
 namespace hogflare {
 namespace {
@@ -14,8 +16,6 @@ constexpr int64_t kHourMs = 60 * kMinuteMs;
 constexpr int64_t kDayMs = 24 * kHourMs;
 // PostHog: a time this far ahead is a wrong clock.
 constexpr int64_t kFutureMaxMs = 23 * kHourMs;
-// Numbers from here up are milliseconds: as seconds they would lie beyond the year 5138.
-constexpr int64_t kMillisecondsFrom = 100'000'000'000;
 
 bool is_writable(int64_t unix_ms) {
   return unix_ms >= kFirstWritableMs && unix_ms <= kLastWritableMs;
@@ -59,206 +59,8 @@ int days_in_month(int year, int month) {
   return month == 2 && leap ? 29 : kDays[static_cast<size_t>(month - 1)];
 }
 
-// Reads a text from left to right; every taker leaves the place unchanged when it fails.
-class Reader {
- public:
-  explicit Reader(std::string_view text) : text_(text) {}
-
-  bool done() const { return at_ == text_.size(); }
-  char peek() const { return done() ? '\0' : text_[at_]; }
-  std::string_view rest() const { return text_.substr(at_); }
-
-  bool take(char c) {
-    if (done() || text_[at_] != c) return false;
-    ++at_;
-    return true;
-  }
-  // Exactly `count` digits.
-  std::optional<int> digits(size_t count) {
-    if (text_.size() - at_ < count) return std::nullopt;
-    int value = 0;
-    for (size_t i = 0; i < count; ++i) {
-      const char c = text_[at_ + i];
-      if (c < '0' || c > '9') return std::nullopt;
-      value = value * 10 + (c - '0');
-    }
-    at_ += count;
-    return value;
-  }
-  // Milliseconds from the digits of a fraction; at least one digit.
-  std::optional<int> fraction_ms() {
-    int value = 0;
-    int count = 0;
-    for (; !done() && peek() >= '0' && peek() <= '9'; ++at_, ++count) {
-      if (count < 3) value = value * 10 + (peek() - '0');
-    }
-    if (count == 0) return std::nullopt;
-    for (; count < 3; ++count) value *= 10;
-    return value;
-  }
-  void skip_spaces() {
-    while (peek() == ' ') ++at_;
-  }
-  // A run of letters.
-  std::string_view word() {
-    const size_t from = at_;
-    while ((peek() >= 'a' && peek() <= 'z') || (peek() >= 'A' && peek() <= 'Z')) ++at_;
-    return text_.substr(from, at_ - from);
-  }
-
- private:
-  std::string_view text_;
-  size_t at_ = 0;
-};
-
-enum class Seconds { kNeeded, kOptional };
-
-// hh:mm[:ss[.fraction]]; second 60 is a leap second and counts as the next minute's start.
-std::optional<int64_t> take_time_of_day(Reader& reader, Seconds seconds) {
-  const auto hour = reader.digits(2);
-  if (!hour || *hour > 23 || !reader.take(':')) return std::nullopt;
-  const auto minute = reader.digits(2);
-  if (!minute || *minute > 59) return std::nullopt;
-  int64_t ms = *hour * kHourMs + *minute * kMinuteMs;
-  if (!reader.take(':')) return seconds == Seconds::kOptional ? std::optional(ms) : std::nullopt;
-  const auto second = reader.digits(2);
-  if (!second || *second > 60) return std::nullopt;
-  ms += *second * kSecondMs;
-  if (!reader.take('.')) return ms;
-  const auto fraction = reader.fraction_ms();
-  if (!fraction) return std::nullopt;
-  return ms + *fraction;
-}
-
-// +hh:mm, +hhmm or +hh behind the sign.
-std::optional<int64_t> take_offset(Reader& reader) {
-  const bool west = reader.peek() == '-';
-  if (!reader.take('-') && !reader.take('+')) return std::nullopt;
-  const auto hours = reader.digits(2);
-  if (!hours || *hours > 23) return std::nullopt;
-  const bool colon = reader.take(':');
-  int minutes = 0;
-  if (colon || !reader.done()) {
-    const auto given = reader.digits(2);
-    if (!given || *given > 59) return std::nullopt;
-    minutes = *given;
-  }
-  const int64_t ms = *hours * kHourMs + minutes * kMinuteMs;
-  return west ? -ms : ms;
-}
-
-std::optional<Civil> take_date(Reader& reader) {
-  const auto year = reader.digits(4);
-  if (!year || !reader.take('-')) return std::nullopt;
-  const auto month = reader.digits(2);
-  if (!month || *month < 1 || *month > 12 || !reader.take('-')) return std::nullopt;
-  const auto day = reader.digits(2);
-  if (!day || *day < 1 || *day > days_in_month(*year, *month)) return std::nullopt;
-  return Civil{*year, *month, *day};
-}
-
-enum class Strictness { kRfc3339, kLenient };
-
-std::optional<int64_t> parse_iso(std::string_view text, Strictness strictness) {
-  const bool lenient = strictness == Strictness::kLenient;
-  Reader reader(text);
-  const auto date = take_date(reader);
-  if (!date) return std::nullopt;
-  const int64_t midnight = days_of(*date) * kDayMs;
-  if (reader.done()) return lenient ? std::optional(midnight) : std::nullopt;
-  if (!reader.take('T') && !reader.take('t') && !reader.take(' ')) return std::nullopt;
-  const auto time = take_time_of_day(reader, lenient ? Seconds::kOptional : Seconds::kNeeded);
-  if (!time) return std::nullopt;
-  const int64_t local = midnight + *time;
-  if (reader.done()) return lenient ? std::optional(local) : std::nullopt;
-  if (lenient) reader.skip_spaces();
-  if (reader.rest() == "Z" || reader.rest() == "z") return local;
-  if (lenient && reader.rest() == "UTC") return local;
-  const bool full_offset = reader.rest().size() == 6;  // +hh:mm
-  const auto offset = take_offset(reader);
-  if (!offset || !reader.done() || (!lenient && !full_offset)) return std::nullopt;
-  return local - *offset;
-}
-
 constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-
-std::optional<int> month_of(std::string_view name) {
-  for (size_t i = 0; i < kMonths.size(); ++i) {
-    if (equals_ignoring_case(name, kMonths[i])) return static_cast<int>(i) + 1;
-  }
-  return std::nullopt;
-}
-
-// RFC 2822 §3.3 and the obsolete zone names of §4.3.
-std::optional<int64_t> zone_offset(Reader& reader) {
-  if (reader.peek() == '+' || reader.peek() == '-') return take_offset(reader);
-  struct Zone {
-    std::string_view name;
-    int hours;
-  };
-  static constexpr std::array<Zone, 12> kZones = {{{"GMT", 0}, {"UT", 0}, {"UTC", 0}, {"Z", 0},
-                                                   {"EST", -5}, {"EDT", -4}, {"CST", -6},
-                                                   {"CDT", -5}, {"MST", -7}, {"MDT", -6},
-                                                   {"PST", -8}, {"PDT", -7}}};
-  const std::string_view name = reader.word();
-  for (const Zone& zone : kZones) {
-    if (equals_ignoring_case(name, zone.name)) return zone.hours * kHourMs;
-  }
-  return std::nullopt;
-}
-
-std::optional<int64_t> parse_rfc2822(std::string_view text) {
-  Reader reader(text);
-  if (!reader.word().empty()) {
-    if (!reader.take(',')) return std::nullopt;
-    reader.skip_spaces();
-  }
-  auto day = reader.digits(2);
-  if (!day) day = reader.digits(1);
-  if (!day || !reader.take(' ')) return std::nullopt;
-  reader.skip_spaces();
-  const auto month = month_of(reader.word());
-  if (!month || !reader.take(' ')) return std::nullopt;
-  reader.skip_spaces();
-  const auto year = reader.digits(4);
-  if (!year || *day < 1 || *day > days_in_month(*year, *month)) return std::nullopt;
-  if (!reader.take(' ')) return std::nullopt;
-  reader.skip_spaces();
-  const auto time = take_time_of_day(reader, Seconds::kOptional);
-  if (!time || !reader.take(' ')) return std::nullopt;
-  reader.skip_spaces();
-  const auto offset = zone_offset(reader);
-  if (!offset || !reader.done()) return std::nullopt;
-  return days_of({*year, *month, *day}) * kDayMs + *time - *offset;
-}
-
-std::optional<int64_t> parse_number(std::string_view text) {
-  const size_t dot = text.find('.');
-  const auto whole = parse_int64(text.substr(0, dot));
-  if (!whole) return std::nullopt;
-  const bool negative = text.front() == '-';
-  int fraction = 0;
-  if (dot != std::string_view::npos) {
-    Reader reader(text.substr(dot + 1));
-    const auto given = reader.fraction_ms();
-    if (!given || !reader.done()) return std::nullopt;
-    fraction = *given;
-  }
-  const int64_t magnitude = negative ? -*whole : *whole;
-  const int64_t ms =
-      magnitude >= kMillisecondsFrom ? magnitude : magnitude * kSecondMs + fraction;
-  return negative ? -ms : ms;
-}
-
-bool looks_numeric(std::string_view text) {
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const bool sign = i == 0 && (c == '-' || c == '+');
-    if (!sign && c != '.' && (c < '0' || c > '9')) return false;
-  }
-  return !text.empty();
-}
 
 // Whole days from the epoch to the day of `unix_ms`.
 int64_t days_before(int64_t unix_ms) {
@@ -299,7 +101,7 @@ int digits_at(std::string_view text, size_t at, size_t count) {
 }
 
 // "2026-01-02T03:04:05.678Z", the form JavaScript and most SDKs write; anything unusual is left to
-// parse_iso.
+// date_text.cpp.
 std::optional<int64_t> parse_usual(std::string_view text) {
   if (text.size() != 24 || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' ||
       text[16] != ':' || text[19] != '.' || text[23] != 'Z') {
@@ -318,18 +120,49 @@ std::optional<int64_t> parse_usual(std::string_view text) {
   return days_of(date) * kDayMs + hour * kHourMs + minute * kMinuteMs + second * kSecondMs + ms;
 }
 
+// The first three digits behind a point; digits must be all there is.
+std::optional<int64_t> thousandths(std::string_view digits) {
+  int64_t value = 0;
+  for (size_t i = 0; i < std::max<size_t>(digits.size(), 3); ++i) {
+    const auto digit = static_cast<unsigned char>(i < digits.size() ? digits[i] - '0' : 0);
+    if (digit > 9) return std::nullopt;
+    if (i < 3) value = value * 10 + digit;
+  }
+  return value;
+}
+
+int64_t to_ms(int64_t us) { return (us >= 0 ? us : us - 999) / 1000; }
+
 }  // namespace
 
-std::optional<int64_t> parse_timestamp(std::string_view text) {
+std::optional<int64_t> parse_timestamp(std::string_view text, std::optional<int64_t> now_ms) {
   text = trim_ascii(text);
   if (const auto usual = parse_usual(text)) return usual;
-  if (looks_numeric(text)) return parse_number(text);
-  if (const auto iso = parse_iso(text, Strictness::kLenient)) return iso;
-  return parse_rfc2822(text);
+  auto at_us = parse_rfc3339_us(text);
+  if (!at_us) at_us = parse_date_text_us(text, now_ms);
+  if (!at_us) at_us = parse_iso_us(text, IsoForms::kAny);
+  return at_us ? std::optional(to_ms(*at_us)) : std::nullopt;
+}
+
+std::optional<int64_t> parse_epoch_number(std::string_view number) {
+  const size_t dot = number.find('.');
+  const std::string_view whole = number.substr(0, dot);
+  for (const char c : whole) {
+    if (c < '0' || c > '9') return std::nullopt;
+  }
+  if (whole.size() == 10) {
+    const auto ms = dot == std::string_view::npos ? std::optional<int64_t>(0)
+                                                  : thousandths(number.substr(dot + 1));
+    return ms ? std::optional(*parse_int64(whole) * kSecondMs + *ms) : std::nullopt;
+  }
+  if (whole.size() != 13 && whole.size() != 16 && whole.size() != 19) return std::nullopt;
+  return parse_int64(whole.substr(0, 13));
 }
 
 std::optional<int64_t> parse_rfc3339(std::string_view text) {
-  return parse_iso(text, Strictness::kRfc3339);
+  if (const auto usual = parse_usual(text)) return usual;
+  const auto at_us = parse_rfc3339_us(text);
+  return at_us ? std::optional(to_ms(*at_us)) : std::nullopt;
 }
 
 void append_rfc3339(std::string& out, int64_t unix_ms) {

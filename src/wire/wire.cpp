@@ -1,9 +1,10 @@
 #include "hogflare/wire.h"
 
+#include <algorithm>
+
 #include "hogflare/base64.h"
 #include "hogflare/decompress.h"
 #include "hogflare/limits.h"
-#include "hogflare/lz_string.h"
 #include "hogflare/text.h"
 #include "hogflare/url.h"
 #include "payload.h"
@@ -13,6 +14,7 @@ namespace {
 
 using wire::kFormType;
 using wire::media_type;
+using wire::restore_hinted_pluses;
 using wire::restore_pluses;
 using wire::trim_in_place;
 
@@ -32,6 +34,11 @@ Hint hint_of(std::string_view name) {
 }
 
 Error decode_failed(std::string detail) { return {ErrorCode::kDecodeFailed, std::move(detail)}; }
+
+Error too_long(size_t text_bytes_max) {
+  return {ErrorCode::kTooLarge,
+          "unpacked the body has more than " + std::to_string(text_bytes_max) + " bytes"};
+}
 
 bool looks_like_form(std::string_view payload) {
   const std::string_view start = payload.substr(0, kFormLookedAt);
@@ -73,26 +80,36 @@ std::optional<Error> unwrap_form(Payload& payload) {
   }
   payload.token = form_value(payload.bytes, "api_key").value_or("");
   if (payload.token.empty()) payload.token = form_value(payload.bytes, "token").value_or("");
-  restore_pluses(*data);
+  const bool is_hinted = payload.hint == Hint::kBase64;
+  is_hinted ? restore_hinted_pluses(*data) : restore_pluses(*data);
   payload.bytes = std::move(*data);
-  // LZ-string reads the base64 itself.
-  const bool is_base64 = payload.hint != Hint::kLzString && looks_like_base64(payload.bytes);
+  // LZ-string reads the base64 itself. With a hint the padding may be missing.
+  const bool is_base64 = payload.hint != Hint::kLzString &&
+                         (looks_like_base64(payload.bytes) ||
+                          (is_hinted && decode_base64(payload.bytes).has_value()));
   return is_base64 ? unwrap_base64(payload.bytes) : std::nullopt;
 }
 
-Result<std::string> decompressed(Payload payload) {
+// What taking a body apart needs before it is unpacked: beside a form stand its value and a copy of that
+// with its '+' restored, beside base64 stand its bytes.
+size_t packed_bytes(const RequestHead& head, std::string_view body) {
+  const size_t copies = is_gzip(body) ? 1 : is_form(head, body) ? 3 : 2;
+  return copies * body.size() + 3 * head.query.size();
+}
+
+Result<std::string> decompressed(Payload payload, size_t text_bytes_max, MemoryShare& memory) {
   if (payload.hint == Hint::kGzip || is_gzip(payload.bytes)) {
     if (!is_gzip(payload.bytes)) return std::move(payload.bytes);
-    return decompress(Encoding::kGzip, payload.bytes, limits::kDecompressedBytesMax);
+    return memory.unpack(Encoding::kGzip, payload.bytes, text_bytes_max);
   }
   const bool is_json = !payload.bytes.empty() &&
                        (payload.bytes.front() == '{' || payload.bytes.front() == '[');
   if (is_json) return std::move(payload.bytes);
   if (payload.hint == Hint::kLzString) {
-    return decompress_lz_base64(payload.bytes, limits::kLzStringBytesMax);
+    return memory.unpack_lz(payload.bytes, std::min(text_bytes_max, limits::kLzStringBytesMax));
   }
   if (payload.hint == Hint::kDeflate) {
-    return decompress(Encoding::kDeflate, payload.bytes, limits::kDecompressedBytesMax);
+    return memory.unpack(Encoding::kDeflate, payload.bytes, text_bytes_max);
   }
   return std::move(payload.bytes);
 }
@@ -153,6 +170,13 @@ size_t wire_bytes_max(Endpoint endpoint) {
 }
 
 Result<DecodedBody> decode_body(const RequestHead& head, Endpoint endpoint, std::string body) {
+  size_t sum = 0;
+  MemoryShare memory(sum);
+  return decode_body(head, endpoint, std::move(body), limits::kDecompressedBytesMax, memory);
+}
+
+Result<DecodedBody> decode_body(const RequestHead& head, Endpoint endpoint, std::string body,
+                                size_t text_bytes_max, MemoryShare& memory) {
   if (body.size() > wire_bytes_max(endpoint)) {
     return Error{ErrorCode::kTooLarge, "the body has " + std::to_string(body.size()) +
                                            " bytes; this path takes " +
@@ -160,8 +184,11 @@ Result<DecodedBody> decode_body(const RequestHead& head, Endpoint endpoint, std:
   }
   if (is_plain_json(head, body)) {
     trim_in_place(body);
+    if (body.size() > text_bytes_max) return too_long(text_bytes_max);
+    if (auto refused = memory.hold(body.size())) return std::move(*refused);
     return DecodedBody{std::move(body), {}};
   }
+  if (auto refused = memory.hold(packed_bytes(head, body))) return std::move(*refused);
   Payload payload;
   payload.hint = hint_of(form_value(head.query, "compression").value_or(""));
   const std::string data = form_value(head.query, "data").value_or("");
@@ -178,14 +205,18 @@ Result<DecodedBody> decode_body(const RequestHead& head, Endpoint endpoint, std:
   if (const auto error = unwrap_payload(head, from_query, payload)) return *error;
   if (payload.hint == Hint::kNone) payload.hint = hint_of(head.content_encoding);
   std::string token = std::move(payload.token);
-  Result<std::string> text = decompressed(std::move(payload));
+  if (auto refused = memory.hold(payload.bytes.size())) return std::move(*refused);
+  Result<std::string> text = decompressed(std::move(payload), text_bytes_max, memory);
   if (!text.ok()) return text.error();
   DecodedBody decoded{std::move(text).value(), std::move(token)};
   if (is_legacy(endpoint) && looks_like_base64(decoded.text)) {
+    if (auto refused = memory.hold(2 * decoded.text.size())) return std::move(*refused);
     if (const auto error = unwrap_base64(decoded.text)) return *error;
   }
   wire::drop_byte_order_mark(decoded.text);
   if (decoded.text.empty()) return Error{ErrorCode::kEmptyPayload};
+  if (decoded.text.size() > text_bytes_max) return too_long(text_bytes_max);
+  if (auto refused = memory.hold(decoded.text.size())) return std::move(*refused);
   return decoded;
 }
 

@@ -50,10 +50,21 @@ function chromiumPath() {
 const HTML = `<!doctype html><html><head><meta charset="utf-8"><title>Shop</title></head><body>
 <h1>Shop</h1><button id="buy">Buy</button><input id="name"><a href="/left">Leave</a></body></html>`;
 
-/** Serves the page at every path, and the libraries' own files below /lib/{name}/. */
-async function startSite() {
+/**
+ * Serves the page at every path, the libraries' own files below /lib/{name}/, and what the test put
+ * into `pages` by its path: a page's text, or {type, body, headers}.
+ * @param {Map<string, string | {type: string, body: string, headers?: Record<string, string>}>} pages
+ */
+async function startSite(pages) {
   const server = createServer((request, response) => {
     const path = new URL(request.url, "http://site").pathname;
+    const own = pages.get(path);
+    if (own !== undefined) {
+      const { type, body, headers = {} } = typeof own === "string" ? { type: "text/html", body: own } : own;
+      response.writeHead(200, { "content-type": type, ...headers });
+      response.end(body);
+      return;
+    }
     const [, library, file] = /^\/lib\/(\w+)\/(.*)$/.exec(path) ?? [];
     const full = library in LIBRARIES ? join(LIBRARIES[library], normalize(file)) : "";
     if (full.startsWith(LIBRARIES[library] ?? "\0") && existsSync(full)) {
@@ -86,26 +97,43 @@ export async function openBrowser() {
   const userAgent =
     `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${version}.0.0.0 Safari/537.36`;
   const browser = await chromium.launch({ executablePath, args: [...FLAGS, `--user-agent=${userAgent}`] });
-  const site = await startSite();
+  const pages = new Map();
+  const site = await startSite(pages);
   let visits = 0;
+
+  /** A fresh profile's page; `sent`, `answers` and `errors` say what happened on it. */
+  const watched = async (profile = {}) => {
+    const context = await browser.newContext(profile);
+    const page = await context.newPage();
+    const sent = [];
+    const answers = [];
+    const errors = [];
+    page.on("request", (request) => sent.push(request));
+    page.on("response", (response) => answers.push({ url: response.url(), status: response.status() }));
+    page.on("pageerror", (error) => errors.push(String(error)));
+    page.on("console", (message) => {
+      if (message.type() === "error") errors.push(message.text());
+    });
+    return Object.assign(page, { sent, answers, errors });
+  };
 
   return {
     site,
+    pages,
+    /** Opens one of `pages` in a fresh profile. @param {string} path @param {string} origin */
+    async visit(path, origin = site.url) {
+      const page = await watched();
+      await page.goto(origin + path);
+      return page;
+    },
     /**
      * Opens a page in a fresh profile and starts posthog-js there, as a site's own script would.
      * `page.sent` lists what the page requested, `page.errors` what its console complains about. The
-     * address is of this page alone and stands in the events' $current_url.
+     * address is of this page alone and stands in the events' $current_url. `profile`: what Playwright's
+     * newContext takes.
      */
-    async open({ library = "current", apiHost, config = {}, origin = site.url }) {
-      const context = await browser.newContext();
-      const page = await context.newPage();
-      const sent = [];
-      const errors = [];
-      page.on("request", (request) => sent.push(request));
-      page.on("pageerror", (error) => errors.push(String(error)));
-      page.on("console", (message) => {
-        if (message.type() === "error") errors.push(message.text());
-      });
+    async open({ library = "current", apiHost, config = {}, origin = site.url, profile = {} }) {
+      const page = await watched(profile);
       const visit = `visit=${++visits}&`;
       await page.goto(`${origin}/shop?${visit}utm_source=mail`);
       if (apiHost !== undefined) {
@@ -119,7 +147,7 @@ export async function openBrowser() {
           ]),
         );
       }
-      return Object.assign(page, { sent, errors, visit });
+      return Object.assign(page, { visit });
     },
     async close() {
       await browser.close();

@@ -39,7 +39,7 @@ function hash(key, id, salt = "") {
   return parseInt(digest.slice(0, 15), 16) / 0xfffffffffffffff;
 }
 
-const CONFIG_KEYS = ["supportedCompression", "hasFeatureFlags", "sessionRecording", "surveys", "toolbarParams", "config"];
+const CONFIG_KEYS = ["supportedCompression", "hasFeatureFlags", "sessionRecording", "toolbarParams", "config"];
 
 describe("versions of /flags", () => {
   it("2 gives details", async () => {
@@ -344,13 +344,44 @@ describe("definitions for local evaluation", () => {
   const paths = ["/flags/definitions", "/flags/definitions/", "/api/feature_flag/local_evaluation", "/api/feature_flag/local_evaluation/"];
 
   it("the token is looked at before the credential", async () => {
+    const long = "x".repeat(65);
     for (const path of paths) {
-      const none = await system.request(path, { headers: bearer(PERSONAL) });
-      assert.equal(none.status, 401);
-      assert.match(await none.text(), /No API token provided/);
-      const bad = await system.request(`${path}?token=${"x".repeat(65)}`, { headers: bearer(PERSONAL) });
-      assert.equal(bad.status, 401);
-      assert.match(await bad.text(), /API key is not valid/);
+      for (const [query, headers] of [[`?token=${long}`, {}], ["", { "x-posthog-project-api-key": long }]]) {
+        const bad = await system.request(path + query, { headers: { ...bearer(PERSONAL), ...headers } });
+        assert.equal(bad.status, 401);
+        const error = await bad.json();
+        assert.equal(error.code, "authentication_failed");
+        assert.match(error.detail, /API key is not valid/);
+      }
+    }
+  });
+
+  it("the key opens them without a token, and with one in the header as posthog-rs sends it", async () => {
+    for (const path of paths) {
+      for (const headers of [{}, { "x-posthog-project-api-key": TOKEN }]) {
+        const response = await system.request(`${path}?send_cohorts`, { headers: { ...bearer(SECRET), ...headers } });
+        assert.equal(response.status, 200);
+        assert.ok((await response.json()).flags.length > 8);
+      }
+      assert.equal((await system.request(path, { headers: { "x-posthog-project-api-key": TOKEN } })).status, 401);
+    }
+  });
+
+  it("the API's list of flags has them all, by key", async () => {
+    for (const path of ["/api/projects/12/feature_flags", "/api/projects/@current/feature_flags/", "/api/feature_flag/"]) {
+      assert.equal((await system.request(path)).status, 401);
+      assert.equal((await system.request(path, { headers: bearer("phx_other") })).status, 401);
+      for (const query of ["", `?token=${TOKEN}`]) {
+        const response = await system.request(path + query, { headers: bearer(PERSONAL) });
+        assert.equal(response.status, 200);
+        const list = await response.json();
+        assert.deepEqual(Object.keys(list), ["count", "next", "previous", "results"]);
+        assert.equal(list.count, list.results.length);
+        assert.deepEqual([list.next, list.previous], [null, null]);
+        const halves = list.results.find(({ key }) => key === "halves");
+        assert.deepEqual(halves.filters.multivariate.variants.map(({ key }) => key), ["left", "right"]);
+        assert.equal(list.results.find(({ key }) => key === "inactive").active, false);
+      }
     }
   });
 
@@ -484,7 +515,7 @@ describe("remote config", () => {
     vm.runInNewContext(await response.text(), { window });
     const { config, siteApps } = window._POSTHOG_REMOTE_CONFIG[TOKEN];
     assert.equal(config.hasFeatureFlags, true);
-    assert.equal(config.siteApps, undefined);
+    assert.deepEqual([...config.siteApps], []);
     assert.deepEqual([...siteApps], []);
   });
 
@@ -528,6 +559,7 @@ describe("OFREP", () => {
   it("one flag", async () => {
     const cases = [
       ["everyone", ada, { value: true, reason: "STATIC" }],
+      // A boolean's variant: the Python provider cannot do without one.
       ["nobody", ada, { value: false, reason: "DEFAULT" }],
       ["pro", { ...ada, plan: "pro" }, { value: true, reason: "TARGETING_MATCH" }],
       ["halves", ada, { value: hash("halves", "ada", "variant") < 0.5 ? "left" : "right", reason: "SPLIT" }],
@@ -540,6 +572,7 @@ describe("OFREP", () => {
       const answer = await response.json();
       assert.equal(answer.key, key);
       assert.deepEqual({ value: answer.value, reason: answer.reason }, expected, key);
+      assert.equal(answer.variant, String(answer.value));
     }
     const { metadata } = await (await evaluate("everyone", ada)).json();
     assert.equal(metadata.payload, '{"columns": 2}');
@@ -713,6 +746,7 @@ describe("a deployment with projects, a signing secret and no flags", () => {
       vars: {
         POSTHOG_SIGNING_SECRET: signing,
         POSTHOG_PERSONAL_API_KEY: PERSONAL,
+        HOGFLARE_FEATURE_FLAGS: JSON.stringify({ flags: [], remote_config: { minimalFlagCalledEvents: true } }),
         HOGFLARE_PROJECTS: JSON.stringify({ phc_known: { team_id: 2, origins: ["https://app.example.com"] } }),
       },
     });
@@ -721,11 +755,9 @@ describe("a deployment with projects, a signing secret and no flags", () => {
   const sign = (text, algorithm = "sha256") => createHmac(algorithm, signing).update(text).digest("hex");
   const known = JSON.stringify({ token: "phc_known", distinct_id: "u" });
 
-  it("wants flag requests signed", async () => {
+  it("wants no signature for flags, but no wrong one", async () => {
     for (const path of ["/flags/?v=2", "/decide/?v=3"]) {
-      const unsigned = await closed.post(path, known);
-      assert.equal(unsigned.status, 401);
-      assert.match(await unsigned.text(), /signature/);
+      assert.equal((await closed.post(path, known)).status, 200);
       const wrong = await closed.post(path, known, { "x-posthog-signature": `sha256=${sign("other")}` });
       assert.equal(wrong.status, 401);
       assert.equal((await closed.post(path, known, { "x-posthog-signature": `sha256=${sign(known)}` })).status, 200);
@@ -733,7 +765,9 @@ describe("a deployment with projects, a signing secret and no flags", () => {
     }
     const context = JSON.stringify({ context: { targetingKey: "a" } });
     const headers = bearer("phc_known");
-    assert.equal((await closed.post("/ofrep/v1/evaluate/flags", context, headers)).status, 401);
+    assert.equal((await closed.post("/ofrep/v1/evaluate/flags", context, headers)).status, 200);
+    const wrong = { ...headers, "x-posthog-signature": `sha256=${sign("other")}` };
+    assert.equal((await closed.post("/ofrep/v1/evaluate/flags", context, wrong)).status, 401);
     const signed = { ...headers, "x-posthog-signature": `sha256=${sign(context)}` };
     assert.equal((await closed.post("/ofrep/v1/evaluate/flags", context, signed)).status, 200);
   });
@@ -752,9 +786,34 @@ describe("a deployment with projects, a signing secret and no flags", () => {
     assert.equal((await closed.post("/ofrep/v1/evaluate/flags", context, { ...ofrep, ...bearer("phc_other") })).status, 401);
     const feed = await closed.request("/flags/definitions?token=phc_other", { headers: bearer(PERSONAL) });
     assert.equal(feed.status, 401);
-    assert.match(await feed.text(), /not one of this deployment's projects/);
+    assert.match((await feed.json()).detail, /not one of this deployment's projects/);
+    assert.equal((await closed.request("/flags/definitions", { headers: bearer(PERSONAL) })).status, 401);
+    const named = { ...bearer(PERSONAL), "x-posthog-project-api-key": "phc_known" };
+    assert.equal((await closed.request("/flags/definitions", { headers: named })).status, 200);
     assert.equal((await closed.request("/flags/definitions?token=phc_known", { headers: bearer(PERSONAL) })).status, 200);
     assert.equal((await closed.request("/array/phc_other/config")).status, 404);
+  });
+
+  it("tells SDKs to send little with $feature_flag_called where the document says so", async () => {
+    for (const query of ["?v=2", "?v=2&config=true", "?v=3", ""]) {
+      const answer = await (await closed.post(`/flags/${query}`, known)).text();
+      assert.equal(answer.split('"minimalFlagCalledEvents":true').length, 2, query);
+    }
+    assert.equal((await (await closed.post("/flags/?v=1", known)).json()).minimalFlagCalledEvents, undefined);
+    const feed = await closed.request("/flags/definitions?token=phc_known", { headers: bearer(PERSONAL) });
+    assert.equal((await feed.json()).minimal_flag_called_events, true);
+    const other = await (await system.post("/flags/?v=2&config=true", { token: TOKEN, distinct_id: "u" })).json();
+    assert.equal(other.minimalFlagCalledEvents, undefined);
+  });
+
+  it("reads a version that is no number as 1", async () => {
+    for (const version of ["abc", "0", "-1", "2.0", "1"]) {
+      const answer = await (await closed.post(`/flags/?v=${version}`, known)).json();
+      assert.deepEqual([answer.flags, answer.featureFlags], [undefined, {}], version);
+    }
+    for (const version of ["abc", "0", "-1", "2.0"]) {
+      assert.deepEqual((await (await closed.post(`/decide/?v=${version}`, known)).json()).featureFlags, [], version);
+    }
   });
 
   it("says truthfully that there are no flags", async () => {

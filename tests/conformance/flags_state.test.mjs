@@ -378,3 +378,93 @@ describe("definitions in a variable that are refused", () => {
     }
   });
 });
+
+describe("cohorts with a list of members", () => {
+  const cohort = (id, operator) => condition([{ key: "id", type: "cohort", value: id, operator }]);
+  const document = {
+    flags: [
+      flag(1, "in", [cohort(7, "in")]),
+      flag(2, "not", [cohort(7, "not_in")]),
+      flag(3, "here", [cohort(8, "in")]),
+      flag(4, "realtime", [cohort(9, "in")]),
+    ],
+    cohorts: [
+      { id: 7, is_static: true, filters: {}, count: 3 },
+      { id: 8, is_static: true, filters: null, members: ["u-here"] },
+      { id: 9, is_static: false, cohort_type: "realtime", filters: { properties: { type: "OR", values: [{ key: "plan", type: "person", value: "pro" }] } } },
+    ],
+  };
+  const vars = { HOGFLARE_FEATURE_FLAGS: JSON.stringify(document), HOGFLARE_FLAGS_TTL_SECS: "1", HOGFLARE_ADMIN_TOKEN: ADMIN };
+  const put = async (system, id, list) =>
+    (await system.worker.getKVNamespace("FLAGS")).put(`cohort:${id}`, typeof list === "string" ? list : JSON.stringify(list));
+  const values = async (system, request) => {
+    const { flags, errorsWhileComputingFlags } = await ask(system, request);
+    const shown = Object.fromEntries(Object.entries(flags).map(([key, { enabled, failed }]) => [key, failed ? "failed" : enabled]));
+    assert.equal(errorsWhileComputingFlags, Object.values(shown).includes("failed"));
+    return shown;
+  };
+  const problems = async (system) => {
+    const report = await (await system.request("/healthz", { headers: { authorization: `Bearer ${ADMIN}` } })).json();
+    return report.problems.map(({ message }) => message).filter((message) => /cohort/.test(message));
+  };
+
+  it("in KV: by distinct id, by another id of the person, by uuid; changed without a deploy; loud when it is not to be had", async () => {
+    const system = await startSystem({ vars, extra: faultyWorker() });
+    try {
+      const unknown = { in: "failed", not: "failed", here: false, realtime: false };
+      assert.deepEqual(await values(system, { distinct_id: "u" }), unknown);
+      assert.match((await problems(system)).join(), /cohort 7 has no members in the definitions nor in KV \(cohort:7\)/);
+      assert.doesNotMatch((await problems(system)).join(), /cohort 9/);
+      assert.equal((await values(system, { distinct_id: "u-here" })).here, true);
+      assert.equal((await values(system, { distinct_id: "u", person_properties: { plan: "pro" } })).realtime, true);
+
+      await put(system, 7, ["u", "known"]);
+      await eventually(async () => (await values(system, { distinct_id: "u" })).in === true, { what: "the list to be read" });
+      assert.deepEqual(await problems(system), []);
+      assert.deepEqual(await values(system, { distinct_id: "u" }), { in: true, not: false, here: false, realtime: false });
+      assert.deepEqual(await values(system, { distinct_id: "x" }), { in: false, not: true, here: false, realtime: false });
+
+      // Listed is the id that the person had before.
+      await system.post("/batch/", {
+        api_key: TOKEN,
+        batch: [
+          { event: "seen", distinct_id: "known" },
+          { event: "$identify", distinct_id: "account-1", properties: { $anon_distinct_id: "known" } },
+        ],
+      });
+      await eventually(async () => (await values(system, { distinct_id: "account-1" })).in === true, { what: "the person's other id" });
+
+      await put(system, 9, ["x"]);
+      await eventually(async () => (await values(system, { distinct_id: "x" })).realtime === true, { what: "the realtime list" });
+      assert.equal((await values(system, { distinct_id: "u", person_properties: { plan: "pro" } })).realtime, false);
+
+      await put(system, 7, '{"oops":');
+      await eventually(async () => (await problems(system)).length > 0 || (await values(system, { distinct_id: "u" }), false), { what: "the unreadable list to be told" });
+      assert.match((await problems(system)).join(), /cohort:7 cannot be used/);
+      assert.equal((await values(system, { distinct_id: "u" })).in, true, "the last good list stays");
+    } finally {
+      await system.stop();
+    }
+  });
+});
+
+describe("warnings of definitions", () => {
+  it("stand in /healthz with their paths and degrade nothing", async () => {
+    const properties = [{ key: "p", type: "person", operator: "regex", value: "^x{,2}$" }];
+    const system = await startSystem({
+      vars: {
+        HOGFLARE_FEATURE_FLAGS: JSON.stringify([{ key: "odd", filters: { groups: [{ properties }] } }]),
+        HOGFLARE_ADMIN_TOKEN: ADMIN,
+      },
+    });
+    try {
+      const answer = await system.request("/healthz", { headers: { authorization: `Bearer ${ADMIN}` } });
+      const { flags, problems } = await answer.json();
+      assert.equal(flags.warnings.length, 1);
+      assert.match(flags.warnings[0], /^flags\[0\]\.filters\.groups\[0\]\.properties\[0\]\.value: '\{,2\}' is a repeat/);
+      assert.ok(!problems.some(({ message }) => message.includes("flags[0]")));
+    } finally {
+      await system.stop();
+    }
+  });
+});

@@ -78,7 +78,7 @@ describe("golden requests", () => {
       const key = (name, id) => `${name} of ${id}`;
       assert.deepEqual(
         rows.map((row) => key(row.event, row.distinct_id)).sort(),
-        expected.map((event) => key(event.event, event.distinct_id ?? event.properties?.distinct_id)).sort(),
+        expected.map((event) => key(event.event, event.distinct_id ?? event.$distinct_id ?? event.properties?.distinct_id)).sort(),
       );
       for (const event of expected.filter(({ uuid }) => uuid)) {
         assert.ok(rows.some((row) => row.uuid === event.uuid), event.uuid);
@@ -89,7 +89,9 @@ describe("golden requests", () => {
         assert.equal(row.properties.amount, 29.99);
       }
       await nothingBad(system);
-      assert.deepEqual(await system.stream("rejects"), []);
+      // Events of long ago under uuids of their recording are warned of, as at PostHog.
+      const refused = (await system.stream("rejects")).filter((row) => row.reason !== "event_uuid_timestamp_divergent");
+      assert.deepEqual(refused, []);
     });
   }
 });

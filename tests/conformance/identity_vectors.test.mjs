@@ -1,4 +1,4 @@
-// tests/vectors/identity.json through local workerd: events in over HTTP, people out as rows of the
+// The identity cases of tests/vectors through local workerd: events in over HTTP, people out as rows of the
 // persons stream and the SQL views made of them. HOGFLARE_PERSONLESS=exact; each case in a project of
 // its own, so that one Worker serves them all.
 import assert from "node:assert/strict";
@@ -9,7 +9,12 @@ import { after, before, describe, it } from "node:test";
 import { ROOT } from "../../scripts/lib/worker.mjs";
 import { eventually, startSystem } from "../lib/harness.mjs";
 
-const CASES = JSON.parse(readFileSync(join(ROOT, "tests/vectors/identity.json"), "utf8")).cases;
+const FILES = ["identity", "2-identity-newer-rules", "2-identity-lists-and-merge-matrix"];
+// tests/unit/identity_vectors_test.cpp says why.
+const REPLACED = ["numeric $anon_distinct_id is stringified", "lifted: fbclid"];
+const CASES = FILES.flatMap((name) => JSON.parse(readFileSync(join(ROOT, `tests/vectors/${name}.json`), "utf8")).cases).filter(
+  (test) => !REPLACED.includes(test.name),
+);
 const NAMESPACE = Buffer.from("932979b465c3442484670b66ec27bc22", "hex");
 const DEFAULT_TIME = "2024-01-01T00:00:00Z";
 
@@ -56,6 +61,8 @@ before(async () => {
       HOGFLARE_PROJECTS: JSON.stringify(projects()),
       POSTHOG_TEAM_ID: undefined,
     },
+    // The cases say nothing of a place.
+    extra: { cf: {} },
   });
   for (const index of CASES.keys()) sent.push(await sendEvents(index));
   tables = await readTables();
@@ -106,6 +113,7 @@ function presentPeople(team) {
 }
 
 function expectPeople(test, team, people) {
+  if (test.expect.persons === undefined) return;
   assert.equal(people.length, test.expect.persons.length, JSON.stringify(people));
   for (const expected of test.expect.persons) {
     const ids = [...expected.distinct_ids].sort();
@@ -135,7 +143,10 @@ function expectRow(test, team, row, expected) {
   }
   if (expected.properties !== undefined) {
     const properties = json(row.properties);
-    for (const [key, value] of Object.entries(expected.properties)) assert.deepEqual(properties[key], value, key);
+    for (const [key, value] of Object.entries(expected.properties)) {
+      const isSet = key === "$set" || key === "$set_once";
+      assert.deepEqual(properties[key], value, key);
+    }
     for (const key of Object.keys(properties)) {
       // Without an ip of its own the case says nothing about the address of this very test.
       const isAsserted = key.startsWith("$group_") || (key === "$ip" && test.events[0].ip !== undefined);

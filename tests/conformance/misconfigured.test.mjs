@@ -67,3 +67,40 @@ describe("a misconfigured deployment", () => {
     assert.equal((await system.request("/_liveness")).status, 200);
   });
 });
+
+describe("a deployment whose class of people is not SQLite-backed", () => {
+  const told = [];
+  let old;
+  before(async () => {
+    const sqlite = (className) => ({ className, useSQLite: true });
+    old = await startSystem({
+      vars: { HOGFLARE_ADMIN_TOKEN: ADMIN },
+      onLog: (log) => told.push(log.message),
+      extra: {
+        durableObjects: {
+          PERSONS: { className: "PersonDurableObject", useSQLite: false },
+          PERSON_ID_COUNTER: sqlite("PersonIdCounterDurableObject"),
+          GROUPS: sqlite("GroupDurableObject"),
+          OUTBOX: sqlite("OutboxDurableObject"),
+        },
+      },
+    });
+  });
+  after(() => old.stop());
+
+  it("answers 503, says what to do on /healthz and in the log, and does not trap", async () => {
+    const send = () => old.post("/batch/", batch([event()]));
+    assert.equal((await send()).status, 503);
+    assert.equal((await send()).status, 503);
+    const response = await old.request("/healthz", { headers: { authorization: `Bearer ${ADMIN}` } });
+    const health = await response.json();
+    assert.equal(response.status, 503);
+    assert.equal(health.status, "error");
+    assert.equal(health.traps, 0);
+    const problem = health.problems.find(({ message }) => message.includes("new_sqlite_classes"));
+    assert.match(problem.message, /bound as PERSONS is not SQLite-backed/);
+    await eventually(() => told.some((line) => /storage_not_sqlite.*PERSONS/.test(line)));
+    assert.ok(!told.some((line) => line.includes("core_trap")));
+    assert.deepEqual(await old.rows(), []);
+  });
+});

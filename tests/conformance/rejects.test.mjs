@@ -83,7 +83,7 @@ describe("rejects", () => {
 
   it("a reject keeps what is known about its event", async () => {
     const uuid = "01890a5d-ac96-774b-bcce-b302099a8057";
-    await send("v0", [event({ uuid, distinct_id: "known", event: "named", properties: [] })]);
+    await send("v0", [event({ uuid, distinct_id: "known", event: "named", properties: [1] })]);
     const [row] = await system.stream("rejects");
     assert.deepEqual([row.event, row.distinct_id, row.event_uuid], ["named", "known", uuid]);
   });

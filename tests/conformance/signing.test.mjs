@@ -109,6 +109,21 @@ describe("signing", () => {
     assert.deepEqual(await system.rows(), []);
   });
 
+  it("the query's send time, which is not signed, moves no event", async () => {
+    const at = "2026-11-20T12:00:00.000Z";
+    const body = JSON.stringify(batch([event({ timestamp: at })]));
+    // With a send time the difference to the server's clock would be taken off.
+    for (const query of ["?sent_at=1700000000000", "?_=1700000000000"]) {
+      assert.equal((await system.post(`/batch/${query}`, body, sha256(body))).status, 200);
+    }
+    const rows = await system.rows();
+    assert.deepEqual(rows.map((row) => Date.parse(row.timestamp)), [Date.parse(at), Date.parse(at)]);
+    // The body's own is covered.
+    const sent = JSON.stringify(batch([event({ timestamp: at })], { sent_at: at }));
+    assert.equal((await system.post("/batch/", sent, sha256(sent))).status, 200);
+    assert.ok(Date.parse((await system.rows())[2].timestamp) > Date.parse(at));
+  });
+
   for (const path of ["/flags/", "/flags", "/decide/", "/decide"]) {
     it(`${path} refuses a payload in the query as capture does`, async () => {
       const body = JSON.stringify({ token: TOKEN, distinct_id: "u" });
@@ -133,5 +148,78 @@ describe("signing", () => {
   it("what only reads needs none", async () => {
     assert.equal((await system.request(`/array/${TOKEN}/config`)).status, 200);
     assert.equal((await system.request("/healthz")).status, 200);
+  });
+});
+
+describe("tokens of clients that hold no secret", () => {
+  let mixed;
+  before(async () => {
+    mixed = await startSystem({
+      vars: { POSTHOG_SIGNING_SECRET: SECRET, HOGFLARE_UNSIGNED_TOKENS: "phc_app, phc_web" },
+    });
+  });
+  after(() => mixed.stop());
+  beforeEach(() => mixed.reset());
+  afterEach(() => nothingBad(mixed));
+
+  const named = (value, token) => JSON.parse(JSON.stringify(value).replaceAll(TOKEN, token));
+  const asV1 = (token) => ({ ...v1Headers(), authorization: `Bearer ${token}` });
+  for (const [path, value] of WRITING) {
+    const isV1 = path.includes("/v1/");
+    it(`${path} takes theirs unsigned, and no other`, async () => {
+      for (const [token, status] of [["phc_web", 200], ["phc_app", 200], [TOKEN, 401], ["phc_we", 401]]) {
+        const response = await mixed.post(path, named(value, token), isV1 ? asV1(token) : {});
+        assert.equal(response.status, status, `${token}: ${await response.text()}`);
+      }
+      assert.equal((await mixed.rows()).length, 2);
+    });
+
+    it(`${path} refuses a wrong signature of theirs, and takes a right one of any`, async () => {
+      const theirs = named(value, "phc_web");
+      const wrong = { "x-posthog-signature": "sha256=00", ...(isV1 ? asV1("phc_web") : {}) };
+      assert.equal((await mixed.post(path, theirs, wrong)).status, 401);
+      const body = JSON.stringify(value);
+      const right = { ...sha256(body), ...(isV1 ? asV1(TOKEN) : {}) };
+      assert.equal((await mixed.post(path, body, right)).status, 200);
+      assert.equal((await mixed.rows()).length, 1);
+    });
+  }
+
+  it("every event's token must be theirs", async () => {
+    const mine = { ...event(), properties: { ...event().properties, token: TOKEN } };
+    const theirs = { ...event(), properties: { ...event().properties, token: "phc_web" } };
+    const body = named(batch([theirs, mine]), TOKEN);
+    assert.equal((await mixed.post("/batch/", { ...body, api_key: "phc_web" })).status, 401);
+    assert.equal((await mixed.post("/batch/", { ...body, api_key: "phc_web", batch: [theirs, theirs] })).status, 200);
+    assert.equal((await mixed.rows()).length, 2);
+  });
+
+  it("a payload in the query is theirs alone", async () => {
+    const query = (token) =>
+      `?data=${encodeURIComponent(Buffer.from(JSON.stringify(named(single(), token))).toString("base64"))}`;
+    assert.equal((await mixed.request(`/e/${query("phc_web")}`)).status, 200);
+    for (const headers of [{}, sha256("")]) {
+      assert.equal((await mixed.request(`/e/${query(TOKEN)}`, { headers })).status, 401);
+    }
+    // The signature of the body beside it does not cover it.
+    const body = JSON.stringify(single());
+    assert.equal((await mixed.post(`/e/${query(TOKEN)}`, body, sha256(body))).status, 401);
+    assert.equal((await mixed.rows()).length, 1);
+    const ask = (token) => Buffer.from(JSON.stringify({ token, distinct_id: "u" })).toString("base64");
+    assert.equal((await mixed.request(`/flags/?v=2&data=${encodeURIComponent(ask("phc_web"))}`)).status, 200);
+    assert.equal((await mixed.request(`/flags/?v=2&data=${encodeURIComponent(ask(TOKEN))}`)).status, 401);
+  });
+
+  it("the query's send time counts where nothing is signed", async () => {
+    const at = "2026-11-20T12:00:00.000Z";
+    const body = named(batch([event({ timestamp: at })]), "phc_web");
+    assert.equal((await mixed.post(`/batch/?_=${Date.parse(at)}`, body)).status, 200);
+    assert.ok(Date.parse((await mixed.rows())[0].timestamp) > Date.parse(at));
+  });
+
+  it("flags are for everybody", async () => {
+    const body = JSON.stringify({ token: TOKEN, distinct_id: "u" });
+    assert.equal((await mixed.post("/flags/?v=2", body)).status, 200);
+    assert.equal((await mixed.post("/flags/?v=2", body, { "x-posthog-signature": "sha256=00" })).status, 401);
   });
 });

@@ -37,7 +37,7 @@ function withOptions(text) {
 describe("wrangler deploy --dry-run", () => {
   it("takes the example as it is and names every object class", () => {
     const printed = dryRun(example);
-    for (const name of ["PERSONS", "PERSON_ID_COUNTER", "GROUPS", "OUTBOX"]) {
+    for (const name of ["PERSONS", "PERSON_ID_COUNTER", "GROUPS", "OUTBOX", "COOKIELESS"]) {
       assert.match(printed, new RegExp(`env\\.${name}`));
     }
     assert.doesNotMatch(printed, /warning/i);
@@ -45,7 +45,7 @@ describe("wrangler deploy --dry-run", () => {
 
   it("takes it with every option switched on", () => {
     const printed = dryRun(withOptions(example));
-    for (const name of ["EVENTS_STREAM", "PERSONS_STREAM", "REJECTS_STREAM", "FLAGS", "ANALYTICS", "HOGFLARE_PROJECTS"]) {
+    for (const name of ["EVENTS_STREAM", "PERSONS_STREAM", "REJECTS_STREAM", "DISTINCT_IDS_STREAM", "FLAGS", "ANALYTICS", "HOGFLARE_PROJECTS"]) {
       assert.match(printed, new RegExp(`env\\.${name}`));
     }
   });

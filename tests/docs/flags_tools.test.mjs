@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
+import { instantiate } from "../../scripts/lib/core-tool.mjs";
 
 const ROOT = join(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "hogflare-flags-tools-"));
@@ -166,5 +167,12 @@ describe("npm run flags:eval", () => {
     const pair = run("flags:eval", file, "--distinct-id", "u", "--person", "plan");
     assert.match(pair.stderr, /'plan' must be key=value/);
     assert.equal(pair.status, 2);
+  });
+});
+
+describe("the tools' core", () => {
+  it("says which assertion failed, as the Worker's log does", () => {
+    // An entry without the random bytes that belong to its input.
+    assert.throws(() => instantiate().hf_http(0, 0), /^Error: assertion failed: .+ \(src\/wasm\/module\.cpp:\d+\)$/);
   });
 });

@@ -18,6 +18,7 @@ const STREAM_WORKER = `
   export class Events extends Stream { send(records) { return this.post("/", records); } }
   export class Persons extends Stream { send(records) { return this.post("/streams/persons", records); } }
   export class Rejects extends Stream { send(records) { return this.post("/streams/rejects", records); } }
+  export class DistinctIds extends Stream { send(records) { return this.post("/streams/distinct_ids", records); } }
   export default { fetch: () => new Response(null, { status: 404 }) };`;
 
 let gate;
@@ -40,6 +41,7 @@ before(async () => {
         EVENTS_STREAM: { name: "streams", entrypoint: "Events" },
         PERSONS_STREAM: { name: "streams", entrypoint: "Persons" },
         REJECTS_STREAM: { name: "streams", entrypoint: "Rejects" },
+        DISTINCT_IDS_STREAM: { name: "streams", entrypoint: "DistinctIds" },
       },
     },
     others: [
@@ -62,9 +64,9 @@ after(async () => {
 beforeEach(() => system.reset());
 
 describe("streams that are bound", () => {
-  it("win over endpoints, all three", async () => {
+  it("win over endpoints, all four", async () => {
     const health = await (await system.request("/healthz", { headers: asAdmin })).json();
-    assert.deepEqual(health.configuration.sinks, { events: "binding", persons: "binding", rejects: "binding" });
+    assert.deepEqual(health.configuration.sinks, { events: "binding", persons: "binding", rejects: "binding", distinct_ids: "binding" });
     assert.deepEqual(health.problems, []);
   });
 

@@ -11,8 +11,11 @@ const BATCH = 250;
 const CONNECTIONS = 6;
 
 let system;
+/** The Worker's log lines that say how it fell. */
+const traps = [];
 before(async () => {
   system = await startSystem({
+    onLog: ({ message }) => message.includes("core_trap") && traps.push(message),
     vars: { HOGFLARE_ADMIN_TOKEN: ADMIN_TOKEN, CLOUDFLARE_PIPELINE_TIMEOUT_SECS: "5" },
   });
 });
@@ -84,10 +87,10 @@ describe("load", () => {
         answers: Object.fromEntries(client.answers),
       }),
     );
+    assert.equal(counted.of("hogflare_traps_total"), 0, traps.join("\n"));
     assert.equal(figures.accepted, sent);
     assert.equal(figures.accepted, figures.landed + figures.rejected + figures.quarantined);
     assert.ok(figures.copies > 0, "no fault left a copy");
     assert.ok(counted.of('hogflare_rows_to_outbox_total{stream="events"}') > 0, "no fault reached an outbox");
-    assert.equal(counted.of("hogflare_traps_total"), 0);
   });
 });

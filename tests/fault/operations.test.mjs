@@ -122,7 +122,7 @@ describe("the operator's paths", () => {
     assert.equal(stats.shards, 8);
     assert.equal(stats.shards_failed, 0);
     assert.equal(stats.bytes_max, 1 << 30);
-    assert.deepEqual(Object.keys(stats.streams), ["events", "persons", "rejects"]);
+    assert.deepEqual(Object.keys(stats.streams), ["events", "persons", "rejects", "distinct_ids"]);
   });
 
   it("a shard that does not exist is refused", async () => {
@@ -191,7 +191,7 @@ describe("/healthz", () => {
     assert.ok(health.outbox.oldest_age_ms > 0);
     assert.equal(health.configuration.bindings.OUTBOX, true);
     assert.equal(health.configuration.bindings.EVENTS_STREAM, false);
-    assert.deepEqual(health.configuration.sinks, { events: "http", persons: "http", rejects: "http" });
+    assert.deepEqual(health.configuration.sinks, { events: "http", persons: "http", rejects: "http", distinct_ids: "http" });
     assert.ok(health.configuration.variables_set.includes("CLOUDFLARE_PIPELINE_AUTH_TOKEN"));
     assert.equal(health.outbox.streams.events.last_reason, undefined);
   });

@@ -25,6 +25,8 @@ afterEach(async () => {
     },
     { everyMs: 500, what: "a closed breaker" },
   );
+  // What was skipped meanwhile is in an outbox.
+  await settle(system);
   await system.reset();
 });
 

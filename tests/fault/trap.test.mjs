@@ -181,4 +181,35 @@ describe("an object's turn in which something breaks", () => {
       assert.equal(figures.copies, 0, "the half-written put was sent as well");
     });
   }
+
+  it("an alarm that the platform refuses fails the calls of that object, and nothing is left unhandled", async () => {
+    await system.pipeline.fault({ seconds: 600, status: 503 });
+    const before = await traps();
+    await system.post("/refuse-alarm", {});
+    const client = new Client(system.url);
+    for (let i = 0; i < 8; i += 1) await client.send(client.batch(2), { pauseMs: 20 });
+    await eventually(() => logs.some(({ message }) => /object_turn_undone.*the alarm broke/.test(message)), {
+      what: "the log's word",
+    });
+    assert.equal(await traps(), before);
+    assert.ok(!logs.some(({ message }) => /unhandled/i.test(message)));
+    await system.pipeline.fault({ clear: true });
+    await settle(system);
+    await assertAllLanded(system, client);
+  });
+
+  it("a trap there refuses the body that brought it about, and no other of that person", async () => {
+    const body = (n) => ({
+      token: TOKEN, event: "$identify", distinct_id: "in-person", properties: { $anon_distinct_id: `anon-${n}` },
+    });
+    const before = await traps();
+    await system.post("/trap-in-person", {});
+    assert.equal((await system.post("/e/", body(1))).status, 503);
+    assert.equal(await traps(), before + 1);
+    const refused = await system.post("/e/", body(1));
+    assert.equal(refused.status, 413);
+    assert.match(await refused.text(), /refused for ten minutes/);
+    await eventually(async () => (await system.post("/e/", body(2))).status === 200, { what: "another body's turn" });
+    assert.equal(await traps(), before + 1);
+  });
 });

@@ -5,24 +5,48 @@
 //   x-clock: MS           the core's clock stands that much later while this request waits
 //   POST /trap-in-object     the next object turn that has written dies when it asks for its alarm: a trap
 //   POST /refuse-in-object   the storage refuses the second write of the next object turn that has two
+//   POST /refuse-alarm       the platform refuses the next alarm, after the turn that has set it
+//   POST /trap-in-person     the next turn of a person that asks for its alarm, in a merge, dies: a trap
 import worker, {
+  CookielessDurableObject,
   GroupDurableObject,
   OutboxDurableObject as Outbox,
-  PersonDurableObject,
+  PersonDurableObject as Person,
   PersonIdCounterDurableObject,
 } from "../../js-shim/worker.js";
 import { startHttp } from "../../js-shim/core.js";
 
-export { GroupDurableObject, PersonDurableObject, PersonIdCounterDurableObject };
+export { CookielessDurableObject, GroupDurableObject, PersonIdCounterDurableObject };
 
-/** What the next object turn meets: "", "trap" or "refuse". */
+/** What the next object turn meets: "", "trap", "refuse", "alarm" or "person". */
 let armed = "";
 /** Counts the armings: an object counts its writes since the last one. */
 let arming = 0;
 
+export class PersonDurableObject extends Person {
+  constructor(ctx, env) {
+    super(ctx, env);
+    let alarmAt = 0;
+    Object.defineProperty(this.storage, "alarmAt", {
+      get: () => {
+        if (armed !== "person") return alarmAt;
+        armed = "";
+        throw new Error("the host broke");
+      },
+      set: (atMs) => (alarmAt = atMs),
+    });
+  }
+}
+
 export class OutboxDurableObject extends Outbox {
   constructor(ctx, env) {
     super(ctx, env);
+    const setAlarm = ctx.storage.setAlarm.bind(ctx.storage);
+    ctx.storage.setAlarm = (atMs) => {
+      if (armed !== "alarm") return setAlarm(atMs);
+      armed = "";
+      return Promise.reject(new Error("the alarm broke"));
+    };
     const { kv } = this.storage;
     let writes = 0;
     let counted = arming;
@@ -91,8 +115,9 @@ export default {
       }
       return new Response("no trap", { status: 200 });
     }
-    if (pathname === "/trap-in-object" || pathname === "/refuse-in-object") {
-      armed = pathname.slice(1).split("-")[0];
+    const what = { "/trap-in-object": "trap", "/refuse-in-object": "refuse", "/refuse-alarm": "alarm", "/trap-in-person": "person" }[pathname];
+    if (what !== undefined) {
+      armed = what;
       arming += 1;
       return new Response("armed");
     }

@@ -3,8 +3,9 @@
 //
 //   build/native/guard_main --list
 //   build/native/guard_main browser_single 10     requests handled; prints allocations of one request
-#include <zlib.h>
-
+//   build/native/guard_main --decoders             names of the ways a body is decoded
+//   build/native/guard_main --decoder gzip 10      one request of a tenth of the way's limit, handled in
+//                                                  guard_measured(); prints its bytes
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -15,8 +16,12 @@
 #include <string>
 #include <string_view>
 
+#include "deflated.h"
+#include "guard/decoders.h"
 #include "hogflare/core.h"
 #include "object_host.h"
+#include "tests/no_decompressor.h"
+#include "tests/table_zones.h"
 
 namespace {
 
@@ -109,20 +114,6 @@ std::string browser_batch(int events) {
   return json + R"(],"sent_at":"2026-11-22T12:08:50.900Z"})";
 }
 
-std::string gzip(const std::string& text) {
-  z_stream stream = {};
-  HF_ASSERT(deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string out(deflateBound(&stream, text.size()) + 32, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  HF_ASSERT(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
 std::vector<Work> works() {
   return {
       {"server_single", "/batch/", batch(1, false, 0)},
@@ -130,7 +121,7 @@ std::vector<Work> works() {
       {"single_20k", "/e/", batch(1, false, 190)},
       {"batch_50", "/batch/", batch(50, false, 10)},
       {"browser_batch_50", "/e/", browser_batch(50)},
-      {"batch_50_gzip", "/batch/", gzip(batch(50, false, 10))},
+      {"batch_50_gzip", "/batch/", test::deflated(batch(50, false, 10), test::kGzipBits, 6)},
       {"person_single", "/e/", batch(1, true, 10)},
       {"person_batch_50", "/batch/", batch(50, true, 10)},
       {"flags", "/flags/",
@@ -151,13 +142,6 @@ std::string flags_json() {
   return json + "]}";
 }
 
-class NoDecompressor final : public Decompressor {
- public:
-  Result<std::string> run(Encoding, std::string_view, size_t) override {
-    return Error(ErrorCode::kUnsupportedEncoding, "not in the benchmark");
-  }
-};
-
 // Performs effects at once: objects in memory, a sink that takes everything.
 class Host {
  public:
@@ -165,7 +149,7 @@ class Host {
       : core_(R"({"vars":{"CLOUDFLARE_PIPELINE_ENDPOINT":"http://sink.invalid/"},"bindings":)"
               R"(["PERSONS","GROUPS","PERSON_ID_COUNTER","OUTBOX"],"bundled_flags":")" +
                   flags_json() + "\"}",
-              decompressor_),
+              decompressor_, zones_),
         entropy_(kSeed) {}
 
   uint16_t handle(const Work& work) {
@@ -178,6 +162,31 @@ class Host {
     head += "https://shop.example.com";
     head.append(40, '\0');
     std::unique_ptr<Task> task = core_.http({std::move(head), work.body});
+    run(*task, nullptr);
+    return task->reply().status;
+  }
+
+  uint16_t handle(guard::DecoderCase work) {
+    std::string head = "POST";
+    const auto field = [&](std::string_view text) { head.append(1, '\0').append(text); };
+    for (const std::string_view text :
+         {std::string_view(work.path), std::string_view(work.query), std::string_view(),
+          std::string_view(work.content_type), std::string_view(work.content_encoding)}) {
+      field(text);
+    }
+    const bool is_v1 = work.is_v1;
+    field(is_v1 ? "posthog-node/5.70.0" : "");
+    field("");
+    field("");
+    field(is_v1 ? "Bearer phc_bench" : work.bearer.empty() ? "" : "Bearer " + work.bearer);
+    field("");
+    field("");
+    field(is_v1 ? "posthog-node/5.70.0" : "");
+    field(is_v1 ? "1" : "");
+    field(is_v1 ? "0190a000-0000-7000-8000-000000000001" : "");
+    field(is_v1 ? "2026-11-22T12:08:50Z" : "");
+    head.append(40, '\0');
+    std::unique_ptr<Task> task = core_.http({std::move(head), std::move(work.body)});
     run(*task, nullptr);
     return task->reply().status;
   }
@@ -215,7 +224,8 @@ class Host {
   }
 
   static constexpr uint8_t kSeed[32] = {7};
-  NoDecompressor decompressor_;
+  test::NoDecompressor decompressor_;
+  test::TableZones zones_;
   Core core_;
   Entropy entropy_;
   std::map<std::string, test::MemoryStorage> objects_;
@@ -223,7 +233,32 @@ class Host {
 
 }  // namespace
 
+// By this name scripts/guard finds what is to be counted.
+extern "C" [[gnu::noinline]] int guard_measured(Host& host, guard::DecoderCase& work) {
+  return host.handle(std::move(work));
+}
+
+int run_decoder(const char* name, size_t percent) {
+  guard::DecoderCase work = guard::decoder_case(name, percent);
+  const size_t bytes = work.bytes;
+  Host host;
+  const int status = guard_measured(host, work);
+  if (status != 200) {
+    std::fprintf(stderr, "guard_main: %s at %zu %% was answered %d\n", name, percent, status);
+    return 1;
+  }
+  std::printf("bytes %zu\n", bytes);
+  return 0;
+}
+
 int main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], "--decoders") == 0) {
+    for (const std::string& name : guard::decoder_names()) std::printf("%s\n", name.c_str());
+    return 0;
+  }
+  if (argc == 4 && std::strcmp(argv[1], "--decoder") == 0) {
+    return run_decoder(argv[2], static_cast<size_t>(std::atoi(argv[3])));
+  }
   const std::vector<Work> all = works();
   if (argc == 2 && std::strcmp(argv[1], "--list") == 0) {
     for (const Work& work : all) std::printf("%s\n", work.name.c_str());

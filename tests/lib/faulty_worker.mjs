@@ -9,6 +9,7 @@ import { bundle } from "../../scripts/lib/worker.mjs";
 
 const ENTRY = `
 import worker, {
+  CookielessDurableObject as Cookieless,
   GroupDurableObject as Group,
   OutboxDurableObject,
   PersonDurableObject as Person,
@@ -30,6 +31,12 @@ export class PersonDurableObject extends Person {
 export class GroupDurableObject extends Group {
   async call(...args) {
     await stumble(this.env, "group");
+    return super.call(...args);
+  }
+}
+export class CookielessDurableObject extends Cookieless {
+  async call(...args) {
+    await stumble(this.env, "cookieless");
     return super.call(...args);
   }
 }
@@ -79,7 +86,7 @@ export function faultyWorker() {
   };
 }
 
-/** Breaks or mends "person", "group" or "flags"; "core" with "once" loses it under the next request. */
+/** Breaks or mends "person", "group", "cookieless" or "flags"; "core" with "once" loses it under the next request. */
 export async function setFault(system, part, fault) {
   const faults = await system.worker.getKVNamespace("FAULTS");
   await faults.put(part, fault);

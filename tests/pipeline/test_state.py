@@ -121,6 +121,24 @@ def test_a_column_added_to_a_schema_is_added_to_the_stored_table(tmp_path):
     assert found == [{"a": "old", "b": None}, {"a": "new", "b": 5}]
 
 
+def test_a_stream_of_the_seeds_twenty_columns_takes_the_rows_of_today(tmp_path):
+    """Nobody can change a deployed stream: it strips what it does not know."""
+    fields = json.loads((PROJECT / "schemas" / "events.json").read_text())["fields"][:20]
+    assert fields[-1]["name"] == "extra"
+    words = schemas_with(tmp_path, *[(f["name"], f["type"], f["required"]) for f in fields])
+    golden = (PROJECT / "tests" / "golden" / "posthog-js-1.449.2.rows.txt").read_text()
+    sent = [json.loads(line) for line in golden.splitlines() if line.startswith("{")]
+    assert any("session_id" in row for row in sent)
+    with PipelineProcess(tmp_path / "state", words=words) as process:
+        process.client.send(sent)
+        found = process.client.rows("events")
+        assert process.client.bad() == []
+    assert len(found) == len(sent)
+    for row, got in zip(sent, found):
+        assert list(got) == [field["name"] for field in fields]
+        assert got == {field["name"]: row.get(field["name"]) for field in fields}
+
+
 def test_a_column_whose_type_changed_is_refused_with_a_sentence(tmp_path):
     words = schemas_with(tmp_path, ("a", "string", True))
     with PipelineProcess(tmp_path / "state", words=words):
@@ -193,13 +211,11 @@ def test_concurrent_senders_share_transactions_and_none_is_lost(pipeline):
     assert pipeline.health()["streams"]["events"]["bad"] == 200
 
 
-def test_it_takes_at_least_2000_rows_a_second_in_batches_of_100(pipeline):
+def test_batches_of_100_rows_arrive_whole_and_in_order(pipeline):
     properties = {f"$property_{n}": f"value number {n}" for n in range(40)}
-    rows = [event_row(uuid=f"u{n}", properties=properties) for n in range(100)]
-    body = json.dumps(rows)
-    started = time.monotonic()
-    for _ in range(60):
-        assert pipeline.post(body).status_code == 200
-    rate = 6000 / (time.monotonic() - started)
-    print(f"{rate:.0f} rows/s of {len(body) // 100} bytes")
-    assert rate >= 2000
+    sent = []
+    for batch in range(20):
+        rows = [event_row(uuid=f"u{batch}-{n}", properties=properties) for n in range(100)]
+        sent += [row["uuid"] for row in rows]
+        assert pipeline.post(json.dumps(rows)).status_code == 200
+    assert [row["uuid"] for row in pipeline.rows()] == sent

@@ -1,7 +1,7 @@
 // scripts/dev as a person uses it: one command, the examples, a crash, a stop and another start.
 import assert from "node:assert/strict";
 import { execFile, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,7 @@ import { eventually, freePort } from "../lib/harness.mjs";
 
 const COLUMNS = JSON.parse(readFileSync(join(ROOT, "schemas/events.json"), "utf8")).fields.map((field) => field.name);
 const START_MS_MAX = 120_000;
+const ADMIN = "an-admin-token-of-the-test";
 
 let stateDir;
 let ports;
@@ -28,6 +29,8 @@ async function start(...options) {
       HOGFLARE_PORT: String(ports.worker),
       FAKE_PIPELINE_PORT: String(ports.pipeline),
       HOGFLARE_STATE_DIR: stateDir,
+      HOGFLARE_ADMIN_TOKEN: ADMIN,
+      CLOUDFLARE_API_TOKEN: "an-account-token-that-is-exported",
     },
   });
   let output = "";
@@ -41,6 +44,18 @@ async function start(...options) {
     { timeoutMs: START_MS_MAX, what: "the line 'ready …'" },
   );
   return { child, url, tookMs: Date.now() - began, output: () => output };
+}
+
+/** A start that ends by itself: its status and what it says. */
+async function refusedStart(options, env) {
+  const child = spawn(join(ROOT, "scripts/dev"), options, { cwd: ROOT, stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...env } });
+  let complaint = "";
+  child.stderr.on("data", (data) => (complaint += data));
+  const status = await new Promise((done) => {
+    child.once("exit", done);
+    setTimeout(() => child.kill("SIGTERM"), START_MS_MAX).unref();
+  });
+  return { status, complaint };
 }
 
 /** Every process below `pid`, itself included. */
@@ -150,22 +165,41 @@ describe("scripts/dev", () => {
     assert.equal(row.person_properties.email, "node-user@example.com");
   });
 
-  it("refuses a taken port by name", async () => {
-    const taken = spawn(join(ROOT, "scripts/dev"), [], {
-      cwd: ROOT,
-      stdio: ["ignore", "ignore", "pipe"],
-      env: {
-        ...process.env,
-        HOGFLARE_PORT: String(ports.worker),
-        FAKE_PIPELINE_PORT: String(ports.pipeline),
-        HOGFLARE_STATE_DIR: join(stateDir, "other"),
-      },
+  it("hands only documented variables to the Worker, and says what arrives", async () => {
+    const health = await (await fetch(`${dev.url}/healthz`, { headers: { authorization: `Bearer ${ADMIN}` } })).json();
+    assert.doesNotMatch(JSON.stringify(health.configuration ?? health), /CLOUDFLARE_API_TOKEN/);
+    assert.match(JSON.stringify(health), /HOGFLARE_ADMIN_TOKEN/);
+    await capture("seen in the terminal");
+    await eventually(() => /arrived .*events.*: .*1 seen in the terminal/.test(dev.output()), { what: "the line about it" });
+  });
+
+  for (const options of [[], ["--fresh"]]) {
+    it(`refuses a second start on its state${options.map((each) => ` with ${each}`)}, which touches nothing`, async () => {
+      const kept = (await rows()).length;
+      const { status, complaint } = await refusedStart(options, { HOGFLARE_PORT: String(await freePort()), FAKE_PIPELINE_PORT: String(await freePort()), HOGFLARE_STATE_DIR: stateDir });
+      assert.equal(status, 1);
+      assert.match(complaint, new RegExp(`runs on this state already: process \\d+, port ${ports.worker}`));
+      assert.equal((await rows()).length, kept);
+      await capture(`after a second start ${options}`);
     });
-    let complaint = "";
-    taken.stderr.on("data", (data) => (complaint += data));
-    const status = await new Promise((done) => {
-      taken.once("exit", done);
-      setTimeout(() => taken.kill("SIGTERM"), 30_000).unref();
+  }
+
+  it("--fresh takes nothing away from a folder that is not its own", async () => {
+    const precious = mkdtempSync(join(tmpdir(), "hogflare-precious-"));
+    mkdirSync(join(precious, "sub"));
+    writeFileSync(join(precious, "sub/thesis.txt"), "years");
+    const { status, complaint } = await refusedStart(["--fresh"], { HOGFLARE_PORT: String(await freePort()), FAKE_PIPELINE_PORT: String(await freePort()), HOGFLARE_STATE_DIR: precious });
+    assert.equal(status, 1);
+    assert.match(complaint, /is no state folder of scripts\/dev/);
+    assert.equal(readFileSync(join(precious, "sub/thesis.txt"), "utf8"), "years");
+    rmSync(precious, { recursive: true });
+  });
+
+  it("refuses a taken port by name", async () => {
+    const { status, complaint } = await refusedStart([], {
+      HOGFLARE_PORT: String(ports.worker),
+      FAKE_PIPELINE_PORT: String(ports.pipeline),
+      HOGFLARE_STATE_DIR: join(stateDir, "other"),
     });
     assert.equal(status, 1);
     assert.match(complaint, new RegExp(`port ${ports.worker} is taken; choose another with HOGFLARE_PORT`));

@@ -1,7 +1,7 @@
 // Thousands of generated flags and people: the SDKs' own local evaluators, fed by Hogflare's
 // definitions feed, must answer as Hogflare does, or decline and ask the server.
 //
-//   HOGFLARE_SEED=7 node --test tests/sdk/flags_differential.test.mjs
+//   HOGFLARE_SEED=7 HOGFLARE_DEFINITIONS=10000 node --test tests/sdk/flags_differential.test.mjs
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -15,9 +15,13 @@ const TOOL = join(ROOT, "build/native/flags_answers");
 const FOLDER = join(ROOT, "build/differential");
 const PYTHON = join(ROOT, ".venv/bin/python");
 const SEED = Number(process.env.HOGFLARE_SEED ?? 20261122);
-const DOCUMENTS = 300;
 const FLAGS = 6;
 const PEOPLE = 5;
+/** A slice in every run of the suite; HOGFLARE_DEFINITIONS=10000 for all. */
+const DEFINITIONS = Number(process.env.HOGFLARE_DEFINITIONS ?? 1800);
+const DOCUMENTS = Math.ceil(DEFINITIONS / FLAGS);
+/** Documents that the tool is given at once. */
+const AT_ONCE = 100;
 
 const { times, flag, cohort, person } = flagsGenerator(SEED);
 
@@ -31,6 +35,12 @@ function generate() {
 
 /** Hogflare's answers: per case the feed, and per person the values. */
 function answers(cases) {
+  const slices = Array.from({ length: Math.ceil(cases.length / AT_ONCE) }, (_, i) => cases.slice(i * AT_ONCE, (i + 1) * AT_ONCE));
+  return slices.flatMap(answersTo);
+}
+
+/** @param {any[]} cases of one call */
+function answersTo(cases) {
   const lines = cases.flatMap(({ document, now_ms, people }) =>
     people.map((request) => JSON.stringify({ document, now_ms, request })),
   );
@@ -47,7 +57,7 @@ assert.ok(existsSync(TOOL), "build/native/flags_answers is missing; run scripts/
 const cases = generate();
 const expected = answers(cases);
 
-test(`posthog-node answers as Hogflare does (seed ${SEED})`, async () => {
+test(`posthog-node answers as Hogflare does (${DOCUMENTS * FLAGS} definitions, seed ${SEED})`, async () => {
   let compared = 0;
   let declined = 0;
   const warn = console.warn;
@@ -85,13 +95,13 @@ test(`posthog-node answers as Hogflare does (seed ${SEED})`, async () => {
   assert.ok(compared > DOCUMENTS * FLAGS * PEOPLE * 0.4, "too few flags were evaluated locally");
 });
 
-test(`posthog-python answers as Hogflare does (seed ${SEED})`, () => {
+test(`posthog-python answers as Hogflare does (${DOCUMENTS * FLAGS} definitions, seed ${SEED})`, () => {
   assert.ok(existsSync(PYTHON), ".venv is missing; run scripts/setup");
   mkdirSync(FOLDER, { recursive: true });
   const file = join(FOLDER, "flags.json");
   const joined = cases.map(({ people }, i) => ({ people, ...expected[i] }));
   writeFileSync(file, JSON.stringify(joined));
-  const output = execFileSync(PYTHON, [join(import.meta.dirname, "flags_differential.py"), file]);
+  const output = execFileSync(PYTHON, [join(import.meta.dirname, "flags_differential.py"), file], { maxBuffer: 1 << 28 });
   const { compared, declined, different } = JSON.parse(output.toString());
   console.log(`posthog-python: ${compared} values equal, ${declined} left to the server`);
   assert.deepEqual(different, []);

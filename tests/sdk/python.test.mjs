@@ -6,7 +6,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { ROOT } from "../../scripts/lib/worker.mjs";
 import { startSystem, TOKEN } from "../lib/harness.mjs";
+import { proofs } from "./proofs.mjs";
 
+const { proves } = proofs(import.meta.url);
+const SDK = "posthog-python 7.91.1";
 const FLAGS = {
   flags: [
     {
@@ -58,7 +61,7 @@ async function python(scenario) {
   const { stdout } = await promisify(execFile)(
     join(ROOT, ".venv/bin/python"),
     [join(ROOT, "tests/sdk/python_sdk.py"), scenario, system.url, TOKEN],
-    { timeout: 60_000 },
+    { timeout: 240_000 },
   );
   return JSON.parse(stdout);
 }
@@ -66,7 +69,7 @@ async function python(scenario) {
 const rowsOf = async (distinctId) => (await system.rows()).filter((row) => row.distinct_id === distinctId);
 
 describe("posthog-python", () => {
-  it("captures and sets properties; the person stays the same", async () => {
+  it("captures and sets properties; the person stays the same", proves(SDK, ["capture"], async () => {
     await python("capture");
     const rows = await rowsOf("py-user");
     assert.deepEqual(rows.map((row) => row.event), ["purchase", "$set", "$set_once", "upgraded"]);
@@ -79,21 +82,21 @@ describe("posthog-python", () => {
       assert.equal(row.properties.$lib, "posthog-python");
       assert.ok(Math.abs(Date.now() - Date.parse(row.timestamp)) < 60_000, row.timestamp);
     }
-  });
+  }));
 
-  it("joins an alias and identifies a context as the same person", async () => {
+  it("joins an alias and identifies a context as the same person", proves(SDK, ["people"], async () => {
     await python("identify");
     const [before] = await rowsOf("py-anonymous");
     const known = (await rowsOf("py-known")).find((row) => row.event === "in context");
     assert.equal(known.person_id, before.person_id);
-  });
+  }));
 
-  it("puts events into groups", async () => {
+  it("puts events into groups", proves(SDK, ["groups"], async () => {
     await python("groups");
     const row = (await rowsOf("py-grouped")).find((row) => row.event === "in a group");
     assert.equal(row.group0, "py-acme");
     assert.equal(row.group_properties.company.size, 12);
-  });
+  }));
 
   it("sends gzip, and every event arrives once", async () => {
     await python("gzipped");
@@ -111,23 +114,23 @@ describe("posthog-python", () => {
     assert.ok(late >= 0 && late < 60_000, row.timestamp);
   });
 
-  it("reports exceptions", async () => {
+  it("reports exceptions", proves(SDK, ["exceptions"], async () => {
     await python("exceptions");
     const [row] = await rowsOf("py-exception");
     assert.equal(row.event, "$exception");
     assert.equal(row.properties.$exception_list[0].type, "IndexError");
-  });
+  }));
 
-  it("speaks capture v1", async () => {
+  it("speaks capture v1", proves(SDK, ["v1"], async () => {
     await python("capture_v1");
     const [row] = await rowsOf("py-v1");
     assert.equal(row.event, "over v1");
     assert.equal(row.properties.n, 1);
     const metrics = await (await system.request("/metrics", { headers: { authorization: "Bearer admin" } })).text();
     assert.match(metrics, /^hogflare_requests_total\{.*route="capture_v1".*\} [1-9]/m, "it came over v1");
-  });
+  }));
 
-  it("reads flags from the server and evaluates them itself, with the same answers", async () => {
+  it("reads flags from the server and evaluates them itself, with the same answers", proves(SDK, ["flags", "local flags"], async () => {
     const [remote, local] = [await python("flags_remote"), await python("flags_local")];
     assert.deepEqual(local, remote);
     assert.equal(remote["py-staff"].staff, true);
@@ -137,5 +140,5 @@ describe("posthog-python", () => {
       assert.deepEqual(answers.payload, { colour });
       assert.equal(typeof answers.all.half, "boolean");
     }
-  });
+  }));
 });

@@ -78,7 +78,7 @@ def capture_v1(url, token):
 
 
 def flags_remote(url, token):
-    asking = client(url, token)
+    asking = client(url, token, feature_flags_request_timeout_seconds=60)
     answers = read_flags(asking)
     asking.shutdown()
     return answers

@@ -8,6 +8,7 @@
 namespace hogflare::sim {
 namespace {
 
+constexpr size_t kSealBytes = 9;
 constexpr int64_t kOutageMsMax = 600'000;
 constexpr uint64_t kMessagesMax = 2'000'000;
 constexpr std::string_view kAdminToken = "admin";
@@ -41,7 +42,7 @@ HttpInput request_to(std::string_view method, std::string_view path, std::string
   // Encoding, user agent, origin, referer; then the authorization.
   input.head.append(4, '\0');
   input.head.append("Bearer ").append(kAdminToken).push_back('\0');
-  input.head.append(13 + 14, '\0');
+  input.head.append(14 + 14, '\0');
   input.body = std::move(body);
   return input;
 }
@@ -285,7 +286,8 @@ struct DeliveryHistory::Impl {
       for (const std::string& key : storage.list("z/", {}, UINT32_MAX)) {
         std::string value;
         if (!storage.get(key, value)) continue;
-        const std::string row = value.substr(value.find('\n') + 1);
+        // Behind the seal (identity/stored_value.h), whose checksum may hold any byte.
+        const std::string row = value.substr(value.find('\n', kSealBytes) + 1);
         const Result<json::Document> document = json::Document::parse_const(row, 1);
         const bool is_row = document.ok() && document.value().root().is_object();
         if (!is_row || text_of(document.value().root(), "event") != "poison") {

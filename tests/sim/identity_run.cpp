@@ -67,7 +67,7 @@ std::string json_of(const ModelEvent& event, const std::string& uuid) {
 HttpInput http_input(std::string body) {
   HttpInput input;
   input.head = std::string("POST\0/batch/\0\0\0application/json\0", 32);
-  input.head.append(18 + 14, '\0');
+  input.head.append(19 + 14, '\0');
   input.body = std::move(body);
   return input;
 }
@@ -154,14 +154,33 @@ ModelEvent draw_large_event(Choices& choices, uint32_t ids, size_t number) {
 
 }  // namespace
 
+// Half of the histories have people whose ids leave the record at once, in pages of a few, travel in
+// several parts, and are dismissed and reported one by one.
+static PersonBounds draw_bounds(Choices& choices, bool small) {
+  PersonBounds bounds;
+  if (choices.below(2) == 0) return bounds;
+  bounds.inline_ids_bytes = choices.below(40);
+  bounds.id_page_bytes = 1 + choices.below(40);
+  bounds.surrender_bytes = 1 + choices.below(60);
+  bounds.inline_op_bytes = choices.below(2) == 0 ? 0 : 200;
+  bounds.acknowledge_at_once = 1 + choices.below(3);
+  bounds.acknowledges_per_alarm = 1 + choices.below(4);
+  bounds.id_rows_bytes = 1 + choices.below(400);
+  // The model knows no cap.
+  if (!small && choices.below(3) == 0) bounds.ids = 2 + choices.below(12);
+  return bounds;
+}
+
 Plan draw_plan(Choices& choices) {
   Plan plan;
   plan.exact = choices.below(2) == 0;
   plan.compares_with_model = choices.below(2) == 0;
   const bool some_give_up = choices.below(3) == 0;
   const bool small = plan.compares_with_model;
-  const uint32_t ids = small ? 2 + choices.below(3) : 2 + choices.below(9);
-  uint32_t left = small ? 2 + choices.below(5) : 6 + choices.below(35);
+  const bool many = !small && choices.below(4) == 0;
+  const uint32_t ids = small ? 2 + choices.below(3) : many ? 10 + choices.below(40) : 2 + choices.below(9);
+  uint32_t left = small ? 2 + choices.below(5) : many ? 30 + choices.below(60) : 6 + choices.below(35);
+  plan.people = draw_bounds(choices, small);
   plan.clients.resize(small ? 1 + choices.below(3) : 1 + choices.below(6));
   size_t number = 1;
   while (left > 0) {
@@ -257,6 +276,7 @@ struct IdentityRun::Impl {
 
   static WorldOptions with_mode(WorldOptions options, const Plan& plan) {
     if (plan.exact) options.vars += R"(,"HOGFLARE_PERSONLESS":"exact")";
+    options.people = plan.people;
     return options;
   }
 
@@ -396,8 +416,10 @@ struct IdentityRun::Impl {
     if (wrong.empty()) check_resolution();
     if (wrong.empty()) check_properties();
     if (wrong.empty()) check_merges();
+    if (wrong.empty()) check_caps();
     if (wrong.empty()) check_event_rows();
     if (wrong.empty()) check_persons_stream();
+    if (wrong.empty()) check_distinct_ids_stream();
     if (wrong.empty() && plan.compares_with_model) check_model();
   }
 
@@ -542,16 +564,38 @@ struct IdentityRun::Impl {
       const ModelEvent& model = event.model;
       if (!is_acknowledged(event) || model.other.empty() || model.other == model.distinct_id) continue;
       if (model.personless) continue;
-      const std::string into = owner_of[model.distinct_id];
-      const std::string other = owner_of[model.other];
+      const std::string into = name_of_owner(model.distinct_id);
+      const std::string other = name_of_owner(model.other);
       if (!owners[into].stored.is_identified) fail("\"" + into + "\" is not identified");
-      if (into == other) continue;
+      if (into == other || has_no_room(into, other)) continue;
       if (model.name == "$merge_dangerously") {
         fail("\"" + model.other + "\" was not merged into \"" + model.distinct_id + "\"");
       } else if (other.empty() || !owners[other].stored.is_identified) {
         fail("\"" + model.other + "\" is neither merged into \"" + model.distinct_id +
              "\" nor identified");
       }
+    }
+  }
+
+  // Empty: nobody has the id, which a merge that was refused for want of room leaves so.
+  std::string name_of_owner(const std::string& id) const {
+    const auto found = owner_of.find(id);
+    return found == owner_of.end() ? std::string() : found->second;
+  }
+
+  // Whether a merge of the two may have been refused for the number of ids: people only grow, so what
+  // did not fit then does not fit now.
+  bool has_no_room(const std::string& into, const std::string& other) {
+    const size_t others = other.empty() ? 1 : owners[other].stored.distinct_ids.size();
+    return owners[into].stored.distinct_ids.size() + others > plan.people.ids;
+  }
+
+  // A survivor that got no answer asks in the protocol's first version, which knows no cap.
+  void check_caps() {
+    const Counts& counts = world.counts();
+    if (counts.lost + counts.crashes + counts.evictions + counts.unanswered > 0) return;
+    for (const auto& [name, owner] : owners) {
+      if (owner.stored.distinct_ids.size() > plan.people.ids) fail("\"" + name + "\" has too many ids");
     }
   }
 
@@ -627,6 +671,32 @@ struct IdentityRun::Impl {
         if (must && view.count(id) == 0) fail("the persons stream does not know \"" + id + "\"");
       }
       if (wrong.empty() && all_acknowledged) check_snapshot(owner, persons[owner.stored.uuid].row);
+    }
+  }
+
+  // The newest row of a distinct id, or its own uuid where there is none, names its person.
+  void check_distinct_ids_stream() {
+    std::map<std::string, std::pair<uint64_t, std::string>> newest;
+    for (const Json& row : rows_of(Stream::kDistinctIds)) {
+      const std::string id = row["distinct_id"];
+      const auto version = row["version"].get<uint64_t>();
+      const std::string person = row["person_id"];
+      if (owner_of.count(id) == 0) return fail("a row of distinct_ids is of \"" + id + "\", whom nobody has");
+      const auto [found, is_new] = newest.try_emplace(id, version, person);
+      if (is_new) continue;
+      if (version == found->second.first && person != found->second.second) {
+        return fail("two rows of \"" + id + "\" with one version name different persons");
+      }
+      if (version > found->second.first) found->second = {version, person};
+    }
+    for (const auto& [id, object] : owner_of) {
+      const auto found = newest.find(id);
+      const std::string person =
+          found == newest.end() ? Uuid::of_person(1, id).text() : found->second.second;
+      if (person != owners[object].stored.uuid) {
+        return fail("by the distinct_ids stream \"" + id + "\" is person " + person + ", its object has " +
+                    owners[object].stored.uuid);
+      }
     }
   }
 
@@ -759,6 +829,8 @@ struct IdentityRun::Impl {
     }
     text += trace + "\npersons stream:\n";
     for (const Json& row : rows_of(Stream::kPersons)) text += row.dump() + "\n";
+    text += "distinct_ids stream:\n";
+    for (const Json& row : rows_of(Stream::kDistinctIds)) text += row.dump() + "\n";
     return text + "\nstored:\n" + observed();
   }
 };

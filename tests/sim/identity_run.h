@@ -23,6 +23,7 @@ struct PlannedRequest {
 struct Plan {
   bool exact = false;
   bool compares_with_model = false;  // only small histories
+  PersonBounds people;               // how much of a person goes where
   std::vector<PlannedRequest> first;  // answered before the clients begin
   std::vector<std::vector<PlannedRequest>> clients;
 };

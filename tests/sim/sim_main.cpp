@@ -32,6 +32,7 @@ constexpr Break kBreaks[] = {
     {"forget_next_target", &ProtocolFaults::forget_next_target},
     {"redirect_backwards", &ProtocolFaults::redirect_backwards},
     {"skip_report", &ProtocolFaults::skip_report},
+    {"skip_paged_ids", &ProtocolFaults::skip_paged_ids},
 };
 
 struct Arguments {

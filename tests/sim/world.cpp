@@ -1,19 +1,11 @@
 #include "world.h"
+#include "tests/no_decompressor.h"
+#include "tests/table_zones.h"
 
 #include <algorithm>
 #include <deque>
 
 namespace hogflare::sim {
-namespace {
-
-class NoDecompressor final : public Decompressor {
- public:
-  Result<std::string> run(Encoding, std::string_view, size_t) override {
-    return Error(ErrorCode::kDecodeFailed, "the simulator sends plain bodies");
-  }
-};
-
-}  // namespace
 
 // --- Storage ---
 
@@ -88,7 +80,8 @@ void ObjectStorage::roll_back() {
 // --- World ---
 
 struct World::Isolate {
-  NoDecompressor decompressor;
+  test::NoDecompressor decompressor;
+  test::TableZones zones;
   std::unique_ptr<Core> core;
 };
 
@@ -287,8 +280,9 @@ void World::evict(size_t isolate) {
   std::sort(dead.begin(), dead.end());
   for (const uint64_t id : dead) kill(id);
   const std::string host = "{\"vars\":{" + options_.vars +
-                           "},\"bindings\":[\"PERSONS\",\"GROUPS\",\"PERSON_ID_COUNTER\",\"OUTBOX\"]}";
-  isolates_[isolate]->core = std::make_unique<Core>(host, isolates_[isolate]->decompressor);
+                           "},\"bindings\":[\"PERSONS\",\"GROUPS\",\"PERSON_ID_COUNTER\",\"OUTBOX\",\"COOKIELESS\"]}";
+  isolates_[isolate]->core = std::make_unique<Core>(host, isolates_[isolate]->decompressor,
+                                                     isolates_[isolate]->zones);
 }
 
 // --- Effects ---
@@ -342,6 +336,7 @@ void World::call_object(uint64_t run_id, uint32_t effect_id, const CallObject& c
   const auto is_open = std::make_shared<bool>(true);
   const auto give_up = [this, run_id, none, attempt, is_open] {
     if (!std::exchange(*is_open, false)) return;
+    ++counts_.unanswered;
     faulted_.insert(attempt);
     turn(run_id, &none);
   };
@@ -355,7 +350,9 @@ void World::call_object(uint64_t run_id, uint32_t effect_id, const CallObject& c
       result.body = reply->body;
     }
     post(latency_ms(), [this, run_id, result = std::move(result), is_open] {
-      if (std::exchange(*is_open, false)) turn(run_id, &result);
+      if (!std::exchange(*is_open, false)) return;
+      counts_.unanswered += result.ok ? 0 : 1;
+      turn(run_id, &result);
     });
   };
   const bool loses_request = choices_.permille(faults_.lose_request);
@@ -383,7 +380,7 @@ void World::arrive(const ObjectId& object, const std::string& request, uint32_t 
   const size_t isolate = isolate_of(object);
   std::unique_ptr<Task> task;
   if (object.object_class == ObjectClass::kPerson) {
-    task = make_person_call(request, options_.protocol);
+    task = make_person_call(request, options_.protocol, options_.people);
   } else if (object.object_class == ObjectClass::kOutbox) {
     task = make_outbox_call(request, options_.outbox);
   } else {
@@ -468,7 +465,7 @@ void World::ring(const ObjectId& object, uint64_t setting) {
   const size_t isolate = isolate_of(object);
   std::unique_ptr<Task> task;
   if (object.object_class == ObjectClass::kPerson) {
-    task = make_person_alarm(options_.protocol);
+    task = make_person_alarm(options_.protocol, options_.people);
   } else if (object.object_class == ObjectClass::kOutbox) {
     task = make_outbox_alarm(options_.outbox);
   } else {

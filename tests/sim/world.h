@@ -80,10 +80,12 @@ struct Faults {
 struct WorldOptions {
   std::string vars = R"("CLOUDFLARE_PIPELINE_ENDPOINT":"http://sink/",)"
                      R"("CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT":"http://sink/persons",)"
-                     R"("CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT":"http://sink/rejects")";
+                     R"("CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT":"http://sink/rejects",)"
+                     R"("CLOUDFLARE_DISTINCT_IDS_PIPELINE_ENDPOINT":"http://sink/distinct_ids")";
   size_t isolates = 2;
   Faults faults;
   ProtocolFaults protocol;
+  PersonBounds people;
   OutboxFaults outbox;
   // Messages that are due at once are taken in any order instead of by their latency.
   bool any_order = false;
@@ -139,6 +141,7 @@ struct Counts {
   uint64_t crashes = 0;
   uint64_t evictions = 0;
   uint64_t lost = 0;
+  uint64_t unanswered = 0;  // calls without an answer of use, in time
   uint64_t duplicated = 0;
   uint64_t alarms = 0;
   uint64_t sends = 0;

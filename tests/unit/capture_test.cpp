@@ -313,6 +313,12 @@ TEST_CASE("Times follow wrapper, query and $ignore_sent_at (34 to 40)") {
   CHECK(time_of(f, batch("", told)) == at("2026-01-01T11:59:55Z"));
   f.head.query = "sent_at=1767268805000";
   CHECK(time_of(f, batch("", told)) == at("2026-01-01T11:59:50Z"));
+
+  // A signature covers the body alone: the query's time would be anybody's.
+  f.config.signing_secret = "s";
+  f.head.x_posthog_signature = "sha256=checked before";
+  CHECK(time_of(f, batch("", told)) == at("2026-01-01T11:59:55Z"));
+  CHECK(time_of(f, batch(skewed, told)) == at("2026-01-01T11:59:50Z"));
 }
 
 TEST_CASE("An event's name is cut at 200 UTF-16 units and must be a string") {
@@ -402,7 +408,7 @@ TEST_CASE("Every reason to refuse a request or an event can be reached") {
   note(R"({"event":"","token":"T","distinct_id":"u"})");
   note(R"({"event":"e","token":"T"})");
   note(R"({"event":"e","token":"T","distinct_id":"u","uuid":"x"})");
-  note(R"({"event":"e","token":"T","distinct_id":"u","properties":[]})");
+  note(R"({"event":"e","token":"T","distinct_id":"u","properties":[1]})");
   note(R"({"event":"e","token":"T","distinct_id":"u","properties":{"$cookieless_mode":1}})");
   CHECK(reached == std::set<std::string>{
                        "empty_payload", "decode_failed", "parse_failed", "hydrate_failed",

@@ -7,13 +7,15 @@
 #include "hogflare/core.h"
 #include "hogflare/routes.h"
 #include "hogflare/signature.h"
+#include "tests/no_decompressor.h"
+#include "tests/table_zones.h"
 
 namespace hogflare {
 namespace {
 
 using Vars = nlohmann::json;
 
-const char* const kBindings[] = {"PERSONS", "PERSON_ID_COUNTER", "GROUPS", "OUTBOX",
+const char* const kBindings[] = {"PERSONS", "PERSON_ID_COUNTER", "GROUPS", "OUTBOX", "COOKIELESS",
                                  "EVENTS_STREAM"};
 
 std::string host_of(const Vars& vars) {
@@ -161,13 +163,6 @@ TEST_CASE("A trap of the instance before is a problem with its time and words") 
         "the core trapped at 2026-01-02T03:04:05.678Z: assertion failed: x");
 }
 
-class NoDecompressor final : public Decompressor {
- public:
-  Result<std::string> run(Encoding, std::string_view, size_t) override {
-    return Error(ErrorCode::kDecodeFailed);
-  }
-};
-
 // A request's head with these fields; js-shim/abi.js has the order.
 std::string head_of(std::string_view method, std::string_view path, std::string_view origin,
                     std::string_view authorization) {
@@ -177,12 +172,13 @@ std::string head_of(std::string_view method, std::string_view path, std::string_
         std::string_view(), std::string_view(), origin, std::string_view(), authorization}) {
     head.append(field).push_back('\0');
   }
-  return head + std::string(27, '\0');
+  return head + std::string(28, '\0');
 }
 
 Reply answer(const Vars& vars, const std::string& head) {
-  NoDecompressor decompressor;
-  Core core(host_of(vars), decompressor);
+  test::NoDecompressor decompressor;
+  test::TableZones zones;
+  Core core(host_of(vars), decompressor, zones);
   const uint8_t seed[32] = {1};
   Entropy entropy(seed);
   std::unique_ptr<Task> task = core.http({head, ""});
@@ -198,6 +194,20 @@ Reply answer(const Vars& vars, const std::string& head) {
     }
   }
   return task->reply();
+}
+
+TEST_CASE("Tokens that need no signature are a list, and told where they have no effect") {
+  const Vars vars = {{"POSTHOG_SIGNING_SECRET", "secret"},
+                     {"HOGFLARE_UNSIGNED_TOKENS", " phc_a,,phc_b ,"}};
+  const Config config = config_of(vars);
+  CHECK(config.problems.empty());
+  CHECK(config.unsigned_tokens == std::set<std::string, std::less<>>{"phc_a", "phc_b"});
+  CHECK(has(problem_of({{"HOGFLARE_UNSIGNED_TOKENS", "phc_a"}}).message, "has no effect"));
+  CHECK(has(problem_of({{"POSTHOG_SIGNING_SECRET", "secret"},
+                        {"HOGFLARE_UNSIGNED_TOKENS", "phc_a,phc_b"},
+                        {"HOGFLARE_PROJECTS", R"({"phc_a":{"team_id":1}})"}})
+                .message,
+            "phc_b"));
 }
 
 TEST_CASE("Only the whole admin token opens an operator's path") {

@@ -8,6 +8,7 @@
 #include "hogflare/flags_responses.h"
 #include "hogflare/flags_tools.h"
 #include "hogflare/limits.h"
+#include "tests/table_zones.h"
 
 using nlohmann::json;
 using namespace hogflare;
@@ -184,7 +185,7 @@ TEST_CASE("every version of /flags and /decide has its own shape", "[flags]") {
   CHECK(legacy["featureFlagPayloads"] == json{{"all", "{\"a\":1}"}});
 
   ResponseContext with_config = kContext;
-  with_config.config = RemoteConfig{"phc", true, true};
+  with_config.config = project::RemoteConfig{"phc", true, true};
   CHECK(parsed(write_decide(evaluation, 1, with_config))["featureFlags"] ==
         json::array({"all", "split"}));
   const json decide2 = parsed(write_decide(evaluation, 2, with_config));
@@ -207,6 +208,12 @@ TEST_CASE("the version and config of an answer follow the query", "[flags]") {
   CHECK(!flags_answer("2", {}).with_config);
   CHECK(!flags_answer("2", "false").with_config);
   CHECK(flags_answer("3", "true").version == FlagsVersion::kV3);
+  for (const char* old : {"abc", "0", "-1", "2.0", "", " 2", "99999999999"}) {
+    INFO(old);
+    CHECK(flags_answer(old, {}).version == FlagsVersion::kLegacy);
+  }
+  CHECK(flags_answer("+2", {}).version == FlagsVersion::kV2);
+  CHECK(flags_answer("4", {}).version == FlagsVersion::kV2);
 }
 
 TEST_CASE("over quota no flag is answered", "[flags]") {
@@ -237,20 +244,6 @@ TEST_CASE("derived person properties fill what is absent", "[flags]") {
   CHECK(fresh.find("born")->enabled);
   stored.person_properties.set("$initial_utm_source", Value::of(std::string_view("mail")));
   CHECK(!evaluate(definitions, request, stored, kNow).find("initial")->enabled);
-}
-
-TEST_CASE("remote config tells the truth about flags, as JSON and as script", "[flags]") {
-  const json with = parsed(write_remote_config(RemoteConfig{"phc", true, false}));
-  CHECK(with["hasFeatureFlags"] == true);
-  CHECK(with["sessionRecording"] == false);
-  CHECK(with["siteApps"] == json::array());
-  CHECK(parsed(write_remote_config(RemoteConfig{"phc", false, false}))["hasFeatureFlags"] == false);
-  const std::string script = write_remote_config_script(RemoteConfig{"phc", true, false});
-  CHECK(script.find("_POSTHOG_REMOTE_CONFIG[\"phc\"]") != std::string::npos);
-  CHECK(is_config_token("phc_A-1"));
-  CHECK(!is_config_token(""));
-  CHECK(!is_config_token("a b"));
-  CHECK(!is_config_token(std::string(201, 'a')));
 }
 
 TEST_CASE("OFREP answers typed values with reasons", "[flags]") {
@@ -381,23 +374,26 @@ TEST_CASE("a remote config payload is a JSON text, empty without one", "[flags]"
 }
 
 TEST_CASE("the tools report problems and explain answers", "[flags]") {
-  const json bad = parsed(tool_check(R"({"document":"[{\"key\":\"\"}]"})"));
+  test::TableZones host;
+  Zones zones(host);
+  const json bad = parsed(tool_check(R"({"document":"[{\"key\":\"\"}]"})", zones));
   CHECK(bad["ok"] == false);
   CHECK(bad["problems"][0]["path"] == "flags[0].key");
-  const json good = parsed(tool_check(json{{"document", kDocument}}.dump()));
+  const json good = parsed(tool_check(json{{"document", kDocument}}.dump(), zones));
   CHECK(good["ok"] == true);
   CHECK(good["flags"] == 6);
-  CHECK(parsed(tool_check("nonsense"))["ok"] == false);
+  CHECK(parsed(tool_check("nonsense", zones))["ok"] == false);
   const json answer = parsed(tool_eval(json{{"document", kDocument},
                                             {"group_types", {"company"}},
                                             {"request", {{"distinct_id", "u"}}},
                                             {"person", {{"plan", "pro"}}},
                                             {"now_ms", kNow}}
-                                           .dump()));
+                                           .dump(),
+                                       zones));
   CHECK(answer["ok"] == true);
   CHECK(answer["flags"][1]["value"] == true);
   CHECK(answer["flags"][1]["reason"] == "condition_match");
   CHECK(answer["flags"][1]["bucket"].is_number_float());
   const json nobody{{"document", kDocument}, {"request", json::object()}};
-  CHECK(parsed(tool_eval(nobody.dump()))["ok"] == false);
+  CHECK(parsed(tool_eval(nobody.dump(), zones))["ok"] == false);
 }

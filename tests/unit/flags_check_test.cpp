@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "hogflare/flags.h"
+#include "tests/table_zones.h"
 
 using namespace hogflare;
 using namespace hogflare::flags;
@@ -93,16 +94,23 @@ TEST_CASE("every error is told with its path, and only what is no document is re
       {"group index", R"({"flags":[],"group_type_mapping":{"7":"x"}})", "group_type_mapping",
        "not a group type index"},
       {"cohort cycle",
-       R"({"flags":[],"cohorts":{"1":{"type":"AND","values":[{"key":"id","type":"cohort",
-           "value":2}]},)"
+       R"({"flags":[{"key":"f","filters":{"groups":[{"properties":[
+          {"key":"id","type":"cohort","value":1}]}]}}],)"
+       R"("cohorts":{"1":{"type":"AND","values":[{"key":"id","type":"cohort","value":2}]},)"
        R"("2":{"type":"AND","values":[{"key":"id","type":"cohort","value":1}]}}})",
        "cohorts.2", "break the cycle"},
       {"cohort twice", R"({"flags":[],"cohorts":[{"id":1},
           {"id":1}]})", "cohorts[1]", "defined twice"},
-      {"three levels",
-       R"({"flags":[],"cohorts":{"1":{"type":"AND","values":[{"type":"AND","values":[)"
-       R"({"type":"AND","values":[]}]}]}}})",
-       "cohorts.1.values[0].values[0]", "two levels"},
+      {"a cohort's group type",
+       R"({"flags":[{"key":"f","filters":{"groups":[{"properties":[
+          {"key":"id","type":"cohort","value":1}]}]}}],)"
+       R"("cohorts":{"1":{"type":"AND","values":[{"type":"XOR","values":[]}]}}})",
+       "cohorts.1.values[0].type", "neither AND nor OR"},
+      {"members that are no list",
+       R"({"flags":[{"key":"f","filters":{"groups":[{"properties":[
+          {"key":"id","type":"cohort","value":1}]}]}}],)"
+       R"("cohorts":[{"id":1,"is_static":true,"members":"all"}]})",
+       "cohorts[0].members", "must be a list"},
       {"seed: unknown operator",
        R"([{"key":"a","conditions":[{"properties":[{"key":"p","value":1,"operator":"like"}]}]}])",
        "flags[0].conditions[0].properties[0].operator", "no operator of this dialect"},
@@ -167,26 +175,38 @@ TEST_CASE("a clean document of both formats has no problems", "[flags]") {
       R"({"flags":[{"key":"seed","rollout_percentage":50},{"id":2,"key":"posthog","filters":)"
       R"({"groups":[{"properties":[{"key":"id","type":"cohort","value":1},{"key":"seed",)"
       R"("type":"flag","operator":"flag_evaluates_to","value":true}]}]}}],)"
-      R"("cohorts":[{"id":1,"is_static":true}],"group_type_mapping":{"0":"company"},)"
+      R"("cohorts":[{"id":1,"is_static":true,"members":["u1"]}],"group_type_mapping":{"0":"company"},)"
       R"("timezone":"Europe/Berlin"})";
-  CHECK(Definitions::check(document, ParseOptions{}).empty());
+  test::TableZones host;
+  Zones zones(host);
+  ParseOptions options;
+  options.zones = &zones;
+  CHECK(Definitions::check(document, options).empty());
 }
 
 TEST_CASE("hostile nesting is refused, not followed", "[flags]") {
   const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
   CHECK(Definitions::check(deep, ParseOptions{})[0].message.find("nests deeper") !=
         std::string::npos);
-  std::string chain = R"({"flags":[],"cohorts":{)";
-  for (int i = 1; i < 200; ++i) {
-    if (i > 1) chain += ",";
-    chain += "\"" + std::to_string(i) + R"(":{"type":"AND","values":[{"type":"cohort","key":"id",
-        "value":)" +
-             std::to_string(i + 1) + "}]}";
-  }
-  chain += R"(,"200":{"type":"AND","values":[{"key":"a","value":"b"}]}}})";
-  const std::vector<Problem> problems = Definitions::check(chain, ParseOptions{});
-  REQUIRE(!problems.empty());
-  CHECK(problems[0].message.find("levels") != std::string::npos);
+}
+
+TEST_CASE("faults of cohorts that no living flag uses are warnings", "[flags]") {
+  const char* cohorts =
+      R"("cohorts":[{"id":1,"filters":{"properties":{"type":"OR","values":[{"key":"id",
+          "type":"cohort","value":2}]}}},{"id":2,"filters":{"properties":{}}},
+          {"id":3,"deleted":true,"filters":[]},{"id":3,"is_static":true,"members":[]}])";
+  const auto check = [&](const std::string& active) {
+    return Definitions::check(
+        R"({"flags":[{"key":"f","active":)" + active + R"(,"filters":{"groups":[{"properties":[
+            {"key":"id","type":"cohort","value":1}]}]}}],)" + cohorts + "}", ParseOptions{});
+  };
+  const std::vector<Problem> used = check("true");
+  REQUIRE(used.size() == 1);
+  CHECK(used[0].severity == Severity::kError);
+  CHECK(used[0].path == "cohorts[1].filters.properties");
+  const std::vector<Problem> unused = check("false");
+  REQUIRE(unused.size() == 1);
+  CHECK(unused[0].severity == Severity::kWarning);
 }
 
 TEST_CASE("what is no flag at all is left out even when problems are let pass", "[flags]") {
@@ -199,6 +219,51 @@ TEST_CASE("what is no flag at all is left out even when problems are let pass", 
   const Evaluation evaluation = evaluate(parsed.value(), request.value(), StoredState{}, 0);
   REQUIRE(evaluation.results.size() == 1);
   CHECK(evaluation.find("a")->enabled);
+}
+
+TEST_CASE("a key is the active flag's, whichever comes first, and the other's fault no error", "[flags]") {
+  for (const char* document : {R"([{"key":"a","active":false},{"key":"a"}])",
+                               R"([{"key":"a"},{"key":"a","active":false}])"}) {
+    const Result<Definitions> parsed = Definitions::parse(document, ParseOptions{});
+    REQUIRE(parsed.ok());
+    REQUIRE(parsed.value().problems().size() == 1);
+    CHECK(parsed.value().problems()[0].severity == Severity::kWarning);
+    const Result<Request> request =
+        parse_request(R"({"token":"t","distinct_id":"u"})", RequestHeaders{});
+    const Evaluation evaluation = evaluate(parsed.value(), request.value(), StoredState{}, 0);
+    CHECK(evaluation.find("a")->enabled);
+  }
+  for (const Problem& problem :
+       Definitions::check(R"([{"key":5,"active":false},{"key":"b"}])", ParseOptions{})) {
+    CHECK(problem.severity == Severity::kWarning);
+  }
+  CHECK(find_problem(Definitions::check(R"({"flags":null})", ParseOptions{}), "$", "no \"flags\"") !=
+        nullptr);
+}
+
+TEST_CASE("odd spellings of patterns are warnings at the pattern's place", "[flags]") {
+  const char* const filter = R"([{"key":"p","type":"person","operator":"regex","value":"x{,2}"}])";
+  const std::string conditions =
+      R"([{"key":"a","filters":{"groups":[{"properties":)" + std::string(filter) + "}]}}]";
+  const std::string rules =
+      R"([{"id":1,"key":"a","filters":{"version":2,"return_type":"boolean","default_value":false,"rules":[{"id":)"
+      R"("0190a1b2-0000-4000-8000-000000000001","rule_type":"targeted_release","value":true,"targeting":)"
+      R"({"properties":)" + std::string(filter) + "}}]}}]";
+  const std::string cohort =
+      R"({"flags":[{"key":"f","filters":{"groups":[{"properties":[{"key":"id","type":"cohort","value":1}]}]}}],)"
+      R"("cohorts":[{"id":1,"filters":{"properties":{"type":"OR","values":)" + std::string(filter) + "}}}]}";
+  const std::pair<std::string, std::string> cases[] = {
+      {conditions, "flags[0].filters.groups[0].properties[0].value"},
+      {rules, "flags[0].filters.rules[0].targeting.properties[0].value"},
+      {cohort, "cohorts[0].filters.properties.values[0].value"}};
+  for (const auto& [document, path] : cases) {
+    CAPTURE(document);
+    const std::vector<Problem> problems = Definitions::check(document, ParseOptions{});
+    REQUIRE(problems.size() == 1);
+    CHECK(problems[0].severity == Severity::kWarning);
+    CHECK(problems[0].path == path);
+    CHECK(problems[0].message.find("a repeat from none on") != std::string::npos);
+  }
 }
 
 TEST_CASE("a flag that repeats a key is still looked through", "[flags]") {

@@ -2,8 +2,10 @@
 #include <catch2/catch.hpp>
 
 #include "core/flags_state.h"
+#include "hogflare/flags.h"
 
 using namespace hogflare;
+using namespace hogflare::flags;
 
 namespace {
 
@@ -169,4 +171,35 @@ TEST_CASE("a set in use outlives the one that takes over", "[flags]") {
   state.take_kv(kv_value(flag_named("newest")), kNow + 2);
   CHECK(second.definitions().size() == 1);
   CHECK(has_flag(state, "newest"));
+}
+
+TEST_CASE("the anonymous id counts inside person_properties too", "[flags]") {
+  const auto read = [](const std::string& rest) {
+    const Result<Request> request =
+        parse_request(R"({"token":"t","distinct_id":"u",)" + rest + "}", RequestHeaders{});
+    REQUIRE(request.ok());
+    return request.value().anon_distinct_id.value_or("none");
+  };
+  CHECK(read(R"("person_properties":{"$anon_distinct_id":"a"})") == "a");
+  CHECK(read(R"("$anon_distinct_id":"b","person_properties":{"$anon_distinct_id":"a"})") == "b");
+  CHECK(read(R"("person_properties":{"$anon_distinct_id":""})") == "none");
+  CHECK(read(R"("person_properties":{"$anon_distinct_id":{}})") == "none");
+}
+
+TEST_CASE("early_exit goes past conditions that were skipped", "[flags]") {
+  const Result<Definitions> definitions = Definitions::parse(
+      R"({"flags":[{"key":"f","bucketing_identifier":"device_id","filters":{"early_exit":true,
+          "groups":[{"properties":[],"rollout_percentage":50},{"properties":[],
+          "aggregation_group_type_index":0,"rollout_percentage":100}]}}],
+          "group_type_mapping":{"0":"company"}})", ParseOptions{});
+  REQUIRE(definitions.ok());
+  const auto result = [&](const std::string& rest) {
+    const Result<Request> request =
+        parse_request(R"({"token":"t","distinct_id":"u")" + rest + "}", RequestHeaders{});
+    REQUIRE(request.ok());
+    return *evaluate(definitions.value(), request.value(), StoredState{}, 0).find("f");
+  };
+  CHECK(result(R"(,"groups":{"company":"acme"})").enabled);
+  CHECK(result("").reason == Reason::kOutOfRolloutBound);
+  CHECK(result("").condition_index == 0);
 }

@@ -55,8 +55,10 @@ class EventBatch {
 // Runs people and groups of one request to their end.
 struct RequestRun {
   RequestRun(ObjectHost& host, IdentityCaches& caches, const Project& project, EventBatch& batch)
-      : people(batch.events, project, caches), groups(batch.events, project, caches) {
+      : people(batch.events, project, caches, budget),
+        groups(batch.events, project, caches, budget) {
     Effects effects;
+    planned = people.plan(host.turn()) + groups.plan(host.turn().config);
     people.start(host.turn(), effects);
     groups.start(host.turn(), effects);
     host.drive(
@@ -69,6 +71,10 @@ struct RequestRun {
         },
         [&] { return people.finished() && groups.finished(); }, effects);
   }
+  size_t memory_sum = 0;
+  MemoryShare memory{memory_sum};
+  RequestBudget budget{limits::kObjectCallsMax, memory};
+  size_t planned = 0;  // object calls
   PeopleRun people;
   GroupsRun groups;
 };

@@ -1,28 +1,17 @@
 #include "wire_support.h"
 
-#include <zlib.h>
-
 #include <fstream>
 #include <sstream>
+
+#include "tests/deflated.h"
 
 namespace hogflare::test {
 
 std::string deflate_text(std::string_view text, Wrapper wrapper) {
-  z_stream stream = {};
-  const int window_bits = wrapper == Wrapper::kGzip   ? MAX_WBITS + 16
-                          : wrapper == Wrapper::kZlib ? MAX_WBITS
-                                                      : -MAX_WBITS;
-  deflateInit2(&stream, 6, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY);
-  std::string out(deflateBound(&stream, text.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  const int status = deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  HF_ASSERT(status == Z_STREAM_END);
-  return out;
+  const int window_bits = wrapper == Wrapper::kGzip   ? kGzipBits
+                          : wrapper == Wrapper::kZlib ? kZlibBits
+                                                      : kRawBits;
+  return deflated(text, window_bits, 6);
 }
 
 std::string encode_base64(std::string_view bytes) {

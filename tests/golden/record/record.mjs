@@ -1,9 +1,11 @@
 // Installs pinned SDK releases under build/golden, runs each against the recording server, and writes
 // tests/golden/NAME.json. See scripts/record-golden.
 import { execFileSync, spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { eventually, startSystem } from "../../lib/harness.mjs";
+import { eventsOf } from "../../sdk/recordings.mjs";
 import { startRecorder } from "./server.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -41,14 +43,38 @@ function python(version) {
   };
 }
 
-function go(version) {
+function go(version, more = "none") {
   return () => {
     const cwd = workDirectory(`go-${version}`);
     copyFileSync(join(HERE, "go/main.go"), join(cwd, "main.go"));
+    copyFileSync(join(HERE, `go/more_${more}.go`), join(cwd, "more.go"));
     writeFileSync(join(cwd, "go.mod"), "module recorder\n\ngo 1.22\n");
     sh(cwd, "go", "get", `github.com/posthog/posthog-go@v${version}`);
     sh(cwd, "go", "build", "-o", "recorder", ".");
     return { cwd, command: [join(cwd, "recorder")] };
+  };
+}
+
+function rust03(version) {
+  return () => {
+    const cwd = workDirectory(`rust-${version}`);
+    mkdirSync(join(cwd, "src"), { recursive: true });
+    copyFileSync(join(HERE, "rust/old.rs"), join(cwd, "src/main.rs"));
+    writeFileSync(
+      join(cwd, "Cargo.toml"),
+      `[package]
+name = "recorder"
+version = "0.0.0"
+edition = "2021"
+
+[dependencies]
+chrono = "0.4"
+posthog-rs = { version = "=${version}", default-features = false }
+serde_json = "1"
+`,
+    );
+    sh(cwd, "cargo", "build", "-q", "-j2");
+    return { cwd, command: [join(cwd, "target/debug/recorder")] };
   };
 }
 
@@ -98,6 +124,35 @@ function java(group, artifact, version, main) {
   };
 }
 
+/**
+ * A release's public sources, which no registry holds in a form that runs here: HOGFLARE_SOURCES/NAME when
+ * the variable is set, else cloned.
+ */
+function sources(name, tag) {
+  if (process.env.HOGFLARE_SOURCES !== undefined) return join(process.env.HOGFLARE_SOURCES, name);
+  const folder = join(workDirectory("sources"), `${name}-${tag}`);
+  if (!existsSync(folder)) {
+    sh(ROOT, "git", "clone", "-q", "--depth", "1", "--branch", tag, `https://github.com/PostHog/${name}`, folder);
+  }
+  return folder;
+}
+
+/** Runs under any Ruby with the gem concurrent-ruby (Debian: ruby, ruby-concurrent). */
+function ruby(version) {
+  return () => {
+    const lib = join(sources("posthog-ruby", `posthog-ruby@${version}`), "lib");
+    return { cwd: ROOT, command: ["ruby", "-I", lib, join(HERE, "ruby/record.rb")] };
+  };
+}
+
+/** Debian: php-cli, php-curl. */
+function php(version) {
+  return () => {
+    const lib = join(sources("posthog-php", version), "lib");
+    return { cwd: ROOT, command: ["php", join(HERE, "php/record.php"), lib] };
+  };
+}
+
 /** posthog-js as package.json pins it, in the browser of tests/browser. */
 function browser(library) {
   return () => ({ cwd: ROOT, command: [process.execPath, join(HERE, "browser.mjs"), library] });
@@ -112,10 +167,16 @@ const RECORDINGS = {
   "posthog-node-2.5.4": node("2.5.4"),
   "posthog-python-7.91.1": python("7.91.1"),
   "posthog-python-3.25.0": python("3.25.0"),
+  "posthog-go-1.23.1": go("1.23.1", "v1"),
   "posthog-go-1.5.2": go("1.5.2"),
   "posthog-go-1.3.3": go("1.3.3"),
   "posthog-rs-0.30.0": rust("0.30.0"),
   "posthog-rs-0.30.0-capture-v1": rust("0.30.0", ["--features", "v1"]),
+  "posthog-rs-0.3.7": rust03("0.3.7"),
+  "posthog-jvm-6.6.5": java("com.posthog", "posthog", "6.6.5", "Core"),
+  "posthog-jvm-3.23.1": java("com.posthog", "posthog", "3.23.1", "Core"),
+  "posthog-ruby-3.23.2": ruby("3.23.2"),
+  "posthog-php-4.13.2": php("4.13.2"),
   "posthog-java-server-2.3.3": java("com.posthog", "posthog-server", "2.3.3", "Server"),
   "posthog-java-1.2.0": java("com.posthog.java", "posthog", "1.2.0", "Old"),
 };
@@ -138,7 +199,38 @@ async function record(name, install) {
   console.log(`${name}: ${requests.length} requests`);
 }
 
-const asked = process.argv.slice(2);
+/** The names of the events that a recording holds, sorted. */
+function recordedEvents(name) {
+  const { requests } = JSON.parse(readFileSync(join(ROOT, "tests/golden", `${name}.json`), "utf8"));
+  return requests.flatMap(eventsOf).sort();
+}
+
+/** Runs the release against the started product: every event of the recording arrives, none is refused. */
+async function runLive(name, install) {
+  const { cwd, command } = install();
+  const system = await startSystem();
+  const [program, ...words] = command;
+  const child = spawn(program, words, {
+    cwd,
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, HOGFLARE_RECORD_URL: system.url },
+  });
+  try {
+    const status = await new Promise((done) => child.once("exit", done));
+    if (status !== 0) throw new Error(`its program ended with ${status}`);
+    const wanted = recordedEvents(name).join("\n");
+    const arrived = async () => (await system.rows()).map(({ event }) => event).sort().join("\n") === wanted;
+    await eventually(arrived, { what: `the events of ${name}` });
+    const rejects = await system.stream("rejects");
+    if (rejects.length > 0) throw new Error(`rejects: ${JSON.stringify(rejects)}`);
+    console.log(`${name}: ${wanted.split("\n").length} events arrived`);
+  } finally {
+    await system.stop();
+  }
+}
+
+const isLive = process.argv.includes("--live");
+const asked = process.argv.slice(2).filter((word) => word !== "--live");
 if (asked.includes("--list")) {
   console.log(Object.keys(RECORDINGS).join("\n"));
   process.exit(0);
@@ -152,10 +244,10 @@ const failed = [];
 for (const [name, install] of Object.entries(RECORDINGS)) {
   if (asked.length > 0 && !asked.includes(name)) continue;
   try {
-    await record(name, install);
+    await (isLive ? runLive : record)(name, install);
   } catch (error) {
     failed.push(name);
-    console.error(`${name} could not be recorded: ${error.message}`);
+    console.error(`${name} ${isLive ? "failed" : "could not be recorded"}: ${error.message}`);
   }
 }
-if (failed.length > 0) process.exit(1);
+process.exit(failed.length > 0 ? 1 : 0);

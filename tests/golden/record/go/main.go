@@ -54,4 +54,5 @@ func main() {
 	url := os.Getenv("HOGFLARE_RECORD_URL")
 	run(posthog.Config{Endpoint: url, BatchSize: 100})
 	run(posthog.Config{Endpoint: url, BatchSize: 1, HistoricalMigration: true})
+	more(url)
 }

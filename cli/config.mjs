@@ -1,0 +1,84 @@
+// wrangler.jsonc: what is ours in it is written by the command, the rest stays as it was.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { applyEdits, modify, parse } from "jsonc-parser";
+import { bindingOf, PACKAGE } from "./names.mjs";
+import { EXIT, Stop } from "./output.mjs";
+
+/** Before 2026-10-01 pending calls do not keep an object in memory, which would be billed. */
+export const COMPATIBILITY_DATE = "2026-09-15";
+
+/** Object classes by binding, and the tag of the migration that made each. Tags of earlier releases stay. */
+export const OBJECTS = [
+  { binding: "PERSONS", class: "PersonDurableObject", tag: "hogflare-1" },
+  { binding: "PERSON_ID_COUNTER", class: "PersonIdCounterDurableObject", tag: "hogflare-1" },
+  { binding: "GROUPS", class: "GroupDurableObject", tag: "hogflare-1" },
+  { binding: "OUTBOX", class: "OutboxDurableObject", tag: "hogflare-1" },
+  { binding: "COOKIELESS", class: "CookielessDurableObject", tag: "hogflare-2" },
+];
+export const TAGS = [...new Set(OBJECTS.map((each) => each.tag))];
+
+const pathOf = (folder) => join(folder, "wrangler.jsonc");
+
+/** The configuration in a folder, or undefined. */
+export function readConfig(folder) {
+  const path = pathOf(folder);
+  if (!existsSync(path)) return undefined;
+  const errors = [];
+  const config = parse(readFileSync(path, "utf8"), errors, { allowTrailingComma: true });
+  if (errors.length > 0) throw new Stop(EXIT.usage, `${path} is not JSON with comments`, "repair it, or move it away");
+  return config;
+}
+
+/**
+ * The parts that are ours.
+ * @param {{name: string, folder: string, account: string, domain?: string}} settings
+ * @param {{streamIds: Record<string, string>, kvId: string}} ids
+ */
+export function ownParts(settings, { streamIds, kvId }) {
+  const main = relative(settings.folder, join(PACKAGE, "js-shim/worker.js")).replaceAll("\\", "/");
+  return {
+    name: settings.name,
+    account_id: settings.account,
+    main,
+    compatibility_date: COMPATIBILITY_DATE,
+    workers_dev: true,
+    ...(settings.domain ? { routes: [{ pattern: settings.domain, custom_domain: true }] } : {}),
+    assets: { directory: "assets", binding: "ASSETS", html_handling: "none" },
+    observability: { enabled: true },
+    durable_objects: { bindings: OBJECTS.map((each) => ({ name: each.binding, class_name: each.class })) },
+    migrations: TAGS.map((tag) => ({ tag, new_sqlite_classes: OBJECTS.filter((each) => each.tag === tag).map((each) => each.class) })),
+    pipelines: Object.entries(streamIds).map(([stream, id]) => ({ binding: bindingOf(stream), stream: id })),
+    kv_namespaces: [{ binding: "FLAGS", id: kvId }],
+  };
+}
+
+/** Whether the file says already what it should. */
+export function configIs(folder, parts) {
+  const config = readConfig(folder);
+  if (config === undefined) return false;
+  return Object.entries(parts).every(([key, value]) => JSON.stringify(merged(config, key, value)) === JSON.stringify(config[key]));
+}
+
+/** Bindings of other names in a list stay. */
+function merged(config, key, value) {
+  const nameOf = (entry) => entry.binding ?? entry.name ?? entry.pattern;
+  const others = (list, ours) => (list ?? []).filter((entry) => !ours.some((each) => nameOf(each) === nameOf(entry)));
+  if (key === "kv_namespaces" || key === "routes") return [...value, ...others(config[key], value)];
+  if (key === "pipelines") return [...value, ...others(config[key], value).filter((entry) => !/_STREAM$/.test(entry.binding))];
+  if (key === "durable_objects") return { ...config[key], bindings: [...value.bindings, ...others(config[key]?.bindings, value.bindings)] };
+  if (key === "observability") return config[key] ?? value;
+  if (key === "workers_dev") return config[key] ?? value;
+  return value;
+}
+
+/** Writes them; comments and everything else in the file stay. */
+export function writeConfig(folder, parts) {
+  const path = pathOf(folder);
+  let text = existsSync(path) ? readFileSync(path, "utf8") : '{\n  // Written by hogflare; variables, environments and routes of your own stay as you write them.\n  "vars": { "HOGFLARE_FLAGS_KV_KEY": "flags" }\n}\n';
+  const config = parse(text) ?? {};
+  for (const [key, value] of Object.entries(parts)) {
+    text = applyEdits(text, modify(text, [key], merged(config, key, value), { formattingOptions: { insertSpaces: true, tabSize: 2 } }));
+  }
+  writeFileSync(path, text);
+}

@@ -1,0 +1,82 @@
+// Questions: PostHog's query JSON → checked question → SQL for a dialect; rows → answer in
+// PostHog's result shape. Pure: the same project, question and rows give the same text, natively
+// and in wasm.
+//
+//   Asked asked = ask({.project = project_json, .question = question_json, .dialect =
+//   Dialect::kDuckdb}); if (asked.refusal) return bad_request(asked.refusal->path,
+//   asked.refusal->sentence); std::vector<std::string> rows = run(asked.plan->statements);   //
+//   each a JSON array of rows Answered answered = asked.plan->answer(rows);
+//
+// What a question says is either done or refused by its path, never ignored: docs/INSIGHTS.md lists
+// both. No text of a question reaches the SQL but through the functions of insights/sql_text.h,
+// which write literals and JSON keys.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hogflare/zones.h"
+
+namespace hogflare::insights {
+
+enum class Dialect : uint8_t { kDuckdb, kBasin };
+
+// Why a question is not answered: `path` names the part ("series.0.math"; empty for the whole).
+struct Refusal {
+  std::string path;
+  std::string sentence;
+};
+
+struct Statement {
+  std::string sql;
+  std::vector<std::string> columns;  // names of the result's columns, in order; none: the engine's
+};
+
+// What answering a plan gives: PostHog's envelope as JSON text, or why not (a result cut by its
+// limit).
+struct Answered {
+  std::string json;
+  std::optional<Refusal> refusal;
+};
+
+class Plan {
+ public:
+  std::vector<Statement> statements;
+
+  // `rows`: for each statement in order a JSON array of its rows, each an array in the order of
+  // `columns` or an object by their names. A statement without `columns` (free SQL) takes arrays only.
+  Answered answer(const std::vector<std::string>& rows) const;
+
+  struct Reader;
+  std::shared_ptr<const Reader> reader;
+};
+
+struct Asking {
+  // {"now", "timezone", "week_start_day", "team_id", "tables": {"events", "persons",
+  // "distinct_ids"}, "cohorts": {id: {"name", "person_ids"}}, "test_account_filters": [],
+  // "actions": []}; docs/INSIGHTS.md.
+  std::string_view project;
+  std::string_view question;
+  Dialect dialect = Dialect::kDuckdb;
+  // Where the project's time zone is looked up, and must outlive the plan; null: no IANA name is known.
+  Zones* zones = nullptr;
+};
+
+struct Asked {
+  std::optional<Plan> plan;
+  std::optional<Refusal> refusal;  // set exactly when there is no plan
+};
+
+Asked ask(const Asking& asking);
+
+// Input: {"project": {...}, "question": {...}, "dialect": "duckdb" | "basin", "rows":
+// [[row...]...]?}. Output: {"ok": true, "statements": [{"sql", "columns"}]} or, with rows, {"ok":
+// true, "answer": {...}}; or
+// {"ok": false, "path", "error"}.
+std::string tool_insights(std::string_view arguments, Zones* zones);
+
+}  // namespace hogflare::insights

@@ -1,0 +1,21 @@
+// Free SQL: only what reads the project's tables is let through.
+//
+//   std::optional<std::string> why = refuse_sql("SELECT event, count(*) FROM events GROUP BY
+//   event", tables);
+//
+// An allow-list of words: one statement that begins with SELECT or WITH, whose tables are those
+// given or its own CTEs and whose functions are on a list without files, networks or settings. What
+// is not known is refused.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hogflare::insights {
+
+// Why the statement is refused, in a sentence; nullopt when it may run.
+std::optional<std::string> refuse_sql(std::string_view sql, const std::vector<std::string>& tables);
+
+}  // namespace hogflare::insights

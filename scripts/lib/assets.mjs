@@ -1,0 +1,103 @@
+// The Worker's static assets: posthog-js's scripts as its npm package ships them, byte for byte.
+//
+//   node scripts/lib/assets.mjs FOLDER [--prefix /ingest] [--aliases '{"/js": "/static"}']
+//
+// FOLDER gets static/NAME.js, static/VERSION/NAME.js and static/MAJOR/NAME.js, the same below the
+// prefix and below each alias of /static or of one of its files, and _headers. posthog-js's own
+// integrity.json says which files are scripts and what their bytes must be.
+import { createHash } from "node:crypto";
+import { copyFileSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const DIST = join(dirname(createRequire(import.meta.url).resolve("posthog-js/package.json")), "dist");
+
+/** posthog-js's version and its scripts' integrity by name. */
+export function scripts() {
+  /** @type {{version: string, files: Record<string, string>}} */
+  const { version, files } = JSON.parse(readFileSync(join(DIST, "integrity.json"), "utf8"));
+  return { version, files };
+}
+
+/** @param {string} name @param {string} integrity "sha384-…" */
+function requireIntact(name, integrity) {
+  const digest = createHash("sha384").update(readFileSync(join(DIST, name))).digest("base64");
+  if (`sha384-${digest}` !== integrity) {
+    throw new Error(`${name} of posthog-js is not what its integrity.json says: install it again`);
+  }
+}
+
+/** Headers of every script; a version in the address makes it last. */
+function headersFile(folders, version) {
+  const major = version.split(".")[0];
+  const common = [
+    "  Access-Control-Allow-Origin: *",
+    "  Cross-Origin-Resource-Policy: cross-origin",
+    "  X-Content-Type-Options: nosniff",
+    `  X-Hogflare-Script-Version: ${version}`,
+  ];
+  const rules = [];
+  for (const folder of folders) {
+    rules.push([`${folder}/:file`, ...common, "  Cache-Control: public, max-age=3600"]);
+    rules.push([`${folder}/${version}/:file`, ...common, "  Cache-Control: public, max-age=31536000, immutable"]);
+    rules.push([`${folder}/${major}/:file`, ...common, "  Cache-Control: public, max-age=3600"]);
+  }
+  return `${rules.map((rule) => rule.join("\n")).join("\n\n")}\n`;
+}
+
+/**
+ * Where the scripts stand: /static, and what else the configuration calls it.
+ * @param {string} prefix @param {Record<string, string>} aliases
+ */
+function foldersOf(prefix, aliases) {
+  const tidy = (path) => (path === "" ? "" : `/${path.replace(/^\/+|\/+$/g, "")}`);
+  const folders = ["/static"];
+  for (const [alias, target] of Object.entries(aliases)) {
+    if (tidy(target) === "/static") folders.push(tidy(alias));
+  }
+  return prefix === "" ? folders : [...folders, ...folders.map((folder) => tidy(prefix) + folder)];
+}
+
+/**
+ * Writes the folder; what it held before is gone.
+ * @param {string} folder
+ * @param {{prefix?: string, aliases?: Record<string, string>}} names
+ * @returns {{version: string, files: number, bytes: number}} what one copy of the scripts holds
+ */
+export function writeAssets(folder, { prefix = "", aliases = {} } = {}) {
+  const { version, files } = scripts();
+  const major = version.split(".")[0];
+  rmSync(folder, { recursive: true, force: true });
+  let bytes = 0;
+  for (const [name, integrity] of Object.entries(files)) {
+    requireIntact(name, integrity);
+    bytes += readFileSync(join(DIST, name)).byteLength;
+    for (const base of foldersOf(prefix, aliases)) {
+      for (const place of [base, `${base}/${version}`, `${base}/${major}`]) {
+        mkdirSync(join(folder, place), { recursive: true });
+        copyFileSync(join(DIST, name), join(folder, place, name));
+      }
+    }
+  }
+  writeFileSync(join(folder, "_headers"), headersFile(foldersOf(prefix, aliases), version));
+  return { version, files: Object.keys(files).length, bytes };
+}
+
+// By its real path: pnpm and workspaces install packages as links.
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { prefix: { type: "string", default: "" }, aliases: { type: "string", default: "{}" } },
+  });
+  if (positionals.length !== 1) {
+    console.error("usage: assets.mjs FOLDER [--prefix /ingest] [--aliases JSON]");
+    process.exit(2);
+  }
+  const { version, files, bytes } = writeAssets(positionals[0], {
+    prefix: values.prefix,
+    aliases: JSON.parse(values.aliases),
+  });
+  console.log(`posthog-js ${version}: ${files} scripts, ${(bytes / 1e6).toFixed(1)} MB, in ${positionals[0]}`);
+}

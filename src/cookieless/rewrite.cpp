@@ -1,0 +1,118 @@
+// An event as it goes on with its visitor's ids: without what they were made of.
+#include <algorithm>
+#include <array>
+
+#include "hogflare/cookieless.h"
+
+namespace hogflare {
+namespace {
+
+using Names = std::span<const std::string_view>;
+
+// Of the event itself: where PostHog's server-side clients put an address, and ids that are
+// replaced.
+constexpr auto kRootNames = std::to_array<std::string_view>(
+    {"distinct_id", "$distinct_id", "ip", "$ip", "$raw_user_agent", "$cookieless_extra"});
+constexpr auto kPropertyNames = std::to_array<std::string_view>(
+    {"$ip", "$raw_user_agent", "$cookieless_extra", "$distinct_id", "$device_id", "$session_id"});
+constexpr auto kPersonNames =
+    std::to_array<std::string_view>({"$raw_user_agent", "$initial_raw_user_agent"});
+constexpr auto kContextNames =
+    std::to_array<std::string_view>({"ip", "$ip", "userAgent", "user_agent", "$raw_user_agent"});
+
+bool contains(Names names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+void append_member(std::string& out, std::string_view raw_key, std::string_view value) {
+  if (out.back() != '{') out += ',';
+  out.append(raw_key).append(1, ':').append(value);
+}
+
+void append_text(std::string& out, std::string_view name, std::string_view text) {
+  std::string value;
+  json::append_string(value, text);
+  append_member(out, name, value);
+}
+
+// The object without members of these names. It may lie below its document's index.
+void append_without(std::string& out, const json::Value& object, Names names) {
+  if (!object.is_object()) {
+    out += object.raw();
+    return;
+  }
+  const Result<json::Document> parsed = json::Document::parse_const(object.raw(), 1);
+  if (!parsed.ok()) {  // more members than a document may hold, or halves of characters
+    out += "{}";
+    return;
+  }
+  out += '{';
+  std::string scratch;
+  for (const json::Member member : parsed.value().root().members()) {
+    if (contains(names, member.name(scratch))) continue;
+    append_member(out, member.raw_key(), member.value.raw());
+  }
+  out += '}';
+}
+
+void append_properties(std::string& out, const Event& event, const CookielessIds& ids) {
+  out += '{';
+  std::string scratch;
+  for (const json::Member member : event.properties.members()) {
+    const std::string_view name = member.name(scratch);
+    if (contains(kPropertyNames, name)) continue;
+    if (name == "$anon_distinct_id" && !ids.anon_distinct_id.empty()) continue;
+    if (name == "distinct_id") {
+      append_text(out, "\"distinct_id\"", ids.distinct_id);
+    } else if (name == "$set" || name == "$set_once") {
+      std::string object;
+      append_without(object, member.value, kPersonNames);
+      append_member(out, member.raw_key(), object);
+    } else {
+      append_member(out, member.raw_key(), member.value.raw());
+    }
+  }
+  if (ids.names_distinct_id) append_text(out, "\"$distinct_id\"", ids.distinct_id);
+  if (!ids.anon_distinct_id.empty()) {
+    append_text(out, "\"$anon_distinct_id\"", ids.anon_distinct_id);
+  }
+  append_text(out, "\"$device_id\"", ids.device_id);
+  append_text(out, "\"$session_id\"", ids.session_id);
+  out += '}';
+}
+
+}  // namespace
+
+bool asks_for_cookieless(std::string_view event) {
+  static constexpr std::string_view kName = "\"$cookieless_mode\"";
+  for (size_t at = event.find(kName); at != std::string_view::npos; at = event.find(kName)) {
+    event.remove_prefix(at + kName.size());
+    const size_t value = event.find_first_not_of(" \t\r\n:");
+    if (value != std::string_view::npos && event.substr(value, 4) == "true") return true;
+  }
+  return false;
+}
+
+void append_cookieless_event(std::string& out, const Event& event, const CookielessIds& ids) {
+  out += '{';
+  append_text(out, "\"distinct_id\"", ids.distinct_id);
+  std::string scratch;
+  for (const json::Member member : event.root.members()) {
+    const std::string_view name = member.name(scratch);
+    if (contains(kRootNames, name) || name == "properties") continue;
+    const bool is_person = name == "$set" || name == "$set_once";
+    if (!is_person && name != "context") {
+      append_member(out, member.raw_key(), member.value.raw());
+      continue;
+    }
+    std::string object;
+    append_without(object, member.value, is_person ? Names(kPersonNames) : Names(kContextNames));
+    append_member(out, member.raw_key(), object);
+  }
+  std::string properties;
+  append_properties(properties, event, ids);
+  append_member(out, "\"properties\"", properties);
+  out += '}';
+}
+
+}  // namespace hogflare

@@ -1,0 +1,64 @@
+// Regular expressions as PostHog's service reads them (Rust's regex and fancy-regex crates), written out
+// for RE2, which runs in linear time and bounded memory.
+//
+//   std::string problem;
+//   std::optional<Pattern> pattern = Pattern::compile("^\\w+$", problem);
+//   pattern->found_in("Müller") == true
+//
+// Differences that are translated: \w \d \s \b are Unicode; `(?<n>a)`, `(?x)`, `(?#note)`, `\u00e9`, `\h`,
+// `\e`, `\Z`, `\<`, `x{,2}`, `a{1001}`, `[a-z&&[^b]]`, a possessive or atomic repeat that nothing could
+// shorten. Look-around, back-references and what else needs backtracking is a problem.
+//
+// How \w and \b become small and linear: a subject's letters beyond ASCII that the pattern does not name
+// are all alike to it, so they are replaced by one letter, one digit, one space and one other character;
+// for \b the subject gets a mark at every place between two characters. docs/FLAGS.md has the table.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace re2 {
+class RE2;
+}
+
+namespace hogflare::flags {
+
+// First and last code point.
+struct Points {
+  uint32_t first;
+  uint32_t last;
+};
+
+class Pattern {
+ public:
+  ~Pattern();
+  Pattern(Pattern&&) noexcept;
+  Pattern& operator=(Pattern&&) noexcept;
+
+  // Absent with the reason in `problem` when RE2 cannot run it within limits::kRegexBytesMax.
+  static std::optional<Pattern> compile(std::string_view pattern, std::string& problem);
+
+  // Whether the pattern matches anywhere. Time linear in the text.
+  bool found_in(std::string_view text) const;
+  // Spellings that mean something else to JavaScript or Python, where SDKs and editors try patterns.
+  const std::vector<std::string>& notes() const { return notes_; }
+  // What RE2 runs.
+  const std::string& translated() const;
+
+ private:
+  Pattern();
+  std::string prepare(std::string_view text) const;
+  uint32_t stand_in(uint32_t point) const;
+
+  std::unique_ptr<re2::RE2> regex_;
+  bool is_marked_ = false;
+  bool is_projected_ = true;
+  std::vector<std::string> notes_;
+  std::vector<Points> kept_;  // sorted; what the pattern names beyond ASCII
+};
+
+}  // namespace hogflare::flags

@@ -1,0 +1,282 @@
+// Finishes the merge a crash left behind, tells surrendered objects that they may forget, and reports
+// merges to the persons and the distinct_ids stream. Each step leaves its note in storage until it is done.
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hogflare/config.h"
+#include "hogflare/delivery.h"
+#include "hogflare/limits.h"
+#include "hogflare/people_run.h"
+#include "hogflare/person_calls.h"
+#include "identity/distinct_id_rows.h"
+#include "identity/person_merge.h"
+
+namespace hogflare {
+namespace {
+
+int64_t alarm_delay_ms(int64_t age_ms) {
+  return std::clamp(age_ms, limits::kMergeAlarmMs, limits::kMergeAlarmMsMax);
+}
+
+class AlarmTask final : public MergingTask {
+ public:
+  AlarmTask(const ProtocolFaults& faults, const PersonBounds& bounds)
+      : MergingTask(faults, bounds), changes_(false) {}
+
+  void begin(const Turn& turn, Effects& effects) override {
+    changes_ = ChangeLog(turn.config.sinks[index_of(Stream::kPersons)] != SinkKind::kNone);
+    PersonWork work(turn, bounds_, fault_);
+    if (work.failed()) {
+      come_back_later(turn);
+      return;
+    }
+    PersonRecord& record = work.record();
+    if (!has_work(work)) {
+      finish_well({});
+      return;
+    }
+    // Set before anything can go wrong: the host repeats a failed alarm only a few times.
+    const int64_t age_ms = record.intent.has_value() ? turn.now_ms - record.intent->since_ms : 0;
+    turn.storage->set_alarm(turn.now_ms + alarm_delay_ms(age_ms));
+    run(work, turn, effects);
+  }
+
+  void go_on(const Turn& turn, EffectResult result, Effects& effects) override {
+    PersonWork work(turn, bounds_, fault_);
+    if (work.failed()) return;
+    if (report_.has_value()) {
+      report_->resume(turn, std::move(result), effects);
+      if (report_->finished()) reported(work, turn, effects);
+    } else if (!pending_.empty()) {
+      acknowledged(work, turn, result, effects);
+    } else {
+      answered(work, turn, result, effects);
+    }
+  }
+
+ private:
+  // The code that can read the record may be back, after a rollback for instance. This turn is to
+  // stand, so it ends without an error.
+  void come_back_later(const Turn& turn) {
+    refuse_stored(turn, kPersonClassName, *fault_);
+    fault_.reset();
+    turn.storage->set_alarm(turn.now_ms + limits::kMergeAlarmMsMax);
+    finish({});
+  }
+
+  static bool has_work(PersonWork& work) {
+    return work.record().intent.has_value() || has_dismissals(work.storage()) ||
+           owes_report(work.record());
+  }
+
+  // A person that was surrendered took its notes along.
+  static bool owes_report(const PersonRecord& record) {
+    return record.state == RecordState::kOwner && record.first_report < record.next_report;
+  }
+
+  void run(PersonWork& work, const Turn& turn, Effects& effects) {
+    if (work.record().intent.has_value()) {
+      ask(work.record(), effects);
+      return;
+    }
+    acknowledge_some(work, effects);
+    if (!pending_.empty()) return;
+    if (owes_report(work.record()) && !has_reported_) {
+      report(work, turn, effects);
+      return;
+    }
+    if (!has_work(work)) {
+      turn.storage->set_alarm(0);
+    } else if (dismissed_ > 0 && tried_ >= bounds_.acknowledges_per_alarm) {
+      // They come as fast as people merge, and must go as fast.
+      turn.storage->set_alarm(turn.now_ms + limits::kMergeContinueMs);
+    }
+    finish_well({});
+  }
+
+  void answered(PersonWork& work, const Turn& turn, const EffectResult& result, Effects& effects) {
+    std::optional<SurrenderReply> reply = take_answer(result);
+    PersonRecord& record = work.record();
+    if (!reply.has_value() && result.ok) return finish_well({});
+    if (reply.has_value() && is_current(record)) {
+      if (!is_complete(record, *reply, effects)) return;
+      if (++steps_ > limits::kRedirectHopsMax) return finish_well({});
+      const Answer answer = settle(work, std::move(*reply), changes_, nullptr);
+      if (work.failed()) return;
+      work.commit();
+      const bool moved_on = record.intent.has_value() && record.intent->target != asked_target_;
+      if (answer == Answer::kAskAgain && !moved_on) {
+        finish_well({});
+        return;
+      }
+    } else if (!reply.has_value() && std::exchange(has_failed_, true)) {
+      finish_well({});
+      return;
+    }
+    asked_.reset();
+    run(work, turn, effects);
+  }
+
+  // The next of those that wait, behind those this alarm has tried.
+  void acknowledge_some(PersonWork& work, Effects& effects) {
+    if (tried_ >= bounds_.acknowledges_per_alarm) return;
+    for (auto& [key, object] : load_dismissals(work.storage(), last_tried_,
+                                               bounds_.acknowledge_at_once, work.fault())) {
+      const uint32_t id =
+          effects.add(CallObject{ObjectClass::kPerson, std::move(object), write_acknowledge()});
+      last_tried_ = key;
+      pending_.emplace_back(id, std::move(key));
+      ++tried_;
+    }
+  }
+
+  void acknowledged(PersonWork& work, const Turn& turn, const EffectResult& result,
+                    Effects& effects) {
+    const auto found = std::find_if(pending_.begin(), pending_.end(),
+                                    [&](const auto& sent) { return sent.first == result.id; });
+    HF_ASSERT(found != pending_.end());
+    if (result.ok) {
+      work.storage().erase(found->second);
+      ++dismissed_;
+    }
+    pending_.erase(found);
+    if (pending_.empty()) run(work, turn, effects);
+  }
+
+  // Tells the persons stream of the person as it is now, and then the distinct_ids stream of its ids.
+  void report(PersonWork& work, const Turn& turn, Effects& effects) {
+    const std::vector<UnreportedMerge> merges =
+        load_reports(work.storage(), work.record(), work.fault());
+    if (work.failed()) return;
+    report_team_id_ = merges.back().team_id;
+    has_reported_ = true;
+    reported_before_ = work.record().next_report;
+    if (!changes_.wanted()) return report_more(work, turn, effects);
+    RowBatch rows = person_rows(work, turn, merges);
+    if (work.failed()) return;
+    send(turn, std::move(rows), effects);
+    if (report_->finished()) reported(work, turn, effects);
+  }
+
+  // The person with all its ids, and a deletion for each person it absorbed.
+  RowBatch person_rows(PersonWork& work, const Turn& turn,
+                       const std::vector<UnreportedMerge>& merges) const {
+    const UnreportedMerge& newest = merges.back();
+    Project project;
+    project.team_id = newest.team_id;
+    PersonOp op;
+    op.distinct_id = newest.distinct_id;
+    op.event_uuid = newest.event_uuid;
+    ChangeLog log(true);
+    log.changed(ChangeKind::kMerge, op);
+    list_ids(work, log);
+    for (const UnreportedMerge& merge : merges) {
+      if (merge.merged_uuid.empty()) continue;
+      op.distinct_id = merge.distinct_id;
+      op.event_uuid = merge.event_uuid;
+      log.deleted(merge.merged_uuid, merge.merged_version, merge.merged_created_at_ms, op);
+    }
+    log.snapshot(work);
+    RowBatch rows(Stream::kPersons);
+    for (const PersonChange& change : log.take()) {
+      append_person_rows(rows, change, project, {}, turn.now_ms);
+    }
+    return rows;
+  }
+
+  void send(const Turn& turn, RowBatch rows, Effects& effects) {
+    std::vector<RowBatch> batches;
+    batches.push_back(std::move(rows));
+    report_.emplace(std::move(batches), sink_health_);
+    report_->start(turn, effects);
+  }
+
+  // The next part of the ids' rows, until there are no more.
+  void report_more(PersonWork& work, const Turn& turn, Effects& effects) {
+    RowBatch rows(Stream::kDistinctIds);
+    if (reports_ids_) append_ids(work, turn, rows);
+    if (work.failed()) return;
+    if (rows.empty()) return end_report(work, turn, effects);
+    send(turn, std::move(rows), effects);
+    if (report_->finished()) reported(work, turn, effects);
+  }
+
+  // Those inside the record first: while the report is under way they may move to pages behind the last.
+  void append_ids(PersonWork& work, const Turn& turn, RowBatch& rows) {
+    const Person& person = work.record().person;
+    const IdRowHead head{report_team_id_, person.uuid, turn.now_ms};
+    if (!next_page_.has_value()) {
+      append_distinct_id_rows(rows, head, person.ids);
+      next_page_ = first_moved_page(work.storage(), work.fault());
+      if (faults_.skip_paged_ids) next_page_ = person.id_pages;
+    }
+    while (*next_page_ < person.id_pages && rows.bytes() < bounds_.id_rows_bytes) {
+      append_distinct_id_rows(rows, head, load_ids(work, *next_page_));
+      if (work.failed()) return;
+      ++*next_page_;
+    }
+  }
+
+  static std::vector<PersonId> load_ids(PersonWork& work, uint32_t page) {
+    const std::string body = load_id_page(work.storage(), page, work.fault());
+    std::vector<PersonId> ids;
+    if (work.failed()) return ids;
+    ByteReader in(body);
+    HF_ASSERT(read_ids(in, ids));  // its checksum says that it was written here
+    return ids;
+  }
+
+  static void list_ids(PersonWork& work, ChangeLog& log) {
+    const Person& person = work.record().person;
+    log.concerns_all(person.ids);
+    for (uint32_t page = 0; page < person.id_pages && !work.failed(); ++page) {
+      log.concerns_all(load_ids(work, page));
+    }
+  }
+
+  void reported(PersonWork& work, const Turn& turn, Effects& effects) {
+    const bool is_kept = report_->outcome(Stream::kPersons).failed == 0 &&
+                         report_->outcome(Stream::kDistinctIds).failed == 0;
+    report_.reset();
+    if (is_kept && owes_report(work.record())) {
+      report_more(work, turn, effects);
+    } else {
+      run(work, turn, effects);
+    }
+  }
+
+  void end_report(PersonWork& work, const Turn& turn, Effects& effects) {
+    PersonRecord& record = work.record();
+    erase_reports(work.storage(), record, reported_before_);
+    // Merges that came meanwhile are still to be reported, from where the earliest of them needs it.
+    if (!owes_report(record)) forget_moved_ids(work.storage());
+    work.touch_record();
+    work.commit();
+    run(work, turn, effects);
+  }
+
+  ChangeLog changes_;
+  std::vector<std::pair<uint32_t, std::string>> pending_;  // acknowledgements under way, by key
+  std::string last_tried_;
+  size_t tried_ = 0;
+  size_t dismissed_ = 0;
+  SinkHealth sink_health_;
+  std::optional<DeliveryRun> report_;
+  bool has_reported_ = false;
+  uint64_t reported_before_ = 0;  // the number of the first note that is not in the report
+  int64_t report_team_id_ = 1;
+  std::optional<uint32_t> next_page_;  // of ids to be told of; nullopt: those inside the record first
+  bool has_failed_ = false;
+  int steps_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Task> make_alarm_task(const ProtocolFaults& faults, const PersonBounds& bounds) {
+  return std::make_unique<AlarmTask>(faults, bounds);
+}
+
+}  // namespace hogflare

@@ -1,0 +1,519 @@
+// EventsQuery, PersonsQuery, ActorsQuery and ErrorTrackingQuery: rows instead of numbers.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "hogflare/insights_limits.h"
+#include "insights/kinds.h"
+#include "insights/sql_text.h"
+
+namespace hogflare::insights {
+namespace {
+
+// How a cell of an answer is made from a row's cells.
+struct Cell {
+  enum class Kind : uint8_t { kText, kTime, kJson, kEvent, kPerson };
+  Kind kind = Kind::kText;
+  size_t first = 0;  // index of its first column
+};
+
+struct Columns {
+  std::vector<std::string> sql;
+  std::vector<Cell> cells;
+  std::vector<std::string> names;
+  void add(Cell::Kind kind, std::vector<std::string> expressions) {
+    cells.push_back({.kind = kind, .first = sql.size()});
+    for (std::string& one : expressions) sql.push_back(std::move(one));
+  }
+  std::string list() const {
+    std::string out;
+    for (size_t i = 0; i < sql.size(); ++i)
+      out += fmt::format("{}{} AS c{}", i == 0 ? "" : ", ", sql[i], i);
+    return out;
+  }
+  std::vector<std::string> aliases() const {
+    std::vector<std::string> out;
+    for (size_t i = 0; i < sql.size(); ++i) out.push_back(fmt::format("c{}", i));
+    return out;
+  }
+};
+
+Json parsed(const Json& cell) {
+  if (!cell.is_string()) return cell;
+  Json value = Json::parse(cell.get_ref<const std::string&>(), nullptr, false);
+  return value.is_discarded() ? cell : value;
+}
+
+Json write_cell(const Cell& cell, const Row& row) {
+  const Json& first = row[cell.first];
+  switch (cell.kind) {
+    case Cell::Kind::kText:
+      return first;
+    case Cell::Kind::kTime:
+      return first.is_null() ? Json() : Json(instant_text(integer_of(first)));
+    case Cell::Kind::kJson:
+      return parsed(first);
+    case Cell::Kind::kPerson:
+      return Json{{"uuid", first},
+                  {"id", first},
+                  {"distinct_id", row[cell.first + 1]},
+                  {"properties", parsed(row[cell.first + 2])}};
+    case Cell::Kind::kEvent:
+      break;
+  }
+  return Json{{"uuid", first},
+              {"event", row[cell.first + 1]},
+              {"properties", parsed(row[cell.first + 2])},
+              {"timestamp", instant_text(integer_of(row[cell.first + 3]))},
+              {"distinct_id", row[cell.first + 4]},
+              {"person_id", row[cell.first + 5]},
+              {"elements_chain", ""}};
+}
+
+std::string quoted_name(std::string_view text) {
+  // properties.$browser, properties."my key", properties['my key']
+  if (text.size() > 4 && text.substr(0, 2) == "['" && text.substr(text.size() - 2) == "']")
+    return std::string(text.substr(2, text.size() - 4));
+  if (!text.empty() && text.front() == '.') text.remove_prefix(1);
+  if (text.size() > 2 && text.front() == '"' && text.back() == '"')
+    text = text.substr(1, text.size() - 2);
+  return std::string(text);
+}
+
+void add_event_column(Columns& out, const View& item, Scan& scan, const Context& context) {
+  const std::string name = item.text();
+  out.names.push_back(name);
+  if (name == "*") {
+    return out.add(Cell::Kind::kEvent,
+                   {"uuid", "event", scan.column("properties"), "t", "distinct_id", scan.person()});
+  }
+  if (name == "event" || name == "distinct_id" || name == "uuid")
+    return out.add(Cell::Kind::kText, {name});
+  if (name == "timestamp") return out.add(Cell::Kind::kTime, {"t"});
+  if (name == "person")
+    return out.add(Cell::Kind::kPerson,
+                   {scan.person(), "distinct_id", scan.column("person_properties")});
+  if (name == "person_id" || name == "person.id")
+    return out.add(Cell::Kind::kText, {scan.person()});
+  if (name.substr(0, 18) == "person.properties." || name.substr(0, 19) == "person.properties['") {
+    return out.add(Cell::Kind::kText,
+                   {scan.person_property(item, quoted_name(std::string_view(name).substr(17)))});
+  }
+  if (name.substr(0, 11) == "properties." || name.substr(0, 12) == "properties['") {
+    const std::string key = quoted_name(std::string_view(name).substr(10));
+    if (!typed_column(key).empty() && context.project.typed_columns)
+      return out.add(Cell::Kind::kText, {scan.event_property(item, key)});
+    return out.add(Cell::Kind::kJson, {scan.event_property_json(item, key)});
+  }
+  item.refuse("is no column or property that can be selected: no expressions here");
+}
+
+// "timestamp DESC" and the like, over the selected columns.
+std::string order_sql(const View& list, const Columns& columns, std::string_view fallback,
+                      std::string_view time_alias) {
+  std::string out;
+  for (const View& item : list.items()) {
+    std::string text = item.text();
+    std::string direction = "ASC";
+    for (std::string_view suffix : {" DESC", " ASC", " desc", " asc"}) {
+      if (text.size() <= suffix.size() || text.substr(text.size() - suffix.size()) != suffix)
+        continue;
+      direction = suffix.substr(1) == "DESC" || suffix.substr(1) == "desc" ? "DESC" : "ASC";
+      text.resize(text.size() - suffix.size());
+      break;
+    }
+    std::string column = text == "timestamp" ? std::string(time_alias) : "";
+    for (size_t i = 0; i < columns.names.size(); ++i) {
+      if (columns.names[i] == text) column = fmt::format("c{}", columns.cells[i].first);
+    }
+    if (column.empty()) item.refuse("must be a selected column or timestamp, with ASC or DESC");
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", column, direction);
+  }
+  return out.empty() ? std::string(fallback) : out;
+}
+
+Json page_of(const Columns& columns, const Table& table, int64_t limit, int64_t offset) {
+  Json results = Json::array();
+  const size_t end = std::min(table.size(), static_cast<size_t>(offset + limit));
+  for (size_t i = static_cast<size_t>(offset); i < end; ++i) {
+    Json row = Json::array();
+    for (const Cell& cell : columns.cells) row.push_back(write_cell(cell, table[i]));
+    results.push_back(std::move(row));
+  }
+  Json types = Json::array();
+  for (const Cell& cell : columns.cells)
+    types.push_back(cell.kind == Cell::Kind::kTime ? "DateTime64(6, 'UTC')" : "String");
+  return Json{{"columns", columns.names},
+              {"types", std::move(types)},
+              {"results", std::move(results)},
+              {"hasMore", table.size() > end},
+              {"limit", limit},
+              {"offset", offset}};
+}
+
+// A bound of EventsQuery; both are exclusive.
+int64_t bound_us(const View& view, const Clock& clock, int64_t fallback) {
+  const std::string text = view.text();
+  if (text.empty()) return fallback;
+  if (text == "all") return clock.to_utc(0);
+  const auto moment = read_moment(text, clock);
+  if (!moment) view.refuse("is neither a date nor a relative time such as -24h");
+  return moment ? clock.to_utc(moment->local_us) : fallback;
+}
+
+}  // namespace
+
+Built build_events(const View& question, const Context& context) {
+  question.only({"select", "where", "event", "events", "actionId", "personId", "properties",
+                 "fixedProperties", "filterTestAccounts", "after", "before", "orderBy", "limit",
+                 "offset", "modifiers", "samplingFactor"});
+  question["where"].refuse_if_given("takes HogQL, which is not done here: use properties");
+  const Clock& clock = context.project.clock;
+  const Common common = read_common(question, context.project);
+  const Filter fixed = read_filters(question["fixedProperties"], context.project);
+  Scan scan(context.project, context.dialect, common.person_properties);
+  Columns columns;
+  for (const View& item : question["select"].items())
+    add_event_column(columns, item, scan, context);
+  if (columns.cells.empty() || columns.cells.size() > 50)
+    question["select"].refuse("must name 1 to 50 columns");
+  std::vector<View> events = question["events"].items();
+  if (question["event"].given()) events.push_back(question["event"]);
+  for (const View& event : events) scan.add_event(event.text());
+  std::string where = fmt::format("{} AND {}", condition(common.filter, scan, context.refusals),
+                                  condition(fixed, scan, context.refusals));
+  if (question["actionId"].given()) {
+    const Json node{{"kind", "ActionsNode"}, {"id", question["actionId"].json()}};
+    where += " AND " +
+             condition(read_series(View(&node, "actionId", &context.refusals), context.project),
+                       scan, context.refusals);
+  }
+  if (question["personId"].given())
+    where += fmt::format(" AND {} = {}", scan.person(), literal(question["personId"].text()));
+  const int64_t after = bound_us(question["after"], clock, clock.now_us - kDayUs);
+  const int64_t before = bound_us(question["before"], clock, clock.now_us + 5 * kSecondUs);
+  const int64_t limit = question["limit"].integer(100, {1, limits::kListRowsMax});
+  const int64_t offset = question["offset"].integer(0, {0, limits::kListOffsetMax});
+  const std::string order = order_sql(question["orderBy"], columns, "t DESC", "t");
+  Built built;
+  if (context.refusals.first) return built;
+  built.statements.push_back(
+      {.sql = fmt::format("{} SELECT {} FROM (SELECT {}, t, uuid FROM e WHERE {} AND t > {} AND t "
+                          "< {}) AS page ORDER BY {}, uuid LIMIT {}",
+                          scan.with(after, before), fmt::join(columns.aliases(), ", "),
+                          columns.list(), where, after, before, order, limit + offset + 1),
+       .columns = columns.aliases()});
+  built.read = [columns, limit, offset](const std::vector<Table>& tables) {
+    return page_of(columns, tables[0], limit, offset);
+  };
+  return built;
+}
+
+namespace {
+
+// The present state of every person: the highest version, unless deleted.
+std::string persons_cte(const Context& context) {
+  return fmt::format(
+      "persons_now AS (SELECT p.person_id, max(p.distinct_id) AS distinct_id, max(p.distinct_ids) "
+      "AS distinct_ids, max(p.properties) AS properties, "
+      "max({2}) AS created_t, max(CASE WHEN p.is_deleted THEN 1 ELSE 0 END) AS gone FROM {0} AS p "
+      "JOIN (SELECT person_id, max(version) AS version "
+      "FROM {0} WHERE team_id = {1} GROUP BY person_id) AS l ON l.person_id = p.person_id AND "
+      "l.version = p.version WHERE p.team_id = {1} GROUP BY p.person_id)",
+      table_name(context.project.persons), context.project.team_id,
+      epoch_us(context.dialect, "p.created_at"));
+}
+
+struct People {
+  std::vector<std::string> select;
+  int64_t limit = 100;
+  int64_t offset = 0;
+};
+
+Json person_json(const Row& row) {
+  Json ids = parsed(row[2]);
+  if (!ids.is_array()) ids = row[1].is_null() ? Json::array() : Json::array({row[1]});
+  const Json properties = row[3].is_null() ? Json::object() : parsed(row[3]);
+  Json name = ids.empty() ? row[0] : ids[0];
+  for (std::string_view key : {"email", "name", "username"}) {
+    const auto found = properties.find(std::string(key));
+    if (properties.is_object() && found != properties.end() && found->is_string()) {
+      name = *found;
+      break;
+    }
+  }
+  return Json{{"id", row[0]},
+              {"uuid", row[0]},
+              {"name", name},
+              {"distinct_ids", std::move(ids)},
+              {"properties", properties},
+              {"created_at", row[4].is_null() ? Json() : Json(instant_text(integer_of(row[4])))}};
+}
+
+Json people_answer(const People& people, const Table& table) {
+  Json results = Json::array();
+  const size_t end = std::min(table.size(), static_cast<size_t>(people.offset + people.limit));
+  for (size_t i = static_cast<size_t>(people.offset); i < end; ++i) {
+    const Json person = person_json(table[i]);
+    Json row = Json::array();
+    for (const std::string& name : people.select) {
+      if (name == "person" || name == "actor")
+        row.push_back(person);
+      else if (name == "person.$delete")
+        row.push_back(nullptr);
+      else if (name == "created_at")
+        row.push_back(person["created_at"]);
+      else
+        row.push_back(person["id"]);
+    }
+    results.push_back(std::move(row));
+  }
+  return Json{{"columns", people.select},  {"results", std::move(results)},
+              {"missing_actors_count", 0}, {"hasMore", table.size() > end},
+              {"limit", people.limit},     {"offset", people.offset}};
+}
+
+Built build_people(const View& question, const Context& context, std::string with) {
+  People people;
+  for (const View& item : question["select"].items())
+    people.select.push_back(item.one_of({"person", "actor", "id", "created_at", "person.$delete"}));
+  if (people.select.empty()) people.select = {"person", "id", "created_at", "person.$delete"};
+  people.limit = question["limit"].integer(100, {1, limits::kListRowsMax});
+  people.offset = question["offset"].integer(0, {0, limits::kListOffsetMax});
+  const std::string search = question["search"].text();
+  question["orderBy"].refuse_if_given("people come newest first here");
+  question["properties"].refuse_if_given("is not done here: search looks through names and ids");
+  question["fixedProperties"].refuse_if_given("is not done here");
+  const bool behind = !with.empty();
+  std::string where = behind ? "" : "gone = 0";
+  if (!search.empty()) {
+    const std::string any = fmt::format(
+        "(strpos(lower(coalesce(properties, '')), lower({0})) > 0 OR "
+        "strpos(lower(coalesce(distinct_ids, distinct_id, '')), lower({0})) > 0)",
+        literal(search));
+    where += (where.empty() ? "" : " AND ") + any;
+  }
+  const std::string from =
+      behind
+          ? "(SELECT actors.person AS person_id, distinct_id, distinct_ids, properties, created_t "
+            "FROM actors LEFT JOIN persons_now ON persons_now.person_id = actors.person) AS people"
+          : "persons_now";
+  Built built;
+  if (context.refusals.first) return built;
+  built.statements.push_back(
+      {.sql = fmt::format("{}{} SELECT person_id, distinct_id, distinct_ids, properties, created_t "
+                          "FROM {}{} ORDER BY created_t DESC, person_id LIMIT {}",
+                          behind ? with + ", " : "WITH ", persons_cte(context), from,
+                          where.empty() ? "" : " WHERE " + where, people.limit + people.offset + 1),
+       .columns = {"person_id", "distinct_id", "distinct_ids", "properties", "created_t"}});
+  built.read = [people](const std::vector<Table>& tables) {
+    return people_answer(people, tables[0]);
+  };
+  return built;
+}
+
+}  // namespace
+
+Built build_persons(const View& question, const Context& context) {
+  question.only({"select", "search", "limit", "offset", "orderBy", "properties", "fixedProperties",
+                 "modifiers"});
+  return build_people(question, context, "");
+}
+
+Built build_actors(const View& question, const Context& context) {
+  question.only({"source", "select", "search", "limit", "offset", "orderBy", "properties",
+                 "fixedProperties", "modifiers"});
+  const View query = question["source"];
+  if (!query.given()) return build_people(question, context, "");
+  query.only({"source", "day", "series", "breakdown", "compare", "interval", "status",
+              "includeRecordings", "modifiers"});
+  query["kind"].one_of({"InsightActorsQuery"});
+  query["includeRecordings"].refuse_if_given("is not done here");
+  query["interval"].refuse_if_given("is not done here");
+  const std::string kind = query["source"]["kind"].one_of({"TrendsQuery", "LifecycleQuery"});
+  const std::string with = kind == "TrendsQuery"
+                               ? trends_actors_sql(query, query["source"], context)
+                               : lifecycle_actors_sql(query, query["source"], context);
+  return build_people(question, context, with);
+}
+
+namespace {
+
+struct Errors {
+  int64_t from_us = 0;
+  int64_t to_us = 0;
+  int64_t resolution = 20;
+  int64_t limit = 50;
+  int64_t offset = 0;
+  std::string order;  // a column and its direction
+};
+
+// UTC and unrounded; "all" and nothing are four years.
+void read_error_range(Errors& errors, const View& date_range, const Clock& clock) {
+  date_range.only({"date_from", "date_to"});
+  Clock utc;
+  utc.now_us = clock.now_us;
+  const std::string from = date_range["date_from"].text();
+  errors.from_us = add_months(clock.now_us, -48);
+  if (!from.empty() && from != "all") {
+    const auto moment = read_moment(from, utc);
+    if (moment)
+      errors.from_us = moment->local_us;
+    else
+      date_range["date_from"].refuse("is neither a date nor a relative time such as -7d");
+  }
+  errors.to_us = clock.now_us;
+  const std::string to = date_range["date_to"].text();
+  if (to.empty()) return;
+  const auto moment = read_moment(to, utc);
+  if (moment && !moment->relative)
+    errors.to_us = moment->local_us;
+  else
+    date_range["date_to"].refuse("must be a date");
+}
+
+std::string error_search(const std::string& query, const std::string& type,
+                         const std::string& message) {
+  std::string out;
+  size_t at = 0;
+  while (at < query.size()) {
+    const size_t end = std::min(query.find_first_of(" \t\n", at), query.size());
+    if (end > at) {
+      out += fmt::format(
+          " AND strpos(lower(concat(coalesce({}, ''), ' ', coalesce({}, ''))), lower({})) > 0",
+          type, message, literal(query.substr(at, end - at)));
+    }
+    at = end + 1;
+  }
+  return out;
+}
+
+Json errors_answer(const Errors& errors, const std::vector<Table>& tables) {
+  const double size =
+      static_cast<double>(errors.to_us - errors.from_us) / static_cast<double>(errors.resolution);
+  std::map<std::string, std::vector<double>> volumes;
+  for (const Row& row : tables[1]) {
+    std::vector<double>& volume = volumes[text_of(row[0])];
+    volume.resize(static_cast<size_t>(errors.resolution), 0);
+    const int64_t bin = std::clamp<int64_t>(integer_of(row[1]), 0, errors.resolution - 1);
+    volume[static_cast<size_t>(bin)] += number_of(row[2]);
+  }
+  Json results = Json::array();
+  const Table& rows = tables[0];
+  const size_t end = std::min(rows.size(), static_cast<size_t>(errors.offset + errors.limit));
+  for (size_t i = static_cast<size_t>(errors.offset); i < end; ++i) {
+    const Row& row = rows[i];
+    std::vector<double>& volume = volumes[text_of(row[0])];
+    volume.resize(static_cast<size_t>(errors.resolution), 0);
+    Json buckets = Json::array(), range = Json::array();
+    for (size_t b = 0; b < volume.size(); ++b) {
+      buckets.push_back(
+          Json{{"label",
+                instant_text(errors.from_us + static_cast<int64_t>(size * static_cast<double>(b)))},
+               {"value", plain(volume[b])}});
+      range.push_back(plain(volume[b]));
+    }
+    const auto time = [&row](size_t column) {
+      return instant_text(integer_of(row[column])).substr(0, 19) + "Z";
+    };
+    results.push_back(Json{{"id", row[0]},
+                           {"name", row[6]},
+                           {"description", row[7]},
+                           {"status", "active"},
+                           {"assignee", nullptr},
+                           {"first_seen", time(4)},
+                           {"last_seen", time(5)},
+                           {"aggregations", Json{{"occurrences", plain(number_of(row[1]))},
+                                                 {"sessions", plain(number_of(row[2]))},
+                                                 {"users", plain(number_of(row[3]))},
+                                                 {"volumeRange", std::move(range)},
+                                                 {"volume_buckets", std::move(buckets)}}}});
+  }
+  return Json{{"results", std::move(results)},
+              {"hasMore", rows.size() > end},
+              {"limit", errors.limit},
+              {"offset", errors.offset}};
+}
+
+Errors read_errors(const View& question, const Context& context) {
+  question.only({"dateRange", "orderBy", "orderDirection", "status", "issueId", "filterGroup",
+                 "properties", "filterTestAccounts", "searchQuery", "volumeResolution",
+                 "withAggregations", "withFirstEvent", "withLastEvent", "limit", "offset",
+                 "modifiers"});
+  question["status"].one_of({"all", "active"});
+  question["withFirstEvent"].refuse_if_given(
+      "is not done here: ask for the events of the fingerprint");
+  question["withLastEvent"].refuse_if_given(
+      "is not done here: ask for the events of the fingerprint");
+  if (!question["withAggregations"].flag(true))
+    question["withAggregations"].refuse("cannot be left out here");
+  Errors errors;
+  read_error_range(errors, question["dateRange"], context.project.clock);
+  errors.resolution = question["volumeResolution"].integer(20, {1, 200});
+  errors.limit = question["limit"].integer(50, {1, limits::kListRowsMax});
+  errors.offset = question["offset"].integer(0, {0, limits::kListOffsetMax});
+  errors.order = fmt::format(
+      "{} {}",
+      question["orderBy"].one_of({"last_seen", "first_seen", "occurrences", "users", "sessions"}),
+      question["orderDirection"].one_of({"DESC", "ASC"}));
+  return errors;
+}
+
+}  // namespace
+
+Built build_errors(const View& question, const Context& context) {
+  const Errors errors = read_errors(question, context);
+  const Common common = read_common(question, context.project);
+  const Filter group = read_filters(question["filterGroup"], context.project);
+  Scan scan(context.project, context.dialect, common.person_properties);
+  scan.add_event("$exception");
+  const View at(nullptr, "", &context.refusals);
+  const std::string person = scan.person();
+  const std::string fingerprint = scan.event_property(at, "$exception_fingerprint");
+  const std::string type = scan.event_property(at, "$exception_type");
+  const std::string message = scan.event_property(at, "$exception_message");
+  const std::string session = scan.session_id();
+  std::string where = fmt::format("{} AND {}", condition(common.filter, scan, context.refusals),
+                                  condition(group, scan, context.refusals));
+  where += error_search(question["searchQuery"].text(), type, message);
+  if (question["issueId"].given())
+    where += fmt::format(" AND {} = {}", fingerprint, literal(question["issueId"].text()));
+  Built built;
+  if (context.refusals.first) return built;
+  const std::string with = fmt::format(
+      "{}, kept AS (SELECT {} AS id, t, {} AS person, {} AS visit, {} AS type, {} AS message FROM "
+      "e WHERE {} AND {} <> '' AND t >= {} AND t <= {})",
+      scan.with(errors.from_us, errors.to_us), fingerprint, person, session, type, message, where,
+      fingerprint, errors.from_us, errors.to_us);
+  const auto latest = [](std::string_view column) {
+    return fmt::format(
+        "substr(max(concat(lpad(CAST(t AS VARCHAR), 17, '0'), coalesce({}, ''))), 18)", column);
+  };
+  built.statements.push_back(
+      {.sql = fmt::format("{}, sums AS (SELECT id, count(*) AS occurrences, min(t) AS first_seen, "
+                          "max(t) AS last_seen, {} AS type, {} AS message FROM kept GROUP BY id), "
+                          "people_of AS (SELECT id, count(*) AS users FROM (SELECT DISTINCT id, "
+                          "person FROM kept) AS p GROUP BY id), "
+                          "visits_of AS (SELECT id, count(*) AS sessions FROM (SELECT DISTINCT id, "
+                          "visit FROM kept WHERE visit <> '') AS v GROUP BY id) "
+                          "SELECT sums.id, occurrences, coalesce(sessions, 0) AS sessions, users, "
+                          "first_seen, last_seen, type, message FROM sums "
+                          "JOIN people_of ON people_of.id = sums.id LEFT JOIN visits_of ON "
+                          "visits_of.id = sums.id ORDER BY {}, sums.id LIMIT {}",
+                          with, latest("type"), latest("message"), errors.order,
+                          errors.limit + errors.offset + 1),
+       .columns = {"id", "occurrences", "sessions", "users", "first_seen", "last_seen", "type",
+                   "message"}});
+  const int64_t size = std::max<int64_t>((errors.to_us - errors.from_us) / errors.resolution, 1);
+  built.statements.push_back(
+      {.sql = fmt::format("{} SELECT id, bin, count(*) AS n FROM (SELECT id, {} AS bin FROM kept) "
+                          "AS b GROUP BY id, bin ORDER BY id, bin LIMIT {}",
+                          with, floor_div(fmt::format("(t - {} - 1)", errors.from_us), size),
+                          rows_max(context.dialect)),
+       .columns = {"id", "bin", "n"}});
+  built.read = [errors](const std::vector<Table>& tables) { return errors_answer(errors, tables); };
+  return built;
+}
+
+}  // namespace hogflare::insights

@@ -1,0 +1,374 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "hogflare/insights_limits.h"
+#include "hogflare/insights_sql.h"
+#include "insights/kinds.h"
+#include "insights/sql_text.h"
+
+namespace hogflare::insights {
+namespace {
+
+struct Token {
+  enum class Kind : uint8_t { kWord, kQuotedName, kText, kNumber, kSign } kind;
+  std::string text;  // words in lower case
+};
+
+constexpr std::string_view kFunctions[] = {"count",
+                                           "sum",
+                                           "avg",
+                                           "min",
+                                           "max",
+                                           "median",
+                                           "percentile_cont",
+                                           "quantile_cont",
+                                           "approx_distinct",
+                                           "approx_count_distinct",
+                                           "stddev",
+                                           "variance",
+                                           "coalesce",
+                                           "nullif",
+                                           "greatest",
+                                           "least",
+                                           "abs",
+                                           "round",
+                                           "floor",
+                                           "ceil",
+                                           "ceiling",
+                                           "sqrt",
+                                           "ln",
+                                           "log",
+                                           "exp",
+                                           "power",
+                                           "pow",
+                                           "mod",
+                                           "lower",
+                                           "upper",
+                                           "trim",
+                                           "ltrim",
+                                           "rtrim",
+                                           "substr",
+                                           "substring",
+                                           "length",
+                                           "strpos",
+                                           "replace",
+                                           "concat",
+                                           "split_part",
+                                           "starts_with",
+                                           "regexp_matches",
+                                           "regexp_like",
+                                           "regexp_replace",
+                                           "lpad",
+                                           "rpad",
+                                           "left",
+                                           "right",
+                                           "date_trunc",
+                                           "date_part",
+                                           "date_diff",
+                                           "epoch",
+                                           "epoch_ms",
+                                           "epoch_us",
+                                           "to_timestamp",
+                                           "date_bin",
+                                           "to_char",
+                                           "strftime",
+                                           "now",
+                                           "json_extract",
+                                           "json_extract_string",
+                                           "json_as_text",
+                                           "json_get_str",
+                                           "json_get_int",
+                                           "json_get_float",
+                                           "json_get_bool",
+                                           "json_get_json",
+                                           "json_length",
+                                           "row_number",
+                                           "rank",
+                                           "dense_rank",
+                                           "lag",
+                                           "lead",
+                                           "first_value",
+                                           "last_value",
+                                           "ntile",
+                                           "cast",
+                                           "try_cast",
+                                           "extract",
+                                           "exists",
+                                           "in",
+                                           "over",
+                                           "filter",
+                                           "values",
+                                           "any",
+                                           "all",
+                                           "as",
+                                           "and",
+                                           "or",
+                                           "not",
+                                           "on",
+                                           "when",
+                                           "then",
+                                           "else",
+                                           "case",
+                                           "where",
+                                           "select",
+                                           "from",
+                                           "join",
+                                           "by",
+                                           "using",
+                                           "distinct",
+                                           "having",
+                                           "between",
+                                           "like",
+                                           "ilike",
+                                           "union",
+                                           "except",
+                                           "intersect",
+                                           "interval",
+                                           "is",
+                                           "decimal",
+                                           "numeric",
+                                           "varchar",
+                                           "within",
+                                           "group",
+                                           "limit"};
+
+// HogQL's words and what to write instead.
+constexpr std::pair<std::string_view, std::string_view> kHogql[] = {
+    {"countif", "count(*) FILTER (WHERE ...)"},
+    {"uniq", "count(DISTINCT ...)"},
+    {"tostartofday", "date_trunc('day', ...)"},
+    {"tostartofhour", "date_trunc('hour', ...)"},
+    {"tostartofweek", "date_trunc('week', ...)"},
+    {"tostartofmonth", "date_trunc('month', ...)"},
+    {"todate", "CAST(... AS DATE)"},
+    {"tostring", "CAST(... AS VARCHAR)"},
+    {"tofloat", "TRY_CAST(... AS DOUBLE)"},
+    {"toint", "TRY_CAST(... AS BIGINT)"}};
+
+// Words that end the list of tables behind FROM.
+constexpr std::string_view kAfterTables[] = {"where",  "group",  "order",     "having", "limit",
+                                             "union",  "except", "intersect", "window", "qualify",
+                                             "select", "on",     "using"};
+
+bool is_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         (c & 0x80) != 0;
+}
+
+template <size_t N>
+bool is_one_of(std::string_view word, const std::string_view (&list)[N]) {
+  return std::find(std::begin(list), std::end(list), word) != std::end(list);
+}
+
+// Reads a quoted text or name with doubled quotes; nullopt when it does not end.
+std::optional<std::string> take_quoted(std::string_view sql, size_t& at) {
+  const char quote = sql[at++];
+  std::string out;
+  while (at < sql.size()) {
+    if (sql[at] != quote) {
+      out += sql[at++];
+    } else if (at + 1 < sql.size() && sql[at + 1] == quote) {
+      out += quote;
+      at += 2;
+    } else {
+      ++at;
+      return out;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> read_tokens(std::string_view sql, std::vector<Token>& tokens) {
+  size_t at = 0;
+  while (at < sql.size()) {
+    const char c = sql[at];
+    if (c == ' ' || c == '\n' || c == '\t' || c == '\r') {
+      ++at;
+    } else if (sql.substr(at, 2) == "--" || sql.substr(at, 2) == "/*") {
+      return "comments are not taken";
+    } else if (c == '\'' || c == '"') {
+      const auto text = take_quoted(sql, at);
+      if (!text) return "a quoted text does not end";
+      tokens.push_back({c == '"' ? Token::Kind::kQuotedName : Token::Kind::kText, *text});
+    } else if (is_word(c)) {
+      const size_t begin = at;
+      while (at < sql.size() && is_word(sql[at])) ++at;
+      std::string word(sql.substr(begin, at - begin));
+      for (char& one : word) one = one >= 'A' && one <= 'Z' ? static_cast<char>(one + 32) : one;
+      // E'...' and the like give texts another grammar.
+      if (at < sql.size() && sql[at] == '\'' && word.size() <= 2) return "texts take no prefix";
+      tokens.push_back(
+          {word[0] >= '0' && word[0] <= '9' ? Token::Kind::kNumber : Token::Kind::kWord,
+           std::move(word)});
+    } else if (std::string_view("(),.*+-/%<>=!|:[]").find(c) != std::string_view::npos) {
+      tokens.push_back({Token::Kind::kSign, std::string(1, c)});
+      ++at;
+    } else {
+      return fmt::format("the character '{}' is not taken", c == ';' ? ";" : std::string(1, c));
+    }
+  }
+  return std::nullopt;
+}
+
+class Check {
+ public:
+  Check(const std::vector<Token>& tokens, const std::vector<std::string>& tables)
+      : tokens_(tokens), tables_(tables.begin(), tables.end()) {}
+
+  std::optional<std::string> run() {
+    if (tokens_.empty() || (tokens_[0].text != "select" && tokens_[0].text != "with") ||
+        tokens_[0].kind != Token::Kind::kWord) {
+      return "must begin with SELECT or WITH";
+    }
+    name_ctes();
+    for (size_t i = 0; i < tokens_.size(); ++i) {
+      const auto why = look_at(i);
+      if (why) return why;
+    }
+    if (!in_tables_.empty()) return "the parentheses do not match";
+    return std::nullopt;
+  }
+
+ private:
+  bool sign(size_t i, char c) const {
+    return i < tokens_.size() && tokens_[i].kind == Token::Kind::kSign && tokens_[i].text[0] == c;
+  }
+  bool word(size_t i, std::string_view text) const {
+    return i < tokens_.size() && tokens_[i].kind == Token::Kind::kWord && tokens_[i].text == text;
+  }
+
+  // Names before "AS (SELECT" or "AS (WITH".
+  void name_ctes() {
+    for (size_t i = 0; i + 3 < tokens_.size(); ++i) {
+      if (word(i + 1, "as") && sign(i + 2, '(') && (word(i + 3, "select") || word(i + 3, "with")) &&
+          tokens_[i].kind == Token::Kind::kWord) {
+        tables_.insert(tokens_[i].text);
+      }
+    }
+  }
+
+  std::optional<std::string> look_at(size_t i) {
+    const Token& token = tokens_[i];
+    if (token.kind == Token::Kind::kSign) {
+      if (token.text == "(") in_tables_.push_back(false);
+      if (token.text == ")") {
+        // An unmatched one would end the SELECT that this text is put into.
+        if (in_tables_.empty()) return "the parentheses do not match";
+        in_tables_.pop_back();
+      }
+      if (token.text == "," && listing_tables()) return table_at(i + 1);
+      return std::nullopt;
+    }
+    if (token.kind == Token::Kind::kQuotedName && sign(i + 1, '('))
+      return fmt::format("the function \"{}\" is not taken", token.text);
+    if (token.kind != Token::Kind::kWord) return std::nullopt;
+    if (sign(i + 1, '(') && !is_one_of(token.text, kFunctions) &&
+        tables_.find(token.text) == tables_.end())
+      return function_refusal(token.text);
+    static constexpr std::string_view kForbidden[] = {
+        "into",      "attach", "copy",    "pragma",   "install", "load",   "call",   "set",
+        "create",    "insert", "update",  "delete",   "drop",    "alter",  "export", "import",
+        "recursive", "pivot",  "unpivot", "describe", "show",    "lateral"};
+    if (is_one_of(token.text, kForbidden) && !sign(i + 1, '.') && !(i > 0 && sign(i - 1, '.')))
+      return fmt::format("'{}' is not taken", token.text);
+    // EXTRACT(x FROM t) and substring(x FROM n) list no tables; the words before tell.
+    const bool lists = (token.text == "from" && !is_extract(i)) || token.text == "join";
+    if (lists) {
+      set_listing(true);
+      return table_at(i + 1);
+    }
+    if (is_one_of(token.text, kAfterTables)) set_listing(false);
+    return std::nullopt;
+  }
+
+  bool listing_tables() const { return in_tables_.empty() ? top_listing_ : in_tables_.back(); }
+  void set_listing(bool value) {
+    if (in_tables_.empty())
+      top_listing_ = value;
+    else
+      in_tables_.back() = value;
+  }
+
+  // "extract ( epoch from": the second word before FROM is a parenthesis behind extract.
+  bool is_extract(size_t i) const {
+    return i >= 3 && sign(i - 2, '(') && word(i - 3, "extract") &&
+           tokens_[i - 1].kind == Token::Kind::kWord;
+  }
+
+  std::optional<std::string> table_at(size_t i) const {
+    if (i >= tokens_.size()) return "a table is missing behind FROM";
+    if (sign(i, '(')) {
+      if (word(i + 1, "select") || word(i + 1, "with")) return std::nullopt;
+      return "behind FROM only a table or a (SELECT ...) is taken";
+    }
+    std::string name = tokens_[i].text;
+    size_t next = i + 1;
+    while (sign(next, '.') && next + 1 < tokens_.size()) {
+      name += "." + tokens_[next + 1].text;
+      next += 2;
+    }
+    if (sign(next, '(')) return fmt::format("'{}' is no table here", name);
+    // Engines read a quoted text in a table's place as a file.
+    const bool plain =
+        tokens_[i].kind == Token::Kind::kWord || tokens_[i].kind == Token::Kind::kQuotedName;
+    if (!plain || tables_.find(name) == tables_.end())
+      return fmt::format("'{}' is no table that can be asked", name);
+    return std::nullopt;
+  }
+
+  static std::optional<std::string> function_refusal(const std::string& name) {
+    for (const auto& [word, instead] : kHogql) {
+      if (word == name) return fmt::format("'{}' is HogQL: write {}", name, instead);
+    }
+    return fmt::format("the function '{}' is not taken", name);
+  }
+
+  const std::vector<Token>& tokens_;
+  std::set<std::string> tables_;
+  std::vector<bool> in_tables_;
+  bool top_listing_ = false;
+};
+
+}  // namespace
+
+std::optional<std::string> refuse_sql(std::string_view sql,
+                                      const std::vector<std::string>& tables) {
+  if (sql.size() > limits::kStatementBytesMax) return "is too long";
+  std::vector<Token> tokens;
+  if (const auto why = read_tokens(sql, tokens)) return why;
+  return Check(tokens, tables).run();
+}
+
+Built build_sql(const View& question, const Context& context) {
+  question.only({"query", "modifiers"});
+  const std::string sql = question["query"].text();
+  Built built;
+  const std::vector<std::string> tables = {context.project.events,
+                                           context.project.persons,
+                                           context.project.distinct_ids,
+                                           "events",
+                                           "persons",
+                                           "distinct_ids",
+                                           "rejects",
+                                           "events_deduplicated",
+                                           "persons_current",
+                                           "person_distinct_ids",
+                                           "events_with_person"};
+  if (const auto why = refuse_sql(sql, tables)) {
+    question["query"].refuse(*why);
+    return built;
+  }
+  // The engine names the columns; rows come as they are. LIMIT stands outside, so a missing one
+  // does no harm; who gets as many rows as it allows is told that there may be more.
+  const int64_t most = std::min<int64_t>(rows_max(context.dialect) - 1, 9'999);
+  built.statements.push_back(
+      {.sql = fmt::format("SELECT * FROM ({}) AS q LIMIT {}", sql, most), .columns = {}});
+  built.read = [most](const std::vector<Table>& tables) {
+    return Json{{"results", tables[0]}, {"hasMore", static_cast<int64_t>(tables[0].size()) >= most}};
+  };
+  return built;
+}
+
+}  // namespace hogflare::insights

@@ -1,0 +1,680 @@
+// TrendsQuery: a number for every bucket of time, or one for the whole of it.
+//
+// Rules: docs/INSIGHTS.md "Trends". One statement a series and period, as PostHog asks; the axis is
+// known here, so empty buckets, smoothing, sums and formulas never reach the engine.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "hogflare/insights_limits.h"
+#include "insights/formula.h"
+#include "insights/kinds.h"
+#include "insights/sql_text.h"
+
+namespace hogflare::insights {
+namespace {
+
+struct Named {
+  Formula formula;
+  std::string label;
+};
+
+struct Trends {
+  Common common;
+  std::vector<Series> series;
+  Interval interval = Interval::kDay;
+  std::string display;
+  bool total = false;  // one number, no buckets
+  bool cumulative = false;
+  int64_t smoothing = 1;
+  std::vector<Named> formulas;
+  Breakdowns breakdowns;
+  struct Period {
+    Range range;
+    Axis axis;
+  };
+  std::vector<Period> periods;  // the present one, and the one it is compared with
+};
+
+bool is_total_display(std::string_view display) {
+  constexpr std::string_view kTotals[] = {"BoldNumber", "ActionsPie", "ActionsBarValue",
+                                          "ActionsTable", "WorldMap"};
+  return std::find(std::begin(kTotals), std::end(kTotals), display) != std::end(kTotals);
+}
+
+void read_formulas(Trends& trends, const View& filter) {
+  std::vector<std::pair<View, std::optional<std::string>>> texts;
+  for (const View& node : filter["formulaNodes"].items()) {
+    node.only({"formula", "custom_name"});
+    texts.emplace_back(node["formula"], node["custom_name"].optional_text());
+  }
+  if (texts.empty()) {
+    for (const View& formula : filter["formulas"].items())
+      texts.emplace_back(formula, std::nullopt);
+  }
+  if (texts.empty() && !filter["formula"].text().empty())
+    texts.emplace_back(filter["formula"], std::nullopt);
+  for (const auto& [view, custom] : texts) {
+    std::string error;
+    const std::string text = view.text();
+    std::optional<Formula> formula = Formula::parse(text, trends.series.size(), error);
+    if (!formula) {
+      view.refuse(error.empty() ? "is no formula" : error);
+      continue;
+    }
+    std::string upper = text;
+    for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+    trends.formulas.push_back({std::move(*formula), custom && !custom->empty()
+                                                        ? *custom
+                                                        : fmt::format("Formula ({})", upper)});
+  }
+}
+
+void read_display(Trends& trends, const View& filter) {
+  filter.only({"display", "smoothingIntervals", "formula", "formulas", "formulaNodes"});
+  trends.display = filter["display"].one_of(
+      {"ActionsLineGraph", "ActionsLineGraphCumulative", "ActionsAreaGraph", "ActionsBar",
+       "ActionsStackedBar", "ActionsUnstackedBar", "SlopeGraph", "BoldNumber", "ActionsPie",
+       "ActionsBarValue", "ActionsTable", "WorldMap"});
+  trends.total = is_total_display(trends.display);
+  trends.cumulative = trends.display == "ActionsLineGraphCumulative";
+  trends.smoothing = filter["smoothingIntervals"].integer(1, {1, 1'000});
+  read_formulas(trends, filter);
+}
+
+void read_periods(Trends& trends, const View& question, const Context& context) {
+  const Clock& clock = context.project.clock;
+  const View at = question["dateRange"];
+  Trends::Period now;
+  now.range =
+      read_range(at, clock, {.interval = trends.interval, .exact = trends.display == "BoldNumber"});
+  now.axis = make_axis(now.range, trends.interval, clock, at);
+  trends.periods.push_back(now);
+  const View compare = question["compareFilter"];
+  compare.only({"compare", "compare_to"});
+  if (!compare["compare"].flag()) return;
+  Trends::Period before;
+  before.range = previous_range(now.range, compare, clock, trends.interval);
+  before.axis = make_axis(before.range, trends.interval, clock, at);
+  trends.periods.push_back(before);
+}
+
+Trends read_trends(const View& question, const Context& context) {
+  question.only({"series", "interval", "dateRange", "properties", "filterTestAccounts",
+                 "trendsFilter", "breakdownFilter", "compareFilter", "samplingFactor",
+                 "aggregation_group_type_index", "modifiers"});
+  Trends trends;
+  trends.common = read_common(question, context.project);
+  for (const View& node : question["series"].items())
+    trends.series.push_back(read_series(node, context.project));
+  if (trends.series.empty() || trends.series.size() > limits::kQuestionSeriesMax) {
+    question["series"].refuse(fmt::format("must hold 1 to {} series", limits::kQuestionSeriesMax));
+  }
+  for (const Series& series : trends.series) {
+    if (series.optional_step)
+      context.refusals.add(series.path + ".optionalInFunnel", "has a meaning in funnels only");
+  }
+  read_display(trends, question["trendsFilter"]);
+  trends.interval = trends.total ? Interval::kDay : read_interval(question["interval"]);
+  trends.breakdowns = read_breakdowns(question["breakdownFilter"], context.project);
+  read_periods(trends, question, context);
+  return trends;
+}
+
+// What a math is made of. `value` is the number of an event, `actor` whom distinct counts count.
+struct Math {
+  enum class Kind : uint8_t { kCount, kDistinct, kActive, kValue, kVisitValue, kPerActor, kFirst };
+  Kind kind = Kind::kCount;
+  std::string value;
+  std::string actor;
+  std::string aggregate;  // of x
+  int window_days = 0;
+  bool first_matching = false;
+};
+
+std::string aggregate_of(std::string_view math) {
+  if (math == "median" || math == "p50") return quantile("x", 0.5);
+  if (math == "p75") return quantile("x", 0.75);
+  if (math == "p90") return quantile("x", 0.9);
+  if (math == "p95") return quantile("x", 0.95);
+  if (math == "p99") return quantile("x", 0.99);
+  if (math == "sum" || math == "avg" || math == "min" || math == "max")
+    return fmt::format("{}(x)", math);
+  return {};
+}
+
+Math value_math(const Series& series, Scan& scan, const Context& context) {
+  Math math{.kind = Math::Kind::kValue, .aggregate = aggregate_of(series.math)};
+  const View at(nullptr, series.path + ".math_property", &context.refusals);
+  if (series.math_property.empty()) at.refuse("must name a property");
+  if (series.math_property == "$session_duration") {
+    math.kind = Math::Kind::kVisitValue;
+    math.value = scan.session("duration_s");
+    math.actor = scan.session_id();
+  } else if (series.math_property_type == "session_properties") {
+    at.refuse("only $session_duration is known of a visit");
+  } else {
+    const std::string text = series.math_property_type == "person_properties"
+                                 ? scan.person_property(at, series.math_property)
+                                 : scan.event_property(at, series.math_property);
+    math.value = number_in(text);
+  }
+  if (series.multiplier != 1)
+    math.value = fmt::format("({}) * {}", math.value, literal(series.multiplier));
+  return math;
+}
+
+Math read_math(const Series& series, const Trends& trends, Scan& scan, const Context& context) {
+  const std::string& name = series.math;
+  const View at(nullptr, series.path + ".math", &context.refusals);
+  if (series.multiplier != 1 && aggregate_of(name).empty()) {
+    context.refusals.add(series.path + ".math_multiplier",
+                         "has a meaning with a math over a property only");
+  }
+  if (name.empty() || name == "total") return {};
+  if (name == "dau" || name == "weekly_active" || name == "monthly_active") {
+    Math math{.kind = Math::Kind::kDistinct};
+    math.actor =
+        series.group_index >= 0 ? scan.group_key(series.group_index) : unit_of(trends.common, scan);
+    const bool weekly = name == "weekly_active";
+    if (name == "dau") return math;
+    if (trends.interval == Interval::kMonth || (weekly && trends.interval == Interval::kWeek))
+      return math;
+    if (trends.interval == Interval::kMinute) at.refuse("is not done by minute");
+    math.kind = Math::Kind::kActive;
+    math.window_days = weekly ? 7 : 30;
+    return math;
+  }
+  if (name == "unique_session") return {.kind = Math::Kind::kDistinct, .actor = scan.session_id()};
+  if (name == "unique_group") {
+    if (series.group_index < 0) at.refuse("needs math_group_type_index");
+    return {.kind = Math::Kind::kDistinct,
+            .actor = scan.group_key(std::max(series.group_index, 0))};
+  }
+  if (name == "first_time_for_user" || name == "first_matching_event_for_user") {
+    return {.kind = Math::Kind::kFirst,
+            .actor = scan.person(),
+            .first_matching = name == "first_matching_event_for_user"};
+  }
+  constexpr std::string_view kPerActor = "_count_per_actor";
+  if (name.size() > kPerActor.size() && name.substr(name.size() - kPerActor.size()) == kPerActor) {
+    const std::string aggregate = aggregate_of(name.substr(0, name.size() - kPerActor.size()));
+    if (aggregate.empty()) at.refuse(fmt::format("'{}' is not done here", name));
+    return {.kind = Math::Kind::kPerActor,
+            .actor = unit_of(trends.common, scan),
+            .aggregate = aggregate};
+  }
+  if (!aggregate_of(name).empty()) return value_math(series, scan, context);
+  at.refuse(fmt::format("'{}' is not done here", name));
+  return {};
+}
+
+// The statement of one series and period, in the making.
+struct Part {
+  const Trends& trends;
+  const Trends::Period& period;
+  const Series& series;
+  Scan& scan;
+  std::string where;                // which events count, without the time
+  std::string event_where;          // the same without filters
+  std::vector<std::string> values;  // breakdown texts
+  Math math;
+
+  // ", v0, v1": the breakdown's columns behind others.
+  std::string columns() const {
+    std::string out;
+    for (size_t i = 0; i < values.size(); ++i) out += fmt::format(", v{}", i);
+    return out;
+  }
+  std::string value_columns() const {
+    std::string out;
+    for (size_t i = 0; i < values.size(); ++i) {
+      out +=
+          fmt::format(", coalesce(nullif({}, ''), {}) AS v{}", values[i], literal(kNullLabel), i);
+    }
+    return out;
+  }
+};
+
+int64_t first_us(const Part& part) {
+  const int64_t lower =
+      lower_bound_us(part.period.range, part.trends.interval, part.scan.project().clock);
+  if (part.math.kind != Math::Kind::kActive) return lower;
+  if (part.trends.total) return part.period.range.to_us - part.math.window_days * kDayUs + 1;
+  return part.period.axis.starts_us[0] - (part.math.window_days + 1) * kDayUs;
+}
+
+// Which bucket an event lies in; for active users the day (or hour) of it.
+std::string bucket_expression(const Part& part) {
+  if (part.trends.total) return "0";
+  const Clock& clock = part.scan.project().clock;
+  const Axis& axis = part.period.axis;
+  if (part.math.kind != Math::Kind::kActive || axis.interval == Interval::kHour) {
+    return bucket_of(axis, clock, "t", part.period.range.to_us);
+  }
+  const std::string local = local_of(clock, "t", first_us(part), part.period.range.to_us);
+  return floor_div(fmt::format("({} - {})", local, axis.starts_local[0]), kDayUs);
+}
+
+std::string kept_cte(const Part& part) {
+  const int64_t from = first_us(part);
+  const int64_t to = part.period.range.to_us;
+  std::string extra;
+  if (!part.math.actor.empty()) extra += fmt::format(", {} AS u", part.math.actor);
+  if (!part.math.value.empty()) extra += fmt::format(", {} AS x", part.math.value);
+  const std::string head = fmt::format("SELECT {} AS b{}{} FROM e", bucket_expression(part),
+                                       part.value_columns(), extra);
+  if (part.math.kind != Math::Kind::kFirst) {
+    return fmt::format("{}, kept AS ({} WHERE {} AND t >= {} AND t <= {})",
+                       part.scan.with(from, to), head, part.where, from, to);
+  }
+  return fmt::format(
+      "{}, firsts AS (SELECT person AS first_person, min(t) AS first_t FROM e WHERE {} GROUP BY "
+      "person), "
+      "kept AS ({} JOIN firsts ON firsts.first_person = e.person AND firsts.first_t = e.t "
+      "WHERE {} AND t >= {} AND t <= {})",
+      part.scan.with_until(to), part.math.first_matching ? part.where : part.event_where, head,
+      part.where, from, to);
+}
+
+std::string active_sql(const Part& part) {
+  const std::string v = part.columns();
+  if (part.trends.total) {
+    return fmt::format(
+        "SELECT b{0}, count(*) AS n FROM (SELECT DISTINCT b{0}, u FROM kept WHERE u IS NOT NULL) "
+        "AS d GROUP BY b{0}",
+        v);
+  }
+  const int64_t width = part.trends.interval == Interval::kWeek ? 7 : 1;
+  const int64_t window = part.math.window_days * (part.trends.interval == Interval::kHour ? 24 : 1);
+  // Each person's day counts for the buckets whose look-back holds it.
+  return fmt::format(
+      "SELECT b{0}, count(*) AS n FROM (SELECT DISTINCT axis.i AS b{0}, u FROM (SELECT DISTINCT b "
+      "AS day{0}, u FROM kept WHERE u IS NOT NULL) AS d "
+      "JOIN ({1}) AS axis ON {2} * axis.i >= d.day AND {2} * axis.i < d.day + {3}) AS a GROUP BY "
+      "b{0}",
+      v,
+      numbers_table(table_name(part.scan.project().events),
+                    static_cast<int64_t>(part.period.axis.size())),
+      width, window);
+}
+
+std::string aggregate_sql(const Part& part) {
+  const std::string v = part.columns();
+  switch (part.math.kind) {
+    case Math::Kind::kCount:
+      return fmt::format("SELECT b{0}, count(*) AS n FROM kept GROUP BY b{0}", v);
+    case Math::Kind::kValue:
+      return fmt::format("SELECT b{0}, coalesce({1}, 0) AS n FROM kept GROUP BY b{0}", v,
+                         part.math.aggregate);
+    case Math::Kind::kVisitValue:
+      return fmt::format(
+          "SELECT b{0}, coalesce({1}, 0) AS n FROM (SELECT b{0}, u, max(x) AS x FROM kept WHERE u "
+          "<> '' GROUP BY b{0}, u) AS s GROUP BY b{0}",
+          v, part.math.aggregate);
+    case Math::Kind::kPerActor:
+      return fmt::format(
+          "SELECT b{0}, coalesce({1}, 0) AS n FROM (SELECT b{0}, u, CAST(count(*) AS DOUBLE) AS x "
+          "FROM kept WHERE u IS NOT NULL GROUP BY b{0}, u) AS s GROUP BY b{0}",
+          v, part.math.aggregate);
+    case Math::Kind::kActive:
+      return active_sql(part);
+    case Math::Kind::kDistinct:
+    case Math::Kind::kFirst:
+      break;
+  }
+  // A running total counts each actor once, in the bucket of the first event.
+  if (part.trends.cumulative) {
+    return fmt::format(
+        "SELECT b{0}, count(*) AS n FROM (SELECT min(b) AS b{0}, u FROM kept WHERE u IS NOT NULL "
+        "GROUP BY u{0}) AS d GROUP BY b{0}",
+        v);
+  }
+  return fmt::format(
+      "SELECT b{0}, count(*) AS n FROM (SELECT DISTINCT b{0}, u FROM kept WHERE u IS NOT NULL) AS "
+      "d GROUP BY b{0}",
+      v);
+}
+
+Statement statement_of(const Part& part) {
+  const int64_t most = rows_max(part.scan.dialect());
+  std::string sql = fmt::format("{}, agg AS ({})", kept_cte(part), aggregate_sql(part));
+  if (part.values.empty()) {
+    return {.sql = fmt::format("{} SELECT b, n FROM agg ORDER BY b LIMIT {}", sql, most),
+            .columns = {"b", "n"}};
+  }
+  std::string on, labels, names, order, nulls;
+  Statement out{.sql = {}, .columns = {"b"}};
+  for (size_t i = 0; i < part.values.size(); ++i) {
+    on += fmt::format("{}top.v{} = agg.v{}", i == 0 ? "" : " AND ", i, i);
+    labels += fmt::format(", CASE WHEN top.hit = 1 THEN agg.v{} ELSE {} END AS v{}", i,
+                          literal(kOtherLabel), i);
+    order += fmt::format(", v{}", i);
+    nulls += fmt::format("{}v{} = {}", i == 0 ? "" : " OR ", i, literal(kNullLabel));
+    out.columns.push_back(fmt::format("v{}", i));
+  }
+  names = part.columns();
+  out.columns.push_back("n");
+  // In a time series the missing value ranks behind all others, in totals by its size.
+  const std::string rank =
+      part.trends.total ? "" : fmt::format("CASE WHEN {} THEN 1 ELSE 0 END, ", nulls);
+  sql += fmt::format(
+      ", top AS (SELECT 1 AS hit{0} FROM agg GROUP BY {1} ORDER BY {2}sum(n) DESC{0} LIMIT {3})"
+      ", named AS (SELECT agg.b{4}, agg.n FROM agg LEFT JOIN top ON {5})"
+      " SELECT b{0}, sum(n) AS n FROM named GROUP BY b{0} ORDER BY b{0} LIMIT {6}",
+      names, names.substr(2), rank, part.trends.breakdowns.limit, labels, on, most);
+  out.sql = std::move(sql);
+  return out;
+}
+
+Statement make_statement(const Trends& trends, const Trends::Period& period, const Series& series,
+                         const std::string& cohort, const Context& context) {
+  Scan scan(context.project, context.dialect, trends.common.person_properties);
+  add_events(series, scan);
+  Part part{.trends = trends,
+            .period = period,
+            .series = series,
+            .scan = scan,
+            .where = {},
+            .event_where = {},
+            .values = {},
+            .math = {}};
+  part.math = read_math(series, trends, scan, context);
+  part.where = fmt::format("{} AND {}", condition(series, scan, context.refusals),
+                           condition(trends.common.filter, scan, context.refusals));
+  if (!cohort.empty() && cohort != "all") {
+    const Cohort& members = context.project.cohorts.at(cohort);
+    part.where += members.person_ids.empty()
+                      ? " AND FALSE"
+                      : fmt::format(" AND {} IN ({})", scan.person(), literals(members.person_ids));
+  }
+  Series plain = series;
+  plain.filter = {};
+  for (Alternative& one : plain.any_of) one.filter = {};
+  part.event_where = condition(plain, scan, context.refusals);
+  for (const Breakdown& one : trends.breakdowns.by) {
+    part.values.push_back(breakdown_text(one, scan, context.refusals));
+  }
+  return statement_of(part);
+}
+
+// One line of the answer before it is written.
+struct Line {
+  std::vector<std::string> key;  // breakdown labels, empty without
+  std::vector<double> data;
+  std::string label;
+  double total() const {
+    double sum = 0;
+    for (double value : data) sum += value;
+    return sum;
+  }
+  int rank() const {
+    int out = 0;
+    for (const std::string& one : key)
+      out = std::max(out, one == kOtherLabel ? 2 : one == kNullLabel ? 1 : 0);
+    return out;
+  }
+};
+
+void sort_lines(std::vector<Line>& lines) {
+  std::stable_sort(lines.begin(), lines.end(), [](const Line& left, const Line& right) {
+    if (left.rank() != right.rank()) return left.rank() < right.rank();
+    const double a = left.total(), b = right.total();
+    return a != b ? a > b : left.key < right.key;
+  });
+}
+
+std::vector<Line> lines_of(const Trends& trends, size_t buckets, const Table& table,
+                           const std::string& cohort) {
+  std::vector<Line> lines;
+  const size_t width = trends.breakdowns.by.size();
+  if (width == 0)
+    lines.push_back({.key = {}, .data = std::vector<double>(buckets, 0), .label = {}});
+  if (!cohort.empty()) lines.back().key.push_back(cohort);
+  std::map<std::vector<std::string>, size_t> known;
+  for (const Row& row : table) {
+    size_t at = 0;
+    if (width > 0) {
+      std::vector<std::string> key;
+      for (size_t i = 0; i < width; ++i) key.push_back(text_of(row[1 + i]));
+      const auto [found, is_new] = known.emplace(key, lines.size());
+      if (is_new)
+        lines.push_back({.key = key, .data = std::vector<double>(buckets, 0), .label = {}});
+      at = found->second;
+    }
+    const int64_t b = integer_of(row[0], -1);
+    if (b >= 0 && static_cast<size_t>(b) < buckets)
+      lines[at].data[static_cast<size_t>(b)] += number_of(row.back());
+  }
+  sort_lines(lines);
+  return lines;
+}
+
+void shape_line(const Trends& trends, Line& line) {
+  if (trends.cumulative) {
+    for (size_t i = 1; i < line.data.size(); ++i) line.data[i] += line.data[i - 1];
+  }
+  if (trends.smoothing <= 1 || trends.total || !line.key.empty()) return;
+  const std::vector<double> raw = line.data;
+  for (size_t i = 0; i < raw.size(); ++i) {
+    const size_t first = i + 1 >= static_cast<size_t>(trends.smoothing)
+                             ? i + 1 - static_cast<size_t>(trends.smoothing)
+                             : 0;
+    double sum = 0;
+    for (size_t k = first; k <= i; ++k) sum += raw[k];
+    line.data[i] = std::floor(sum / static_cast<double>(i + 1 - first));
+  }
+}
+
+std::string key_label(const Trends& trends, const std::vector<std::string>& key,
+                      const Project& project) {
+  std::string out;
+  for (const std::string& one : key) out += (out.empty() ? "" : "::") + one;
+  if (trends.breakdowns.cohorts.empty() || key.empty()) return out;
+  const auto cohort = project.cohorts.find(key[0]);
+  return cohort == project.cohorts.end() ? "all users" : cohort->second.name;
+}
+
+Json breakdown_value(const Trends& trends, const std::vector<std::string>& key) {
+  if (trends.breakdowns.is_list) return key;
+  if (trends.breakdowns.cohorts.empty() || key[0] == "all") return key[0];
+  const int64_t id = integer_of(Json(key[0]), -1);
+  return id < 0 ? Json(key[0]) : Json(id);
+}
+
+Json write_line(const Trends& trends, size_t period, const Line& line) {
+  const Axis& axis = trends.periods[period].axis;
+  Json out = Json{{"label", line.label},
+                  {"filter", Json{{"insight", "TRENDS"},
+                                  {"interval", interval_name(trends.interval)},
+                                  {"display", trends.display}}}};
+  if (trends.total) {
+    out["data"] = Json::array();
+    out["days"] = Json::array();
+    out["count"] = 0;
+    out["aggregated_value"] = plain(line.data[0]);
+  } else {
+    Json data = Json::array(), days = Json::array(), labels = Json::array();
+    for (size_t i = 0; i < axis.size(); ++i) {
+      data.push_back(plain(line.data[i]));
+      days.push_back(axis.day(i));
+      labels.push_back(axis_label(axis, i, trends.periods[period].range));
+    }
+    out["data"] = std::move(data);
+    out["days"] = std::move(days);
+    out["labels"] = std::move(labels);
+    out["count"] = trends.cumulative && !line.data.empty() ? line.data.back() : line.total();
+  }
+  if (!line.key.empty()) out["breakdown_value"] = breakdown_value(trends, line.key);
+  if (trends.periods.size() > 1) {
+    out["compare"] = true;
+    out["compare_label"] = period == 0 ? "current" : "previous";
+  }
+  return out;
+}
+
+// Formulas are applied point by point; a value that a series lacks counts as zeros.
+std::vector<Line> formula_lines(const Trends& trends, const Named& named,
+                                const std::vector<std::vector<Line>>& series) {
+  std::map<std::vector<std::string>, std::vector<const Line*>> by_key;
+  for (size_t s = 0; s < series.size(); ++s) {
+    for (const Line& line : series[s]) {
+      std::vector<const Line*>& slots = by_key[line.key];
+      slots.resize(series.size(), nullptr);
+      slots[s] = &line;
+    }
+  }
+  std::vector<Line> out;
+  for (const auto& [key, slots] : by_key) {
+    Line line{.key = key, .data = {}, .label = {}};
+    size_t size = 0;
+    for (const Line* one : slots) size = one == nullptr ? size : one->data.size();
+    for (size_t i = 0; i < size; ++i) {
+      std::vector<double> values;
+      for (const Line* one : slots) values.push_back(one == nullptr ? 0 : one->data[i]);
+      line.data.push_back(named.formula.at(values));
+    }
+    std::string joined;
+    for (const std::string& one : key) joined += (joined.empty() ? "" : "::") + one;
+    line.label = key.empty()                   ? named.label
+                 : trends.formulas.size() == 1 ? joined
+                                               : fmt::format("{} - {}", named.label, joined);
+    out.push_back(std::move(line));
+  }
+  sort_lines(out);
+  return out;
+}
+
+Json read_answer(const Trends& trends, const Project& project, const std::vector<Table>& tables) {
+  Json results = Json::array();
+  bool has_more = false;
+  size_t at = 0;
+  const size_t cohorts = std::max<size_t>(trends.breakdowns.cohorts.size(), 1);
+  for (size_t period = 0; period < trends.periods.size(); ++period) {
+    std::vector<std::vector<Line>> series;
+    const size_t buckets = trends.total ? 1 : trends.periods[period].axis.size();
+    for (size_t s = 0; s < trends.series.size(); ++s) {
+      std::vector<Line> lines;
+      for (size_t c = 0; c < cohorts; ++c, ++at) {
+        const std::string cohort =
+            trends.breakdowns.cohorts.empty() ? "" : trends.breakdowns.cohorts[c];
+        for (Line& line : lines_of(trends, buckets, tables[at], cohort)) {
+          if (line.rank() == 2) {
+            has_more = true;
+            if (trends.breakdowns.hide_other) continue;
+          }
+          shape_line(trends, line);
+          lines.push_back(std::move(line));
+        }
+      }
+      series.push_back(std::move(lines));
+    }
+    for (size_t s = 0; s < series.size() && trends.formulas.empty(); ++s) {
+      for (Line& line : series[s]) {
+        const std::string name = trends.series[s].label;
+        const std::string key = key_label(trends, line.key, project);
+        line.label = line.key.empty()     ? name
+                     : series.size() == 1 ? key
+                                          : fmt::format("{} - {}", name, key);
+        Json one = write_line(trends, period, line);
+        one["order"] = s;
+        one["action"] = trends.series[s].action(s);
+        one["action"]["days"] = one["days"];
+        results.push_back(std::move(one));
+      }
+    }
+    for (size_t f = 0; f < trends.formulas.size(); ++f) {
+      for (const Line& line : formula_lines(trends, trends.formulas[f], series)) {
+        Json one = write_line(trends, period, line);
+        one["order"] = f;
+        one["action"] = nullptr;
+        if (trends.total) one["data"] = nullptr;
+        results.push_back(std::move(one));
+      }
+    }
+  }
+  return Json{{"results", std::move(results)}, {"hasMore", has_more}};
+}
+
+// The people of one bucket (and breakdown value): CTEs that end in "actors".
+std::string actors_of(const Trends& trends, const View& query, const Context& context) {
+  const int64_t last = static_cast<int64_t>(trends.series.size()) - 1;
+  const Series& series =
+      trends
+          .series[static_cast<size_t>(query["series"].integer(0, {0, std::max<int64_t>(last, 0)}))];
+  const bool before = query["compare"].one_of({"current", "previous"}) == "previous";
+  if (before && trends.periods.size() < 2)
+    query["compare"].refuse("the question compares with nothing");
+  const Trends::Period& period = trends.periods[before && trends.periods.size() > 1 ? 1 : 0];
+  int64_t bucket = trends.total ? 0 : -1;
+  const std::string day = query["day"].text();
+  for (size_t i = 0; i < period.axis.size() && !trends.total; ++i) {
+    std::string start = period.axis.day(i);
+    if (day.substr(0, start.size()) == start) bucket = static_cast<int64_t>(i);
+  }
+  if (bucket < 0) query["day"].refuse("is no bucket of the question");
+  Series plain_series = series;
+  if (plain_series.math == "total" || !aggregate_of(series.math).empty()) plain_series.math.clear();
+  Scan scan(context.project, context.dialect, trends.common.person_properties);
+  add_events(series, scan);
+  Part part{.trends = trends,
+            .period = period,
+            .series = series,
+            .scan = scan,
+            .where = {},
+            .event_where = {},
+            .values = {},
+            .math = {}};
+  if (!plain_series.math.empty() && plain_series.math != "dau")
+    query["source"].refuse(
+        "people are shown behind counts, unique users and properties' sums only");
+  part.math.actor = scan.person();
+  part.where = fmt::format("{} AND {}", condition(series, scan, context.refusals),
+                           condition(trends.common.filter, scan, context.refusals));
+  for (const Breakdown& one : trends.breakdowns.by)
+    part.values.push_back(breakdown_text(one, scan, context.refusals));
+  std::string chosen;
+  const View breakdown = query["breakdown"];
+  const std::vector<View> items = breakdown.is_array()
+                                      ? breakdown.items()
+                                      : std::vector<View>(breakdown.given() ? 1 : 0, breakdown);
+  if (items.size() != part.values.size())
+    breakdown.refuse("must give a value for each breakdown of the question");
+  for (size_t i = 0; i < items.size() && i < part.values.size(); ++i)
+    chosen += fmt::format(" AND v{} = {}", i, literal(items[i].text()));
+  return fmt::format(
+      "{}, actors AS (SELECT DISTINCT u AS person FROM kept WHERE b = {}{} AND u IS NOT NULL)",
+      kept_cte(part), bucket, chosen);
+}
+
+}  // namespace
+
+std::string trends_actors_sql(const View& query, const View& source, const Context& context) {
+  const Trends trends = read_trends(source, context);
+  if (trends.series.empty() || context.refusals.first) return {};
+  return actors_of(trends, query, context);
+}
+
+Built build_trends(const View& question, const Context& context) {
+  Trends trends = read_trends(question, context);
+  Built built;
+  if (context.refusals.first) return built;
+  std::vector<std::string> cohorts = trends.breakdowns.cohorts;
+  if (cohorts.empty()) cohorts.emplace_back();
+  for (const Trends::Period& period : trends.periods) {
+    for (const Series& series : trends.series) {
+      for (const std::string& cohort : cohorts) {
+        built.statements.push_back(make_statement(trends, period, series, cohort, context));
+      }
+    }
+  }
+  const Project* project = &context.project;
+  built.read = [trends = std::move(trends), project](const std::vector<Table>& tables) {
+    return read_answer(trends, *project, tables);
+  };
+  return built;
+}
+
+}  // namespace hogflare::insights

@@ -1,0 +1,419 @@
+// WebOverviewQuery, WebStatsTableQuery and SessionsQuery: numbers of visits.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "hogflare/insights_limits.h"
+#include "insights/channel.h"
+#include "insights/kinds.h"
+#include "insights/sql_text.h"
+
+namespace hogflare::insights {
+namespace {
+
+struct Web {
+  Common common;
+  std::vector<Range> periods;
+  std::optional<Series> goal;
+};
+
+// Members that PostHog reads to be quicker or to show more, never to answer otherwise.
+void read_web_common(Web& web, const View& question, const Context& context) {
+  const Clock& clock = context.project.clock;
+  web.common = read_common(question, context.project);
+  const Range now = read_range(question["dateRange"], clock, {.interval = Interval::kDay});
+  web.periods.push_back(now);
+  const View compare = question["compareFilter"];
+  compare.only({"compare", "compare_to"});
+  if (compare["compare"].flag())
+    web.periods.push_back(previous_range(now, compare, clock, Interval::kDay));
+  const View goal = question["conversionGoal"];
+  if (!goal.given()) return;
+  goal.only({"customEventName", "actionId"});
+  Json node = Json{{"kind", "EventsNode"}, {"event", goal["customEventName"].json()}};
+  if (goal["actionId"].given())
+    node = Json{{"kind", "ActionsNode"}, {"id", goal["actionId"].json()}};
+  else if (goal["customEventName"].text().empty())
+    goal["customEventName"].refuse("must name an event");
+  web.goal = read_series(View(&node, goal.path(), goal.refusals()), context.project);
+}
+
+// "visits": one row a visit (and value) with hits in the period that began in it.
+std::string visits_sql(const Web& web, const Range& range, const std::string& value, Scan& scan,
+                       const Context& context) {
+  scan.add_event("$pageview");
+  scan.add_event("$screen");
+  const std::string person = scan.person();
+  const std::string session = scan.session_id();
+  const std::string start = scan.session("start_t");
+  const std::string duration = scan.session("duration_s");
+  const std::string bounce = scan.session("is_bounce");
+  std::string goal = "FALSE";
+  if (web.goal) {
+    add_events(*web.goal, scan);
+    goal = condition(*web.goal, scan, context.refusals);
+  }
+  const std::string where = condition(web.common.filter, scan, context.refusals);
+  // A visit is one person's: whoever its earliest hit counts for.
+  return fmt::format(
+      "{}, hits AS (SELECT {} AS visit, {} AS value, {} AS person, t, {} AS start_t, {} AS "
+      "duration_s, {} AS is_bounce, "
+      "CASE WHEN event IN ('$pageview', '$screen') THEN 1 ELSE 0 END AS is_view, CASE WHEN {} THEN "
+      "1 ELSE 0 END AS is_goal "
+      "FROM e WHERE {} AND t >= {} AND t <= {} AND {} <> ''), "
+      "visits AS (SELECT visit, value, substr(min(concat(lpad(CAST(t AS VARCHAR), 17, '0'), "
+      "person)), 18) AS person, "
+      "CAST(max(duration_s) AS DOUBLE) AS duration_s, max(is_bounce) AS is_bounce, sum(is_view) AS "
+      "views, sum(is_goal) AS goals "
+      "FROM hits WHERE start_t >= {} AND start_t <= {} AND (is_view = 1 OR is_goal = 1) GROUP BY "
+      "visit, value)",
+      scan.with(range.from_us, range.to_us), session, value, person, start, duration, bounce, goal,
+      where, range.from_us, range.to_us, session, range.from_us, range.to_us);
+}
+
+Statement overview_statement(const Web& web, const Range& range, const Context& context) {
+  Scan scan(context.project, context.dialect, web.common.person_properties);
+  const std::string visits = visits_sql(web, range, "''", scan, context);
+  return {
+      .sql = fmt::format(
+          "{} SELECT p.n AS visitors, v.views, v.sessions, v.duration, v.bounce, v.goals, g.n AS "
+          "converted FROM "
+          "(SELECT sum(views) AS views, count(*) AS sessions, avg(duration_s) AS duration, "
+          "avg(is_bounce) * 100 AS bounce, "
+          "sum(goals) AS goals FROM visits) AS v "
+          "CROSS JOIN (SELECT count(*) AS n FROM (SELECT DISTINCT person FROM visits) AS a) AS p "
+          "CROSS JOIN (SELECT count(*) AS n FROM (SELECT DISTINCT person FROM visits WHERE goals > "
+          "0) AS b) AS g",
+          visits),
+      .columns = {"visitors", "views", "sessions", "duration", "bounce", "goals", "converted"}};
+}
+
+Json overview_item(std::string_view key, std::string_view kind, const Json& value,
+                   const Json& previous) {
+  Json change;
+  if (value.is_number() && previous.is_number() && previous.get<double>() != 0) {
+    change = plain(std::nearbyint(100 * (value.get<double>() - previous.get<double>()) /
+                                  previous.get<double>()));
+  }
+  return Json{{"key", key},
+              {"kind", kind},
+              {"isIncreaseBad", key == "bounce rate" ? Json(true) : Json()},
+              {"value", value},
+              {"previous", previous},
+              {"changeFromPreviousPct", change}};
+}
+
+Json overview_number(const Row& row, std::string_view key) {
+  const auto number = [&row](size_t i) {
+    return row[i].is_null() ? Json() : Json(number_of(row[i]));
+  };
+  const auto count = [&row](size_t i) { return plain(number_of(row[i])); };
+  if (key == "visitors") return count(0);
+  if (key == "views") return count(1);
+  if (key == "sessions") return count(2);
+  if (key == "session duration") return number(3);
+  if (key == "bounce rate") return number(4);
+  if (key == "total conversions") return count(5);
+  if (key == "unique conversions") return count(6);
+  const double visitors = number_of(row[0]);
+  return visitors == 0 ? Json() : Json(100 * number_of(row[6]) / visitors);
+}
+
+Json overview_answer(const Web& web, const std::vector<Table>& tables) {
+  static constexpr std::pair<std::string_view, std::string_view> kPlain[] = {
+      {"visitors", "unit"},
+      {"views", "unit"},
+      {"sessions", "unit"},
+      {"session duration", "duration_s"},
+      {"bounce rate", "percentage"}};
+  static constexpr std::pair<std::string_view, std::string_view> kGoal[] = {
+      {"visitors", "unit"},
+      {"total conversions", "unit"},
+      {"unique conversions", "unit"},
+      {"conversion rate", "percentage"}};
+  Json results = Json::array();
+  const auto add = [&](std::string_view key, std::string_view kind) {
+    const Json now = tables[0].empty() ? Json() : overview_number(tables[0][0], key);
+    const Json before =
+        tables.size() < 2 || tables[1].empty() ? Json() : overview_number(tables[1][0], key);
+    results.push_back(overview_item(key, kind, now, before));
+  };
+  if (web.goal) {
+    for (const auto& [key, kind] : kGoal) add(key, kind);
+  } else {
+    for (const auto& [key, kind] : kPlain) add(key, kind);
+  }
+  const auto local = [](int64_t us) {
+    std::string out = instant_text(us).substr(0, 19);
+    out[10] = ' ';
+    return out;
+  };
+  return Json{{"results", std::move(results)},
+              {"samplingRate", Json{{"numerator", 1}}},
+              {"usedPreAggregatedTables", false},
+              {"dateFrom", local(web.periods[0].from_local)},
+              {"dateTo", local(web.periods[0].to_local)}};
+}
+
+// What a table of pages, sources, devices or places is grouped by.
+struct Grouping {
+  std::string value;  // SQL over `e`
+  bool keeps_null = false;
+};
+
+Grouping grouping_of(const View& by, Scan& scan, const Context& context) {
+  const std::string name = by.text();
+  const auto event = [&](std::string_view key) { return Grouping{scan.event_property(by, key)}; };
+  const auto session = [&](std::string_view column) { return Grouping{scan.session(column)}; };
+  const auto utm = [&](std::string_view column) {
+    return Grouping{fmt::format("nullif({}, '')", scan.session(column)), true};
+  };
+  if (name == "Page") return event("$pathname");
+  if (name == "ScreenName") return event("$screen_name");
+  if (name == "Browser") return event("$browser");
+  if (name == "OS") return event("$os");
+  if (name == "DeviceType") return event("$device_type");
+  if (name == "Country") return event("$geoip_country_code");
+  if (name == "InitialPage") return session("entry_path");
+  if (name == "ExitPage") return session("exit_path");
+  if (name == "InitialReferringDomain") return session("entry_referring_domain");
+  if (name == "InitialUTMSource") return utm("entry_utm_source");
+  if (name == "InitialUTMMedium") return utm("entry_utm_medium");
+  if (name == "InitialUTMCampaign") return utm("entry_utm_campaign");
+  if (name == "InitialUTMTerm") return utm("entry_utm_term");
+  if (name == "InitialUTMContent") return utm("entry_utm_content");
+  if (name == "Region" || name == "City") {
+    const std::string country = scan.event_property(by, "$geoip_country_code");
+    const std::string place =
+        scan.event_property(by, name == "City" ? "$geoip_city_name" : "$geoip_subdivision_1_name");
+    return {fmt::format("CASE WHEN {0} <> '' AND {1} <> '' THEN concat({0}, ' / ', {1}) END",
+                        country, place)};
+  }
+  if (name == "InitialChannelType") {
+    return {channel_sql({.source = scan.session("entry_utm_source"),
+                         .medium = scan.session("entry_utm_medium"),
+                         .campaign = scan.session("entry_utm_campaign"),
+                         .referring_domain = scan.session("entry_referring_domain"),
+                         .gclid = "NULL",
+                         .gad_source = "NULL",
+                         .fbclid = "NULL"},
+                        context.dialect)};
+  }
+  if (name == "InitialUTMSourceMediumCampaign") {
+    const auto part = [&](std::string_view column) {
+      return fmt::format("coalesce(nullif({}, ''), '(none)')", scan.session(column));
+    };
+    return {fmt::format("concat(coalesce(nullif({}, ''), {}), ' / ', {}, ' / ', {})",
+                        scan.session("entry_utm_source"), part("entry_referring_domain"),
+                        part("entry_utm_medium"), part("entry_utm_campaign"))};
+  }
+  by.refuse(fmt::format("'{}' is not done here", name));
+  return {"NULL"};
+}
+
+struct Stats {
+  Web web;
+  bool bounce = false;
+  int64_t limit = 10;
+  int64_t offset = 0;
+  bool by_views = false;
+  bool ascending = false;
+};
+
+Stats read_stats(const View& question, const Context& context) {
+  question.only({"breakdownBy",
+                 "dateRange",
+                 "properties",
+                 "filterTestAccounts",
+                 "compareFilter",
+                 "includeBounceRate",
+                 "orderBy",
+                 "limit",
+                 "offset",
+                 "sampling",
+                 "modifiers",
+                 "samplingFactor",
+                 "useSessionsTable",
+                 "includeRevenue",
+                 "doPathCleaning",
+                 "includeScrollDepth",
+                 "includeAvgTimeOnPage",
+                 "conversionGoal",
+                 "includeHost",
+                 "filterTestAccounts"});
+  for (std::string_view name : {"doPathCleaning", "includeScrollDepth", "includeAvgTimeOnPage",
+                                "conversionGoal", "includeHost"}) {
+    question[name].refuse_if_given("is not done here");
+  }
+  Stats stats;
+  read_web_common(stats.web, question, context);
+  stats.bounce = question["includeBounceRate"].flag();
+  stats.limit = question["limit"].integer(10, {1, limits::kListRowsMax});
+  stats.offset = question["offset"].integer(0, {0, limits::kListOffsetMax});
+  const std::vector<View> order = question["orderBy"].items();
+  if (!order.empty())
+    stats.by_views =
+        order[0]
+            .one_of({"context.columns.visitors", "visitors", "views", "context.columns.views"})
+            .find("views") != std::string::npos;
+  if (order.size() > 1) stats.ascending = order[1].one_of({"DESC", "ASC"}) == "ASC";
+  return stats;
+}
+
+Statement stats_statement(const Stats& stats, const Range& range, const View& by,
+                          const Context& context) {
+  Scan scan(context.project, context.dialect, stats.web.common.person_properties);
+  const Grouping grouping = grouping_of(by, scan, context);
+  std::string visits = visits_sql(stats.web, range, grouping.value, scan, context);
+  const bool page = by.text() == "Page";
+  std::string bounce = "avg(is_bounce)";
+  if (page && stats.bounce) {
+    // The bounces of a page are those of the visits that began on it.
+    Web all = stats.web;
+    const std::string entry = scan.session("entry_path");
+    visits = visits_sql(all, range, fmt::format("concat({}, chr(1), {})", grouping.value, entry),
+                        scan, context);
+  }
+  const bool paired = page && stats.bounce;
+  const std::string value = paired ? "split_part(value, chr(1), 1)" : "value";
+  const std::string rows = fmt::format(
+      "rows_of AS (SELECT visit, {} AS value, person, views, is_bounce{} FROM visits{})", value,
+      paired ? ", split_part(value, chr(1), 2) AS entry" : "",
+      grouping.keeps_null ? "" : " WHERE value <> ''");
+  if (paired) bounce = "avg(CASE WHEN entry = value THEN is_bounce END)";
+  const std::string_view order = stats.by_views ? "views" : "visitors";
+  return {.sql = fmt::format(
+              "{}, {}, people_of AS (SELECT value, count(*) AS visitors FROM (SELECT DISTINCT "
+              "coalesce(value, '') AS value, person FROM rows_of) AS d GROUP BY value), "
+              "sums AS (SELECT coalesce(value, '') AS value, sum(views) AS views, {} AS bounce "
+              "FROM rows_of GROUP BY coalesce(value, '')) "
+              "SELECT sums.value, people_of.visitors, sums.views, sums.bounce FROM sums JOIN "
+              "people_of ON people_of.value = sums.value "
+              "ORDER BY {} {}, {} DESC, value LIMIT {}",
+              visits, rows, bounce, order, stats.ascending ? "ASC" : "DESC",
+              stats.by_views ? "visitors" : "views", rows_max(context.dialect)),
+          .columns = {"value", "visitors", "views", "bounce"}};
+}
+
+Json stats_answer(const Stats& stats, const std::vector<Table>& tables) {
+  std::map<std::string, const Row*> before;
+  if (tables.size() > 1) {
+    for (const Row& row : tables[1]) before.emplace(text_of(row[0]), &row);
+  }
+  Json results = Json::array();
+  const Table& rows = tables[0];
+  const size_t first = static_cast<size_t>(stats.offset);
+  const size_t end = std::min(rows.size(), first + static_cast<size_t>(stats.limit));
+  for (size_t i = first; i < end; ++i) {
+    const auto old = before.find(text_of(rows[i][0]));
+    const auto pair = [&](size_t column) {
+      const Json previous = old == before.end()
+                                ? (tables.size() > 1 && column < 3 ? Json(0) : Json())
+                                : (*old->second)[column];
+      return Json::array({rows[i][column], previous});
+    };
+    Json row = Json::array({text_of(rows[i][0]).empty() ? Json() : rows[i][0], pair(1), pair(2)});
+    if (stats.bounce) row.push_back(pair(3));
+    results.push_back(std::move(row));
+  }
+  Json columns = Json::array(
+      {"context.columns.breakdown_value", "context.columns.visitors", "context.columns.views"});
+  if (stats.bounce) columns.push_back("context.columns.bounce_rate");
+  return Json{{"results", std::move(results)},
+              {"columns", std::move(columns)},
+              {"hasMore", rows.size() > end},
+              {"limit", stats.limit},
+              {"offset", stats.offset}};
+}
+
+}  // namespace
+
+Built build_web_overview(const View& question, const Context& context) {
+  question.only({"dateRange", "properties", "filterTestAccounts", "compareFilter", "conversionGoal",
+                 "sampling", "modifiers", "samplingFactor", "useSessionsTable", "includeRevenue",
+                 "doPathCleaning"});
+  question["includeRevenue"].refuse_if_given("revenue is not done here");
+  Web web;
+  read_web_common(web, question, context);
+  Built built;
+  if (context.refusals.first) return built;
+  for (const Range& range : web.periods)
+    built.statements.push_back(overview_statement(web, range, context));
+  built.read = [web = std::move(web)](const std::vector<Table>& tables) {
+    return overview_answer(web, tables);
+  };
+  return built;
+}
+
+Built build_web_stats(const View& question, const Context& context) {
+  Stats stats = read_stats(question, context);
+  Built built;
+  if (context.refusals.first) return built;
+  for (const Range& range : stats.web.periods)
+    built.statements.push_back(stats_statement(stats, range, question["breakdownBy"], context));
+  built.read = [stats = std::move(stats)](const std::vector<Table>& tables) {
+    return stats_answer(stats, tables);
+  };
+  return built;
+}
+
+Built build_sessions(const View& question, const Context& context) {
+  question.only({"dateRange", "properties", "filterTestAccounts", "limit", "offset", "modifiers",
+                 "samplingFactor"});
+  Web web;
+  read_web_common(web, question, context);
+  const int64_t limit = question["limit"].integer(100, {1, limits::kListRowsMax});
+  const int64_t offset = question["offset"].integer(0, {0, limits::kListOffsetMax});
+  Built built;
+  if (context.refusals.first) return built;
+  const Range& range = web.periods[0];
+  Scan scan(context.project, context.dialect, web.common.person_properties);
+  scan.add_event(std::nullopt);
+  const std::string session = scan.session_id();
+  const std::string person = scan.person();
+  std::string columns, groups;
+  const std::pair<std::string_view, std::string_view> kColumns[] = {
+      {"start_t", "start_t"},     {"duration_s", "duration"}, {"pageviews", "pageviews"},
+      {"entry_url", "entry_url"}, {"exit_url", "exit_url"},   {"is_bounce", "is_bounce"}};
+  for (const auto& [column, alias] : kColumns)
+    columns += fmt::format(", max({}) AS {}", scan.session(column), alias);
+  const std::string start = scan.session("start_t");
+  const std::string where = condition(web.common.filter, scan, context.refusals);
+  built.statements.push_back(
+      {.sql = fmt::format("{} SELECT {} AS session_id, substr(min(concat(lpad(CAST(t AS VARCHAR), "
+                          "17, '0'), {})), 18) AS person{} FROM e "
+                          "WHERE {} AND {} <> '' AND {} >= {} AND {} <= {} GROUP BY {} ORDER BY "
+                          "start_t DESC, session_id LIMIT {}",
+                          scan.with(range.from_us, range.to_us), session, person, columns, where,
+                          session, start, range.from_us, start, range.to_us, session,
+                          limit + offset + 1),
+       .columns = {"session_id", "person", "start_t", "duration", "pageviews", "entry_url",
+                   "exit_url", "is_bounce"}});
+  built.read = [limit, offset](const std::vector<Table>& tables) {
+    Json results = Json::array();
+    const size_t end = std::min(tables[0].size(), static_cast<size_t>(limit + offset));
+    for (size_t i = static_cast<size_t>(offset); i < end; ++i) {
+      const Row& row = tables[0][i];
+      const int64_t begin = integer_of(row[2]);
+      results.push_back(
+          Json{{"session_id", row[0]},
+               {"person_id", row[1]},
+               {"start", instant_text(begin)},
+               {"end", instant_text(begin + integer_of(row[3]) * kSecondUs)},
+               {"duration_s", row[3]},
+               {"pageviews", row[4]},
+               {"entry_url", row[5]},
+               {"exit_url", row[6]},
+               {"is_bounce", row[7].is_null() ? Json() : Json(number_of(row[7]) > 0)}});
+    }
+    return Json{{"results", std::move(results)},
+                {"hasMore", tables[0].size() > end},
+                {"limit", limit},
+                {"offset", offset}};
+  };
+  return built;
+}
+
+}  // namespace hogflare::insights

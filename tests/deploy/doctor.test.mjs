@@ -1,0 +1,132 @@
+// doctor finds what is planted, over the first Hogflare too; status and destroy look before they act.
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { TAGS } from "../../cli/config.mjs";
+import { begin, cleanUp, uploadScript } from "../lib/cli_system.mjs";
+
+after(cleanUp);
+
+describe("over the first Hogflare", () => {
+  const situations = [
+    { tag: "v1", sqlite: false, classes: ["PersonDurableObject"], says: /KV-backed, which Cloudflare never turns/ },
+    { tag: "v2", sqlite: false, classes: ["PersonDurableObject", "PersonIdCounterDurableObject", "GroupDurableObject"], says: /KV-backed/ },
+    { tag: "v1", sqlite: true, classes: ["PersonDurableObject"], says: /under other keys/ },
+    { tag: "v2", sqlite: true, classes: ["PersonDurableObject", "PersonIdCounterDurableObject", "GroupDurableObject"], says: /under other keys/ },
+  ];
+  for (const { tag, sqlite, classes, says } of situations) {
+    it(`tag ${tag}, ${sqlite ? "SQLite" : "KV"}-backed: create refuses with reason and way, doctor knows it, a new name works`, async () => {
+      const { cloud, command, json } = await begin({ edge: false });
+      await uploadScript(cloud, "hogflare", classes, { tag, sqlite });
+      const refused = await command(["create"]);
+      assert.equal(refused.code, 5, refused.stderr);
+      assert.match(refused.stderr, says);
+      assert.match(refused.stderr, /--name.*old people stay where they are.*UPGRADING/);
+      assert.deepEqual(cloud.state.buckets, []);
+      const { code, findings } = await json(["doctor", "--no-event"]);
+      assert.equal(code, 3);
+      assert.match(findings.find((each) => each.check === "first-hogflare").what, says);
+      const planned = await json(["create", "--dry-run", "--name", "hogflare-two"]);
+      assert.equal(planned.code, 0, planned.stderr);
+      assert.equal(cloud.state.scripts[0].tag, tag);
+      await cloud.stop();
+    });
+  }
+});
+
+describe("doctor", () => {
+  let system;
+  before(async () => {
+    system = await begin();
+    const { code, stderr } = await system.command(["create", "--wait", "60"]);
+    assert.equal(code, 0, stderr);
+  });
+  after(() => system.cloud.stop());
+
+  it("finds nothing in a sound deployment, and one event gets through", async () => {
+    const { code, findings } = await system.json(["doctor", "--origin", "https://www.example.com", "--wait", "30"]);
+    assert.deepEqual(findings, []);
+    assert.equal(code, 0);
+  });
+
+  const events = (kind) => (state) => state[kind].find((each) => /_events_/.test(each.name));
+  /** Sets a property; returns what puts it back. */
+  const set = (object, key, value) => {
+    const old = object[key];
+    object[key] = value;
+    return () => (object[key] = old);
+  };
+  const without = (state, kind, pick) => set(state, kind, state[kind].filter((each) => each !== pick(state)));
+  const version = (state) => state.scripts[0].versions.at(-1);
+
+  const faults = [
+    { name: "a token without Pipelines", check: "token-scope", todo: /Workers Scripts: Edit/, plant: (state) => set(state.tokens[0], "groups", state.tokens[0].groups.filter((each) => each !== "Pipelines Write")) },
+    { name: "the sinks' token was deleted", check: "sink-token", plant: (state) => set(state, "tokens", state.tokens.filter((each) => each.name === "bootstrap")) },
+    { name: "a pipeline failed", check: "pipeline", plant: (state) => set(events("pipelines")(state), "status", "failed") },
+    { name: "a pipeline is gone", check: "pipeline", plant: (state) => without(state, "pipelines", events("pipelines")) },
+    { name: "a stream has other columns", check: "schema", todo: /upgrade/, plant: (state) => set(events("streams")(state).schema, "fields", events("streams")(state).schema.fields.slice(1)) },
+    { name: "a stream is open to everybody", check: "open-ingest", plant: (state) => set(events("streams")(state), "http", { enabled: true, authentication: false }) },
+    { name: "the Worker is bound to another stream", check: "binding", todo: /deploy/, plant: (state) => set(version(state).bindings.find((each) => each.name === "EVENTS_STREAM"), "stream", "0".repeat(32)) },
+    { name: "a stream is gone", check: "stream", plant: (state) => without(state, "streams", events("streams")) },
+    { name: "a sink is gone", check: "sink", plant: (state) => without(state, "sinks", events("sinks")) },
+    { name: "the catalog is switched off", check: "catalog", plant: (state) => set(state.catalogs[0], "status", "inactive") },
+    { name: "compaction is off", check: "maintenance", plant: (state) => set(state.catalogs[0], "maintenance_config", {}) },
+    { name: "rows are dropped in silence", check: "silent-drops", says: /7 missing_field/, plant: (state) => set(events("pipelines")(state), "errors", { missing_field: 7 }) },
+    { name: "rows are written and no file", check: "no-files", plant: (state) => set(state.catalogs[0].tables.find((each) => /events/.test(each.name)), "files", 0) },
+    { name: "a class is KV-backed", check: "objects", plant: (state) => set(state.scripts[0].namespaces[0], "use_sqlite", false) },
+    { name: "the last migration was not applied", check: "migrations", plant: (state) => set(state.scripts[0], "tag", TAGS[0]) },
+    { name: "the newest version is not deployed", check: "not-deployed", plant: (state) => set(state.scripts[0], "versions", [...state.scripts[0].versions, { ...version(state), id: "11111111-1111-4111-8111-111111111111" }]) },
+    { name: "two versions share the traffic", check: "split", plant: (state) => set(state.scripts[0].deployments[0], "versions", [{ version_id: version(state).id, percentage: 90 }, { version_id: version(state).id, percentage: 10 }]) },
+    { name: "a secret is a plain variable", check: "secrets", plant: (state) => set(version(state), "bindings", [...version(state).bindings, { type: "plain_text", name: "POSTHOG_SIGNING_SECRET", text: "seen" }]) },
+    { name: "the flags' namespace is gone", check: "kv", plant: (state) => set(state, "kv", []) },
+    { name: "the account has no workers.dev name", check: "workers-dev", plant: (state) => set(state.account, "subdomain", undefined) },
+    { name: "Workers Logs are off", check: "observability", plant: (state) => set(version(state).metadata, "observability", { enabled: false }) },
+    { name: "R2 was switched off", check: "r2", plant: (state) => set(state.tokens[0], "value", state.tokens[0].value), fault: { path: /r2\/buckets/, status: 403, code: 10042, times: 9 } },
+    { name: "the domain belongs to another Worker", check: "domain", args: ["--domain", "in.example.com"], plant: (state) => set(state, "domains", [{ id: "d", hostname: "in.example.com", service: "another" }]) },
+    { name: "nothing answers", check: "reach", env: { HOGFLARE_WORKER_URL: "http://127.0.0.1:9" }, plant: () => () => {} },
+  ];
+  for (const { name, check, plant, fault, args = [], env = {}, says = /./, todo = /./ } of faults) {
+    it(`finds: ${name}`, async () => {
+      const { cloud, json } = system;
+      const undo = plant(cloud.state);
+      if (fault) cloud.faults.push(fault);
+      try {
+        const { code, findings } = await json(["doctor", "--no-event", ...args], env);
+        assert.equal(code, 3);
+        const found = findings.find((each) => each.check === check);
+        assert.ok(found !== undefined, JSON.stringify(findings));
+        assert.match(found.what, says);
+        assert.match(found.todo, todo);
+      } finally {
+        undo();
+        cloud.faults.length = 0;
+      }
+    });
+  }
+
+  it("--fix closes an open stream", async () => {
+    const stream = events("streams")(system.cloud.state);
+    stream.http = { enabled: true, authentication: false };
+    assert.equal((await system.json(["doctor", "--no-event", "--fix"])).code, 0);
+    assert.deepEqual(stream.http, { enabled: false, authentication: true });
+  });
+
+  it("status has the address, the tables and their rows", async () => {
+    const { code, status, tables, outbox } = await system.json(["status"]);
+    assert.equal(code, 0);
+    assert.equal(status, "ok");
+    assert.equal(outbox.rows, 0);
+    assert.ok(tables.find((each) => each.stream === "events").written >= 1);
+  });
+
+  it("destroy refuses while the outbox holds rows", async () => {
+    const { cloud, command } = system;
+    const undo = set(cloud.state, "streams", []);
+    const sent = await fetch(`${cloud.workerUrl("hogflare")}/batch/`, { method: "POST", body: JSON.stringify({ api_key: "phc_x", batch: [{ event: "kept", distinct_id: "d" }] }) });
+    assert.equal(sent.status, 200);
+    undo();
+    const refused = await command(["destroy", "--yes"]);
+    assert.equal(refused.code, 5, refused.stderr);
+    assert.match(refused.stderr, /2 rows wait in the outbox/);
+    assert.equal(cloud.state.scripts.length, 1);
+  });
+});

@@ -1,0 +1,177 @@
+"""A month sent once through the Worker into the fake pipeline, and three engines that answer over it.
+
+LAKE_EVENTS sets its size (1,000; the large run is 500000), LAKE_SEED its seed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from pathlib import Path
+
+import duckdb
+import httpx
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(Path(__file__).parent), str(PROJECT / "fake-pipeline")]
+
+from fake_pipeline.store import sql_files  # noqa: E402
+from month import SINCE, UNTIL, make_month  # noqa: E402
+from pyiceberg.catalog.sql import SqlCatalog  # noqa: E402
+
+NODE = str(PROJECT / "node_modules/.bin/node")
+STREAMS = ("events", "persons", "rejects", "distinct_ids")
+SENDERS = 8
+
+
+class System:
+    """The Worker and the pipeline, with the month in them."""
+
+    def __init__(self, addresses: dict, month):
+        self.worker = httpx.Client(base_url=addresses["worker"], timeout=120)
+        self.pipeline = httpx.Client(base_url=addresses["pipeline"], timeout=300)
+        self.state = Path(addresses["state"])
+        self.month = month
+
+    def send(self) -> None:
+        with ThreadPoolExecutor(SENDERS) as senders:
+            for phase in self.month.phases:
+                list(senders.map(self._send_each, phase))
+                # The first copy to arrive gives an event its time, so one must not overtake it.
+                self.settle()
+
+    def _send_each(self, requests: list[dict]) -> None:
+        """One person's requests, in their order; events of one kind in a row share a request."""
+        for path, body in _in_batches(requests):
+            for _ in range(50):
+                answer = self.worker.post(path, json=body)
+                if answer.status_code != 503:
+                    break
+                time.sleep(0.2)
+            nobodys = not any("distinct_id" in event for event in body.get("batch", [body]))
+            assert answer.status_code == (400 if nobodys else 200), answer.text
+
+    def settle(self) -> None:
+        """Waits until no row has arrived for a while: merges are finished by alarms."""
+        held, quiet = None, 0
+        while quiet < 10:
+            time.sleep(0.2)
+            counts = {n: s["rows"] for n, s in self.pipeline.get("/health").json()["streams"].items()}
+            quiet = quiet + 1 if counts == held else 0
+            held = counts
+
+    def rows(self, stream: str) -> list[dict]:
+        return self.pipeline.get(f"/streams/{stream}").json()
+
+    def catalog(self) -> SqlCatalog:
+        place = (self.state / "lake").resolve()
+        return SqlCatalog("local", uri=f"sqlite:///{place}/catalog.db", warehouse=f"file://{place}")
+
+    # Each of these gives rows as tuples, moments without their zone.
+
+    def duckdb(self, sql: str) -> list[tuple]:
+        answer = self.pipeline.get("/sql", params={"q": sql})
+        assert answer.status_code == 200, answer.text
+        return [tuple(map(plain, row.values())) for row in answer.json()]
+
+    def basin(self, sql: str) -> list[tuple]:
+        answer = self.pipeline.post(
+            "/api/v1/accounts/a/basin-sql/query/b",
+            json={"query": sql},
+            headers={"authorization": "Bearer x"},
+        )
+        assert answer.status_code == 200, answer.text
+        return [tuple(map(plain, row.values())) for row in answer.json()["result"]["rows"]]
+
+    def iceberg(self, sql: str) -> list[tuple]:
+        return [tuple(map(plain, row)) for row in over_iceberg(self.catalog()).execute(sql).fetchall()]
+
+
+def over_iceberg(catalog: SqlCatalog) -> duckdb.DuckDBPyConnection:
+    """A DuckDB whose tables are the files of the Iceberg tables, with the views of sql/ above them."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    for stream in STREAMS:
+        table = catalog.load_table(f"default.hogflare_{stream}_v1")
+        files = [task.file.file_path.removeprefix("file://") for task in table.scan().plan_files()]
+        if files:
+            names = ", ".join(f"'{name}'" for name in files)
+            connection.execute(f"CREATE VIEW {stream} AS SELECT * FROM read_parquet([{names}], union_by_name = true)")
+        else:
+            connection.register(stream, table.scan().to_arrow())
+    for path in sql_files(PROJECT / "sql"):
+        connection.execute(path.read_text())
+    return connection
+
+
+def plain(value):
+    """A value without what the engines spell differently: zones, texts of moments."""
+    if isinstance(value, str) and len(value) >= 20 and value[10] == "T" and value.endswith("Z"):
+        value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(timezone.utc).replace(tzinfo=None)
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    if hasattr(value, "as_integer_ratio"):
+        return round(float(value), 6)
+    return value
+
+
+def _in_batches(requests: list[dict]):
+    """Requests joined as an SDK joins them, so long as it changes nothing about order or clock."""
+    held: list[dict] = []
+    for request in [*requests, None]:
+        joins = request is not None and request["path"] == "/batch/" and "sent_at" not in request["body"]
+        if held and (not joins or len(held) >= 20):
+            yield "/batch/", {"api_key": held[0]["api_key"], "batch": [b["batch"][0] for b in held]}
+            held = []
+        if request is None:
+            return
+        if joins:
+            held.append(request["body"])
+        elif request["path"] == "/batch/":
+            yield "/batch/", request["body"]
+        else:
+            (event,) = request["body"]["batch"]
+            yield request["path"], {"api_key": request["body"]["api_key"], **event}
+
+
+@pytest.fixture(scope="session")
+def system():
+    month = make_month(int(os.environ.get("LAKE_SEED", "1")), int(os.environ.get("LAKE_EVENTS", "1000")))
+    process = subprocess.Popen(
+        [NODE, str(Path(__file__).with_name("system.mjs"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        made = System(json.loads(process.stdout.readline()), month)
+        made.send()
+        made.pipeline.post("/lake").raise_for_status()
+        yield made
+    finally:
+        process.stdin.close()
+        process.wait(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def composed() -> dict:
+    """Every recipe and view as text for each engine, by npm run sql's own means."""
+    words = [f"since={SINCE.isoformat()}Z", f"until={UNTIL.isoformat()}Z"]
+    command = [NODE, str(PROJECT / "scripts/sql.mjs"), "--json", *words]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+@pytest.fixture(params=["duckdb", "basin", "iceberg"])
+def engine(request, system):
+    """Asks one of the three engines: engine(composed["recipes"]["funnel"])."""
+    dialect = "basin" if request.param == "basin" else "duckdb"
+    ask = getattr(system, request.param)
+    return lambda texts: ask(texts[dialect])

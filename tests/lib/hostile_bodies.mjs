@@ -1,0 +1,185 @@
+// Small bodies that ask for a lot: what they say (SHAPES) and how they are packed (PACKINGS).
+//
+//   const text = SHAPES.nothings("batch");
+//   const { body, headers, query } = PACKINGS.gzip(text);
+import { randomUUID } from "node:crypto";
+import { brotliCompressSync, constants, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
+import lzString from "lz-string";
+import { TOKEN } from "./harness.mjs";
+
+const MIB = 1 << 20;
+
+/** One element, so many times. */
+const times = (count, element) => `${`${element},`.repeat(count - 1)}${element}`;
+/** A body of one list of events. */
+const listed = (events, list = "batch") => `{"api_key":"${TOKEN}","${list}":[${events}]}`;
+/** One event with these properties, in JSON. */
+const one = (properties, list = "batch", event = '"e"', distinctId = '"hostile"') =>
+  listed(`{"event":${event},"distinct_id":${distinctId},"properties":{${properties}}}`, list);
+
+/** Bytes of a key that may stand in JSON as they are. */
+const isPlain = (byte) => byte > 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x5c;
+
+const M = 0x5bd1e995;
+/** The inverse of M modulo 2^32. */
+const M_INVERSE = 0xe59b19bd;
+
+/** One step of MurmurHash2 over four bytes. */
+function mixed(word) {
+  const k = Math.imul(word, M);
+  return Math.imul(k ^ (k >>> 24), M);
+}
+
+/** The four bytes that `mixed` makes `value` of. */
+function unmixed(value) {
+  const k = Math.imul(value, M_INVERSE);
+  return Math.imul(k ^ (k >>> 24), M_INVERSE);
+}
+
+/** Keys of eight bytes with one and the same MurmurHash2 of 32 bits, libc++'s std::hash in wasm. */
+export function collidingKeys(count) {
+  const keys = [];
+  const bytes = Buffer.alloc(8);
+  const target = 0x12345678;
+  for (let n = 0; keys.length < count; n += 1) {
+    for (let i = 0, rest = n; i < 4; i += 1, rest = Math.floor(rest / 64)) bytes[i] = 0x23 + (rest % 64 === 57 ? 64 : rest % 64);
+    const first = Math.imul(8, M) ^ mixed(bytes.readInt32LE(0));
+    bytes.writeInt32LE(unmixed(Math.imul(first, M) ^ target) | 0, 4);
+    if (bytes.subarray(4).every(isPlain)) keys.push(bytes.toString("latin1"));
+  }
+  return keys;
+}
+
+const members = (keys) => keys.map((key, i) => `"${key}":${i}`).join(",");
+const numbered = (count, name) => Array.from({ length: count }, (_, i) => `${name}${i}`);
+
+/** Texts by what they ask for; `list` is the name under which the route looks for its events. */
+export const SHAPES = {
+  "a million events of nothing": (list) => listed(times(1_000_000, "{}"), list),
+  "events of nothing and blanks": (list) => listed(`${times(1_900_000, "{}")}${" ".repeat(25 * MIB)}`, list),
+  "two million numbers": (list) => one(`"a":[${times(2_100_000, "1")}]`, list),
+  "30 MB of blanks": (list) => listed(`{"event":"e","distinct_id":"hostile"}${" ".repeat(30 * MIB)}`, list),
+  "a name of NULs": (list) => one("", list, `"${"\\u0000".repeat(1_200_000)}"`),
+  "an id of NULs": (list) => one("", list, '"e"', `"${"\\u0000".repeat(1_200_000)}"`),
+  "a property of NULs": (list) => one(`"$set":{"a":"${"\\u0000".repeat(1_000_000)}"}`, list),
+  "lone surrogates": (list) => one(`"a":"${"\\ud800".repeat(1_000_000)}"`, list),
+  "40,000 group types": (list) => one(`"$groups":{${numbered(40_000, "t").map((name) => `"${name}":"k"`).join(",")}}`, list),
+  "20,000 colliding properties": (list) => one(`"$set":{${members(collidingKeys(20_000))}}`, list),
+  "20,000 colliding ids": (list) =>
+    listed(collidingKeys(20_000).map((id) => `{"event":"e","distinct_id":"${id}","properties":{"$process_person_profile":false}}`).join(","), list),
+  "300,000 properties": (list) => one(members(numbered(300_000, "p")), list),
+  "one property half a million times": (list) => one(times(500_000, '"a":1'), list),
+  "200,000 properties to unset": (list) => one(`"$unset":[${numbered(200_000, "p").map((name) => `"${name}"`).join(",")}]`, list),
+  "a million levels": (list) => one(`"a":${"[".repeat(1_000_000)}`, list),
+  "levels to the limit and two million values": (list) => one(`"alias":${"[".repeat(100)}${times(2_100_000, "1")}${"]".repeat(100)}`, list, '"$create_alias"'),
+  "a number of 4 million digits": (list) => one(`"a":${"9".repeat(4_000_000)},"$set":{"n":${"9".repeat(1_000_000)}}`, list),
+  "a time of 4 million characters": (list) =>
+    listed(`{"event":"e","distinct_id":"hostile","timestamp":"${"2026-01-01T".repeat(400_000)}"}`, list),
+  "50,000 bad events": (list) => listed(times(50_000, '{"event":"e","distinct_id":""}'), list),
+  "half a million bad events": (list) => listed(times(500_000, '{"event":"e","distinct_id":""}'), list),
+  "50,000 times one person": (list) => listed(times(50_000, '{"event":"e","distinct_id":"small"}'), list),
+  "a $set of 3 MB": (list) => one(`"$set":{"a":"${"x".repeat(3_000_000)}"}`, list, '"$set"'),
+  "a merge with a $set of 3 MB": (list) =>
+    one(`"$anon_distinct_id":"anon","$set":{"a":"${"x".repeat(3_000_000)}"}`, list, '"$identify"'),
+  "a merge with an id of 3 MB": (list) => one(`"$anon_distinct_id":"${"x".repeat(3_000_000)}"`, list, '"$identify"'),
+  "an alias of 3 MB": (list) => one(`"alias":"${"x".repeat(3_000_000)}"`, list, '"$create_alias"'),
+  "a group key of 3 MB": (list) =>
+    one(`"$group_type":"company","$group_key":"${"x".repeat(3_000_000)}","$group_set":{"a":1}`, list, '"$groupidentify"'),
+  "a group of growing properties": (list) => {
+    const event = (i) =>
+      `{"event":"$groupidentify","distinct_id":"hostile","properties":{"$group_type":"company","$group_key":"g","$group_set":{"p${i % 500}":${i}}}}`;
+    return listed(Array.from({ length: 10_000 }, (_, i) => event(i)).join(","), list);
+  },
+  "year 0 and the end of time": (list) =>
+    listed(
+      ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "-62135596800001", "1e300", "292278994-08-17T07:12:55Z"]
+        .map((at) => `{"event":"e","distinct_id":"hostile","timestamp":"${at}","properties":{"$set":{"a":1}}}`)
+        .join(","),
+      list,
+    ),
+};
+
+/** Texts of capture v1, whose events must have these members. */
+const v1Event = (rest = "") =>
+  `{"event":"e","uuid":"${randomUUID()}","distinct_id":"hostile","timestamp":"2026-11-22T12:00:00Z"${rest}}`;
+const v1 = (events) => `{"created_at":"2026-11-22T12:00:00Z","batch":[${events}]}`;
+export const V1_SHAPES = {
+  "half a million minimal events": () => v1(times(500_000, `{"uuid":"${randomUUID()}"}`)),
+  "a million events of nothing": () => v1(times(1_000_000, "{}")),
+  "50,000 minimal events": () => v1(Array.from({ length: 50_000 }, () => `{"uuid":"${randomUUID()}"}`).join(",")),
+  "50,000 events of one uuid": () => v1(times(50_000, v1Event())),
+  "events of nothing and blanks": () => v1(`${times(1_900_000, "{}")}${" ".repeat(25 * MIB)}`),
+  "options without end": () => v1(v1Event(`,"options":{${members(numbered(300_000, "o"))}}`)),
+  "two million numbers": () => v1(v1Event(`,"properties":{"a":[${times(2_100_000, "1")}]}`)),
+  "a name of NULs": () => v1(v1Event().replace('"e"', `"${"\\u0000".repeat(1_200_000)}"`)),
+};
+
+/** Texts of /flags, /decide and OFREP. */
+const question = (rest) => `{"token":"${TOKEN}","distinct_id":"hostile"${rest}}`;
+export const FLAG_SHAPES = {
+  "an anonymous id of 2 MB": () => question(`,"$anon_distinct_id":"${"a".repeat(2_000_000)}"`),
+  "an id of NULs": () => `{"token":"${TOKEN}","distinct_id":"${"\\u0000".repeat(300_000)}"}`,
+  "300,000 person properties": () => question(`,"person_properties":{${members(numbered(100_000, "p"))}}`),
+  "20,000 colliding person properties": () => question(`,"person_properties":{${members(collidingKeys(20_000))}}`),
+  "100,000 groups": () => question(`,"groups":{${numbered(100_000, "t").map((name) => `"${name}":"k"`).join(",")}}`),
+  "100,000 flag keys": () => question(`,"flag_keys":[${numbered(100_000, "f").map((name) => `"${name}"`).join(",")}]`),
+  "a million numbers": () => question(`,"person_properties":{"a":[${times(1_000_000, "1")}]}`),
+  "a million levels": () => question(`,"person_properties":{"a":${"[".repeat(1_000_000)}`),
+  "a number of a million digits": () => question(`,"person_properties":{"age":${"9".repeat(1_000_000)}}`),
+  "7 MB of blanks": () => `${question("")}${" ".repeat(7 * MIB)}`,
+};
+export const OFREP_SHAPES = {
+  "a targeting key of 2 MB": () => `{"context":{"targetingKey":"${"a".repeat(1_900_000)}"}}`,
+  "100,000 attributes": () => `{"context":{"targetingKey":"hostile",${members(numbered(100_000, "p"))}}}`,
+  "colliding attributes": () => `{"context":{"targetingKey":"hostile",${members(collidingKeys(20_000))}}}`,
+  "a million levels": () => `{"context":{"targetingKey":"hostile","a":${"[".repeat(900_000)}`,
+};
+
+const JSON_TYPE = { "content-type": "application/json" };
+const FORM_TYPE = { "content-type": "application/x-www-form-urlencoded" };
+const encoded = (encoding) => ({ ...JSON_TYPE, "content-encoding": encoding });
+const brotli = (bytes) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } });
+
+/**
+ * How a text may be packed; null where it does not fit (a query, a body over 20 MiB, LZ's slow packer).
+ * @type {Record<string, (text: string) => {body: Buffer | null, headers: Record<string, string>, query?: string} | null>}
+ */
+export const PACKINGS = {
+  plain: (text) => (text.length > 20 * MIB ? null : { body: Buffer.from(text), headers: JSON_TYPE }),
+  gzip: (text) => ({ body: gzipSync(text), headers: encoded("gzip") }),
+  "gzip in two members, the last of which tells its length": (text) => ({
+    body: Buffer.concat([gzipSync(text), gzipSync(" ")]),
+    headers: encoded("gzip"),
+  }),
+  "gzip twice": (text) => ({ body: gzipSync(gzipSync(text)), headers: encoded("gzip") }),
+  deflate: (text) => ({ body: deflateSync(text), headers: encoded("deflate") }),
+  brotli: (text) => ({ body: brotli(text), headers: encoded("br") }),
+  zstd: (text) => ({ body: zstdCompressSync(text), headers: encoded("zstd") }),
+  "base64 of gzip": (text) => ({ body: Buffer.from(gzipSync(text).toString("base64")), headers: { "content-type": "text/plain" } }),
+  base64: (text) =>
+    text.length > 15 * MIB
+      ? null
+      : { body: Buffer.from(Buffer.from(text).toString("base64")), headers: { "content-type": "text/plain" }, query: "compression=base64" },
+  "LZ-string": (text) =>
+    text.length > 8 * MIB
+      ? null
+      : { body: Buffer.from(lzString.compressToBase64(text)), headers: { "content-type": "text/plain" }, query: "compression=lz64" },
+  "a form of base64 of gzip": (text) => ({
+    body: Buffer.from(`data=${encodeURIComponent(gzipSync(text).toString("base64"))}&compression=gzip-js`),
+    headers: FORM_TYPE,
+  }),
+  "a form of JSON": (text) =>
+    text.length > 6 * MIB ? null : { body: Buffer.from(`data=${encodeURIComponent(text)}`), headers: FORM_TYPE },
+  "a query of base64 of gzip": (text) => {
+    const packed = encodeURIComponent(gzipSync(text, { level: 9 }).toString("base64"));
+    return packed.length > 12_000 ? null : { body: null, headers: {}, query: `compression=gzip-js&data=${packed}` };
+  },
+  "base64 of gzip in JSON": (text) => ({
+    body: Buffer.from(`{"api_key":"${TOKEN}","data":"${gzipSync(text).toString("base64")}"}`),
+    headers: JSON_TYPE,
+  }),
+  "the same in gzip": (text) => ({
+    body: gzipSync(`{"api_key":"${TOKEN}","data":"${gzipSync(text).toString("base64")}"}`),
+    headers: encoded("gzip"),
+  }),
+};

@@ -1,0 +1,185 @@
+// Cohorts beside the vectors: lists of members, what cannot be known, and bounded work.
+#include <catch2/catch.hpp>
+
+#include <string>
+
+#include "hogflare/flags.h"
+#include "hogflare/flags_limits.h"
+#include "hogflare/flags_responses.h"
+#include "flags/cohorts.h"
+#include "flags/member_list.h"
+
+using namespace hogflare;
+using namespace hogflare::flags;
+
+namespace {
+
+constexpr const char* kInAndNot =
+    R"("flags":[{"key":"in","filters":{"groups":[{"properties":[{"key":"id","type":"cohort",
+        "value":1}]}]}},{"key":"not","filters":{"groups":[{"properties":[{"key":"id",
+        "type":"cohort","value":"1","operator":"not_in"}]}]}}])";
+
+Definitions definitions_of(const std::string& cohorts) {
+  Result<Definitions> parsed =
+      Definitions::parse("{" + std::string(kInAndNot) + ",\"cohorts\":" + cohorts + "}", {});
+  REQUIRE(parsed.ok());
+  return std::move(parsed).value();
+}
+
+Request request_of(const std::string& id) {
+  Result<Request> request =
+      parse_request(R"({"token":"t","distinct_id":")" + id + R"(","person_properties":{"p":"1"}})",
+                    RequestHeaders{});
+  REQUIRE(request.ok());
+  return std::move(request).value();
+}
+
+// "in, not": 1, 0 or F for failed.
+std::string answers(const Definitions& definitions, const std::string& id,
+                    const StoredState& stored = {}) {
+  const Evaluation evaluation = evaluate(definitions, request_of(id), stored, 0);
+  std::string text;
+  for (const char* key : {"in", "not"}) {
+    const FlagResult& result = *evaluation.find(key);
+    text += result.failed ? "F" : result.enabled ? "1" : "0";
+    if (result.failed) CHECK(evaluation.errors_while_computing);
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("a cohort's members stand in the document", "[flags]") {
+  const char* forms[] = {
+      R"([{"id":1,"is_static":true,"members":["u1","p-2",3]}])",
+      R"([{"id":"1","is_static":true,"filters":{},"members":[{"uuid":"x","distinct_ids":["u1","3"]},
+          {"id":"p-2"}]}])",
+      R"([{"id":1,"cohort_type":"realtime","filters":null,"members":["u1","p-2","3"]}])",
+  };
+  for (const char* form : forms) {
+    DYNAMIC_SECTION(form) {
+      const Definitions definitions = definitions_of(form);
+      CHECK(answers(definitions, "u1") == "10");
+      CHECK(answers(definitions, "3") == "10");
+      CHECK(answers(definitions, "u") == "01");
+      CHECK(answers(definitions, "u10") == "01");
+      StoredState stored;
+      stored.person_exists = true;
+      stored.person_ids = {"p-1", "other"};
+      CHECK(answers(definitions, "u5", stored) == "01");
+      stored.person_ids = {"p-2", "other"};
+      CHECK(answers(definitions, "u5", stored) == "10");
+      stored.person_read = Read::kFailed;
+      CHECK(answers(definitions, "u5", stored) == "FF");
+      const Needs wanted = needs(definitions, request_of("u5"));
+      CHECK(wanted.person_ids);
+      CHECK(wanted.cohorts.empty());
+      // A list of people is in no feed.
+      CHECK(write_definitions(definitions, Cohorts::kSend).find("p-2") == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("membership that cannot be known fails the flag", "[flags]") {
+  const Definitions definitions = definitions_of(R"([{"id":1,"is_static":true}])");
+  const Needs wanted = needs(definitions, request_of("u"));
+  REQUIRE(wanted.cohorts.size() == 1);
+  CHECK(wanted.cohorts[0].id == 1);
+  CHECK_FALSE(wanted.cohorts[0].has_rules);
+  CHECK(answers(definitions, "u") == "FF");
+  StoredState stored;
+  stored.cohorts = {{1, StoredCohort::Answer::kFailed}};
+  CHECK(answers(definitions, "u", stored) == "FF");
+  stored.cohorts = {{1, StoredCohort::Answer::kIn}};
+  CHECK(answers(definitions, "u", stored) == "10");
+  stored.cohorts = {{1, StoredCohort::Answer::kOut}};
+  CHECK(answers(definitions, "u", stored) == "01");
+  CHECK(answers(definitions_of(R"([{"id":1,"query":{"kind":"HogQLQuery"}}])"), "u") == "FF");
+  CHECK(answers(definitions_of(R"([{"id":1,"is_static":true,"members":{"a":1}}])"), "u") == "FF");
+}
+
+TEST_CASE("a rule that cannot be evaluated makes nobody a member", "[flags]") {
+  const auto with = [](const std::string& values) {
+    return definitions_of(R"([{"id":1,"filters":{"properties":{"type":"OR","values":[)" + values +
+                          R"(]}}},{"id":2,"filters":{"properties":{"type":"OR","values":[
+                          {"type":"lifecycle","key":"a"}]}}}])");
+  };
+  const std::string rule = R"({"type":"behavioral","key":"a","value":"performed_event"})";
+  const std::string negated = R"({"type":"behavioral","key":"a","negation":true})";
+  CHECK(answers(with(rule), "u") == "0F");
+  CHECK(answers(with(negated), "u") == "0F");
+  CHECK(answers(with(rule + R"(,{"key":"p","value":"1"})"), "u") == "10");
+  CHECK(answers(with(R"({"type":"AND","values":[)" + rule + R"(,{"key":"p","value":"2"}]})"), "u") ==
+        "01");
+  CHECK(answers(with(R"({"type":"cohort","key":"id","value":2})"), "u") == "0F");
+  CHECK(answers(with(R"({"type":"cohort","key":"id","value":2,"operator":"not_in"})"), "u") == "FF");
+  CHECK(answers(with(R"({"type":"cohort","key":"id","value":2,"negation":true})"), "u") == "FF");
+}
+
+TEST_CASE("cohorts that refer to one another ten thousand deep cost no stack", "[flags]") {
+  std::string chain = "[";
+  for (size_t i = 1; i < limits::kCohortsMax; ++i) {
+    // Twice, so that evaluating a cohort anew for each reference would never end.
+    const std::string next = R"({"type":"cohort","key":"id","value":)" + std::to_string(i + 1) + "}";
+    chain += R"({"id":)" + std::to_string(i) +
+             R"(,"filters":{"properties":{"type":"AND","values":[)" + next + "," + next + "]}}},";
+  }
+  chain += R"({"id":)" + std::to_string(limits::kCohortsMax) +
+           R"(,"filters":{"properties":{"type":"OR","values":[{"key":"p","value":"1"}]}}}])";
+  const Definitions definitions = definitions_of(chain);
+  CHECK(answers(definitions, "u") == "10");
+  CHECK_FALSE(needs(definitions, request_of("u")).person);
+  CHECK(definitions.problems().empty());
+  StoredState stored;
+  stored.person_read = Read::kFailed;
+  CHECK(answers(definitions, "u", stored) == "10");
+}
+
+TEST_CASE("groups of a cohort nest as deep as PostHog's", "[flags]") {
+  const auto nested = [](int depth) {
+    std::string group = R"({"key":"p","value":"1"})";
+    for (int i = 0; i < depth; ++i) group = R"({"type":"AND","values":[)" + group + "]}";
+    return definitions_of(R"({"1":)" + group + "}");
+  };
+  CHECK(answers(nested(1), "u") == "10");
+  CHECK(answers(nested(58), "u") == "10");
+}
+
+TEST_CASE("a list of members is bounded", "[flags]") {
+  Value list = Value::array();
+  for (size_t i = 0; i <= limits::kCohortMembersMax; ++i) {
+    list.items.push_back(Value::of(static_cast<int64_t>(i)));
+  }
+  std::string problem;
+  CHECK_FALSE(MemberList::read(list, problem));
+  CHECK(problem.find("at most 100000") != std::string::npos);
+  list.items.pop_back();
+  const std::optional<MemberList> members = MemberList::read(list, problem);
+  REQUIRE(members);
+  CHECK(members->size() == limits::kCohortMembersMax);
+  CHECK(members->contains("0"));
+  CHECK(members->contains("99999"));
+  CHECK_FALSE(members->contains("100000"));
+  CHECK_FALSE(members->contains(""));
+}
+
+TEST_CASE("what hangs on a failed flag fails", "[flags]") {
+  const char* document =
+      R"([{"key":"bad","filters":{"groups":"x"},"id":1},
+          {"key":"wants-false","filters":{"groups":[{"properties":[{"type":"flag","key":"1",
+              "operator":"flag_evaluates_to","value":false}]}]}},
+          {"key":"settled","filters":{"groups":[{"properties":[{"type":"flag","key":"1",
+              "operator":"flag_evaluates_to","value":true}]},{"properties":[]}]}},
+          {"key":"second","filters":{"groups":[{"properties":[{"type":"flag","key":"wants-false",
+              "operator":"flag_evaluates_to","value":true}]}]}},
+          {"key":"early","filters":{"early_exit":true,"groups":[{"rollout_percentage":0,
+              "properties":[{"type":"flag","key":"1","operator":"flag_evaluates_to","value":true}]},
+              {"properties":[]}]}}])";
+  const Result<Definitions> parsed = Definitions::parse(document, ParseOptions{});
+  REQUIRE(parsed.ok());
+  const Evaluation evaluation = evaluate(parsed.value(), request_of("u"), StoredState{}, 0);
+  CHECK(evaluation.find("wants-false")->reason == Reason::kDependencyFailed);
+  CHECK(evaluation.find("second")->failed);
+  CHECK(evaluation.find("settled")->enabled);
+  CHECK(evaluation.find("early")->failed);
+}

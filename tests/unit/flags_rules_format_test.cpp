@@ -1,0 +1,152 @@
+// The rules format beside its vectors: what the text hides, the feed, OpenFeature, the check.
+#include <catch2/catch.hpp>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "hogflare/flags.h"
+#include "hogflare/flags_responses.h"
+#include "flags/rules.h"
+
+using nlohmann::json;
+using namespace hogflare;
+using namespace hogflare::flags;
+
+namespace {
+
+constexpr int64_t kNow = 1'750'000'000'000;
+
+std::string rule(const std::string& members) {
+  return R"({"id":"00000001-0000-4000-8000-000000000001","targeting":{"properties":[]},)" + members +
+         "}";
+}
+
+std::string flag(const std::string& key, const std::string& type, const std::string& fallback,
+                 const std::string& rules) {
+  return R"({"id":7,"key":")" + key + R"(","filters":{"version":2,"return_type":")" + type +
+         R"(","default_value":)" + fallback + R"(,"rules":[)" + rules + "]}}";
+}
+
+std::string release(const std::string& value) {
+  return rule(R"("rule_type":"targeted_release","value":)" + value);
+}
+
+std::string rollout(const std::string& percentage, const std::string& more = "") {
+  return rule(R"("rule_type":"percentage_rollout","value":true,"rollout_percentage":)" + percentage +
+              R"(,"on_rollout_miss":"continue","assignment_algorithm":"sha1_60_v1","seed":"s")" +
+              more);
+}
+
+Definitions parsed(const std::string& document) {
+  Result<Definitions> result = Definitions::parse(document, ParseOptions{});
+  REQUIRE(result.ok());
+  return std::move(result).value();
+}
+
+Evaluation evaluated(const Definitions& definitions) {
+  Result<Request> request =
+      parse_request(R"({"token":"phc","distinct_id":"u"})", RequestHeaders{});
+  REQUIRE(request.ok());
+  return evaluate(definitions, request.value(), StoredState{}, kNow);
+}
+
+std::string first_problem(const std::string& filters_flag) {
+  const std::vector<Problem> problems = Definitions::check("[" + filters_flag + "]", {});
+  return problems.empty() ? "" : problems[0].path + " " + problems[0].message;
+}
+
+}  // namespace
+
+TEST_CASE("what a JSON reader hides of a rules flag is looked at in the text", "[flags][rules]") {
+  const auto with = [](const std::string& rules) { return flag("f", "boolean", "false", rules); };
+  for (const char* good : {"33.33", "33.3300", "3333e-2", "0.5e2", "100", "0", "1E1"}) {
+    INFO(good);
+    CHECK(first_problem(with(rollout(good))) == "");
+  }
+  for (const char* bad : {"33.333", "33.330000000000000001", "3333.3e-3", "100.01", "-1", "1e3"}) {
+    INFO(bad);
+    CHECK(first_problem(with(rollout(bad))).find(
+              "flags[0].filters.rules[0].rollout_percentage malformed rollout_percentage") == 0);
+  }
+  CHECK(first_problem(with(rollout("50", R"(,"metadata":{"rollout_percentage":0.001})"))) == "");
+  CHECK(first_problem(with(rollout("50", R"(,"metadata":{"a":{"x":1,"x":1}})")))
+            .find("malformed json_keys_unique") != std::string::npos);
+  CHECK(first_problem(with(rollout("50", R"(,"metadata":{"a":1e-400})")))
+            .find("malformed number_is_binary64") != std::string::npos);
+  CHECK(first_problem(with(rollout("50", R"(,"metadata":{"a":0e-400})"))) == "");
+}
+
+TEST_CASE("the text's faults are found in both forms of a document, flag by flag",
+          "[flags][rules]") {
+  const std::string flags = "[" + flag("a", "boolean", "false", rollout("1")) + "," +
+                            flag("b", "boolean", "false", rollout("1.234")) + "]";
+  for (const std::string& document :
+       {flags, R"({"cohorts":[],"flags":)" + flags + "}", R"({"x":NaN,"flags":)" + flags + "}"}) {
+    const std::map<std::string, TextFaults> faults = scan_filters(document);
+    REQUIRE(faults.size() == 2);
+    CHECK(faults.at("flags[0].filters").decimals.empty());
+    CHECK(faults.at("flags[1].filters").decimals.count("rules[0].rollout_percentage") == 1);
+  }
+}
+
+TEST_CASE("the feed gives rules as they are and marks them for the SDKs of today",
+          "[flags][rules]") {
+  const std::string child =
+      R"({"id":8,"key":"child","filters":{"groups":[{"properties":[{"type":"flag","key":"7",)"
+      R"("operator":"flag_evaluates_to","value":true}]}]}})";
+  const std::string plain = R"({"id":9,"key":"plain","filters":{"groups":[{}]}})";
+  const std::string odd = R"({"id":10,"key":"odd","filters":{"version":3}})";
+  const std::string rules = flag("f", "boolean", "false", rollout("33.33"));
+  const Definitions definitions = parsed("[" + rules + "," + child + "," + plain + "," + odd + "]");
+  const json feed = json::parse(write_definitions(definitions, Cohorts::kSend));
+  CHECK(feed["flags"][0]["filters"] == json::parse(rules)["filters"]);
+  const bool marked[] = {true, true, false, true};
+  for (size_t i = 0; i < 4; ++i) {
+    INFO(feed["flags"][i]["key"].dump());
+    CHECK(feed["flags"][i]["ensure_experience_continuity"] == marked[i]);
+  }
+}
+
+TEST_CASE("OpenFeature gets rules as typed values, and null as the code's default",
+          "[flags][rules]") {
+  const Definitions definitions = parsed(
+      "[" + flag("number", "number", "1", release("2.5")) + "," +
+      flag("object", "object", "{}", release(R"({"a":[1]})")) + "," +
+      flag("text", "string", "\"x\"", release("\"gold\"")) + "," +
+      flag("none", "string", "null", "") + "," + flag("bad", "string", "1", "") + "]");
+  const Evaluation evaluation = evaluated(definitions);
+  const auto answer = [&](const char* key) {
+    return json::parse(write_ofrep_flag(evaluation, key).body);
+  };
+  CHECK(answer("number")["value"] == 2.5);
+  CHECK(answer("number")["variant"] == "2.5");
+  CHECK(answer("number")["reason"] == "TARGETING_MATCH");
+  CHECK(answer("number")["metadata"]["reasonCode"] == "targeting_match");
+  CHECK(answer("object")["value"] == json::parse(R"({"a":[1]})"));
+  CHECK(answer("object")["variant"] == "00000001-0000-4000-8000-000000000001");
+  CHECK(answer("text")["value"] == "gold");
+  CHECK(answer("text")["variant"] == "gold");
+  CHECK(!answer("none").contains("value"));
+  CHECK(answer("none")["reason"] == "DEFAULT");
+  CHECK(answer("none").contains("variant"));
+  CHECK(answer("bad")["errorCode"] == "GENERAL");
+}
+
+TEST_CASE("rules without a version are told, and read as conditions", "[flags][rules]") {
+  const std::string document = R"([{"key":"f","filters":{"config_version":2,"rules":[]}}])";
+  const std::vector<Problem> problems = Definitions::check(document, {});
+  REQUIRE(problems.size() == 1);
+  CHECK(problems[0].severity == Severity::kWarning);
+  CHECK(problems[0].message.find("\"version\": 2") != std::string::npos);
+  const Definitions definitions = parsed(document);
+  CHECK(!evaluated(definitions).results[0].failed);
+}
+
+TEST_CASE("a fault of an inactive rules flag is a warning", "[flags][rules]") {
+  std::string off = flag("f", "boolean", "\"text\"", "");
+  off.insert(1, R"("active":false,)");
+  const std::vector<Problem> problems = Definitions::check("[" + off + "]", {});
+  REQUIRE(problems.size() == 1);
+  CHECK(problems[0].severity == Severity::kWarning);
+  CHECK(evaluated(parsed("[" + off + "]")).results.empty());
+}

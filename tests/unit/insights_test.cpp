@@ -1,0 +1,271 @@
+// Questions without an engine: refusals by path, literals that cannot be left, free SQL, the walk
+// over a funnel, the statistics. What statements answer is tested on DuckDB: tests/insights.
+#include "hogflare/insights.h"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "hogflare/insights_sql.h"
+#include "hogflare/insights_stats.h"
+#include "insights/formula.h"
+#include "insights/funnel_walk.h"
+#include "insights/sql_text.h"
+
+namespace hogflare::insights {
+namespace {
+
+using nlohmann::json;
+
+const json kProject = {{"now", "2024-03-10T12:00:00Z"}, {"timezone", "UTC"}};
+
+Asked ask_for(const json& question, Dialect dialect = Dialect::kDuckdb) {
+  const std::string project = kProject.dump();
+  const std::string text = question.dump();
+  return ask({.project = project, .question = text, .dialect = dialect});
+}
+
+json trends(const json& more = json::object()) {
+  json out = {{"kind", "TrendsQuery"}, {"series", {{{"kind", "EventsNode"}, {"event", "v"}}}}};
+  out.update(more);
+  return out;
+}
+
+TEST_CASE("insights: what is not done is refused by its path") {
+  const auto [question, path] = GENERATE(table<json, std::string>({
+      {json{{"kind", "NoQuery"}}, "kind"},
+      {trends({{"samplingFactor", 0.1}}), "samplingFactor"},
+      {trends({{"surprise", 1}}), "surprise"},
+      {trends({{"series", json::array()}}), "series"},
+      {trends({{"series", {{{"kind", "DataWarehouseNode"}}}}}), "series.0.kind"},
+      {trends({{"series", {{{"kind", "EventsNode"}, {"math", "hogql"}}}}}), "series.0.math"},
+      {trends({{"dateRange", {{"date_from", "soon"}}}}), "dateRange.date_from"},
+      {trends({{"dateRange", {{"daysOfWeek", {1}}}}}), "dateRange.daysOfWeek"},
+      {trends({{"trendsFilter", {{"display", "BoxPlot"}}}}), "trendsFilter.display"},
+      {trends({{"trendsFilter", {{"formula", "A+B"}}}}), "trendsFilter.formula"},
+      {trends({{"trendsFilter", {{"formula", "exp(A)"}}}}), "trendsFilter.formula"},
+      {trends({{"properties", {{{"key", "x"}, {"type", "hogql"}}}}}), "properties.0.type"},
+      {trends({{"properties", {{{"key", "x"}, {"operator", "near"}, {"value", "1"}}}}}),
+       "properties.0.operator"},
+      {trends({{"properties", {{{"key", "x"}, {"operator", "regex"}, {"value", "("}}}}}),
+       "properties.0.value"},
+      {trends({{"properties", {{{"key", "id"}, {"type", "cohort"}, {"value", 7}}}}}),
+       "properties.0.value"},
+      {trends({{"modifiers", {{"unheard", true}}}}), "modifiers.unheard"},
+      {trends({{"interval", "minute"}, {"dateRange", {{"date_from", "-300d"}}}}), "dateRange"},
+  }));
+  const Asked asked = ask_for(question);
+  REQUIRE(asked.refusal);
+  CHECK(asked.refusal->path == path);
+  CHECK(!asked.refusal->sentence.empty());
+}
+
+TEST_CASE("insights: a property without a column is refused in Basin SQL, and answered by DuckDB") {
+  const json question = trends({{"properties", {{{"key", "$viewport_width"}, {"value", "1"}}}}});
+  CHECK(ask_for(question, Dialect::kDuckdb).plan);
+  const Asked basin = ask_for(question, Dialect::kBasin);
+  REQUIRE(basin.refusal);
+  CHECK(basin.refusal->path == "properties.0.key");
+}
+
+// The statement with every '…' and "…" taken out; empty when one does not end.
+std::string outside_quotes(const std::string& sql) {
+  std::string out;
+  for (size_t i = 0; i < sql.size(); ++i) {
+    if (sql[i] != '\'' && sql[i] != '"') {
+      out += sql[i];
+      continue;
+    }
+    const size_t end = sql.find(sql[i], i + 1);
+    if (end == std::string::npos) return {};
+    i = end;
+  }
+  return out;
+}
+
+TEST_CASE("insights: no text of a question leaves its literal") {
+  const std::string evil = GENERATE("x') OR 1=1 --", "''; DROP TABLE events; --", "\\' OR injected",
+                                    "\" injected", "/*injected*/", "a'b\"c~d/e");
+  const std::string plain = "harmless";
+  const auto question = [](const std::string& text) {
+    const json filter = {{"key", text}, {"value", {text, text + "2"}}, {"type", "event"}};
+    return trends(
+        {{"series",
+          {{{"kind", "EventsNode"}, {"event", text}, {"math", "sum"}, {"math_property", text}}}},
+         {"properties",
+          {filter, {{"key", "p"}, {"type", "person"}, {"operator", "icontains"}, {"value", text}}}},
+         {"breakdownFilter", {{"breakdown", text}}}});
+  };
+  for (const Dialect dialect : {Dialect::kDuckdb, Dialect::kBasin}) {
+    const Asked bad = ask_for(question(evil), dialect);
+    const Asked good = ask_for(question(plain), dialect);
+    REQUIRE(bad.plan);
+    REQUIRE(good.plan);
+    const std::string outside = outside_quotes(bad.plan->statements[0].sql);
+    CHECK(!outside.empty());
+    CHECK(outside == outside_quotes(good.plan->statements[0].sql));
+  }
+  CHECK(ask_for(question(std::string("nul\0byte", 8))).refusal);
+}
+
+TEST_CASE("insights: a result as long as its limit is no answer") {
+  const Asked asked = ask_for(trends(), Dialect::kBasin);
+  REQUIRE(asked.plan);
+  json rows = json::array();
+  for (int i = 0; i < 9'999; ++i) rows.push_back({0, 1});
+  CHECK(!asked.plan->answer({rows.dump()}).refusal);
+  rows.push_back({0, 1});
+  CHECK(asked.plan->answer({rows.dump()}).refusal);
+  CHECK(asked.plan->answer({"[1"}).refusal);
+  CHECK(asked.plan->answer({}).refusal);
+}
+
+TEST_CASE("insights: free SQL reads the project's tables and nothing else") {
+  const std::vector<std::string> tables = {"events"};
+  const auto taken =
+      GENERATE(as<std::string>(), "SELECT event, count(*) FROM events GROUP BY event",
+               "WITH a AS (SELECT * FROM events) SELECT * FROM a JOIN events e ON a.uuid = e.uuid",
+               "select count(distinct uuid) from (select uuid from events) as x",
+               "SELECT extract(year FROM \"timestamp\") FROM events", "SELECT 'it''s; -- fine'");
+  CHECK(!refuse_sql(taken, tables));
+  const auto refused = GENERATE(
+      as<std::string>(), "DELETE FROM events", "SELECT 1; DROP TABLE events",
+      "SELECT * FROM 'file.csv'", "SELECT * FROM events, 'file.csv'", "SELECT * FROM \"file.csv\"",
+      "SELECT * FROM read_csv('x')", "SELECT read_text('x')", "SELECT \"read_text\"('x')",
+      "SELECT * FROM secrets", "WITH x AS (DELETE FROM events) SELECT 1", "SELECT 1 -- x",
+      "SELECT 1 /* x */", "SELECT 'open", "SELECT 1) AS q, (SELECT 2", "SELECT e'\\''",
+      "SELECT * FROM events JOIN other ON 1 = 1", "SELECT countIf(1) FROM events", "",
+      "COPY events TO 'x'", "SELECT getenv('HOME')", "SELECT * INTO x FROM events");
+  CHECK(refuse_sql(refused, tables));
+}
+
+FunnelRun walk(const std::string& letters, FunnelRules rules = {}) {
+  // A, B, C are steps, X excludes between the first two, a digit sets the minute.
+  std::vector<FunnelEvent> events;
+  int64_t t = 1;
+  for (char c : letters) {
+    FunnelEvent event{.t_us = t++ * 60'000'000};
+    if (c >= 'A' && c <= 'C') event.steps = 1u << (c - 'A');
+    if (c == 'X') event.exclusions = 2;
+    events.push_back(event);
+  }
+  if (rules.steps == 0) rules.steps = 3;
+  if (rules.window_us == 0) rules.window_us = 3'600'000'000;
+  return walk_funnel(rules, events);
+}
+
+TEST_CASE("insights: exclusions, as docs/INSIGHTS.md lists them") {
+  CHECK(walk("AX").reached == 0);
+  CHECK(walk("AXA").reached == 1);
+  CHECK(walk("AXB").reached == 0);
+  CHECK(walk("AXBA").reached == 0);
+  CHECK(walk("AXBAB").reached == 3);
+  CHECK(walk("ABX").reached == 3);
+  CHECK(walk("XA").reached == 1);
+}
+
+TEST_CASE("insights: strict funnels bear no foreign event, but repeats") {
+  const FunnelRules strict{.steps = 3, .order = FunnelRules::Order::kStrict};
+  CHECK(walk("AABBC", strict).reached == 7);
+  CHECK(walk("ABAC", strict).reached == 3);
+  CHECK(walk("A.B", strict).reached == 1);
+  CHECK(walk("A.B").reached == 3);
+}
+
+TEST_CASE("insights: formulas follow Python's precedence and divide to zero") {
+  const auto at = [](const std::string& text) {
+    std::string error;
+    const auto formula = Formula::parse(text, 2, error);
+    return formula ? formula->at({7, 2}) : std::nan("");
+  };
+  CHECK(at("A+2*B") == 11);
+  CHECK(at("-A**2") == -49);
+  CHECK(at("2**-1") == 0.5);
+  CHECK(at("(A-B)/(B-2)") == 0);
+  CHECK(at("-a % b") == 1);
+  CHECK(std::isnan(at("A+")));
+  CHECK(std::isnan(at("C")));
+  CHECK(std::isnan(at("sum(A)")));
+  CHECK(std::isnan(at(std::string(400, '('))));
+}
+
+// A small generator: the same numbers on every machine.
+class Numbers {
+ public:
+  double uniform() {
+    state_ ^= state_ << 13;
+    state_ ^= state_ >> 7;
+    state_ ^= state_ << 17;
+    return static_cast<double>(state_ >> 11) / 9007199254740992.0;
+  }
+  Arm converted(int people, double rate) {
+    Arm arm{.people = static_cast<double>(people)};
+    for (int i = 0; i < people; ++i) arm.sum += uniform() < rate ? 1 : 0;
+    arm.sum_squares = arm.sum;
+    return arm;
+  }
+
+ private:
+  uint64_t state_ = 88172645463325252u;
+};
+
+TEST_CASE("insights: the normal distribution is that of the tables") {
+  CHECK(normal_cdf(0) == Approx(0.5));
+  CHECK(normal_cdf(1.959964) == Approx(0.975).margin(1e-6));
+  CHECK(normal_cdf(-1.644854) == Approx(0.05).margin(1e-6));
+}
+
+TEST_CASE("insights: credible intervals cover, and daily looks do not cheat the sequential test") {
+  Numbers numbers;
+  int covered = 0, sequential_alarms = 0, naive_alarms = 0;
+  constexpr int kRuns = 400;
+  for (int run = 0; run < kRuns; ++run) {
+    Arm control, test;
+    bool sequential = false, naive = false;
+    Comparison last;
+    for (int day = 0; day < 20; ++day) {
+      const Arm c = numbers.converted(200, 0.2), t = numbers.converted(200, 0.2);
+      control = {control.people + c.people, control.sum + c.sum, control.sum_squares + c.sum};
+      test = {test.people + t.people, test.sum + t.sum, test.sum_squares + t.sum};
+      last = compare_arms(control, test, {.proportion = true});
+      sequential = sequential || last.sequential_significant;
+      naive = naive || last.credible_low > 0 || last.credible_high < 0;
+    }
+    covered += last.credible_low <= 0 && last.credible_high >= 0 ? 1 : 0;
+    sequential_alarms += sequential ? 1 : 0;
+    naive_alarms += naive ? 1 : 0;
+  }
+  CHECK(covered >= kRuns * 92 / 100);
+  CHECK(sequential_alarms <= kRuns * 5 / 100);
+  // What the sequential interval is there for: looking daily at the other one is wrong far too
+  // often.
+  CHECK(naive_alarms > kRuns * 15 / 100);
+}
+
+TEST_CASE("insights: free SQL gives the engine's rows as they are") {
+  const Asked asked = ask_for(
+      {{"kind", "HogQLQuery"}, {"query", "SELECT event, count(*) FROM events GROUP BY event"}});
+  REQUIRE(asked.plan);
+  const Answered answered = asked.plan->answer({R"([["a", 2], ["b", null]])"});
+  REQUIRE_FALSE(answered.refusal);
+  const json answer = json::parse(answered.json);
+  CHECK(answer["results"] == json::parse(R"([["a", 2], ["b", null]])"));
+  CHECK(answer["hasMore"] == false);
+  // The engine's own order of columns is in arrays only.
+  CHECK(asked.plan->answer({R"([{"event": "a"}])"}).refusal);
+}
+
+TEST_CASE("insights: a comparison by hand") {
+  // 100 of 1,000 against 130 of 1,000: lift 0.3, by the delta method's formula.
+  const Comparison c = compare_arms({1000, 100, 100}, {1000, 130, 130}, {.proportion = true});
+  REQUIRE(c.valid);
+  CHECK(c.lift == Approx(0.3));
+  const double variance = 0.13 * 0.87 / (1000 * 0.01) + 0.1 * 0.9 * 0.0169 / (1000 * 0.0001);
+  CHECK(c.standard_error == Approx(std::sqrt(variance)));
+  CHECK(c.chance_to_win == Approx(normal_cdf(0.3 / std::sqrt(variance))));
+  CHECK(!compare_arms({1000, 0, 0}, {1000, 130, 130}, {}).valid);
+  CHECK(!compare_arms({0, 0, 0}, {1000, 130, 130}, {}).valid);
+}
+
+}  // namespace
+}  // namespace hogflare::insights

@@ -1,0 +1,379 @@
+// How many objects one request may call, and that what they answer stays within the isolate's memory.
+#include <catch2/catch.hpp>
+
+#include "hogflare/core.h"
+#include "hogflare/limits.h"
+#include "identity_support.h"
+#include "tests/no_decompressor.h"
+#include "tests/table_zones.h"
+
+using namespace hogflare;
+using namespace hogflare::test;
+
+namespace {
+
+// Whole requests through the core: objects in memory, a sink whose answer the test chooses.
+class World {
+ public:
+  explicit World(std::string variables = "")
+      : core_(R"({"vars":{"CLOUDFLARE_PIPELINE_ENDPOINT":"http://sink.invalid/")" + variables +
+                  R"(},"bindings":["PERSONS","GROUPS","PERSON_ID_COUNTER","OUTBOX"]})",
+              decompressor_, zones_) {}
+
+  uint16_t sink_status = 200;
+  bool objects_answer = true;
+  size_t calls = 0;
+  size_t sends = 0;
+  std::map<std::string, MemoryStorage> objects;
+
+  Reply post(const std::string& path, std::string body) {
+    std::string head = "POST";
+    head += '\0' + path;
+    head.append(3, '\0');
+    head += "application/json";
+    head.append(60, '\0');
+    std::unique_ptr<Task> task = core_.http({std::move(head), std::move(body)});
+    run(*task, nullptr);
+    return task->reply();
+  }
+
+ private:
+  void run(Task& task, Storage* storage) {
+    Effects effects;
+    task.start(core_.turn(kNow, entropy_, storage), effects);
+    std::deque<Effect> pending;
+    for (;;) {
+      for (Effect& effect : effects.take()) pending.push_back(std::move(effect));
+      if (pending.empty()) break;
+      const Effect effect = std::move(pending.front());
+      pending.pop_front();
+      task.resume(core_.turn(kNow, entropy_, storage), perform(effect, storage == nullptr),
+                  effects);
+    }
+    REQUIRE(task.finished());
+  }
+
+  EffectResult perform(const Effect& effect, bool is_request) {
+    EffectResult result;
+    result.id = effect.id;
+    result.ok = true;
+    result.http_status = 200;
+    if (std::holds_alternative<SendRows>(effect.kind)) {
+      ++sends;
+      result.http_status = sink_status;
+    } else if (const auto* call = std::get_if<CallObject>(&effect.kind)) {
+      calls += is_request ? 1 : 0;
+      result.ok = objects_answer;
+      if (objects_answer) result.body = answer(*call);
+    }
+    return result;
+  }
+
+  std::string answer(const CallObject& call) {
+    ObjectInput input;
+    input.entry = ObjectEntry::kCall;
+    input.object_class = call.object_class;
+    input.request = call.request;
+    std::unique_ptr<Task> task = core_.object(std::move(input));
+    run(*task, &objects[call.name]);
+    return task->reply().body;
+  }
+
+  static constexpr int64_t kNow = 1'767'268'800'000;
+  static constexpr uint8_t kSeed[32] = {9};
+  NoDecompressor decompressor_;
+  TableZones zones_;
+  Core core_;
+  Entropy entropy_{kSeed};
+};
+
+std::string batch_of_people(size_t first, size_t last) {
+  std::string body = R"({"api_key":"phc_x","batch":[)";
+  for (size_t i = first; i < last; ++i) {
+    if (i > first) body += ',';
+    body += R"({"event":"e","distinct_id":"p)" + std::to_string(i) + "\"}";
+  }
+  return body + "]}";
+}
+
+bool has_warning(const std::vector<Warning>& warnings, std::string_view name) {
+  return std::any_of(warnings.begin(), warnings.end(),
+                     [&](const Warning& warning) { return warning.name == name; });
+}
+
+}  // namespace
+
+TEST_CASE("A batch of more people than a request may call is refused whole, and its parts are taken") {
+  const size_t most = limits::kObjectCallsMax;
+  World world;
+  for (const size_t people : {most + 1, size_t{1500}, size_t{12'000}}) {
+    const Reply reply = world.post("/batch/", batch_of_people(0, people));
+    CHECK(reply.status == 413);
+    CHECK(reply.body.find("nothing was stored, send it in parts") != std::string::npos);
+    CHECK(world.calls == 0);
+    CHECK(world.sends == 0);
+  }
+  CHECK(world.post("/batch/", batch_of_people(0, most)).status == 200);
+  CHECK(world.objects.size() == most + 1);  // and the counter of ids
+  CHECK(world.calls < 1000);
+}
+
+TEST_CASE("Events of one person, and events without a person, need no calls of their own") {
+  World world;
+  std::string body = R"({"api_key":"phc_x","batch":[)";
+  std::string personless = body;
+  for (int i = 0; i < 20'000; ++i) {
+    if (i > 0) body += ',', personless += ',';
+    body += R"({"event":"e","distinct_id":"one"})";
+    personless += R"({"event":"e","distinct_id":"p)" + std::to_string(i) +
+                  R"(","properties":{"$process_person_profile":false}})";
+  }
+  CHECK(world.post("/batch/", body + "]}").status == 200);
+  CHECK(world.post("/batch/", personless + "]}").status == 200);
+  CHECK(world.calls < 10);
+}
+
+TEST_CASE("An operator sets another number of object calls, and nonsense is refused") {
+  World world(R"(,"HOGFLARE_OBJECT_CALLS_MAX":"128")");
+  CHECK(world.post("/batch/", batch_of_people(0, 129)).status == 413);
+  CHECK(world.post("/batch/", batch_of_people(0, 128)).status == 200);
+  for (const std::string value : {"0", "127", "50001", "-1", "many", "1e3"}) {
+    const Config config =
+        parse_config(R"({"vars":{"HOGFLARE_OBJECT_CALLS_MAX":")" + value + "\"}}");
+    CHECK(config.object_calls_max == limits::kObjectCallsMax);
+    CHECK(std::any_of(config.problems.begin(), config.problems.end(), [](const auto& problem) {
+      return problem.message.find("HOGFLARE_OBJECT_CALLS_MAX") == 0;
+    }));
+  }
+}
+
+TEST_CASE("Groups and connected ids count as calls; one event always fits") {
+  World world;
+  std::string groups;
+  for (size_t i = 0; i < limits::kGroupsPerEventMax; ++i) {
+    groups += (i > 0 ? ",\"t" : "\"t") + std::to_string(i) + "\":\"k\"";
+  }
+  const std::string event = R"({"api_key":"phc_x","event":"$identify","distinct_id":"a","properties":{
+      "$anon_distinct_id":"b","$groups":{)" + groups + "}}}";
+  CHECK(world.post("/e/", event).status == 200);
+
+  // 901 groups of a type that is known.
+  std::string body = R"({"api_key":"phc_x","batch":[)";
+  for (size_t i = 0; i <= limits::kObjectCallsMax; ++i) {
+    if (i > 0) body += ',';
+    body += R"({"event":"e","distinct_id":"a","properties":{"$groups":{"t0":"k)" +
+            std::to_string(i) + "\"}}}";
+  }
+  CHECK(world.post("/batch/", body + "]}").status == 413);
+
+  // Two ids that take turns and are connected by a merge may each need a call.
+  EventBatch batch;
+  for (int i = 0; i < 10; ++i) {
+    batch.add(std::string(R"({"event":"e","distinct_id":")") + (i % 2 ? "x" : "y") + "\"}");
+  }
+  batch.add(R"({"event":"$identify","distinct_id":"x","properties":{"$anon_distinct_id":"y"}})");
+  ObjectHost host;
+  IdentityCaches caches;
+  const Project project;
+  RequestRun run(host, caches, project, batch);
+  CHECK(run.planned == 10);
+  // One more is the survivor's own, which asks the other person for what it holds.
+  CHECK(host.calls[ObjectClass::kPerson] <= run.planned + 1);
+}
+
+TEST_CASE("Retries of objects that do not answer stay within the request's calls") {
+  World world;
+  world.objects_answer = false;
+  CHECK(world.post("/batch/", batch_of_people(0, limits::kObjectCallsMax)).status == 503);
+  CHECK(world.calls <= limits::kObjectCallsMax * limits::kObjectCallsFactor);
+}
+
+TEST_CASE("A sink that refuses every send as too large is not asked for each row") {
+  World world;
+  world.sink_status = 413;
+  std::string body = R"({"api_key":"phc_x","batch":[)";
+  for (int i = 0; i < 20'000; ++i) {
+    body += i > 0 ? "," : "";
+    body += R"({"event":"e","distinct_id":"p","properties":{"$process_person_profile":false}})";
+  }
+  CHECK(world.post("/batch/", body + "]}").status == 200);  // the outbox has them
+  CHECK(world.sends <= limits::kSendsPerRequestMax);
+  CHECK(world.calls <= limits::kObjectCallsMax * limits::kObjectCallsFactor);
+}
+
+TEST_CASE("Redirects in a circle end, and the event may be sent again") {
+  // Objects that say they have moved, for ever.
+  IdentityCaches caches;
+  const Project project;
+  EventBatch batch;
+  batch.add(R"({"event":"e","distinct_id":"p0"})");
+  size_t sum = 0;
+  MemoryShare memory(sum);
+  RequestBudget budget(limits::kObjectCallsMax, memory);
+  ObjectHost host;
+  PeopleRun people(batch.events, project, caches, budget);
+  CHECK(people.plan(host.turn()) == 1);
+  Effects effects;
+  people.start(host.turn(), effects);
+  int person_calls = 0;
+  for (int turn = 0; turn < 1000 && !people.finished(); ++turn) {
+    for (Effect& effect : effects.take()) {
+      if (!people.owns(effect.id)) continue;
+      EffectResult result;
+      result.id = effect.id;
+      const auto* call = std::get_if<CallObject>(&effect.kind);
+      if (call != nullptr && call->object_class == ObjectClass::kPerson) {
+        ApplyReplyWriter writer;
+        result.ok = true;
+        // A name never met before, so that no hint shortens the way.
+        result.body = writer.finish(ApplyStatus::kMoved, "p" + std::to_string(++person_calls),
+                                    false, false, {});
+      }
+      people.resume(host.turn(), std::move(result), effects);
+    }
+  }
+  REQUIRE(people.finished());
+  CHECK(people.failed(0));
+  // A hop is a call, and each but the first shortens the one before.
+  CHECK(person_calls > limits::kRedirectHopsMax);
+  CHECK(person_calls <= 2 * (limits::kRedirectHopsMax + 2));
+}
+
+TEST_CASE("Property texts of a reply are put together within a bound") {
+  ObjectHost host;
+  IdentityCaches caches;
+  const Project project;
+  EventBatch batch;
+  const std::string filling(600'000, 'x');
+  batch.add(R"({"event":"$set","distinct_id":"a","properties":{"$set":{"f":")" + filling + "\"}}}");
+  for (int i = 0; i < 200; ++i) {
+    batch.add(R"({"event":"$set","distinct_id":"a","properties":{"$set":{"n":)" +
+              std::to_string(i) + "}}}");
+  }
+  RequestRun run(host, caches, project, batch);
+  CHECK(run.memory_sum <= 2 * limits::kPersonReplyBytesMax);
+  CHECK_FALSE(run.people.take_view(5).properties_left_out);
+  CHECK(run.people.take_view(5).person_properties.size() > 600'000);
+  CHECK(run.people.take_view(200).properties_left_out);
+  CHECK(run.people.take_view(200).person_properties == "{}");
+  CHECK(run.people.take_view(200).person_id == run.people.take_view(5).person_id);
+}
+
+TEST_CASE("What there is no memory for is left out of rows, and said so") {
+  ObjectHost host;
+  IdentityCaches caches;
+  const Project project;
+  const std::string filling(100'000, 'x');
+  EventBatch batch;
+  batch.add(R"({"event":"$groupidentify","distinct_id":"a","properties":{"$group_type":"t",
+            "$group_key":"k","$group_set":{"f":")" + filling + "\"}}}");
+  batch.add(R"({"event":"$set","distinct_id":"a","properties":{"$set":{"f":")" + filling +
+            "\"}}}");
+  { RequestRun first(host, caches, project, batch); }
+  size_t sum = limits::kRequestMemoryBytesMax - 50'000;  // others have the rest
+  {
+    MemoryShare memory(sum);
+    RequestBudget budget(limits::kObjectCallsMax, memory);
+    PeopleRun people(batch.events, project, caches, budget);
+    GroupsRun groups(batch.events, project, caches, budget);
+    people.plan(host.turn());
+    groups.plan(host.turn().config);
+    Effects effects;
+    people.start(host.turn(), effects);
+    groups.start(host.turn(), effects);
+    host.drive(
+        [&](EffectResult result) {
+          if (people.owns(result.id)) {
+            people.resume(host.turn(), std::move(result), effects);
+          } else {
+            groups.resume(host.turn(), std::move(result), effects);
+          }
+        },
+        [&] { return people.finished() && groups.finished(); }, effects);
+    CHECK(people.take_view(1).properties_left_out);
+    CHECK(people.take_view(1).person_properties == "{}");
+    CHECK(people.take_view(1).person_id.size() == 36);
+    CHECK(groups.take_view(0).properties_left_out);
+    CHECK(sum <= limits::kRequestMemoryBytesMax);
+  }
+  CHECK(sum == limits::kRequestMemoryBytesMax - 50'000);
+}
+
+TEST_CASE("The sizes of a person and of a group are refused from one byte over their limit on") {
+  const size_t most = limits::kPersonPropertiesBytesMax;
+  const auto event = [](std::string_view name, std::string_view set_name, size_t value_bytes) {
+    std::string text = R"({"event":")" + std::string(name) +
+                       R"(","distinct_id":"a","properties":{"$group_type":"t","$group_key":"k",")" +
+                       std::string(set_name) + R"(":{"f":")";
+    return text + std::string(value_bytes, 'x') + "\"}}}";
+  };
+  // {"f":"xxx…"} has 8 bytes beside its filling, and one more with something before it.
+  for (const size_t size : {most - 1, most, most + 1}) {
+    for (const bool exists : {false, true}) {
+      INFO(size << (exists ? " and there already" : ""));
+      const bool fits = size <= most;
+      ObjectHost host;
+      IdentityCaches caches;
+      const Project project;
+      EventBatch small;
+      small.add(R"({"event":"$set","distinct_id":"a","properties":{"$set":{}}})");
+      small.add(R"({"event":"$groupidentify","distinct_id":"a","properties":{"$group_type":"t",
+                "$group_key":"k","$group_set":{"a":1}}})");
+      // What a person has by itself: the event that made it.
+      size_t person_bytes = 61;
+      size_t group_bytes = 0;
+      if (exists) {
+        RequestRun first(host, caches, project, small);
+        person_bytes = first.people.take_view(1).person_properties.size() - 1;
+        group_bytes = std::string_view(R"("a":1,)").size();
+      }
+      EventBatch batch;
+      batch.add(event("$set", "$set", size - person_bytes - 8));
+      batch.add(event("$groupidentify", "$group_set", size - group_bytes - 8));
+      RequestRun run(host, caches, project, batch);
+      CHECK(has_warning(run.people.warnings(), "person_properties_size_violation") == !fits);
+      CHECK(has_warning(run.groups.warnings(), "group_upsert_message_size_too_large") == !fits);
+      if (fits) {
+        CHECK(run.people.take_view(1).person_properties.size() == size);
+        CHECK(run.groups.take_view(1).group_properties_json.size() == size + 6);  // {"t":…}
+      } else {
+        // A refused operation leaves nothing behind.
+        CHECK(run.people.take_view(1).person_properties.size() < 100);
+        CHECK(run.groups.take_view(1).group_properties_json.size() < 30);
+      }
+    }
+  }
+}
+
+TEST_CASE("What an isolate remembers is bounded by bytes, not entries") {
+  IdentityCaches caches;
+  const std::string id(1'600, 'x');
+  size_t most = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    caches.remember_redirect("1:" + std::to_string(i) + id, id);
+    most = std::max(most, caches.redirect_bytes());
+  }
+  CHECK(most <= limits::kRedirectHintsBytesMax);
+  CHECK(most > limits::kRedirectHintsBytesMax / 2);
+  REQUIRE(caches.redirect_of(1, "19999" + id) != nullptr);
+  for (int i = 0; i < 2'000; ++i) {
+    caches.remember_group_types(i, {std::string(8'000, 'a'), std::string(8'000, 'b')});
+    REQUIRE(caches.group_type_bytes() <= limits::kCachedTypesBytesMax);
+  }
+  CHECK(caches.group_types(1'999) != nullptr);
+  for (uint64_t i = 0; i < 3 * limits::kPersonIdLease; ++i) caches.give_back_person_id(1, i + 1);
+  uint64_t taken = 0;
+  while (caches.take_person_id(1) != 0) ++taken;
+  CHECK(taken == limits::kPersonIdLease);
+}
+
+TEST_CASE("A configuration that cannot be used opens no path but health and liveness") {
+  World world(R"(,"POSTHOG_TEAM_ID":"99999999999999999999","HOGFLARE_ADMIN_TOKEN":"t")");
+  for (const std::string path : {"/e/", "/batch/", "/s/", "/flags/", "/decide/", "/engage/",
+                                 "/i/v1/analytics/events", "/ofrep/v1/evaluate/flags",
+                                 "/api/surveys"}) {
+    INFO(path);
+    CHECK(world.post(path, R"({"token":"phc_x","distinct_id":"a","event":"e"})").status == 503);
+  }
+  CHECK(world.calls == 0);
+}
