@@ -212,6 +212,7 @@ Faults draw_faults(Choices& choices) {
   faults.lose_response = share(150);
   faults.late_alarm = share(500);
   // Where the platform's limits bite, until the world heals.
+  faults.spares_outboxes = true;
   if (choices.below(3) == 0) {
     faults.fail_alarm = share(200);
     faults.refuse_put = share(100);

@@ -201,7 +201,11 @@ void World::turn(uint64_t run_id, const EffectResult* result) {
   ObjectStorage* storage = run.object ? &objects_[*run.object] : nullptr;
   if (storage != nullptr) {
     const uint32_t refused = choices_.permille(faults_.refuse_put) ? 1 + choices_.below(4) : 0;
-    storage->begin_turn(faults_.value_bytes_max, refused);
+    if (is_spared_outbox(run.object->object_class)) {
+      storage->begin_turn(platform::kObjectValueBytes, 0);
+    } else {
+      storage->begin_turn(faults_.value_bytes_max, refused);
+    }
   }
   const Turn turn = isolates_[run.isolate]->core->turn(now_ms_, *run.entropy, storage);
   if (result == nullptr) {
@@ -290,11 +294,12 @@ void World::evict(size_t isolate) {
 void World::perform(uint64_t run_id, Effect effect) {
   Run& run = *runs_.at(run_id);
   // Sends count as well. What a refused one means is an outage of its sink, which has its own plans
-  // (delivery_run.cpp); a row of the persons stream that nothing keeps is lost (docs/DELIVERY.md), so
-  // that histories of people could not be compared with the stream.
+  // (delivery_run.cpp).
   const bool is_wait = std::holds_alternative<Wait>(effect.kind);
   const bool is_send = std::holds_alternative<SendRows>(effect.kind);
-  if (!is_wait && ++run.subrequests > faults_.subrequests_max && !is_send) {
+  const auto* called = std::get_if<CallObject>(&effect.kind);
+  const bool is_spared = called != nullptr && is_spared_outbox(called->object_class);
+  if (!is_wait && ++run.subrequests > faults_.subrequests_max && !is_send && !is_spared) {
     ++counts_.refused_subrequests;
     faulted_.insert(run.attempt);
     EffectResult refused;
