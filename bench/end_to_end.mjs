@@ -78,7 +78,7 @@ const plainWorker = (name, path, extra = {}) =>
   });
 
 const systems = [
-  await start("hogflare", workerOptions({ stateDir: join(state, "hogflare"), vars: { ...vars, HOGFLARE_ADMIN_TOKEN: ADMIN } })),
+  await start("hogflare", workerOptions({ platform: null, stateDir: join(state, "hogflare"), vars: { ...vars, HOGFLARE_ADMIN_TOKEN: ADMIN } })),
   await start(
     "yardstick",
     plainWorker("yardstick", join(ROOT, "bench/yardstick/worker.js"), {

@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -19,9 +20,11 @@
 #include "hogflare/metrics.h"
 #include "hogflare/person_object.h"
 #include "hogflare/task.h"
+#include "platform/storage_limits.h"
 
 namespace hogflare::test {
 
+// Refuses what Cloudflare refuses: the put does nothing, and the host undoes the turn.
 class MemoryStorage final : public Storage {
  public:
   bool get(std::string_view key, std::string& value) override {
@@ -32,11 +35,18 @@ class MemoryStorage final : public Storage {
     return true;
   }
   void put(std::string_view key, std::string_view value) override {
+    std::string why = platform::refusal_of_put(key, value, value_bytes_max);
+    if (!why.empty()) {
+      if (refusal.empty()) refusal = std::move(why);
+      return;
+    }
+    remember(key);
     ++rows_written;
     largest_value = std::max(largest_value, key.size() + value.size());
     values[std::string(key)] = std::string(value);
   }
   void erase(std::string_view key) override {
+    remember(key);
     ++rows_written;
     values.erase(std::string(key));
   }
@@ -56,11 +66,45 @@ class MemoryStorage final : public Storage {
   }
   int64_t alarm() override { return alarm_at_ms; }
 
+  void begin_turn() {
+    undo_.emplace();
+    refusal.clear();
+    alarm_before_ms_ = alarm_at_ms;
+  }
+  // Ends the turn; false: something was refused and all of the turn's writes are undone.
+  bool end_turn() {
+    const bool stands = refusal.empty();
+    if (!stands) {
+      for (auto at = undo_->rbegin(); at != undo_->rend(); ++at) {
+        if (at->second) {
+          values[at->first] = *at->second;
+        } else {
+          values.erase(at->first);
+        }
+      }
+      alarm_at_ms = alarm_before_ms_;
+    }
+    undo_.reset();
+    return stands;
+  }
+
   std::map<std::string, std::string> values;
+  std::string refusal;  // of the latest turn; empty: none
+  size_t value_bytes_max = platform::kObjectValueBytes;
   int64_t alarm_at_ms = 0;
   uint64_t rows_read = 0;
   uint64_t rows_written = 0;
   size_t largest_value = 0;
+
+ private:
+  void remember(std::string_view key) {
+    if (!undo_) return;
+    const auto found = values.find(std::string(key));
+    undo_->emplace_back(key, found == values.end() ? std::nullopt : std::optional(found->second));
+  }
+
+  std::optional<std::vector<std::pair<std::string, std::optional<std::string>>>> undo_;
+  int64_t alarm_before_ms_ = 0;
 };
 
 struct ObjectKey {
@@ -79,6 +123,7 @@ class ObjectHost {
   std::map<ObjectClass, uint64_t> calls;
   std::map<std::string, int> calls_by_name;
   bool objects_answer = true;
+  uint32_t subrequests_max = platform::kSubrequests;  // of one invocation
   std::vector<std::string> sends;  // every one is answered with sink_status
   uint16_t sink_status = 200;
 
@@ -103,11 +148,16 @@ class ObjectHost {
     return count;
   }
 
-  std::string call(const CallObject& request) {
+  std::string call(const CallObject& request) { return try_call(request).value_or(""); }
+
+  // Nothing: a turn of it was undone, or the platform does not carry the request or its reply.
+  std::optional<std::string> try_call(const CallObject& request) {
+    if (request.request.size() > platform::kRpcBytes) return std::nullopt;
     ++calls[request.object_class];
     ++calls_by_name[request.name];
     std::unique_ptr<Task> task = make_call(request);
-    run(*task, &objects[{request.object_class, request.name}]);
+    if (!run(*task, &objects[{request.object_class, request.name}])) return std::nullopt;
+    if (task->reply().body.size() > platform::kRpcBytes) return std::nullopt;
     return task->reply().body;
   }
 
@@ -131,17 +181,32 @@ class ObjectHost {
   }
   uint64_t alarms = 0;
 
-  void run(Task& task, Storage* storage) {
+  // False: the storage refused something, that turn is undone and the task is gone.
+  bool run(Task& task, MemoryStorage* storage) {
     Effects effects;
-    task.start(turn(storage), effects);
-    drive([&](EffectResult result) { task.resume(turn(storage), std::move(result), effects); },
-          [&] { return task.finished(); }, effects);
+    bool stands = true;
+    const auto in_turn = [&](const auto& step) {
+      if (!stands) return;
+      if (storage != nullptr) storage->begin_turn();
+      step();
+      if (storage == nullptr || storage->end_turn()) return;
+      stands = false;
+      effects.take();
+    };
+    in_turn([&] { task.start(turn(storage), effects); });
+    drive(
+        [&](EffectResult result) {
+          in_turn([&] { task.resume(turn(storage), std::move(result), effects); });
+        },
+        [&] { return !stands || task.finished(); }, effects);
+    return stands;
   }
 
-  // Performs effects until `is_finished` and none is left.
+  // Performs effects until `is_finished` and none is left: one invocation with its subrequests.
   template <typename Resume, typename IsFinished>
   void drive(Resume resume, IsFinished is_finished, Effects& effects) {
     std::deque<Effect> pending;
+    uint32_t subrequests = 0;
     for (;;) {
       for (Effect& effect : effects.take()) pending.push_back(std::move(effect));
       if (pending.empty()) break;
@@ -150,9 +215,15 @@ class ObjectHost {
       EffectResult result;
       result.id = effect.id;
       result.ok = true;
-      if (const auto* request = std::get_if<CallObject>(&effect.kind)) {
-        result.ok = objects_answer;
-        if (objects_answer) result.body = call(*request);
+      const bool is_wait = std::holds_alternative<Wait>(effect.kind);
+      if (!is_wait && ++subrequests > subrequests_max) {
+        result.ok = false;
+        result.body = platform::kTooManySubrequests;
+      } else if (const auto* request = std::get_if<CallObject>(&effect.kind)) {
+        std::optional<std::string> reply;
+        if (objects_answer) reply = try_call(*request);
+        result.ok = reply.has_value();
+        if (reply) result.body = std::move(*reply);
       } else if (const auto* wait = std::get_if<Wait>(&effect.kind)) {
         now_ms += wait->delay_ms;
       } else if (const auto* send = std::get_if<SendRows>(&effect.kind)) {

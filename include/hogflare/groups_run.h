@@ -48,7 +48,8 @@ class GroupsRun {
 
   // Needs finished(). True: an object did not answer; the event may be sent again.
   bool failed(size_t event) const;
-  GroupView take_view(size_t event) const;
+  // Groups whose properties would pass `properties_bytes_max` are left out of them.
+  GroupView take_view(size_t event, uint64_t properties_bytes_max = UINT64_MAX) const;
   const std::vector<Warning>& warnings() const { return warnings_; }
 
  private:

@@ -42,6 +42,8 @@ struct PersonOp {
   bool needs_merge = false;
   // Was carried out already; only the snapshot is missing.
   bool covered = false;
+  // False: nobody looks at the row's properties, which then need not be made. Not part of a call.
+  bool wants_text = true;
   std::string_view event_uuid;
   int64_t timestamp_ms = 0;
   std::string_view set;       // JSON object; empty: none

@@ -71,7 +71,7 @@ struct OpResult {
   std::string_view uuid;
   int64_t created_at_ms = 0;
   uint32_t properties = 0;  // index into ApplyReply::property_texts
-  bool properties_left_out = false;  // the reader had no room for them
+  bool properties_left_out = false;  // the object or the reader had no room for them
   std::vector<HashKey> hash_keys;  // kRead and kWriteHashKeys only
 };
 
@@ -108,8 +108,19 @@ class ApplyReplyWriter {
  public:
   // Whether the reply says of each result who is identified. Before the first add().
   void show_identified(bool shows) { shows_identified_ = shows; }
-  void add(const OpResult& result, std::string_view properties, PersonAccess access);
+  // Revisions of earlier turns say nothing.
+  void begin_turn() { last_revision_ = 0; }
+  // `revision` is the same for the same text of a turn, and 0 where that is not known.
+  struct Properties {
+    std::string_view text;
+    uint64_t revision = 0;
+  };
+  void add(const OpResult& result, const Properties& properties, const PersonOp& op);
   size_t size() const { return results_.size(); }
+  // The texts of further operations are left out: a large person that every operation changes would be
+  // written, compared and read as often. Half a reply is free, and more comes with the operations' own
+  // bytes, as rows may carry it.
+  bool is_full() const;
   uint32_t count() const { return count_; }
   std::string finish(ApplyStatus status, std::string_view moved_to, bool next_is_covered,
                      bool took_id, const std::vector<PersonChange>& changes);
@@ -127,6 +138,7 @@ class ApplyReplyWriter {
   std::string_view last_properties() const {
     return last_is_joined_ ? std::string_view(joined_properties_) : at(last_properties_);
   }
+  bool is_last(const Properties& properties) const;
   void write_properties(std::string_view properties);
 
   ByteWriter results_;
@@ -136,6 +148,9 @@ class ApplyReplyWriter {
   Place last_properties_;
   std::string joined_properties_;  // the last ones, when they were written as a difference
   bool last_is_joined_ = false;
+  uint64_t last_revision_ = 0;
+  uint64_t text_bytes_ = 0;  // of the texts so far, those sent as differences too
+  uint64_t op_bytes_ = 0;    // of the operations so far
   bool has_last_ = false;
   bool shows_identified_ = false;
   std::string identified_;  // a byte for each result: 1 when its person is identified

@@ -56,8 +56,8 @@ class PropertyBag {
   static bool alive(const Entry& entry) { return entry.key.data() != nullptr; }
   size_t size() const { return alive_; }
   bool empty() const { return alive_ == 0; }
-  // Of the text write() appends.
-  size_t text_bytes() const;
+  // Of the text write() appends; without a look at the entries.
+  size_t text_bytes() const { return alive_ == 0 ? 2 : bytes_ + 1; }
 
   void write(std::string& out) const;
   std::string text() const;
@@ -79,6 +79,7 @@ class PropertyBag {
   std::map<std::string_view, uint32_t> index_;
   std::list<std::string> kept_;  // stable addresses
   size_t alive_ = 0;
+  size_t bytes_ = 0;  // of the members with their quotes, colons and commas
 };
 
 // True for JSON numbers, strings, true, false and null that JavaScript's === holds equal, however

@@ -14,6 +14,14 @@ const BUNDLES = join(ROOT, "build/worker");
 const CONFIG = join(ROOT, "wrangler.toml.example");
 const ASSETS = join(ROOT, "build/assets");
 
+const RUNTIME = join(ROOT, "tests/platform/runtime.js");
+
+/** The platform's numbers by name (tests/platform/limits.json). */
+export function platformLimits() {
+  const { limits } = JSON.parse(readFileSync(join(ROOT, "tests/platform/limits.json"), "utf8"));
+  return Object.fromEntries(Object.entries(limits).map(([name, limit]) => [name, limit.value]));
+}
+
 /** Files the bundle is made from. */
 function sources(main) {
   const shim = readdirSync(join(ROOT, "js-shim")).map((name) => join(ROOT, "js-shim", name));
@@ -61,27 +69,72 @@ export function compatibilityDate() {
   return /compatibility_date = "(.*)"/.exec(readFileSync(CONFIG, "utf8"))[1];
 }
 
+const CLASSES = [
+  "PersonDurableObject",
+  "GroupDurableObject",
+  "PersonIdCounterDurableObject",
+  "OutboxDurableObject",
+  "CookielessDurableObject",
+];
+
+/**
+ * The modules of a Worker behind the platform's limits: the first of `modules` is its own entry.
+ * @param {string} dist their folder
+ * @param {{type: string, path: string, contents?: string}[]} modules
+ * @param {Record<string, number>} limits
+ */
+function confined(dist, modules, limits) {
+  const entry = [
+    'import { confinedClass, confinedWorker } from "./platform-runtime.js";',
+    `import worker, * as own from "./${basename(modules[0].path)}";`,
+    `const limits = ${JSON.stringify(limits)};`,
+    ...CLASSES.map((name) => `export const ${name} = confinedClass(own.${name}, limits);`),
+    "export default confinedWorker(worker, limits);",
+  ].join("\n");
+  return [
+    { type: "ESModule", path: join(dist, "platform-entry.js"), contents: entry },
+    { type: "ESModule", path: join(dist, "platform-runtime.js"), contents: readFileSync(RUNTIME, "utf8") },
+    ...modules,
+  ];
+}
+
+/** A Worker is not deployed with variables above the platform's limits. */
+function checkVariables(vars, limits) {
+  const names = Object.keys(vars);
+  if (names.length > limits.variables) throw new Error(`${names.length} variables; a Worker has at most ${limits.variables}`);
+  for (const name of names) {
+    const size = Buffer.byteLength(vars[name]);
+    if (size > limits.variable_bytes) throw new Error(`${name} has ${size} bytes; a variable has at most ${limits.variable_bytes}`);
+  }
+}
+
 /**
  * Miniflare's options for the bundled Worker. `extra` are further options of the Worker (and `cf`, what
- * request.cf holds), `others` Workers beside it, which it can be bound to.
+ * request.cf holds), `others` Workers beside it, which it can be bound to. `platform` are limits other
+ * than Cloudflare's own (tests/platform/limits.json; `external` for fetches alone); null: workerd's only.
  * @param {{port?: number, host?: string, stateDir: string, vars: Record<string, string>,
  *   kvNamespaces?: string[], extra?: object, others?: object[], main?: string,
+ *   platform?: Record<string, number> | null,
  *   onLog?: (log: {level: string, message: string}) => void}} settings
  */
 export function workerOptions(settings) {
   const { port = 0, host = "127.0.0.1", stateDir, vars, kvNamespaces = ["FLAGS"] } = settings;
-  const { extra = {}, others = [], main, onLog } = settings;
-  const { cf = false, ...ofWorker } = extra;
+  const { extra = {}, others = [], main, onLog, platform = {} } = settings;
+  const { cf = false, modules: ownModules, ...ofWorker } = /** @type {any} */ (extra);
   const dist = bundle(main);
   const names = readdirSync(dist);
   const script = names.find((name) => name.endsWith(".js"));
   const wasm = names.find((name) => name.endsWith(".wasm"));
+  const modules = ownModules ?? [
+    { type: "ESModule", path: join(dist, script) },
+    { type: "CompiledWasm", path: join(dist, wasm) },
+  ];
+  const theirs = platformLimits();
+  const limits = { ...theirs, external: theirs.subrequests, ...platform };
+  if (platform !== null) checkVariables(vars, limits);
   const worker = {
     name: "hogflare",
-    modules: [
-      { type: "ESModule", path: join(dist, script) },
-      { type: "CompiledWasm", path: join(dist, wasm) },
-    ],
+    modules: platform === null ? modules : confined(dist, modules, limits),
     modulesRoot: dist,
     compatibilityDate: compatibilityDate(),
     bindings: vars,

@@ -371,7 +371,7 @@ bool GroupsRun::failed(size_t event) const {
   });
 }
 
-GroupView GroupsRun::take_view(size_t event) const {
+GroupView GroupsRun::take_view(size_t event, uint64_t properties_bytes_max) const {
   HF_ASSERT(finished());
   GroupView view;
   if (events_.empty()) return view;
@@ -387,7 +387,8 @@ GroupView GroupsRun::take_view(size_t event) const {
     if (!shown.insert(named.type).second) continue;
     const std::string& text = groups_[named.group].reply.texts[named.text];
     // A row holds less than this in all.
-    const bool has_room = properties.size() + text.size() <= limits::kRowBytesMax;
+    const bool has_room = properties.size() + named.type.size() + text.size() <=
+                          std::min<uint64_t>(limits::kRowBytesMax, properties_bytes_max);
     view.properties_left_out |= groups_[named.group].left_out || !has_room;
     if (!has_room) continue;
     properties += properties.empty() ? "{" : ",";

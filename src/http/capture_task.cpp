@@ -307,7 +307,9 @@ class CaptureTask final : public HttpTask {
     }
     PersonView person = people_->take_view(in_window);
     if (person.dropped) return kNoRow;
-    GroupView groups = groups_->take_view(in_window);
+    // What there is no room for is not put together first: it may be large, and its events many.
+    GroupView groups =
+        groups_->take_view(in_window, room_beside(person.person_properties.size()));
     bound_carried(person, groups);
     if (!writer.append_event(batch_->events[index], person, groups, rows)) note_cut(in_window);
     return rows.size() - 1;
@@ -321,12 +323,22 @@ class CaptureTask final : public HttpTask {
                         "$hogflare_truncated in the row names them"});
   }
 
+  uint64_t carried_left() const {
+    const uint64_t budget = limits::kCarriedBytesFree + limits::kCarriedBytesPerByte * received_bytes_;
+    return budget - std::min(carried_bytes_, budget);
+  }
+
+  // Bytes of properties that a row may carry beside so many.
+  uint64_t room_beside(uint64_t bytes) const {
+    const uint64_t left = std::min<uint64_t>(carried_left(), memory_.left() / 2);
+    return left - std::min(bytes, left);
+  }
+
   // A row carries its person's and groups' properties while the request's budget for them lasts.
   void bound_carried(PersonView& person, GroupView& groups) {
     const uint64_t bytes = person.person_properties.size() + groups.group_properties_json.size();
-    const uint64_t budget = limits::kCarriedBytesFree + limits::kCarriedBytesPerByte * received_bytes_;
     const bool is_whole = !person.properties_left_out && !groups.properties_left_out;
-    if (carried_bytes_ + bytes <= budget && take_part_bytes(2 * bytes)) {
+    if (bytes <= carried_left() && take_part_bytes(2 * bytes)) {
       carried_bytes_ += bytes;
       rows_without_carried_ += is_whole ? 0 : 1;
       return;

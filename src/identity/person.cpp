@@ -187,7 +187,9 @@ Update update_person(Person& person, PropertyBag& bag, const PersonOp& op,
     if (flips) person.is_identified = true;
     ++person.version;
     update.persisted = true;
-    if (!all_present(bag, set)) update.row_properties = row_text(bag, nullptr, set);
+    if (op.wants_text && !all_present(bag, set)) update.row_properties = row_text(bag, nullptr, set);
+  } else if (!op.wants_text) {
+    return update;
   } else if (!changes.list.empty() || !all_present(bag, set)) {
     update.row_properties = row_text(bag, &changes, set);
   }
@@ -196,6 +198,7 @@ Update update_person(Person& person, PropertyBag& bag, const PersonOp& op,
 
 std::string shown_properties(const PropertyBag& bag, const PersonOp& op) {
   PropertyBag set;
+  if (!op.wants_text) return {};
   if (!op.set.empty()) set.add_text(op.set);
   return all_present(bag, set) ? std::string() : row_text(bag, nullptr, set);
 }

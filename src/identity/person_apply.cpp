@@ -84,7 +84,7 @@ class ApplyTask final : public MergingTask {
     const Answer answer = settle(work, std::move(reply), changes_, is_mine ? &own : nullptr);
     if (work.failed()) return end_failed(work);
     if (answer == Answer::kSettled) {
-      if (is_mine) done_with(own.result, own.row);
+      if (is_mine) done_with(own.result, {own.row, 0});
       asked_.reset();
       run_on(work, turn, effects);
       return;
@@ -120,6 +120,7 @@ class ApplyTask final : public MergingTask {
 
   void run_on(PersonWork& work, const Turn& turn, Effects& effects) {
     if (work.failed()) return;
+    writer_.begin_turn();
     PersonRecord& record = work.record();
     if (record.state == RecordState::kRedirect) {
       const bool covered = merge_sequence_ != 0 && record.was_applied(merge_sequence_);
@@ -135,6 +136,7 @@ class ApplyTask final : public MergingTask {
     while (next_ < request_.ops.size()) {
       if (writer_.size() > limits::kPersonReplyBytesMax) break;
       PersonOp& op = request_.ops[next_];
+      op.wants_text = !writer_.is_full();
       if (!belongs_here(op)) break;
       const bool begins = begins_merge(work, op);
       if (work.failed()) return end_failed(work);
@@ -206,9 +208,9 @@ class ApplyTask final : public MergingTask {
     if (!work.failed()) done_with(operation.result(), operation.row_properties());
   }
 
-  void done_with(const OpResult& result, std::string_view row) {
+  void done_with(const OpResult& result, const ApplyReplyWriter::Properties& row) {
     const PersonOp& op = request_.ops[next_];
-    writer_.add(result, row, op.access);
+    writer_.add(result, row, op);
     if (op.merge != MergeKind::kNone && !result.refused) merged_.emplace(op.other);
     merge_sequence_ = 0;
     ++next_;

@@ -17,6 +17,8 @@ constexpr uint8_t kWantsIdentified = 2;
 constexpr uint8_t kNextIsCovered = 1;
 constexpr uint8_t kTookId = 2;
 constexpr uint8_t kShowsIdentified = 4;
+// In place of a text's prefix: the text is left out.
+constexpr uint64_t kLeftOut = uint64_t{1} << 62;
 
 enum ResultFlag : uint8_t {
   kExists = 1,
@@ -113,6 +115,10 @@ class ResultReader {
       const std::string_view last =
           reply_.property_texts.empty() ? std::string_view() : reply_.property_texts.back();
       const uint64_t prefix = in_.number();
+      if (prefix == kLeftOut) {
+        leave_out(result);
+        return true;
+      }
       const uint64_t suffix = in_.number();
       const std::string_view middle = in_.text();
       if (!is_full_ && (prefix > last.size() || suffix > last.size() - prefix)) return false;
@@ -122,6 +128,13 @@ class ResultReader {
     result.properties = static_cast<uint32_t>(reply_.property_texts.size() - 1);
     result.properties_left_out = is_full_;
     return true;
+  }
+
+  void leave_out(OpResult& result) {
+    if (!is_full_ || reply_.property_texts.empty()) reply_.property_texts.push_back("{}");
+    is_full_ = true;
+    result.properties = static_cast<uint32_t>(reply_.property_texts.size() - 1);
+    result.properties_left_out = true;
   }
 
   // A difference that there is no room for leaves nothing for the next one to differ from.
@@ -228,11 +241,24 @@ std::string write_repoint(std::string_view self, std::string_view expected, std:
   return out.take();
 }
 
-void ApplyReplyWriter::add(const OpResult& result, std::string_view properties,
-                           PersonAccess access) {
+bool ApplyReplyWriter::is_full() const {
+  return text_bytes_ > limits::kPersonReplyBytesMax / 2 + limits::kCarriedBytesPerByte * op_bytes_;
+}
+
+bool ApplyReplyWriter::is_last(const Properties& properties) const {
+  if (!has_last_) return false;
+  if (properties.revision != 0 && properties.revision == last_revision_) return true;
+  return properties.text == last_properties();
+}
+
+void ApplyReplyWriter::add(const OpResult& result, const Properties& properties,
+                           const PersonOp& op) {
+  const PersonAccess access = op.access;
   const bool same_person = has_last_ && result.uuid == at(last_uuid_) &&
                            result.created_at_ms == last_created_at_ms_;
-  const bool same_properties = has_last_ && properties == last_properties();
+  // A text that is not looked at costs nothing, however large.
+  const bool is_left_out = !op.wants_text;
+  const bool same_properties = !is_left_out && is_last(properties);
   const bool has_hash_keys = access == PersonAccess::kRead || access == PersonAccess::kWriteHashKeys;
   results_.u8(static_cast<uint8_t>(
       flag_if(result.exists, kExists) | flag_if(result.created, kCreated) |
@@ -245,7 +271,16 @@ void ApplyReplyWriter::add(const OpResult& result, std::string_view properties,
       results_.signed_number(result.created_at_ms);
       last_created_at_ms_ = result.created_at_ms;
     }
-    if (!same_properties) write_properties(properties);
+    if (is_left_out) {
+      results_.number(kLeftOut);
+      // The next one is no difference: the reader has nothing to put it on.
+      last_properties_ = {};
+      last_is_joined_ = false;
+      last_revision_ = 0;
+    } else if (!same_properties) {
+      write_properties(properties.text);
+      last_revision_ = properties.revision;
+    }
     has_last_ = true;
   }
   if (has_hash_keys) {
@@ -256,6 +291,7 @@ void ApplyReplyWriter::add(const OpResult& result, std::string_view properties,
     }
   }
   if (shows_identified_) identified_ += result.is_identified.value_or(false) ? '\1' : '\0';
+  op_bytes_ += op_bytes_max(op);
   ++count_;
 }
 
@@ -265,6 +301,7 @@ ApplyReplyWriter::Place ApplyReplyWriter::write_text(std::string_view text) {
 }
 
 void ApplyReplyWriter::write_properties(std::string_view properties) {
+  text_bytes_ += properties.size();
   const std::string_view last = last_properties();
   const size_t prefix = common_prefix(last, properties);
   const size_t suffix = common_suffix(last, properties, prefix);

@@ -169,7 +169,7 @@ void MergingTask::carry_out(PersonWork& work, const Intent& intent, SurrenderRep
   work.touch_record();
   if (own != nullptr) {
     own->result = operation.result();
-    own->row = operation.row_properties();
+    own->row = operation.row_properties().text;
   }
 }
 

@@ -105,6 +105,10 @@ bool Operation::is_redelivered() const {
   return false;
 }
 
+void Operation::show_person() {
+  row_ = op_.wants_text ? std::string_view(work_.properties_text()) : std::string_view();
+}
+
 void Operation::show(std::string row) {
   const Person& person = work_.record().person;
   result_.exists = true;
@@ -113,7 +117,11 @@ void Operation::show(std::string row) {
   result_.is_identified = person.is_identified;
   result_.hash_keys = shows_hash_keys(op_.access) ? person.hash_keys : std::vector<HashKey>();
   row_storage_ = std::move(row);
-  row_ = row_storage_.empty() ? std::string_view(work_.properties_text()) : row_storage_;
+  if (row_storage_.empty()) {
+    show_person();
+  } else {
+    row_ = row_storage_;
+  }
   report_again();
 }
 
@@ -236,7 +244,7 @@ void Operation::absorb(SurrenderReply&& reply) {
   changes_.changed(ChangeKind::kMerge, op_);
   changes_.concerns(op_.other);
   changes_.deleted(merged_uuid, merged_version, merged_created_at_ms, op_);
-  if (row_storage_.empty()) row_ = work_.properties_text();
+  if (row_storage_.empty()) show_person();
 }
 
 // The list of ids changed, so the person is stored whatever the update says.
@@ -248,7 +256,7 @@ void Operation::force_persist() {
   work_.touch_person();
   changes_.changed(ChangeKind::kMerge, op_);
   changes_.concerns(op_.other);
-  if (row_storage_.empty()) row_ = work_.properties_text();
+  if (row_storage_.empty()) show_person();
 }
 
 // Pages of another person's ids become pages of this one. The call does not list them among what it has

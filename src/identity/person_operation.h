@@ -3,7 +3,7 @@
 //
 //   Operation operation(work, changes, op, {team_id, self, mode});
 //   operation.apply(IdentifiedChange::kKeep);
-//   writer.add(operation.result(), operation.row_properties(), op.access);
+//   writer.add(operation.result(), operation.row_properties(), op);
 #pragma once
 
 #include <string>
@@ -30,7 +30,9 @@ class Operation {
 
   // The result's views and row text are valid until the next operation.
   OpResult& result() { return result_; }
-  std::string_view row_properties() { return row_; }
+  ApplyReplyWriter::Properties row_properties() {
+    return {row_, row_storage_.empty() ? work_.text_revision() : 0};
+  }
 
   // §4, §5: an operation without a merge, or after one was refused (§7) or turned out to be none.
   void apply(IdentifiedChange identified);
@@ -44,6 +46,7 @@ class Operation {
   bool has_other() const { return work_.has_id(op_.other); }
   void show_ids();
   void show(std::string row);
+  void show_person();
   void show_again();
   void report_again();
   void note_personless();

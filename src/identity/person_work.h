@@ -50,8 +50,11 @@ class PersonWork {
   }
 
   void touch_record() { dirty_ = true; }
+  // Another one for every text that properties_text() may return.
+  uint64_t text_revision() const { return text_revision_; }
   void touch_person() {
     dirty_ = true;
+    ++text_revision_;
     person_touched_ = true;
     text_stale_ = true;
   }
@@ -71,6 +74,7 @@ class PersonWork {
   bool person_touched_ = false;    // the bag may differ from them
   std::string text_;
   bool text_stale_ = true;
+  uint64_t text_revision_ = 1;
   bool dirty_ = false;
 };
 

@@ -273,6 +273,8 @@ const PropertyBag::Entry* PropertyBag::find(std::string_view key) const {
 void PropertyBag::set(std::string_view key, std::string_view value) {
   const uint32_t index = index_of(key);
   if (index != kNone) {
+    bytes_ += value.size();
+    bytes_ -= entries_[index].value.size();
     entries_[index].value = value;
     return;
   }
@@ -285,6 +287,7 @@ void PropertyBag::append(std::string_view key, std::string_view value) {
   if (entries_.capacity() == 0) entries_.reserve(kUsualEntries);
   entries_.push_back({key, value});
   ++alive_;
+  bytes_ += key.size() + value.size() + 4;
   if (!index_.empty()) {
     index_.emplace(key, static_cast<uint32_t>(entries_.size() - 1));
   } else if (entries_.size() > kIndexFrom) {
@@ -297,20 +300,13 @@ void PropertyBag::append(std::string_view key, std::string_view value) {
 bool PropertyBag::erase(std::string_view key) {
   const uint32_t index = index_of(key);
   if (index == kNone) return false;
+  bytes_ -= entries_[index].key.size() + entries_[index].value.size() + 4;
   if (!index_.empty()) index_.erase(entries_[index].key);
   entries_[index] = {};
   --alive_;
   // An emptied index would otherwise read as "no index yet" over entries that have one.
   if (alive_ == 0) entries_.clear();
   return true;
-}
-
-size_t PropertyBag::text_bytes() const {
-  size_t bytes = 2;
-  for (const Entry& entry : entries_) {
-    if (alive(entry)) bytes += entry.key.size() + entry.value.size() + 4;
-  }
-  return alive_ == 0 ? bytes : bytes - 1;
 }
 
 void PropertyBag::write(std::string& out) const {

@@ -362,7 +362,7 @@ describe("posthog-js, current release only", () => {
       await page.fill("#name", "Ada");
       return (await items()).some((item) => item.type === 2);
     };
-    await eventually(snapshot, { what: "a full snapshot", everyMs: 500, timeoutMs: 30_000 });
+    await eventually(snapshot, { what: "a full snapshot", everyMs: 500 });
     // A change that no single row holds.
     await page.evaluate(() => {
       const paragraph = document.createElement("p");
@@ -376,7 +376,7 @@ describe("posthog-js, current release only", () => {
         const seen = await items();
         return seen.some((item) => item.data?.text === "Ada") && JSON.stringify(seen).length > 1_500_000;
       },
-      { what: "the input and the large change", timeoutMs: 30_000 },
+      { what: "the input and the large change" },
     );
     assert.ok(page.sent.some((request) => request.url() === `${system.url}/s/`), "to the endpoint it was told");
     for (const recording of await recordings()) assert.equal(recording.is_complete, true);

@@ -255,7 +255,6 @@ describe("people as data", () => {
       );
     const survivor = personUuid(2, "link-4");
     await eventually(async () => (await merges()).some((row) => row.person_id === survivor), {
-      timeoutMs: 40_000,
       everyMs: 1000,
       what: "the alarm's report of the last merge",
     });

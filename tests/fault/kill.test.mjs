@@ -29,7 +29,7 @@ async function startDev(ports) {
   });
   let printed = "";
   child.stdout.on("data", (chunk) => (printed += chunk));
-  await eventually(() => printed.includes("ready http://"), { timeoutMs: 90_000, what: "scripts/dev" });
+  await eventually(() => printed.includes("ready http://"), { what: "scripts/dev" });
   return child;
 }
 
@@ -85,13 +85,13 @@ describe("kill -9 of workerd under load", () => {
       await sleep(1000);
       await system.fault({ seconds: 600, status: 503 });
       const before = taken();
-      await eventually(() => taken() > before + 200, { timeoutMs: 60_000, what: "200 events in outboxes" });
+      await eventually(() => taken() > before + 200, { what: "200 events in outboxes" });
       const acknowledged = taken();
       const pid = workerdPid();
       process.kill(pid, "SIGKILL");
-      await eventually(() => workerdPid() !== pid, { timeoutMs: 60_000, what: "another workerd" });
+      await eventually(() => workerdPid() !== pid, { what: "another workerd" });
       await system.fault({ clear: true });
-      await eventually(() => taken() > acknowledged + 200, { timeoutMs: 60_000, what: "load after the kill" });
+      await eventually(() => taken() > acknowledged + 200, { what: "load after the kill" });
     }
     done = true;
     await Promise.all(load);
@@ -116,7 +116,7 @@ describe("kill -9 of workerd under load", () => {
     // Nobody asks: the alarms alone.
     await eventually(
       async () => (await system.sql("SELECT count(*) AS n FROM events WHERE distinct_id LIKE 'asleep-%'"))[0].n >= 30,
-      { timeoutMs: 60_000, what: "the rows of the outbox" },
+      { what: "the rows of the outbox" },
     );
     await assertAllLanded(system, client);
   });

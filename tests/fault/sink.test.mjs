@@ -23,7 +23,7 @@ afterEach(async () => {
       await new Client(system.url).send(new Client(system.url).batch(1));
       return (await skipped()) === before;
     },
-    { timeoutMs: 40_000, everyMs: 500, what: "a closed breaker" },
+    { everyMs: 500, what: "a closed breaker" },
   );
   // What was skipped meanwhile is in an outbox.
   await settle(system);

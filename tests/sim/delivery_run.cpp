@@ -165,6 +165,14 @@ struct DeliveryHistory::Impl {
                       .evict = share(20),
                       .lose_response = share(60),
                       .late_alarm = share(200)};
+    // Where the platform's limits bite, until the world heals.
+    if (choices.below(3) == 0) {
+      options.faults.fail_alarm = share(200);
+      options.faults.refuse_put = share(100);
+      if (choices.below(2) == 0) options.faults.value_bytes_max = 150 + choices.below(4'000);
+      if (choices.below(2) == 0) options.faults.subrequests_max = 1 + choices.below(12);
+      options.faults.connections_max = 1 + choices.below(platform::kConnections);
+    }
     // So brittle that the platform gives an alarm up: six repetitions are not enough.
     if (choices.below(20) == 0) options.faults.crash = 300 + choices.below(200);
     is_small = choices.below(4) == 0;

@@ -211,6 +211,15 @@ Faults draw_faults(Choices& choices) {
   faults.evict = share(50);
   faults.lose_response = share(150);
   faults.late_alarm = share(500);
+  // Where the platform's limits bite, until the world heals.
+  faults.spares_outboxes = true;
+  if (choices.below(3) == 0) {
+    faults.fail_alarm = share(200);
+    faults.refuse_put = share(100);
+    if (choices.below(2) == 0) faults.value_bytes_max = 150 + choices.below(2'000);
+    if (choices.below(2) == 0) faults.subrequests_max = 1 + choices.below(12);
+    faults.connections_max = 1 + choices.below(platform::kConnections);
+  }
   return faults;
 }
 

@@ -3,14 +3,9 @@
 #include "tests/table_zones.h"
 
 #include <algorithm>
+#include <deque>
 
 namespace hogflare::sim {
-namespace {
-
-constexpr int kAlarmRetriesMax = 6;            // Cloudflare, "Alarms"
-constexpr int64_t kAlarmRetryMs = 2'000;       // the first; doubles
-
-}  // namespace
 
 // --- Storage ---
 
@@ -23,6 +18,11 @@ bool ObjectStorage::get(std::string_view key, std::string& value) {
 }
 
 void ObjectStorage::put(std::string_view key, std::string_view value) {
+  ++puts_;
+  if (puts_ == refused_put_ || !platform::refusal_of_put(key, value, value_bytes_max_).empty()) {
+    has_refused_ = true;
+    return;
+  }
   ++rows_written;
   std::string& slot = values_[std::string(key)];
   undo_.emplace_back(key, slot.empty() ? std::nullopt : std::optional<std::string>(slot));
@@ -54,8 +54,12 @@ void ObjectStorage::set_alarm(int64_t at_ms) {
   alarm_was_set_ = true;
 }
 
-void ObjectStorage::begin_turn() {
+void ObjectStorage::begin_turn(uint32_t value_bytes_max, uint32_t refused_put) {
   undo_.clear();
+  value_bytes_max_ = value_bytes_max;
+  refused_put_ = refused_put;
+  puts_ = 0;
+  has_refused_ = false;
   alarm_before_ms_ = alarm_at_ms_;
   alarm_was_set_ = false;
 }
@@ -91,6 +95,9 @@ struct World::Run {
   Done done;
   std::unique_ptr<Entropy> entropy;
   bool has_answered = false;
+  uint32_t subrequests = 0;
+  uint32_t connections = 0;                             // sends under way
+  std::deque<std::pair<uint32_t, SendRows>> queued = {};  // sends that wait for a connection
 };
 
 World::World(const WorldOptions& options, Choices& choices, Sink& sink)
@@ -192,7 +199,14 @@ void World::turn(uint64_t run_id, const EffectResult* result) {
   ++counts_.turns;
   last_step_[run.attempt] = counts_.messages;
   ObjectStorage* storage = run.object ? &objects_[*run.object] : nullptr;
-  if (storage != nullptr) storage->begin_turn();
+  if (storage != nullptr) {
+    const uint32_t refused = choices_.permille(faults_.refuse_put) ? 1 + choices_.below(4) : 0;
+    if (is_spared_outbox(run.object->object_class)) {
+      storage->begin_turn(platform::kObjectValueBytes, 0);
+    } else {
+      storage->begin_turn(faults_.value_bytes_max, refused);
+    }
+  }
   const Turn turn = isolates_[run.isolate]->core->turn(now_ms_, *run.entropy, storage);
   if (result == nullptr) {
     run.task->start(turn, run.effects);
@@ -209,6 +223,12 @@ void World::turn(uint64_t run_id, const EffectResult* result) {
     return;
   }
   const ObjectId object = *run.object;
+  if (storage->has_refused()) {
+    ++counts_.refused_turns;
+    storage->roll_back();
+    crash_object(object);
+    return;
+  }
   const bool crashes = choices_.permille(faults_.crash);
   if (crashes && choices_.below(3) == 0) {
     storage->roll_back();
@@ -272,10 +292,26 @@ void World::evict(size_t isolate) {
 // --- Effects ---
 
 void World::perform(uint64_t run_id, Effect effect) {
+  Run& run = *runs_.at(run_id);
+  // Sends count as well. What a refused one means is an outage of its sink, which has its own plans
+  // (delivery_run.cpp).
+  const bool is_wait = std::holds_alternative<Wait>(effect.kind);
+  const bool is_send = std::holds_alternative<SendRows>(effect.kind);
+  const auto* called = std::get_if<CallObject>(&effect.kind);
+  const bool is_spared = called != nullptr && is_spared_outbox(called->object_class);
+  if (!is_wait && ++run.subrequests > faults_.subrequests_max && !is_send && !is_spared) {
+    ++counts_.refused_subrequests;
+    faulted_.insert(run.attempt);
+    EffectResult refused;
+    refused.id = effect.id;
+    refused.body = platform::kTooManySubrequests;
+    answer(run_id, std::move(refused));
+    return;
+  }
   if (const auto* call = std::get_if<CallObject>(&effect.kind)) {
     call_object(run_id, effect.id, *call);
   } else if (const auto* send = std::get_if<SendRows>(&effect.kind)) {
-    send_rows(run_id, effect.id, *send);
+    queue_send(run_id, effect.id, *send);
   } else if (const auto* wait = std::get_if<Wait>(&effect.kind)) {
     EffectResult result;
     result.id = effect.id;
@@ -359,6 +395,32 @@ void World::arrive(const ObjectId& object, const std::string& request, uint32_t 
   turn(begin(std::move(task), isolate, object, attempt, std::move(done)).id, nullptr);
 }
 
+void World::queue_send(uint64_t run_id, uint32_t effect_id, const SendRows& send) {
+  Run& run = *runs_.at(run_id);
+  if (run.connections >= faults_.connections_max) {
+    ++counts_.queued_sends;
+    run.queued.emplace_back(effect_id, send);
+    return;
+  }
+  ++run.connections;
+  send_rows(run_id, effect_id, send);
+}
+
+// Its connection is the next one's in the queue.
+void World::send_ended(uint64_t run_id, const EffectResult& result) {
+  const auto found = runs_.find(run_id);
+  if (found == runs_.end()) return;
+  Run& run = *found->second;
+  --run.connections;
+  if (!run.queued.empty()) {
+    const auto [effect_id, send] = std::move(run.queued.front());
+    run.queued.pop_front();
+    ++run.connections;
+    send_rows(run_id, effect_id, send);
+  }
+  turn(run_id, &result);
+}
+
 void World::send_rows(uint64_t run_id, uint32_t effect_id, const SendRows& send) {
   ++counts_.sends;
   const SinkAnswer sink = sink_.take(send.stream, send.rows, now_ms_);
@@ -366,14 +428,14 @@ void World::send_rows(uint64_t run_id, uint32_t effect_id, const SendRows& send)
   result.id = effect_id;
   if (!sink.answers) {
     result.body = "no answer within the time-out";
-    post(send.timeout_ms, [this, run_id, result] { turn(run_id, &result); });
+    post(send.timeout_ms, [this, run_id, result] { send_ended(run_id, result); });
     return;
   }
   result.ok = true;
   result.http_status = sink.status;
   result.retry_after_ms = sink.retry_after_ms;
   result.body = sink.body;
-  post(options_.any_order ? 0 : sink.delay_ms, [this, run_id, result] { turn(run_id, &result); });
+  post(options_.any_order ? 0 : sink.delay_ms, [this, run_id, result] { send_ended(run_id, result); });
 }
 
 // --- Alarms ---
@@ -398,6 +460,13 @@ void World::ring(const ObjectId& object, uint64_t setting) {
   ++counts_.alarms;
   alarm.is_running = true;
   objects_[object].take_alarm();
+  // The last repetition runs: no handler can help an alarm that the platform gave up unrun.
+  const bool may_fail = alarm.failures < static_cast<int>(platform::kAlarmRetries);
+  if (may_fail && choices_.permille(faults_.fail_alarm)) {
+    ++counts_.failed_alarms;
+    alarm_ended(object, false);
+    return;
+  }
   const size_t isolate = isolate_of(object);
   std::unique_ptr<Task> task;
   if (object.object_class == ObjectClass::kPerson) {
@@ -425,11 +494,11 @@ void World::alarm_ended(const ObjectId& object, bool succeeded) {
     alarm.failures = 0;  // another alarm, with repetitions of its own
     return;
   }
-  if (++alarm.failures > kAlarmRetriesMax) {
+  if (++alarm.failures > static_cast<int>(platform::kAlarmRetries)) {
     alarm.failures = 0;
     return;
   }
-  const int64_t retry_ms = kAlarmRetryMs << (alarm.failures - 1);
+  const int64_t retry_ms = int64_t{platform::kAlarmRetryMs} << (alarm.failures - 1);
   const uint64_t setting = ++alarm.setting;
   post(retry_ms, [this, object, setting] { ring(object, setting); });
 }

@@ -30,6 +30,7 @@
 #include "hogflare/core.h"
 #include "hogflare/outbox.h"
 #include "hogflare/person_object.h"
+#include "platform/storage_limits.h"
 
 namespace hogflare::sim {
 
@@ -68,6 +69,15 @@ struct Faults {
   uint32_t evict = 0;           // of Worker turns
   uint32_t lose_response = 0;   // of requests
   uint32_t late_alarm = 0;      // of alarms
+  uint32_t fail_alarm = 0;      // of alarms: the handler never runs, as when its object cannot start
+  uint32_t refuse_put = 0;      // of object turns: one of its first puts is refused
+  // The platform's own numbers (tests/platform/limits.json) or, where limits bite, smaller ones.
+  uint32_t value_bytes_max = platform::kObjectValueBytes;  // key and value together
+  uint32_t subrequests_max = platform::kSubrequests;       // of one invocation
+  uint32_t connections_max = platform::kConnections;       // sends of one invocation without an answer
+  // Whether outboxes have the platform's own numbers and no refused puts. A row of the persons stream
+  // that no outbox keeps is lost (docs/DELIVERY.md), and people could not be compared with the stream.
+  bool spares_outboxes = false;
 };
 
 struct WorldOptions {
@@ -103,8 +113,11 @@ class ObjectStorage final : public Storage {
   void set_alarm(int64_t at_ms) override;
   int64_t alarm() override { return alarm_at_ms_; }
 
-  void begin_turn();
+  // The put number `refused_put` of the turn is refused, 0: none; larger values always are.
+  void begin_turn(uint32_t value_bytes_max, uint32_t refused_put);
   void roll_back();
+  // Whether a put of the turn was refused, which ends the object (js-shim/core.js).
+  bool has_refused() const { return has_refused_; }
   bool alarm_was_set() const { return alarm_was_set_; }
   void take_alarm() { alarm_at_ms_ = 0; }
   bool was_written() const { return !undo_.empty(); }
@@ -119,6 +132,10 @@ class ObjectStorage final : public Storage {
   int64_t alarm_at_ms_ = 0;
   int64_t alarm_before_ms_ = 0;
   bool alarm_was_set_ = false;
+  size_t value_bytes_max_ = platform::kObjectValueBytes;
+  uint32_t puts_ = 0;
+  uint32_t refused_put_ = 0;
+  bool has_refused_ = false;
 };
 
 struct Counts {
@@ -131,6 +148,10 @@ struct Counts {
   uint64_t duplicated = 0;
   uint64_t alarms = 0;
   uint64_t sends = 0;
+  uint64_t refused_turns = 0;        // undone, for the storage refused a put
+  uint64_t refused_subrequests = 0;  // above an invocation's budget
+  uint64_t queued_sends = 0;         // waited for a connection
+  uint64_t failed_alarms = 0;
   std::map<ObjectClass, uint64_t> calls;
 };
 
@@ -179,10 +200,15 @@ class World {
   Run& begin(std::unique_ptr<Task> task, size_t isolate, std::optional<ObjectId> object,
              uint32_t attempt, Done done);
   void turn(uint64_t run_id, const EffectResult* result);
+  bool is_spared_outbox(ObjectClass object_class) const {
+    return faults_.spares_outboxes && object_class == ObjectClass::kOutbox;
+  }
   void perform(uint64_t run_id, Effect effect);
   void call_object(uint64_t run_id, uint32_t effect_id, const CallObject& call);
   void arrive(const ObjectId& object, const std::string& request, uint32_t attempt, Done done);
+  void queue_send(uint64_t run_id, uint32_t effect_id, const SendRows& send);
   void send_rows(uint64_t run_id, uint32_t effect_id, const SendRows& send);
+  void send_ended(uint64_t run_id, const EffectResult& result);
   void answer(uint64_t run_id, EffectResult result);
   void finish(uint64_t run_id);
   void kill(uint64_t run_id);

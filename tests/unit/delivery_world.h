@@ -17,6 +17,7 @@
 #include "hogflare/metrics.h"
 #include "hogflare/outbox.h"
 #include "hogflare/task.h"
+#include "platform/storage_limits.h"
 
 namespace hogflare::testing {
 
@@ -29,7 +30,7 @@ class FakeStorage final : public Storage {
     return true;
   }
   void put(std::string_view key, std::string_view value) override {
-    HF_ASSERT(key.size() + value.size() <= limits::kStorageValueBytesMax);
+    HF_ASSERT(platform::refusal_of_put(key, value).empty());
     values[std::string(key)] = std::string(value);
     ++rows_written;
   }
