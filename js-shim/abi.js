@@ -16,7 +16,10 @@ export const OUTPUT = {
   logSize: 10,
   points: 11,
   pointsSize: 12,
-  words: 13,
+  objects: 13,
+  objectsSize: 14,
+  objectsOf: 15,
+  words: 16,
 };
 
 /** 32-bit words of an effect record, by index. */
@@ -33,7 +36,17 @@ export const EFFECT = {
   words: 9,
 };
 
-export const EFFECT_KIND = { callObject: 0, sendRows: 1, readKv: 2, wait: 3, readAsset: 4 };
+export const EFFECT_KIND = {
+  callObject: 0,
+  sendRows: 1,
+  readKv: 2,
+  wait: 3,
+  readAsset: 4,
+  putObject: 5,
+  getObject: 6,
+  listObjects: 7,
+  deleteObjects: 8,
+};
 
 /** Bits of hf_resume's outcome. */
 export const OUTCOME = { ok: 1, shared: 2 };

@@ -65,11 +65,11 @@ export function compatibilityDate() {
  * Miniflare's options for the bundled Worker. `extra` are further options of the Worker (and `cf`, what
  * request.cf holds), `others` Workers beside it, which it can be bound to.
  * @param {{port?: number, host?: string, stateDir: string, vars: Record<string, string>,
- *   kvNamespaces?: string[], extra?: object, others?: object[], main?: string,
+ *   kvNamespaces?: string[], r2Buckets?: string[], extra?: object, others?: object[], main?: string,
  *   onLog?: (log: {level: string, message: string}) => void}} settings
  */
 export function workerOptions(settings) {
-  const { port = 0, host = "127.0.0.1", stateDir, vars, kvNamespaces = ["FLAGS"] } = settings;
+  const { port = 0, host = "127.0.0.1", stateDir, vars, kvNamespaces = ["FLAGS"], r2Buckets = [] } = settings;
   const { extra = {}, others = [], main, onLog } = settings;
   const { cf = false, ...ofWorker } = extra;
   const dist = bundle(main);
@@ -86,6 +86,7 @@ export function workerOptions(settings) {
     compatibilityDate: compatibilityDate(),
     bindings: vars,
     kvNamespaces,
+    r2Buckets,
     assets: {
       directory: assets(),
       binding: "ASSETS",
