@@ -32,7 +32,7 @@ export function readConfig(folder) {
 
 /**
  * The parts that are ours.
- * @param {{name: string, folder: string, account: string, domain?: string}} settings
+ * @param {{name: string, folder: string, account: string, domain?: string, recordings?: string}} settings
  * @param {{streamIds: Record<string, string>, kvId: string}} ids
  */
 export function ownParts(settings, { streamIds, kvId }) {
@@ -50,6 +50,7 @@ export function ownParts(settings, { streamIds, kvId }) {
     migrations: TAGS.map((tag) => ({ tag, new_sqlite_classes: OBJECTS.filter((each) => each.tag === tag).map((each) => each.class) })),
     pipelines: Object.entries(streamIds).map(([stream, id]) => ({ binding: bindingOf(stream), stream: id })),
     kv_namespaces: [{ binding: "FLAGS", id: kvId }],
+    ...(settings.recordings ? { r2_buckets: [{ binding: "RECORDINGS", bucket_name: settings.recordings }] } : {}),
   };
 }
 
@@ -64,7 +65,7 @@ export function configIs(folder, parts) {
 function merged(config, key, value) {
   const nameOf = (entry) => entry.binding ?? entry.name ?? entry.pattern;
   const others = (list, ours) => (list ?? []).filter((entry) => !ours.some((each) => nameOf(each) === nameOf(entry)));
-  if (key === "kv_namespaces" || key === "routes") return [...value, ...others(config[key], value)];
+  if (key === "kv_namespaces" || key === "routes" || key === "r2_buckets") return [...value, ...others(config[key], value)];
   if (key === "pipelines") return [...value, ...others(config[key], value).filter((entry) => !/_STREAM$/.test(entry.binding))];
   if (key === "durable_objects") return { ...config[key], bindings: [...value.bindings, ...others(config[key]?.bindings, value.bindings)] };
   if (key === "observability") return config[key] ?? value;

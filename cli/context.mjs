@@ -11,6 +11,8 @@ import { wrangler } from "./wrangler.mjs";
 export const SECRETS = ["HOGFLARE_ADMIN_TOKEN", "POSTHOG_SIGNING_SECRET", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_PROJECT_SECRET"];
 const ALSO_HIDDEN = ["CLOUDFLARE_API_TOKEN", "HOGFLARE_SINK_TOKEN", "HOGFLARE_READER_TOKEN"];
 
+const BUCKET_NAME = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/;
+
 /** Whether a person can be asked. */
 export const canAsk = (options) => Boolean(process.stdin.isTTY && process.stdout.isTTY && !options.yes && !options.json && !process.env.CI);
 
@@ -26,12 +28,16 @@ export function openSettings(options) {
   if (unknown !== undefined) throw new Stop(EXIT.usage, `there is no stream "${unknown}"`, `there are ${Object.keys(schemas()).join(", ")}`);
   if (!streams.includes("events")) throw new Stop(EXIT.usage, "without the stream events nothing can be stored", "add events to --streams");
   const bucket = options.bucket ?? known.bucket ?? name;
-  if (!/^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/.test(bucket)) throw new Stop(EXIT.usage, `"${bucket}" is no name for a bucket`, "3 to 63 of a-z, 0-9 and hyphens");
+  if (!BUCKET_NAME.test(bucket)) throw new Stop(EXIT.usage, `"${bucket}" is no name for a bucket`, "3 to 63 of a-z, 0-9 and hyphens");
+  const recordings = options.recordings ?? known.recordings;
+  if (recordings !== undefined && (!BUCKET_NAME.test(recordings) || recordings === bucket)) {
+    throw new Stop(EXIT.usage, `"${recordings}" is no name for the bucket of the recordings`, "3 to 63 of a-z, 0-9 and hyphens, and another bucket than the tables'");
+  }
   const namespace = options.namespace ?? known.namespace ?? "default";
   if (!/^[a-z][a-z0-9_]*$/.test(namespace) || ["system", "examples", "information_schema"].includes(namespace)) {
     throw new Stop(EXIT.usage, `"${namespace}" is no name for a namespace`, "a-z, 0-9 and underscores, a letter first; three names are Cloudflare's own");
   }
-  return { folder, name, state, bucket, namespace, streams, domain: options.domain ?? known.domain, config };
+  return { folder, name, state, bucket, recordings, namespace, streams, domain: options.domain ?? known.domain, config };
 }
 
 async function loginToken(settings, output) {

@@ -93,6 +93,18 @@ function bucketStep({ api, bucket }) {
   };
 }
 
+/** The bucket of the recordings, where one is wanted: files, so no catalog. */
+function recordingsSteps({ api, recordings }) {
+  if (recordings === undefined) return [];
+  const look = () => api.find(`r2/buckets/${recordings}`);
+  return [{
+    name: "recordings", title: `bucket ${recordings} for recordings`,
+    would: `POST r2/buckets {"name":"${recordings}"}`,
+    look: async () => ((await look()) === undefined ? undefined : "there"),
+    act: async () => void (await make(() => api.post("r2/buckets", { name: recordings }), look)),
+  }];
+}
+
 function catalogStep({ api, bucket }) {
   const catalog = catalogApi(api, bucket);
   return {
@@ -345,8 +357,8 @@ export function numbersStep(context) {
     look: async () => {
       Object.assign(context.tables, await tableNumbers(context));
       if (!context.options.dryRun) {
-        const { account, bucket, namespace, streams, domain } = context;
-        context.state.save({ account, bucket, namespace, streams, domain, tables: context.tables });
+        const { account, bucket, recordings, namespace, streams, domain } = context;
+        context.state.save({ account, bucket, recordings, namespace, streams, domain, tables: context.tables });
       }
       return context.streams.map((stream) => `${stream} ${context.tables[stream]}`).join(", ");
     },
@@ -361,6 +373,7 @@ export function createSteps(context, { waitSeconds }) {
     subdomainStep(context),
     numbersStep(context),
     bucketStep(context),
+    ...recordingsSteps(context),
     catalogStep(context),
     { ...tokenStep(context), ...(context.options.dryRun ? { look: async () => undefined } : {}) },
     ...tableSteps(context),

@@ -25,6 +25,7 @@ export async function readAll(context) {
   const reads = {
     verify: api.get("/user/tokens/verify").catch(() => api.get("tokens/verify")),
     bucket: api.find(`r2/buckets/${bucket}`),
+    recordings: context.recordings ? api.find(`r2/buckets/${context.recordings}`) : Promise.resolve({}),
     catalog: catalog.find(),
     maintenance: catalog.get("maintenance-configs"),
     allStreams: api.list("pipelines/v1/streams"),
@@ -146,7 +147,15 @@ function checkWorker(read, context) {
   return [...findings, ...checkBindings(read, context), ...checkSecrets(read), ...checkVersions(read, context), ...checkReach(read, context)];
 }
 
-function checkBindings(read, { streams, tables, name }) {
+function checkRecordings(read, binding, recordings) {
+  if (recordings === undefined && binding === undefined) return [];
+  if (binding?.type !== "r2_bucket") return [{ check: "recordings", level: "warning", what: "RECORDINGS is not bound: recordings are rows", todo: "run \"hogflare deploy\"" }];
+  if (recordings !== undefined && binding.bucket_name !== recordings) return [{ check: "recordings", level: "warning", what: `RECORDINGS is bound to ${binding.bucket_name}, not to ${recordings}`, todo: "run \"hogflare deploy\"" }];
+  if (read.recordings.error || read.recordings.value !== undefined) return [];
+  return [{ check: "recordings", level: "error", what: `the bucket ${binding.bucket_name} of the recordings is gone; recordings are rows again`, todo: "run \"hogflare create\"" }];
+}
+
+function checkBindings(read, { streams, tables, name, recordings }) {
   const bindings = read.settings.value?.bindings;
   if (bindings === undefined) return [];
   const findings = [];
@@ -163,6 +172,7 @@ function checkBindings(read, { streams, tables, name }) {
   for (const each of OBJECTS) {
     if (bound(each.binding)?.class_name !== each.class) findings.push({ check: "binding", level: "error", what: `${each.binding} is not bound to ${each.class}`, todo: "run \"hogflare deploy\"" });
   }
+  findings.push(...checkRecordings(read, bound("RECORDINGS"), recordings));
   const flags = bound("FLAGS");
   if (flags === undefined) findings.push({ check: "kv", level: "warning", what: "FLAGS is not bound", todo: "run \"hogflare deploy\"" });
   else if (read.kv.value !== undefined && !read.kv.value.some((each) => each.id === flags.namespace_id)) findings.push({ check: "kv", level: "error", what: `FLAGS is bound to a namespace that is gone (${kvTitle(name)})`, todo: "run \"hogflare create\", then \"hogflare flags push\"" });

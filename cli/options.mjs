@@ -10,6 +10,7 @@ export const which = (command) => command
 /** Where its rows go. */
 export const where = (command) => which(command)
   .option("--bucket <name>", "R2 bucket of the tables (default: the name)")
+  .option("--recordings <name>", "R2 bucket for session recordings and source maps (default: none, recordings are rows)")
   .option("--namespace <name>", "namespace of the tables (default: default)")
   .option("--streams <list>", "which of the streams, with commas (default: all)")
   .option("--domain <host>", "custom domain, in a zone of the account");

@@ -8,12 +8,17 @@ The person's ids are those that belong to it now, by the stream distinct_ids and
 person_id, as in sql/recipes/person_everything.sql. Needs pyiceberg: neither Basin SQL nor DuckDB can
 delete from these tables. Files that held the rows are written anew; the old ones go when their
 snapshots expire (30 days unless set otherwise), so expire snapshots where the law is in a hurry.
+
+With --worker and HOGFLARE_ADMIN_TOKEN, the recordings of the person's sessions that lie in the bucket
+RECORDINGS go first (docs/RECORDINGS.md).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import urllib.request
 from pathlib import Path
 
 from pyiceberg.catalog import Catalog, load_catalog
@@ -21,6 +26,8 @@ from pyiceberg.expressions import And, EqualTo, In
 
 NAMESPACE = "default"
 STREAMS = ("events", "persons", "distinct_ids", "rejects")
+# What the Worker takes at once.
+SESSIONS_AT_ONCE = 100
 
 
 def tables_of(catalog: Catalog) -> dict:
@@ -54,10 +61,36 @@ def ids_of(tables: dict, team_id: int, distinct_id: str) -> set[str]:
     return {distinct_id} | {d for d, owner in owners.items() if person_id and owner == person_id}
 
 
+def recorded_sessions(tables: dict, theirs) -> list[str]:
+    """Sessions of which there are recordings, in rows or in the bucket."""
+    recorded = And(theirs, EqualTo("event", "$snapshot_items"))
+    found = tables["events"].scan(recorded, selected_fields=("session_id",)).to_arrow()
+    return sorted({row["session_id"] for row in found.to_pylist() if row["session_id"] is not None})
+
+
+def delete_recordings(worker: str, token: str, team_id: int, sessions: list[str]) -> int:
+    """Removes the sessions' objects from the bucket; how many there were."""
+    url = f"{worker.rstrip('/')}/api/projects/{team_id}/session_recordings/bulk_delete"
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    removed = 0
+    while sessions:
+        body = json.dumps({"session_recording_ids": sessions[:SESSIONS_AT_ONCE]}).encode()
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers)) as response:
+            answer = json.load(response)
+        removed += answer["deleted_objects"]
+        sessions = answer["remaining"] + sessions[SESSIONS_AT_ONCE:]
+    return removed
+
+
+def person_filter(tables: dict, team_id: int, distinct_id: str):
+    """The rows that are the person's."""
+    return And(EqualTo("team_id", team_id), In("distinct_id", ids_of(tables, team_id, distinct_id)))
+
+
 def delete_person(catalog: Catalog, team_id: int, distinct_id: str, dry_run: bool = False) -> dict:
     """Removes the person's rows; how many there were in each stream."""
     tables = tables_of(catalog)
-    theirs = And(EqualTo("team_id", team_id), In("distinct_id", ids_of(tables, team_id, distinct_id)))
+    theirs = person_filter(tables, team_id, distinct_id)
     counts = {}
     for stream, table in tables.items():
         counts[stream] = table.scan(theirs, selected_fields=("uuid",)).to_arrow().num_rows
@@ -73,6 +106,7 @@ def main() -> None:
     parser.add_argument("--warehouse", help="of R2 Data Catalog, from the same command")
     parser.add_argument("--team-id", type=int, required=True)
     parser.add_argument("--distinct-id", required=True)
+    parser.add_argument("--worker", help="its address: removes the recordings in its bucket too")
     parser.add_argument("--dry-run", action="store_true", help="only count")
     chosen = parser.parse_args()
     if chosen.local is not None:
@@ -83,6 +117,16 @@ def main() -> None:
         catalog = load_catalog("r2", type="rest", token=os.environ["CATALOG_TOKEN"], **given)
     else:
         parser.error("either --local, or --catalog-uri and --warehouse")
+    if chosen.worker is not None:
+        tables = tables_of(catalog)
+        theirs = person_filter(tables, chosen.team_id, chosen.distinct_id)
+        sessions = recorded_sessions(tables, theirs)
+        if chosen.dry_run:
+            print(f"recordings: {len(sessions)} sessions found")
+        else:
+            token = os.environ["HOGFLARE_ADMIN_TOKEN"]
+            removed = delete_recordings(chosen.worker, token, chosen.team_id, sessions)
+            print(f"recordings: {removed} objects of {len(sessions)} sessions removed")
     counts = delete_person(catalog, chosen.team_id, chosen.distinct_id, chosen.dry_run)
     for stream, rows in counts.items():
         print(f"{stream}: {rows} rows {'found' if chosen.dry_run else 'removed'}")

@@ -16,7 +16,10 @@ export const OUTPUT = {
   logSize: 10,
   points: 11,
   pointsSize: 12,
-  words: 13,
+  objects: 13,
+  objectsSize: 14,
+  objectsOf: 15,
+  words: 16,
 };
 
 /** 32-bit words of an effect record, by index. */
@@ -42,6 +45,10 @@ export const EFFECT_KIND = {
   runQuery: 5,
   readCache: 6,
   writeCache: 7,
+  putObject: 8,
+  getObject: 9,
+  listObjects: 10,
+  deleteObjects: 11,
 };
 
 /** Bits of hf_resume's outcome. */

@@ -15,6 +15,8 @@ import { offsetAt } from "./zones.js";
  * @property {string[]} headers name, value, name, value …
  * @property {Uint8Array} body
  * @property {string} points JSON for Analytics Engine, "" when none are due
+ * @property {string[]} objects keys of a bucket whose objects follow the body
+ * @property {number} objectsOf the bucket
  *
  * @typedef {object} Effect
  * @property {number} id
@@ -410,7 +412,7 @@ export function tool(json) {
 /** @type {Effect[]} */
 const NO_EFFECTS = [];
 /** @type {string[]} */
-const NO_HEADERS = [];
+const NO_TEXTS = [];
 
 /** @returns {Uint8Array} */
 function copyOf(at, size) {
@@ -425,14 +427,17 @@ function readOutput(address) {
   const headersSize = record[at + OUTPUT.headersSize];
   const pointsSize = record[at + OUTPUT.pointsSize];
   const effectCount = record[at + OUTPUT.effectCount];
+  const objectsSize = record[at + OUTPUT.objectsSize];
   return {
     slot: record[at + OUTPUT.slot],
     finished: record[at + OUTPUT.finished] === 1,
     effects: effectCount === 0 ? NO_EFFECTS : readEffects(record[at + OUTPUT.effects], effectCount),
     status: record[at + OUTPUT.status],
-    headers: headersSize === 0 ? NO_HEADERS : text(record[at + OUTPUT.headers], headersSize).split("\0"),
+    headers: headersSize === 0 ? NO_TEXTS : text(record[at + OUTPUT.headers], headersSize).split("\0"),
     body: copyOf(record[at + OUTPUT.body], record[at + OUTPUT.bodySize]),
     points: pointsSize === 0 ? "" : text(record[at + OUTPUT.points], pointsSize),
+    objects: objectsSize === 0 ? NO_TEXTS : text(record[at + OUTPUT.objects], objectsSize).split("\0").slice(0, -1),
+    objectsOf: record[at + OUTPUT.objectsOf],
   };
 }
 

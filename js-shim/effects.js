@@ -1,5 +1,6 @@
 // Performs the core's effects and feeds their results back until the task is finished.
 import { EFFECT_KIND, OBJECT_BINDINGS } from "./abi.js";
+import { deleteObjects, getObject, listObjects, putObject } from "./buckets.js";
 import { CoreReset, currentGeneration, end, refuseClass, resume } from "./core.js";
 import { readCache, runQuery, writeCache } from "./query.js";
 import { failure, noAnswerWithin, NOT_SQLITE, says, TRAPPED, withTimeout } from "./results.js";
@@ -151,6 +152,14 @@ class Run {
         return readCache(effect);
       case EFFECT_KIND.writeCache:
         return writeCache(effect);
+      case EFFECT_KIND.putObject:
+        return putObject(effect, this.env);
+      case EFFECT_KIND.getObject:
+        return getObject(effect, this.env);
+      case EFFECT_KIND.listObjects:
+        return listObjects(effect, this.env);
+      case EFFECT_KIND.deleteObjects:
+        return deleteObjects(effect, this.env);
       default:
         return Promise.reject(new Error(`unknown effect kind ${effect.kind}`));
     }

@@ -1,6 +1,6 @@
 // The page of one recorded session: a player a window, one bar to control it.
 // Bundled with rrweb's replayer into the HTML that scripts/replay.mjs writes; the events stand in
-// <script type="application/json" id="windows">.
+// <script type="application/json" data-window="ID"> elements, one a part as it came.
 import { Replayer, ReplayerEvents } from "posthog-js/rrweb";
 
 const SPEEDS = [1, 2, 4, 8];
@@ -12,7 +12,21 @@ function clock(ms) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
-const windows = JSON.parse(document.getElementById("windows").textContent);
+/** Events by window, in the order of their times; windows by when they begin. */
+function readWindows() {
+  const byId = new Map();
+  for (const part of document.querySelectorAll("script[data-window]")) {
+    const { window: id } = part.dataset;
+    if (!byId.has(id)) byId.set(id, []);
+    for (const event of JSON.parse(part.textContent)) byId.get(id).push(event);
+    part.remove();
+  }
+  const list = [...byId].map(([id, events]) => ({ id, events: events.sort((left, right) => left.timestamp - right.timestamp) }));
+  return list.sort((left, right) => left.events[0].timestamp - right.events[0].timestamp);
+}
+
+const windows = readWindows();
+document.getElementById("facts").textContent = JSON.parse(document.querySelector("script[data-facts]").textContent);
 const stage = document.getElementById("stage");
 const tabs = document.getElementById("tabs");
 const play = document.getElementById("play");

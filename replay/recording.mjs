@@ -1,6 +1,7 @@
-// Recordings as they lie in the view sessions_replay, turned into events that rrweb plays.
+// Parts of recordings, as they lie in the view sessions_replay or in the bucket, turned into events that
+// rrweb plays.
 //
-//   const windows = windowsOf(rows);   // [{id, events: [{type, data, timestamp}, …]}, …]
+//   const { windows } = eventsOf({ window_id: "w", items: row.snapshot_data });   // Map: id → events
 //
 // posthog-js packs the large parts of an event one by one: `cv: "2024-10"` says that `data` (of a full
 // snapshot), or `texts`, `attributes`, `removes` and `adds` (of a mutation), hold gzip as Latin-1 text.
@@ -31,41 +32,32 @@ export function unpackEvent(event) {
 }
 
 /**
- * Events of a session by window, in the order of their times. What cannot be read is counted, not
+ * The events of one part of a recording by window, as they came. What cannot be read is counted, not
  * thrown: one broken event does not take the recording away.
- * @param {{window_id: string | null, snapshot_data: string | any[] | null}[]} rows
- * @returns {{windows: {id: string, events: any[]}[], unreadable: number, incomplete: number}}
+ * @param {{window_id: string | null, items: string | any[]}} part
+ * @returns {{windows: Map<string, any[]>, unreadable: number}}
  */
-export function windowsOf(rows) {
+export function eventsOf(part) {
   /** @type {Map<string, any[]>} */
   const windows = new Map();
+  let items = part.items;
+  try {
+    if (typeof items === "string") items = JSON.parse(items);
+  } catch {
+    return { windows, unreadable: 1 };
+  }
   let unreadable = 0;
-  let incomplete = 0;
-  for (const row of rows) {
-    if (row.snapshot_data === null) {
-      incomplete += 1;
-      continue;
-    }
-    let items = row.snapshot_data;
+  for (const item of Array.isArray(items) ? items : [items]) {
     try {
-      if (typeof items === "string") items = JSON.parse(items);
+      const event = unpackEvent(item);
+      if (typeof event?.type !== "number" || typeof event.timestamp !== "number") throw new TypeError("no rrweb event");
+      const id = String(item.windowId ?? part.window_id ?? "");
+      const events = windows.get(id);
+      if (events === undefined) windows.set(id, [event]);
+      else events.push(event);
     } catch {
       unreadable += 1;
-      continue;
-    }
-    for (const item of Array.isArray(items) ? items : [items]) {
-      const id = item?.windowId ?? row.window_id ?? "";
-      if (!windows.has(id)) windows.set(id, []);
-      try {
-        const event = unpackEvent(item);
-        if (typeof event?.type !== "number" || typeof event.timestamp !== "number") throw new TypeError("no rrweb event");
-        windows.get(id)?.push(event);
-      } catch {
-        unreadable += 1;
-      }
     }
   }
-  const list = [...windows].map(([id, events]) => ({ id, events: events.sort((left, right) => left.timestamp - right.timestamp) }));
-  list.sort((left, right) => (left.events[0]?.timestamp ?? 0) - (right.events[0]?.timestamp ?? 0));
-  return { windows: list.filter((each) => each.events.length > 0), unreadable, incomplete };
+  return { windows, unreadable };
 }

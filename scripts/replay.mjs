@@ -1,26 +1,33 @@
-// Session recordings from the table: a list of them, or one as a page that plays it.
+// Session recordings: a list of them, or one as a page that plays it.
 //
 //   npm run replay                       the sessions, newest first
 //   npm run replay -- SESSION [FILE]     writes FILE (SESSION.html): one file, no server needed
 //
 // Reads the views replay_sessions and sessions_replay of the fake pipeline at --from
-// (http://127.0.0.1:8088).
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+// (http://127.0.0.1:8088). What lies in the bucket RECORDINGS comes from the Worker at --worker, by the key in
+// HOGFLARE_ADMIN_TOKEN or POSTHOG_PERSONAL_API_KEY; with --worker and no --from the bucket is all that is read.
+// Nothing but one part of the recording is in memory at a time.
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { windowsOf } from "../replay/recording.mjs";
+import { eventsOf } from "../replay/recording.mjs";
 
 const REPLAY = join(dirname(fileURLToPath(import.meta.url)), "../replay");
 const SESSION_ID = /^[\w.-]{1,200}$/;
+/** Bytes of recordings that one query brings. */
+const BATCH_BYTES = 8_000_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    from: { type: "string", default: `http://127.0.0.1:${process.env.FAKE_PIPELINE_PORT ?? 8088}` },
+    from: { type: "string" },
+    worker: { type: "string" },
+    "team-id": { type: "string", default: "1" },
     json: { type: "boolean", default: false },
   },
 });
+const from = values.from ?? (values.worker === undefined ? `http://127.0.0.1:${process.env.FAKE_PIPELINE_PORT ?? 8088}` : undefined);
 
 function fail(message) {
   console.error(`error: ${message}`);
@@ -28,8 +35,8 @@ function fail(message) {
 }
 
 async function ask(sql) {
-  const response = await fetch(`${values.from}/sql?q=${encodeURIComponent(sql)}`).catch((error) =>
-    fail(`nothing answers at ${values.from}: ${error.cause?.message ?? error.message}; is scripts/dev running?`),
+  const response = await fetch(`${from}/sql?q=${encodeURIComponent(sql)}`).catch((error) =>
+    fail(`nothing answers at ${from}: ${error.cause?.message ?? error.message}; is scripts/dev running?`),
   );
   if (!response.ok) fail(`the query failed: ${await response.text()}`);
   return response.json();
@@ -41,6 +48,7 @@ const escaped = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", 
 const inScript = (value) => JSON.stringify(value).replaceAll("<", "\\u003c").replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
 
 async function list() {
+  if (from === undefined) fail("give --from: the list comes from the views");
   const rows = await ask("SELECT * FROM replay_sessions ORDER BY started_at DESC LIMIT 200");
   if (values.json) return console.log(JSON.stringify(rows, null, 2));
   if (rows.length === 0) return console.log("no recordings yet");
@@ -74,21 +82,101 @@ async function playerScript() {
   return built.outputFiles[0].text.replaceAll("</script", "<\\/script");
 }
 
+/** Parts that are rows, a few megabytes at a time. @param {{uuid: string, bytes: number}[]} rows */
+async function* partsOfRows(rows) {
+  for (let at = 0; at < rows.length; ) {
+    const begin = at;
+    for (let bytes = 0; at < rows.length && (at === begin || bytes + rows[at].bytes <= BATCH_BYTES); at += 1) bytes += rows[at].bytes;
+    const uuids = rows.slice(begin, at).map(({ uuid }) => `'${uuid}'`).join(", ");
+    for (const row of await ask(`SELECT window_id, snapshot_data FROM sessions_replay WHERE uuid IN (${uuids})`)) {
+      yield { window_id: row.window_id, items: row.snapshot_data };
+    }
+  }
+}
+
+/** @param {ReadableStream<Uint8Array>} body */
+async function* linesOf(body) {
+  let pieces = [];
+  for await (const text of body.pipeThrough(new TextDecoderStream())) {
+    const [first, ...others] = text.split("\n");
+    pieces.push(first);
+    for (const next of others) {
+      yield pieces.join("");
+      pieces = [next];
+    }
+  }
+}
+
+/** Parts that are objects. @param {string} session */
+async function* partsOfBucket(session) {
+  const key = process.env.HOGFLARE_ADMIN_TOKEN || process.env.POSTHOG_PERSONAL_API_KEY;
+  if (!key) fail("set HOGFLARE_ADMIN_TOKEN or POSTHOG_PERSONAL_API_KEY to read the bucket");
+  const address = `${values.worker.replace(/\/$/, "")}/api/projects/${values["team-id"]}/session_recordings/${session}/snapshots`;
+  for (let next = ""; next !== null; ) {
+    const response = await fetch(next === "" ? address : `${address}?after=${encodeURIComponent(next)}`, {
+      headers: { authorization: `Bearer ${key}` },
+    }).catch((error) => fail(`nothing answers at ${values.worker}: ${error.cause?.message ?? error.message}`));
+    if (response.status === 404) return;
+    if (!response.ok) fail(`the Worker answers ${response.status}: ${await response.text()}`);
+    for await (const line of linesOf(response.body)) {
+      const { window_id, uuid, data } = JSON.parse(line);
+      yield { window_id, uuid, items: data };
+    }
+    next = response.headers.get("x-hogflare-next");
+  }
+}
+
+/** All parts there are, each once, and what is known about the recording. @param {string} session */
+async function partsOf(session) {
+  const columns = 'uuid, distinct_id, "timestamp", is_complete, recording_key, bytes';
+  const where = `session_id = '${session}' AND team_id = ${Number(values["team-id"])}`;
+  const rows = from === undefined ? [] : await ask(`SELECT ${columns} FROM sessions_replay WHERE ${where} ORDER BY "timestamp"`);
+  const own = rows.filter((row) => row.is_complete && row.recording_key === null);
+  const inBucket = rows.length - own.length - rows.filter((row) => !row.is_complete).length;
+  if (inBucket > 0 && values.worker === undefined) {
+    fail(`${inBucket} parts of session ${session} lie in the bucket RECORDINGS: give --worker, the Worker's address`);
+  }
+  const inRows = new Set(own.map(({ uuid }) => uuid));
+  async function* all() {
+    yield* partsOfRows(own);
+    if (values.worker === undefined) return;
+    for await (const part of partsOfBucket(session)) if (!inRows.has(part.uuid)) yield part;
+  }
+  return { first: rows[0], incomplete: rows.filter((row) => !row.is_complete).length, parts: all() };
+}
+
 async function write(session, file) {
   if (!SESSION_ID.test(session)) fail(`"${session}" is no session id`);
-  const rows = await ask(
-    `SELECT window_id, snapshot_data, distinct_id, "timestamp" FROM sessions_replay WHERE session_id = '${session}' ORDER BY "timestamp"`,
-  );
-  if (rows.length === 0) fail(`no recording of session ${session}; npm run replay lists them`);
-  const { windows, unreadable, incomplete } = windowsOf(rows);
-  if (windows.length === 0) fail(`no part of session ${session} can be played (${incomplete} incomplete, ${unreadable} unreadable)`);
+  const { first, incomplete, parts } = await partsOf(session);
+  const [head, foot] = readFileSync(join(REPLAY, "page.html"), "utf8").replace("%TITLE%", escaped(`Session ${session}`)).split("%PARTS%");
+  const out = openSync(file, "w");
+  let written = writeSync(out, head);
+  let unreadable = 0;
+  let events = 0;
+  const windows = new Set();
+  for await (const part of parts) {
+    const read = eventsOf(part);
+    unreadable += read.unreadable;
+    for (const [id, list] of read.windows) {
+      windows.add(id);
+      events += list.length;
+      written += writeSync(out, `<script type="application/json" data-window="${escaped(id)}">${inScript(list)}</script>\n`);
+    }
+  }
   const faults = [incomplete > 0 ? `${incomplete} parts have not arrived whole` : "", unreadable > 0 ? `${unreadable} events could not be read` : ""].filter(Boolean);
-  const facts = [rows[0].distinct_id, String(rows[0].timestamp).slice(0, 19), ...faults].join(" · ");
-  const parts = { TITLE: escaped(`Session ${session}`), FACTS: escaped(facts), WINDOWS: inScript(windows), SCRIPT: await playerScript() };
-  const html = readFileSync(join(REPLAY, "page.html"), "utf8").replace(/%(TITLE|FACTS|WINDOWS|SCRIPT)%/g, (_, name) => parts[name]);
-  writeFileSync(file, html);
-  const events = windows.reduce((sum, each) => sum + each.events.length, 0);
-  console.log(`${file}: ${windows.length} windows, ${events} events, ${Math.round(html.length / 1000)} KB${faults.length > 0 ? `; ${faults.join("; ")}` : ""}`);
+  if (events === 0) {
+    closeSync(out);
+    rmSync(file);
+    if (first === undefined) fail(`no recording of session ${session}; npm run replay lists them`);
+    fail(`no part of session ${session} can be played (${[...faults, "it may have been deleted"].join("; ")})`);
+  }
+  const facts = [...(first === undefined ? [] : [first.distinct_id, String(first.timestamp).slice(0, 19)]), ...faults].join(" · ");
+  // Functions: a bundle may hold what replace() takes for a pattern.
+  const script = await playerScript();
+  written += writeSync(out, `<script type="application/json" data-facts>${inScript(facts)}</script>`);
+  written += writeSync(out, foot.replace("%SCRIPT%", () => script));
+  closeSync(out);
+  console.log(`${file}: ${windows.size} windows, ${events} events, ${Math.round(written / 1000)} KB${faults.length > 0 ? `; ${faults.join("; ")}` : ""}`);
 }
 
 if (positionals.length > 2) fail("usage: npm run replay -- [SESSION [FILE]]");

@@ -29,10 +29,11 @@ async function tail(options, output) {
 }
 
 function replay(options, _output, session, file) {
-  if (options.from === undefined) {
-    throw new Stop(EXIT.usage, "give --from: where the views of sql/ are served over HTTP as /sql?q=", "Basin SQL has no lists, which a recording is put together from: docs/DEPLOY.md, \"Recordings\"");
+  if (options.from === undefined && options.worker === undefined) {
+    throw new Stop(EXIT.usage, "give --from: where the views of sql/ are served over HTTP as /sql?q=, or --worker where recordings lie in a bucket", "Basin SQL has no lists, which a recording is put together from: docs/DEPLOY.md, \"Recordings\"");
   }
-  const args = [join(PACKAGE, "scripts/replay.mjs"), "--from", options.from, ...(options.json ? ["--json"] : []), ...[session, file].filter((each) => each !== undefined)];
+  const places = [["--from", options.from], ["--worker", options.worker], ["--team-id", options.teamId]];
+  const args = [join(PACKAGE, "scripts/replay.mjs"), ...places.flatMap(([flag, value]) => (value === undefined ? [] : [flag, value])), ...(options.json ? ["--json"] : []), ...[session, file].filter((each) => each !== undefined)];
   return new Promise((done) => spawn(process.execPath, args, { stdio: "inherit" }).once("close", (code) => done(code ?? EXIT.failed)));
 }
 
@@ -54,5 +55,7 @@ export function register(program, run) {
     .argument("[session]")
     .argument("[file]")
     .option("--from <url>", "where the views are: a fake pipeline, or DuckDB over the tables")
+    .option("--worker <url>", "the Worker, for recordings in the bucket RECORDINGS; its key in HOGFLARE_ADMIN_TOKEN")
+    .option("--team-id <number>", "the project's team, 1 unless set")
     .action(run(replay));
 }

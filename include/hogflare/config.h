@@ -114,6 +114,8 @@ struct Config {
   bool uses_cookieless() const;
   // True when capture must be refused because events could not be kept.
   bool has_fatal_problem() const;
+  // Whether the host found this binding.
+  bool is_bound(std::string_view binding) const;
   SinkKind sink(int stream) const { return sinks[static_cast<size_t>(stream)]; }
 };
 

@@ -91,6 +91,8 @@ struct Metrics {
   uint64_t outbox_put_bytes = 0;
   uint64_t outbox_puts_full = 0;
   uint64_t outbox_puts_failed = 0;
+  uint64_t recording_puts = 0;         // objects in the bucket RECORDINGS
+  uint64_t recording_puts_failed = 0;  // recordings that became rows because it did not answer
   // In outbox objects.
   PerStream<uint64_t> outbox_rows_delivered{};
   PerStream<uint64_t> outbox_rows_quarantined{};

@@ -64,6 +64,10 @@ struct RequestHead {
   std::string_view access_control_request_method;
 
   EdgeInfo edge;
+
+  // "https://hogflare.example": where the client found this Worker. Only for paths with
+  // /api/ in them, empty elsewhere.
+  std::string_view own_origin;
 };
 
 }  // namespace hogflare

@@ -48,6 +48,18 @@ enum class RouteKind : uint8_t {
   kAdminDrain,
   kAdminQuarantine,
   kAdminRedrive,
+  kRecordingSnapshots,  // /api/projects/{id}/session_recordings/…; argument: from the id on
+  kRecordingRemoval,
+  kRecordingsRemoval,
+  kSymbolsStart,      // /api/projects/{id}/error_tracking/…; argument: from the id on
+  kSymbolsFinish,
+  kSymbolsUpload,
+  kSymbolSets,        // a list by ?ref=
+  kSymbolSet,         // symbol_sets/{id}
+  kSymbolDownload,    // symbol_sets/{id}/download: where its content is
+  kSymbolContent,     // symbol_sets/{id}/content
+  kReleases,
+  kReleaseByHash,
 };
 
 // HTTP methods as bits.
@@ -55,6 +67,7 @@ enum Method : uint8_t {
   kGet = 1,
   kPost = 2,
   kHead = 4,
+  kDelete = 8,
 };
 
 struct Route {
@@ -62,7 +75,7 @@ struct Route {
   uint8_t methods = 0;
   MetricRoute metric = MetricRoute::kOther;
   bool legacy_base64 = false;   // an undecoded body may be base64 once more (wire-protocol.md §2.3.6)
-  std::string_view argument;    // the path's variable segment: a token, a flag key or a project's id
+  std::string_view argument;    // the path's variable segment: a token, a flag key, a project's id, a rest
 };
 
 // A host that was configured with a slash at its end makes clients ask for "//batch/": one is enough.

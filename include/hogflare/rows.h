@@ -19,6 +19,7 @@
 #include "hogflare/group_view.h"
 
 namespace hogflare {
+struct RecordingIndex;
 namespace rows {
 struct Seen;
 }
@@ -50,6 +51,10 @@ class RowWriter {
   // The pieces in order, joined, are that text byte for byte (sql/views/duckdb/12_sessions_replay.sql does it).
   // Returns how many rows.
   uint32_t append_recording(const Recording& recording, RowBatch& rows) const;
+  // Appends the row of a recording that lies in the bucket: `$snapshot_items` without the items, and
+  //   $hogflare_recording_key, _bytes, _items, _clicks, _keys, _first_ms, _last_ms, _urls
+  void append_recording_index(const Recording& recording, const RecordingIndex& index,
+                              RowBatch& rows) const;
 
  private:
   // What identifies a row: the columns up to created_at.

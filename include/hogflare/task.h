@@ -89,8 +89,44 @@ struct Wait {
   uint32_t delay_ms;
 };
 
-using EffectKind =
-    std::variant<CallObject, SendRows, ReadKv, Wait, ReadAsset, RunQuery, ReadCache, WriteCache>;
+// R2 buckets; the value is part of the ABI (js-shim/abi.js). docs/RECORDINGS.md.
+enum class Bucket : uint8_t { kRecordings = 0, kSymbols = 1 };
+
+// Puts an object into a bucket, packed as gzip and marked so by its content encoding. The result is
+// empty; not ok: nobody knows whether it is there.
+struct PutObject {
+  Bucket bucket;
+  std::string key;
+  std::string bytes;
+  uint32_t timeout_ms;
+};
+
+// Reads an object of at most `bytes_max` bytes, unpacked. The result's body is the object;
+// http_status 404: there is none, 413: it has more.
+struct GetObject {
+  Bucket bucket;
+  std::string key;
+  uint32_t bytes_max;
+};
+
+// Keys with this prefix in byte order, behind `after` (exclusive; empty: from the first), at most
+// `count_max` (R2: 1000). The result's body has them each ended by a NUL; http_status 206: there are
+// more.
+struct ListObjects {
+  Bucket bucket;
+  std::string prefix;
+  std::string after;
+  uint32_t count_max;
+};
+
+// Removes objects, at most 1000 (R2). Keys that are not there are fine.
+struct DeleteObjects {
+  Bucket bucket;
+  std::string keys;  // each ended by a NUL
+};
+
+using EffectKind = std::variant<CallObject, SendRows, ReadKv, Wait, ReadAsset, RunQuery, ReadCache,
+                                WriteCache, PutObject, GetObject, ListObjects, DeleteObjects>;
 
 struct Effect {
   uint32_t id;  // unique within the task
@@ -101,7 +137,7 @@ struct Effect {
 struct EffectResult {
   uint32_t id = 0;
   bool ok = false;             // false: no answer, an exception, a time-out
-  uint16_t http_status = 0;    // SendRows, ReadKv, ReadAsset, RunQuery, ReadCache
+  uint16_t http_status = 0;    // SendRows, ReadKv, ReadAsset, RunQuery, ReadCache, GetObject, ListObjects
   // SendRows: the host let the rows travel in another request's send; that one counts the answer.
   bool shared = false;
   uint32_t retry_after_ms = 0; // SendRows: what the sink asked for; 0 when it did not
@@ -182,6 +218,10 @@ struct Reply {
   uint16_t status = 200;
   std::vector<Header> headers;
   std::string body;
+  // Objects of a bucket that follow the body, each unpacked, streamed by the host; one that is not
+  // there any more is left out.
+  Bucket objects_of = Bucket::kRecordings;
+  std::string objects = {};  // keys, each ended by a NUL; empty: none
 };
 
 class Task {

@@ -113,12 +113,12 @@ function checkVariables(vars, limits) {
  * request.cf holds), `others` Workers beside it, which it can be bound to. `platform` are limits other
  * than Cloudflare's own (tests/platform/limits.json; `external` for fetches alone); null: workerd's only.
  * @param {{port?: number, host?: string, stateDir: string, vars: Record<string, string>,
- *   kvNamespaces?: string[], extra?: object, others?: object[], main?: string,
+ *   kvNamespaces?: string[], r2Buckets?: string[], extra?: object, others?: object[], main?: string,
  *   platform?: Record<string, number> | null,
  *   onLog?: (log: {level: string, message: string}) => void}} settings
  */
 export function workerOptions(settings) {
-  const { port = 0, host = "127.0.0.1", stateDir, vars, kvNamespaces = ["FLAGS"] } = settings;
+  const { port = 0, host = "127.0.0.1", stateDir, vars, kvNamespaces = ["FLAGS"], r2Buckets = [] } = settings;
   const { extra = {}, others = [], main, onLog, platform = {} } = settings;
   const { cf = false, modules: ownModules, ...ofWorker } = /** @type {any} */ (extra);
   const dist = bundle(main);
@@ -139,6 +139,7 @@ export function workerOptions(settings) {
     compatibilityDate: compatibilityDate(),
     bindings: vars,
     kvNamespaces,
+    r2Buckets,
     assets: {
       directory: assets(),
       binding: "ASSETS",

@@ -583,6 +583,10 @@ bool Config::uses_cookieless() const {
   });
 }
 
+bool Config::is_bound(std::string_view binding) const {
+  return std::find(bindings.begin(), bindings.end(), binding) != bindings.end();
+}
+
 bool Config::has_fatal_problem() const {
   for (const Problem& problem : problems) {
     if (problem.fatal) return true;
@@ -643,7 +647,7 @@ std::vector<ConfigVariable> config_variables() {
 std::vector<std::string_view> config_bindings() {
   return {"PERSONS",       "PERSON_ID_COUNTER", "GROUPS",         "OUTBOX", "COOKIELESS",
           "EVENTS_STREAM", "PERSONS_STREAM",    "REJECTS_STREAM", "DISTINCT_IDS_STREAM",
-          "FLAGS",         "ANALYTICS",         "ASSETS"};
+          "FLAGS",         "ANALYTICS",         "ASSETS",         "RECORDINGS", "SYMBOLS"};
 }
 
 }  // namespace hogflare

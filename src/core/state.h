@@ -14,6 +14,7 @@
 #include "hogflare/identity_caches.h"
 #include "hogflare/metrics.h"
 #include "hogflare/outbox.h"
+#include "hogflare/recordings.h"
 #include "hogflare/zones.h"
 
 namespace hogflare {
@@ -26,7 +27,9 @@ struct CoreState {
         flags(config),
         cohort_lists(config),
         has_analytics(std::find(config.bindings.begin(), config.bindings.end(), "ANALYTICS") !=
-                      config.bindings.end()) {}
+                      config.bindings.end()),
+        has_recordings(config.is_bound("RECORDINGS")),
+        has_symbols(has_recordings || config.is_bound("SYMBOLS")) {}
 
   Zones zones;
   const Config config;
@@ -36,8 +39,11 @@ struct CoreState {
   Metrics metrics;
   MetricsDelta metrics_delta;
   const bool has_analytics;
+  const bool has_recordings;  // the bucket is bound
+  const bool has_symbols;     // it, or one of their own
   int64_t points_due_at_ms = 0;
   SinkHealth sink_health;
+  BucketHealth recordings_health;
   IdentityCaches identity;
   CookielessSalts cookieless_salts;
   // Of the capture requests in flight (src/http/admission.h).

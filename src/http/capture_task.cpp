@@ -14,6 +14,7 @@
 #include "hogflare/groups_run.h"
 #include "hogflare/limits.h"
 #include "hogflare/people_run.h"
+#include "hogflare/recordings.h"
 #include "hogflare/request_budget.h"
 #include "hogflare/rows.h"
 #include "hogflare/signature.h"
@@ -42,6 +43,7 @@ class CaptureTask final : public HttpTask {
     deliver_until_ms_ = turn.now_ms + turn.config.answer_within_ms - limits::kAnswerReserveMs;
     if (std::optional<Error> refused = plan(turn)) return refuse(turn, *refused);
     note_window();
+    start_recordings(turn, effects);
     start_window(turn, effects);
     advance(turn, effects);
   }
@@ -56,6 +58,8 @@ class CaptureTask final : public HttpTask {
       groups_->resume(turn, std::move(result), effects);
     } else if (delivery_ && delivery_->owns(result.id)) {
       delivery_->resume(turn, std::move(result), effects);
+    } else if (recordings_ && recordings_->owns(result.id)) {
+      recordings_->resume(turn, std::move(result), effects);
     }
     advance(turn, effects);
   }
@@ -112,6 +116,8 @@ class CaptureTask final : public HttpTask {
       if (delivery_) {
         if (!delivery_->finished()) return;
         take_fates();
+      } else if (recordings_ && !recordings_->finished()) {
+        return;
       } else if (!people_ || !people_->finished() || !groups_->finished()) {
         return;
       }
@@ -124,6 +130,21 @@ class CaptureTask final : public HttpTask {
         respond(conclude(turn));
       }
     }
+  }
+
+  // With a bucket the rows of recordings only say where they are.
+  void start_recordings(const Turn& turn, Effects& effects) {
+    if (batch_->recordings.empty() || !state().has_recordings) return;
+    recordings_.emplace(batch_->recordings, batch_->project->team_id, memory_,
+                        state().recordings_health);
+    recordings_->start(turn, effects);
+  }
+
+  void append_recording(const RowWriter& writer, size_t index, RowBatch& rows) {
+    const RecordingIndex* stored = recordings_ ? recordings_->stored(index) : nullptr;
+    const Recording& recording = batch_->recordings[index];
+    if (stored != nullptr) return writer.append_recording_index(recording, *stored, rows);
+    writer.append_recording(recording, rows);
   }
 
   // What a newly decoded window adds to the answer.
@@ -292,7 +313,7 @@ class CaptureTask final : public HttpTask {
     }
     const std::vector<Recording>& recordings = batch_->recordings;
     while (next_recording_ < recordings.size() && rows.bytes() < limits::kRowsInMemoryBytes) {
-      writer.append_recording(recordings[next_recording_++], rows);
+      append_recording(writer, next_recording_++, rows);
     }
     turn.metrics.events_accepted += rows.size();
     return rows;
@@ -567,6 +588,7 @@ class CaptureTask final : public HttpTask {
   std::optional<CookielessRun> cookieless_;
   std::optional<PeopleRun> people_;
   std::optional<GroupsRun> groups_;
+  std::optional<RecordingPuts> recordings_;
   std::optional<DeliveryRun> delivery_;
   // The window: events [first_, last_), of which those before next_row_ have their rows.
   size_t first_ = 0;

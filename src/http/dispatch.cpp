@@ -15,7 +15,8 @@ bool method_is_allowed(const HttpRequest& request) {
   const uint8_t bit = method == "GET"    ? kGet
                       : method == "POST" ? kPost
                       : method == "HEAD" ? kHead
-                                         : 0;
+                      : method == "DELETE" ? kDelete
+                                           : 0;
   return (request.route.methods & bit) != 0;
 }
 
@@ -52,6 +53,7 @@ class ImmediateTask final : public HttpTask {
     if (route().methods & kGet) methods += "GET, ";
     if (route().methods & kHead) methods += "HEAD, ";
     if (route().methods & kPost) methods += "POST, ";
+    if (route().methods & kDelete) methods += "DELETE, ";
     if (!is_for_operators(route())) return methods + "OPTIONS";
     return methods.substr(0, methods.size() - 2);
   }
@@ -62,6 +64,24 @@ class ImmediateTask final : public HttpTask {
 std::unique_ptr<Task> make_http_task(CoreState& state, HttpInput input) {
   std::unique_ptr<HttpRequest> request = read_request(state.config, std::move(input));
   if (needs_only_head(*request)) return std::make_unique<ImmediateTask>(state, std::move(request));
+  switch (request->route.endpoint) {
+    case RouteKind::kRecordingSnapshots:
+    case RouteKind::kRecordingRemoval:
+    case RouteKind::kRecordingsRemoval:
+      return make_recordings_task(state, std::move(request));
+    case RouteKind::kSymbolsStart:
+    case RouteKind::kSymbolsFinish:
+    case RouteKind::kSymbolsUpload:
+    case RouteKind::kSymbolSets:
+    case RouteKind::kSymbolSet:
+    case RouteKind::kSymbolDownload:
+    case RouteKind::kSymbolContent:
+    case RouteKind::kReleases:
+    case RouteKind::kReleaseByHash:
+      return make_symbols_task(state, std::move(request));
+    default:
+      break;
+  }
   switch (request->route.metric) {
     case MetricRoute::kCapture:
     case MetricRoute::kCaptureV1:

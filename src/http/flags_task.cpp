@@ -453,7 +453,7 @@ class FlagsTask final : public HttpTask {
     if (std::optional<Reply> refused = refuse_without_flags()) return std::move(*refused);
     const flags::FlagListQuery query = read_flag_list_query(head().query);
     const flags::FlagListPage page = flags::write_flag_list(definitions(), query);
-    std::string url = std::string(request().url_origin).append(request().url_path);
+    std::string url = std::string(head().own_origin).append(request().url_path);
     if (!head().query.empty()) url.append("?").append(head().query);
     return json_reply(flags::write_flag_list_answer(page, next_page(url, query, page.count),
                                                     previous_page(url, query)));

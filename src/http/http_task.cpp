@@ -104,7 +104,7 @@ std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input)
   request->body_is_kept_out = body_state == "busy";
   fields.fill(head, kHeaders);
   read_edge(fields, head.edge);
-  request->url_origin = fields.next();
+  head.own_origin = fields.next();
   head.path = without_double_slash(head.path);
   const std::string& prefix = config.path_prefix;
   const bool has_prefix = !prefix.empty() && head.path.substr(0, prefix.size()) == prefix &&

@@ -17,8 +17,7 @@ namespace hogflare {
 struct HttpRequest {
   HttpInput input;
   RequestHead head;
-  // Scheme and authority as the client wrote them, and the path: links in answers begin with both.
-  std::string_view url_origin;
+  // As the client wrote it: links in answers begin with head.own_origin and this.
   std::string_view url_path;
   Route route;
   // The path that an alias stands for; head.path points here then.
@@ -81,5 +80,7 @@ std::unique_ptr<Task> make_flags_task(CoreState& state, std::unique_ptr<HttpRequ
 std::unique_ptr<Task> make_project_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_query_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_operations_task(CoreState& state, std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_recordings_task(CoreState& state, std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_symbols_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 
 }  // namespace hogflare

@@ -98,6 +98,41 @@ Route find_question(std::string_view path, std::string_view project) {
   return {};
 }
 
+// `rest` is what stands behind session_recordings/.
+Route find_recordings(std::string_view project, std::string_view rest) {
+  if (rest == "bulk_delete") {
+    return with_argument(RouteKind::kRecordingsRemoval, kPost, MetricRoute::kAdmin, project);
+  }
+  const std::string_view session = take_segment(rest);
+  if (session.empty()) return {};
+  if (rest.empty()) {
+    return with_argument(RouteKind::kRecordingRemoval, kDelete, MetricRoute::kAdmin, project);
+  }
+  if (rest != "snapshots") return {};
+  return with_argument(RouteKind::kRecordingSnapshots, kGet, MetricRoute::kAdmin, project);
+}
+
+// `rest` is what stands behind error_tracking/.
+Route find_symbols(std::string_view project, std::string_view rest) {
+  const auto found = [project](RouteKind kind, uint8_t methods) {
+    return with_argument(kind, methods, MetricRoute::kAdmin, project);
+  };
+  if (rest == "releases") return found(RouteKind::kReleases, kPost);
+  if (take_prefix(rest, "releases/hash/")) {
+    return rest.empty() ? Route{} : found(RouteKind::kReleaseByHash, kGet);
+  }
+  if (rest == "symbol_sets") return found(RouteKind::kSymbolSets, kGet);
+  if (!take_prefix(rest, "symbol_sets/")) return {};
+  if (rest == "bulk_start_upload") return found(RouteKind::kSymbolsStart, kPost);
+  if (rest == "bulk_finish_upload") return found(RouteKind::kSymbolsFinish, kPost);
+  if (rest == "upload") return found(RouteKind::kSymbolsUpload, kPost);
+  const std::string_view id = take_segment(rest);
+  if (id.empty()) return {};
+  if (rest.empty()) return found(RouteKind::kSymbolSet, kGet | kDelete);
+  if (rest == "download") return found(RouteKind::kSymbolDownload, kGet);
+  return rest == "content" ? found(RouteKind::kSymbolContent, kGet) : Route{};
+}
+
 // Paths with a variable segment.
 Route find_variable(std::string_view path) {
   if (take_prefix(path, "/array/")) {
@@ -115,15 +150,15 @@ Route find_variable(std::string_view path) {
     return with_argument(RouteKind::kScript, kGetHead, MetricRoute::kRemoteConfig, path);
   } else if (take_prefix(path, "/site_app/")) {
     return with_argument(RouteKind::kSiteApp, kGetHead, MetricRoute::kRemoteConfig, path);
-  } else if (take_prefix(path, "/api/environments/")) {
-    const std::string_view project = take_segment(path);
-    return find_question(path, project);
-  } else if (take_prefix(path, "/api/projects/")) {
+  } else if (take_prefix(path, "/api/projects/") || take_prefix(path, "/api/environments/")) {
+    const std::string_view behind = path;
     const std::string_view project = take_segment(path);
     if (const Route question = find_question(path, project);
         question.endpoint != RouteKind::kNone) {
       return question;
     }
+    if (take_prefix(path, "session_recordings/")) return find_recordings(behind, path);
+    if (take_prefix(path, "error_tracking/")) return find_symbols(behind, path);
     if (path == "feature_flags") {
       return with_argument(RouteKind::kFlagList, kGetHead, MetricRoute::kFlagDefinitions, {});
     }

@@ -147,6 +147,11 @@ class Walk {
         metrics_.outbox_puts_full);
     one("hogflare_outbox_puts_failed_total", "Puts an outbox object did not answer.",
         metrics_.outbox_puts_failed);
+    one("hogflare_recording_puts_total", "Recordings put into the bucket RECORDINGS.",
+        metrics_.recording_puts);
+    one("hogflare_recording_puts_failed_total",
+        "Recordings that became rows because the bucket did not take them.",
+        metrics_.recording_puts_failed);
   }
 
   void rest() {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "hogflare/limits.h"
+#include "hogflare/recordings.h"
 #include "hogflare/rows.h"
 #include "hogflare/uuid.h"
 #include "columns.h"
@@ -189,6 +190,48 @@ uint32_t RowWriter::append_recording(const Recording& recording, RowBatch& rows)
     HF_ASSERT(rows.end_row().ok());
   }
   return static_cast<uint32_t>(lengths.size());
+}
+
+void RowWriter::append_recording_index(const Recording& recording, const RecordingIndex& index,
+                                       RowBatch& rows) const {
+  std::string& out = rows.buffer();
+  append_head(out, {.uuid = recording.uuid,
+                    .team_id = team_id_,
+                    .name = kEventName,
+                    .distinct_id = recording.distinct_id,
+                    .timestamp_ms = recording.timestamp_ms});
+  const size_t properties = out.size();
+  append_recording_properties(out, recording);
+  Pieces pieces(out);
+  pieces.add(",\"$hogflare_recording_key\":").string(index.key);
+  const auto number = [&pieces](std::string_view name, uint64_t value) {
+    pieces.add(",\"$hogflare_recording_").add(name).add("\":").add(std::to_string(value));
+  };
+  number("bytes", index.bytes);
+  number("items", index.items);
+  number("clicks", index.clicks);
+  number("keys", index.keys);
+  number("first_ms", static_cast<uint64_t>(index.first_ms));
+  number("last_ms", static_cast<uint64_t>(index.last_ms));
+  pieces.add(",\"$hogflare_recording_urls\":[");
+  for (size_t i = 0; i < index.urls.size(); ++i) {
+    if (i > 0) pieces.add(",");
+    pieces.string(index.urls[i]);
+  }
+  pieces.add("]");
+  pieces.flush();
+  std::string scratch;
+  std::string library;
+  json::append_string(library, recording.library);
+  rows::ColumnValues columns;
+  columns.lift(rows::Column::kSessionId, rows::session_id_of(recording.session_id, scratch));
+  columns.lift(rows::Column::kWindowId, recording.window_id);
+  columns.lift(rows::Column::kLib, library);
+  const size_t properties_bytes = out.size() + 1 - properties;
+  out += "}" + api_key_member_;
+  columns.append(out, properties_bytes);
+  out += "}";
+  HF_ASSERT(rows.end_row().ok());
 }
 
 }  // namespace hogflare

@@ -24,14 +24,15 @@ namespace {
 // One effect as the host reads it; field order is js-shim/abi.js's EFFECT_*.
 struct EffectRecord {
   uint32_t id;
-  uint32_t kind;  // 0 CallObject, 1 SendRows, 2 ReadKv, 3 Wait, 4 ReadAsset, 5 RunQuery, 6 ReadCache,
-                  // 7 WriteCache
-  uint32_t a;     // object class | stream | - | delay_ms
-  uint32_t b;     // - | row count | max_age_s
-  uint32_t c;     // timeout_ms | timeout_ms
-  uint32_t name;  // object name | - | key
+  // 0 CallObject, 1 SendRows, 2 ReadKv, 3 Wait, 4 ReadAsset, 5 RunQuery, 6 ReadCache, 7 WriteCache,
+  // 8 PutObject, 9 GetObject, 10 ListObjects, 11 DeleteObjects
+  uint32_t kind;
+  uint32_t a;     // object class | stream | - | delay_ms | - | bucket (8 to 11)
+  uint32_t b;     // - | row count | max_age_s (7) | bytes_max (9), count_max (10)
+  uint32_t c;     // timeout_ms | timeout_ms | … | timeout_ms (5, 8)
+  uint32_t name;  // object name | - | key | - | path | - | key | key | key | key | prefix
   uint32_t name_size;
-  uint32_t bytes;  // object request | rows
+  uint32_t bytes;  // object request | rows | … | the object (5), after (7), keys (8)
   uint32_t bytes_size;
 };
 
@@ -50,6 +51,9 @@ struct OutputRecord {
   uint32_t log_size;
   uint32_t points;  // for Analytics Engine: a JSON array of [name, value]; empty: none due
   uint32_t points_size;
+  uint32_t objects;  // keys that follow the body, each ended by a NUL
+  uint32_t objects_size;
+  uint32_t objects_of;  // the bucket
 };
 
 uint32_t address(const void* pointer) {
@@ -98,6 +102,35 @@ Module& module() {
   return instance;
 }
 
+void name_record(EffectRecord& record, Bucket bucket, const std::string& name) {
+  record.a = static_cast<uint32_t>(bucket);
+  record.name = address(name.data());
+  record.name_size = static_cast<uint32_t>(name.size());
+}
+
+void fill_record(EffectRecord& record, const std::string& bytes) {
+  record.bytes = address(bytes.data());
+  record.bytes_size = static_cast<uint32_t>(bytes.size());
+}
+
+void describe_bucket_effect(const Effect& effect, EffectRecord& record) {
+  if (const auto* put = std::get_if<PutObject>(&effect.kind)) {
+    name_record(record, put->bucket, put->key);
+    record.c = put->timeout_ms;
+    fill_record(record, put->bytes);
+  } else if (const auto* get = std::get_if<GetObject>(&effect.kind)) {
+    name_record(record, get->bucket, get->key);
+    record.b = get->bytes_max;
+  } else if (const auto* list = std::get_if<ListObjects>(&effect.kind)) {
+    name_record(record, list->bucket, list->prefix);
+    record.b = list->count_max;
+    fill_record(record, list->after);
+  } else if (const auto* removal = std::get_if<DeleteObjects>(&effect.kind)) {
+    record.a = static_cast<uint32_t>(removal->bucket);
+    fill_record(record, removal->keys);
+  }
+}
+
 void describe_effect(const Effect& effect, EffectRecord& record) {
   record.id = effect.id;
   record.kind = static_cast<uint32_t>(effect.kind.index());
@@ -135,6 +168,8 @@ void describe_effect(const Effect& effect, EffectRecord& record) {
     record.bytes_size = static_cast<uint32_t>(kept->value.size());
   } else if (const auto* wait = std::get_if<Wait>(&effect.kind)) {
     record.a = wait->delay_ms;
+  } else {
+    describe_bucket_effect(effect, record);
   }
 }
 
@@ -150,6 +185,9 @@ void describe_reply(Slot& slot) {
   slot.output.headers_size = static_cast<uint32_t>(slot.headers.size());
   slot.output.body = address(reply.body.data());
   slot.output.body_size = static_cast<uint32_t>(reply.body.size());
+  slot.output.objects = address(reply.objects.data());
+  slot.output.objects_size = static_cast<uint32_t>(reply.objects.size());
+  slot.output.objects_of = static_cast<uint32_t>(reply.objects_of);
 }
 
 void count_call(Slot& slot, const Effect& effect) {

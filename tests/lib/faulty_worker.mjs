@@ -1,4 +1,4 @@
-// The deployed bundle behind an entry that breaks on demand: objects, the flags namespace, the core.
+// The deployed bundle behind an entry that breaks on demand: objects, the flags namespace, the bucket, the core.
 //
 //   const system = await startSystem({ vars, extra: faultyWorker() });
 //   await setFault(system, "person", "throw");   // or "hang"; "" mends it
@@ -61,13 +61,25 @@ export default {
         return env.FLAGS.get(...args);
       },
     };
+    const { RECORDINGS } = env;
+    const buckets = RECORDINGS === undefined ? {} : {
+      RECORDINGS: {
+        get: (...args) => RECORDINGS.get(...args),
+        list: (...args) => RECORDINGS.list(...args),
+        delete: (...args) => RECORDINGS.delete(...args),
+        put: async (...args) => {
+          await stumble(env, "recordings");
+          return RECORDINGS.put(...args);
+        },
+      },
+    };
     let lost = request.headers.has("x-test-lose-core");
     if ((await env.FAULTS.get("core")) === "once") {
       lost = true;
       await env.FAULTS.delete("core");
     }
     const given = lost ? broken(request) : request;
-    return worker.fetch(given, { ...env, FLAGS }, context);
+    return worker.fetch(given, { ...env, FLAGS, ...buckets }, context);
   },
 };
 `;
@@ -86,7 +98,7 @@ export function faultyWorker() {
   };
 }
 
-/** Breaks or mends "person", "group", "cookieless" or "flags"; "core" with "once" loses it under the next request. */
+/** Breaks or mends "person", "group", "cookieless", "flags" or "recordings"; "core" with "once" loses it under the next request. */
 export async function setFault(system, part, fault) {
   const faults = await system.worker.getKVNamespace("FAULTS");
   await faults.put(part, fault);

@@ -4,9 +4,12 @@
 -- properties hold $hogflare_chunk_of (the whole recording's uuid), $hogflare_chunk_index (from 0),
 -- $hogflare_chunk_count and $hogflare_chunk_data (a piece of the text of $snapshot_items). Joined in order
 -- the pieces give the original text, byte for byte. Recordings that were not split pass through.
+-- With a bucket bound as RECORDINGS the items lie there and the row says where (docs/RECORDINGS.md).
 --
 -- Columns: team_id, uuid (of the original event), distinct_id, person_id, session_id, window_id,
--- timestamp, chunk_count, chunks_present, is_complete, snapshot_data (JSON text; NULL until complete).
+-- timestamp, chunk_count, chunks_present, is_complete, snapshot_data (JSON text; NULL until complete, and
+-- for what lies in the bucket), recording_key (of the object; NULL: the row has the items), bytes and keys
+-- (of inputs; both NULL until complete), started_at and ended_at (of the items; NULL: not in the bucket).
 -- Cost: one scan of the deduplicated events, one hash aggregate of the recordings; memory for the
 -- recordings selected: filter by session_id.
 CREATE OR REPLACE VIEW sessions_replay AS
@@ -51,7 +54,12 @@ parts AS (
                     json_extract(properties, '$."$snapshot_items"')
                 ) AS VARCHAR)
             )
-        END AS data
+        END AS data,
+        json_extract_string(properties, '$."$hogflare_recording_key"') AS recording_key,
+        try_cast(json_extract_string(properties, '$."$hogflare_recording_bytes"') AS BIGINT) AS recording_bytes,
+        try_cast(json_extract_string(properties, '$."$hogflare_recording_keys"') AS BIGINT) AS recording_keys,
+        try_cast(json_extract_string(properties, '$."$hogflare_recording_first_ms"') AS BIGINT) AS first_ms,
+        try_cast(json_extract_string(properties, '$."$hogflare_recording_last_ms"') AS BIGINT) AS last_ms
     FROM located
     WHERE event IN ('$snapshot', '$snapshot_items')
 ),
@@ -76,9 +84,23 @@ joined AS (
         chunk_count,
         is_whole,
         count(data) FILTER (WHERE chunk_index BETWEEN 0 AND chunk_count - 1) AS chunks_present,
-        string_agg(data, '' ORDER BY chunk_index) AS joined_data
+        string_agg(data, '' ORDER BY chunk_index) AS joined_data,
+        any_value(recording_key) AS recording_key,
+        any_value(recording_bytes) AS recording_bytes,
+        any_value(recording_keys) AS recording_keys,
+        any_value(first_ms) AS first_ms,
+        any_value(last_ms) AS last_ms
     FROM distinct_parts
     GROUP BY team_id, uuid, is_whole, chunk_count
+),
+complete AS (
+    SELECT
+        *,
+        recording_key IS NOT NULL OR chunks_present = chunk_count AS is_complete,
+        CASE
+            WHEN recording_key IS NULL AND chunks_present = chunk_count THEN joined_data
+        END AS snapshot_data
+    FROM joined
 )
 SELECT
     team_id,
@@ -90,10 +112,19 @@ SELECT
     "timestamp",
     chunk_count,
     chunks_present,
-    chunks_present = chunk_count AS is_complete,
-    CASE WHEN chunks_present = chunk_count THEN joined_data END AS snapshot_data
-FROM joined
+    is_complete,
+    snapshot_data,
+    recording_key,
+    coalesce(recording_bytes, length(snapshot_data)) AS bytes,
+    -- Input events of rrweb (incremental source 5), counted in the text: no JSON function needed.
+    coalesce(
+        recording_keys,
+        (length(snapshot_data) - length(replace(snapshot_data, '"source":5,', ''))) // 11
+    ) AS keys,
+    to_timestamp(first_ms / 1000.0) AS started_at,
+    to_timestamp(last_ms / 1000.0) AS ended_at
+FROM complete
 QUALIFY row_number() OVER (
     PARTITION BY team_id, uuid
-    ORDER BY chunks_present = chunk_count DESC, is_whole DESC, chunk_count
+    ORDER BY is_complete DESC, is_whole DESC, chunk_count
 ) = 1;

@@ -12,9 +12,8 @@ WITH recordings AS (
         min("timestamp") AS started_at,
         max("timestamp") AS ended_at,
         count(DISTINCT window_id) AS windows,
-        sum(length(snapshot_data)) AS bytes,
-        -- Input events of rrweb (incremental source 5), counted in the text: no JSON function needed.
-        sum((length(snapshot_data) - length(replace(snapshot_data, '"source":5,', ''))) // 11) AS keys,
+        sum(bytes) AS bytes,
+        sum(keys) AS keys,
         bool_and(is_complete) AS is_complete,
         arg_max(distinct_id, "timestamp") AS distinct_id
     FROM sessions_replay

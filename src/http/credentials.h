@@ -1,0 +1,30 @@
+// Who may see and who may change what a project has stored. Keys are compared in constant time; one that
+// is not configured is nobody's.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "hogflare/config.h"
+#include "hogflare/request.h"
+#include "hogflare/task.h"
+
+namespace hogflare {
+
+enum class Access : uint8_t {
+  kRead,    // HOGFLARE_ADMIN_TOKEN or POSTHOG_PERSONAL_API_KEY
+  kUpload,  // the same: what deployments' tools hold
+  kRemove,  // HOGFLARE_ADMIN_TOKEN
+};
+
+// The token behind "Authorization: Bearer "; empty without one.
+std::string_view bearer_of(const RequestHead& head);
+
+// Why the request may not; nullopt: it may. 404 while no key is configured that could allow it.
+std::optional<Reply> refuse_access(const RequestHead& head, const Config& config, Access access);
+
+// {"type","code","detail","attr"} as PostHog's API answers errors.
+Reply api_error_reply(uint16_t status, std::string_view type, std::string_view code,
+                      std::string_view detail);
+
+}  // namespace hogflare
