@@ -11,19 +11,19 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-bool is_bearer(std::string_view authorization, const std::string& token) {
-  constexpr std::string_view kBearer = "Bearer ";
-  if (token.empty() || authorization.substr(0, kBearer.size()) != kBearer) return false;
-  return constant_time_equal(authorization.substr(kBearer.size()), token);
-}
-
 }  // namespace
+
+bool bears(const RequestHead& head, const std::string& token) {
+  constexpr std::string_view kBearer = "Bearer ";
+  if (token.empty() || head.authorization.substr(0, kBearer.size()) != kBearer) return false;
+  return constant_time_equal(head.authorization.substr(kBearer.size()), token);
+}
 
 AskingRight may_ask(const Config& config, const RequestHead& head) {
   // All three are compared, so that the time says nothing about which one was nearly right.
-  const bool is_admin = is_bearer(head.authorization, config.admin_token);
-  const bool is_reader = is_bearer(head.authorization, config.personal_api_key);
-  const bool is_viewer = is_bearer(head.authorization, config.viewer_token);
+  const bool is_admin = bears(head, config.admin_token);
+  const bool is_reader = bears(head, config.personal_api_key);
+  const bool is_viewer = bears(head, config.viewer_token);
   return {.may_ask = is_admin || is_reader || is_viewer,
           .may_sql = is_admin || is_reader || (is_viewer && config.viewer_sql),
           .may_write = is_admin};

@@ -19,6 +19,10 @@ struct AskingRight {
   bool may_write = false;  // what changes something: the admin's token alone
 };
 
+// Whether the request brings `token` as "Authorization: Bearer …", compared in constant time; an
+// empty token is nobody's.
+bool bears(const RequestHead& head, const std::string& token);
+
 // By `Authorization: Bearer`: HOGFLARE_ADMIN_TOKEN, POSTHOG_PERSONAL_API_KEY or HOGFLARE_VIEWER_TOKEN,
 // each compared in constant time. The one place that decides it.
 AskingRight may_ask(const Config& config, const RequestHead& head);

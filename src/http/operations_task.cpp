@@ -3,8 +3,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "asking.h"
 #include "http_task.h"
-#include "hogflare/digest.h"
 #include "hogflare/outbox.h"
 #include "hogflare/url.h"
 #include "hogflare/version.h"
@@ -14,15 +14,6 @@ namespace hogflare {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// The admin token as "Authorization: Bearer …", compared in constant time. Without one configured
-// nobody is.
-bool is_authorized(const RequestHead& head, const std::string& admin_token) {
-  if (admin_token.empty()) return false;
-  constexpr std::string_view kBearer = "Bearer ";
-  if (head.authorization.substr(0, kBearer.size()) != kBearer) return false;
-  return constant_time_equal(head.authorization.substr(kBearer.size()), admin_token);
-}
 
 Json health_of_config(const Config& config) {
   Json bindings = Json::object();
@@ -87,7 +78,7 @@ class OperationsTask final : public HttpTask {
         return respond(error_reply(head(), {ErrorCode::kNotFound,
                                             "set HOGFLARE_ADMIN_TOKEN to use this path"}));
       }
-      if (!is_authorized(head(), state().config.admin_token)) {
+      if (!bears(head(), state().config.admin_token)) {
         return respond(error_reply(
             head(), {ErrorCode::kUnauthorized, "send Authorization: Bearer <HOGFLARE_ADMIN_TOKEN>"}));
       }
@@ -186,7 +177,7 @@ class OperationsTask final : public HttpTask {
         {"version", kVersion},
     };
     // Anybody may ask; values of mis-set variables, tokens and depths are the operator's.
-    if (is_authorized(head(), config.admin_token)) {
+    if (bears(head(), config.admin_token)) {
       health["problems"] = std::move(problems);
       health["configuration"] = health_of_config(config);
       health["flags"] = Json::parse(state().flags.describe(), nullptr, false);
