@@ -5,7 +5,7 @@ import { liveSocket, type LiveEvent, type LiveReject } from "../lib/live";
 import { pageHref } from "../lib/router";
 import { can, team } from "../lib/session";
 import { personal } from "../lib/store";
-import { Block, Data, Note, Sheet, Pairs } from "../ui/kit";
+import { Block, Data, Id, Note, Sheet, Pairs } from "../ui/kit";
 import { Icon } from "../ui/icons";
 import { EventPanel } from "../ui/event-panel";
 
@@ -94,7 +94,7 @@ export default function Live() {
       <div class="row wrap">
         <button type="button" class={`button ${paused ? "on" : ""}`} aria-pressed={paused} onClick={() => { pause(!paused); freeze(paused ? null : ring.current); }}><Icon name={paused ? "play" : "pause"} />{paused ? "Go on" : "Pause"}</button>
         <span class="dim nowrap">{number(Math.round(told.rate * 10) / 10)} events/s{told.sampled > 1 && <b> · sampled 1:{told.sampled}</b>}</span>
-        <input class="input grow" style={{ maxWidth: "320px" }} aria-label="Filter rows" placeholder="Filter rows…" value={word} onInput={(event) => find(event.currentTarget.value)} />
+        <input class="input grow" style={{ maxWidth: "320px", minWidth: "140px" }} aria-label="Filter rows" placeholder="Filter rows…" value={word} onInput={(event) => find(event.currentTarget.value)} />
         {(["event", "reject", "warning"] as const).map((kind) => <label class="check" key={kind}><input type="checkbox" checked={kinds[kind]} onChange={() => setKinds({ ...kinds, [kind]: !kinds[kind] })} />{kind}s</label>)}
         <button type="button" class="button quiet" onClick={() => { personal.value = !personal.value; }}><Icon name="eye" />{personal.value ? "Hide" : "Show"} personal details</button>
       </div>
@@ -150,7 +150,7 @@ function EventCells({ event }: { event: LiveEvent }) {
     <>
       <td class="mono nowrap">{clock(event.at)}{Math.abs(skew) > SKEW_S && <span class="tag warn" title={`The event says ${sent}`}>clock</span>}</td>
       <td><span class="cut"><b>{event.event}</b></span></td>
-      <td><span class="cut"><Data name="distinct_id" value={event.distinct_id} />{typeof merged === "string" && <span class="dim"> ⇠ {merged.slice(0, 8)}…</span>}</span></td>
+      <td><span class="cut">{/^[0-9a-f-]{32,36}$/i.test(event.distinct_id) ? <Id id={event.distinct_id} /> : <Data name="distinct_id" value={event.distinct_id} />}{typeof merged === "string" && <span class="dim"> ⇠ {merged.slice(0, 8)}…</span>}</span></td>
       <td class="wide"><span class="cut dim" dir="auto">{pageOf(event)}</span></td>
       <td class="wide dim nowrap">{event.lib} {event.lib_version}</td>
       <td class={`${tone} nowrap`}>{word}</td>

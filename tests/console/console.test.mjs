@@ -1,0 +1,348 @@
+// Every page of the console in Chromium: its main path, its states, its keys, its looks.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { after, before, beforeEach, describe, it } from "node:test";
+import AxeBuilder from "@axe-core/playwright";
+import { writeConsole } from "../../console/build.mjs";
+import { PEOPLE, startMock } from "../../console/dev/mock.mjs";
+import { LOOKS, openChromium, openPage, PICTURES, settled, visit } from "./browser.mjs";
+
+let browser, mock;
+before(async () => {
+  await writeConsole("build/console");
+  browser = await openChromium();
+});
+after(async () => await browser.close());
+beforeEach(async (t) => {
+  mock = await startMock();
+});
+const end = async (page) => {
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+  await mock.close();
+};
+
+const sha1 = (text) => createHash("sha1").update(text).digest("hex");
+const visitId = (n) => sha1(`visit ${n}`).replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, "$1-$2-5$3-8$4-$5");
+const ISSUE = createHash("sha512").update("TypeError").digest("hex");
+const ADA = PEOPLE[0].distinct_ids[0];
+const PAGES = [
+  "home", "web", "live", "insights", "insights?tab=FunnelsQuery", "insights?tab=RetentionQuery&from=-14d", "insights?tab=PathsQuery", "insights?tab=LifecycleQuery", "insights?tab=StickinessQuery",
+  "dashboards", "people", `people/${ADA}?tab=identity`, "sessions", "errors", `errors/${ISSUE}`, "flags", "flags/new-checkout", "sql", "health", "settings",
+];
+
+describe("looks", () => {
+  for (const look of LOOKS) {
+    it(`every page at ${look.name}: no fault, no other host, nothing sideways, nothing serious for axe`, { timeout: 900_000 }, async () => {
+      const page = await openPage(browser, mock.url, { look });
+      const found = [];
+      for (const [i, path] of PAGES.entries()) {
+        await visit(page, `/app/1/${path}`);
+        await page.waitForTimeout(300);
+        const name = path.replace(/[^a-z]+/gi, "-").slice(0, 40);
+        await page.screenshot({ path: `${PICTURES}/${String(i).padStart(2, "0")}-${name}-${look.name}.png` });
+        if (await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)) found.push(`${path}: wider than the window`);
+        if ((await page.locator("h1").count()) !== 1) found.push(`${path}: not one h1`);
+        const { violations } = await new AxeBuilder({ page }).exclude("iframe").analyze();
+        for (const { id, impact, nodes } of violations) {
+          if (impact === "serious" || impact === "critical") found.push(`${path}: ${id}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 120)).join(" | ")}`);
+        }
+      }
+      assert.deepEqual(found, []);
+      await end(page);
+    });
+  }
+});
+
+describe("signing in", () => {
+  it("a wrong token is told in one sentence, too many name the wait, the right one opens the address that was asked for", async () => {
+    const page = await openPage(browser, mock.url, { token: null, path: "/app/1/web?from=-30d" });
+    for (let i = 0; i < 6; i += 1) {
+      await page.fill("input[type=password]", `wrong ${i}`);
+      await page.click("button[type=submit]");
+      await page.waitForFunction((n) => document.querySelector("[role=alert]") !== null && document.querySelector("button[type=submit]").textContent === "Sign in", i);
+    }
+    assert.match(await page.textContent("[role=alert]"), /Too many attempts\. Wait 60 s/);
+    await page.fill("input[type=password]", "admin");
+    await page.click("button[type=submit]");
+    await page.waitForSelector(".header h1");
+    assert.match(page.url(), /\/app\/1\/web\?from=-30d$/);
+    await end(page);
+  });
+
+  it("a viewer sees no control that changes something", async () => {
+    const page = await openPage(browser, mock.url, { token: "viewer", path: "/app/1/flags/new-checkout" });
+    await settled(page);
+    assert.equal(await page.textContent(".header .tag"), "read-only");
+    for (const path of ["flags/new-checkout", "insights", "dashboards", "health"]) {
+      await visit(page, `/app/1/${path}`);
+      assert.equal(await page.getByRole("button", { name: /publish|^Save$|New dashboard|Send now|condition/ }).count(), 0, path);
+    }
+    await end(page);
+  });
+
+  it("a sign-in that ends keeps the page and what was typed", async () => {
+    const page = await openPage(browser, mock.url, { path: "/app/1/sql" });
+    await page.fill("textarea", "SELECT 42 AS kept");
+    mock.state.sessions.clear();
+    await page.getByRole("button", { name: "Run" }).click();
+    await page.waitForSelector("dialog[open] input[type=password]");
+    await page.fill("dialog input[type=password]", "admin");
+    await page.click("dialog button[type=submit]");
+    await page.waitForSelector("dialog[open]", { state: "detached" });
+    assert.equal(await page.inputValue("textarea"), "SELECT 42 AS kept");
+    await end(page);
+  });
+});
+
+describe("states", () => {
+  it("an empty project has one page with its host and token in the snippet", async () => {
+    mock.state.empty = true;
+    const page = await openPage(browser, mock.url);
+    await page.getByRole("heading", { name: "Send the first event" }).waitFor();
+    const text = await page.textContent("pre");
+    assert.ok(text.includes(mock.url) && text.includes("phc_demo_project_token_cafe"));
+    await page.getByText("The first event is here").waitFor();
+    await end(page);
+  });
+
+  it("without a SQL engine a card says how, and Live, Flags, Health and people by id work", async () => {
+    mock.state.sql = false;
+    const page = await openPage(browser, mock.url);
+    await page.getByText("Questions need a SQL engine.").waitFor();
+    for (const [path, word] of [["live", "events/s"], ["flags", "new-checkout"], ["health", "Everything accepted"], [`people/${ADA}`, "one person"]]) {
+      await visit(page, `/app/1/${path}`);
+      await page.locator("#content").getByText(word).first().waitFor();
+    }
+    await end(page);
+  });
+
+  it("a failed tile says why in a sentence; the others stand", async () => {
+    mock.state.faults = [{ kind: "ErrorTrackingQuery", status: 500, count: 9, body: { type: "server_error", code: "engine_refused", detail: "The SQL engine refused this: too much to scan." } }];
+    const page = await openPage(browser, mock.url);
+    await page.getByText("The SQL engine refused this: too much to scan.").waitFor();
+    await page.locator("figure.chart").first().waitFor();
+    assert.equal(await page.getByText("No data").count(), 0);
+    mock.state.faults = [];
+    await page.getByRole("button", { name: "Ask again" }).first().click();
+    await page.getByText("NetworkError").waitFor();
+    await end(page);
+  });
+
+  it("a long question tells its seconds and can be stopped; the old answer comes back", async () => {
+    const page = await openPage(browser, mock.url, { path: "/app/1/insights" });
+    await settled(page);
+    const before = await page.textContent('table[aria-label="Values"]');
+    mock.state.faults = [{ kind: "TrendsQuery", delay_ms: 8_000 }];
+    await page.selectOption('select[aria-label^="What of A"]', "dau");
+    await page.getByText(/Asking the table… \d/).waitFor();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByText("Stopped. Nothing was changed").waitFor();
+    assert.equal(await page.textContent('table[aria-label="Values"]'), before);
+    await end(page);
+  });
+
+  it("a day that did not answer is named and asked for again", async () => {
+    mock.state.faults = [{ kind: "TrendsQuery", days_missing: ["2026-11-12"] }];
+    const page = await openPage(browser, mock.url, { path: "/app/1/insights" });
+    await page.getByText(/1 day did not answer \(2026-11-12\)/).waitFor();
+    await page.getByRole("button", { name: "Ask for that day" }).click();
+    await page.getByText(/did not answer/).waitFor({ state: "detached" });
+    await end(page);
+  });
+
+  it("an unknown key of the address is told, not lost", async () => {
+    const page = await openPage(browser, mock.url, { path: "/app/1/web?foo=1" });
+    await page.getByText("“foo” in the address is not understood").waitFor();
+    assert.match(page.url(), /foo=1/);
+    await end(page);
+  });
+});
+
+/** How long the list in the side panel is, over all of its pages. */
+async function listed(page) {
+  await page.waitForSelector(".sheet .bars li");
+  let count = 0;
+  for (;;) {
+    await page.waitForFunction(() => !document.querySelector('.sheet [aria-busy="true"]'));
+    count += await page.locator(".sheet .bars > li").count();
+    const next = page.locator(".sheet").getByRole("button", { name: /Next/ });
+    if ((await next.count()) === 0 || (await next.isDisabled())) return count;
+    await next.click();
+    await page.waitForFunction((had) => document.querySelector(".sheet .meta")?.textContent.includes(`${(had + 1).toLocaleString("en-GB")} to`) || document.querySelector(".sheet .meta b") !== null, count);
+  }
+}
+const numberOf = (text) => Number(text.replace(/[^\d-]/g, ""));
+
+describe("a number is a link", () => {
+  for (const [kind, address, button] of [
+    ["a trend's point", "insights?from=-2d", 'table[aria-label="Values"] tbody td:nth-child(4) button'],
+    ["a lifecycle's piece", "insights?tab=LifecycleQuery&from=-3d", 'table[aria-label="Lifecycle as a table"] tbody tr:nth-child(2) td:nth-child(2) button'],
+    ["days of stickiness", "insights?tab=StickinessQuery&from=-3d", ".bars li:nth-child(3) button"],
+    ["a funnel's step", "insights?tab=FunnelsQuery", ".step:nth-child(2) button.plain"],
+  ]) {
+    it(`the list behind ${kind} is as long as the number`, async () => {
+      const page = await openPage(browser, mock.url, { path: `/app/1/${address}` });
+      await settled(page);
+      if (kind === "a trend's point") {
+        await page.selectOption('select[aria-label^="What of A"]', "dau");
+        await page.waitForFunction(() => !document.querySelector('[aria-busy="true"]') && /people who did/.test(document.querySelector('table[aria-label="Values"]')?.textContent ?? ""));
+      }
+      const shown = numberOf(await page.locator(button).first().evaluate((element) => element.title || element.firstChild.textContent));
+      await page.locator(button).first().click();
+      assert.equal(await listed(page), shown);
+      await end(page);
+    });
+  }
+
+  it("the list behind who left a funnel is as long as the number, and it closes to where it was opened", async () => {
+    const page = await openPage(browser, mock.url, { path: "/app/1/insights?tab=FunnelsQuery&from=-2d" });
+    await settled(page);
+    const left = page.locator(".bar2 .left").first();
+    const shown = numberOf((await left.getAttribute("aria-label")).replace(/people.*/, ""));
+    await left.focus();
+    await page.keyboard.press("Enter");
+    assert.match(page.url(), /sel=fun:-2/);
+    assert.equal(await listed(page), shown);
+    await page.keyboard.press("Escape");
+    await page.waitForSelector(".sheet", { state: "detached" });
+    assert.equal(await page.evaluate(() => document.activeElement.className), "left");
+    await end(page);
+  });
+});
+
+describe("the address is the page", () => {
+  it("a click on a source filters all, back undoes, another window shows the same", async () => {
+    const page = await openPage(browser, mock.url, { path: "/app/1/web" });
+    await settled(page);
+    const visitors = () => page.textContent(".figure .big");
+    const before = await visitors();
+    await page.getByRole("button", { name: "google.com" }).click();
+    await page.waitForFunction((was) => document.querySelector(".figure .big").textContent !== was, before);
+    assert.match(page.url(), /f=s\.\$entry_referring_domain~is~google\.com/);
+    const filtered = await visitors();
+    const other = await page.context().newPage();
+    await other.goto(page.url());
+    await other.waitForSelector(".figure .big");
+    assert.equal(await other.textContent(".figure .big"), filtered);
+    await other.close();
+    await page.goBack();
+    await page.waitForFunction((was) => document.querySelector(".figure .big").textContent === was, before);
+    await end(page);
+  });
+
+  it("each change of a question is a step that back undoes", async () => {
+    const page = await openPage(browser, mock.url, { path: "/app/1/insights" });
+    await settled(page);
+    const seen = [page.url()];
+    for (const kind of ["Funnel", "Retention", "Lifecycle", "Trends"]) {
+      await page.getByRole("button", { name: kind, exact: true }).click();
+      await page.waitForFunction((was) => location.href !== was, seen.at(-1));
+      await page.waitForTimeout(350);
+      seen.push(page.url());
+    }
+    for (const url of seen.slice(0, -1).reverse()) {
+      await page.goBack();
+      assert.equal(page.url(), url);
+    }
+    await page.getByRole("button", { name: "Trends", exact: true, pressed: true }).waitFor();
+    await end(page);
+  });
+
+  it("an insight is saved, listed and opened by its address", async () => {
+    const page = await openPage(browser, mock.url, { path: "/app/1/insights?tab=FunnelsQuery" });
+    await settled(page);
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.fill('dialog input[aria-label="Name"]', "Sign-ups");
+    await page.locator("dialog").getByRole("button", { name: "Save" }).click();
+    await page.waitForURL(/insights\/sign-ups$/);
+    await page.reload();
+    await page.getByText("Sign-ups").first().waitFor();
+    await page.locator(".step").first().waitFor();
+    await end(page);
+  });
+});
+
+describe("keys", () => {
+  it("g w, the palette, a chart's points and its people by keyboard alone", async () => {
+    const page = await openPage(browser, mock.url);
+    await settled(page);
+    await page.keyboard.press("g");
+    await page.keyboard.press("w");
+    await page.waitForURL(/\/web$/);
+    await settled(page);
+    await page.locator(".plot").focus();
+    await page.keyboard.press("Home");
+    await page.waitForFunction(() => /\d/.test(document.querySelector('.chart [aria-live="polite"]').textContent));
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".sheet");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector(".sheet", { state: "detached" });
+    await page.keyboard.press("Control+k");
+    await page.waitForSelector(".palette input");
+    await page.keyboard.type(ADA);
+    await page.getByRole("option", { name: /Person with distinct id/ }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(new RegExp(`people/${ADA}`));
+    await end(page);
+  });
+});
+
+describe("flags", () => {
+  it("an empty value is refused at its path, a good one is published, a second tab meets the conflict", async () => {
+    const page = await openPage(browser, mock.url, { path: "/app/1/flags/new-checkout" });
+    await settled(page);
+    const value = page.getByLabel("Value").first();
+    await value.fill("");
+    await page.getByText("flags.0.filters.groups.0.properties.0.value").waitFor();
+    assert.ok(await page.getByRole("button", { name: "Review and publish" }).isDisabled());
+    await value.fill("team");
+    const other = await page.context().newPage();
+    await other.goto(`${mock.url}/app/1/flags/new-checkout`);
+    await other.waitForSelector('[aria-label="Value"]');
+    await page.getByText("The checker takes it.").waitFor();
+    await page.getByRole("button", { name: "Review and publish" }).click();
+    await page.getByText("50 % of plan is pro → 50 % of plan is team").waitFor();
+    await page.locator("dialog").getByRole("button", { name: "Publish" }).click();
+    await page.getByText("Condition 1: 50 % of plan is team").waitFor();
+    await page.getByText("Nothing is changed.").waitFor();
+    assert.match(mock.state.flags, /"team"/);
+    await other.getByLabel("Value").first().fill("free");
+    await other.getByText("The checker takes it.").waitFor();
+    await other.getByRole("button", { name: "Review and publish" }).click();
+    await other.locator("dialog").getByRole("button", { name: "Publish" }).click();
+    await other.getByText("The flags were changed meanwhile.").waitFor();
+    assert.equal(await other.getByLabel("Value").first().inputValue(), "free");
+    await other.close();
+    await end(page);
+  });
+});
+
+describe("what arrives and what was recorded", () => {
+  it("events come as they arrive, mails hidden, rejects beside them", async () => {
+    const page = await openPage(browser, mock.url, { path: "/app/1/live" });
+    await page.getByText("missing_distinct_id").waitFor();
+    await page.locator("tr.pick").filter({ hasText: "landed" }).first().click();
+    await page.waitForSelector(".sheet");
+    assert.ok(!(await page.textContent(".sheet")).includes("ada@example.test"));
+    const first = await page.locator("tbody tr").first().textContent();
+    await page.getByText(/\d+ new rows? ↑/).waitFor();
+    assert.equal(await page.locator("tbody tr").first().textContent(), first, "rows do not move while one is looked at");
+    await end(page);
+  });
+
+  it("a recording plays with its styles, in a frame without scripts, and asks the recorded site for nothing", async () => {
+    const page = await openPage(browser, mock.url, { path: `/app/1/sessions/${visitId(0)}` });
+    await page.getByRole("button", { name: "Play", exact: true }).click();
+    const outer = page.frames().find((frame) => frame.url().endsWith("/app/frame/replay"));
+    const inner = () => outer.evaluate(() => {
+      const frame = document.querySelector("iframe");
+      const { document: recorded } = frame.contentWindow;
+      const heading = recorded.querySelector("h1");
+      return { sandbox: frame.getAttribute("sandbox"), colour: heading && getComputedStyle(heading).color, background: getComputedStyle(recorded.body).backgroundColor, text: recorded.querySelector("p")?.textContent };
+    });
+    await page.waitForFunction(() => Number(document.querySelector("input[type=range]").value) > 3_100);
+    assert.deepEqual(await inner(), { sandbox: "allow-same-origin", colour: "rgb(10, 80, 40)", background: "rgb(230, 240, 255)", text: "Thank you." });
+    await end(page);
+  });
+});
