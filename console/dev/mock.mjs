@@ -257,7 +257,7 @@ function countBehind(query) {
     return Math.abs(line?.data[line.days.indexOf(query.source.day)] ?? 0);
   }
   if (source.kind === "StickinessQuery") return stickiness(source).results[query.source.series ?? 0].data[query.source.day - 1] ?? 0;
-  if (source.kind === "RetentionQuery") return retention(source).results[query.source.interval]?.values[0].count ?? 0;
+  if (source.kind === "RetentionQuery") return retention(source).results[query.source.interval]?.values[query.source.day ?? 0].count ?? 0;
   return 12;
 }
 

@@ -124,7 +124,7 @@ describe("states", () => {
     await page.locator("figure.chart").first().waitFor();
     assert.equal(await page.getByText("No data").count(), 0);
     mock.state.faults = [];
-    await page.getByRole("button", { name: "Ask again" }).first().click();
+    await page.getByRole("alert").getByRole("button", { name: "Ask again" }).click();
     await page.getByText("NetworkError").waitFor();
     await end(page);
   });

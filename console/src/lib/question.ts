@@ -105,7 +105,7 @@ export function actorsOf(source: Query, point: string, extra: Record<string, unk
       return wrap(insight({ day: Number(a), series: Number(b || 0) }));
     case "ret":
       // Who came back so many periods later stands on the row; 0 is the cohort itself.
-      return wrap(insight({ interval: Number(a), ...(b === "" ? {} : { day: b }) }));
+      return wrap(insight({ interval: Number(a), ...(b === "" ? {} : { day: Number(b) }) }));
     case "fun": {
       const inner: Record<string, unknown> = { kind: "FunnelsActorsQuery", source, funnelStep: Number(a) };
       if (b !== "") inner["funnelStepBreakdown"] = b;

@@ -73,7 +73,9 @@ function Builder({ insight, change, saved, reload }: { insight: Insight; change:
   const state = route.value;
   const events = useEvents();
   const [form, openForm] = useState(false);
-  const settled = useSettled(insight);
+  // Another kind is asked at once; typing waits until it stands still.
+  const still = useSettled(insight);
+  const settled = still.kind === insight.kind ? still : insight;
   const source = useMemo(() => withState(settled, state), [JSON.stringify(settled), JSON.stringify([state.f, state.from, state.to, state.cmp, state.i])]);
   const complete = !(insight.series ?? []).some(({ math, math_property }) => NEEDS_PROPERTY.includes(math ?? "") && !math_property);
   const asked = useQuestion(complete ? source : null);
@@ -321,12 +323,13 @@ function Empty({ insight }: { insight: Insight }) {
   );
 }
 
-export function AnswerOf({ insight, asked, source, compact = false, selKind = "" }: { insight: Insight; asked: ReturnType<typeof useQuestion>; source: Query; compact?: boolean; selKind?: string }) {
+export function AnswerOf({ insight, asked: given, source, compact = false, selKind = "" }: { insight: Insight; asked: ReturnType<typeof useQuestion>; source: Query; compact?: boolean; selKind?: string }) {
   const open = (text: string) => go({ sel: selKind + text });
+  // An old answer stays while its successor comes, but not under the name of another kind.
+  const asked = given.of !== undefined && given.of.kind !== insight.kind ? { ...given, answer: undefined } : given;
   return (
     <Answered asked={asked} height={compact ? 220 : 400} name={insight.kind.replace("Query", "").toLowerCase()} isEmpty={noRows(insight)} empty={<Empty insight={insight} />}>
       {(answer) => {
-        // An answer of the question before, while the next is on its way.
         const kind = asked.of?.kind ?? insight.kind;
         const until = answer.hogflare?.data_until ?? answer.hogflare?.as_of ?? new Date().toISOString();
         const interval = String((asked.of ?? source)["interval"] ?? "day");

@@ -116,9 +116,9 @@ export default function Live() {
                         if (to instanceof HTMLElement) { event.preventDefault(); to.focus(); }
                       }} onFocus={hold}>
                       {row.kind === "event" ? <EventCells event={row.event} /> : row.kind === "reject" ? (
-                        <><td class="mono nowrap">{clock(row.reject.at)}</td><td colSpan={2}><span class="bad">⚠ {row.reject.reason}</span> <span class="dim">{row.reject.event} {row.reject.token_last4 && `token …${row.reject.token_last4}`}</span></td><td class="wide" colSpan={2}><span class="cut dim">{row.reject.detail}</span></td><td class="bad nowrap">rejected</td></>
+                        <><td class="mono nowrap">{clock(row.reject.at)}</td><td colSpan={2}><span class="bad">⚠ {row.reject.reason}</span> <span class="dim">{row.reject.event} {row.reject.token_last4 && `token …${row.reject.token_last4}`}</span></td><td class="wide" colSpan={2}><span class="cut dim">{row.reject.detail}</span></td><td class="bad nowrap"><span class="wide">rejected</span></td></>
                       ) : (
-                        <><td class="mono nowrap">{clock(String(row.warning["at"]))}</td><td colSpan={4}><span class="warn">{String(row.warning["type"] ?? row.warning["reason"] ?? "warning")}</span> <span class="dim">{String(row.warning["detail"] ?? "")}</span></td><td class="warn">warning</td></>
+                        <><td class="mono nowrap">{clock(String(row.warning["at"]))}</td><td colSpan={4}><span class="warn">{String(row.warning["type"] ?? row.warning["reason"] ?? "warning")}</span> <span class="dim">{String(row.warning["detail"] ?? "")}</span></td><td class="warn"><span class="wide">warning</span></td></>
                       )}
                     </tr>
                   ))}
@@ -153,7 +153,7 @@ function EventCells({ event }: { event: LiveEvent }) {
       <td><span class="cut">{/^[0-9a-f-]{32,36}$/i.test(event.distinct_id) ? <Id id={event.distinct_id} /> : <Data name="distinct_id" value={event.distinct_id} />}{typeof merged === "string" && <span class="dim"> ⇠ {merged.slice(0, 8)}…</span>}</span></td>
       <td class="wide"><span class="cut dim" dir="auto">{pageOf(event)}</span></td>
       <td class="wide dim nowrap">{event.lib} {event.lib_version}</td>
-      <td class={`${tone} nowrap`}>{word}</td>
+      <td class={`${tone} nowrap`} title={word}>{word.slice(0, 1)}<span class="wide">{word.slice(1)}</span><span class="sr">{event.state}</span></td>
     </>
   );
 }

@@ -141,7 +141,7 @@ export function Pop({ label, face, children, side = "right", class: cls = "butto
   };
   return (
     <div class="pop" ref={box} onKeyDown={keys}>
-      <button type="button" class={cls} aria-haspopup="true" aria-expanded={open} aria-label={label} title={label} onClick={() => set(!open)}>{face}</button>
+      <button type="button" class={cls} aria-haspopup="true" aria-expanded={open} title={label} onClick={() => set(!open)}><span class="sr">{label}: </span>{face}</button>
       {open && <div class={`menu ${side}`} role="group" aria-label={label}>{children(close)}</div>}
     </div>
   );
