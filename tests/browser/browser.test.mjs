@@ -335,6 +335,7 @@ describe("posthog-js, current release only", () => {
 
   it("lets a page read why its request was refused", async () => {
     const page = await open();
+    page.expects(/^40[014] /, /the server responded with a status of 40[014]/);
     const statuses = await page.evaluate(async (url) => {
       const ask = async (path, body) => {
         const response = await fetch(url + path, { method: "POST", credentials: "include", body });
@@ -411,6 +412,7 @@ describe("a deployment without flags that takes one site's pages only", () => {
 
   it("refuses another site's pages with an answer they can read", async () => {
     const page = await browser.open({ origin: browser.site.otherUrl });
+    page.expects(/^403 /, /the server responded with a status of 403/);
     const status = await page.evaluate(
       async ([url, token]) => {
         const body = JSON.stringify({ api_key: token, event: "foreign", distinct_id: "visitor" });

@@ -8,6 +8,10 @@
 //
 // Pages come from a site of their own, on another port than the Worker: every request to the Worker
 // crosses origins, as it does for a deployed one.
+//
+// No request of a page is answered with an error and its console is silent: closing the page's context, or
+// the browser, asserts it. What a test brings about on purpose it names first: page.expects(/my mistake/, /401/).
+import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createReadStream, existsSync } from "node:fs";
 import { createServer } from "node:http";
@@ -100,6 +104,8 @@ export async function openBrowser() {
   const pages = new Map();
   const site = await startSite(pages);
   let visits = 0;
+  /** Checks of pages that have not been closed. @type {Set<() => void>} */
+  const unchecked = new Set();
 
   /** A fresh profile's page; `sent`, `answers` and `errors` say what happened on it. */
   const watched = async (profile = {}) => {
@@ -108,13 +114,26 @@ export async function openBrowser() {
     const sent = [];
     const answers = [];
     const errors = [];
+    const expected = [];
+    const isExpected = (text) => expected.some((pattern) => pattern.test(text));
+    const check = () => {
+      unchecked.delete(check);
+      const bad = answers.filter(({ status }) => status >= 400).map(({ url, status }) => `${status} ${url}`);
+      assert.deepEqual([...bad, ...errors].filter((text) => !isExpected(text)), [], "the page's requests and console");
+    };
+    unchecked.add(check);
+    const close = context.close.bind(context);
+    context.close = async (...args) => {
+      await close(...args);
+      if (unchecked.has(check)) check();
+    };
     page.on("request", (request) => sent.push(request));
     page.on("response", (response) => answers.push({ url: response.url(), status: response.status() }));
     page.on("pageerror", (error) => errors.push(String(error)));
     page.on("console", (message) => {
       if (message.type() === "error") errors.push(message.text());
     });
-    return Object.assign(page, { sent, answers, errors });
+    return Object.assign(page, { sent, answers, errors, expects: (...patterns) => void expected.push(...patterns) });
   };
 
   return {
@@ -152,6 +171,7 @@ export async function openBrowser() {
     async close() {
       await browser.close();
       await site.stop();
+      for (const check of unchecked) check();
     },
   };
 }

@@ -178,6 +178,7 @@ for (const library of VERSIONS) {
   describe(`the npm import, ${library}`, () => {
     it("gets recorder, exceptions and surveys from the Worker, and no request is answered 404", async () => {
       const page = await openBundle(library, system.url);
+      page.expects(/the page's own mistake/);
       await landed(page, "$pageview");
       await page.click("#buy");
       await page.fill("#name", "Ada");
