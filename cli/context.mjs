@@ -8,7 +8,7 @@ import { openState } from "./state.mjs";
 import { wrangler } from "./wrangler.mjs";
 
 /** Secrets of the Worker that are taken from the environment; see README's table. */
-export const SECRETS = ["HOGFLARE_ADMIN_TOKEN", "POSTHOG_SIGNING_SECRET", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_PROJECT_SECRET"];
+export const SECRETS = ["HOGFLARE_ADMIN_TOKEN", "HOGFLARE_VIEWER_TOKEN", "POSTHOG_SIGNING_SECRET", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_PROJECT_SECRET"];
 const ALSO_HIDDEN = ["CLOUDFLARE_API_TOKEN", "HOGFLARE_SINK_TOKEN", "HOGFLARE_READER_TOKEN"];
 
 /** Whether a person can be asked. */

@@ -3,10 +3,11 @@
 import { DurableObject } from "cloudflare:workers";
 import { version as scriptVersion } from "posthog-js/package.json";
 import bundledFlags from "../flags.json";
-import { BODY_BYTES_MAX, HEAD_CF, headersOf } from "./abi.js";
+import { BODY_BYTES_MAX, consoleHeadOf, HEAD_CF, headersOf } from "./abi.js";
 import { configure, CoreTrap, hasRoomFor, isConfigured, startHttp, startObject, trappedBy } from "./core.js";
 import { endAtOnce, runToEnd } from "./effects.js";
 import { RememberingKv } from "./kv.js";
+import { connect, watchedTeams } from "./live.js";
 import { NOT_SQLITE } from "./results.js";
 import { isRefused, keyOf, markOf, remember } from "./trapped.js";
 
@@ -86,7 +87,11 @@ function headOf(request, bodyState, env) {
   }
   const cf = /** @type {any} */ (request).cf ?? {};
   for (const name of HEAD_CF) head += `${cf[name] ?? ""}\0`;
-  return head;
+  const more = consoleHeadOf(path, request);
+  if (more !== "") return head + more;
+  // Behind the rest too, and of capture: which projects somebody looks at.
+  const watched = watchedTeams(Date.now());
+  return watched === "" ? head : `${head}${watched}\0`;
 }
 
 /** @param {import("./core.js").Output} output */
@@ -104,7 +109,7 @@ function responseOf(output) {
 const FLAGS_PATH = /\/(flags|decide)\/?$|\/ofrep\/v1\//;
 
 /** An operator's paths, whose answers no page may read. */
-const OPERATORS_PATH = /\/(metrics|admin\/.*)\/?$/;
+const OPERATORS_PATH = /\/(metrics|(admin|app)\/.*)\/?$/;
 
 /** Headers of an answer that is not the core's. @param {Request} request */
 function ownHeaders(request) {
@@ -160,7 +165,9 @@ export default {
       const running = runToEnd(start(request, body, state, env), env, null, onTrap);
       // A client that goes away must not leave its events half delivered.
       ctx.waitUntil(running.catch(() => {}));
-      return responseOf(await running);
+      const output = await running;
+      if (output.status === 101) return connect(request, output, env);
+      return responseOf(output);
     } catch (error) {
       if (error instanceof CoreTrap) remember(key, request.url, Date.now());
       console.error(JSON.stringify({ level: "error", event: "request_failed", message: String(error) }));
@@ -300,3 +307,5 @@ export class CookielessDurableObject extends CoreObject {
     super(ctx, env, 4);
   }
 }
+
+export { LiveDurableObject } from "./live.js";

@@ -65,6 +65,11 @@ struct Config {
   std::string personal_api_key;        // POSTHOG_PERSONAL_API_KEY
   std::string project_secret_key;      // POSTHOG_PROJECT_SECRET
   std::string admin_token;             // HOGFLARE_ADMIN_TOKEN; empty: admin routes answer 404
+  std::string viewer_token;            // HOGFLARE_VIEWER_TOKEN: may ask questions and change nothing
+  // HOGFLARE_ACCESS_TEAM as an address, "https://acme.cloudflareaccess.com", and HOGFLARE_ACCESS_AUD:
+  // both empty unless Cloudflare Access says who somebody is.
+  std::string access_issuer;
+  std::string access_audience;
   std::string path_prefix;             // HOGFLARE_PATH_PREFIX: "" or "/ingest"
   // HOGFLARE_PATH_ALIASES: other names of paths, {"/q1", "/e"}; longest name first.
   std::vector<std::pair<std::string, std::string>> path_aliases;

@@ -35,8 +35,10 @@ enum class RouteKind : uint8_t {
   kSiteApp,           // /site_app/{id}/{hash}
   kOfrepFlags,        // /ofrep/v1/evaluate/flags
   kOfrepFlag,         // /ofrep/v1/evaluate/flags/{key}
+  kConsole,           // /app and below: the console and its API (docs/CONSOLE.md)
   kHealth,
-  kLiveness,          // /, /_liveness, /_readiness
+  kFront,             // /: a page for browsers
+  kLiveness,          // /_liveness, /_readiness
   kMetrics,
   kAdminOutbox,
   kAdminDrain,
@@ -49,6 +51,8 @@ enum Method : uint8_t {
   kGet = 1,
   kPost = 2,
   kHead = 4,
+  kPut = 8,
+  kDelete = 16,
 };
 
 struct Route {
@@ -56,7 +60,7 @@ struct Route {
   uint8_t methods = 0;
   MetricRoute metric = MetricRoute::kOther;
   bool legacy_base64 = false;   // an undecoded body may be base64 once more (wire-protocol.md §2.3.6)
-  std::string_view argument;    // the path's variable segment: a token or a flag key
+  std::string_view argument;    // the path's variable segment: a token, a flag key, what is behind /app
 };
 
 // A host that was configured with a slash at its end makes clients ask for "//batch/": one is enough.

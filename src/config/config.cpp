@@ -349,7 +349,8 @@ void read_group_types(Reader& reader) {
 
 void check_secrets(Reader& reader) {
   for (const std::string_view name :
-       {"HOGFLARE_ADMIN_TOKEN", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_PROJECT_SECRET"}) {
+       {"HOGFLARE_ADMIN_TOKEN", "HOGFLARE_VIEWER_TOKEN", "POSTHOG_PERSONAL_API_KEY",
+        "POSTHOG_PROJECT_SECRET"}) {
     if (is_possible_bearer(reader.text(name))) continue;
     reader.problem(false, std::string(name) +
                               " has blanks at its ends or characters that no Authorization header "
@@ -387,6 +388,26 @@ void read_request_limits(Reader& reader) {
                                          limits::kEventsPerRequestMax));
 }
 
+// Cloudflare Access: "acme", "acme.cloudflareaccess.com" or the whole address of the team.
+void read_access(Reader& reader) {
+  std::string team = reader.text("HOGFLARE_ACCESS_TEAM");
+  const std::string audience = reader.text("HOGFLARE_ACCESS_AUD");
+  if (team.empty() && audience.empty()) return;
+  if (team.empty() || audience.empty()) {
+    return reader.problem(false, "HOGFLARE_ACCESS_TEAM and HOGFLARE_ACCESS_AUD work together; one of "
+                                 "them is not set, so Cloudflare Access is not asked who somebody is");
+  }
+  while (team.back() == '/' && team.size() > 1) team.pop_back();
+  if (team.find('.') == std::string::npos && !is_http_url(team)) team += ".cloudflareaccess.com";
+  if (!is_http_url(team)) team = "https://" + team;
+  if (!is_possible_origin(team)) {
+    return reader.problem(false, "HOGFLARE_ACCESS_TEAM is " + reader.shown(team) +
+                                     "; it must be as acme or https://acme.cloudflareaccess.com");
+  }
+  reader.config.access_issuer = std::move(team);
+  reader.config.access_audience = audience;
+}
+
 void read_variables(Reader& reader) {
   Config& config = reader.config;
   constexpr int64_t kIntegerMax = int64_t{1} << 53;
@@ -398,6 +419,8 @@ void read_variables(Reader& reader) {
   config.personal_api_key = reader.text("POSTHOG_PERSONAL_API_KEY");
   config.project_secret_key = reader.text("POSTHOG_PROJECT_SECRET");
   config.admin_token = reader.text("HOGFLARE_ADMIN_TOKEN");
+  config.viewer_token = reader.text("HOGFLARE_VIEWER_TOKEN");
+  read_access(reader);
   config.pipeline_timeout_ms = static_cast<uint32_t>(
       1000 * reader.integer("CLOUDFLARE_PIPELINE_TIMEOUT_SECS", 10, 1, 60));
   // SDKs give up after 8 s (ruby), 10 s (node, go, php) and 15 s (python), and send again.
@@ -550,13 +573,16 @@ std::vector<ConfigVariable> config_variables() {
       {"HOGFLARE_BODY_BYTES_MAX", false},
       {"HOGFLARE_REJECT_ROWS_MAX", false},
       {"HOGFLARE_ADMIN_TOKEN", true},
+      {"HOGFLARE_VIEWER_TOKEN", true},
+      {"HOGFLARE_ACCESS_TEAM", false},
+      {"HOGFLARE_ACCESS_AUD", false},
   };
 }
 
 std::vector<std::string_view> config_bindings() {
   return {"PERSONS",       "PERSON_ID_COUNTER", "GROUPS",         "OUTBOX", "COOKIELESS",
           "EVENTS_STREAM", "PERSONS_STREAM",    "REJECTS_STREAM", "DISTINCT_IDS_STREAM",
-          "FLAGS",         "ANALYTICS",         "ASSETS"};
+          "FLAGS",         "ANALYTICS",         "ASSETS",         "LIVE"};
 }
 
 }  // namespace hogflare

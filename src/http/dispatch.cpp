@@ -15,7 +15,9 @@ bool method_is_allowed(const HttpRequest& request) {
   const uint8_t bit = method == "GET"    ? kGet
                       : method == "POST" ? kPost
                       : method == "HEAD" ? kHead
-                                         : 0;
+                      : method == "PUT"  ? kPut
+                      : method == "DELETE" ? kDelete
+                                           : 0;
   return (request.route.methods & bit) != 0;
 }
 
@@ -52,6 +54,8 @@ class ImmediateTask final : public HttpTask {
     if (route().methods & kGet) methods += "GET, ";
     if (route().methods & kHead) methods += "HEAD, ";
     if (route().methods & kPost) methods += "POST, ";
+    if (route().methods & kPut) methods += "PUT, ";
+    if (route().methods & kDelete) methods += "DELETE, ";
     if (route().metric != MetricRoute::kAdmin) return methods + "OPTIONS";
     return methods.substr(0, methods.size() - 2);
   }
@@ -61,7 +65,11 @@ class ImmediateTask final : public HttpTask {
 
 std::unique_ptr<Task> make_http_task(CoreState& state, HttpInput input) {
   std::unique_ptr<HttpRequest> request = read_request(state.config, std::move(input));
+  const RouteKind endpoint = request->route.endpoint;
   if (needs_only_head(*request)) return std::make_unique<ImmediateTask>(state, std::move(request));
+  if (endpoint == RouteKind::kConsole || endpoint == RouteKind::kFront) {
+    return make_console_task(state, std::move(request));
+  }
   switch (request->route.metric) {
     case MetricRoute::kCapture:
     case MetricRoute::kCaptureV1:

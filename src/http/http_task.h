@@ -17,6 +17,12 @@ namespace hogflare {
 struct HttpRequest {
   HttpInput input;
   RequestHead head;
+  ConsoleHead console;
+  // Team ids of projects that somebody looks at, with commas between; empty nearly always. Of a
+  // capture request.
+  std::string_view watched;
+  // Who Cloudflare Access says asks; empty where it is not asked.
+  std::string who;
   Route route;
   // The path that an alias stands for; head.path points here then.
   std::string path;
@@ -72,5 +78,6 @@ std::unique_ptr<Task> make_capture_task(CoreState& state, std::unique_ptr<HttpRe
 std::unique_ptr<Task> make_flags_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_project_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_operations_task(CoreState& state, std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_console_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 
 }  // namespace hogflare

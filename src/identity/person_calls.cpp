@@ -228,6 +228,13 @@ std::string write_repoint(std::string_view self, std::string_view expected, std:
   return out.take();
 }
 
+std::string write_describe() {
+  ByteWriter out;
+  out.u8(kVersion);
+  out.u8(static_cast<uint8_t>(PersonCall::kDescribe));
+  return out.take();
+}
+
 void ApplyReplyWriter::add(const OpResult& result, std::string_view properties,
                            PersonAccess access) {
   const bool same_person = has_last_ && result.uuid == at(last_uuid_) &&

@@ -24,13 +24,14 @@ namespace {
 // One effect as the host reads it; field order is js-shim/abi.js's EFFECT_*.
 struct EffectRecord {
   uint32_t id;
-  uint32_t kind;  // 0 CallObject, 1 SendRows, 2 ReadKv, 3 Wait, 4 ReadAsset
-  uint32_t a;     // object class | stream | - | delay_ms
-  uint32_t b;     // - | row count
+  uint32_t kind;  // 0 CallObject, 1 SendRows, 2 ReadKv, 3 Wait, 4 ReadAsset, 5 ChangeKv,
+                  // 6 FetchDocument
+  uint32_t a;     // object class | stream | - | delay_ms | - | change
+  uint32_t b;     // - | row count | ChangeKv: bytes of metadata
   uint32_t c;     // timeout_ms | timeout_ms
-  uint32_t name;  // object name | - | key
+  uint32_t name;  // object name | - | key | address
   uint32_t name_size;
-  uint32_t bytes;  // object request | rows
+  uint32_t bytes;  // object request | rows | metadata and value
   uint32_t bytes_size;
 };
 
@@ -119,6 +120,17 @@ void describe_effect(const Effect& effect, EffectRecord& record) {
   } else if (const auto* asset = std::get_if<ReadAsset>(&effect.kind)) {
     record.name = address(asset->path.data());
     record.name_size = static_cast<uint32_t>(asset->path.size());
+  } else if (const auto* change = std::get_if<ChangeKv>(&effect.kind)) {
+    record.a = static_cast<uint32_t>(change->change);
+    record.b = change->metadata_size;
+    record.name = address(change->key.data());
+    record.name_size = static_cast<uint32_t>(change->key.size());
+    record.bytes = address(change->value.data());
+    record.bytes_size = static_cast<uint32_t>(change->value.size());
+  } else if (const auto* document = std::get_if<FetchDocument>(&effect.kind)) {
+    record.c = document->timeout_ms;
+    record.name = address(document->url.data());
+    record.name_size = static_cast<uint32_t>(document->url.size());
   } else if (const auto* wait = std::get_if<Wait>(&effect.kind)) {
     record.a = wait->delay_ms;
   }
