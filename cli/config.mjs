@@ -15,6 +15,7 @@ export const OBJECTS = [
   { binding: "GROUPS", class: "GroupDurableObject", tag: "hogflare-1" },
   { binding: "OUTBOX", class: "OutboxDurableObject", tag: "hogflare-1" },
   { binding: "COOKIELESS", class: "CookielessDurableObject", tag: "hogflare-2" },
+  { binding: "LIVE", class: "LiveDurableObject", tag: "hogflare-3" },
 ];
 export const TAGS = [...new Set(OBJECTS.map((each) => each.tag))];
 

@@ -49,13 +49,18 @@ export const EFFECT_KIND = {
   getObject: 9,
   listObjects: 10,
   deleteObjects: 11,
+  changeKv: 12,
+  fetchDocument: 13,
 };
+
+/** What changeKv does. */
+export const KV_CHANGE = { put: 0, delete: 1, list: 2 };
 
 /** Bits of hf_resume's outcome. */
 export const OUTCOME = { ok: 1, shared: 2 };
 
 /** Durable Object bindings by ObjectClass. */
-export const OBJECT_BINDINGS = ["PERSONS", "GROUPS", "PERSON_ID_COUNTER", "OUTBOX", "COOKIELESS"];
+export const OBJECT_BINDINGS = ["PERSONS", "GROUPS", "PERSON_ID_COUNTER", "OUTBOX", "COOKIELESS", "LIVE"];
 
 /** Sinks by Stream: a binding wins over an endpoint. */
 export const STREAMS = [
@@ -145,6 +150,34 @@ export const HEAD_CF = [
   "asOrganization",
   "colo",
 ];
+
+/** Paths of the console, below a prefix too. Their heads, and those of what may be the front page, have the address that was asked and these headers behind all
+ * the rest. */
+const CONSOLE_PATH = /\/app(?:\/|$)/;
+const CONSOLE_HEADERS = [
+  "origin",
+  "cookie",
+  "x-hogflare-csrf",
+  "sec-fetch-site",
+  "if-match",
+  "accept",
+  "cf-access-jwt-assertion",
+  "upgrade",
+];
+
+/**
+ * What the head of a console's request has besides; "" of any other.
+ * @param {string} path
+ * @param {Request} request
+ */
+export function consoleHeadOf(path, request) {
+  // The front page is there below a prefix, too.
+  const mayBeFront = request.method === "GET" && path.endsWith("/");
+  if (!mayBeFront && !CONSOLE_PATH.test(path)) return "";
+  let head = `${new URL(request.url).origin}\0`;
+  for (const name of CONSOLE_HEADERS) head += `${request.headers.get(name) ?? ""}\0`;
+  return head;
+}
 
 /** Bytes of a body the shim reads at all; the core's own limits by route are lower. */
 export const BODY_BYTES_MAX = 25 * 1024 * 1024;

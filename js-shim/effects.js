@@ -1,7 +1,8 @@
 // Performs the core's effects and feeds their results back until the task is finished.
-import { EFFECT_KIND, OBJECT_BINDINGS } from "./abi.js";
+import { EFFECT_KIND, KV_CHANGE, OBJECT_BINDINGS } from "./abi.js";
 import { deleteObjects, getObject, listObjects, putObject } from "./buckets.js";
 import { CoreReset, currentGeneration, end, refuseClass, resume } from "./core.js";
+import { tellLive } from "./live.js";
 import { readCache, runQuery, writeCache } from "./query.js";
 import { failure, noAnswerWithin, NOT_SQLITE, says, TRAPPED, withTimeout } from "./results.js";
 import { isRefusal, sendAlone, sendRows } from "./sends.js";
@@ -12,6 +13,7 @@ import { markOf } from "./trapped.js";
 /** @typedef {import("./results.js").Result} Result */
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 const NOTHING = new Uint8Array(0);
 /** A flags namespace, or the assets, that do not answer within this are treated as failed. */
 const KV_TIMEOUT_MS = 2_000;
@@ -84,6 +86,11 @@ class Run {
     let calls = null;
     for (const effect of effects) {
       const { id } = effect;
+      // Nobody waits for these, neither the task nor its client.
+      if (effect.kind === EFFECT_KIND.callObject && OBJECT_BINDINGS[effect.a] === "LIVE") {
+        tellLive(effect, this.env);
+        continue;
+      }
       this.open.add(id);
       if (effect.kind === EFFECT_KIND.callObject) {
         calls ??= new Map();
@@ -160,6 +167,10 @@ class Run {
         return listObjects(effect, this.env);
       case EFFECT_KIND.deleteObjects:
         return deleteObjects(effect, this.env);
+      case EFFECT_KIND.changeKv:
+        return changeKv(effect, this.env);
+      case EFFECT_KIND.fetchDocument:
+        return fetchDocument(effect);
       default:
         return Promise.reject(new Error(`unknown effect kind ${effect.kind}`));
     }
@@ -217,6 +228,33 @@ async function readAsset(effect, env) {
   const response = await withTimeout(env.ASSETS.fetch(new URL(effect.name, "https://assets.local")), KV_TIMEOUT_MS);
   const body = new Uint8Array(await response.arrayBuffer());
   return { ok: true, status: response.status, retryAfterMs: 0, body: response.ok ? body : NOTHING };
+}
+
+/** @param {Effect} effect @param {any} env @returns {Promise<Result>} */
+async function changeKv({ a: change, b: metadataSize, name: key, bytes }, env) {
+  const done = { ok: true, status: 200, retryAfterMs: 0, body: NOTHING };
+  if (change === KV_CHANGE.put) {
+    const metadata = metadataSize === 0 ? undefined : JSON.parse(decoder.decode(bytes.subarray(0, metadataSize)));
+    await withTimeout(env.FLAGS.put(key, bytes.subarray(metadataSize), { metadata }), KV_TIMEOUT_MS);
+    return done;
+  }
+  if (change === KV_CHANGE.delete) {
+    await withTimeout(env.FLAGS.delete(key), KV_TIMEOUT_MS);
+    return done;
+  }
+  const { keys } = await withTimeout(env.FLAGS.list({ prefix: key }), KV_TIMEOUT_MS);
+  return { ...done, body: encoder.encode(JSON.stringify(keys.map(({ name, metadata }) => ({ name, metadata })))) };
+}
+
+/** A document that is larger is none of those the core asks for. */
+const DOCUMENT_BYTES_MAX = 1 << 20;
+
+/** @param {Effect} effect @returns {Promise<Result>} */
+async function fetchDocument({ name: url, c: timeoutMs }) {
+  const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: "manual" });
+  const body = new Uint8Array(await response.arrayBuffer());
+  if (body.byteLength > DOCUMENT_BYTES_MAX) throw new Error("the document is too large");
+  return { ok: true, status: response.status, retryAfterMs: 0, body };
 }
 
 /** @param {number} delayMs @returns {Promise<Result>} */

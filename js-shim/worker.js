@@ -3,11 +3,12 @@
 import { DurableObject } from "cloudflare:workers";
 import { version as scriptVersion } from "posthog-js/package.json";
 import bundledFlags from "../flags.json";
-import { BODY_BYTES_MAX, HEAD_CF, headersOf } from "./abi.js";
+import { BODY_BYTES_MAX, consoleHeadOf, HEAD_CF, headersOf } from "./abi.js";
 import { streamOf } from "./buckets.js";
 import { configure, CoreTrap, hasRoomFor, isConfigured, startHttp, startObject, trappedBy } from "./core.js";
 import { endAtOnce, runToEnd } from "./effects.js";
 import { RememberingKv } from "./kv.js";
+import { connect, watchedTeams } from "./live.js";
 import { NOT_SQLITE } from "./results.js";
 import { isRefused, keyOf, markOf, remember } from "./trapped.js";
 
@@ -87,8 +88,11 @@ function headOf(request, bodyState, env) {
   }
   const cf = /** @type {any} */ (request).cf ?? {};
   for (const name of HEAD_CF) head += `${cf[name] ?? ""}\0`;
-  // The last one, and only where an answer holds addresses of its own.
-  return path.includes("/api/") ? `${head}${url.slice(0, pathAt)}\0` : head;
+  // What few requests have, behind the rest: the address, where an answer holds some of its own; of a
+  // console's request its headers; of others which projects somebody looks at.
+  const more = consoleHeadOf(path, request) || `${watchedTeams(Date.now())}\0`;
+  const origin = path.includes("/api/") ? url.slice(0, pathAt) : "";
+  return origin === "" && more === "\0" ? head : `${head}${origin}\0${more}`;
 }
 
 /**
@@ -115,7 +119,7 @@ function responseOf(output, request, env) {
 const FLAGS_PATH = /\/(flags|decide)\/?$|\/ofrep\/v1\//;
 
 /** An operator's paths, whose answers no page may read. */
-const OPERATORS_PATH = /\/(metrics|admin\/.*|session_recordings\/.*|error_tracking\/.*)\/?$/;
+const OPERATORS_PATH = /\/(metrics|(admin|app|session_recordings|error_tracking)\/.*)\/?$/;
 
 /** Headers of an answer that is not the core's. @param {Request} request */
 function ownHeaders(request) {
@@ -171,7 +175,9 @@ export default {
       const running = runToEnd(start(request, body, state, env), env, null, onTrap);
       // A client that goes away must not leave its events half delivered.
       ctx.waitUntil(running.catch(() => {}));
-      return responseOf(await running, request, env);
+      const output = await running;
+      if (output.status === 101) return connect(request, output, env);
+      return responseOf(output, request, env);
     } catch (error) {
       if (error instanceof CoreTrap) remember(key, request.url, Date.now());
       console.error(JSON.stringify({ level: "error", event: "request_failed", message: String(error) }));
@@ -311,3 +317,5 @@ export class CookielessDurableObject extends CoreObject {
     super(ctx, env, 4);
   }
 }
+
+export { LiveDurableObject } from "./live.js";

@@ -72,6 +72,10 @@ struct Config {
   std::string sql_bucket;              // HOGFLARE_SQL_BUCKET, for sentences
   // Tables by stream, with their namespace: HOGFLARE_SQL_NAMESPACE, HOGFLARE_SQL_TABLES.
   std::array<std::string, kStreamCount> sql_tables{};
+  // HOGFLARE_ACCESS_TEAM as an address, "https://acme.cloudflareaccess.com", and HOGFLARE_ACCESS_AUD:
+  // both empty unless Cloudflare Access says who somebody is.
+  std::string access_issuer;
+  std::string access_audience;
   std::string path_prefix;             // HOGFLARE_PATH_PREFIX: "" or "/ingest"
   // HOGFLARE_PATH_ALIASES: other names of paths, {"/q1", "/e"}; longest name first.
   std::vector<std::pair<std::string, std::string>> path_aliases;

@@ -27,7 +27,7 @@ namespace hogflare {
 
 struct OutboxStats;  // hogflare/outbox.h
 
-inline constexpr int kObjectClassCount = 5;
+inline constexpr int kObjectClassCount = 6;
 
 inline constexpr size_t index_of(Stream stream) { return static_cast<size_t>(stream); }
 inline constexpr size_t index_of(ObjectClass object_class) {

@@ -19,7 +19,7 @@ namespace hogflare {
 // "{team}:{distinct_id}"
 std::string person_object_name(int64_t team_id, std::string_view distinct_id);
 
-enum class PersonCall : uint8_t { kApply = 1, kSurrender = 2, kAcknowledge = 3, kRepoint = 4 };
+enum class PersonCall : uint8_t { kApply = 1, kSurrender = 2, kAcknowledge = 3, kRepoint = 4, kDescribe = 5 };
 
 // All operations of one request on one person, in order.
 struct ApplyRequest {
@@ -102,6 +102,13 @@ void leave_out_texts(ApplyReply& reply);
 
 // Shortens a redirect: `self` led to `expected`, which leads on to `to`.
 std::string write_repoint(std::string_view self, std::string_view expected, std::string_view to);
+
+// Asks what the object knows, for an operator's eyes. The reply is JSON:
+// {"state": "empty" | "person" | "redirect", "personless", "redirect_to"?, "uuid", "id", "version",
+//  "is_identified", "created_at", "properties", "distinct_ids": [{"distinct_id", "version"}],
+//  "distinct_ids_count", "changes": [{"event_uuid", "merged_uuid"?}], "merge_under_way"?: {"with",
+//  "since"}}, of ids the first thousand. An object of an older version answers 400.
+std::string write_describe();
 
 // Builds a reply operation by operation; property texts are sent as differences.
 class ApplyReplyWriter {

@@ -70,4 +70,17 @@ struct RequestHead {
   std::string_view own_origin;
 };
 
+// Headers that only the console's paths need, and the address that the browser asked. Empty elsewhere.
+struct ConsoleHead {
+  std::string_view own_origin;  // "https://hogflare.example.workers.dev"
+  std::string_view origin;      // also where RequestHead::origin is left out
+  std::string_view cookie;
+  std::string_view csrf;        // x-hogflare-csrf
+  std::string_view sec_fetch_site;
+  std::string_view if_match;
+  std::string_view accept;
+  std::string_view access_jwt;  // cf-access-jwt-assertion
+  std::string_view upgrade;
+};
+
 }  // namespace hogflare

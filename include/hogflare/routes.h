@@ -41,8 +41,10 @@ enum class RouteKind : uint8_t {
   kPersonList,           // /api/projects/{id}/persons
   kEventList,            // /api/projects/{id}/events
   kMcp,                  // /mcp: Model Context Protocol
+  kConsole,           // /app and below: the console and its API (docs/CONSOLE.md)
   kHealth,
-  kLiveness,          // /, /_liveness, /_readiness
+  kFront,             // /: a page for browsers
+  kLiveness,          // /_liveness, /_readiness
   kMetrics,
   kAdminOutbox,
   kAdminDrain,
@@ -67,7 +69,8 @@ enum Method : uint8_t {
   kGet = 1,
   kPost = 2,
   kHead = 4,
-  kDelete = 8,
+  kPut = 8,
+  kDelete = 16,
 };
 
 struct Route {
@@ -75,7 +78,7 @@ struct Route {
   uint8_t methods = 0;
   MetricRoute metric = MetricRoute::kOther;
   bool legacy_base64 = false;   // an undecoded body may be base64 once more (wire-protocol.md §2.3.6)
-  std::string_view argument;    // the path's variable segment: a token, a flag key, a project's id, a rest
+  std::string_view argument;    // the path's variable segment: a token, a flag key, a project's id, a rest, what is behind /app
 };
 
 // A host that was configured with a slash at its end makes clients ask for "//batch/": one is enough.

@@ -30,6 +30,7 @@ enum class ObjectClass : uint8_t {
   kPersonIdCounter = 2,  // binding PERSON_ID_COUNTER
   kOutbox = 3,           // binding OUTBOX
   kCookieless = 4,       // binding COOKIELESS
+  kLive = 5,             // binding LIVE: the host's own class, which holds sockets (js-shim/live.js)
 };
 
 enum class Stream : uint8_t { kEvents = 0, kPersons = 1, kRejects = 2, kDistinctIds = 3 };
@@ -84,6 +85,27 @@ struct WriteCache {
   uint32_t max_age_s;
 };
 
+// Changes or lists the flags namespace.
+enum class KvChange : uint8_t {
+  kPut = 0,     // `value` under `key`
+  kDelete = 1,
+  kList = 2,    // keys beginning with `key`: a JSON array of {"name", "metadata"?}, by name
+};
+struct ChangeKv {
+  KvChange change;
+  std::string key;
+  // kPut: the first `metadata_size` bytes are JSON that lists show beside the key, the rest is stored.
+  std::string value;
+  uint32_t metadata_size = 0;
+};
+
+// Gets a document that the configuration names by its address. The result's body is the document and
+// http_status its status.
+struct FetchDocument {
+  std::string url;
+  uint32_t timeout_ms;
+};
+
 // Waits. The result is empty.
 struct Wait {
   uint32_t delay_ms;
@@ -125,8 +147,9 @@ struct DeleteObjects {
   std::string keys;  // each ended by a NUL
 };
 
-using EffectKind = std::variant<CallObject, SendRows, ReadKv, Wait, ReadAsset, RunQuery, ReadCache,
-                                WriteCache, PutObject, GetObject, ListObjects, DeleteObjects>;
+using EffectKind =
+    std::variant<CallObject, SendRows, ReadKv, Wait, ReadAsset, RunQuery, ReadCache, WriteCache,
+                 PutObject, GetObject, ListObjects, DeleteObjects, ChangeKv, FetchDocument>;
 
 struct Effect {
   uint32_t id;  // unique within the task
@@ -137,7 +160,8 @@ struct Effect {
 struct EffectResult {
   uint32_t id = 0;
   bool ok = false;             // false: no answer, an exception, a time-out
-  uint16_t http_status = 0;    // SendRows, ReadKv, ReadAsset, RunQuery, ReadCache, GetObject, ListObjects
+  // SendRows, ReadKv, ReadAsset, RunQuery, ReadCache, GetObject, ListObjects, ChangeKv, FetchDocument
+  uint16_t http_status = 0;
   // SendRows: the host let the rows travel in another request's send; that one counts the answer.
   bool shared = false;
   uint32_t retry_after_ms = 0; // SendRows: what the sink asked for; 0 when it did not

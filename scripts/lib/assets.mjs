@@ -1,18 +1,23 @@
 // The Worker's static assets: posthog-js's scripts as its npm package ships them, byte for byte.
 //
+// and the console (docs/CONSOLE.md), from build/console where it has been built.
+//
 //   node scripts/lib/assets.mjs FOLDER [--prefix /ingest] [--aliases '{"/js": "/static"}']
 //
 // FOLDER gets static/NAME.js, static/VERSION/NAME.js and static/MAJOR/NAME.js, the same below the
 // prefix and below each alias of /static or of one of its files, and _headers. posthog-js's own
 // integrity.json says which files are scripts and what their bytes must be.
 import { createHash } from "node:crypto";
-import { copyFileSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 const DIST = join(dirname(createRequire(import.meta.url).resolve("posthog-js/package.json")), "dist");
+
+/** The built console below the root of the tree: index.html, frame/replay.html, and assets/ with names that change with what is in them. */
+export const CONSOLE = resolve(dirname(fileURLToPath(import.meta.url)), "../../build/console");
 
 /** posthog-js's version and its scripts' integrity by name. */
 export function scripts() {
@@ -47,6 +52,34 @@ function headersFile(folders, version) {
   return `${rules.map((rule) => rule.join("\n")).join("\n\n")}\n`;
 }
 
+/** What a page of the console's is served with; the core says the same of its own answers (src/console/pages.cpp). */
+const CONSOLE_PAGE = [
+  "  Cache-Control: no-cache",
+  "  X-Content-Type-Options: nosniff",
+  "  Referrer-Policy: no-referrer",
+  "  Cross-Origin-Opener-Policy: same-origin",
+  "  X-Robots-Tag: noindex",
+];
+const APPLICATION_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+const REPLAY_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+
+const CONSOLE_HEADERS = `
+/app/index.html
+${CONSOLE_PAGE.join("\n")}
+  Content-Security-Policy: ${APPLICATION_POLICY}
+
+/app/frame/replay.html
+${CONSOLE_PAGE.join("\n")}
+  Content-Security-Policy: ${REPLAY_POLICY}
+
+/app/assets/*
+  Cache-Control: public, max-age=31536000, immutable
+  X-Content-Type-Options: nosniff
+  Referrer-Policy: no-referrer
+`;
+
 /**
  * Where the scripts stand: /static, and what else the configuration calls it.
  * @param {string} prefix @param {Record<string, string>} aliases
@@ -63,10 +96,10 @@ function foldersOf(prefix, aliases) {
 /**
  * Writes the folder; what it held before is gone.
  * @param {string} folder
- * @param {{prefix?: string, aliases?: Record<string, string>}} names
+ * @param {{prefix?: string, aliases?: Record<string, string>, console?: string}} names
  * @returns {{version: string, files: number, bytes: number}} what one copy of the scripts holds
  */
-export function writeAssets(folder, { prefix = "", aliases = {} } = {}) {
+export function writeAssets(folder, { prefix = "", aliases = {}, console = CONSOLE } = {}) {
   const { version, files } = scripts();
   const major = version.split(".")[0];
   rmSync(folder, { recursive: true, force: true });
@@ -81,7 +114,8 @@ export function writeAssets(folder, { prefix = "", aliases = {} } = {}) {
       }
     }
   }
-  writeFileSync(join(folder, "_headers"), headersFile(foldersOf(prefix, aliases), version));
+  if (existsSync(console)) cpSync(console, join(folder, "app"), { recursive: true });
+  writeFileSync(join(folder, "_headers"), headersFile(foldersOf(prefix, aliases), version) + CONSOLE_HEADERS);
   return { version, files: Object.keys(files).length, bytes };
 }
 

@@ -25,6 +25,7 @@ const FILES = [
   "flags.json",
   "LICENSE",
   "build/wasm/core.wasm",
+  "build/console",
   "scripts/lib/assets.mjs",
   "scripts/lib/core-tool.mjs",
   "scripts/flags-check.mjs",
@@ -168,7 +169,9 @@ function wranglerExample() {
 const source = JSON.parse(read("package.json"));
 rmSync(STAGE, { recursive: true, force: true });
 mkdirSync(STAGE, { recursive: true });
-for (const file of FILES) cpSync(join(ROOT, file), join(STAGE, file), { recursive: true });
+for (const file of FILES) {
+  if (existsSync(join(ROOT, file))) cpSync(join(ROOT, file), join(STAGE, file), { recursive: true });
+}
 const wasm = sha256(readFileSync(join(STAGE, "build/wasm/core.wasm")));
 // esbuild is the tree's, not the package's: the player comes made.
 const player = await build({

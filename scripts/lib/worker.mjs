@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
-import { scripts, writeAssets } from "./assets.mjs";
+import { CONSOLE, scripts, writeAssets } from "./assets.mjs";
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const BUNDLES = join(ROOT, "build/worker");
@@ -60,7 +60,9 @@ export function bundle(main = "js-shim/worker.js") {
 /** Writes the assets of wrangler.toml.example unless they are there; their folder. */
 function assets() {
   const { version } = scripts();
-  if (!existsSync(join(ASSETS, "static", version, "array.js"))) writeAssets(ASSETS);
+  const timeOf = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
+  const isOld = timeOf(join(CONSOLE, "index.html")) > timeOf(join(ASSETS, "_headers"));
+  if (isOld || !existsSync(join(ASSETS, "static", version, "array.js"))) writeAssets(ASSETS);
   return ASSETS;
 }
 
@@ -152,6 +154,7 @@ export function workerOptions(settings) {
       GROUPS: { className: "GroupDurableObject", useSQLite: true },
       OUTBOX: { className: "OutboxDurableObject", useSQLite: true },
       COOKIELESS: { className: "CookielessDurableObject", useSQLite: true },
+      LIVE: { className: "LiveDurableObject", useSQLite: true },
     },
     ...ofWorker,
   };

@@ -456,6 +456,26 @@ void read_sql_engine(Reader& reader) {
   read_sql_tables(reader);
 }
 
+// Cloudflare Access: "acme", "acme.cloudflareaccess.com" or the whole address of the team.
+void read_access(Reader& reader) {
+  std::string team = reader.text("HOGFLARE_ACCESS_TEAM");
+  const std::string audience = reader.text("HOGFLARE_ACCESS_AUD");
+  if (team.empty() && audience.empty()) return;
+  if (team.empty() || audience.empty()) {
+    return reader.problem(false, "HOGFLARE_ACCESS_TEAM and HOGFLARE_ACCESS_AUD work together; one of "
+                                 "them is not set, so Cloudflare Access is not asked who somebody is");
+  }
+  while (team.back() == '/' && team.size() > 1) team.pop_back();
+  if (team.find('.') == std::string::npos && !is_http_url(team)) team += ".cloudflareaccess.com";
+  if (!is_http_url(team)) team = "https://" + team;
+  if (!is_possible_origin(team)) {
+    return reader.problem(false, "HOGFLARE_ACCESS_TEAM is " + reader.shown(team) +
+                                     "; it must be as acme or https://acme.cloudflareaccess.com");
+  }
+  reader.config.access_issuer = std::move(team);
+  reader.config.access_audience = audience;
+}
+
 void read_variables(Reader& reader) {
   Config& config = reader.config;
   constexpr int64_t kIntegerMax = int64_t{1} << 53;
@@ -469,6 +489,7 @@ void read_variables(Reader& reader) {
   config.admin_token = reader.text("HOGFLARE_ADMIN_TOKEN");
   config.viewer_token = reader.text("HOGFLARE_VIEWER_TOKEN");
   read_sql_engine(reader);
+  read_access(reader);
   config.pipeline_timeout_ms = static_cast<uint32_t>(
       1000 * reader.integer("CLOUDFLARE_PIPELINE_TIMEOUT_SECS", 10, 1, 60));
   // SDKs give up after 8 s (ruby), 10 s (node, go, php) and 15 s (python), and send again.
@@ -641,13 +662,16 @@ std::vector<ConfigVariable> config_variables() {
       {"HOGFLARE_SQL_NAMESPACE", false},
       {"HOGFLARE_SQL_TABLES", false},
       {"HOGFLARE_SQL_URL", false},
+      {"HOGFLARE_ACCESS_TEAM", false},
+      {"HOGFLARE_ACCESS_AUD", false},
   };
 }
 
 std::vector<std::string_view> config_bindings() {
   return {"PERSONS",       "PERSON_ID_COUNTER", "GROUPS",         "OUTBOX", "COOKIELESS",
           "EVENTS_STREAM", "PERSONS_STREAM",    "REJECTS_STREAM", "DISTINCT_IDS_STREAM",
-          "FLAGS",         "ANALYTICS",         "ASSETS",         "RECORDINGS", "SYMBOLS"};
+          "FLAGS",         "ANALYTICS",         "ASSETS",         "RECORDINGS", "SYMBOLS",
+          "LIVE"};
 }
 
 }  // namespace hogflare

@@ -29,6 +29,8 @@ std::unique_ptr<Task> make_call(ObjectInput input) {
       return make_outbox_call(std::move(input.request));
     case ObjectClass::kCookieless:
       return make_cookieless_call(std::move(input.request));
+    case ObjectClass::kLive:
+      break;  // the host's own class: the core is not called for it
   }
   return std::make_unique<IdleTask>();
 }

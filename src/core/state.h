@@ -5,6 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "console/access.h"
+#include "console/live_feed.h"
+#include "console/session.h"
 #include "core/cohort_lists.h"
 #include "core/flags_state.h"
 #include "hogflare/config.h"
@@ -26,6 +29,7 @@ struct CoreState {
         decompressor(host_decompressor),
         flags(config),
         cohort_lists(config),
+        live(config),
         has_analytics(std::find(config.bindings.begin(), config.bindings.end(), "ANALYTICS") !=
                       config.bindings.end()),
         has_recordings(config.is_bound("RECORDINGS")),
@@ -36,6 +40,7 @@ struct CoreState {
   Decompressor& decompressor;
   FlagsState flags;
   CohortLists cohort_lists;
+  console::LiveWatch live;
   Metrics metrics;
   MetricsDelta metrics_delta;
   const bool has_analytics;
@@ -46,6 +51,8 @@ struct CoreState {
   BucketHealth recordings_health;
   IdentityCaches identity;
   CookielessSalts cookieless_salts;
+  console::Attempts sign_in_attempts;
+  console::AccessKeys access_keys;
   // Of the capture requests in flight (src/http/admission.h).
   size_t request_memory_bytes = 0;
   // What /healthz shows of the outboxes: asking them costs a call a shard and anybody may ask.

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "console/live_feed.h"
 #include "http_task.h"
 #include "hogflare/capture.h"
 #include "hogflare/capture_v1.h"
@@ -30,22 +31,8 @@ class CaptureTask final : public HttpTask {
   using HttpTask::HttpTask;
 
   void start(const Turn& turn, Effects& effects) override {
-    if (std::optional<Error> refused = admit()) return refuse(turn, *refused);
-    received_bytes_ = body().size();
-    if (std::optional<Error> refused = memory_.hold(body().size() + head().query.size())) {
-      return refuse(turn, *refused);
-    }
-    auto decoded = decode(turn);
-    if (!decoded.ok()) return refuse(turn, decoded.error());
-    batch_ = std::move(decoded).value();
-    if (std::optional<Error> refused = reserve_work()) return refuse(turn, *refused);
-    place_ = ConnectionPlace::of(head());
-    deliver_until_ms_ = turn.now_ms + turn.config.answer_within_ms - limits::kAnswerReserveMs;
-    if (std::optional<Error> refused = plan(turn)) return refuse(turn, *refused);
-    note_window();
-    start_recordings(turn, effects);
-    start_window(turn, effects);
-    advance(turn, effects);
+    begin(turn, effects);
+    if (finished() && refused_ && !request().watched.empty()) show_refusal(turn, effects);
   }
 
   void resume(const Turn& turn, EffectResult result, Effects& effects) override {
@@ -66,6 +53,25 @@ class CaptureTask final : public HttpTask {
 
  private:
   bool is_v1() const { return route().endpoint == RouteKind::kCaptureV1; }
+
+  void begin(const Turn& turn, Effects& effects) {
+    if (std::optional<Error> refused = admit()) return refuse(turn, *refused);
+    received_bytes_ = body().size();
+    if (std::optional<Error> refused = memory_.hold(body().size() + head().query.size())) {
+      return refuse(turn, *refused);
+    }
+    auto decoded = decode(turn);
+    if (!decoded.ok()) return refuse(turn, decoded.error());
+    batch_ = std::move(decoded).value();
+    if (std::optional<Error> refused = reserve_work()) return refuse(turn, *refused);
+    begin_live(turn, effects);
+    place_ = ConnectionPlace::of(head());
+    deliver_until_ms_ = turn.now_ms + turn.config.answer_within_ms - limits::kAnswerReserveMs;
+    if (std::optional<Error> refused = plan(turn)) return refuse(turn, *refused);
+    note_window();
+    start_window(turn, effects);
+    advance(turn, effects);
+  }
 
   // What can be refused before the body is looked at.
   std::optional<Error> admit() {
@@ -105,6 +111,7 @@ class CaptureTask final : public HttpTask {
   }
 
   void refuse(const Turn& turn, const Error& error) {
+    refused_ = error;
     turn.metrics.count_rejected(error.code);
     respond(is_v1() ? write_v1_error(head(), error, turn.now_ms) : error_reply(head(), error));
   }
@@ -127,6 +134,7 @@ class CaptureTask final : public HttpTask {
         plan_window(turn);
         start_window(turn, effects);
       } else {
+        if (live_) show_live(turn, effects);
         respond(conclude(turn));
       }
     }
@@ -145,6 +153,57 @@ class CaptureTask final : public HttpTask {
     const Recording& recording = batch_->recordings[index];
     if (stored != nullptr) return writer.append_recording_index(recording, *stored, rows);
     writer.append_recording(recording, rows);
+  }
+
+  // --- Who looks ---
+
+  bool is_watched(int64_t team_id) const {
+    std::string_view rest = request().watched;
+    const std::string team = std::to_string(team_id);
+    while (!rest.empty()) {
+      const size_t comma = rest.find(',');
+      if (rest.substr(0, comma) == team) return true;
+      rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
+    }
+    return false;
+  }
+
+  void begin_live(const Turn& turn, Effects& effects) {
+    if (!state().live.is_bound()) return;
+    const int64_t team_id = batch_->project->team_id;
+    if (state().live.is_due(team_id, turn.now_ms)) effects.add(console::ask_live(team_id));
+    if (!request().watched.empty() && is_watched(team_id)) live_.emplace(batch_->token);
+  }
+
+  void show_live(const Turn& turn, Effects& effects) {
+    if (live_->empty() || !state().live.may_show(live_->seen(), turn.now_ms)) return;
+    effects.add(live_->take(batch_->project->team_id, state().live.take_unshown()));
+  }
+
+  // A refused request is nobody's project: whoever looks sees it, for it may be the one they wait for.
+  void show_refusal(const Turn& turn, Effects& effects) {
+    const std::string_view token = batch_ == nullptr ? std::string_view() : batch_->token;
+    std::string_view rest = request().watched;
+    while (!rest.empty()) {
+      const size_t comma = rest.find(',');
+      console::LiveFeed feed(token);
+      feed.reject(refused_->tag(), refused_->detail, {}, {}, turn.now_ms);
+      CallObject call = feed.take(0);
+      call.name = rest.substr(0, comma);
+      effects.add(std::move(call));
+      rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
+    }
+  }
+
+  void settle_live() {
+    for (size_t i = first_sent_; i < first_sent_ + rows_of_.size(); ++i) {
+      const uint32_t row = rows_of_[i - first_sent_];
+      const RowFate fate = row == kNoRow || row == kFailed ? RowFate::kFailed
+                                                           : delivery_->fate(Stream::kEvents, row);
+      live_->settle(i, row == kNoRow || fate == RowFate::kFailed ? "rejected"
+                       : fate == RowFate::kInOutbox               ? "waiting"
+                                                                  : "landed");
+    }
   }
 
   // What a newly decoded window adds to the answer.
@@ -207,6 +266,7 @@ class CaptureTask final : public HttpTask {
       bytes += batch_->events[last_++].root.raw().size();
     }
     next_row_ = first_;
+    if (live_) live_->end_window();
     window_bytes_ = bytes;
     window_notes_left_ = true;
     cookieless_.reset();
@@ -309,7 +369,8 @@ class CaptureTask final : public HttpTask {
     rows_of_.clear();
     for (; next_row_ < last_ && rows.bytes() < limits::kRowsInMemoryBytes; ++next_row_) {
       const uint32_t row = append_event_row(writer, next_row_, rows);
-      if (is_v1()) rows_of_.push_back(row);
+      if (is_v1() || live_) rows_of_.push_back(row);
+      if (live_) live_->add(batch_->events[next_row_], next_row_);
     }
     const std::vector<Recording>& recordings = batch_->recordings;
     while (next_recording_ < recordings.size() && rows.bytes() < limits::kRowsInMemoryBytes) {
@@ -386,6 +447,7 @@ class CaptureTask final : public HttpTask {
         v1_fates_.push_back(v1_fate(i, rows_of_[i - first_sent_]));
       }
     }
+    if (live_) settle_live();
     delivery_.reset();
     memory_.give_back(std::exchange(part_bytes_, 0));
   }
@@ -488,6 +550,10 @@ class CaptureTask final : public HttpTask {
     RejectRow row = reject_row(turn);
     for (const Reject& reject : batch_->rejects) {
       turn.metrics.count_rejected(reject.error.code);
+      if (live_) {
+        live_->reject(reject.error.tag(), reject.error.detail, reject.event, reject.distinct_id,
+                      turn.now_ms);
+      }
       if (!may_append_side_row()) continue;
       const std::string uuid = Uuid::version_7(turn.now_ms, turn.entropy).text();
       row.uuid = uuid;
@@ -508,6 +574,10 @@ class CaptureTask final : public HttpTask {
     std::vector<Warning> warnings;
     for (const CookielessRun::Refusal& refusal : cookieless_->refusals()) {
       turn.metrics.count_rejected(refusal.error.code);
+      if (live_) {
+        live_->reject(refusal.error.tag(), refusal.error.detail,
+                      batch_->events[first_ + refusal.event].name, {}, turn.now_ms);
+      }
       if (!refusal.warning.empty()) {
         warnings.push_back({refusal.event, std::string(refusal.warning), refusal.error.detail});
       }
@@ -530,8 +600,9 @@ class CaptureTask final : public HttpTask {
                        RowBatch& rows) {
     for (const Warning& warning : warnings) {
       turn.metrics.count_warning(warning.name);
-      if (!may_append_side_row()) continue;
       const Event& event = batch_->events[first_ + warning.event_index];
+      if (live_) live_->warn(first_ + warning.event_index, warning.name, warning.detail, event);
+      if (!may_append_side_row()) continue;
       const std::string uuid = Uuid::version_7(turn.now_ms, turn.entropy).text();
       row.uuid = uuid;
       row.kind = RejectKind::kWarning;
@@ -583,6 +654,8 @@ class CaptureTask final : public HttpTask {
   size_t side_rows_ = 0;
   size_t side_rows_left_out_ = 0;
   std::unique_ptr<CaptureBatch> batch_;
+  std::optional<Error> refused_;           // the request as a whole
+  std::optional<console::LiveFeed> live_;  // somebody looks
   ConnectionPlace place_;
   std::vector<Warning> cut_;  // of the window's rows
   std::optional<CookielessRun> cookieless_;

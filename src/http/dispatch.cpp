@@ -15,6 +15,7 @@ bool method_is_allowed(const HttpRequest& request) {
   const uint8_t bit = method == "GET"    ? kGet
                       : method == "POST" ? kPost
                       : method == "HEAD" ? kHead
+                      : method == "PUT"  ? kPut
                       : method == "DELETE" ? kDelete
                                            : 0;
   return (request.route.methods & bit) != 0;
@@ -53,6 +54,7 @@ class ImmediateTask final : public HttpTask {
     if (route().methods & kGet) methods += "GET, ";
     if (route().methods & kHead) methods += "HEAD, ";
     if (route().methods & kPost) methods += "POST, ";
+    if (route().methods & kPut) methods += "PUT, ";
     if (route().methods & kDelete) methods += "DELETE, ";
     if (!is_for_operators(route())) return methods + "OPTIONS";
     return methods.substr(0, methods.size() - 2);
@@ -63,8 +65,12 @@ class ImmediateTask final : public HttpTask {
 
 std::unique_ptr<Task> make_http_task(CoreState& state, HttpInput input) {
   std::unique_ptr<HttpRequest> request = read_request(state.config, std::move(input));
+  const RouteKind endpoint = request->route.endpoint;
   if (needs_only_head(*request)) return std::make_unique<ImmediateTask>(state, std::move(request));
-  switch (request->route.endpoint) {
+  if (endpoint == RouteKind::kConsole || endpoint == RouteKind::kFront) {
+    return make_console_task(state, std::move(request));
+  }
+  switch (endpoint) {
     case RouteKind::kRecordingSnapshots:
     case RouteKind::kRecordingRemoval:
     case RouteKind::kRecordingsRemoval:

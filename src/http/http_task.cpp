@@ -77,6 +77,17 @@ void read_edge(FieldReader& fields, EdgeInfo& edge) {
   fields.fill(edge, kNetwork);
 }
 
+// Behind everything else, and only of the paths that js-shim/abi.js names.
+constexpr std::array kConsole = {
+    &ConsoleHead::own_origin, &ConsoleHead::origin,   &ConsoleHead::cookie, &ConsoleHead::csrf,
+    &ConsoleHead::sec_fetch_site, &ConsoleHead::if_match, &ConsoleHead::accept,
+    &ConsoleHead::access_jwt, &ConsoleHead::upgrade,
+};
+
+bool is_of_console(const Route& route) {
+  return route.endpoint == RouteKind::kConsole || route.endpoint == RouteKind::kFront;
+}
+
 // What an alias at the beginning of `path` stands for, with the rest behind it.
 bool resolve_alias(const Config& config, std::string_view path, std::string& resolved) {
   for (const auto& [alias, target] : config.path_aliases) {
@@ -112,6 +123,11 @@ std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input)
   if (has_prefix) head.path = without_double_slash(head.path.substr(prefix.size()));
   if (resolve_alias(config, head.path, request->path)) head.path = request->path;
   request->route = find_route(head.path);
+  if (is_of_console(request->route)) {
+    fields.fill(request->console, kConsole);
+  } else {
+    request->watched = fields.next();
+  }
   // No page has business with an operator's paths: without an origin no answer carries CORS.
   const bool is_health = request->route.endpoint == RouteKind::kHealth;
   if (is_for_operators(request->route) || (is_health && !head.authorization.empty())) {

@@ -19,6 +19,12 @@ struct HttpRequest {
   RequestHead head;
   // As the client wrote it: links in answers begin with head.own_origin and this.
   std::string_view url_path;
+  ConsoleHead console;
+  // Team ids of projects that somebody looks at, with commas between; empty nearly always. Of a
+  // capture request.
+  std::string_view watched;
+  // Who Cloudflare Access says asks; empty where it is not asked.
+  std::string who;
   Route route;
   // The path that an alias stands for; head.path points here then.
   std::string path;
@@ -82,5 +88,6 @@ std::unique_ptr<Task> make_query_task(CoreState& state, std::unique_ptr<HttpRequ
 std::unique_ptr<Task> make_operations_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_recordings_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_symbols_task(CoreState& state, std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_console_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 
 }  // namespace hogflare

@@ -13,6 +13,7 @@ struct Fixed {
 constexpr uint8_t kGetPost = kGet | kPost;
 constexpr uint8_t kGetHead = kGet | kHead;
 constexpr uint8_t kAny = kGet | kPost | kHead;
+constexpr uint8_t kEvery = kAny | kPut | kDelete;
 
 constexpr Fixed kFixed[] = {
     {"/e", {RouteKind::kCapture, kGetPost, MetricRoute::kCapture, true, {}}},
@@ -46,7 +47,8 @@ constexpr Fixed kFixed[] = {
      {RouteKind::kProductTours, kGetHead, MetricRoute::kRemoteConfig, false, {}}},
     {"/ofrep/v1/evaluate/flags", {RouteKind::kOfrepFlags, kPost, MetricRoute::kFlags, false, {}}},
     {"/healthz", {RouteKind::kHealth, kGetHead, MetricRoute::kHealth, false, {}}},
-    {"/", {RouteKind::kLiveness, kGetHead, MetricRoute::kHealth, false, {}}},
+    {"/", {RouteKind::kFront, kGetHead, MetricRoute::kHealth, false, {}}},
+    {"/app", {RouteKind::kConsole, kEvery, MetricRoute::kAdmin, false, {}}},
     {"/_liveness", {RouteKind::kLiveness, kGetHead, MetricRoute::kHealth, false, {}}},
     {"/_readiness", {RouteKind::kLiveness, kGetHead, MetricRoute::kHealth, false, {}}},
     {"/metrics", {RouteKind::kMetrics, kGetHead, MetricRoute::kAdmin, false, {}}},
@@ -148,6 +150,8 @@ Route find_variable(std::string_view path) {
     }
   } else if (take_prefix(path, "/static/")) {
     return with_argument(RouteKind::kScript, kGetHead, MetricRoute::kRemoteConfig, path);
+  } else if (take_prefix(path, "/app/")) {
+    return with_argument(RouteKind::kConsole, kEvery, MetricRoute::kAdmin, path);
   } else if (take_prefix(path, "/site_app/")) {
     return with_argument(RouteKind::kSiteApp, kGetHead, MetricRoute::kRemoteConfig, path);
   } else if (take_prefix(path, "/api/projects/") || take_prefix(path, "/api/environments/")) {
@@ -201,7 +205,7 @@ std::string_view path_swallowed_by(std::string_view prefix) {
   for (const Fixed& fixed : kFixed) {
     if (is_at_or_under(fixed.path, prefix)) return fixed.path;
   }
-  for (const std::string_view folder : {"/array", "/api/projects", "/api/environments", "/ofrep/v1/evaluate/flags", "/static", "/site_app"}) {
+  for (const std::string_view folder : {"/array", "/api/projects", "/api/environments", "/ofrep/v1/evaluate/flags", "/static", "/site_app", "/app"}) {
     if (is_at_or_under(folder, prefix) || is_at_or_under(prefix, folder)) return folder;
   }
   return {};

@@ -241,6 +241,13 @@ std::string write_repoint(std::string_view self, std::string_view expected, std:
   return out.take();
 }
 
+std::string write_describe() {
+  ByteWriter out;
+  out.u8(kVersion);
+  out.u8(static_cast<uint8_t>(PersonCall::kDescribe));
+  return out.take();
+}
+
 bool ApplyReplyWriter::is_full() const {
   return text_bytes_ > limits::kPersonReplyBytesMax / 2 + limits::kCarriedBytesPerByte * op_bytes_;
 }

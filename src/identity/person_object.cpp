@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "hogflare/person_calls.h"
+#include "identity/person_describe.h"
 #include "identity/person_ids.h"
 #include "identity/person_merge.h"
 #include "identity/person_notes.h"
@@ -31,6 +32,9 @@ class OneTurnTask final : public Task {
       give(turn, reply, fault);
     } else if (version == kVersion && call == PersonCall::kAcknowledge && in.done()) {
       acknowledge(*turn.storage, bounds_, fault);
+      reply.status = 200;
+    } else if (version == kVersion && call == PersonCall::kDescribe && in.done()) {
+      reply.body = describe_person(*turn.storage, bounds_, fault);
       reply.status = 200;
     } else if (version == kVersion && call == PersonCall::kRepoint) {
       in.text();

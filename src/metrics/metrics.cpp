@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 6> kStatusClasses = {"other", "1xx", "2xx
                                                             "3xx",   "4xx", "5xx"};
 constexpr std::array<std::string_view, kObjectClassCount> kClasses = {"person", "group",
                                                                       "person_id_counter",
-                                                                      "outbox", "cookieless"};
+                                                                      "outbox", "cookieless", "live"};
 
 // Label values: backslash, quote and line feed are escaped; nothing else may be.
 void append_label_value(std::string& out, std::string_view value) {

@@ -25,14 +25,14 @@ namespace {
 struct EffectRecord {
   uint32_t id;
   // 0 CallObject, 1 SendRows, 2 ReadKv, 3 Wait, 4 ReadAsset, 5 RunQuery, 6 ReadCache, 7 WriteCache,
-  // 8 PutObject, 9 GetObject, 10 ListObjects, 11 DeleteObjects
+  // 8 PutObject, 9 GetObject, 10 ListObjects, 11 DeleteObjects, 12 ChangeKv, 13 FetchDocument
   uint32_t kind;
-  uint32_t a;     // object class | stream | - | delay_ms | - | bucket (8 to 11)
-  uint32_t b;     // - | row count | max_age_s (7) | bytes_max (9), count_max (10)
-  uint32_t c;     // timeout_ms | timeout_ms | … | timeout_ms (5, 8)
-  uint32_t name;  // object name | - | key | - | path | - | key | key | key | key | prefix
+  uint32_t a;     // object class | stream | - | delay_ms | - | bucket (8 to 11), change (12)
+  uint32_t b;     // - | rows | max_age_s (7), bytes_max (9), count_max (10), bytes of metadata (12)
+  uint32_t c;     // timeout_ms | timeout_ms | … | timeout_ms (5, 8, 13)
+  uint32_t name;  // object name | - | key | - | path | - | key | key | key | key | prefix | - | key | address
   uint32_t name_size;
-  uint32_t bytes;  // object request | rows | … | the object (5), after (7), keys (8)
+  uint32_t bytes;  // object request | rows | … | the object (8), after (10), keys (11), metadata and value (12)
   uint32_t bytes_size;
 };
 
@@ -166,6 +166,17 @@ void describe_effect(const Effect& effect, EffectRecord& record) {
     record.name_size = static_cast<uint32_t>(kept->key.size());
     record.bytes = address(kept->value.data());
     record.bytes_size = static_cast<uint32_t>(kept->value.size());
+  } else if (const auto* change = std::get_if<ChangeKv>(&effect.kind)) {
+    record.a = static_cast<uint32_t>(change->change);
+    record.b = change->metadata_size;
+    record.name = address(change->key.data());
+    record.name_size = static_cast<uint32_t>(change->key.size());
+    record.bytes = address(change->value.data());
+    record.bytes_size = static_cast<uint32_t>(change->value.size());
+  } else if (const auto* document = std::get_if<FetchDocument>(&effect.kind)) {
+    record.c = document->timeout_ms;
+    record.name = address(document->url.data());
+    record.name_size = static_cast<uint32_t>(document->url.size());
   } else if (const auto* wait = std::get_if<Wait>(&effect.kind)) {
     record.a = wait->delay_ms;
   } else {

@@ -10,13 +10,14 @@
 import worker, {
   CookielessDurableObject,
   GroupDurableObject,
+  LiveDurableObject,
   OutboxDurableObject as Outbox,
   PersonDurableObject as Person,
   PersonIdCounterDurableObject,
 } from "../../js-shim/worker.js";
 import { startHttp } from "../../js-shim/core.js";
 
-export { CookielessDurableObject, GroupDurableObject, PersonIdCounterDurableObject };
+export { CookielessDurableObject, GroupDurableObject, LiveDurableObject, PersonIdCounterDurableObject };
 
 /** What the next object turn meets: "", "trap", "refuse", "alarm" or "person". */
 let armed = "";

@@ -11,6 +11,7 @@ const ENTRY = `
 import worker, {
   CookielessDurableObject as Cookieless,
   GroupDurableObject as Group,
+  LiveDurableObject,
   OutboxDurableObject,
   PersonDurableObject as Person,
   PersonIdCounterDurableObject,
@@ -40,7 +41,7 @@ export class CookielessDurableObject extends Cookieless {
     return super.call(...args);
   }
 }
-export { OutboxDurableObject, PersonIdCounterDurableObject };
+export { LiveDurableObject, OutboxDurableObject, PersonIdCounterDurableObject };
 
 /** A request whose body breaks off: what reaches the core then is nothing at all. */
 function broken(request) {
