@@ -68,6 +68,7 @@ struct OpResult {
   bool upgraded = false;  // kPersonless: force_upgrade
   // Of a reply that was asked for it: an object of an older deployment says nothing.
   std::optional<bool> is_identified;
+  bool is_changed = false;  // the operation changed the person; of the same replies
   std::string_view uuid;
   int64_t created_at_ms = 0;
   uint32_t properties = 0;  // index into ApplyReply::property_texts
@@ -106,7 +107,7 @@ std::string write_repoint(std::string_view self, std::string_view expected, std:
 // Builds a reply operation by operation; property texts are sent as differences.
 class ApplyReplyWriter {
  public:
-  // Whether the reply says of each result who is identified. Before the first add().
+  // Whether the reply says of each result who is identified and changed. Before the first add().
   void show_identified(bool shows) { shows_identified_ = shows; }
   void add(const OpResult& result, std::string_view properties, PersonAccess access);
   size_t size() const { return results_.size(); }
@@ -138,7 +139,7 @@ class ApplyReplyWriter {
   bool last_is_joined_ = false;
   bool has_last_ = false;
   bool shows_identified_ = false;
-  std::string identified_;  // a byte for each result: 1 when its person is identified
+  std::string identified_;  // a byte for each result, of kIsIdentified and kIsChanged
 };
 
 }  // namespace hogflare

@@ -332,6 +332,25 @@ void read_unsigned_tokens(Reader& reader) {
   }
 }
 
+void read_row_modes(Reader& reader) {
+  const std::string properties = reader.text("HOGFLARE_PERSON_PROPERTIES");
+  if (properties == "changed") {
+    reader.config.person_properties = PersonPropertiesMode::kChanged;
+  } else if (properties == "off") {
+    reader.config.person_properties = PersonPropertiesMode::kOff;
+  } else if (!properties.empty() && properties != "row") {
+    reader.problem(false, "HOGFLARE_PERSON_PROPERTIES is " + reader.shown(properties) +
+                              "; it must be row, changed or off; using row");
+  }
+  const std::string rows = reader.text("HOGFLARE_ROWS");
+  if (rows == "lean") {
+    reader.config.rows = RowsMode::kLean;
+  } else if (!rows.empty() && rows != "full") {
+    reader.problem(false, "HOGFLARE_ROWS is " + reader.shown(rows) +
+                              "; it must be full or lean; using full");
+  }
+}
+
 void read_group_types(Reader& reader) {
   Config& config = reader.config;
   for (size_t i = 0; i < config.group_types.size(); ++i) {
@@ -418,6 +437,7 @@ void read_variables(Reader& reader) {
   read_path_prefix(reader);
   read_path_aliases(reader);
   read_personless(reader);
+  read_row_modes(reader);
   read_projects(reader);
   read_unsigned_tokens(reader);
   check_secrets(reader);
@@ -539,6 +559,8 @@ std::vector<ConfigVariable> config_variables() {
       {"HOGFLARE_ANONYMIZE_IP", false},
       {"HOGFLARE_SESSION_RECORDING", false},
       {"HOGFLARE_PERSONLESS", false},
+      {"HOGFLARE_PERSON_PROPERTIES", false},
+      {"HOGFLARE_ROWS", false},
       {"HOGFLARE_COOKIELESS", false},
       {"HOGFLARE_TIMEZONE", false},
       {"HOGFLARE_FEATURE_FLAGS", false},

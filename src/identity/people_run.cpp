@@ -293,6 +293,7 @@ void PeopleRun::take_results(Chain& chain, ApplyReply& reply) {
       planned.uuid = result.uuid;
       planned.created_at_ms = result.created_at_ms;
       planned.is_identified = result.is_identified;
+      planned.is_changed = result.is_changed || !result.is_identified.has_value();
       planned.properties = reply.property_texts[result.properties];
       planned.properties_left_out = result.properties_left_out;
     }
@@ -395,6 +396,7 @@ PersonView PeopleRun::take_view(size_t index) {
   view.person_id = planned.uuid;
   view.person_created_at_ms = planned.created_at_ms;
   view.is_identified = planned.is_identified;
+  view.is_changed = planned.is_changed;
   view.mode = !view.personless ? "full" : planned.upgraded ? "force_upgrade" : "propertyless";
   if (!view.personless) view.person_properties = planned.properties;
   view.properties_left_out = !view.personless && planned.properties_left_out;

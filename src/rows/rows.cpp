@@ -159,17 +159,36 @@ void add_converted(Pieces& pieces, const Event& event, Seen& seen) {
 
 // Root members with a column or a rule of their own; the others go to `extra`.
 bool has_own_place(std::string_view name) {
-  static constexpr std::string_view kNames[] = {
-      "event", "properties", "distinct_id", "$distinct_id", "uuid",  "timestamp", "offset",
-      "$set",  "$set_once",  "token",       "$token",       "api_key", "context"};
-  for (const std::string_view own : kNames) {
-    if (own == name) return true;
+  switch (name.size()) {
+    case 4:
+      return name == "uuid" || name == "$set";
+    case 5:
+      return name == "event" || name == "token";
+    case 6:
+      return name == "offset" || name == "$token";
+    case 7:
+      return name == "api_key" || name == "context";
+    case 9:
+      return name == "timestamp" || name == "$set_once";
+    case 10:
+      return name == "properties";
+    case 11:
+      return name == "distinct_id";
+    case 12:
+      return name == "$distinct_id";
+    default:
+      return false;
   }
-  return false;
 }
 
 // What posthog-js sends among the properties and the row has in columns of the seed's.
 bool has_row_column(std::string_view name) { return name == "distinct_id" || name == "token"; }
+
+// What a lean row's `properties` do without: null, and what stands in another column. `known` is plain.
+bool is_said_elsewhere(const Member& member, std::string_view name, const KnownProperty& known) {
+  if (member.value.is_null() || has_row_column(name)) return true;
+  return rows::is_persons_own(name) && known.column == KnownProperty::kNone;
+}
 
 std::string_view mode_raw(std::string_view mode) {
   if (mode == "full") return "\"full\"";
@@ -191,7 +210,9 @@ RowWriter::RowWriter(const RequestHead& head, const RowShared& shared, const Con
           head, config.anonymize_ip || (shared.project != nullptr && shared.project->anonymize_ips)
                     ? IpPolicy::kAnonymize
                     : IpPolicy::kKeep)),
-      team_id_(shared.project == nullptr ? config.team_id : shared.project->team_id) {
+      team_id_(shared.project == nullptr ? config.team_id : shared.project->team_id),
+      mode_(config.rows),
+      person_properties_(config.person_properties) {
   Pieces(behind_timestamp_)
       .add(",\"created_at\":")
       .time(now_ms)
@@ -234,6 +255,7 @@ void RowWriter::append_properties(std::string& out, const Event& event, const Pe
   if (event.properties.exists()) {
     MemberRun run(out);
     std::string scratch;
+    const bool is_lean = mode_ == RowsMode::kLean;
     for (const Member member : event.properties.members()) {
       const std::string_view name = member.name(scratch);
       const KnownProperty& known = rows::known_property(name);
@@ -246,19 +268,27 @@ void RowWriter::append_properties(std::string& out, const Event& event, const Pe
         } else if (known.column == KnownProperty::kNone && !has_row_column(name)) {
           seen.custom.add(member);
         }
-        run.keep(member);
-      } else if (stays(member, known, event, person, groups, enrichment_, seen)) {
+        if (is_lean && is_said_elsewhere(member, name, known)) {
+          run.leave_out();
+        } else {
+          run.keep(member);
+        }
+      } else if (stays(member, known, event, person, groups, enrichment_, seen) &&
+                 !(is_lean && member.value.is_null())) {
         run.keep(member);
       } else {
         run.leave_out();
       }
     }
     run.flush();
+    if (is_lean && !seen.custom.fits()) append_own(out, event);
   }
   Pieces pieces(out);
   add_converted(pieces, event, seen);
-  if (!person.row_set.empty()) pieces.add(",\"$set\":").add(person.row_set);
-  if (!person.row_set_once.empty()) pieces.add(",\"$set_once\":").add(person.row_set_once);
+  if (mode_ == RowsMode::kFull) {
+    if (!person.row_set.empty()) pieces.add(",\"$set\":").add(person.row_set);
+    if (!person.row_set_once.empty()) pieces.add(",\"$set_once\":").add(person.row_set_once);
+  }
   if (person.personless) pieces.add(",\"$process_person_profile\":false");
   for (size_t i = 0; i < groups.raw_values.size(); ++i) {
     if (groups.raw_values[i].empty() || person.personless) continue;
@@ -272,6 +302,20 @@ void RowWriter::append_properties(std::string& out, const Event& event, const Pe
   enrichment_.append_members(out, seen.left_out);
   close_object(out, begin);
   note_columns(person, seen);
+}
+
+// Of a lean row whose own properties do not fit into custom_properties: all of them.
+void RowWriter::append_own(std::string& out, const Event& event) {
+  MemberRun run(out);
+  std::string scratch;
+  for (const Member member : event.properties.members()) {
+    if (!member.value.is_null() && rows::is_events_own(member.name(scratch))) {
+      run.keep(member);
+    } else {
+      run.leave_out();
+    }
+  }
+  run.flush();
 }
 
 // Columns whose values are not the client's properties, or not only.
@@ -335,6 +379,12 @@ void RowWriter::append_extra_members(std::string& out, const Event& event,
   }
 }
 
+bool RowWriter::shows_person_properties(const PersonView& person) const {
+  if (mode_ == RowsMode::kLean && person.person_properties == "{}") return false;
+  return person_properties_ == PersonPropertiesMode::kRow ||
+         (person_properties_ == PersonPropertiesMode::kChanged && person.is_changed);
+}
+
 bool RowWriter::append_event(const Event& event, const PersonView& person,
                              const GroupView& groups, RowBatch& rows) const {
   HF_ASSERT(!person.dropped);
@@ -358,7 +408,9 @@ bool RowWriter::append_event(const Event& event, const PersonView& person,
   const Value context = event.root.find("context");
   if (context.exists() && !context.is_null()) pieces.add(",\"context\":").add(context.raw());
   add_person(pieces, person);
-  pieces.add(",\"person_properties\":").add(person.person_properties);
+  if (shows_person_properties(person)) {
+    pieces.add(",\"person_properties\":").add(person.person_properties);
+  }
   for (size_t i = 0; i < groups.keys.size(); ++i) {
     if (!groups.keys[i].empty()) pieces.add(kGroupColumns[i]).string(groups.keys[i]);
   }
@@ -397,8 +449,10 @@ void RowWriter::append_cut_row(std::string& out, const Event& event, const Perso
         .add(rows::shrink_object(std::string(context.raw()), kCutContextBytes));
   }
   add_person(pieces, person);
-  pieces.add(",\"person_properties\":")
-      .add(rows::shrink_object(std::string(person.person_properties), kCutPersonBytes));
+  if (shows_person_properties(person)) {
+    pieces.add(",\"person_properties\":")
+        .add(rows::shrink_object(std::string(person.person_properties), kCutPersonBytes));
+  }
   for (size_t i = 0; i < groups.keys.size(); ++i) {
     if (groups.keys[i].empty()) continue;
     pieces.add(kGroupColumns[i]).string(first_code_points(groups.keys[i], kCutGroupKeyChars));
