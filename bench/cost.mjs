@@ -51,7 +51,7 @@ function replayRequest({ bytes, first, distinctId }) {
 
 /** People come back: each of `people` sends `events` in requests of `batch`. */
 function traffic({ name, saves, shape, bytes, batch, personless, people, events }) {
-  core.configure({ CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT: "", ...(saves ? SAVING : {}) });
+  core.configure(saves ? SAVING : {});
   const before = { ...core.counts };
   let requests = 0;
   let cpuMs = 0;

@@ -351,6 +351,17 @@ void read_row_modes(Reader& reader) {
   }
 }
 
+// What rows leave out must stand in the persons stream.
+void check_row_modes(Reader& reader) {
+  const Config& config = reader.config;
+  if (config.sinks[static_cast<size_t>(Stream::kPersons)] != SinkKind::kNone) return;
+  if (config.person_properties != PersonPropertiesMode::kRow || config.rows == RowsMode::kLean) {
+    reader.problem(false, "HOGFLARE_PERSON_PROPERTIES and HOGFLARE_ROWS leave out of event rows what "
+                          "the persons stream has, and there is none: bind PERSONS_STREAM or set "
+                          "CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT");
+  }
+}
+
 void read_group_types(Reader& reader) {
   Config& config = reader.config;
   for (size_t i = 0; i < config.group_types.size(); ++i) {
@@ -506,6 +517,7 @@ Config parse_config(std::string_view host_json, Zones* zones) {
     config.script_version = script->get<std::string>();
   }
   read_sinks(reader, bindings);
+  check_row_modes(reader);
   read_last_trap(reader, host);
   read_unusable_classes(reader, host);
   return config;

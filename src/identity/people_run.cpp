@@ -80,7 +80,8 @@ size_t PeopleRun::plan(const Turn& turn) {
   size_t calls = 0;
   for (size_t i = 0; i < events_.size(); ++i) {
     IdentityPlan& plan = events_[i].plan;
-    plan = plan_identity(source_[i], {project_, personless_, turn.now_ms, place_});
+    const ConnectionPlace* const place = source_[i].historical ? nullptr : place_;
+    plan = plan_identity(source_[i], {project_, personless_, turn.now_ms, place});
     calls += plan.kind == IdentityPlan::Kind::kCall ? 1 : 0;
     for (NamedWarning& warning : plan.warnings) {
       if (warning.is_limited && !caches_.may_warn(project_.team_id, warning.name, turn.now_ms)) {

@@ -55,6 +55,17 @@ TEST_CASE("HOGFLARE_PERSON_PROPERTIES and HOGFLARE_ROWS take their words and tel
   }
 }
 
+TEST_CASE("Rows that leave out what only the persons stream has are told of where there is none") {
+  const char* const advice = "bind PERSONS_STREAM";
+  CHECK(tells_of(config_with("HOGFLARE_PERSON_PROPERTIES", "off"), advice));
+  CHECK(tells_of(config_with("HOGFLARE_PERSON_PROPERTIES", "changed"), advice));
+  CHECK(tells_of(config_with("HOGFLARE_ROWS", "lean"), advice));
+  CHECK_FALSE(tells_of(config_with("HOGFLARE_ROWS", "full"), advice));
+  const Config bound = parse_config(
+      R"({"vars":{"HOGFLARE_ROWS":"lean"},"bindings":["EVENTS_STREAM","PERSONS_STREAM"]})");
+  CHECK_FALSE(tells_of(bound, advice));
+}
+
 TEST_CASE("person_properties stand on all rows, on those of a change, or on none") {
   Fixture f;
   PersonView person;
@@ -81,9 +92,10 @@ TEST_CASE("A lean row says everything once") {
       f, R"({"plan":"pro","gclid":null,"token":"phc_x","distinct_id":"u","$host":"h","utm_source":"news",
           "$os":null,"count":12345678901234567890})",
       person);
-  CHECK(row["properties"] == Json::parse(R"({"$host":"h","utm_source":"news"})"));
+  CHECK(row["properties"] == Json::parse("{}"));
   CHECK(row["custom_properties"] == Json::parse(R"({"plan":"pro","count":12345678901234567890})"));
   CHECK(row["host"] == "h");
+  CHECK(row["utm_source"] == "news");
   CHECK_FALSE(row.contains("person_properties"));
   person.person_properties = R"({"plan":"pro"})";
   CHECK(row_of(f, "{}", person)["person_properties"]["plan"] == "pro");
@@ -94,7 +106,8 @@ TEST_CASE("A lean row whose own properties do not fit has all of them in propert
   f.config.rows = RowsMode::kLean;
   const std::string big(3'000, 'x');
   const Json row = row_of(f, R"({"$lib":"web","a":1,"none":null,"big":")" + big + R"(","b":2})");
-  CHECK(row["properties"] == Json::parse(R"({"$lib":"web","a":1,"big":")" + big + R"(","b":2})"));
+  CHECK(row["properties"] == Json::parse(R"({"a":1,"big":")" + big + R"(","b":2})"));
+  CHECK(row["lib"] == "web");
   CHECK(row["custom_properties"] == Json::parse(R"({"a":1,"b":2})"));
   // Many small ones that fit together are not there twice.
   std::string many = "{";
@@ -102,6 +115,30 @@ TEST_CASE("A lean row whose own properties do not fit has all of them in propert
   const Json short_one = row_of(f, many + "\"z\":1}");
   CHECK(short_one["custom_properties"].size() == 61);
   CHECK(short_one["properties"].size() == 60);
+}
+
+TEST_CASE("A lean row keeps a property that its column has not got whole") {
+  Fixture f;
+  f.config.rows = RowsMode::kLean;
+  f.head.edge.country = "DE";
+  f.head.edge.city = "Berlin";
+  const std::string url = "https://shop.example/" + std::string(2'000, 'x');
+  const Json row = row_of(
+      f, R"({"$browser_version":156,"$os":"","$is_identified":"yes","$exception_type":"E","$lib":["a"],"$session_id":"01A20328-AC57-7726-998A-5E930F917B46",
+          "$os_name":"Linux","$host":"h\u0000\"","$current_url":")" + url + R"("})");
+  CHECK(row["properties"]["$current_url"] == url);
+  CHECK(row["properties"]["$browser_version"] == 156);
+  CHECK(row["properties"]["$os"] == "");
+  CHECK(row["properties"]["$is_identified"] == "yes");
+  CHECK(row["properties"]["$exception_type"] == "E");
+  CHECK(row["properties"]["$lib"] == Json::parse(R"(["a"])"));
+  CHECK(row["properties"]["$session_id"] == "01a20328-ac57-7726-998a-5e930f917b46");
+  CHECK(row["session_id"] == "01a20328-ac57-7726-998a-5e930f917b46");
+  CHECK_FALSE(row["properties"].contains("$host"));
+  CHECK_FALSE(row["properties"].contains("$geoip_country_code"));
+  CHECK(row["country_code"] == "DE");
+  CHECK(row["city"] == "Berlin");
+  CHECK(row["properties"].contains("$geoip_continent_code") == false);
 }
 
 TEST_CASE("Values the edge would add stay away from a lean row where the client said null") {
