@@ -153,7 +153,7 @@ export const HEAD_CF = [
 
 /** Paths of the console, below a prefix too. Their heads, and those of what may be the front page, have the address that was asked and these headers behind all
  * the rest. */
-const CONSOLE_PATH = /\/app(?:\/|$)/;
+const CONSOLE_PATH = /\/app(?:\/|$)|\/api\/(?:projects|environments)\//;
 const CONSOLE_HEADERS = [
   "origin",
   "cookie",

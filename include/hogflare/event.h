@@ -68,6 +68,7 @@ struct PersonView {
   bool properties_left_out = false;            // there was no memory for them
   std::string_view mode;                       // "full", "propertyless", "force_upgrade"
   std::optional<bool> is_identified;           // nullopt: nobody was asked
+  bool is_changed = false;                     // the event changed the person, or may have
 };
 
 // A PostHog ingestion warning (identity-semantics.md §12); becomes a reject row of kind warning.

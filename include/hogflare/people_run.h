@@ -76,6 +76,7 @@ class PeopleRun {
     std::string_view uuid;
     int64_t created_at_ms = 0;
     std::optional<bool> is_identified;
+    bool is_changed = false;
     std::string_view properties = "{}";
   };
   // Events whose ids this request's merges connect, in the request's order.

@@ -68,6 +68,7 @@ struct OpResult {
   bool upgraded = false;  // kPersonless: force_upgrade
   // Of a reply that was asked for it: an object of an older deployment says nothing.
   std::optional<bool> is_identified;
+  bool is_changed = false;  // the operation changed the person; of the same replies
   std::string_view uuid;
   int64_t created_at_ms = 0;
   uint32_t properties = 0;  // index into ApplyReply::property_texts
@@ -113,7 +114,7 @@ std::string write_describe();
 // Builds a reply operation by operation; property texts are sent as differences.
 class ApplyReplyWriter {
  public:
-  // Whether the reply says of each result who is identified. Before the first add().
+  // Whether the reply says of each result who is identified and changed. Before the first add().
   void show_identified(bool shows) { shows_identified_ = shows; }
   // Revisions of earlier turns say nothing.
   void begin_turn() { last_revision_ = 0; }
@@ -160,7 +161,7 @@ class ApplyReplyWriter {
   uint64_t op_bytes_ = 0;    // of the operations so far
   bool has_last_ = false;
   bool shows_identified_ = false;
-  std::string identified_;  // a byte for each result: 1 when its person is identified
+  std::string identified_;  // a byte for each result, of kIsIdentified and kIsChanged
 };
 
 }  // namespace hogflare

@@ -40,7 +40,6 @@ enum class RouteKind : uint8_t {
   kEventDefinitions,     // /api/projects/{id}/event_definitions
   kPersonList,           // /api/projects/{id}/persons
   kEventList,            // /api/projects/{id}/events
-  kMcp,                  // /mcp: Model Context Protocol
   kConsole,           // /app and below: the console and its API (docs/CONSOLE.md)
   kHealth,
   kFront,             // /: a page for browsers

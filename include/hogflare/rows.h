@@ -82,7 +82,12 @@ class RowWriter {
                       const GroupView& groups) const;
 
   Enrichment enrichment_;
+  bool shows_person_properties(const PersonView& person) const;
+  static void append_own(std::string& out, const Event& event);
+
   int64_t team_id_;
+  RowsMode mode_;
+  PersonPropertiesMode person_properties_;
   std::string behind_timestamp_;  // ,"created_at":"…","properties":
   std::string api_key_member_;    // ,"api_key":"…"
   std::string sent_at_member_;    // ,"$sent_at":"…", or empty

@@ -332,6 +332,36 @@ void read_unsigned_tokens(Reader& reader) {
   }
 }
 
+void read_row_modes(Reader& reader) {
+  const std::string properties = reader.text("HOGFLARE_PERSON_PROPERTIES");
+  if (properties == "changed") {
+    reader.config.person_properties = PersonPropertiesMode::kChanged;
+  } else if (properties == "off") {
+    reader.config.person_properties = PersonPropertiesMode::kOff;
+  } else if (!properties.empty() && properties != "row") {
+    reader.problem(false, "HOGFLARE_PERSON_PROPERTIES is " + reader.shown(properties) +
+                              "; it must be row, changed or off; using row");
+  }
+  const std::string rows = reader.text("HOGFLARE_ROWS");
+  if (rows == "lean") {
+    reader.config.rows = RowsMode::kLean;
+  } else if (!rows.empty() && rows != "full") {
+    reader.problem(false, "HOGFLARE_ROWS is " + reader.shown(rows) +
+                              "; it must be full or lean; using full");
+  }
+}
+
+// What rows leave out must stand in the persons stream.
+void check_row_modes(Reader& reader) {
+  const Config& config = reader.config;
+  if (config.sinks[static_cast<size_t>(Stream::kPersons)] != SinkKind::kNone) return;
+  if (config.person_properties != PersonPropertiesMode::kRow || config.rows == RowsMode::kLean) {
+    reader.problem(false, "HOGFLARE_PERSON_PROPERTIES and HOGFLARE_ROWS leave out of event rows what "
+                          "the persons stream has, and there is none: bind PERSONS_STREAM or set "
+                          "CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT");
+  }
+}
+
 void read_group_types(Reader& reader) {
   Config& config = reader.config;
   for (size_t i = 0; i < config.group_types.size(); ++i) {
@@ -510,6 +540,7 @@ void read_variables(Reader& reader) {
   read_path_prefix(reader);
   read_path_aliases(reader);
   read_personless(reader);
+  read_row_modes(reader);
   read_projects(reader);
   read_unsigned_tokens(reader);
   check_secrets(reader);
@@ -578,6 +609,7 @@ Config parse_config(std::string_view host_json, Zones* zones) {
     config.script_version = script->get<std::string>();
   }
   read_sinks(reader, bindings);
+  check_row_modes(reader);
   read_last_trap(reader, host);
   read_unusable_classes(reader, host);
   return config;
@@ -643,6 +675,8 @@ std::vector<ConfigVariable> config_variables() {
       {"HOGFLARE_ANONYMIZE_IP", false},
       {"HOGFLARE_SESSION_RECORDING", false},
       {"HOGFLARE_PERSONLESS", false},
+      {"HOGFLARE_PERSON_PROPERTIES", false},
+      {"HOGFLARE_ROWS", false},
       {"HOGFLARE_COOKIELESS", false},
       {"HOGFLARE_TIMEZONE", false},
       {"HOGFLARE_FEATURE_FLAGS", false},

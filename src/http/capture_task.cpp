@@ -3,6 +3,7 @@
 // how they are decoded and answered, not in between.
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -69,6 +70,7 @@ class CaptureTask final : public HttpTask {
     deliver_until_ms_ = turn.now_ms + turn.config.answer_within_ms - limits::kAnswerReserveMs;
     if (std::optional<Error> refused = plan(turn)) return refuse(turn, *refused);
     note_window();
+    start_recordings(turn, effects);
     start_window(turn, effects);
     advance(turn, effects);
   }
@@ -389,12 +391,25 @@ class CaptureTask final : public HttpTask {
     }
     PersonView person = people_->take_view(in_window);
     if (person.dropped) return kNoRow;
+    if (is_repeated_call(batch_->events[index])) return kFolded;
     // What there is no room for is not put together first: it may be large, and its events many.
     GroupView groups =
         groups_->take_view(in_window, room_beside(person.person_properties.size()));
     bound_carried(person, groups);
     if (!writer.append_event(batch_->events[index], person, groups, rows)) note_cut(in_window);
     return rows.size() - 1;
+  }
+
+  // Lean rows: that a person was given a flag's variant is said once a request, however often it was.
+  bool is_repeated_call(const Event& event) {
+    if (state().config.rows != RowsMode::kLean || event.name != "$feature_flag_called") return false;
+    std::string call = event.distinct_id;
+    for (const std::string_view name : {"$feature_flag", "$feature_flag_response", "$session_id"}) {
+      const json::Value value = event.properties.exists() ? event.properties.find(name) : json::Value();
+      call += '\n';
+      if (value.exists()) call += value.raw();
+    }
+    return !flag_calls_.insert(std::move(call)).second;
   }
 
   void note_cut(size_t in_window) {
@@ -463,6 +478,7 @@ class CaptureTask final : public HttpTask {
   V1Outcome v1_fate(size_t index, uint32_t row) const {
     if (row == kFailed) return kV1NotPersisted;
     if (row == kNoRow) return v1_refusal(index);
+    if (row == kFolded) return V1Outcome{};
     const bool lost = delivery_->fate(Stream::kEvents, row) == RowFate::kFailed;
     return lost ? kV1NotPersisted : V1Outcome{};
   }
@@ -629,6 +645,7 @@ class CaptureTask final : public HttpTask {
 
   static constexpr uint32_t kNoRow = UINT32_MAX;
   static constexpr uint32_t kFailed = UINT32_MAX - 1;
+  static constexpr uint32_t kFolded = UINT32_MAX - 2;  // another row says it
 
   // Of a time that could not be read a warning shows so much.
   static constexpr size_t kShownTimeChars = 64;
@@ -643,6 +660,7 @@ class CaptureTask final : public HttpTask {
   }
   static constexpr size_t kEventBytes = limits::kEventMemoryBytes - kAddedBytes;
 
+  std::set<std::string> flag_calls_;
   MemoryShare memory_{state().request_memory_bytes};
   RequestBudget budget_{state().config.object_calls_max, memory_};
   size_t part_bytes_ = 0;  // held for what the part under way carries

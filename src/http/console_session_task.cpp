@@ -76,10 +76,9 @@ class SessionTask final : public ConsoleTask {
   }
 
   ConsoleJson capabilities(const Config& config, console::Role role) {
-    const bool has_sql = has_variable("HOGFLARE_SQL_ACCOUNT_ID") &&
-                         has_variable("HOGFLARE_SQL_BUCKET") && has_variable("HOGFLARE_SQL_TOKEN");
+    const bool has_sql = config.has_sql_engine;
     const bool has_kv = has_binding("FLAGS");
-    const bool may_ask_freely = role == console::Role::kAdmin || has_variable("HOGFLARE_VIEWER_SQL");
+    const bool may_ask_freely = role == console::Role::kAdmin || config.viewer_sql;
     return {{"sql", has_sql},
             {"free_sql", has_sql && may_ask_freely},
             {"flags_kv", has_kv && !config.flags_kv_key.empty()},

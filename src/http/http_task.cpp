@@ -84,8 +84,10 @@ constexpr std::array kConsole = {
     &ConsoleHead::access_jwt, &ConsoleHead::upgrade,
 };
 
+// Whether the console's cookie may say who asks.
 bool is_of_console(const Route& route) {
-  return route.endpoint == RouteKind::kConsole || route.endpoint == RouteKind::kFront;
+  return route.endpoint == RouteKind::kConsole || route.endpoint == RouteKind::kFront ||
+         route.metric == MetricRoute::kQuery || is_for_operators(route);
 }
 
 // What an alias at the beginning of `path` stands for, with the rest behind it.
@@ -126,7 +128,9 @@ std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input)
   if (is_of_console(request->route)) {
     fields.fill(request->console, kConsole);
   } else {
-    request->watched = fields.next();
+    // Where the shim took the path for the front page's, an address stands there.
+    const std::string_view watched = fields.next();
+    if (!watched.empty() && watched.front() <= '9') request->watched = watched;
   }
   // No page has business with an operator's paths: without an origin no answer carries CORS.
   const bool is_health = request->route.endpoint == RouteKind::kHealth;

@@ -80,7 +80,8 @@ size_t PeopleRun::plan(const Turn& turn) {
   size_t calls = 0;
   for (size_t i = 0; i < events_.size(); ++i) {
     IdentityPlan& plan = events_[i].plan;
-    plan = plan_identity(source_[i], {project_, personless_, turn.now_ms, place_});
+    const ConnectionPlace* const place = source_[i].historical ? nullptr : place_;
+    plan = plan_identity(source_[i], {project_, personless_, turn.now_ms, place});
     calls += plan.kind == IdentityPlan::Kind::kCall ? 1 : 0;
     for (NamedWarning& warning : plan.warnings) {
       if (warning.is_limited && !caches_.may_warn(project_.team_id, warning.name, turn.now_ms)) {
@@ -293,6 +294,7 @@ void PeopleRun::take_results(Chain& chain, ApplyReply& reply) {
       planned.uuid = result.uuid;
       planned.created_at_ms = result.created_at_ms;
       planned.is_identified = result.is_identified;
+      planned.is_changed = result.is_changed || !result.is_identified.has_value();
       planned.properties = reply.property_texts[result.properties];
       planned.properties_left_out = result.properties_left_out;
     }
@@ -395,6 +397,7 @@ PersonView PeopleRun::take_view(size_t index) {
   view.person_id = planned.uuid;
   view.person_created_at_ms = planned.created_at_ms;
   view.is_identified = planned.is_identified;
+  view.is_changed = planned.is_changed;
   view.mode = !view.personless ? "full" : planned.upgraded ? "force_upgrade" : "propertyless";
   if (!view.personless) view.person_properties = planned.properties;
   view.properties_left_out = !view.personless && planned.properties_left_out;

@@ -19,6 +19,9 @@ constexpr uint8_t kTookId = 2;
 constexpr uint8_t kShowsIdentified = 4;
 // In place of a text's prefix: the text is left out.
 constexpr uint64_t kLeftOut = uint64_t{1} << 62;
+// Of each result, where the reply shows them.
+constexpr uint8_t kIsIdentified = 1;
+constexpr uint8_t kIsChanged = 2;
 
 enum ResultFlag : uint8_t {
   kExists = 1,
@@ -297,7 +300,10 @@ void ApplyReplyWriter::add(const OpResult& result, const Properties& properties,
       results_.text(key.hash_key);
     }
   }
-  if (shows_identified_) identified_ += result.is_identified.value_or(false) ? '\1' : '\0';
+  if (shows_identified_) {
+    identified_ += static_cast<char>((result.is_identified.value_or(false) ? kIsIdentified : 0) |
+                                     (result.is_changed ? kIsChanged : 0));
+  }
   op_bytes_ += op_bytes_max(op);
   ++count_;
 }
@@ -370,7 +376,10 @@ std::optional<ApplyReply> read_apply_reply(std::string bytes) {
   if ((flags & kShowsIdentified) != 0) {
     const std::string_view identified = in.text();
     if (identified.size() != reply.results.size()) return std::nullopt;
-    for (size_t i = 0; i < identified.size(); ++i) reply.results[i].is_identified = identified[i] != 0;
+    for (size_t i = 0; i < identified.size(); ++i) {
+      reply.results[i].is_identified = (identified[i] & kIsIdentified) != 0;
+      reply.results[i].is_changed = (identified[i] & kIsChanged) != 0;
+    }
   }
   if (!in.done()) return std::nullopt;
   return reply;

@@ -131,6 +131,7 @@ void Operation::show_again() {
   result_.refused = op_.merge != MergeKind::kNone && !has_other();
   result_.is_full =
       result_.refused && count_of_ids(work_.record().person) >= work_.record().bounds.ids;
+  result_.is_changed = true;
   show(shown_properties(work_.bag(), op_));
 }
 
@@ -174,6 +175,7 @@ void Operation::create(std::string uuid, bool identified) {
   record.person.ids.push_back({std::string(place_.self), 0});
   result_.too_large = created == Created::kTooLarge;
   result_.created = true;
+  result_.is_changed = true;
   note_recent(record.person, op_);
   work_.touch_person();
   changes_.changed(ChangeKind::kCreate, op_);
@@ -184,6 +186,7 @@ void Operation::update(IdentifiedChange identified, ChangeKind kind) {
   Update update = update_person(work_.record().person, work_.bag(), op_, identified);
   if (update.is_bad) return work_.refuse_call();
   result_.too_large = update.too_large;
+  if (update.persisted || kind == ChangeKind::kMerge) result_.is_changed = true;
   if (update.persisted) {
     work_.touch_person();
     note_recent(work_.record().person, op_);

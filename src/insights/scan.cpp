@@ -79,8 +79,16 @@ std::string Scan::property_expression(const View& at, std::string_view key, bool
   if (is_group_key(key, group)) return fmt::format("group{}", group);
   const std::string_view column = typed_column(key);
   if (!column.empty() && project_->typed_columns && !as_json) return name(column);
+  const auto read = as_json ? json_raw : json_text;
   if (dialect_ == Dialect::kDuckdb) {
-    return as_json ? json_raw(dialect_, "properties", key) : json_text(dialect_, "properties", key);
+    const std::string whole = read(dialect_, "properties", key);
+    if (!project_->typed_columns) return whole;
+    // Lean rows have what stands in a column nowhere else.
+    if (!column.empty()) {
+      return fmt::format("coalesce({}, CAST(to_json({}) AS VARCHAR))", whole, name(column));
+    }
+    if (key.empty() || key.front() == '$') return whole;
+    return fmt::format("coalesce({}, {})", read(dialect_, "custom_properties", key), whole);
   }
   if (key.empty() || key.front() == '$' || !column.empty()) {
     at.refuse(fmt::format(
@@ -88,8 +96,7 @@ std::string Scan::property_expression(const View& at, std::string_view key, bool
         "{} bytes or more cannot be looked into there; ask DuckDB",
         key, limits::kBasinJsonBytesMax));
   }
-  return as_json ? json_raw(dialect_, "custom_properties", key)
-                 : json_text(dialect_, "custom_properties", key);
+  return read(dialect_, "custom_properties", key);
 }
 
 std::string Scan::event_property(const View& at, std::string_view key) {

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "hogflare/json.h"
+#include "hogflare/limits.h"
 
 namespace hogflare::rows {
 
@@ -110,6 +111,8 @@ class CustomProperties {
     end_ = count_ <= kHeld ? begin + size : nullptr;
   }
   bool empty() const { return count_ == 0; }
+  // Whether none has to be left out.
+  bool fits() const { return bytes_ <= limits::kCustomPropertiesBytesMax; }
   using IsOwn = bool (*)(std::string_view name);
   // The object. `all` is whose members were added, those for which `is_own` says so.
   void append(std::string& out, const json::Value& all, IsOwn is_own) const;

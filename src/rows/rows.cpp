@@ -68,6 +68,14 @@ constexpr std::string_view kCustomColumn = ",\"custom_properties\":";
 // A time with its quotes.
 constexpr size_t kTimeBytes = 26;
 
+constexpr uint32_t kEnrichedAllMask = (1u << kEnrichedNames.size()) - 1;
+// What of the edge's knowledge has a column.
+constexpr std::pair<size_t, Column> kPlaces[] = {{kEnrichedCountryCode, Column::kCountryCode},
+                                                 {kEnrichedCity, Column::kCity},
+                                                 {kEnrichedRegion, Column::kRegion}};
+constexpr uint32_t kPlacesMask =
+    1u << kEnrichedCountryCode | 1u << kEnrichedCity | 1u << kEnrichedRegion;
+
 // JavaScript's truth of a JSON value.
 bool is_truthy(const Value& value) {
   if (value.is_null() || value.is_false()) return false;
@@ -139,13 +147,16 @@ bool stays(const Member& member, rows::KnownProperty known, const Event& event,
   return true;
 }
 
-// What the row has under another name or in another form than the client.
-void add_converted(Pieces& pieces, const Event& event, Seen& seen) {
+// What the row has under another name or in another form than the client. Lean rows have what becomes a
+// column there alone.
+void add_converted(Pieces& pieces, const Event& event, Seen& seen, bool is_lean) {
   if (!seen.session_id.empty()) pieces.add(",\"$session_id\":").add(seen.session_id);
   // PostHog's normalizeOsAlias (nodejs/src/common/utils/event.ts).
   const bool is_lifted = event.name != "$snapshot" && event.name != "$performance_event";
   if (!seen.os_name.empty() && !seen.has_os && !seen.is_server && is_lifted) {
-    pieces.add(",\"$os\":").add(seen.os_name);
+    const bool is_text = seen.os_name.front() == '"' && seen.os_name.size() > 2 &&
+                         seen.os_name.size() <= limits::kColumnTextBytesMax;
+    if (!is_lean || !is_text) pieces.add(",\"$os\":").add(seen.os_name);
     seen.columns.lift(Column::kOs, seen.os_name);
   }
   if (seen.elements.empty() || seen.has_chain) return;
@@ -159,26 +170,58 @@ void add_converted(Pieces& pieces, const Event& event, Seen& seen) {
 
 // Root members with a column or a rule of their own; the others go to `extra`.
 bool has_own_place(std::string_view name) {
-  static constexpr std::string_view kNames[] = {
-      "event", "properties", "distinct_id", "$distinct_id", "uuid",  "timestamp", "offset",
-      "$set",  "$set_once",  "token",       "$token",       "api_key", "context"};
-  for (const std::string_view own : kNames) {
-    if (own == name) return true;
+  switch (name.size()) {
+    case 4:
+      return name == "uuid" || name == "$set";
+    case 5:
+      return name == "event" || name == "token";
+    case 6:
+      return name == "offset" || name == "$token";
+    case 7:
+      return name == "api_key" || name == "context";
+    case 9:
+      return name == "timestamp" || name == "$set_once";
+    case 10:
+      return name == "properties";
+    case 11:
+      return name == "distinct_id";
+    case 12:
+      return name == "$distinct_id";
+    default:
+      return false;
   }
-  return false;
 }
 
 // What posthog-js sends among the properties and the row has in columns of the seed's.
 bool has_row_column(std::string_view name) { return name == "distinct_id" || name == "token"; }
+
+// Whether a column has the whole text of a property: it is not cut, and no other source fills it.
+// `$session_id` stays: views of recordings read it, on tables without columns too.
+bool is_in_column(const KnownProperty& known, std::string_view raw) {
+  constexpr size_t kQuotes = 2;
+  return known.column != KnownProperty::kNone &&
+         static_cast<Column>(known.column) < Column::kExceptionType &&
+         static_cast<Column>(known.column) != Column::kIsIdentified &&
+         static_cast<Column>(known.column) != Column::kSessionId && raw.front() == '"' &&
+         raw.size() > kQuotes && raw.size() <= limits::kColumnTextBytesMax + kQuotes;
+}
+
+// What a lean row's `properties` do without: null, and what stands in another column.
+bool is_said_elsewhere(const Member& member, std::string_view name, const KnownProperty& known) {
+  if (member.value.is_null() || is_in_column(known, member.value.raw())) return true;
+  if (known.role != Role::kPlain) return false;
+  return has_row_column(name) ||
+         (rows::is_persons_own(name) && known.column == KnownProperty::kNone);
+}
 
 std::string_view mode_raw(std::string_view mode) {
   if (mode == "full") return "\"full\"";
   return mode == "propertyless" ? "\"propertyless\"" : "\"force_upgrade\"";
 }
 
-void add_person(Pieces& pieces, const PersonView& person) {
+void add_person(Pieces& pieces, const PersonView& person, bool shows_created_at) {
   if (!person.person_id.empty()) pieces.add(",\"person_id\":").string(person.person_id);
-  if (person.person_created_at_ms) {
+  if (shows_created_at && person.person_created_at_ms) {
     pieces.add(",\"person_created_at\":").time(*person.person_created_at_ms);
   }
 }
@@ -191,7 +234,9 @@ RowWriter::RowWriter(const RequestHead& head, const RowShared& shared, const Con
           head, config.anonymize_ip || (shared.project != nullptr && shared.project->anonymize_ips)
                     ? IpPolicy::kAnonymize
                     : IpPolicy::kKeep)),
-      team_id_(shared.project == nullptr ? config.team_id : shared.project->team_id) {
+      team_id_(shared.project == nullptr ? config.team_id : shared.project->team_id),
+      mode_(config.rows),
+      person_properties_(config.person_properties) {
   Pieces(behind_timestamp_)
       .add(",\"created_at\":")
       .time(now_ms)
@@ -231,9 +276,12 @@ void RowWriter::append_properties(std::string& out, const Event& event, const Pe
   const size_t begin = out.size();
   seen.is_internal = event.is_internal;
   if (event.cookieless == CookielessPart::kKept) seen.left_out = kEnrichedFineMask;
+  // History is sent again by an importer, whose connection says nothing about it.
+  if (event.historical) seen.left_out = kEnrichedAllMask;
   if (event.properties.exists()) {
     MemberRun run(out);
     std::string scratch;
+    const bool is_lean = mode_ == RowsMode::kLean;
     for (const Member member : event.properties.members()) {
       const std::string_view name = member.name(scratch);
       const KnownProperty& known = rows::known_property(name);
@@ -246,19 +294,25 @@ void RowWriter::append_properties(std::string& out, const Event& event, const Pe
         } else if (known.column == KnownProperty::kNone && !has_row_column(name)) {
           seen.custom.add(member);
         }
-        run.keep(member);
-      } else if (stays(member, known, event, person, groups, enrichment_, seen)) {
-        run.keep(member);
-      } else {
+      } else if (!stays(member, known, event, person, groups, enrichment_, seen)) {
         run.leave_out();
+        continue;
+      }
+      if (is_lean && is_said_elsewhere(member, name, known)) {
+        run.leave_out();
+      } else {
+        run.keep(member);
       }
     }
     run.flush();
+    if (is_lean && !seen.custom.fits()) append_own(out, event);
   }
   Pieces pieces(out);
-  add_converted(pieces, event, seen);
-  if (!person.row_set.empty()) pieces.add(",\"$set\":").add(person.row_set);
-  if (!person.row_set_once.empty()) pieces.add(",\"$set_once\":").add(person.row_set_once);
+  add_converted(pieces, event, seen, mode_ == RowsMode::kLean);
+  if (mode_ == RowsMode::kFull) {
+    if (!person.row_set.empty()) pieces.add(",\"$set\":").add(person.row_set);
+    if (!person.row_set_once.empty()) pieces.add(",\"$set_once\":").add(person.row_set_once);
+  }
   if (person.personless) pieces.add(",\"$process_person_profile\":false");
   for (size_t i = 0; i < groups.raw_values.size(); ++i) {
     if (groups.raw_values[i].empty() || person.personless) continue;
@@ -269,16 +323,28 @@ void RowWriter::append_properties(std::string& out, const Event& event, const Pe
     seen.left_out |= kEnrichedIpMask | kEnrichedPlaceMask;
   }
   pieces.flush();
-  enrichment_.append_members(out, seen.left_out);
-  close_object(out, begin);
   note_columns(person, seen);
+  const bool is_lean = mode_ == RowsMode::kLean;
+  enrichment_.append_members(out, is_lean ? seen.left_out | kPlacesMask : seen.left_out);
+  close_object(out, begin);
+}
+
+// Of a lean row whose own properties do not fit into custom_properties: all of them.
+void RowWriter::append_own(std::string& out, const Event& event) {
+  MemberRun run(out);
+  std::string scratch;
+  for (const Member member : event.properties.members()) {
+    if (!member.value.is_null() && rows::is_events_own(member.name(scratch))) {
+      run.keep(member);
+    } else {
+      run.leave_out();
+    }
+  }
+  run.flush();
 }
 
 // Columns whose values are not the client's properties, or not only.
 void RowWriter::note_columns(const PersonView& person, Seen& seen) const {
-  constexpr std::pair<size_t, Column> kPlaces[] = {{kEnrichedCountryCode, Column::kCountryCode},
-                                                   {kEnrichedCity, Column::kCity},
-                                                   {kEnrichedRegion, Column::kRegion}};
   for (const auto& [index, column] : kPlaces) {
     const std::string_view raw = enrichment_.value_of(index);
     if (!raw.empty() && (seen.left_out >> index & 1u) == 0) seen.columns.set(column, raw);
@@ -335,6 +401,12 @@ void RowWriter::append_extra_members(std::string& out, const Event& event,
   }
 }
 
+bool RowWriter::shows_person_properties(const PersonView& person) const {
+  if (mode_ == RowsMode::kLean && person.person_properties == "{}") return false;
+  return person_properties_ == PersonPropertiesMode::kRow ||
+         (person_properties_ == PersonPropertiesMode::kChanged && person.is_changed);
+}
+
 bool RowWriter::append_event(const Event& event, const PersonView& person,
                              const GroupView& groups, RowBatch& rows) const {
   HF_ASSERT(!person.dropped);
@@ -357,8 +429,11 @@ bool RowWriter::append_event(const Event& event, const PersonView& person,
   Pieces pieces(out);
   const Value context = event.root.find("context");
   if (context.exists() && !context.is_null()) pieces.add(",\"context\":").add(context.raw());
-  add_person(pieces, person);
-  pieces.add(",\"person_properties\":").add(person.person_properties);
+  const bool shows_state = shows_person_properties(person);
+  add_person(pieces, person, shows_state || person_properties_ == PersonPropertiesMode::kRow);
+  if (shows_state) {
+    pieces.add(",\"person_properties\":").add(person.person_properties);
+  }
   for (size_t i = 0; i < groups.keys.size(); ++i) {
     if (!groups.keys[i].empty()) pieces.add(kGroupColumns[i]).string(groups.keys[i]);
   }
@@ -396,9 +471,12 @@ void RowWriter::append_cut_row(std::string& out, const Event& event, const Perso
     pieces.add(",\"context\":")
         .add(rows::shrink_object(std::string(context.raw()), kCutContextBytes));
   }
-  add_person(pieces, person);
-  pieces.add(",\"person_properties\":")
-      .add(rows::shrink_object(std::string(person.person_properties), kCutPersonBytes));
+  const bool shows_state = shows_person_properties(person);
+  add_person(pieces, person, shows_state || person_properties_ == PersonPropertiesMode::kRow);
+  if (shows_state) {
+    pieces.add(",\"person_properties\":")
+        .add(rows::shrink_object(std::string(person.person_properties), kCutPersonBytes));
+  }
   for (size_t i = 0; i < groups.keys.size(); ++i) {
     if (groups.keys[i].empty()) continue;
     pieces.add(kGroupColumns[i]).string(first_code_points(groups.keys[i], kCutGroupKeyChars));

@@ -1,6 +1,6 @@
 """A month sent once through the Worker into the fake pipeline, and three engines that answer over it.
 
-LAKE_EVENTS sets its size (1,000; the large run is 500000), LAKE_SEED its seed.
+HOGFLARE_LAKE_EVENTS sets its size (1,000; the large run is 500000), HOGFLARE_LAKE_SEED its seed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -28,6 +29,9 @@ from pyiceberg.catalog.sql import SqlCatalog  # noqa: E402
 NODE = str(PROJECT / "node_modules/.bin/node")
 STREAMS = ("events", "persons", "rejects", "distinct_ids")
 SENDERS = 8
+SEED = int(os.environ.get("HOGFLARE_LAKE_SEED", "1"))
+BASIN_ROWS = 10_000
+EVENTS = int(os.environ.get("HOGFLARE_LAKE_EVENTS", "1000"))
 
 
 class System:
@@ -48,7 +52,7 @@ class System:
 
     def _send_each(self, requests: list[dict]) -> None:
         """One person's requests, in their order; events of one kind in a row share a request."""
-        for path, body in _in_batches(requests):
+        for path, body in in_batches(requests):
             for _ in range(50):
                 answer = self.worker.post(path, json=body)
                 if answer.status_code != 503:
@@ -123,7 +127,7 @@ def plain(value):
     return value
 
 
-def _in_batches(requests: list[dict]):
+def in_batches(requests: list[dict]):
     """Requests joined as an SDK joins them, so long as it changes nothing about order or clock."""
     held: list[dict] = []
     for request in [*requests, None]:
@@ -142,11 +146,11 @@ def _in_batches(requests: list[dict]):
             yield request["path"], {"api_key": request["body"]["api_key"], **event}
 
 
-@pytest.fixture(scope="session")
-def system():
-    month = make_month(int(os.environ.get("LAKE_SEED", "1")), int(os.environ.get("LAKE_EVENTS", "1000")))
+@contextmanager
+def running(month, **variables: str):
+    """The Worker with these variables and the pipeline, the month sent and in the Iceberg tables."""
     process = subprocess.Popen(
-        [NODE, str(Path(__file__).with_name("system.mjs"))],
+        [NODE, str(Path(__file__).with_name("system.mjs")), json.dumps(variables)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -162,6 +166,12 @@ def system():
 
 
 @pytest.fixture(scope="session")
+def system():
+    with running(make_month(SEED, EVENTS)) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
 def composed() -> dict:
     """Every recipe and view as text for each engine, by npm run sql's own means."""
     words = [f"since={SINCE.isoformat()}Z", f"until={UNTIL.isoformat()}Z"]
@@ -173,5 +183,10 @@ def composed() -> dict:
 def engine(request, system):
     """Asks one of the three engines: engine(composed["recipes"]["funnel"])."""
     dialect = "basin" if request.param == "basin" else "duckdb"
-    ask = getattr(system, request.param)
-    return lambda texts: ask(texts[dialect])
+
+    def ask(texts):
+        if dialect == "basin" and texts.get("is_whole") and EVENTS > BASIN_ROWS:
+            pytest.skip(f"Basin SQL answers with at most {BASIN_ROWS} rows, and this view is read whole")
+        return getattr(system, request.param)(texts[dialect])
+
+    return ask

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
@@ -49,26 +50,34 @@ def trends(events):
     return [(*key, n, len(people[key])) for key, n in counts.items()]
 
 
+def by_person(events) -> dict[str, list[Event]]:
+    found = defaultdict(list)
+    for e in events:
+        found[e.person].append(e)
+    return found
+
+
+def steps_reached(seen: list[Event], window: int) -> int:
+    """How far a person came: from each first step the earliest second one, and the earliest third after it."""
+    moments = {name: sorted(e.at for e in seen if e.name == name) for name in ("$pageview", "signed_up", "purchase")}
+
+    def earliest(name, since, until):
+        i = bisect_left(moments[name], since)
+        return moments[name][i] if i < len(moments[name]) and moments[name][i] <= until else None
+
+    best = 0
+    for began in moments["$pageview"]:
+        end = began + timedelta(seconds=window)
+        second = earliest("signed_up", began, end)
+        third = earliest("purchase", second, end) if second else None
+        best = max(best, 3 if third else 2 if second else 1)
+    return best
+
+
 def funnel(events, window=604800):
-    by_person = defaultdict(list)
-    for e in mine(events):
-        by_person[e.person].append((e.at, e.name))
     reached = Counter()
-    for seen in by_person.values():
-        best = 0
-        for began, name in seen:
-            if name != "$pageview":
-                continue
-            best = max(best, 1)
-            end = began + timedelta(seconds=window)
-            for second, other in seen:
-                if other == "signed_up" and began <= second <= end:
-                    best = max(best, 2)
-                    for third, last in seen:
-                        if last == "purchase" and second <= third <= end:
-                            best = 3
-        for step in range(1, best + 1):
-            reached[step] += 1
+    for seen in by_person(mine(events)).values():
+        reached.update(range(1, steps_reached(seen, window) + 1))
     return list(reached.items())
 
 
@@ -173,12 +182,9 @@ def attribution(events):
     for e in mine(events, "purchase"):
         converted[e.person] = min(converted.get(e.person, e.at), e.at)
     counts = Counter()
+    seen = by_person(e for e in events if e.team == TEAM and e.get("utm_source"))
     for person, at in converted.items():
-        touches = sorted(
-            (e.at, e.uuid, e.get("utm_source"))
-            for e in events
-            if e.team == TEAM and e.person == person and e.at <= at and e.get("utm_source")
-        )
+        touches = sorted((e.at, e.uuid, e.get("utm_source")) for e in seen[person] if e.at <= at)
         counts[("first", touches[0][2] if touches else "(none)")] += 1
         counts[("last", touches[-1][2] if touches else "(none)")] += 1
     return [(*key, n) for key, n in counts.items()]
@@ -219,13 +225,12 @@ def exposures(events, flag="checkout") -> dict[str, tuple]:
 
 def experiment(events):
     people, converted = Counter(), Counter()
+    bought = by_person(mine(events, "purchase"))
     for person, (variant, at, _, is_multiple) in exposures(mine(events)).items():
         if is_multiple:
             continue
         people[variant] += 1
-        converted[variant] += any(
-            e.person == person and e.name == "purchase" and e.at >= at for e in mine(events)
-        )
+        converted[variant] += any(e.at >= at for e in bought[person])
     return [(v, people[v], converted[v], converted[v] / people[v]) for v in people]
 
 
@@ -270,8 +275,6 @@ def ai_cost(events):
         (model, len(calls), *(sum(e.get(n) for e in calls) for n in names), len({e.person for e in calls}), 0)
         for model, calls in by_model.items()
     ]
-
-
 
 
 ANSWERS = {

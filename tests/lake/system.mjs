@@ -1,4 +1,5 @@
 // The real path for the lake's tests: the Worker in workerd and a fake pipeline behind it.
+// An argument, if given, is an object of further variables of the Worker.
 // Prints one line of JSON, {"worker": "http://…", "pipeline": "http://…", "state": "…"}, and ends with its input.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,6 +20,7 @@ const worker = await startWorker({
     CLOUDFLARE_DISTINCT_IDS_PIPELINE_ENDPOINT: `${pipeline.url}/streams/distinct_ids`,
     HOGFLARE_PROJECTS: JSON.stringify({ phc_one: { team_id: 1 }, phc_two: { team_id: 2 } }),
     POSTHOG_GROUP_TYPE_0: "company",
+    ...JSON.parse(process.argv[2] ?? "{}"),
   },
 }).catch(async (error) => {
   await end();

@@ -43,12 +43,8 @@ def test_a_recipe_answers_what_was_sent(system, composed, engine, recipe):
 
 def test_present_people_are_those_of_the_merges(system, composed, engine):
     """One person_id for the ids of one person, and another for another's."""
-    texts = {
-        dialect: text.replace("SELECT * FROM activity", "SELECT team_id, distinct_id, person_id FROM activity")
-        for dialect, text in composed["views"]["activity"].items()
-    }
     ids = defaultdict(set)
-    for team, distinct_id, person_id in engine(texts):
+    for team, distinct_id, person_id in engine(columns(composed, "activity", "team_id, distinct_id, person_id")):
         ids[person_id].add((team, distinct_id))
     expected = defaultdict(set)
     for e in system.month.events:
@@ -58,11 +54,13 @@ def test_present_people_are_those_of_the_merges(system, composed, engine):
 
 
 def columns(composed, view, names):
-    """The texts of a view with these columns alone, for each engine."""
-    return {
+    """The texts of a whole view with these columns alone, for each engine."""
+    texts = {
         dialect: text.replace(f"SELECT * FROM {view} LIMIT", f"SELECT {names} FROM {view} LIMIT")
         for dialect, text in composed["views"][view].items()
     }
+    # Only Basin SQL has to have a limit.
+    return {**texts, "duckdb": texts["duckdb"].removesuffix(" LIMIT 10000"), "is_whole": True}
 
 
 def test_each_event_is_there_once_with_its_last_content(system, composed, engine):

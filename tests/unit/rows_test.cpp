@@ -158,6 +158,23 @@ TEST_CASE("Extra keeps what the client said about time and migration") {
       "$client_timestamp":"2026-01-01T11:59:55Z","$historical_migration":true})"));
 }
 
+TEST_CASE("History that is sent again takes nothing from the connection") {
+  Fixture f;
+  f.head.x_forwarded_for = "198.51.100.7";
+  f.head.cf_ray = "8c1-FRA";
+  f.head.edge.country = "DE";
+  f.head.edge.city = "Berlin";
+  const std::string event =
+      R"("batch":[{"event":"e","distinct_id":"u","properties":{"$geoip_city_name":"Graz","a":1}}]})";
+  const auto again = row_of(f, R"({"api_key":"T","historical_migration":true,)" + event);
+  CHECK(again["properties"] == nlohmann::json::parse(R"({"$geoip_city_name":"Graz","a":1})"));
+  CHECK(again["city"] == "Graz");
+  CHECK_FALSE(again.contains("country_code"));
+  const auto live = row_of(f, R"({"api_key":"T",)" + event);
+  CHECK(live["properties"]["$ip"] == "198.51.100.7");
+  CHECK(live["properties"]["cf_ray"] == "8c1-FRA");
+}
+
 TEST_CASE("The edge's knowledge is added, never over what the client sent") {
   Fixture f;
   f.head.x_forwarded_for = "198.51.100.7, 10.0.0.1";
