@@ -77,6 +77,7 @@ const CLASSES = [
   "PersonIdCounterDurableObject",
   "OutboxDurableObject",
   "CookielessDurableObject",
+  "LiveDurableObject",
 ];
 
 /**

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "console/session.h"
 #include "hogflare/digest.h"
 #include "hogflare/timestamp.h"
 
@@ -10,6 +11,17 @@ namespace hogflare {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+// Of a page of the console; nobody where another page may have sent the request.
+console::Role role_by_cookie(const Config& config, const HttpRequest& request, int64_t now_ms) {
+  const console::Caller caller =
+      console::caller_of(config, request.head, request.console, now_ms);
+  if (!caller.has_cookie()) return console::Role::kNobody;
+  const bool is_read = request.head.method == "GET" || request.head.method == "HEAD";
+  const bool is_forged = is_read ? console::refuse_foreign(request.console).has_value()
+                                 : console::refuse_forged(caller, request.console).has_value();
+  return is_forged ? console::Role::kNobody : caller.role;
+}
 
 }  // namespace
 
@@ -19,11 +31,15 @@ bool bears(const RequestHead& head, const std::string& token) {
   return constant_time_equal(head.authorization.substr(kBearer.size()), token);
 }
 
-AskingRight may_ask(const Config& config, const RequestHead& head) {
+AskingRight may_ask(const Config& config, const HttpRequest& request, int64_t now_ms) {
+  const RequestHead& head = request.head;
+  const console::Role signed_in = role_by_cookie(config, request, now_ms);
   // All three are compared, so that the time says nothing about which one was nearly right.
-  const bool is_admin = bears(head, config.admin_token);
+  const bool bears_admins = bears(head, config.admin_token);
   const bool is_reader = bears(head, config.personal_api_key);
-  const bool is_viewer = bears(head, config.viewer_token);
+  const bool bears_viewers = bears(head, config.viewer_token);
+  const bool is_admin = bears_admins || signed_in == console::Role::kAdmin;
+  const bool is_viewer = bears_viewers || signed_in == console::Role::kViewer;
   return {.may_ask = is_admin || is_reader || is_viewer,
           .may_sql = is_admin || is_reader || (is_viewer && config.viewer_sql),
           .may_write = is_admin};
@@ -49,8 +65,9 @@ Reply fault_reply(const Fault& fault) {
   return reply;
 }
 
-std::optional<Fault> refuse_asking(const Config& config, const RequestHead& head) {
-  if (!may_ask(config, head).may_ask) {
+std::optional<Fault> refuse_asking(const Config& config, const HttpRequest& request, int64_t now_ms) {
+  const RequestHead& head = request.head;
+  if (!may_ask(config, request, now_ms).may_ask) {
     const bool has_none = config.admin_token.empty() && config.personal_api_key.empty() &&
                           config.viewer_token.empty();
     return Fault{.status = 401,

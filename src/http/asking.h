@@ -9,6 +9,7 @@
 #include "hogflare/insights.h"
 #include "hogflare/request.h"
 #include "hogflare/task.h"
+#include "http_task.h"
 
 namespace hogflare {
 
@@ -24,8 +25,9 @@ struct AskingRight {
 bool bears(const RequestHead& head, const std::string& token);
 
 // By `Authorization: Bearer`: HOGFLARE_ADMIN_TOKEN, POSTHOG_PERSONAL_API_KEY or HOGFLARE_VIEWER_TOKEN,
-// each compared in constant time. The one place that decides it.
-AskingRight may_ask(const Config& config, const RequestHead& head);
+// each compared in constant time; or by the console's cookie, with its token against forgery where the
+// request is a POST. The one place that decides it.
+AskingRight may_ask(const Config& config, const HttpRequest& request, int64_t now_ms);
 
 // A refusal in PostHog's words for its API: {"type", "code", "detail", "attr"}.
 struct Fault {
@@ -42,7 +44,7 @@ Reply json_answer(std::string body);
 
 // What every path of the API needs before it looks at its own: the right to ask, a configuration that can
 // be used, an engine. nullopt: go on.
-std::optional<Fault> refuse_asking(const Config& config, const RequestHead& head);
+std::optional<Fault> refuse_asking(const Config& config, const HttpRequest& request, int64_t now_ms);
 
 // The project that the path's segment names: a team id, or "@current" where there is one team only.
 // Null: not of this deployment.

@@ -2,6 +2,7 @@
 
 #include "hogflare/digest.h"
 #include "hogflare/json.h"
+#include "http/asking.h"
 
 namespace hogflare {
 namespace {
@@ -30,7 +31,11 @@ Reply api_error_reply(uint16_t status, std::string_view type, std::string_view c
   return {status, {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}}, std::move(body)};
 }
 
-std::optional<Reply> refuse_access(const RequestHead& head, const Config& config, Access access) {
+std::optional<Reply> refuse_access(const HttpRequest& request, const Config& config, Access access,
+                                   int64_t now_ms) {
+  const RequestHead& head = request.head;
+  const AskingRight right = may_ask(config, request, now_ms);
+  if (right.may_write || (access == Access::kRead && right.may_ask)) return std::nullopt;
   const bool is_admins = access == Access::kRemove;
   if (config.admin_token.empty() && (is_admins || config.personal_api_key.empty())) {
     return api_error_reply(404, "invalid_request", "not_found",

@@ -7,13 +7,14 @@
 
 #include "hogflare/config.h"
 #include "hogflare/request.h"
+#include "http/http_task.h"
 #include "hogflare/task.h"
 
 namespace hogflare {
 
 enum class Access : uint8_t {
-  kRead,    // HOGFLARE_ADMIN_TOKEN or POSTHOG_PERSONAL_API_KEY
-  kUpload,  // the same: what deployments' tools hold
+  kRead,    // who may ask (asking.h): those below, HOGFLARE_VIEWER_TOKEN, the console's cookie
+  kUpload,  // HOGFLARE_ADMIN_TOKEN or POSTHOG_PERSONAL_API_KEY: what deployments' tools hold
   kRemove,  // HOGFLARE_ADMIN_TOKEN
 };
 
@@ -21,7 +22,8 @@ enum class Access : uint8_t {
 std::string_view bearer_of(const RequestHead& head);
 
 // Why the request may not; nullopt: it may. 404 while no key is configured that could allow it.
-std::optional<Reply> refuse_access(const RequestHead& head, const Config& config, Access access);
+std::optional<Reply> refuse_access(const HttpRequest& request, const Config& config, Access access,
+                                   int64_t now_ms);
 
 // {"type","code","detail","attr"} as PostHog's API answers errors.
 Reply api_error_reply(uint16_t status, std::string_view type, std::string_view code,

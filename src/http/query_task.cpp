@@ -50,7 +50,7 @@ class QueryTask final : public HttpTask {
  private:
   std::optional<Fault> begin(const Turn& turn, Effects& effects) {
     const Config& config = state().config;
-    if (std::optional<Fault> refused = refuse_asking(config, head())) return refused;
+    if (std::optional<Fault> refused = refuse_asking(config, request(), turn.now_ms)) return refused;
     project_ = asked_project(config, route().argument);
     if (project_ == nullptr) {
       return Fault{.status = 404,
@@ -64,7 +64,7 @@ class QueryTask final : public HttpTask {
                                            .dialect = insights::Dialect::kBasin,
                                            .zones = config.zones});
     if (asked.refusal) return fault_of(*asked.refusal, "query");
-    if (asked.plan->is_free_sql() && !may_ask(config, head()).may_sql) {
+    if (asked.plan->is_free_sql() && !may_ask(config, request(), turn.now_ms).may_sql) {
       return Fault{.status = 403,
                    .type = "authentication_error",
                    .code = "permission_denied",

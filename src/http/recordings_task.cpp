@@ -48,10 +48,10 @@ class RecordingsTask final : public HttpTask {
  public:
   using HttpTask::HttpTask;
 
-  void start(const Turn&, Effects& effects) override {
+  void start(const Turn& turn, Effects& effects) override {
     const bool reads = route().endpoint == RouteKind::kRecordingSnapshots;
     const Access access = reads ? Access::kRead : Access::kRemove;
-    if (auto refused = refuse_access(head(), state().config, access)) return respond(std::move(*refused));
+    if (auto refused = refuse_access(request(), state().config, access, turn.now_ms)) return respond(std::move(*refused));
     if (!state().has_recordings) {
       return respond(api_error_reply(404, "invalid_request", "no_bucket",
                                      "no bucket is bound as RECORDINGS: recordings are rows of the "

@@ -126,7 +126,7 @@ class SymbolsTask final : public HttpTask {
       const Access access = head().method == "DELETE"       ? Access::kRemove
                             : head().method == "POST"       ? Access::kUpload
                                                             : Access::kRead;
-      if (auto refused = refuse_access(head(), state().config, access)) return refused;
+      if (auto refused = refuse_access(request(), state().config, access, turn.now_ms)) return refused;
     }
     if (!state().has_symbols) {
       return invalid("object_storage_required",
