@@ -11,7 +11,8 @@ namespace {
 constexpr std::string_view kBearer = "Bearer ";
 
 const std::string& token_of(const Config& config, Role role) {
-  return role == Role::kAdmin ? config.admin_token : config.viewer_token;
+  const bool is_admins = role == Role::kAdmin;
+  return is_admins ? config.admin_token : config.viewer_token;
 }
 
 std::string_view view_of(const Sha256Digest& digest) {
