@@ -82,6 +82,11 @@ function kvNamespace(namespace, limits) {
   });
 }
 
+/** Every operation on a bucket is a subrequest. */
+function bucket(binding) {
+  return charged(binding, ["head", "get", "put", "delete", "list"], () => {});
+}
+
 /** A stream's binding, which takes what the stream's endpoint takes. @param {Limits} limits */
 function stream(binding, limits) {
   return charged(binding, ["send"], ([rows]) => {
@@ -107,7 +112,11 @@ function objectNamespace(namespace, limits) {
       if (name !== "getByName" && name !== "get") return value.bind(target);
       return (...names) => {
         const stub = value.apply(target, names);
-        return { call: async (...args) => call(stub, args) };
+        const fetch = async (...args) => {
+          running.getStore()?.charge();
+          return stub.fetch(...args);
+        };
+        return { call: async (...args) => call(stub, args), fetch };
       };
     },
   });
@@ -120,6 +129,7 @@ function confinedEnv(env, limits) {
     if (binding === null || typeof binding !== "object") continue;
     if (typeof binding.idFromName === "function") confined[name] = objectNamespace(binding, limits);
     else if (typeof binding.getWithMetadata === "function") confined[name] = kvNamespace(binding, limits);
+    else if (typeof binding.createMultipartUpload === "function") confined[name] = bucket(binding);
     else if (name.endsWith("_STREAM")) confined[name] = stream(binding, limits);
   }
   return confined;
