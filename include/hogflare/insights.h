@@ -46,6 +46,8 @@ struct Answered {
 class Plan {
  public:
   std::vector<Statement> statements;
+  // End of the time that the question is about, in microseconds since 1970; 0: it has none.
+  int64_t until_us = 0;
 
   // `rows`: for each statement in order a JSON array of its rows, each an array in the order of
   // `columns` or an object by their names. A statement without `columns` (free SQL) takes arrays only.

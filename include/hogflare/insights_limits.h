@@ -60,6 +60,21 @@ inline constexpr int64_t kQuestionMs = 60'000;
 inline constexpr uint32_t kQueryRetryMs = 500;
 // Bytes of the engine's own words in an answer.
 inline constexpr size_t kEngineWordsBytesMax = 500;
+// What definitions are read from: rows of a sample, and the days before now it is drawn from; events are
+// counted over a month.
+inline constexpr int64_t kDefinitionSampleRows = 500;
+inline constexpr int64_t kDefinitionSampleDays = 7;
+inline constexpr int64_t kDefinitionCountDays = 30;
+// Definitions in one answer, and values shown of each; a value is cut at so many bytes.
+inline constexpr int64_t kDefinitionsMax = 1'000;
+inline constexpr size_t kDefinitionValuesMax = 10;
+inline constexpr size_t kDefinitionValueBytesMax = 200;
+// An answer is kept for a minute, or for a day when its time is over and had an hour to arrive whole.
+inline constexpr uint32_t kAnswerAgeS = 60;
+inline constexpr uint32_t kSettledAnswerAgeS = 86'400;
+inline constexpr int64_t kSettledAfterMs = 3'600'000;
+// Larger answers are asked again instead.
+inline constexpr size_t kCachedAnswerBytesMax = 1u << 20;
 // Bytes of a client's name for its question.
 inline constexpr size_t kClientQueryIdBytesMax = 200;
 

@@ -78,7 +78,7 @@ struct ReadCache {
   std::string key;  // [A-Za-z0-9/_-]
 };
 
-// Keeps a value for `max_age_s`, or for less: whoever misses it asks again. Nobody waits for it.
+// Keeps a value for `max_age_s`, or for less: whoever misses it asks again.
 struct WriteCache {
   std::string key;
   std::string value;

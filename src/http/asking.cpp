@@ -4,8 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "console/session.h"
+#include "csv.h"
 #include "hogflare/digest.h"
 #include "hogflare/timestamp.h"
+#include "hogflare/url.h"
 
 namespace hogflare {
 namespace {
@@ -49,6 +51,15 @@ Reply json_answer(std::string body) {
   return {200,
           {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
           std::move(body)};
+}
+
+Reply answer_as_asked(const RequestHead& head, std::string answer) {
+  if (form_value(head.query, "format").value_or("") != "csv") return json_answer(std::move(answer));
+  Reply reply = json_answer(write_csv(answer));
+  reply.headers[0].value = "text/csv; charset=utf-8";
+  reply.headers.push_back({"Content-Disposition", "attachment; filename=\"answer.csv\""});
+  reply.headers.push_back({"X-Content-Type-Options", "nosniff"});
+  return reply;
 }
 
 Reply fault_reply(const Fault& fault) {

@@ -20,8 +20,8 @@ struct AskingRight {
   bool may_write = false;  // what changes something: the admin's token alone
 };
 
-// Whether the request brings `token` as "Authorization: Bearer …", compared in constant time; an
-// empty token is nobody's.
+// Whether the request brings `token` as "Authorization: Bearer …", compared in constant time; an empty token
+// is nobody's.
 bool bears(const RequestHead& head, const std::string& token);
 
 // By `Authorization: Bearer`: HOGFLARE_ADMIN_TOKEN, POSTHOG_PERSONAL_API_KEY or HOGFLARE_VIEWER_TOKEN,
@@ -41,6 +41,8 @@ struct Fault {
 
 Reply fault_reply(const Fault& fault);
 Reply json_answer(std::string body);
+// The envelope as it is, or with "?format=csv" as CSV (csv.h).
+Reply answer_as_asked(const RequestHead& head, std::string answer);
 
 // What every path of the API needs before it looks at its own: the right to ask, a configuration that can
 // be used, an engine. nullopt: go on.

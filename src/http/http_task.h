@@ -85,6 +85,7 @@ std::unique_ptr<Task> make_capture_task(CoreState& state, std::unique_ptr<HttpRe
 std::unique_ptr<Task> make_flags_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_project_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_query_task(CoreState& state, std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_list_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_operations_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_recordings_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_symbols_task(CoreState& state, std::unique_ptr<HttpRequest> request);

@@ -1,19 +1,14 @@
 // POST /api/projects/{id}/query/: a question in PostHog's query JSON, answered from the lake.
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
 
-#include "asking.h"
+#include "asking_task.h"
 #include "hogflare/insights_limits.h"
 #include "hogflare/json.h"
-#include "hogflare/timestamp.h"
-#include "http_task.h"
-#include "question_run.h"
 
 namespace hogflare {
 namespace {
-
-using Json = nlohmann::json;
 
 // PostHog's names for how fresh an answer must be (posthog/hogql_queries/query_runner.py, ExecutionMode).
 constexpr std::string_view kRefreshes[] = {
@@ -26,54 +21,18 @@ Fault invalid(std::string_view attr, std::string_view sentence) {
           .attr = std::string(attr)};
 }
 
-// A request's body, read.
-struct Request {
-  std::string query;      // JSON
-  std::string query_id;   // the client's own name for it
-};
-
-class QueryTask final : public HttpTask {
+class QueryTask final : public AskingTask {
  public:
-  using HttpTask::HttpTask;
-
-  void start(const Turn& turn, Effects& effects) override {
-    if (std::optional<Fault> refused = begin(turn, effects)) return respond(fault_reply(*refused));
-    conclude(turn);
-  }
-
-  void resume(const Turn& turn, EffectResult result, Effects& effects) override {
-    if (finished() || !run_.owns(result.id)) return;
-    run_.resume(turn, std::move(result), effects);
-    conclude(turn);
-  }
+  using AskingTask::AskingTask;
 
  private:
-  std::optional<Fault> begin(const Turn& turn, Effects& effects) {
-    const Config& config = state().config;
-    if (std::optional<Fault> refused = refuse_asking(config, request(), turn.now_ms)) return refused;
-    project_ = asked_project(config, route().argument);
-    if (project_ == nullptr) {
-      return Fault{.status = 404,
-                   .type = "invalid_request",
-                   .code = "not_found",
-                   .detail = "this deployment has no project with that id"};
-    }
-    if (std::optional<Fault> refused = read_body()) return refused;
-    insights::Asked asked = insights::ask({.project = planner_project(config, *project_, turn.now_ms),
-                                           .question = request_.query,
-                                           .dialect = insights::Dialect::kBasin,
-                                           .zones = config.zones});
-    if (asked.refusal) return fault_of(*asked.refusal, "query");
-    if (asked.plan->is_free_sql() && !may_ask(config, request(), turn.now_ms).may_sql) {
-      return Fault{.status = 403,
-                   .type = "authentication_error",
-                   .code = "permission_denied",
-                   .detail = "a viewer may not ask SQL; HOGFLARE_VIEWER_SQL=on allows it",
-                   .attr = "query.kind"};
-    }
-    run_.start(turn, std::move(*asked.plan), "query", effects);
-    return std::nullopt;
+  std::optional<Fault> read(Question& question) override {
+    question.path = "query";
+    request_ = &question;
+    return read_body();
   }
+
+  Reply write(std::string answer) override { return answer_as_asked(head(), std::move(answer)); }
 
   std::optional<Fault> read_body() {
     if (std::optional<Error> missing = missing_body()) {
@@ -94,7 +53,7 @@ class QueryTask final : public HttpTask {
                    .code = "unsupported_encoding",
                    .detail = "send the question's JSON as it is, without Content-Encoding"};
     }
-    if (memory_.hold(body().size() * limits::kQueryReplyMemoryShare)) {
+    if (memory().hold(body().size() * limits::kQueryReplyMemoryShare)) {
       return Fault{.status = 503,
                    .type = "server_error",
                    .code = "memory_busy",
@@ -114,7 +73,7 @@ class QueryTask final : public HttpTask {
     for (const json::Member member : document.value().root().members()) {
       if (std::optional<Fault> refused = read_member(member)) return refused;
     }
-    if (request_.query.empty()) return invalid("query", "is missing");
+    if (request_->query.empty()) return invalid("query", "is missing");
     return std::nullopt;
   }
 
@@ -122,13 +81,13 @@ class QueryTask final : public HttpTask {
     const json::Value& value = member.value;
     if (member.key_is("query")) {
       if (!value.is_object()) return invalid("query", "must be an object with a kind");
-      request_.query = value.raw();
+      request_->query = value.raw();
     } else if (member.key_is("client_query_id")) {
       if (value.is_null()) return std::nullopt;
       if (!value.is_string() || value.raw().size() > limits::kClientQueryIdBytesMax) {
         return invalid("client_query_id", "must be a short text");
       }
-      request_.query_id = value.text();
+      request_->query_id = value.text();
     } else if (member.key_is("refresh")) {
       return read_refresh(value);
     } else if (member.key_is("async")) {
@@ -140,9 +99,12 @@ class QueryTask final : public HttpTask {
     return std::nullopt;
   }
 
-  static std::optional<Fault> read_refresh(const json::Value& value) {
+  std::optional<Fault> read_refresh(const json::Value& value) {
+    request_->must_ask = value.is_true();
     if (value.is_bool() || value.is_null()) return std::nullopt;
     const std::string mode = value.is_string() ? value.text() : std::string();
+    request_->must_ask = mode.rfind("force_", 0) == 0 && mode != "force_cache";
+    request_->must_not_ask = mode == "force_cache";
     if (std::find(std::begin(kRefreshes), std::end(kRefreshes), mode) == std::end(kRefreshes)) {
       return invalid("refresh", "must be true, false, blocking, force_blocking, force_cache, async "
                                 "or another of PostHog's");
@@ -150,53 +112,15 @@ class QueryTask final : public HttpTask {
     return std::nullopt;
   }
 
-  void conclude(const Turn& turn) {
-    if (!run_.finished()) return;
-    if (run_.fault()) return respond(fault_reply(*run_.fault()));
-    std::string answer = run_.answer(envelope(turn).dump(-1, ' ', false,
-                                                         Json::error_handler_t::replace));
-    if (run_.fault()) return respond(fault_reply(*run_.fault()));
-    respond(json_answer(std::move(answer)));
-  }
-
-  // What stands beside the planner's answer.
-  Json envelope(const Turn& turn) const {
-    std::string as_of;
-    append_rfc3339(as_of, run_.cost().began_at_ms);
-    Json sql = Json::array();
-    for (const insights::Statement& statement : run_.plan().statements) sql.push_back(statement.sql);
-    Json more = {
-        {"is_cached", false},
-        {"query_status",
-         {{"id", request_.query_id.empty() ? Json() : Json(request_.query_id)},
-          {"team_id", project_->team_id},
-          {"query_async", false},
-          {"complete", true},
-          {"error", false},
-          {"error_message", nullptr}}},
-        {"hogflare",
-         {{"bytes_scanned", run_.cost().bytes_scanned},
-          {"duration_ms", turn.now_ms - run_.cost().began_at_ms},
-          {"as_of", as_of},
-          {"data_until", nullptr},
-          {"sql", std::move(sql)},
-          {"warnings", Json::array()}}}};
-    if (!run_.columns().empty()) {
-      more["columns"] = Json::parse(run_.columns(), nullptr, false);
-      more["types"] = Json::parse(run_.types(), nullptr, false);
-    }
-    return more;
-  }
-
-  const Project* project_ = nullptr;
-  Request request_;
-  MemoryShare memory_{state().request_memory_bytes};
-  QuestionRun run_{memory_};
+  Question* request_ = nullptr;
 };
 
 }  // namespace
 
 std::unique_ptr<Task> make_query_task(CoreState& state, std::unique_ptr<HttpRequest> request) {
+  if (request->route.endpoint != RouteKind::kQuery) {
+    return make_list_task(state, std::move(request));
+  }
   return std::make_unique<QueryTask>(state, std::move(request));
 }
 

@@ -261,6 +261,7 @@ Built build_lifecycle(const View& question, const Context& context) {
                        "GROUP BY b, status ORDER BY b, status LIMIT {}",
                        lifecycle_sql(life, context), life.axis.size(), rows_max(context.dialect)),
        .columns = {"b", "status", "n"}});
+  built.until_us = life.range.to_us;
   built.read = [life = std::move(life)](const std::vector<Table>& tables) {
     return lifecycle_answer(life, tables[0]);
   };
@@ -311,6 +312,7 @@ Built build_stickiness(const View& question, const Context& context) {
     for (const Series& series : sticky.series)
       built.statements.push_back(stickiness_statement(sticky, period, series, context));
   }
+  built.until_us = sticky.periods[0].range.to_us;
   built.read = [sticky = std::move(sticky)](const std::vector<Table>& tables) {
     Json results = Json::array();
     size_t at = 0;

@@ -569,6 +569,7 @@ Built build_funnel(const View& question, const Context& context) {
   Built built;
   if (context.refusals.first) return built;
   built.statements.push_back(funnel_sql(funnel, context).statement);
+  built.until_us = funnel.range.to_us;
   built.read = [funnel = std::move(funnel)](const std::vector<Table>& tables) {
     const std::vector<Unit> units = units_of(funnel, tables[0]);
     if (funnel.shape == Shape::kTimeToConvert)

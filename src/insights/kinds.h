@@ -27,6 +27,7 @@ struct Context {
 struct Built {
   std::vector<Statement> statements;
   std::function<Json(const std::vector<Table>&)> read;
+  int64_t until_us = 0;  // as Plan::until_us
 };
 
 Built build_trends(const View& question, const Context& context);
@@ -44,6 +45,8 @@ Built build_actors(const View& question, const Context& context);
 Built build_errors(const View& question, const Context& context);
 Built build_experiment(const View& question, const Context& context);
 Built build_sql(const View& question, const Context& context);
+Built build_event_definitions(const View& question, const Context& context);
+Built build_property_definitions(const View& question, const Context& context);
 Built build_channel(const View& question, const Context& context);
 
 // The people behind one point of a question; the SQL gives one column, the person (ActorsQuery).

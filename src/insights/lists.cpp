@@ -298,6 +298,7 @@ Built build_people(const View& question, const Context& context, const Behind& s
   people.limit = question["limit"].integer(100, {1, limits::kListRowsMax});
   people.offset = question["offset"].integer(0, {0, limits::kListOffsetMax});
   const std::string search = question["search"].text();
+  const std::string distinct_id = question["distinctId"].text();
   question["orderBy"].refuse_if_given("people come newest first here");
   question["properties"].refuse_if_given("is not done here: search looks through names and ids");
   question["fixedProperties"].refuse_if_given("is not done here");
@@ -309,6 +310,12 @@ Built build_people(const View& question, const Context& context, const Behind& s
         "strpos(lower(coalesce(distinct_ids, distinct_id, '')), lower({0})) > 0)",
         literal(search));
     where += (where.empty() ? "" : " AND ") + any;
+  }
+  if (!distinct_id.empty()) {
+    where += fmt::format("{}(distinct_id = {} OR strpos(coalesce(distinct_ids, ''), {}) > 0)",
+                         where.empty() ? "" : " AND ", literal(distinct_id),
+                         literal(Json(distinct_id).dump(-1, ' ', false,
+                                                        Json::error_handler_t::replace)));
   }
   const std::string from =
       behind
@@ -341,8 +348,9 @@ Built build_people(const View& question, const Context& context, const Behind& s
 }  // namespace
 
 Built build_persons(const View& question, const Context& context) {
-  question.only({"select", "search", "limit", "offset", "orderBy", "properties", "fixedProperties",
-                 "modifiers"});
+  // distinctId is ours: the list of /api/projects/{id}/persons has it.
+  question.only({"select", "search", "distinctId", "limit", "offset", "orderBy", "properties",
+                 "fixedProperties", "modifiers"});
   return build_people(question, context, {});
 }
 

@@ -78,6 +78,8 @@ constexpr Maker kMakers[] = {
     {"WebStatsTableQuery", build_web_stats},
     {"SessionsQuery", build_sessions},
     {"_ChannelType", build_channel},
+    {"_EventDefinitions", build_event_definitions},
+    {"_PropertyDefinitions", build_property_definitions},
     {"EventsQuery", build_events},
     {"PersonsQuery", build_persons},
     {"ActorsQuery", build_actors},
@@ -202,7 +204,9 @@ Asked ask(const Asking& asking) {
   if (!refusals.first) refusals.first = check_statements(reader->built);
   out.refusal = refusals.first;
   if (out.refusal) return out;
-  out.plan = Plan{.statements = reader->built.statements, .reader = reader};
+  out.plan = Plan{.statements = reader->built.statements,
+                  .until_us = reader->built.until_us,
+                  .reader = reader};
   return out;
 }
 

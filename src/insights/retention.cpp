@@ -276,6 +276,7 @@ Built build_retention(const View& question, const Context& context) {
   if (context.refusals.first) return built;
   built.statements.push_back(retention_statement(retention, context));
   const Clock clock = context.project.clock;
+  built.until_us = retention.range.to_us;
   built.read = [retention = std::move(retention), clock](const std::vector<Table>& tables) {
     return retention_answer(retention, clock, tables[0]);
   };

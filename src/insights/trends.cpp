@@ -670,6 +670,7 @@ Built build_trends(const View& question, const Context& context) {
       }
     }
   }
+  built.until_us = trends.periods[0].range.to_us;
   const Project* project = &context.project;
   built.read = [trends = std::move(trends), project](const std::vector<Table>& tables) {
     return read_answer(trends, *project, tables);

@@ -171,6 +171,84 @@ describe("questions", () => {
     }
   });
 
+  test("an answer is kept for a while, and asked anew when the client wants it", async () => {
+    const question = { ...TRENDS, dateRange: { date_from: "-3d" } };
+    const first = await ask(system, question);
+    assert.equal(first.is_cached, false);
+    const second = await ask(system, question, { members: { client_query_id: "second" } });
+    assert.equal(second.is_cached, true);
+    assert.ok(second.cache_age_s >= 0);
+    assert.equal(second.query_status.id, "second");
+    assert.deepEqual(second.results, first.results);
+    assert.equal(second.hogflare.as_of, first.hogflare.as_of);
+    for (const refresh of [true, "force_blocking", "force_async"]) {
+      assert.equal((await ask(system, question, { members: { refresh } })).is_cached, false);
+    }
+    assert.equal((await ask(system, question, { members: { refresh: "force_cache" } })).is_cached, true);
+    const other = { ...question, dateRange: { date_from: "-5d" } };
+    const missed = await ask(system, other, { members: { refresh: "force_cache" } });
+    assert.equal(missed.status, 200);
+    assert.ok(missed.cache_key.length > 0 && missed.results === undefined);
+    assert.equal((await ask(system, question, { team: 2 })).is_cached, false);
+  });
+
+  const get = async (path, headers = READER, team = 1) => {
+    const response = await system.request(`/api/projects/${team}/${path}`, { headers });
+    return { status: response.status, ...(await response.json()) };
+  };
+
+  test("lists: events and properties that there are", async () => {
+    const events = await get("event_definitions/");
+    assert.deepEqual(events.results.map(({ name, count }) => [name, count]).filter(([name]) => !name.startsWith("$")), [["viewed", 3], ["bought", 1]]);
+    assert.match(events.results[0].last_seen_at, /^\d{4}-/);
+    assert.deepEqual((await get("event_definitions/?search=BOU")).results.map(({ name }) => name), ["bought"]);
+    const all = await get("property_definitions/?type=event&event_names=[%22viewed%22]");
+    const plan = all.results.find(({ name }) => name === "plan");
+    assert.equal(plan.property_type, "String");
+    assert.equal(plan.share, 1);
+    assert.deepEqual(plan.values, [{ value: "pro", count: 2 }, { value: "free", count: 1 }]);
+    assert.equal((await get("property_definitions/?event_names=bought&search=pri")).results[0].property_type, "Numeric");
+    assert.deepEqual((await get("property_definitions/?type=person&search=email")).results[0].values, [{ value: "ada@example.test", count: 1 }]);
+    assert.equal((await get("property_definitions/", READER, 2)).results.some(({ name }) => name === "plan"), false);
+  });
+
+  test("lists: people and events as PostHog's", async () => {
+    const people = await get("persons/");
+    assert.deepEqual(people.results.flatMap((person) => person.distinct_ids).sort(), ["ada", "bob"]);
+    const [ada] = (await get("persons/?distinct_id=ada")).results;
+    assert.equal(ada.properties.email, "ada@example.test");
+    assert.deepEqual((await get("persons/?search=example.test")).results.map(({ name }) => name), ["ada@example.test"]);
+    const events = await get("events/?after=-7d&event=viewed&limit=2");
+    assert.equal(events.results.length, 2);
+    assert.equal(events.results[0].event, "viewed");
+    const next = await get(`events/${events.next}`);
+    assert.equal(next.results.length, 1);
+    assert.equal(next.next, null);
+    assert.deepEqual((await get("events/?after=-7d&distinct_id=bob")).results.map(({ distinct_id }) => distinct_id), ["bob"]);
+    for (const query of ["events/?properties=x", "events/?limit=many", "persons/?limit=-4", "property_definitions/?type=cat"]) {
+      assert.equal((await get(query)).status, 400, query);
+    }
+    assert.equal((await get("persons/", {})).status, 401);
+  });
+
+  test("CSV: a table, whose cells no spreadsheet takes for formulas", async () => {
+    const csv = async (query) => {
+      const response = await system.post("/api/projects/1/query/?format=csv", { query }, READER);
+      assert.equal(response.status, 200);
+      assert.match(response.headers.get("content-type"), /^text\/csv/);
+      return (await response.text()).split("\r\n");
+    };
+    const sql = `SELECT event, '=HYPERLINK("x")' AS formula, 'a,"b"' AS quoted, -1 AS n FROM events WHERE event = 'bought'`;
+    assert.deepEqual(await csv({ kind: "HogQLQuery", query: sql }), [
+      "event,formula,quoted,n", `bought,"'=HYPERLINK(""x"")","a,""b""",-1`, "",
+    ]);
+    const trend = await csv(TRENDS);
+    assert.equal(trend[0], "date,viewed");
+    assert.equal(trend.length, 10);
+    const people = await system.request("/api/projects/1/persons/?format=csv", { headers: READER });
+    assert.match(await people.text(), /created_at,distinct_ids/);
+  });
+
   test("a refusal says what, where and what would be right", async () => {
     const math = await ask(system, { ...TRENDS, series: [{ kind: "EventsNode", event: "viewed", math: "hogql" }] });
     assert.equal(math.status, 400);

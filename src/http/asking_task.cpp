@@ -1,0 +1,163 @@
+#include "asking_task.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "hogflare/digest.h"
+#include "hogflare/insights_limits.h"
+#include "hogflare/timestamp.h"
+
+namespace hogflare {
+namespace {
+
+using Json = nlohmann::json;
+
+std::string text_of(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+void AskingTask::start(const Turn& turn, Effects& effects) {
+  if (std::optional<Fault> refused = begin(turn, effects)) return respond(fault_reply(*refused));
+  conclude(turn, effects);
+}
+
+std::optional<Fault> AskingTask::begin(const Turn& turn, Effects& effects) {
+  const Config& config = state().config;
+  if (std::optional<Fault> refused = refuse_asking(config, request(), turn.now_ms)) return refused;
+  project_ = asked_project(config, route().argument);
+  if (project_ == nullptr) {
+    return Fault{.status = 404,
+                 .type = "invalid_request",
+                 .code = "not_found",
+                 .detail = "this deployment has no project with that id"};
+  }
+  if (std::optional<Fault> refused = read(question_)) return refused;
+  insights::Asked asked = insights::ask({.project = planner_project(config, *project_, turn.now_ms),
+                                         .question = question_.query,
+                                         .dialect = insights::Dialect::kBasin,
+                                         .zones = config.zones});
+  if (asked.refusal) return fault_of(*asked.refusal, question_.path);
+  if (asked.plan->is_free_sql() && !may_ask(config, request(), turn.now_ms).may_sql) {
+    return Fault{.status = 403,
+                 .type = "authentication_error",
+                 .code = "permission_denied",
+                 .detail = "a viewer may not ask SQL; HOGFLARE_VIEWER_SQL=on allows it",
+                 .attr = question_.path + ".kind"};
+  }
+  plan_ = std::move(*asked.plan);
+  key_ = cache_key();
+  if (question_.must_ask) {
+    run_.start(turn, std::move(*plan_), question_.path, effects);
+  } else {
+    read_effect_ = effects.add(ReadCache{key_});
+  }
+  return std::nullopt;
+}
+
+void AskingTask::resume(const Turn& turn, EffectResult result, Effects& effects) {
+  if (finished()) return;
+  if (result.id == read_effect_) {
+    read_effect_ = 0;
+    if (result.ok && result.http_status == 200) return answer_kept(turn, result.body);
+    if (question_.must_not_ask) {
+      return respond(json_answer(text_of({{"cache_key", key_}, {"query_status", nullptr}})));
+    }
+    run_.start(turn, std::move(*plan_), question_.path, effects);
+  } else if (result.id == write_effect_) {
+    return respond(write(std::move(answer_)));
+  } else if (run_.owns(result.id)) {
+    run_.resume(turn, std::move(result), effects);
+  }
+  conclude(turn, effects);
+}
+
+// Kept answers are the answer of a kind of question with its values and instants: what the statements say.
+// A question about the last days is another one tomorrow, by itself.
+std::string AskingTask::cache_key() const {
+  std::string all = std::to_string(project_->team_id) + "\n" + question_.query;
+  for (const insights::Statement& statement : plan_->statements) all += "\n" + statement.sql;
+  return "1/" + std::to_string(project_->team_id) + "/" + to_hex(sha256(all));
+}
+
+uint32_t AskingTask::age_s(const Turn& turn) const {
+  const int64_t until_ms = run_.plan().until_us / 1000;
+  const bool is_settled =
+      until_ms > 0 && !run_.plan().is_free_sql() && until_ms + limits::kSettledAfterMs < turn.now_ms;
+  return is_settled ? limits::kSettledAnswerAgeS : limits::kAnswerAgeS;
+}
+
+// "<time>\n" and the answer that was given then.
+void AskingTask::answer_kept(const Turn& turn, const std::string& kept) {
+  if (memory_.hold_more(kept.size() * limits::kQueryReplyMemoryShare)) {
+    return respond(fault_reply({.status = 503,
+                                .type = "server_error",
+                                .code = "memory_busy",
+                                .detail = "other requests take the memory that this answer needs: "
+                                          "ask again",
+                                .retry_after_s = 1}));
+  }
+  int64_t at_ms = turn.now_ms;
+  const size_t end = kept.find('\n');
+  std::from_chars(kept.data(), kept.data() + std::min(end, kept.size()), at_ms);
+  at_ms = std::min(at_ms, turn.now_ms);
+  Json answer = end == std::string::npos
+                    ? Json()
+                    : Json::parse(kept.begin() + static_cast<std::ptrdiff_t>(end), kept.end(),
+                                  nullptr, false);
+  if (!answer.is_object()) {
+    return respond(fault_reply({.status = 503,
+                                .type = "server_error",
+                                .code = "cache_unreadable",
+                                .detail = "the kept answer cannot be read: ask with refresh true"}));
+  }
+  answer["is_cached"] = true;
+  answer["cache_age_s"] = (turn.now_ms - at_ms) / 1000;
+  answer["query_status"] = Json::parse(query_status(), nullptr, false);
+  respond(write(text_of(answer)));
+}
+
+void AskingTask::conclude(const Turn& turn, Effects& effects) {
+  if (!run_.finished() || write_effect_ != 0) return;
+  if (!run_.fault()) answer_ = run_.answer(envelope(turn));
+  if (run_.fault()) return respond(fault_reply(*run_.fault()));
+  if (answer_.size() > limits::kCachedAnswerBytesMax) return respond(write(std::move(answer_)));
+  // Waited for, since nothing that a request has begun is sure to go on once it is answered.
+  write_effect_ = effects.add(
+      WriteCache{key_, std::to_string(turn.now_ms) + "\n" + answer_, age_s(turn)});
+}
+
+std::string AskingTask::query_status() const {
+  return text_of({{"id", question_.query_id.empty() ? Json() : Json(question_.query_id)},
+                  {"team_id", project_->team_id},
+                  {"query_async", false},
+                  {"complete", true},
+                  {"error", false},
+                  {"error_message", nullptr}});
+}
+
+// What stands beside the planner's answer.
+std::string AskingTask::envelope(const Turn& turn) const {
+  std::string as_of;
+  append_rfc3339(as_of, run_.cost().began_at_ms);
+  Json sql = Json::array();
+  for (const insights::Statement& statement : run_.plan().statements) sql.push_back(statement.sql);
+  Json more = {{"is_cached", false},
+               {"query_status", Json::parse(query_status(), nullptr, false)},
+               {"hogflare",
+                {{"bytes_scanned", run_.cost().bytes_scanned},
+                 {"duration_ms", turn.now_ms - run_.cost().began_at_ms},
+                 {"as_of", as_of},
+                 {"data_until", nullptr},
+                 {"sql", std::move(sql)},
+                 {"warnings", Json::array()}}}};
+  if (!run_.columns().empty()) {
+    more["columns"] = Json::parse(run_.columns(), nullptr, false);
+    more["types"] = Json::parse(run_.types(), nullptr, false);
+  }
+  return text_of(more);
+}
+
+}  // namespace hogflare
