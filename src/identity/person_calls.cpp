@@ -252,7 +252,7 @@ std::string write_describe() {
 }
 
 bool ApplyReplyWriter::is_full() const {
-  return text_bytes_ > limits::kPersonReplyBytesMax / 2 + limits::kCarriedBytesPerByte * op_bytes_;
+  return text_bytes_ > limits::kPersonReplyBytesMax / 8 + limits::kCarriedBytesPerByte * op_bytes_;
 }
 
 bool ApplyReplyWriter::is_last(const Properties& properties) const {

@@ -124,7 +124,7 @@ test("without a token there are the two commands and nothing else", async () => 
         "wrangler secret put HOGFLARE_VIEWER_TOKEN",
       ]);
       assert.doesNotMatch(text, /<script|src=|<a /);
-      assert.match(response.headers.get("content-security-policy"), /^default-src 'none'; style-src 'sha256-/);
+      assert.match(response.headers.get("content-security-policy"), /^default-src 'none'; img-src data:; style-src 'sha256-/);
     }
     const session = await bare.request("/app/api/session");
     assert.equal(session.status, 503);

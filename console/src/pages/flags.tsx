@@ -319,7 +319,7 @@ function Rules({ flags, stored, reload }: { flags: FlagsAnswer; stored: Flag; re
                   <div class="row wrap" key={p}>
                     <input class="input mono" style={{ width: "160px" }} aria-label="Property" value={property.key} onInput={(input) => change({ ...property, key: input.currentTarget.value })} />
                     <select class="select" aria-label="Operator" value={property.operator ?? "exact"} onChange={(pick) => change({ ...property, operator: pick.currentTarget.value })}>{OPERATORS.map(([key, word]) => <option key={key} value={key}>{word}</option>)}</select>
-                    {needs && <input class="input grow" style={{ maxWidth: "320px" }} aria-label="Value" aria-invalid={text === "" ? "true" : undefined} value={text} onInput={(input) => change({ ...property, value: Array.isArray(property.value) ? input.currentTarget.value.split(/,\s*/) : input.currentTarget.value })} />}
+                    {needs && <input class="input grow" style={{ maxWidth: "320px" }} aria-label="Value" aria-invalid={text === "" ? "true" : undefined} value={text} onInput={(input) => change({ ...property, value: Array.isArray(property.value) ? (input.currentTarget.value === "" ? [] : input.currentTarget.value.split(/,\s*/)) : input.currentTarget.value })} />}
                     <button type="button" class="button quiet" aria-label={`Remove ${property.key}`} onClick={() => put(groups.map((one, at) => (at === g ? { ...one, properties: (one.properties ?? []).filter((_, i) => i !== p) } : one)))}><Icon name="close" /></button>
                   </div>
                 );
