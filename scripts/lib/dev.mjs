@@ -167,5 +167,6 @@ await waitFor(`http://127.0.0.1:${workerPort}/_liveness`, "the Worker");
 const pipelineUrl = `http://127.0.0.1:${pipelinePort}`;
 // What arrives right after the next line is announced, too.
 const before = await counts(pipelineUrl);
+console.error(`console http://127.0.0.1:${workerPort}/app, sign in with ${process.env.HOGFLARE_ADMIN_TOKEN ? "HOGFLARE_ADMIN_TOKEN" : "the token local"}`);
 console.log(`ready http://127.0.0.1:${workerPort}`);
 announceArrivals(pipelineUrl, before);
