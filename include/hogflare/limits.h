@@ -247,7 +247,7 @@ inline constexpr size_t kUnsetBytesMax = 256u << 10;
 // Flag continuity keys of a person; those of further flags are not kept.
 inline constexpr size_t kHashKeysBytesMax = 256u << 10;
 // A reply of a person's object; the rest of the operations is sent again. RPC carries 32 MiB. Texts of rows
-// beyond half of it must be paid for by the operations' own bytes (kCarriedBytesPerByte), else they are left
+// beyond an eighth of it must be paid for by the operations' own bytes (kCarriedBytesPerByte), else they are left
 // out: a large person that every event changes would be written, compared and read for each.
 inline constexpr size_t kPersonReplyBytesMax = 8u << 20;
 // Operations' bytes in one call of a person's object, for the same reason.
