@@ -14,7 +14,7 @@ const PROFILES = {
   two: { userAgent: AGENT("Macintosh; Intel Mac OS X 10_15_7"), extraHTTPHeaders: { "cf-connecting-ip": "198.51.100.9" } },
 };
 const FLAGS = {
-  flags: Array.from({ length: 40 }, (_, i) => ({
+  flags: Array.from({ length: 34 }, (_, i) => ({
     id: i + 1,
     key: `half-${i}`,
     active: true,

@@ -63,6 +63,8 @@ before(async () => {
     },
     // The cases say nothing of a place.
     extra: { cf: {} },
+    // A project for each case is more than a deployment's variable holds.
+    platform: { variable_bytes: 1 << 20 },
   });
   for (const index of CASES.keys()) sent.push(await sendEvents(index));
   tables = await readTables();
