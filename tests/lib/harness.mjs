@@ -127,7 +127,12 @@ export async function startSystem({ vars = {}, hasSql = false, ...settings } = {
   const chosen = Object.fromEntries(
     Object.entries({ ...sinkVariables(pipeline.url), ...(hasSql ? sqlVariables(pipeline.url) : {}), ...vars }).filter(([, value]) => value !== undefined),
   );
-  const worker = await startWorker({ stateDir, vars: chosen, ...settings });
+  const worker = await startWorker({ stateDir, vars: chosen, ...settings }).catch(async (error) => {
+    // A pipeline that is left behind keeps the test runner waiting for it.
+    await pipeline.stop();
+    rmSync(stateDir, { recursive: true, force: true });
+    throw error;
+  });
   const request = (path, init = {}) => fetch(worker.url + path, init);
   return {
     url: worker.url,
