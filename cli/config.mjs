@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { applyEdits, modify, parse } from "jsonc-parser";
-import { bindingOf, PACKAGE } from "./names.mjs";
+import { bindingOf, PACKAGE, partsOf } from "./names.mjs";
 import { EXIT, Stop } from "./output.mjs";
 
 /** Before 2026-10-01 pending calls do not keep an object in memory, which would be billed. */
@@ -32,8 +32,24 @@ export function readConfig(folder) {
 }
 
 /**
+ * Where the Worker asks its tables. Tables are named only where they are not what the Worker assumes.
+ * @param {{name: string, account: string, bucket: string, namespace: string, streams: string[], tables: Record<string, number>}} settings
+ */
+function sqlVariables({ name, account, bucket, namespace, streams, tables }) {
+  const named = Object.fromEntries(streams.map((stream) => [stream, partsOf(name, stream, tables[stream]).table]));
+  const others = Object.entries(named).filter(([stream, table]) => table !== partsOf("hogflare", stream, 1).table);
+  return {
+    HOGFLARE_SQL_ACCOUNT_ID: account,
+    HOGFLARE_SQL_BUCKET: bucket,
+    HOGFLARE_SQL_NAMESPACE: namespace,
+    ...(others.length > 0 ? { HOGFLARE_SQL_TABLES: JSON.stringify(Object.fromEntries(others)) } : {}),
+  };
+}
+
+/**
  * The parts that are ours.
- * @param {{name: string, folder: string, account: string, domain?: string, recordings?: string}} settings
+ * @param {{name: string, folder: string, account: string, domain?: string, recordings?: string, bucket: string,
+ *   namespace: string, streams: string[], tables: Record<string, number>}} settings
  * @param {{streamIds: Record<string, string>, kvId: string}} ids
  */
 export function ownParts(settings, { streamIds, kvId }) {
@@ -42,6 +58,7 @@ export function ownParts(settings, { streamIds, kvId }) {
     name: settings.name,
     account_id: settings.account,
     main,
+    vars: sqlVariables(settings),
     compatibility_date: COMPATIBILITY_DATE,
     workers_dev: true,
     ...(settings.domain ? { routes: [{ pattern: settings.domain, custom_domain: true }] } : {}),
@@ -68,6 +85,12 @@ function merged(config, key, value) {
   const others = (list, ours) => (list ?? []).filter((entry) => !ours.some((each) => nameOf(each) === nameOf(entry)));
   if (key === "kv_namespaces" || key === "routes" || key === "r2_buckets") return [...value, ...others(config[key], value)];
   if (key === "pipelines") return [...value, ...others(config[key], value).filter((entry) => !/_STREAM$/.test(entry.binding))];
+  if (key === "vars") {
+    // Tables that are the assumed ones again need no name.
+    const vars = { ...config.vars, ...value };
+    if (value.HOGFLARE_SQL_TABLES === undefined) delete vars.HOGFLARE_SQL_TABLES;
+    return vars;
+  }
   if (key === "durable_objects") return { ...config[key], bindings: [...value.bindings, ...others(config[key]?.bindings, value.bindings)] };
   if (key === "observability") return config[key] ?? value;
   if (key === "workers_dev") return config[key] ?? value;

@@ -3,10 +3,11 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { askSecret } from "./context.mjs";
 import { checkDomain, deploy, dropSecretsFiles, isDeployed } from "./deploying.mjs";
-import { kvTitle, links, partsOf } from "./names.mjs";
+import { kvTitle, links, partsOf, PERMISSIONS } from "./names.mjs";
 import { EXIT, Stop } from "./output.mjs";
 import { prove } from "./proving.mjs";
-import { catalogApi, findByName, findKv, listOwn, MAINTENANCE, mintSinkToken, sameSql, schemaDifferences, sinkBody, sqlOf, streamBody, tableNumbers } from "./resources.mjs";
+import { readerStep } from "./reader.mjs";
+import { catalogApi, findByName, findKv, listOwn, MAINTENANCE, mintToken, sameSql, schemaDifferences, sinkBody, sqlOf, streamBody, tableNumbers } from "./resources.mjs";
 import { requireOurs, workerUrl } from "./worker.mjs";
 
 const TOKEN_ACTIVE_WITHIN_MS = 30_000;
@@ -144,7 +145,7 @@ async function mint(context) {
   // Written down first: when the answer is lost, the next run finds the token by its name.
   const token = { name: `hogflare ${name} sinks ${randomBytes(4).toString("hex")}`, sinks: [] };
   state.save({ sinkTokens: [...state.values.sinkTokens, token] });
-  const minted = await mintSinkToken(api, account, token.name);
+  const minted = await mintToken(api, account, token.name, [PERMISSIONS.catalogWrite, PERMISSIONS.storageWrite]);
   output.hide(minted.value);
   Object.assign(token, { id: minted.id });
   state.save();
@@ -378,6 +379,7 @@ export function createSteps(context, { waitSeconds }) {
     { ...tokenStep(context), ...(context.options.dryRun ? { look: async () => undefined } : {}) },
     ...tableSteps(context),
     kvStep(context),
+    readerStep(context),
     deployStep(context),
     {
       name: "prove", title: "one event through everything",

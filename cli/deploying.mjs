@@ -35,9 +35,10 @@ export function fingerprint(parts) {
 export const tagOf = (parts) => `hogflare-${VERSION}-${fingerprint(parts)}`;
 
 /** Secrets to send with an upload: those in the environment, and an admin token when there is none at all. */
-async function chooseSecrets({ api, name, output }, kind) {
+async function chooseSecrets({ api, name, output, readerToken }, kind) {
   const secrets = Object.fromEntries(SECRETS.filter((key) => process.env[key]).map((key) => [key, process.env[key]]));
   const known = kind === "absent" ? [] : await api.get(`workers/scripts/${name}/secrets`);
+  if (readerToken !== undefined) secrets.HOGFLARE_SQL_TOKEN ??= readerToken;
   if (secrets.HOGFLARE_ADMIN_TOKEN === undefined && !known.some((each) => each.name === "HOGFLARE_ADMIN_TOKEN")) {
     secrets.HOGFLARE_ADMIN_TOKEN = output.hide(randomBytes(32).toString("base64url"));
     output.say("HOGFLARE_ADMIN_TOKEN is not in the environment: one was made that nobody knows. Set your own with: HOGFLARE_ADMIN_TOKEN=… hogflare deploy");

@@ -121,12 +121,12 @@ function kvStep({ api, name }) {
 function tokenStep({ api, state }) {
   return {
     name: "tokens", title: "tokens that were minted", would: "DELETE tokens/…",
-    look: async () => (state.values.sinkTokens.length === 0 ? "none" : undefined),
+    look: async () => (state.values.sinkTokens.length + state.values.readerTokens.length === 0 ? "none" : undefined),
     act: async () => {
       const there = await api.list("tokens");
-      const names = state.values.sinkTokens.map((each) => each.name);
+      const names = [...state.values.sinkTokens.map((each) => each.name), ...state.values.readerTokens];
       for (const each of there.filter((one) => names.includes(one.name))) await api.drop(`tokens/${each.id}`);
-      state.save({ sinkTokens: [] });
+      state.save({ sinkTokens: [], readerTokens: [] });
     },
   };
 }

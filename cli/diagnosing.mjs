@@ -186,8 +186,9 @@ function checkSecrets(read) {
     const plain = bindings.find((each) => each.name === name && each.type === "plain_text");
     if (plain !== undefined) findings.push({ check: "secrets", level: "error", what: `${name} is a plain variable: everybody who sees the Worker's settings can read it`, todo: `take it out of wrangler.jsonc, then: ${name}=… hogflare deploy` });
   }
-  const admin = bindings.some((each) => each.name === "HOGFLARE_ADMIN_TOKEN");
-  if (!admin) findings.push({ check: "secrets", level: "warning", what: "HOGFLARE_ADMIN_TOKEN is not set: nobody can see the outbox or redrive", todo: "HOGFLARE_ADMIN_TOKEN=… hogflare deploy" });
+  const has = (name) => bindings.some((each) => each.name === name);
+  if (!has("HOGFLARE_SQL_TOKEN")) findings.push({ check: "questions", level: "warning", what: "HOGFLARE_SQL_TOKEN is not set: questions, lists and the console's numbers have no engine", todo: "run \"hogflare create\", or HOGFLARE_SQL_TOKEN=… hogflare deploy" });
+  if (!has("HOGFLARE_ADMIN_TOKEN")) findings.push({ check: "secrets", level: "warning", what: "HOGFLARE_ADMIN_TOKEN is not set: nobody can see the outbox or redrive", todo: "HOGFLARE_ADMIN_TOKEN=… hogflare deploy" });
   return findings;
 }
 

@@ -58,6 +58,8 @@ export const kvTitle = (name) => `${name}-flags`;
 export const PERMISSIONS = {
   catalogWrite: ["Workers R2 Data Catalog Write", "Basin Catalog Write", "Basin Catalog Edit"],
   storageWrite: ["Workers R2 Storage Write", "R2 Storage Write"],
+  catalogRead: ["Workers R2 Data Catalog Read", "Basin Catalog Read"],
+  storageRead: ["Workers R2 Storage Read", "R2 Storage Read"],
   sqlRead: ["Workers R2 SQL Read", "Basin SQL Read"],
 };
 

@@ -110,13 +110,12 @@ async function permissionId(api, names) {
   return found.id;
 }
 
-/** Makes the token that sinks write with: catalog and storage, of this account, without an end. */
-export async function mintSinkToken(api, account, name) {
-  const ids = [await permissionId(api, PERMISSIONS.catalogWrite), await permissionId(api, PERMISSIONS.storageWrite)];
+/** Makes a token with these rights, of this account, without an end; `rights` are values of PERMISSIONS. */
+export async function mintToken(api, account, name, rights) {
+  const ids = [];
+  for (const right of rights) ids.push(await permissionId(api, right));
   return api.post("tokens", {
     name,
     policies: [{ effect: "allow", permission_groups: ids.map((id) => ({ id })), resources: { [`com.cloudflare.api.account.${account}`]: "*" } }],
   });
 }
-
-

@@ -10,7 +10,7 @@ const FORMAT = 1;
 export function openState(folder, name) {
   const place = join(folder, ".hogflare");
   const path = join(place, `${name}.json`);
-  let values = { format: FORMAT, name, tables: {}, sinkTokens: [] };
+  let values = { format: FORMAT, name, tables: {}, sinkTokens: [], readerTokens: [] };
   if (existsSync(path)) {
     const read = JSON.parse(readFileSync(path, "utf8"));
     if (read.format > FORMAT) {

@@ -31,7 +31,7 @@ async function create(given, output) {
   const steps = await runSteps(createSteps(context, { waitSeconds }), { output, dryRun: options.dryRun, again: "hogflare create" });
   if (options.dryRun) return output.result({ steps });
   const url = await workerUrl(context);
-  output.print(`\n${url} is live. Point an SDK at it:\n  posthog.init("<any key>", { api_host: "${url}" })`);
+  output.print(`\n${url} is live. Point an SDK at it:\n  posthog.init("<any key>", { api_host: "${url}" })\nSee what arrives, signed in with HOGFLARE_ADMIN_TOKEN: ${url}/app`);
   output.result({ name: context.name, url, account: context.account, bucket: context.bucket, namespace: context.namespace, tables: context.tables, steps });
 }
 

@@ -77,6 +77,12 @@ describe("doctor", () => {
     { name: "the newest version is not deployed", check: "not-deployed", plant: (state) => set(state.scripts[0], "versions", [...state.scripts[0].versions, { ...version(state), id: "11111111-1111-4111-8111-111111111111" }]) },
     { name: "two versions share the traffic", check: "split", plant: (state) => set(state.scripts[0].deployments[0], "versions", [{ version_id: version(state).id, percentage: 90 }, { version_id: version(state).id, percentage: 10 }]) },
     { name: "a secret is a plain variable", check: "secrets", plant: (state) => set(version(state), "bindings", [...version(state).bindings, { type: "plain_text", name: "POSTHOG_SIGNING_SECRET", text: "seen" }]) },
+    { name: "questions have no token", check: "questions", todo: /HOGFLARE_SQL_TOKEN=… hogflare deploy/, plant: (state) => {
+      const { secrets } = state.scripts[0];
+      const value = secrets.get("HOGFLARE_SQL_TOKEN");
+      secrets.delete("HOGFLARE_SQL_TOKEN");
+      return () => secrets.set("HOGFLARE_SQL_TOKEN", value);
+    } },
     { name: "the flags' namespace is gone", check: "kv", plant: (state) => set(state, "kv", []) },
     { name: "the account has no workers.dev name", check: "workers-dev", plant: (state) => set(state.account, "subdomain", undefined) },
     { name: "Workers Logs are off", check: "observability", plant: (state) => set(version(state).metadata, "observability", { enabled: false }) },

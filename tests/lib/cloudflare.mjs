@@ -45,7 +45,7 @@ export const addresses = (cloud, name = "hogflare") => ({
   HOGFLARE_WORKER_URL: cloud.workerUrl(name),
 });
 
-const idless = (text) => text.replace(/[0-9a-f]{32}|[0-9a-f-]{36}/g, "ID").replace(/hogflare sinks \w+/, "");
+const idless = (text) => text.replace(/[0-9a-f]{32}|[0-9a-f-]{36}/g, "ID").replace(/(sinks|questions) \w+/, "$1");
 
 /**
  * Runs a command until it gets through, and kills it, with everything it started, at each request that
