@@ -9,17 +9,21 @@ export const read = (path) => readFileSync(join(ROOT, path), "utf8");
 /** Folders that hold nothing of ours: what .gitignore names, other people's code and recorded data. */
 const ignored = new Set([
   ...read(".gitignore").split("\n").filter((line) => line.endsWith("/")).map((line) => line.replaceAll(/^\/|\/$/g, "")),
-  ".git", "third_party", "tests/golden", "tests/vectors", "node_modules",
+  ".git", "third_party", "node_modules",
 ]);
-const isIgnored = (path) => ignored.has(path) || ignored.has(path.split("/").at(-1));
+const recorded = new Set(["tests/golden", "tests/vectors"]);
+const isIgnored = (path, withData) => ignored.has(path) || ignored.has(path.split("/").at(-1)) || (recorded.has(path) && !withData);
 
-/** @returns {string[]} every file below `folder`, as a path from the root */
-export function files(folder = "") {
+/**
+ * @param {{data?: boolean}} [options] data: recorded data too
+ * @returns {string[]} every file below `folder`, as a path from the root
+ */
+export function files(folder = "", { data = false } = {}) {
   const found = [];
   for (const entry of readdirSync(join(ROOT, folder), { withFileTypes: true })) {
     const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-    if (isIgnored(path)) continue;
-    if (entry.isDirectory()) found.push(...files(path));
+    if (isIgnored(path, data)) continue;
+    if (entry.isDirectory()) found.push(...files(path, { data }));
     else if (entry.isFile()) found.push(path);
   }
   return found;
