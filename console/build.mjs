@@ -9,7 +9,7 @@ import { gzipSync } from "node:zlib";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 
-/** Bytes gzipped that each part may have: console-design's budget, docs/CONSOLE.md. */
+/** Bytes gzipped that each part may have: the budget of docs/CONSOLE.md. */
 export const BUDGETS = {
   all: 250_000, // without the replayer
   shell: 35_000,

@@ -33,7 +33,7 @@ function newState(account) {
   };
 }
 
-/** The token of a request; the refusals are those of §12's first lines. */
+/** The token of a request; the refusals are those of P-5.1. */
 function authenticate(state, groups, { headers, path }) {
   const value = /^Bearer (.+)$/.exec(headers.authorization ?? "")?.[1];
   if (groups === null) return undefined;

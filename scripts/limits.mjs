@@ -41,7 +41,7 @@ function valueOf(text) {
 
 /** The sentences of a comment that name where a number comes from. */
 function sourceOf(comment) {
-  const named = comment.match(/(?:PostHog|Cloudflare|Workers|RFC \d+|[a-z-]+\.md|\w+\.rs|The sink)/g);
+  const named = comment.match(/(?:PostHog|Cloudflare|Workers|RFC \d+|\b[WIFP]-\d+(?:\.\d+)*|[a-z-]+\.md|\w+\.rs|The sink)/g);
   return named === null ? "Hogflare" : [...new Set(named)].join(", ");
 }
 

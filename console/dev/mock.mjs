@@ -391,7 +391,7 @@ export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "co
     status: "ok", version: "0.1.0", traps: 0, variables_set: ["HOGFLARE_ADMIN_TOKEN", "HOGFLARE_SQL_TOKEN"], bindings: ["PERSONS", "OUTBOX"],
     sinks: ["events", "persons", "rejects", "distinct_ids"].map((stream) => ({ stream, kind: stream === "distinct_ids" ? "none" : "binding", waiting_rows: stream === "events" ? state.outbox ?? 0 : 0, failures: stream === "events" && state.outbox ? 3 : 0, last_status: state.outbox ? 503 : 0, last_reason: "", retry_in_s: stream === "events" && state.outbox ? 12 : null })),
     outbox: { rows: state.outbox ?? 0, bytes: (state.outbox ?? 0) * 2_180, bytes_max: 1_073_741_824, oldest_s: state.outbox ? 34 : 0, shards_failed: 0 }, quarantine: { rows: 0, bytes: 0 },
-    problems: [{ severity: "warning", code: "configuration", sentence: "The stream distinct_ids is not bound: merged people count as two in the tables. Bind HOGFLARE_DISTINCT_IDS." }],
+    problems: [{ severity: "warning", code: "configuration", sentence: "The stream distinct_ids is not bound: merged people count as two in the tables. Bind DISTINCT_IDS_STREAM." }],
     counts: { of: "this_isolate", accepted: 1_204_331, landed: 1_204_314 - (state.outbox ?? 0), to_outbox: state.outbox ?? 0, waiting: state.outbox ?? 0, rejected: 17, quarantined: 0, failed: 0, rejected_by_reason: { missing_distinct_id: 12, event_too_large: 5 } },
   });
 

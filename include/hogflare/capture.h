@@ -1,5 +1,5 @@
 // From a capture request to events: shapes, tokens, and the rules of every field
-// (wire-protocol.md §2.4, §2.5, §2.8, §3). One bad event becomes a reject; the others go on.
+// (W-2.4, W-2.5, W-2.8, W-3). One bad event becomes a reject; the others go on.
 //
 //   CaptureContext context{.now_ms = now, .config = config, .entropy = entropy};
 //   auto decoded = decode_capture(head, Endpoint::kBatch, std::move(body), context);
@@ -123,7 +123,7 @@ Result<std::unique_ptr<CaptureBatch>> decode_capture(const RequestHead& head, En
 // gone then. False, and nothing changed, when there is none.
 bool decode_next_window(CaptureBatch& batch, const CaptureContext& context);
 
-// Decodes /s into `recordings` (wire-protocol.md §6.2; PostHog capture/src/events/recordings.rs).
+// Decodes /s into `recordings` (W-6.2; PostHog capture/src/events/recordings.rs).
 // Events that follow one another in the request with the same distinct_id, session and window become
 // one recording with the first one's uuid and time. The same errors as decode_capture, except that
 // the first event's token is the request's.

@@ -1,4 +1,4 @@
-// Capture v1: POST /i/v1/analytics/events, with an answer for every event (wire-protocol.md §4;
+// Capture v1: POST /i/v1/analytics/events, with an answer for every event (W-4;
 // PostHog rust/capture/src/v1).
 //
 //   auto decoded = decode_capture_v1(head, std::move(body), context);

@@ -1,5 +1,5 @@
-// What the edge knows about a request and rows show as properties: `$ip`, `$geoip_*`, `cf_*`, named
-// as the README does. Made once per request; an event's own value of a name always wins.
+// What the edge knows about a request and rows show as properties: `$ip`, `$geoip_*`, `cf_*`, as
+// docs/SCHEMAS.md lists them. Made once per request; an event's own value of a name always wins.
 #pragma once
 
 #include <array>

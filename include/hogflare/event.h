@@ -27,7 +27,7 @@ struct Event {
   std::string uuid;         // 36 characters; the client's, else a new version 7
   std::string name;         // not empty, at most limits::kEventNameUnits
   std::string distinct_id;  // not empty, at most limits::kDistinctIdChars code points
-  int64_t timestamp_ms = 0; // by PostHog's rules (wire-protocol.md §3)
+  int64_t timestamp_ms = 0; // by PostHog's rules (W-3)
   std::string_view token;   // of the project
   int64_t team_id = 1;
 
@@ -61,7 +61,7 @@ struct PersonView {
   std::string_view row_set_once;
   // Removes $set, $set_once and $unset from the row, or stores $process_person_profile:false.
   bool personless = false;
-  // Whether $process_person_profile stays (personless) or goes (full), per identity-semantics.md §2.
+  // Whether $process_person_profile stays (personless) or goes (full), per I-2.
   std::string_view person_id;                  // uuid text; never empty for a row
   std::optional<int64_t> person_created_at_ms; // absent for a person that does not exist
   std::string_view person_properties = "{}";   // JSON object as of this event
@@ -71,7 +71,7 @@ struct PersonView {
   bool is_changed = false;                     // the event changed the person, or may have
 };
 
-// A PostHog ingestion warning (identity-semantics.md §12); becomes a reject row of kind warning.
+// A PostHog ingestion warning (I-12); becomes a reject row of kind warning.
 struct Warning {
   size_t event_index;
   std::string name;

@@ -7,12 +7,12 @@
 //   Evaluation evaluation = evaluate(definitions.value(), request.value(), stored, now_ms);
 //
 // Two formats of definition live in one document and each keeps its own hash: an object with
-// `filters` is PostHog's, anything else the seed's dialect (flag-semantics.md §1 and §12). The
+// `filters` is PostHog's, anything else the seed's dialect (F-1 and F-12). The
 // document is `[flag, ...]` or
 // `{"flags": [...], "cohorts": ..., "group_type_mapping": {"0": "company"}, "timezone": "UTC",
 //   "property_matching_version": 1}`; cohorts as PostHog's API lists them or as its feed maps them.
 //
-// Sources: flag-semantics.md, wire-protocol.md §7-§9.
+// Rules: docs/rules/flags.md; W-7 to W-9.
 #pragma once
 
 #include <array>
@@ -140,7 +140,7 @@ struct OfrepRequest {
 };
 OfrepRequest parse_ofrep_request(std::string_view json, const RequestHeaders& headers);
 
-// The runtime a request comes from, by its headers (flag-semantics.md §9).
+// The runtime a request comes from, by its headers (F-9.2).
 Runtime detect_runtime(const RequestHeaders& headers);
 
 // --- Stored state -----------------------------------------------------------------------------

@@ -4,7 +4,7 @@
 //   ResponseContext context{request_id, now_ms, RemoteConfig{.token = request.token}};
 //   std::string body = write_flags(evaluation, FlagsVersion::kV2, context);
 //
-// Sources: wire-protocol.md §7.3, §7.5, §8.2, §9.4, §9.6; the OpenFeature Remote Evaluation Protocol.
+// Sources: W-7.3, W-7.5, W-8.2, W-9.4, W-9.6; the OpenFeature Remote Evaluation Protocol.
 #pragma once
 
 #include <cstdint>

@@ -9,7 +9,7 @@
 //   plan->text;                                     // "pro"
 //   value.value().find("seats")->kind;              // Kind::kNull
 //
-// Source of the text forms: flag-semantics.md §4 (T(v)).
+// Source of the text forms: F-4.0.
 #pragma once
 
 #include <cstdint>
@@ -64,7 +64,7 @@ Result<Value> parse_value(std::string_view json);
 void append_json(const Value& value, std::string& out);
 std::string to_json(const Value& value);
 
-// T(v) of flag-semantics.md §4: strings as they are, everything else compact JSON with object keys
+// The text of F-4.0: strings as they are, everything else compact JSON with object keys
 // sorted by bytes.
 std::string text_form(const Value& value);
 

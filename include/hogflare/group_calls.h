@@ -1,5 +1,5 @@
 // Groups of one project: the properties of each live in one object, and one more object gives each
-// group type its slot (identity-semantics.md §10). Objects, calls and replies.
+// group type its slot (I-10). Objects, calls and replies.
 //
 //   CallObject{ObjectClass::kGroup, group_object_name(team_id, "company", key), write_group_call(ops)}
 #pragma once

@@ -1,4 +1,4 @@
-// What the groups part found out about one event; the row shows it (identity-semantics.md §10).
+// What the groups part found out about one event; the row shows it (I-10).
 #pragma once
 
 #include <array>

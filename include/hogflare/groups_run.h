@@ -1,5 +1,5 @@
 // The groups of one request: slots for types not seen before, one object call for each group that an
-// event names, and what each event's row shows (identity-semantics.md §10). Used as PeopleRun is and
+// event names, and what each event's row shows (I-10). Used as PeopleRun is and
 // run beside it.
 //
 //   GroupsRun groups(events, project, caches, budget);

@@ -1,5 +1,5 @@
-// What one event wants of people: the rules that need the event alone (identity-semantics.md §1, §2,
-// §5.2, §6.2), so that the person's object only applies the result.
+// What one event wants of people: the rules that need the event alone (I-1, I-2, I-5.2, I-6.3),
+// so that the person's object only applies the result.
 //
 //   IdentityPlan plan = plan_identity(event, {.project = project, .now_ms = turn.now_ms});
 //   if (plan.kind == IdentityPlan::Kind::kCall) … plan.op(event) goes to the person's object
@@ -18,7 +18,7 @@
 
 namespace hogflare {
 
-// A PostHog ingestion warning about one event (identity-semantics.md §12).
+// A PostHog ingestion warning about one event (I-12).
 struct NamedWarning {
   std::string_view name;  // static text
   std::string detail;
@@ -70,7 +70,7 @@ std::optional<NamedWarning> refusal_of(const Event& event);
 // (nodejs/src/ingestion/common/ai-event-types.ts).
 bool is_ai_event(std::string_view name);
 
-// §6.2: ids no merge may touch.
+// I-6.3: ids no merge may touch.
 bool is_illegal_distinct_id(std::string_view distinct_id);
 
 }  // namespace hogflare

@@ -1,6 +1,6 @@
 // JavaScript's String(value) for a JSON value: how PostHog turns $anon_distinct_id, alias and group
 // keys of any type into ids. Source: ECMA-262 §7.1.17 ToString and §6.1.6.1.20 Number::toString;
-// identity-semantics.md §1.
+// I-1.1.
 //
 //   js_string(42) "42"   js_string(1.0) "1"   js_string(1e21) "1e+21"   js_string(null) "null"
 //   js_string([1,[2,null]]) "1,2,"   js_string({}) "[object Object]"

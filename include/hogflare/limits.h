@@ -9,7 +9,7 @@
 
 namespace hogflare::limits {
 
-// --- Requests (wire-protocol.md §2.7, §4.1, §5, §6.2) ---
+// --- Requests (W-2.7, W-4.1, W-5, W-6.2) ---
 
 // Wire body of the v0 analytics routes. PostHog: 20 MiB.
 inline constexpr size_t kCaptureWireBytesMax = 20u << 20;
@@ -44,7 +44,7 @@ inline constexpr uint32_t kJsonDepthMax = 128;
 // Values indexed in one request body (16 bytes each). 20 MiB of small events hold about 1.2 M.
 inline constexpr uint32_t kJsonNodesMax = 2'000'000;
 
-// --- Events (wire-protocol.md §2.5, §2.7) ---
+// --- Events (W-2.5, W-2.7) ---
 
 // distinct_id is cut to this many code points. PostHog: 200 (common/types/event.rs).
 inline constexpr size_t kDistinctIdChars = 200;
@@ -85,7 +85,7 @@ inline constexpr size_t kTokenBytesMax = 64;
 // Replay session id length. PostHog: 70.
 inline constexpr size_t kSessionIdBytesMax = 70;
 
-// --- Sink (platform.md §1.2) ---
+// --- Sink (P-1.2) ---
 
 // Bytes of one send. The sink takes 5 MB; one MiB is left for what it adds.
 inline constexpr size_t kSendBytesMax = 4u << 20;
@@ -120,7 +120,7 @@ inline constexpr size_t kColumnBytesMax = 512u << 10;
 // --- Delivery in the request (docs/DELIVERY.md) ---
 
 // Sends and outbox calls of one request in flight together. Workers allow six connections for
-// one invocation (platform.md §4); two are left for object calls.
+// one invocation (P-4.1); two are left for object calls.
 inline constexpr uint32_t kSendsAtOnce = 4;
 // The same for the persons and the rejects stream each, so that a hanging one leaves events room.
 inline constexpr uint32_t kSideSendsAtOnce = 1;
@@ -128,10 +128,10 @@ inline constexpr uint32_t kSideSendsAtOnce = 1;
 inline constexpr uint32_t kSendAttempts = 3;
 // Sends of one request, retries and halves included, after which its rows go to the outbox. The
 // largest request has about a hundred; a sink that answers 413 to everything would have every row
-// sent alone, and Workers allow 10,000 subrequests for one invocation (platform.md §4.1).
+// sent alone, and Workers allow 10,000 subrequests for one invocation (P-4.1).
 inline constexpr uint32_t kSendsPerRequestMax = 300;
 // From the first send of a request until no further attempt starts. Node gives up after 10 s,
-// Python after 15 s, posthog-js after 60 s (wire-protocol.md §10.2).
+// Python after 15 s, posthog-js after 60 s (W-10.2).
 inline constexpr uint32_t kDeliveryDeadlineMs = 20'000;
 // What a request keeps of its time (HOGFLARE_ANSWER_WITHIN_SECS) for the outbox, should the sink not
 // have answered until then: two objects' turns with 4 MiB each.
@@ -157,7 +157,7 @@ inline constexpr size_t kReasonBytesMax = 200;
 
 // --- Outbox objects (docs/DELIVERY.md) ---
 
-// One object takes 200 to 500 writes a second (platform.md §3.2).
+// One object takes 200 to 500 writes a second (P-3.2).
 inline constexpr uint32_t kOutboxShards = 8;
 // Shards asked before a put has failed.
 inline constexpr uint32_t kOutboxShardTries = 3;
@@ -169,7 +169,7 @@ inline constexpr uint64_t kOutboxEntryOverheadBytes = 512;
 // isolate's 128.
 inline constexpr uint32_t kOutboxSendsAtOnce = 2;
 inline constexpr uint32_t kOutboxSideSendsAtOnce = 1;
-// Stored sends joined into one: a send takes 400 ms however little it carries (platform.md §1.2).
+// Stored sends joined into one: a send takes 400 ms however little it carries (P-1.2).
 inline constexpr uint32_t kOutboxParcelSends = 100;
 // Failed sends of a stream in a row within one alarm after which it waits for the next.
 inline constexpr uint32_t kOutboxRunFailures = 3;
@@ -214,7 +214,7 @@ inline constexpr int64_t kPointsIntervalMs = 10'000;
 // How old the outbox figures on /healthz may be: they cost a call a shard, and anybody may ask.
 inline constexpr int64_t kHealthAgeMs = 5'000;
 
-// --- People and groups (identity-semantics.md) ---
+// --- People and groups (docs/rules/identity.md) ---
 
 // Person properties, serialised. PostHog refuses an update above it.
 inline constexpr size_t kPersonPropertiesBytesMax = 655'360;
@@ -253,11 +253,11 @@ inline constexpr size_t kPersonReplyBytesMax = 8u << 20;
 // Operations' bytes in one call of a person's object, for the same reason.
 inline constexpr size_t kPersonCallBytesMax = 8u << 20;
 // Object calls of one request that are under way at once. Cloudflare slows accounts that look up
-// very many objects at the same time (platform.md §3.2).
+// very many objects at the same time (P-3.2).
 inline constexpr size_t kObjectCallsInFlight = 48;
 // Object calls that a request is planned with, people and groups together: HOGFLARE_OBJECT_CALLS_MAX.
 // Over it the request is refused whole. SDKs send the events of some tens of people; this stays below
-// the free plan's 1,000 subrequests to services where nobody was merged (platform.md §4.1).
+// the free plan's 1,000 subrequests to services where nobody was merged (P-4.1).
 inline constexpr uint32_t kObjectCallsMax = 900;
 // What an operator may set. One event alone names at most a hundred groups and two people.
 inline constexpr uint32_t kObjectCallsMaxLowest = 128;

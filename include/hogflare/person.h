@@ -1,5 +1,5 @@
 // A person and the rules that change one: what PostHog's ingestion does to a row of its persons
-// table, as pure functions. Source of every rule: identity-semantics.md, sections named below.
+// table, as pure functions. Rules: docs/rules/identity.md, by the numbers below.
 //
 //   PropertyBag bag;
 //   bag.add_text(person.properties);
@@ -17,7 +17,7 @@
 
 namespace hogflare {
 
-// §6: which event asks for a merge; only kDangerously may absorb an identified person.
+// I-6.1: which event asks for a merge; only kDangerously may absorb an identified person.
 enum class MergeKind : uint8_t { kNone, kIdentify, kAlias, kDangerously };
 
 // What an operation wants of the person it finds.
@@ -26,7 +26,7 @@ enum class PersonAccess : uint8_t {
   kIfExists,       // $feature_flag_called: update an existing person, create nobody
   kPersonless,     // exact mode: look up, remember the id as personless when nobody is there
   kRead,           // /flags: look up; with anything in `unset` distinct ids come as keys of no flag
-  kWriteHashKeys,  // /flags: look up and keep `unset` (flag keys) → `other` (hash key), flag-semantics §3.3
+  kWriteHashKeys,  // /flags: look up and keep `unset` (flag keys) → `other` (hash key), F-3.3
 };
 
 // One event's wish on one person. Views borrow from the event or the request bytes.
@@ -35,9 +35,9 @@ struct PersonOp {
   std::string_view other;       // merge: the id to absorb
   MergeKind merge = MergeKind::kNone;
   PersonAccess access = PersonAccess::kUpdate;
-  bool updates_existing = true;  // false: $exception and $$heatmap (§5.1)
-  bool writes_noisy = false;     // person events write every change (§5.3)
-  bool may_upgrade = false;      // kPersonless: the project did not opt out (§3)
+  bool updates_existing = true;  // false: $exception and $$heatmap (I-5.1)
+  bool writes_noisy = false;     // person events write every change (I-5.3)
+  bool may_upgrade = false;      // kPersonless: the project did not opt out (I-3.3)
   // Holds only if an earlier merge of the same call brought distinct_id here.
   bool needs_merge = false;
   // Was carried out already; only the snapshot is missing.
@@ -58,7 +58,7 @@ size_t op_bytes_max(const PersonOp& op);
 bool read_op(ByteReader& in, PersonOp& op);
 
 // A distinct id of a person. A version above 0 is an override: rows stored under that id before it
-// came to this person belong to this person now (§6.3).
+// came to this person belong to this person now (I-6.9).
 struct PersonId {
   std::string distinct_id;
   uint64_t version = 0;
@@ -151,18 +151,18 @@ enum class IdentifiedChange : uint8_t { kKeep, kIdentify };
 
 struct Update {
   bool persisted = false;   // the person differs from before and must be stored
-  bool too_large = false;   // refused: person_properties_size_violation (§5.4)
+  bool too_large = false;   // refused: person_properties_size_violation (I-5.4)
   bool is_bad = false;      // the operation's texts are none of PropertyBag's: nothing was done
   // The row's person_properties when they are not the bag's text: suppressed changes shown, the
-  // event's $set laid over (§9). Empty: the bag's text.
+  // event's $set laid over (I-9.2). Empty: the bag's text.
   std::string row_properties;
 };
 
-// §5: applies the operation to `bag`, which holds person's properties. Raises the version when it
+// I-5: applies the operation to `bag`, which holds person's properties. Raises the version when it
 // persists. `bag` may then hold views into the operation.
 Update update_person(Person& person, PropertyBag& bag, const PersonOp& op, IdentifiedChange change);
 
-// §9: the properties in `bag` with the operation's $set laid over them. Empty: the bag's own text.
+// I-9.2: the properties in `bag` with the operation's $set laid over them. Empty: the bag's text.
 std::string shown_properties(const PropertyBag& bag, const PersonOp& op);
 
 // Whether the operation's texts are PropertyBag's.
@@ -171,18 +171,18 @@ bool has_good_texts(const PersonOp& op);
 // Tells operations with the same event uuid apart.
 uint64_t content_hash(const PersonOp& op);
 
-// §4: fills `bag` with a new person's properties. kBad: the operation's texts are none of PropertyBag's,
-// and nothing was done.
+// I-4.4: fills `bag` with a new person's properties. kBad: the operation's texts are none of
+// PropertyBag's, and nothing was done.
 enum class Created : uint8_t { kWhole, kTooLarge /* they were left out */, kBad };
 Created create_properties(PropertyBag& bag, const PersonOp& op);
 
-// §6.4: lays the absorbed person's properties under `bag`, and takes the rest over. True when the sum
-// is over the limit, in which case only what fits was taken.
+// I-6.11: lays the absorbed person's properties under `bag`, and takes the rest over. True when
+// the sum is over the limit, in which case only what fits was taken.
 bool absorb_person(Person& into, PropertyBag& bag, Person&& other);
 
-// §5.3.
+// I-5.3.
 bool is_noisy_property(std::string_view name);
-// §5.2: names copied from event properties to the person.
+// I-5.2: names copied from event properties to the person.
 bool is_lifted_property(std::string_view name);
 // The name under which a lifted property's first value stays: "$initial_os" of "$os". Empty: `name` is
 // not lifted. Static text.

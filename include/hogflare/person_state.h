@@ -1,5 +1,5 @@
 // What a flag request needs from stored people and groups, and the continuity keys it leaves behind
-// (flag-semantics.md §3.3, §3.4). A part of the request's task, used as PeopleRun is.
+// (F-3.3, F-3.4). A part of the request's task, used as PeopleRun is.
 //
 //   StoredStateRun stored(team_id, request, needs(definitions, request), definitions, caches);
 //   stored.start(turn, effects);

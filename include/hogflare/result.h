@@ -19,7 +19,7 @@ namespace hogflare {
 
 // Every way a request, an event or a document can be refused. The HTTP status, the stable text tag
 // and whether a retry can help come from one table in src/base/result.cpp.
-// Sources: capture's error table (wire-protocol.md §2.8), capture v1 (§4.3-§4.5), flags (§7.4).
+// Sources: capture's error table (W-2.8), capture v1 (W-4.3 to W-4.5), flags (W-7.4).
 enum class ErrorCode : uint8_t {
   kEmptyPayload,           // no body and no ?data=
   kDecodeFailed,           // base64, gzip, LZ-string, form or UTF-8 is broken

@@ -1,4 +1,4 @@
-// Which endpoint a path means. Sources: wire-protocol.md §1; the seed's /identify, /alias, /groups.
+// Which endpoint a path means. Sources: W-1; the seed's /identify, /alias, /groups.
 //
 //   const Route route = find_route("/i/v0/e/");   // {RouteKind::kCapture, …}
 #pragma once
@@ -76,7 +76,7 @@ struct Route {
   RouteKind endpoint = RouteKind::kNone;
   uint8_t methods = 0;
   MetricRoute metric = MetricRoute::kOther;
-  bool legacy_base64 = false;   // an undecoded body may be base64 once more (wire-protocol.md §2.3.6)
+  bool legacy_base64 = false;   // an undecoded body may be base64 once more (W-2.3.6)
   std::string_view argument;    // the path's variable segment: a token, a flag key, a project's id, a rest, what is behind /app
 };
 

@@ -1,5 +1,5 @@
 // Instants: reading every form SDKs send, PostHog's rules for an event's time, and writing RFC 3339.
-// Source of the rules: PostHog rust/common/types/src/timestamp.rs (wire-protocol.md §3).
+// Source of the rules: PostHog rust/common/types/src/timestamp.rs (W-3).
 //
 //   EventClock clock{.now_ms = now, .sent_at_ms = sent_at};
 //   int64_t at = clock.event_time({.timestamp_ms = parse_timestamp("2026-01-01T11:59:55Z")});

@@ -1,5 +1,5 @@
 // UUIDs: parsed at the border, version 5 for people (deterministic), version 7 for events without
-// one. Sources: RFC 9562; identity-semantics.md §4 for the namespace.
+// one. Sources: RFC 9562; I-4.2 for the namespace.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
 // From the bytes of a v0 request to its JSON text, in PostHog's order, and what every answer shares.
-// Source: PostHog rust/capture/src/payload/{common,decompression}.rs (wire-protocol.md §2.1-§2.3).
+// Source: PostHog rust/capture/src/payload/{common,decompression}.rs (W-2.1 to W-2.3).
 //
 //   const Endpoint endpoint = capture_endpoint(find_route(head.path));
 //   Result<DecodedBody> body = decode_body(head, endpoint, std::move(bytes));
@@ -40,7 +40,7 @@ struct DecodedBody {
   std::string token;  // a form's api_key or token; empty when it has none
 };
 
-// Everything of §2.3 before JSON parsing. More lenient than PostHog where nothing else is meant: a
+// Everything of W-2.3 before JSON parsing. More lenient than PostHog where nothing else is meant: a
 // gzip hint without gzip magic is plain text (a proxy inflated it), unpadded base64 under a base64
 // hint, a form without its content type, zlib under `Content-Encoding: deflate`.
 // The text may have `text_bytes_max` bytes. `memory` holds the text afterwards, and meanwhile what
@@ -50,7 +50,7 @@ Result<DecodedBody> decode_body(const RequestHead& head, Endpoint endpoint, std:
 // The same for a request that is alone.
 Result<DecodedBody> decode_body(const RequestHead& head, Endpoint endpoint, std::string body);
 
-// The JSON text of a /flags or /decide request (wire-protocol.md §7.1; PostHog
+// The JSON text of a /flags or /decide request (W-7.1; PostHog
 // feature-flags/src/handler/decoding.rs): `?data=` of a GET, a form's base64, gzip by query, header
 // or magic, base64. Errors: kEmptyPayload, kDecodeFailed (also for an unknown `compression` and for
 // content types that are not JSON, text or form), kTooLarge, kMemoryBusy; `memory` as above.

@@ -1,4 +1,4 @@
-// Session replay: /s (wire-protocol.md §6).
+// Session replay: /s (W-6).
 #include "fields.h"
 #include "hogflare/cookieless.h"
 #include "hogflare/limits.h"

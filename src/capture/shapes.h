@@ -1,4 +1,4 @@
-// The JSON shapes a request's events come in (wire-protocol.md §2.4), and the rewriting of those that
+// The JSON shapes a request's events come in (W-2.4), and the rewriting of those that
 // are not events yet.
 #pragma once
 

@@ -9,7 +9,7 @@
 
 namespace hogflare::console {
 
-// Headers of every page of the console, with the content policy of console-design §8.
+// Headers of every page of the console, with their content policy (docs/CONSOLE.md).
 std::vector<Header> page_headers(std::string_view policy);
 
 // Of the application's document; and of the replay's, whose recorded pages bring their own styles.

@@ -53,7 +53,7 @@ struct CoreState {
   CookielessSalts cookieless_salts;
   console::Attempts sign_in_attempts;
   console::AccessKeys access_keys;
-  // Of the capture requests in flight (src/http/admission.h).
+  // Of the capture requests in flight (hogflare/memory_share.h).
   size_t request_memory_bytes = 0;
   // What /healthz shows of the outboxes: asking them costs a call a shard and anybody may ask.
   OutboxStats outbox_stats;

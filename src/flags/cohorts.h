@@ -4,7 +4,7 @@
 //   if (cohorts.of(filter.target) == Membership::kIn) …
 //
 // A cohort is evaluated once a request however many flags and cohorts refer to it; those it refers
-// to come first, so that only groups within one cohort recurse. Source: cohorts.md.
+// to come first, so that only groups within one cohort recurse. Source: F-5.
 #pragma once
 
 #include <cstdint>

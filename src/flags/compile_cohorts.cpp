@@ -1,5 +1,5 @@
 // Cohorts: what they are made of, who refers to whom, and whose fault a fault is.
-// Source: cohorts.md.
+// Source: F-5.
 #include <fmt/format.h>
 #include <re2/re2.h>
 

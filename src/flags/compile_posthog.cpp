@@ -1,4 +1,4 @@
-// PostHog's own flag format: an object with `filters`. Source: flag-semantics.md §1.
+// PostHog's own flag format: an object with `filters`. Source: F-1.1.
 #include <fmt/format.h>
 #include <re2/re2.h>
 

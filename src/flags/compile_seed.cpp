@@ -1,5 +1,4 @@
-// The seed's dialect: an object without `filters`. Source: the seed's README and flag-semantics.md
-// §12.
+// The seed's dialect: an object without `filters`. Source: F-12.
 #include <fmt/format.h>
 #include <re2/re2.h>
 

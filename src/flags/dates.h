@@ -3,7 +3,7 @@
 //   DateFilter filter = parse_date_filter("-7d", zone);
 //   std::optional<int64_t> edge = filter.instant_us(now_ms, zone);
 //
-// Instants are microseconds since 1970 in UTC. Source: flag-semantics.md §4.3; PostHog
+// Instants are microseconds since 1970 in UTC. Source: F-4.3; PostHog
 // rust/feature-flags/src/properties/property_matching.rs and relative_date.rs.
 #pragma once
 

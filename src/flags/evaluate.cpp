@@ -1,4 +1,4 @@
-// Evaluation of PostHog's flag format, and the order of it all. Source: flag-semantics.md §2-§8.
+// Evaluation of PostHog's flag format, and the order of it all. Source: F-2 to F-8.
 #include <re2/re2.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Evaluation of one flag in the seed's dialect. Source: flag-semantics.md §12.
+// Evaluation of one flag in the seed's dialect. Source: F-12.
 #pragma once
 
 #include "flags/catalog.h"

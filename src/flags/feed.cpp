@@ -2,7 +2,7 @@
 //
 // A flag that some SDK would answer differently from `evaluate` carries
 // `ensure_experience_continuity: true`: every server SDK refuses to evaluate such a flag itself and
-// asks /flags instead. Source: wire-protocol.md §9, flag-semantics.md §10.
+// asks /flags instead. Source: W-9, F-10.
 #include <fmt/format.h>
 #include <re2/re2.h>
 

@@ -4,7 +4,7 @@
 //   bool in = hash01("beta-search.", "user-17", "") <= 25.0 / 100.0;
 //   bool seed_in = seed_bucket("alpha", "user-1") < 25;
 //
-// Source: flag-semantics.md §3.1 and §12.
+// Source: F-3.1 and F-12.1.
 #pragma once
 
 #include <string>

@@ -7,7 +7,7 @@
 //   Property property(&value);
 //   matcher.match(property, {.now_ms = now, .matching_version = 1, .zone = zone}) == Match::kYes
 //
-// Source: flag-semantics.md §4 (PostHog: rust/feature-flags/src/properties/property_matching.rs).
+// Source: F-4 (PostHog: rust/feature-flags/src/properties/property_matching.rs).
 #pragma once
 
 #include <cstdint>
@@ -97,7 +97,7 @@ class Property {
 
 struct MatchContext {
   int64_t now_ms;
-  int matching_version;  // 1 or 2, flag-semantics.md §4.1
+  int matching_version;  // 1 or 2, F-4.1
   const TimeZone& zone;
 };
 

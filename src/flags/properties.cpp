@@ -8,7 +8,7 @@
 namespace hogflare::flags {
 namespace {
 
-// identity-semantics.md §5.2 without $os_name and utm_name, in the order given there.
+// I-5.2 without $os_name and utm_name, in PostHog's order.
 constexpr std::array<std::string_view, 42> kInitialSources = {
     "$app_build",      "$app_name",        "$app_namespace",  "$app_version",
     "$browser",        "$browser_version", "$device_type",    "$current_url",

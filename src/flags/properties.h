@@ -1,6 +1,6 @@
 // The property maps of one request: stored values overlaid by the request's, read through slots.
 //
-// Source: flag-semantics.md §3.4.
+// Source: F-3.4.
 #pragma once
 
 #include <string>

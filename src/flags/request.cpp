@@ -1,4 +1,4 @@
-// Bodies of /flags, /decide and OFREP. Source: flag-semantics.md §1.2, wire-protocol.md §7.2.
+// Bodies of /flags, /decide and OFREP. Source: F-1.2, W-7.2.
 #include <fmt/format.h>
 
 #include <algorithm>

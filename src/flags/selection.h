@@ -1,4 +1,4 @@
-// Which flags a request evaluates: the filters of flag-semantics.md §9.
+// Which flags a request evaluates: the filters of F-9.
 #pragma once
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 //   std::optional<Version> version = parse_version("v3.08");       // 3.8.0
 //   VersionRange::caret("1.2")->contains(*version);                // false
 //
-// Source: flag-semantics.md §4.4, which follows the Rust crate `semver`: SemVer 2 order, except that
+// Source: F-4.4, which follows the Rust crate `semver`: SemVer 2 order, except that
 // build metadata takes part; ranges admit a pre-release only when they name its triple.
 #pragma once
 

@@ -2,7 +2,7 @@
 //
 //   unicode_lower("ÀÉ") == "àé"; ascii_lower("ÀB") == "Àb"; parse_number("1e3") == 1000.0
 //
-// Source: flag-semantics.md §4; the lower-case mapping is that of Unicode, final sigma included,
+// Source: F-4; the lower-case mapping is that of Unicode, final sigma included,
 // as Rust's str::to_lowercase has it.
 #pragma once
 

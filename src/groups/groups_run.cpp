@@ -58,7 +58,7 @@ GroupsRun::GroupsRun(std::span<const Event> events, const Project& project, Iden
 
 size_t GroupsRun::plan(const Config& config) {
   configured_ = config.has_group_types;
-  // §10: personless events have no groups.
+  // I-10.8: personless events have no groups.
   if (project_.person_processing_opt_out) return 0;
   for (size_t i = 0; i < source_.size(); ++i) find_groups(i);
   if (events_.empty()) return 0;

@@ -1,4 +1,4 @@
-// A capture request from its bytes to its answer (design: docs/ARCHITECTURE.md, "Life of a capture
+// A capture request from its bytes to its answer (design: docs/ARCHITECTURE.md, "The life of a capture
 // request"): decode, people and groups, rows, delivery, reply. The three kinds of request differ in
 // how they are decoded and answered, not in between.
 #include <algorithm>

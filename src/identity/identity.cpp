@@ -16,7 +16,7 @@
 namespace hogflare {
 namespace {
 
-// §6.2: in lower case, and in exactly this spelling.
+// I-6.3: in lower case, and in exactly this spelling.
 constexpr auto kIllegalAnyCase = std::to_array<std::string_view>(
     {"anonymous", "guest", "distinctid", "distinct_id", "id", "not_authenticated", "email",
      "undefined", "true", "false"});
@@ -182,7 +182,7 @@ std::string facebook_click(std::string_view fbclid_raw, int64_t clicked_at_ms) {
   return "\"fb.1." + std::to_string(day * kDayMs) + "." + std::string(id) + "\"";
 }
 
-// §5.2, and db/utils.ts personInitialAndUTMProperties. A null is a visit without that parameter: it
+// I-5.2. A null is a visit without that parameter: it
 // clears the latest value and is no first one.
 void lift_properties(const Event& event, const Found& found, int64_t now_ms, PropertyBag& set,
                      PropertyBag& once) {
@@ -350,7 +350,7 @@ void warn_of_data(const Event& event, const Found& found, IdentityPlan& plan) {
            std::to_string(apart_ms / 86'400'000) + " days apart");
 }
 
-// §6: the table of triggers, then §6.2.
+// I-6.1: the table of triggers, then I-6.3.
 void plan_merge(const Event& event, const Found& found, IdentityPlan& plan) {
   const MergeKind kind = merge_kind(event.name);
   if (kind == MergeKind::kNone) return;
@@ -392,7 +392,7 @@ void add_bounded(std::initializer_list<json::Value> objects, PropertyBag& bag, I
 
 void plan_sets(const Event& event, const Found& found, const IdentityContext& context,
                IdentityPlan& plan) {
-  // §2: group identification never touches a person's properties.
+  // I-2.5: group identification never touches a person's properties.
   if (event.name == "$groupidentify") return;
   PropertyBag set;
   PropertyBag once;
@@ -512,8 +512,8 @@ IdentityPlan plan_identity(const Event& event, const IdentityContext& context) {
     return plan;
   }
   if (event.person_processing_off) {
-    // §2: the header wins outright. Nothing is looked up, nothing upgraded, and an identity event is
-    // a personless row instead of none.
+    // I-2.2: the header wins outright. Nothing is looked up, nothing upgraded, and an identity
+    // event is a personless row instead of none.
     plan.personless = true;
     plan.kind = IdentityPlan::Kind::kPersonless;
     return plan;

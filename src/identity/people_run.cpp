@@ -378,7 +378,7 @@ PersonView PeopleRun::take_view(size_t index) {
     view.dropped = true;
     return view;
   }
-  // $feature_flag_called without a person becomes a personless event (§3).
+  // $feature_flag_called without a person becomes a personless event (I-3.5).
   view.personless = plan.personless || (plan.access == PersonAccess::kIfExists &&
                                         !plan.only_reads && !planned.exists);
   if (!view.personless) {

@@ -9,7 +9,7 @@
 namespace hogflare {
 namespace {
 
-// identity-semantics.md §5.2.
+// I-5.2.
 constexpr NameSet kLifted(std::to_array<std::string_view>({
     "$app_build", "$app_name", "$app_namespace", "$app_version", "$browser", "$browser_version",
     "$current_url", "$device_type", "$os", "$os_name", "$os_version", "$pathname",
@@ -33,7 +33,7 @@ constexpr auto kInitialNames = std::to_array<std::string_view>({
     "$initial_utm_campaign", "$initial_utm_content", "$initial_utm_medium", "$initial_utm_name",
     "$initial_utm_source", "$initial_utm_term", "$initial_wbraid"});
 
-// identity-semantics.md §5.3.
+// I-5.3.
 constexpr NameSet kNoisy(std::to_array<std::string_view>({
     "$browser", "$browser_version", "$current_url", "$device_type", "$geoip_accuracy_radius",
     "$geoip_city_confidence", "$geoip_country_confidence", "$geoip_latitude", "$geoip_longitude",
@@ -45,7 +45,7 @@ constexpr NameSet kNoisy(std::to_array<std::string_view>({
     "$screen_width", "$viewport_height", "$viewport_width"}));
 static_assert(kLifted.complete() && kNoisy.complete());
 
-// §5.4: what a trim of an oversized record leaves alone.
+// I-5.4: what a trim of an oversized record leaves alone.
 bool is_protected_property(std::string_view name) {
   constexpr std::string_view kInitial = "$initial_";
   if (name == "email" || name == "name" || name == "$creator_event_uuid") return true;
@@ -123,7 +123,7 @@ void apply_changes(PropertyBag& bag, const Changes& changes) {
   }
 }
 
-// §9: the person's properties, with changes that are shown though not stored, under the event's $set.
+// I-9.2: the person's properties with changes that are shown, not stored, under the event's $set.
 std::string row_text(const PropertyBag& bag, const Changes* shown, const PropertyBag& set) {
   PropertyBag row;
   row.add_bag(bag);

@@ -202,7 +202,7 @@ class ApplyTask final : public MergingTask {
   void apply(PersonWork& work, const PersonOp& op) {
     Operation operation(work, changes_, op,
                         {request_.team_id, request_.self, request_.personless});
-    // An operation whose ids are one person already still identifies it (§6.1 case 4).
+    // An operation whose ids are one person already still identifies it (I-6.7).
     operation.apply(op.merge == MergeKind::kNone ? IdentifiedChange::kKeep
                                                  : IdentifiedChange::kIdentify);
     if (!work.failed()) done_with(operation.result(), operation.row_properties());

@@ -53,7 +53,7 @@ void Operation::apply(IdentifiedChange identified) {
       note_personless();
       return;
     }
-    // §7: whoever a merge was refused to is identified all the same.
+    // I-7.2: whoever a merge was refused to is identified all the same.
     create(Uuid::of_person(place_.team_id, place_.self).text(), result_.refused);
     return;
   }

@@ -14,7 +14,7 @@
 
 namespace hogflare {
 
-// §6.4: the absorbed person is published once more with this much added, so that it stays deleted.
+// I-6.13: the absorbed person is published once more with this much added: it stays deleted.
 inline constexpr uint64_t kDeletedVersionStep = 100;
 
 struct OperationPlace {
@@ -34,9 +34,9 @@ class Operation {
     return {row_, row_storage_.empty() ? work_.text_revision() : 0};
   }
 
-  // §4, §5: an operation without a merge, or after one was refused (§7) or turned out to be none.
+  // I-4, I-5: an operation without a merge, or after one was refused (I-7) or was none after all.
   void apply(IdentifiedChange identified);
-  // §6.1, §6.3, §6.4: the other object has surrendered; `target` is its distinct id.
+  // I-6.5 to I-6.12: the other object has surrendered; `target` is its distinct id.
   void fold(SurrenderReply&& reply, const std::string& target);
 
  private:

@@ -18,7 +18,7 @@ enum class Role : uint8_t {
   kGroup,                 // $group_N, index N
   kGeoipDisable,
   kCaptureInternal,
-  kBloat,                 // never stored (identity-semantics.md §11)
+  kBloat,                 // never stored (I-11.1)
   kOs,                    // $os
   kOsName,                // $os_name: another name of $os
   kIsServer,

@@ -1,4 +1,4 @@
-// Capture v1 through local workerd (wire-protocol cases 50 to 58).
+// Capture v1 through local workerd (W-4).
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import * as zlib from "node:zlib";

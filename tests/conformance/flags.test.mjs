@@ -1,4 +1,4 @@
-// Flag endpoints through local workerd: shapes, versions, encodings, refusals (wire-protocol.md §7–§9).
+// Flag endpoints through local workerd: shapes, versions, encodings, refusals (W-7 to W-9).
 import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
 import { after, before, describe, it } from "node:test";

@@ -21,7 +21,7 @@ const DEFAULT_TIME = "2024-01-01T00:00:00Z";
 const teamOf = (index) => 1000 + index;
 const tokenOf = (index) => `phc_case_${index}`;
 
-/** identity-semantics.md §4 */
+/** I-4.2 */
 function personUuid(team, distinctId) {
   const bytes = createHash("sha1").update(NAMESPACE).update(`${team}:${distinctId}`).digest().subarray(0, 16);
   bytes[6] = (bytes[6] & 0x0f) | 0x50;

@@ -1,5 +1,5 @@
 // What SDKs ask before and beside capture: remote config, its script, the small lists
-// (wire-protocol cases 73 to 78).
+// (W-8, W-9).
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import vm from "node:vm";

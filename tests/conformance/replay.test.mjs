@@ -1,5 +1,5 @@
 // Session replay through local workerd, as far as the view that joins a recording again
-// (wire-protocol cases 45 to 49).
+// (W-6).
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";

@@ -1,5 +1,5 @@
 // AI capture, the seed's /identify, /alias and /groups in all their shapes, and fields of capture v0 that
-// need more than one request to see (wire-protocol cases 21, 23, 25, 26, 28, 32, 59, 60).
+// need more than one request to see (W-2.5, W-5).
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";

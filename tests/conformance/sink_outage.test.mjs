@@ -1,4 +1,4 @@
-// What capture answers when neither the sink nor the outbox can keep events (wire-protocol case 55).
+// What capture answers when neither the sink nor the outbox can keep events (W-4.4, W-10.3).
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { startSystem } from "../lib/harness.mjs";

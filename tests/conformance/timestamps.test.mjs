@@ -1,4 +1,4 @@
-// The time of an event, through local workerd (wire-protocol cases 34 to 40).
+// The time of an event, through local workerd (W-3).
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { startSystem } from "../lib/harness.mjs";

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-// A URL on Cloudflare has 16 KB (platform.md §4.1).
+// A URL on Cloudflare has 16 KB (P-4.1).
 constexpr size_t kUrlBytesMax = 16u << 10;
 
 std::string event(size_t index) {

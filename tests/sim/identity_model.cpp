@@ -11,7 +11,7 @@ bool is_merge(const std::string& name) {
 
 bool is_noisy(const std::string& name) { return name == "$current_url" || name == "$browser"; }
 
-// §5.2
+// I-5.2
 Properties lifted_set(const ModelEvent& event) {
   Properties set = event.set;
   for (const auto& [name, value] : event.properties) set.emplace(name, value);
@@ -43,14 +43,14 @@ std::string Model::uuid_of(const std::string& distinct_id) const {
 }
 
 void Model::apply(const ModelEvent& event) {
-  // §2, §3
+  // I-2, I-3
   if (event.personless && is_merge(event.name)) return;
   const bool nobody = find(event.distinct_id) == nullptr;
   if (event.personless || (event.name == "$feature_flag_called" && nobody)) {
     if (nobody && exact_) personless_.insert(event.distinct_id);
     return;
   }
-  // §6
+  // I-6
   if (is_merge(event.name) && !event.other.empty() && event.other != event.distinct_id) {
     merge(event);
     return;
@@ -62,7 +62,7 @@ void Model::apply(const ModelEvent& event) {
   }
 }
 
-// §4
+// I-4
 void Model::create(const ModelEvent& event, const std::string& uuid_of, bool identified) {
   ModelPerson person;
   person.uuid_of = uuid_of;
@@ -74,7 +74,7 @@ void Model::create(const ModelEvent& event, const std::string& uuid_of, bool ide
   people_.push_back(std::move(person));
 }
 
-// §5.1, §5.3
+// I-5.1, I-5.3
 void Model::update(ModelPerson& person, const ModelEvent& event, bool identifies) {
   bool persists = identifies && !person.is_identified;
   if (identifies) person.is_identified = true;
@@ -106,12 +106,12 @@ void Model::update(ModelPerson& person, const ModelEvent& event, bool identifies
   if (persists) person.properties = after;
 }
 
-// §6.1
+// I-6.4 to I-6.7
 void Model::merge(const ModelEvent& event) {
   ModelPerson* into = find(event.distinct_id);
   ModelPerson* other = find(event.other);
   if (into == nullptr && other == nullptr) {
-    // §6.3
+    // I-6.8
     const bool other_personless = personless_.count(event.other) > 0;
     const bool into_personless = personless_.count(event.distinct_id) > 0;
     const bool swaps = exact_ ? other_personless && !into_personless : true;
@@ -126,13 +126,13 @@ void Model::merge(const ModelEvent& event) {
   } else if (into == other) {
     update(*into, event, true);
   } else if (event.name != "$merge_dangerously" && other->is_identified) {
-    update(*into, event, true);  // §7
+    update(*into, event, true);  // I-7.2
   } else {
     merge_people(*into, *other, event);
   }
 }
 
-// §6.4
+// I-6.10 to I-6.12
 void Model::merge_people(ModelPerson& into, ModelPerson& other, const ModelEvent& event) {
   Properties properties = other.properties;
   for (const auto& [name, value] : into.properties) properties[name] = value;

@@ -1,5 +1,5 @@
-// People as identity-semantics.md describes them, one event after another: slow, obvious, and written
-// from the text alone. The simulator holds the real core against it.
+// People as docs/rules/identity.md describes them, one event after another: slow, obvious, and
+// written from the text alone. The simulator holds the real core against it.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct ModelEvent {
   std::string distinct_id;
   std::string other;  // $anon_distinct_id or alias; empty: none
   int64_t timestamp_ms = 0;
-  Properties properties;  // those that are lifted (§5.2)
+  Properties properties;  // those that are lifted (I-5.2)
   Properties set;
   Properties set_once;
   std::vector<std::string> unset;
