@@ -52,7 +52,7 @@ async function sendUnder(fault, size = 20) {
 }
 
 async function landedFrom(client) {
-  await settle(system);
+  await settle(system, { drain: false });
   return assertAllLanded(system, client);
 }
 

@@ -178,7 +178,8 @@ describe("an object's turn in which something breaks", () => {
       await eventually(() => undone() === undoneBefore + 1 - trapped, { what: "the log's word" });
       assert.equal((await admin(system.url, "/admin/outbox")).rows, 80);
       await system.pipeline.fault({ clear: true });
-      await settle(system);
+      // By alarms alone: a drain beside an alarm may send what that has on its way.
+      await settle(system, { drain: false });
       const figures = await assertAllLanded(system, client);
       assert.equal(figures.landed, 80);
       assert.equal(figures.copies, 0, "the half-written put was sent as well");
