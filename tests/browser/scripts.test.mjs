@@ -11,37 +11,9 @@ import { build } from "esbuild";
 import { eventually, startSystem, TOKEN } from "../lib/harness.mjs";
 import { ROOT } from "../../scripts/lib/worker.mjs";
 import { scripts } from "../../scripts/lib/assets.mjs";
+import { DOCUMENT, SURVEY } from "./everything.mjs";
 import { openBrowser } from "./page.mjs";
 
-const SURVEY = {
-  id: "0190-nps",
-  name: "NPS",
-  type: "popover",
-  start_date: "2026-01-01T00:00:00Z",
-  end_date: null,
-  conditions: null,
-  appearance: { surveyPopupDelaySeconds: 0, displayThankYouMessage: false },
-  questions: [{ id: "q1", type: "open", question: "What is missing?", buttonText: "Send" }],
-  current_iteration: null,
-  current_iteration_start_date: null,
-  feature_flag_keys: [],
-  linked_flag_key: null,
-  targeting_flag_key: null,
-  internal_targeting_flag_key: null,
-  schedule: "always",
-};
-const DOCUMENT = {
-  flags: [{ key: "beta", active: true, filters: { groups: [{ properties: [], rollout_percentage: 0 }], super_groups: [{ properties: [{ key: "$feature_enrollment/beta", type: "person", operator: "exact", value: ["true"] }], rollout_percentage: 100 }] } }],
-  remote_config: {
-    sessionRecording: { masking: { maskAllInputs: true } },
-    captureDeadClicks: true,
-    capturePerformance: { web_vitals: true, network_timing: true },
-    autocaptureExceptions: true,
-    heatmaps: true,
-  },
-  surveys: [SURVEY],
-  early_access_features: [{ id: "ea", name: "Beta", description: "", stage: "beta", documentationUrl: null, payload: null, flagKey: "beta" }],
-};
 const ALIASES = { "/q1": "/e", "/q2": "/flags", "/q3": "/s", "/q4": "/i/v0/e", "/q5": "/api/surveys", "/js": "/static", "/c": "/array" };
 const VERSIONS = ["posthog-js", "posthog-js-1.200", "posthog-js-1.100"];
 const folderOf = (name) => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
