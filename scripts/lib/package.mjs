@@ -24,6 +24,7 @@ const FILES = [
   "replay",
   "flags.json",
   "LICENSE",
+  "NOTICE",
   "build/wasm/core.wasm",
   "build/console",
   "scripts/lib/assets.mjs",
