@@ -196,6 +196,16 @@ function reset() {
 }
 
 /**
+ * Where a trap happened, innermost first; undefined unless the module has names (preset wasm-debug).
+ * @param {unknown} error
+ */
+function namedFunctions(error) {
+  const frames = error instanceof Error ? String(error.stack).matchAll(/^\s*at (\S.*) \(wasm:\/\//gm) : [];
+  const names = Array.from(frames, ([, name]) => name);
+  return names.length === 0 ? undefined : names;
+}
+
+/**
  * Runs one entry of the core; a trap resets the instance.
  * @template T
  * @param {() => T} entry
@@ -208,7 +218,8 @@ function guarded(entry) {
     const message = panicMessage === "" ? String(error) : panicMessage;
     panicMessage = "";
     lastTrap = { at: new Date().toISOString(), message };
-    console.error(JSON.stringify({ level: "error", event: "core_trap", message, trapCount: trapCount + 1 }));
+    const functions = namedFunctions(error);
+    console.error(JSON.stringify({ level: "error", event: "core_trap", message, trapCount: trapCount + 1, functions }));
     trapCount += 1;
     reset();
     throw new CoreTrap(TRAPPED);

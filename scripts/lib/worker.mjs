@@ -3,7 +3,7 @@
 //   const worker = await startWorker({ port: 8787, stateDir: ".hogflare", vars: {…} });
 //   await worker.dispose();
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
@@ -12,6 +12,8 @@ import { CONSOLE, scripts, writeAssets } from "./assets.mjs";
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const BUNDLES = join(ROOT, "build/worker");
 const CONFIG = join(ROOT, "wrangler.toml.example");
+/** The module that is run: that of another preset, for a trap's names (CONTRIBUTING.md). */
+const MODULE = resolve(ROOT, process.env.HOGFLARE_MODULE ?? "build/wasm/core.wasm");
 const ASSETS = join(ROOT, "build/assets");
 
 const RUNTIME = join(ROOT, "tests/platform/runtime.js");
@@ -25,7 +27,7 @@ export function platformLimits() {
 /** Files the bundle is made from. */
 function sources(main) {
   const shim = readdirSync(join(ROOT, "js-shim")).map((name) => join(ROOT, "js-shim", name));
-  return [...shim, join(ROOT, main), join(ROOT, "build/wasm/core.wasm"), join(ROOT, "flags.json"), CONFIG];
+  return [...shim, join(ROOT, main), join(ROOT, "build/wasm/core.wasm"), MODULE, join(ROOT, "flags.json"), CONFIG];
 }
 
 /**
@@ -34,7 +36,7 @@ function sources(main) {
  */
 export function bundle(main = "js-shim/worker.js") {
   const name = basename(main, ".js");
-  const dist = join(BUNDLES, name);
+  const dist = join(BUNDLES, process.env.HOGFLARE_MODULE === undefined ? name : `${name}-of-${basename(dirname(MODULE))}`);
   const stamp = join(dist, ".bundled");
   const newest = Math.max(...sources(main).map((path) => statSync(path).mtimeMs));
   if (existsSync(stamp) && statSync(stamp).mtimeMs > newest) return dist;
@@ -51,6 +53,9 @@ export function bundle(main = "js-shim/worker.js") {
     [join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", made, "--config", config],
     { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "true" } },
   );
+  if (process.env.HOGFLARE_MODULE !== undefined) {
+    for (const file of readdirSync(made)) if (file.endsWith("-core.wasm")) copyFileSync(MODULE, join(made, file));
+  }
   writeFileSync(join(made, ".bundled"), "");
   rmSync(dist, { recursive: true, force: true });
   renameSync(made, dist);
