@@ -178,3 +178,23 @@ describe("variables", () => {
     assert.ok(quoted.size > 50);
   });
 });
+
+describe("what an operator sees", () => {
+  const docs = lines.filter(({ place }) => place.startsWith("docs/") || place.startsWith("README.md"));
+
+  it("metrics that documents name are metrics", () => {
+    const families = new Set([...read("src/metrics/metrics.cpp").matchAll(/"(hogflare_\w+)"/g)].map(([, name]) => name));
+    assert.ok(families.size > 30);
+    // hogflare_events_v1 and its kind are tables.
+    const told = docs.flatMap(({ place, text }) => [...text.matchAll(/`(hogflare_[a-z_]+)(?=[`{])/g)].map(([, name]) => ({ place, name })));
+    assert.ok(told.length > 10);
+    assert.deepEqual(told.filter(({ name }) => !families.has(name)).map(({ place, name }) => `${place}: ${name}`), []);
+  });
+
+  it("lines of the log that documents name are written", () => {
+    const code = sources().filter((path) => /^(src|js-shim)\//.test(path)).map(read).join("\n");
+    const told = docs.flatMap(({ place, text }) => [...text.matchAll(/\blog(?: line)? `([a-z_]+)`/g)].map(([, name]) => ({ place, name })));
+    assert.ok(told.length > 4);
+    assert.deepEqual(told.filter(({ name }) => !code.includes(`"${name}"`)).map(({ place, name }) => `${place}: ${name}`), []);
+  });
+});
