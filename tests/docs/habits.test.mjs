@@ -52,7 +52,7 @@ describe("CONTRIBUTING.md", () => {
     ["An operator of flags, as `semver_caret`", /\bsemver_caret\b|\bkSemverCaret\b/, /^$/],
     ["A reject reason, as `origin_not_allowed`", /\borigin_not_allowed\b|\bkOriginNotAllowed\b/, /^(include\/hogflare\/capture|src\/capture\/)/],
     ["A property that the edge adds, as `cf_metro_code`", /cf_metro_code|\bmetro_?code\b/i, /^bench\//],
-    ["A variable, as `HOGFLARE_SQL_NAMESPACE`", /HOGFLARE_SQL_NAMESPACE/, /^(docs\/API\.md|src\/http\/question_run\.cpp)$/],
+    ["A variable, as `HOGFLARE_ANSWER_WITHIN_SECS`", /HOGFLARE_ANSWER_WITHIN_SECS/, /^(docs\/|include\/hogflare\/(recordings_)?limits\.h)/],
     ["A route, as `/api/product_tours`", /\bkProductTours\b|`\/api\/product_tours`/, /^docs\/BROWSER\.md$/],
   ];
   const CODE = /^(src|include|js-shim|fuzz|bench|docs|scripts|cli)\/|^(README\.md|wrangler\.toml\.example)$|^tests\/lib\//;

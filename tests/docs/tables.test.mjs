@@ -122,3 +122,33 @@ describe("what the edge adds", () => {
     assert.deepEqual(told, names);
   });
 });
+
+describe("the console's API", () => {
+  const page = read("docs/CONSOLE.md");
+
+  it("has the routes and methods that docs/CONSOLE.md tells", () => {
+    const code = read("src/http/console_task.cpp");
+    const inCode = [...code.matchAll(/^ {4}\{"([a-z/]+)", ((?:kGet|kPost|kPut|kDelete)[^,]*), make_/gm)]
+      .flatMap(([, path, methods]) => methods.split(" | ").map((method) => `${method.slice(1).toUpperCase()} ${path.replace(/\/$/, "")}`));
+    assert.ok(inCode.length > 12);
+    const told = [...page.matchAll(/`((?:GET|POST|PUT|DELETE)(?:\|(?:GET|POST|PUT|DELETE))*) \/app\/api\/([a-z/]+)/g)]
+      .flatMap(([, methods, path]) => methods.split("|").map((method) => `${method} ${path.replace(/\/$/, "")}`));
+    assert.deepEqual(sorted(told), sorted(inCode));
+  });
+
+  it("gives codes that docs/CONSOLE.md tells", () => {
+    const given = files("src/http").filter((path) => path.includes("/console_")).flatMap((path) =>
+      [...read(path).matchAll(/(?:refuse\(|\{)(\d{3}), "([a-z_]+)"/g)].map(([, , code]) => code));
+    assert.ok(given.length > 30);
+    assert.deepEqual(sorted(given).filter((code) => !page.includes(`\`${code}\``)), []);
+  });
+});
+
+describe("the API for questions", () => {
+  it("has the error codes of docs/API.md and no others", () => {
+    const given = ["asking", "asking_task", "question_run", "query_task", "list_task"].flatMap((name) =>
+      [...read(`src/http/${name}.cpp`).matchAll(/\.code = (?:[\w.()]+ \? "([a-z_]+)" : )?"([a-z_]+)"|return \{\.code = "([a-z_]+)"/g)].flatMap((match) => match.slice(1).filter(Boolean)));
+    const told = tableUnder("docs/API.md", "Errors").flatMap(([, codes]) => spans(codes));
+    assert.deepEqual(sorted(told), sorted(given));
+  });
+});
