@@ -59,14 +59,14 @@ globalThis.fetch = /** @type {typeof fetch} */ (async (...args) => {
 function charged(binding, names, check) {
   return new Proxy(binding, {
     get(target, name) {
-      const value = Reflect.get(target, name, target);
-      if (typeof value !== "function") return value;
-      if (!names.includes(name)) return value.bind(target);
+      if (typeof target[name] !== "function") return target[name];
+      // Called where it stands: what another Worker's method has, bind and apply too, is that Worker's.
+      if (!names.includes(name)) return (...args) => target[name](...args);
       return async (...args) => {
         const invocation = running.getStore();
         invocation?.charge();
         check(args);
-        const call = () => value.apply(target, args);
+        const call = () => target[name](...args);
         return invocation === undefined ? call() : invocation.connected(call);
       };
     },
@@ -122,15 +122,19 @@ function objectNamespace(namespace, limits) {
   });
 }
 
+/** Whether a binding is another Worker's entry, which has a method of any name. */
+const isService = (binding) => typeof binding.noBindingHasThis === "function";
+
 /** @param {any} env @param {Limits} limits */
 function confinedEnv(env, limits) {
   const confined = { ...env };
   for (const [name, binding] of Object.entries(env)) {
     if (binding === null || typeof binding !== "object") continue;
-    if (typeof binding.idFromName === "function") confined[name] = objectNamespace(binding, limits);
+    if (name.endsWith("_STREAM")) confined[name] = stream(binding, limits);
+    else if (isService(binding)) continue;
+    else if (typeof binding.idFromName === "function") confined[name] = objectNamespace(binding, limits);
     else if (typeof binding.getWithMetadata === "function") confined[name] = kvNamespace(binding, limits);
     else if (typeof binding.createMultipartUpload === "function") confined[name] = bucket(binding);
-    else if (name.endsWith("_STREAM")) confined[name] = stream(binding, limits);
   }
   return confined;
 }
