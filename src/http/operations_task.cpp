@@ -37,6 +37,7 @@ Json health_of_config(const Config& config) {
 // The figures without the sinks' own words, which /admin/outbox has.
 Json figures_of(const OutboxStats& stats) {
   Json figures = Json::parse(write_outbox_stats(stats), nullptr, false);
+  if (!figures.is_object()) return Json::object();
   for (Json& stream : figures["streams"]) stream.erase("last_reason");
   return figures;
 }
@@ -160,7 +161,7 @@ class OperationsTask final : public HttpTask {
     }
     return {static_cast<uint16_t>(fatal ? 503 : 200),
             {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
-            health.dump(2) + "\n"};
+            health.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"};
   }
 
   uint32_t kv_effect_ = 0;  // 0: none under way
