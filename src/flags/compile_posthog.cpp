@@ -110,7 +110,7 @@ void Compiler::compile_variants(const Value& filters, Flag& flag) {
     Variant variant;
     const Value* key = required(definition, "key", Value::Kind::kString);
     if (key != nullptr) variant.key = key->text;
-    if (key != nullptr && key->text.empty()) error("must be an object with a key that is not empty");
+    if (key != nullptr && key->text.empty()) error("must have a key that is not empty");
     const std::optional<double> given = read_percentage(definition, "rollout_percentage");
     if (!given) unreadable("must have a rollout_percentage, a number");
     const double weight = given.value_or(0);

@@ -51,8 +51,8 @@ bool is_whole_number(const Value& value) {
   return value.is_number() && value.number == std::floor(value.number);
 }
 
-// Numbers and perhaps a pre-release, as the format's writer leaves them: no leading `v`, no build behind
-// the numbers; a wildcard may end in stars and dots.
+// Numbers and perhaps a pre-release, as the format's writer leaves them: no leading `v`, no build
+// behind the numbers; a wildcard may end in stars and dots.
 bool is_version_operand(std::string_view text, Operator op) {
   if (op == Operator::kSemverWildcard) {
     text = text.substr(0, text.find_last_not_of(".*") + 1);

@@ -103,8 +103,8 @@ int compare_pre_releases(std::string_view left, std::string_view right) {
   return compare_identifiers(left, right);
 }
 
-// What the service makes of a version before the crate reads it: numbers before the first `-` or `+`
-// without leading zeros, missing ones as zeros, and all else as it stands.
+// What the service makes of a version before the crate reads it: numbers before the first `-` or
+// `+` without leading zeros, missing ones as zeros, and all else as it stands.
 std::string canonical(std::string_view text) {
   const size_t core_end = std::min(text.find_first_of("-+"), text.size());
   std::string out;
@@ -263,8 +263,8 @@ bool VersionComparator::matches(const Version& version) const {
   size_t equal = 0;
   while (equal < parts && version.triple[equal] == triple[equal]) ++equal;
   const bool is_within = equal == parts;  // no given part differs
-  // A whole triple goes on to the pre-release; within a part of one, as in `>1.2`, nothing is above or
-  // below, and what is no release is not equal either.
+  // A whole triple goes on to the pre-release; within a part of one, as in `>1.2`, nothing is above
+  // or below, and what is no release is not equal either.
   int order = 0;
   if (!is_within) {
     order = version.triple[equal] < triple[equal] ? -1 : 1;
