@@ -38,6 +38,8 @@ inline constexpr int kRegexDepthMax = 100;
 inline constexpr int kRegexRepeatMax = 10'000;
 // Characters beyond ASCII that a pattern may name before subjects are taken as they are.
 inline constexpr uint64_t kRegexNamedPointsMax = 1'024;
+// Comparators of one version requirement (`>1.0, <2.0` has two). The Rust crate `semver`: parse.rs.
+inline constexpr size_t kVersionComparatorsMax = 32;
 // Relative dates stop here ("10000d" is not one). PostHog: property_matching.rs.
 inline constexpr int kRelativeDateMax = 10'000;
 // Bytes of a relative date behind its sign; leading zeros count.

@@ -53,7 +53,8 @@ void Compiler::compile_posthog_flag(const Value& definition, const Value& filter
   compile_variants(filters, flag);
   compile_holdout(filters, flag);
   compile_enrolment(filters, flag);
-  const Value* groups = member(filters, "groups", Value::Kind::kArray);
+  if (filters.find("groups") == nullptr) return;
+  const Value* groups = required(filters, "groups", Value::Kind::kArray);
   if (groups == nullptr) return;
   Scope list(*this, "groups");
   for (size_t i = 0; i < groups->items.size(); ++i) {
@@ -97,7 +98,7 @@ void Compiler::compile_variants(const Value& filters, Flag& flag) {
   const Value* multivariate = member(filters, "multivariate", Value::Kind::kObject);
   if (multivariate == nullptr) return;
   Scope scope(*this, "multivariate");
-  const Value* variants = member(*multivariate, "variants", Value::Kind::kArray);
+  const Value* variants = required(*multivariate, "variants", Value::Kind::kArray);
   if (variants == nullptr) return;
   Scope list(*this, "variants");
   const Value* payloads = filters.find("payloads");
@@ -107,9 +108,12 @@ void Compiler::compile_variants(const Value& filters, Flag& flag) {
     Scope item(*this, i);
     const Value& definition = variants->items[i];
     Variant variant;
-    variant.key = std::string(read_text(definition, "key"));
-    if (variant.key.empty()) error("must be an object with a key that is not empty");
-    const double weight = read_percentage(definition, "rollout_percentage").value_or(0);
+    const Value* key = required(definition, "key", Value::Kind::kString);
+    if (key != nullptr) variant.key = key->text;
+    if (key != nullptr && key->text.empty()) error("must have a key that is not empty");
+    const std::optional<double> given = read_percentage(definition, "rollout_percentage");
+    if (!given) unreadable("must have a rollout_percentage, a number");
+    const double weight = given.value_or(0);
     sum += weight;
     upper += weight / 100;  // left to right in binary64, as the service sums
     variant.upper = upper;
@@ -227,8 +231,9 @@ Filter Compiler::compile_property_filter(const Value& definition, std::string_vi
                                          int group_index) {
   Filter filter;
   filter.kind = Filter::Kind::kProperty;
-  const std::string key(read_text(definition, "key"));
-  if (key.empty()) {
+  const Value* name_of_property = required(definition, "key", Value::Kind::kString);
+  const std::string key(name_of_property == nullptr ? "" : name_of_property->text);
+  if (name_of_property != nullptr && key.empty()) {
     Scope scope(*this, "key");
     error("must be a text that is not empty");
   }

@@ -8,6 +8,7 @@
 
 #include "flags/compiler.h"
 #include "flags/rules.h"
+#include "flags/semver.h"
 #include "hogflare/flags_limits.h"
 
 namespace hogflare::flags {
@@ -50,20 +51,15 @@ bool is_whole_number(const Value& value) {
   return value.is_number() && value.number == std::floor(value.number);
 }
 
-// Up to three numbers and perhaps a pre-release; a wildcard may have stars.
+// Numbers and perhaps a pre-release, as the format's writer leaves them: no leading `v`, no build
+// behind the numbers; a wildcard may end in stars and dots.
 bool is_version_operand(std::string_view text, Operator op) {
-  std::string_view core = text.substr(0, text.find_first_of("-+"));
-  for (size_t parts = 1;; ++parts) {
-    const size_t dot = core.find('.');
-    const std::string_view part = core.substr(0, dot);
-    const bool star = op == Operator::kSemverWildcard && part == "*";
-    const bool digits = !part.empty() && std::all_of(part.begin(), part.end(), [](char c) {
-      return c >= '0' && c <= '9';
-    });
-    if (!star && !digits) return false;
-    if (dot == std::string_view::npos) return parts <= 3;
-    core.remove_prefix(dot + 1);
+  if (op == Operator::kSemverWildcard) {
+    text = text.substr(0, text.find_last_not_of(".*") + 1);
   }
+  const size_t core_end = text.find_first_of("-+");
+  if (core_end != std::string_view::npos && text[core_end] == '+') return false;
+  return !text.empty() && text[0] != 'v' && parse_version(text).has_value();
 }
 
 // One `filters`. The first fault ends the reading: every reader returns false or nothing from there.

@@ -79,6 +79,15 @@ const Value* Compiler::member(const Value& object, std::string_view name, Value:
   return nullptr;
 }
 
+const Value* Compiler::required(const Value& object, std::string_view name, Value::Kind kind) {
+  const Value* value = object.find(name);
+  if (value != nullptr && !value->is_null()) return member(object, name, kind);
+  Scope scope(*this, name);
+  unreadable(fmt::format("must be {}, is {}", kind_name(kind),
+                         value == nullptr ? "missing" : kind_name(Value::Kind::kNull)));
+  return nullptr;
+}
+
 bool Compiler::read_bool(const Value& object, std::string_view name, bool fallback) {
   const Value* value = member(object, name, Value::Kind::kBool);
   return value == nullptr ? fallback : value->boolean;

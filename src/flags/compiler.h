@@ -59,6 +59,8 @@ class Compiler {
 
   // --- reading members; a wrong type is a problem and reads as absent
   const Value* member(const Value& object, std::string_view name, Value::Kind kind);
+  // What the service cannot do without: absent or null does not parse there.
+  const Value* required(const Value& object, std::string_view name, Value::Kind kind);
   bool read_bool(const Value& object, std::string_view name, bool fallback);
   std::optional<double> read_number(const Value& object, std::string_view name);
   std::optional<int64_t> read_integer(const Value& object, std::string_view name);

@@ -269,22 +269,24 @@ void Matcher::compile_semver(const Value& operand, std::string& problem) {
   const std::string text = text_form(operand);
   switch (op_) {
     case Operator::kSemverTilde:
-      range_ = VersionRange::tilde(text);
+      requirement_ = VersionRequirement::tilde(text);
       break;
     case Operator::kSemverCaret:
-      range_ = VersionRange::caret(text);
+      requirement_ = VersionRequirement::caret(text);
       break;
     case Operator::kSemverWildcard:
-      range_ = VersionRange::wildcard(text);
+      requirement_ = VersionRequirement::wildcard(text);
       break;
     default:
       version_ = parse_version(text);
   }
-  operand_ok_ = range_.has_value() || version_.has_value();
-  portable_ = is_plain_version(text, op_);
+  operand_ok_ = requirement_.has_value() || version_.has_value();
+  // No SDK reads `>1.0, <2.0` or `x` so: such texts are inconclusive there, or some other version.
+  portable_ = operand_ok_ && is_plain_version(text, op_);
   if (!operand_ok_) {
-    problem = fmt::format("'{}' is not a version; write up to three numbers, such as 1.2.3{}", text,
-                          op_ == Operator::kSemverWildcard ? " or 1.2.*" : "");
+    problem = fmt::format(
+        "'{}' is not a version; write up to three numbers, such as 1.2.3{}", text,
+        op_ == Operator::kSemverWildcard ? ", or 1.2.*, or comparators, such as >=1.2, <2" : "");
   }
 }
 
@@ -440,10 +442,10 @@ Match Matcher::match_date(Property& property, const MatchContext& context) const
 }
 
 Match Matcher::match_semver(Property& property) const {
-  if (!operand_ok_) return Match::kError;
   const std::optional<Version> version = parse_version(property.text());
-  if (!version) return Match::kNo;  // semver_neq too
-  if (range_) return to_match(range_->contains(*version));
+  if (!version) return Match::kNo;  // semver_neq too, and before the operand is looked at
+  if (!operand_ok_) return Match::kError;
+  if (requirement_) return to_match(requirement_->matches(*version));
   const int order = compare(*version, *version_);
   switch (op_) {
     case Operator::kSemverEq:

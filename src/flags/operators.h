@@ -151,7 +151,7 @@ class Matcher {
   std::optional<Pattern> regex_;
   DateFilter date_;
   std::optional<Version> version_;
-  std::optional<VersionRange> range_;
+  std::optional<VersionRequirement> requirement_;
 };
 
 // Compiles `pattern` within limits::kRegexBytesMax; nullptr and the reason in `problem` when RE2

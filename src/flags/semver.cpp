@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "flags/text.h"
+#include "hogflare/flags_limits.h"
 
 namespace hogflare::flags {
 namespace {
@@ -41,13 +42,13 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 // Dot-separated identifiers of [0-9A-Za-z-]; numeric ones of a pre-release without leading zero.
 enum class LeadingZero : uint8_t { kAllowed, kRefused };
 
+bool is_identifier_char(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
+}
+
 bool valid_identifiers(std::string_view text, LeadingZero leading_zero) {
   for (const std::string_view part : split(text, '.')) {
-    if (part.empty()) return false;
-    const bool legal = std::all_of(part.begin(), part.end(), [](char c) {
-      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
-    });
-    if (!legal) return false;
+    if (part.empty() || !std::all_of(part.begin(), part.end(), is_identifier_char)) return false;
     if (leading_zero == LeadingZero::kRefused && all_digits(part) && part.size() > 1 &&
         part[0] == '0') {
       return false;
@@ -94,6 +95,135 @@ int compare_identifiers(std::string_view left, std::string_view right) {
   return static_cast<int>(lefts.size()) - static_cast<int>(rights.size());
 }
 
+// A release, which has none, is above every pre-release.
+int compare_pre_releases(std::string_view left, std::string_view right) {
+  if (left.empty() || right.empty()) {
+    return static_cast<int>(left.empty()) - static_cast<int>(right.empty());
+  }
+  return compare_identifiers(left, right);
+}
+
+// What the service makes of a version before the crate reads it: numbers before the first `-` or
+// `+` without leading zeros, missing ones as zeros, and all else as it stands.
+std::string canonical(std::string_view text) {
+  const size_t core_end = std::min(text.find_first_of("-+"), text.size());
+  std::string out;
+  size_t count = 0;
+  for (const std::string_view part : split(text.substr(0, core_end), '.')) {
+    if (count++ > 0) out += '.';
+    const std::string_view bare = all_digits(part) ? without_leading_zeros(part) : part;
+    out += bare.empty() && !part.empty() ? "0" : bare;
+  }
+  for (; count < 3; ++count) out += ".0";
+  out += text.substr(core_end);
+  return out;
+}
+
+// The crate's grammar of requirements. Every reader takes its part from the front, or fails.
+class RequirementReader {
+ public:
+  explicit RequirementReader(std::string_view text) : text_(text) {}
+
+  std::optional<std::vector<VersionComparator>> read() {
+    std::vector<VersionComparator> comparators;
+    skip_spaces();
+    if (take_wildcard()) {
+      skip_spaces();
+      if (!text_.empty()) return std::nullopt;
+      return comparators;
+    }
+    do {
+      skip_spaces();
+      if (comparators.size() == limits::kVersionComparatorsMax) return std::nullopt;
+      if (!read_comparator(comparators.emplace_back())) return std::nullopt;
+      skip_spaces();
+    } while (take(','));
+    if (!text_.empty()) return std::nullopt;
+    return comparators;
+  }
+
+ private:
+  using Op = VersionComparator::Op;
+
+  bool take(char wanted) {
+    if (text_.empty() || text_[0] != wanted) return false;
+    text_.remove_prefix(1);
+    return true;
+  }
+
+  bool take_wildcard() { return take('*') || take('x') || take('X'); }
+
+  void skip_spaces() {
+    while (take(' ')) {
+    }
+  }
+
+  // False: none is written.
+  bool read_op(Op& op) {
+    if (take('=')) {
+      op = Op::kExact;
+    } else if (take('>')) {
+      op = take('=') ? Op::kGreaterEq : Op::kGreater;
+    } else if (take('<')) {
+      op = take('=') ? Op::kLessEq : Op::kLess;
+    } else if (take('~')) {
+      op = Op::kTilde;
+    } else if (take('^')) {
+      op = Op::kCaret;
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  bool read_number(uint64_t& number) {
+    const size_t length = std::min(text_.find_first_not_of("0123456789"), text_.size());
+    const std::string_view digits = text_.substr(0, length);
+    const std::optional<uint64_t> part = parse_part(digits);
+    if (!part || (length > 1 && digits[0] == '0')) return false;
+    number = *part;
+    text_.remove_prefix(length);
+    return true;
+  }
+
+  // Behind its `-` or `+`.
+  bool read_identifiers(LeadingZero leading_zero, std::string& identifiers) {
+    const size_t length = static_cast<size_t>(
+        std::find_if_not(text_.begin(), text_.end(),
+                         [](char c) { return c == '.' || is_identifier_char(c); }) -
+        text_.begin());
+    identifiers = text_.substr(0, length);
+    text_.remove_prefix(length);
+    return valid_identifiers(identifiers, leading_zero);
+  }
+
+  bool read_comparator(VersionComparator& comparator) {
+    const bool has_op = read_op(comparator.op);
+    skip_spaces();
+    if (!read_number(comparator.triple[0])) return false;
+    comparator.parts = 1;
+    bool has_wildcard = false;
+    for (size_t part = 1; part < 3 && take('.'); ++part) {
+      if (take_wildcard()) {
+        // `1.x` is all of 1, not what is compatible with it.
+        if (!has_op) comparator.op = Op::kExact;
+        has_wildcard = true;
+      } else if (has_wildcard || !read_number(comparator.triple[part])) {
+        return false;
+      } else {
+        comparator.parts = part + 1;
+      }
+    }
+    if (comparator.parts < 3) return true;
+    if (take('-') && !read_identifiers(LeadingZero::kRefused, comparator.pre_release)) return false;
+    // Builds do not take part in a requirement, but they must be well formed.
+    std::string build;
+    return !take('+') || read_identifiers(LeadingZero::kAllowed, build);
+  }
+
+  std::string_view text_;
+};
+
 }  // namespace
 
 std::optional<Version> parse_version(std::string_view text) {
@@ -123,72 +253,80 @@ std::optional<Version> parse_version(std::string_view text) {
 
 int compare(const Version& left, const Version& right) {
   if (left.triple != right.triple) return left.triple < right.triple ? -1 : 1;
-  if (left.pre_release.empty() != right.pre_release.empty()) {
-    return left.pre_release.empty() ? 1 : -1;
-  }
-  if (!left.pre_release.empty()) {
-    const int order = compare_identifiers(left.pre_release, right.pre_release);
-    if (order != 0) return order;
-  }
+  const int order = compare_pre_releases(left.pre_release, right.pre_release);
+  if (order != 0) return order;
   if (left.build.empty() != right.build.empty()) return left.build.empty() ? -1 : 1;
   return left.build.empty() ? 0 : compare_identifiers(left.build, right.build);
 }
 
-std::optional<VersionRange> VersionRange::tilde(std::string_view text) {
-  std::optional<Version> low = parse_version(text);
-  if (!low) return std::nullopt;
-  VersionRange range;
-  range.high_ = {low->triple[0], low->triple[1] + 1, 0};
-  range.low_ = std::move(*low);
-  return range;
+bool VersionComparator::matches(const Version& version) const {
+  size_t equal = 0;
+  while (equal < parts && version.triple[equal] == triple[equal]) ++equal;
+  const bool is_within = equal == parts;  // no given part differs
+  // A whole triple goes on to the pre-release; within a part of one, as in `>1.2`, nothing is above
+  // or below, and what is no release is not equal either.
+  int order = 0;
+  if (!is_within) {
+    order = version.triple[equal] < triple[equal] ? -1 : 1;
+  } else if (parts == 3) {
+    order = compare_pre_releases(version.pre_release, pre_release);
+  }
+  const bool is_exact = is_within && version.pre_release == pre_release;
+  switch (op) {
+    case Op::kExact:
+      return is_exact;
+    case Op::kGreater:
+      return order > 0;
+    case Op::kGreaterEq:
+      return order > 0 || is_exact;
+    case Op::kLess:
+      return order < 0;
+    case Op::kLessEq:
+      return order < 0 || is_exact;
+    case Op::kTilde:
+      if (parts < 3) return is_exact;
+      return equal >= 2 && order >= 0;
+    case Op::kCaret:
+      break;
+  }
+  // The first part that is not zero stays, and those before it.
+  size_t fixed = 1;
+  while (fixed < parts && triple[fixed - 1] == 0) ++fixed;
+  return equal >= fixed && order >= 0;
 }
 
-std::optional<VersionRange> VersionRange::caret(std::string_view text) {
-  std::optional<Version> low = parse_version(text);
-  if (!low) return std::nullopt;
-  VersionRange range;
-  const auto& [major, minor, patch] = low->triple;
-  if (major > 0) {
-    range.high_ = {major + 1, 0, 0};
-  } else if (minor > 0) {
-    range.high_ = {0, minor + 1, 0};
-  } else {
-    range.high_ = {0, 0, patch + 1};
-  }
-  range.low_ = std::move(*low);
-  return range;
+std::optional<VersionRequirement> VersionRequirement::parse(std::string_view text) {
+  std::optional<std::vector<VersionComparator>> comparators = RequirementReader(text).read();
+  if (!comparators) return std::nullopt;
+  VersionRequirement requirement;
+  requirement.comparators_ = std::move(*comparators);
+  return requirement;
 }
 
-std::optional<VersionRange> VersionRange::wildcard(std::string_view text) {
-  const std::string_view cleaned = clean(text);
-  if (cleaned.find('*') == std::string_view::npos) return caret(text);
-  const std::vector<std::string_view> parts = split(cleaned, '.');
-  if (parts.size() > 3) return std::nullopt;
-  VersionRange range;
-  size_t fixed = 0;
-  for (size_t i = 0; i < parts.size(); ++i) {
-    if (parts[i] == "*") continue;
-    const std::optional<uint64_t> part = parse_part(parts[i]);
-    if (!part || fixed != i) return std::nullopt;  // a number behind a star: 1.*.3
-    range.low_.triple[fixed++] = *part;
-  }
-  if (fixed == 1) range.high_ = {range.low_.triple[0] + 1, 0, 0};
-  if (fixed == 2) range.high_ = {range.low_.triple[0], range.low_.triple[1] + 1, 0};
-  return range;
+std::optional<VersionRequirement> VersionRequirement::tilde(std::string_view text) {
+  return parse("~" + canonical(clean(text)));
 }
 
-bool VersionRange::contains(const Version& version) const {
-  if (!version.pre_release.empty() &&
-      (low_.pre_release.empty() || low_.triple != version.triple)) {
-    return false;
-  }
-  // Requirements carry no build metadata: 1.2.3+b satisfies ^1.2.3 on the strength of its triple.
-  Version plain = version;
-  plain.build.clear();
-  Version low = low_;
-  low.build.clear();
-  if (compare(plain, low) < 0) return false;
-  return !high_ || version.triple < *high_;
+std::optional<VersionRequirement> VersionRequirement::caret(std::string_view text) {
+  return parse("^" + canonical(clean(text)));
+}
+
+std::optional<VersionRequirement> VersionRequirement::wildcard(std::string_view text) {
+  std::string cleaned(clean(text));
+  std::replace(cleaned.begin(), cleaned.end(), '*', 'x');
+  return parse(cleaned);
+}
+
+bool VersionRequirement::matches(const Version& version) const {
+  const auto matches = [&](const VersionComparator& comparator) {
+    return comparator.matches(version);
+  };
+  if (!std::all_of(comparators_.begin(), comparators_.end(), matches)) return false;
+  const auto names_pre_release = [&](const VersionComparator& comparator) {
+    return !comparator.pre_release.empty() && comparator.triple == version.triple;
+  };
+  return version.pre_release.empty() ||
+         std::any_of(comparators_.begin(), comparators_.end(), names_pre_release);
 }
 
 }  // namespace hogflare::flags

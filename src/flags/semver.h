@@ -1,10 +1,12 @@
-// Versions and version ranges for the semver_* operators.
+// Versions and version requirements for the semver_* operators.
 //
-//   std::optional<Version> version = parse_version("v3.08");       // 3.8.0
-//   VersionRange::caret("1.2")->contains(*version);                // false
+//   std::optional<Version> version = parse_version("v3.08");                      // 3.8.0
+//   VersionRequirement::caret("1.2")->matches(*version);                           // false
+//   VersionRequirement::wildcard(">=3.1, <4")->matches(*version);                  // true
 //
-// Source: F-4.4, which follows the Rust crate `semver`: SemVer 2 order, except that
-// build metadata takes part; ranges admit a pre-release only when they name its triple.
+// Source: F-4.4: versions and requirements are those of the Rust crate `semver`: SemVer 2 order, except
+// that build metadata takes part; a requirement takes a pre-release only when a comparator of it names
+// its triple with one.
 #pragma once
 
 #include <array>
@@ -12,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hogflare::flags {
 
@@ -27,18 +30,34 @@ std::optional<Version> parse_version(std::string_view text);
 // Negative, zero or positive, as left is below, equal to or above right.
 int compare(const Version& left, const Version& right);
 
-// A half-open range [low, high), or everything.
-class VersionRange {
- public:
-  static std::optional<VersionRange> tilde(std::string_view text);
-  static std::optional<VersionRange> caret(std::string_view text);
-  static std::optional<VersionRange> wildcard(std::string_view text);
+// One comparison of a requirement: `>=1.2`, `~1.2.3`, `1.x`, or `1.2`, which means `^1.2`.
+struct VersionComparator {
+  enum class Op : uint8_t { kExact, kGreater, kGreaterEq, kLess, kLessEq, kTilde, kCaret };
 
-  bool contains(const Version& version) const;
+  bool matches(const Version& version) const;
+
+  Op op = Op::kCaret;
+  size_t parts = 0;  // how many of `triple` are given: 1 to 3; what is not given matches anything
+  std::array<uint64_t, 3> triple{};
+  std::string pre_release;  // only with three parts
+};
+
+// Comparators that must all match; none of them: every release. Nothing is returned for a text that
+// is no requirement to the crate.
+class VersionRequirement {
+ public:
+  // `text` cleaned as a version is, behind `~` or `^`. A list is taken here too: `1.2.3, <1.2.9`.
+  static std::optional<VersionRequirement> tilde(std::string_view text);
+  static std::optional<VersionRequirement> caret(std::string_view text);
+  // `text` without its leading `v` and white space, `*` read as `x`: `1.*`, `x`, `>1.0, <2.0`.
+  static std::optional<VersionRequirement> wildcard(std::string_view text);
+
+  bool matches(const Version& version) const;
 
  private:
-  Version low_;
-  std::optional<std::array<uint64_t, 3>> high_;  // exclusive; absent: no upper end
+  static std::optional<VersionRequirement> parse(std::string_view text);
+
+  std::vector<VersionComparator> comparators_;
 };
 
 }  // namespace hogflare::flags

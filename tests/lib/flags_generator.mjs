@@ -41,8 +41,9 @@ export function flagsGenerator(seed) {
     lte: () => pick([1, 2, 10, "5", 2.5]),
     semver_gt: () => pick(VERSIONS),
     semver_eq: () => pick(VERSIONS),
-    semver_caret: () => pick(VERSIONS),
-    semver_tilde: () => pick(VERSIONS),
+    semver_caret: () => pick([...VERSIONS, "1.2.*", "1.2.3, <1.5"]),
+    semver_tilde: () => pick([...VERSIONS, "1.2.x"]),
+    semver_wildcard: () => pick(["1.*", "1.2.*", "0.*", "*", "x", "1.x", "1.2", ">1.0, <2.0", ">=1.2.4"]),
     is_date_before: () => pick(["2025-01-01", "-30d", "2024-06-01T00:00:00Z", "-2m", "-1y"]),
     is_date_after: () => pick(["2025-01-01", "-30d", "2024-06-01T00:00:00Z", "-2m", "-1y"]),
   };

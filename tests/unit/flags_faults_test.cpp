@@ -77,6 +77,15 @@ TEST_CASE("a flag's fault is its own answer", "[flags]") {
       {"odd date", R"("filters":{"groups":[{"properties":[{"key":"p","operator":"is_date_after",
           "value":"soon"}]}]})", true, false, true},
       {"groups no list", R"("filters":{"groups":"x"})", true, true, true},
+      {"groups null", R"("filters":{"groups":null})", true, true, true},
+      {"property without key", R"("filters":{"groups":[{"properties":[{"operator":"is_not_set"}]}]})",
+       true, true, true},
+      {"variants null", R"("filters":{"groups":[{}],"multivariate":{"variants":null}})", true, true,
+       true},
+      {"variant without key", R"("filters":{"groups":[{}],"multivariate":{"variants":[
+          {"rollout_percentage":100}]}})", true, true, true},
+      {"variant without weight", R"("filters":{"groups":[{}],"multivariate":{"variants":[
+          {"key":"a"}]}})", true, true, true},
       {"filters a list", R"("filters":[1])", true, true, true},
       {"key of a deleted flag", R"("deleted":true},{"key":"f","filters":{"groups":[]})", true, false,
        false},

@@ -9,6 +9,7 @@
 #include "flags/semver.h"
 #include "flags/text.h"
 #include "flags/timezone.h"
+#include "hogflare/flags_limits.h"
 #include "hogflare/flags_value.h"
 #include "hogflare/text.h"
 #include "tests/table_zones.h"
@@ -81,10 +82,29 @@ TEST_CASE("versions are ordered as SemVer with build metadata", "[flags]") {
     INFO(text);
     CHECK(!parse_version(text).has_value());
   }
-  CHECK(VersionRange::caret("0.0.3")->contains(*parse_version("0.0.3")));
-  CHECK(!VersionRange::caret("0.0.3")->contains(*parse_version("0.0.4")));
-  CHECK(!VersionRange::wildcard("1.*.3").has_value());
-  CHECK(!VersionRange::wildcard("*")->contains(*parse_version("1.0.0-rc")));
+}
+
+TEST_CASE("a version requirement may hold comparators, and 32 of them at most", "[flags]") {
+  const auto matches = [](const std::optional<VersionRequirement>& requirement, const char* text) {
+    REQUIRE(requirement.has_value());
+    return requirement->matches(*parse_version(text));
+  };
+  CHECK(matches(VersionRequirement::caret("0.0.3"), "0.0.3"));
+  CHECK(!matches(VersionRequirement::caret("0.0.3"), "0.0.4"));
+  CHECK(!matches(VersionRequirement::wildcard("*"), "1.0.0-rc"));
+  CHECK(matches(VersionRequirement::wildcard("x"), "7"));
+  CHECK(matches(VersionRequirement::wildcard(">1.0, <2.0"), "1.1"));
+  CHECK(!matches(VersionRequirement::wildcard(">1.0, <2.0"), "1.0.5"));
+  CHECK(matches(VersionRequirement::tilde("1.2.3, <1.2.9"), "1.2.8"));
+  CHECK(!matches(VersionRequirement::tilde("1.2.3, <1.2.9"), "1.2.9"));
+  for (const char* text : {"1.*.3", "", ">", "1.0 <2", "1,", "01.*", "*, 1", "1 || 2"}) {
+    INFO(text);
+    CHECK(!VersionRequirement::wildcard(text).has_value());
+  }
+  std::string list = ">0";
+  for (size_t count = 1; count < limits::kVersionComparatorsMax; ++count) list += ", >0";
+  CHECK(VersionRequirement::wildcard(list).has_value());
+  CHECK(!VersionRequirement::wildcard(list + ", >0").has_value());
 }
 
 TEST_CASE("relative dates step calendar units back", "[flags]") {

@@ -241,6 +241,10 @@ TEST_CASE("dates and patterns equal the service's on every vector", "[flags]") {
   check_operators("flag-operators-dates-regex.json");
 }
 
+TEST_CASE("versions equal the service's on every vector", "[flags]") {
+  check_operators("flag-versions.json");
+}
+
 TEST_CASE("whole flags answer as the service on every vector", "[flags]") {
   check_whole_flags("flag-whole.json");
 }

@@ -90,7 +90,7 @@ for (const { name, definitions, context, expected } of load("flag-cohorts-and-er
   });
 }
 
-const operatorFiles = ["flag-property-operators.json", "flag-operators-dates-regex.json"];
+const operatorFiles = ["flag-property-operators.json", "flag-operators-dates-regex.json", "flag-versions.json"];
 const operators = operatorFiles.flatMap((file) => load(file).cases.map((vector) => ({ file, vector })));
 for (const { file, vector } of operators) {
   test(`${file}: ${vector.id}`, () => {
