@@ -3,10 +3,10 @@
 //   npm run replay                       the sessions, newest first
 //   npm run replay -- SESSION [FILE]     writes FILE (SESSION.html): one file, no server needed
 //
-// Reads the views replay_sessions and sessions_replay of the fake pipeline at --from
-// (http://127.0.0.1:8088). What lies in the bucket RECORDINGS comes from the Worker at --worker, by the key in
-// HOGFLARE_ADMIN_TOKEN or POSTHOG_PERSONAL_API_KEY; with --worker and no --from the bucket is all that is read.
-// Nothing but one part of the recording is in memory at a time.
+// Reads the Worker at --worker, by the key in HOGFLARE_ADMIN_TOKEN or POSTHOG_PERSONAL_API_KEY: what lies in the
+// bucket RECORDINGS, and the rows where the Worker has a SQL engine. Or the views replay_sessions and
+// sessions_replay at --from, where they are served as /sql?q= (http://127.0.0.1:8088, the fake pipeline); with
+// both the rows come from the views. Nothing but one part of the recording is in memory at a time.
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -47,8 +47,29 @@ const escaped = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", 
 /** JSON that may stand in a script element. */
 const inScript = (value) => JSON.stringify(value).replaceAll("<", "\\u003c").replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
 
+/** What the Worker answers at a path below session_recordings. @param {string} path */
+async function askWorker(path) {
+  const key = process.env.HOGFLARE_ADMIN_TOKEN || process.env.POSTHOG_PERSONAL_API_KEY;
+  if (!key) fail("set HOGFLARE_ADMIN_TOKEN or POSTHOG_PERSONAL_API_KEY to read recordings from the Worker");
+  const address = `${values.worker.replace(/\/$/, "")}/api/projects/${values["team-id"]}/session_recordings/${path}`;
+  const response = await fetch(address, { headers: { authorization: `Bearer ${key}` } }).catch((error) =>
+    fail(`nothing answers at ${values.worker}: ${error.cause?.message ?? error.message}`),
+  );
+  if (!response.ok && response.status !== 404) fail(`the Worker answers ${response.status}: ${await response.text()}`);
+  return response;
+}
+
+async function listOfWorker() {
+  const response = await askWorker("?limit=200");
+  if (response.status === 404) fail(`the Worker has no recordings to list: ${await response.text()}`);
+  const { results } = await response.json();
+  if (values.json) return console.log(JSON.stringify(results, null, 2));
+  if (results.length === 0) return console.log("no recordings yet");
+  console.table(results.map((one) => ({ session: one.id, start: one.start_time.slice(0, 19), seconds: one.recording_duration, person: one.distinct_id, pages: one.pageviews, errors: one.exceptions, parts: one.parts })));
+}
+
 async function list() {
-  if (from === undefined) fail("give --from: the list comes from the views");
+  if (from === undefined) return listOfWorker();
   const rows = await ask("SELECT * FROM replay_sessions ORDER BY started_at DESC LIMIT 200");
   if (values.json) return console.log(JSON.stringify(rows, null, 2));
   if (rows.length === 0) return console.log("no recordings yet");
@@ -107,23 +128,28 @@ async function* linesOf(body) {
   }
 }
 
-/** Parts that are objects. @param {string} session */
-async function* partsOfBucket(session) {
-  const key = process.env.HOGFLARE_ADMIN_TOKEN || process.env.POSTHOG_PERSONAL_API_KEY;
-  if (!key) fail("set HOGFLARE_ADMIN_TOKEN or POSTHOG_PERSONAL_API_KEY to read the bucket");
-  const address = `${values.worker.replace(/\/$/, "")}/api/projects/${values["team-id"]}/session_recordings/${session}/snapshots`;
+/** Parts as the Worker tells them, from both places. A part that was cut into rows is held until it is whole. @param {string} session */
+async function* partsOfWorker(session) {
+  const pieces = new Map();
   for (let next = ""; next !== null; ) {
-    const response = await fetch(next === "" ? address : `${address}?after=${encodeURIComponent(next)}`, {
-      headers: { authorization: `Bearer ${key}` },
-    }).catch((error) => fail(`nothing answers at ${values.worker}: ${error.cause?.message ?? error.message}`));
-    if (response.status === 404) return;
-    if (!response.ok) fail(`the Worker answers ${response.status}: ${await response.text()}`);
+    const response = await askWorker(`${session}/snapshots${next === "" ? "" : `?after=${encodeURIComponent(next)}`}`);
+    if (response.status === 404) break;
     for await (const line of linesOf(response.body)) {
-      const { window_id, uuid, data } = JSON.parse(line);
-      yield { window_id, uuid, items: data };
+      const { window_id, uuid, data, text, chunk_index, chunk_count } = JSON.parse(line);
+      if (text === undefined) {
+        yield { window_id, uuid, items: data };
+        continue;
+      }
+      const key = `${uuid}/${chunk_count}`;
+      const have = pieces.get(key) ?? new Map();
+      pieces.set(key, have.set(chunk_index, text));
+      if (have.size < chunk_count) continue;
+      pieces.delete(key);
+      yield { window_id, uuid, items: Array.from({ length: chunk_count }, (_, at) => have.get(at)).join("") };
     }
     next = response.headers.get("x-hogflare-next");
   }
+  for (const key of pieces.keys()) yield { uuid: key, isCut: true };
 }
 
 /** All parts there are, each once, and what is known about the recording. @param {string} session */
@@ -140,7 +166,11 @@ async function partsOf(session) {
   async function* all() {
     yield* partsOfRows(own);
     if (values.worker === undefined) return;
-    for await (const part of partsOfBucket(session)) if (!inRows.has(part.uuid)) yield part;
+    for await (const part of partsOfWorker(session)) {
+      if (inRows.has(part.uuid)) continue;
+      inRows.add(part.uuid);
+      yield part;
+    }
   }
   return { first: rows[0], incomplete: rows.filter((row) => !row.is_complete).length, parts: all() };
 }
@@ -153,8 +183,13 @@ async function write(session, file) {
   let written = writeSync(out, head);
   let unreadable = 0;
   let events = 0;
+  let cut = incomplete;
   const windows = new Set();
   for await (const part of parts) {
+    if (part.isCut) {
+      cut += incomplete > 0 ? 0 : 1;
+      continue;
+    }
     const read = eventsOf(part);
     unreadable += read.unreadable;
     for (const [id, list] of read.windows) {
@@ -163,7 +198,7 @@ async function write(session, file) {
       written += writeSync(out, `<script type="application/json" data-window="${escaped(id)}">${inScript(list)}</script>\n`);
     }
   }
-  const faults = [incomplete > 0 ? `${incomplete} parts have not arrived whole` : "", unreadable > 0 ? `${unreadable} events could not be read` : ""].filter(Boolean);
+  const faults = [cut > 0 ? `${cut} parts have not arrived whole` : "", unreadable > 0 ? `${unreadable} events could not be read` : ""].filter(Boolean);
   if (events === 0) {
     closeSync(out);
     rmSync(file);

@@ -2,7 +2,7 @@
 // recorded session as a page.
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { openContext } from "../context.mjs";
+import { openContext, openSettings } from "../context.mjs";
 import { PACKAGE } from "../names.mjs";
 import { which } from "../options.mjs";
 import { EXIT, Stop } from "../output.mjs";
@@ -29,10 +29,12 @@ async function tail(options, output) {
 }
 
 function replay(options, _output, session, file) {
-  if (options.from === undefined && options.worker === undefined) {
-    throw new Stop(EXIT.usage, "give --from: where the views of sql/ are served over HTTP as /sql?q=, or --worker where recordings lie in a bucket", "Basin SQL has no lists, which a recording is put together from: docs/DEPLOY.md, \"Recordings\"");
+  const isLocated = options.from !== undefined || options.worker !== undefined;
+  const worker = isLocated ? options.worker : openSettings(options).state.values.url;
+  if (!isLocated && worker === undefined) {
+    throw new Stop(EXIT.usage, "give --worker, the Worker's address", "the folder of a deployment that hogflare created knows it; --from reads the views of sql/ where they are served as /sql?q= instead");
   }
-  const places = [["--from", options.from], ["--worker", options.worker], ["--team-id", options.teamId]];
+  const places = [["--from", options.from], ["--worker", worker], ["--team-id", options.teamId]];
   const args = [join(PACKAGE, "scripts/replay.mjs"), ...places.flatMap(([flag, value]) => (value === undefined ? [] : [flag, value])), ...(options.json ? ["--json"] : []), ...[session, file].filter((each) => each !== undefined)];
   return new Promise((done) => spawn(process.execPath, args, { stdio: "inherit" }).once("close", (code) => done(code ?? EXIT.failed)));
 }
@@ -54,8 +56,8 @@ export function register(program, run) {
     .description("the recorded sessions, or one of them as a page that plays it")
     .argument("[session]")
     .argument("[file]")
-    .option("--from <url>", "where the views are: a fake pipeline, or DuckDB over the tables")
-    .option("--worker <url>", "the Worker, for recordings in the bucket RECORDINGS; its key in HOGFLARE_ADMIN_TOKEN")
+    .option("--worker <url>", "the Worker (default: the one this folder deployed); its key in HOGFLARE_ADMIN_TOKEN or POSTHOG_PERSONAL_API_KEY")
+    .option("--from <url>", "the views of sql/ instead: a fake pipeline, or DuckDB over the tables")
     .option("--team-id <number>", "the project's team, 1 unless set")
     .action(run(replay));
 }

@@ -449,15 +449,21 @@ export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "co
     }
     const document = /^documents\/(dashboards|insights)(?:\/([^/]+))?(\/history)?$/.exec(path);
     if (document) return documents(request, response, document, body);
-    if (path === "recordings") return json(response, 200, { results: Array.from({ length: 12 }, (_, n) => ({ session_id: uuidOf(`visit ${n}`), chunks: 1, start: new Date(Date.now() - n * 1_900_000).toISOString(), duration_s: 40, size: 20_000, clicks: n, errors: n % 3 === 0 ? 1 : 0 })) });
-    const chunk = /^recordings\/([^/]+)\/(\d+)$/.exec(path);
-    if (chunk) {
-      if (Number(chunk[2]) > 0) return json(response, 404, { code: "no_chunk", detail: "There is no further part." });
-      response.writeHead(200, { "content-type": "application/x-ndjson", "content-encoding": "gzip" });
-      return response.end(gzipSync(recording()));
-    }
     if (path === "demo") return json(response, 200, request.method === "POST" ? { state: "running", sent: 0, of: 40_000 } : { state: "idle" });
     return json(response, 404, { code: "no_route", detail: `There is no ${path}.` });
+  }
+
+  function recordings(response, url, rest) {
+    if (rest === "") {
+      const all = Array.from({ length: 12 }, (_, n) => ({ id: uuidOf(`visit ${n}`), parts: 1, start_time: new Date(Date.now() - n * 1_900_000).toISOString(), end_time: new Date(Date.now() - n * 1_900_000 + 40_000).toISOString(), recording_duration: 40, pageviews: 2, exceptions: n % 3 === 0 ? 1 : 0 }));
+      const named = url.searchParams.get("session_ids");
+      return json(response, 200, { results: named === null ? all : all.filter(({ id }) => JSON.parse(named).includes(id)), has_next: false });
+    }
+    if (!rest.endsWith("/snapshots")) return json(response, 404, { code: "not_found", detail: "There is no such recording." });
+    const lines = recording();
+    const isFirst = url.searchParams.get("after") === null;
+    response.writeHead(200, { "content-type": "application/jsonl", "content-encoding": "gzip", ...(isFirst ? { "x-hogflare-next": "rows" } : {}) });
+    return response.end(gzipSync((isFirst ? lines.slice(0, 2) : lines.slice(2)).join("")));
   }
 
   function documents(request, response, [, kind, slug, history], body) {
@@ -492,9 +498,10 @@ export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "co
         return json(response, 200, {});
       }
       if (url.pathname.startsWith("/app/api/")) return await api(request, response, url, body);
-      const project = /^\/api\/projects\/\d+\/(\w+)\/$/.exec(url.pathname)?.[1];
+      const [, project, rest] = /^\/api\/projects\/\d+\/(\w+)\/(.*)$/.exec(url.pathname) ?? [];
       if (project !== undefined) {
         if (!sessionOf(request)) return json(response, 401, { code: "signed_out", detail: "Sign in." });
+        if (project === "session_recordings") return recordings(response, url, rest);
         if (project === "query" && url.searchParams.get("format") === "csv") {
           response.writeHead(200, { "content-type": "text/csv" });
           return response.end("event,n\n'=1+1,2\n");
@@ -566,7 +573,11 @@ function recording() {
     { type: 3, timestamp: at + 3_000, data: { source: 0, texts: [{ id: 11, value: "Thank you." }], attributes: [], removes: [], adds: [] } },
     { type: 3, timestamp: at + 40_000, data: { source: 0, texts: [{ id: 9, value: "Done" }], attributes: [], removes: [], adds: [] } },
   ];
-  return events.map((event) => JSON.stringify(event)).join("\n");
+  // Two windows, and a part of the first that was cut in two.
+  const cut = JSON.stringify(events.slice(4));
+  const piece = (index, text) => ({ window_id: "one", uuid: "c", chunk_index: index, chunk_count: 2, text });
+  const lines = [{ window_id: "one", uuid: "a", data: events.slice(0, 4) }, piece(1, cut.slice(90)), piece(0, cut.slice(0, 90)), { window_id: "two", uuid: "b", data: [{ ...events[0], timestamp: at + 5_000 }, { ...events[1], timestamp: at + 5_010 }] }];
+  return lines.map((line) => `${JSON.stringify(line)}\n`);
 }
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {

@@ -21,6 +21,17 @@ inline constexpr size_t kRecordingUrlBytesMax = 2'048;
 // Objects in one answer of a recording; each is a subrequest, of which the free plan allows 1,000 to
 // services.
 inline constexpr uint32_t kRecordingPartsMax = 400;
+// Rows that one statement names of a recording that lies in the tables, and bytes of their properties in
+// one answer: the engine's JSON of them, in which every quote is escaped, stays below kQueryReplyBytesMax.
+inline constexpr int64_t kRecordingRowsMax = 500;
+inline constexpr int64_t kRecordingRowsBytesMax = 1u << 20;
+// How far back a list of recordings looks, in hours: 30 days, and at most a year.
+inline constexpr int64_t kRecordingListHours = 30 * 24;
+inline constexpr int64_t kRecordingListHoursMax = 366 * 24;
+// Sessions that a list may be asked for by name; a page of visits has as many.
+inline constexpr size_t kRecordingsNamedMax = 100;
+// Listings of the bucket for one list where no engine can be asked: 20,000 objects.
+inline constexpr uint32_t kRecordingListCallsMax = 20;
 // Keys of one listing and of one removal. R2: 1,000.
 inline constexpr uint32_t kBucketKeysMax = 1'000;
 // Listings of one removal, with a removal each; what is left is told and asked for again.

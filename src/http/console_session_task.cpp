@@ -83,7 +83,7 @@ class SessionTask final : public ConsoleTask {
             {"free_sql", has_sql && may_ask_freely},
             {"flags_kv", has_kv && !config.flags_kv_key.empty()},
             {"documents", has_kv},
-            {"recordings", has_binding("RECORDINGS")},
+            {"recordings", has_sql || has_binding("RECORDINGS")},
             {"live", has_binding("LIVE")},
             {"demo", false}};
   }

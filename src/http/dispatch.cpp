@@ -1,5 +1,6 @@
 // Which task a request becomes.
 #include "http_task.h"
+#include "recording_reading_task.h"
 #include "hogflare/wire.h"
 
 namespace hogflare {
@@ -72,6 +73,7 @@ std::unique_ptr<Task> make_http_task(CoreState& state, HttpInput input) {
   }
   switch (endpoint) {
     case RouteKind::kRecordingSnapshots:
+      return make_recording_reading_task(state, std::move(request));
     case RouteKind::kRecordingRemoval:
     case RouteKind::kRecordingsRemoval:
       return make_recordings_task(state, std::move(request));

@@ -1,25 +1,20 @@
-// Recordings that lie in the bucket: reading one, removing some. docs/RECORDINGS.md.
+// Recordings that lie in the bucket: removing some. docs/RECORDINGS.md.
 //
-//   GET    /api/projects/{team}/session_recordings/{session}/snapshots[?after=CURSOR]
 //   DELETE /api/projects/{team}/session_recordings/{session}
 //   POST   /api/projects/{team}/session_recordings/bulk_delete   {"session_recording_ids": […]}
 #include <algorithm>
 #include <deque>
-#include <set>
 
 #include "hogflare/json.h"
 #include "hogflare/recordings.h"
 #include "hogflare/recordings_limits.h"
 #include "hogflare/text.h"
-#include "hogflare/url.h"
 #include "hogflare/wire.h"
 #include "http/credentials.h"
 #include "http_task.h"
 
 namespace hogflare {
 namespace {
-
-constexpr std::string_view kJsonLines = "application/jsonl";
 
 bool is_session_id(std::string_view id) {
   if (id.empty() || id.size() > limits::kSessionIdBytesMax) return false;
@@ -28,13 +23,6 @@ bool is_session_id(std::string_view id) {
     if (!letter && !(c >= '0' && c <= '9') && c != '-') return false;
   }
   return true;
-}
-
-// "1/S/W/1700000000000-UUID": what tells copies of a request that was sent again.
-std::string_view identity_of(std::string_view key) {
-  const size_t slash = key.rfind('/');
-  const size_t dash = key.find('-', slash == std::string_view::npos ? 0 : slash);
-  return dash == std::string_view::npos ? key : key.substr(dash + 1);
 }
 
 std::string_view take_segment(std::string_view& path) {
@@ -49,9 +37,9 @@ class RecordingsTask final : public HttpTask {
   using HttpTask::HttpTask;
 
   void start(const Turn& turn, Effects& effects) override {
-    const bool reads = route().endpoint == RouteKind::kRecordingSnapshots;
-    const Access access = reads ? Access::kRead : Access::kRemove;
-    if (auto refused = refuse_access(request(), state().config, access, turn.now_ms)) return respond(std::move(*refused));
+    if (auto refused = refuse_access(request(), state().config, Access::kRemove, turn.now_ms)) {
+      return respond(std::move(*refused));
+    }
     if (!state().has_recordings) {
       return respond(api_error_reply(404, "invalid_request", "no_bucket",
                                      "no bucket is bound as RECORDINGS: recordings are rows of the "
@@ -80,7 +68,6 @@ class RecordingsTask final : public HttpTask {
       reply.headers.push_back({"Retry-After", "1"});
       return respond(std::move(reply));
     }
-    if (route().endpoint == RouteKind::kRecordingSnapshots) return answer_snapshots(std::move(result));
     if (!is_listed_) return remove(std::move(result), effects);
     is_listed_ = false;
     if (!has_more_) sessions_.pop_front();
@@ -94,40 +81,10 @@ class RecordingsTask final : public HttpTask {
 
   void list(Effects& effects) {
     if (sessions_.empty() || calls_ == limits::kRemovalCallsMax) return respond(removed());
-    const bool reads = route().endpoint == RouteKind::kRecordingSnapshots;
-    const std::string prefix = recording_prefix(team_id_, sessions_.front());
-    const std::string cursor = form_value(head().query, "after").value_or("");
     ++calls_;
-    effects.add(ListObjects{Bucket::kRecordings, prefix,
-                            reads && !cursor.empty() ? prefix + cursor : "",
-                            reads ? limits::kRecordingPartsMax : limits::kBucketKeysMax});
+    effects.add(ListObjects{Bucket::kRecordings, recording_prefix(team_id_, sessions_.front()), "",
+                            limits::kBucketKeysMax});
   }
-
-  // --- Reading ---
-
-  void answer_snapshots(EffectResult result) {
-    const std::string_view keys = result.body;
-    if (keys.empty()) {
-      return respond(api_error_reply(404, "invalid_request", "not_found",
-                                     "the bucket has no such recording, or no more of it"));
-    }
-    Reply reply{200, {{"Content-Type", std::string(kJsonLines)}, {"Cache-Control", "no-store"}}, ""};
-    std::set<std::string_view> seen;
-    std::string_view last;
-    for (size_t at = 0; at < keys.size();) {
-      const size_t end = keys.find('\0', at);
-      last = keys.substr(at, end - at);
-      at = end + 1;
-      if (seen.insert(identity_of(last)).second) reply.objects.append(last).push_back('\0');
-    }
-    if (result.http_status == 206) {
-      const std::string prefix = recording_prefix(team_id_, sessions_.front());
-      reply.headers.push_back({"X-Hogflare-Next", std::string(last.substr(prefix.size()))});
-    }
-    respond(std::move(reply));
-  }
-
-  // --- Removing ---
 
   std::optional<Reply> read_sessions() {
     constexpr std::string_view kWanted =

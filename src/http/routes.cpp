@@ -161,6 +161,9 @@ Route find_variable(std::string_view path) {
         question.endpoint != RouteKind::kNone) {
       return question;
     }
+    if (path == "session_recordings") {
+      return with_argument(RouteKind::kRecordingSnapshots, kGet, MetricRoute::kAdmin, behind);
+    }
     if (take_prefix(path, "session_recordings/")) return find_recordings(behind, path);
     if (take_prefix(path, "error_tracking/")) return find_symbols(behind, path);
     if (path == "feature_flags") {

@@ -7,6 +7,7 @@
 #include "hogflare/insights_limits.h"
 #include "hogflare/json.h"
 #include "insights/kinds.h"
+#include "insights/recordings.h"
 #include "insights/sql_text.h"
 
 namespace hogflare::insights {
@@ -80,6 +81,9 @@ constexpr Maker kMakers[] = {
     {"_ChannelType", build_channel},
     {"_EventDefinitions", build_event_definitions},
     {"_PropertyDefinitions", build_property_definitions},
+    {"_Recordings", build_recordings},
+    {"_RecordingParts", build_recording_parts},
+    {"_RecordingText", build_recording_text},
     {"EventsQuery", build_events},
     {"PersonsQuery", build_persons},
     {"ActorsQuery", build_actors},

@@ -276,6 +276,9 @@ std::string Scan::raw_cte(int64_t from_us, int64_t to_us) const {
   where += fmt::format(" AND \"timestamp\" <= {}", instant(to_us));
   if (!all_events_ && !events_.empty()) {
     where += fmt::format(" AND event IN ({})", literals({events_.begin(), events_.end()}));
+  } else {
+    // Parts of recordings are nobody's doing, and megabytes: only who names them gets them.
+    where += " AND event NOT IN ('$snapshot', '$snapshot_items')";
   }
   return fmt::format(
       "raw AS (SELECT uuid, event, distinct_id, min(\"timestamp\") AS ts{}{} FROM {} WHERE {} "

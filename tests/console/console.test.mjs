@@ -343,6 +343,10 @@ describe("what arrives and what was recorded", () => {
     });
     await page.waitForFunction(() => Number(document.querySelector("input[type=range]").value) > 3_100);
     assert.deepEqual(await inner(), { sandbox: "allow-same-origin", colour: "rgb(10, 80, 40)", background: "rgb(230, 240, 255)", text: "Thank you." });
+    // The other window of the visit is a recording of its own, from before the first one's change.
+    await page.getByRole("button", { name: "Window 2", exact: true }).click();
+    await page.waitForFunction(() => document.querySelector('.seek input[type="range"]').disabled === false);
+    assert.equal((await inner()).text, "One plan for everybody.");
     await end(page);
   });
 });

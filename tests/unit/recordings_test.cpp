@@ -198,7 +198,7 @@ TEST_CASE("paths of recordings and symbol sets", "[recordings]") {
   CHECK(find_route("/api/environments/1/session_recordings/s/snapshots/").endpoint == RouteKind::kRecordingSnapshots);
   CHECK(find_route("/api/projects/1/session_recordings/s").methods == kDelete);
   CHECK(find_route("/api/projects/1/session_recordings/bulk_delete").endpoint == RouteKind::kRecordingsRemoval);
-  CHECK(find_route("/api/projects/1/session_recordings").endpoint == RouteKind::kNone);
+  CHECK(find_route("/api/projects/1/session_recordings").endpoint == RouteKind::kRecordingSnapshots);
   CHECK(find_route("/api/projects/1/session_recordings/s/other").endpoint == RouteKind::kNone);
   CHECK(find_route("/api/projects/1/error_tracking/symbol_sets/x/download").endpoint == RouteKind::kSymbolDownload);
   CHECK(find_route("/api/projects/1/error_tracking/symbol_sets/x/y").endpoint == RouteKind::kNone);

@@ -62,6 +62,12 @@ function withoutRequests(event: RrwebEvent): RrwebEvent {
   return event;
 }
 
+/** rrweb shows what was before a place: the end is behind the last event. */
+function placeOf(at: number | undefined): number | undefined {
+  const total = replayer?.getMetaData().totalTime ?? 0;
+  return at !== undefined && at >= total ? total + 1 : at;
+}
+
 addEventListener("message", ({ data, origin, source }: MessageEvent<Command>) => {
   if (origin !== location.origin || source !== parent) return;
   if (data.kind === "load") {
@@ -87,11 +93,12 @@ addEventListener("message", ({ data, origin, source }: MessageEvent<Command>) =>
       replayer.play(data.at);
     } else if (data.kind === "pause") {
       playing = false;
-      replayer.pause(data.at);
+      replayer.pause(placeOf(data.at));
       fit();
     } else if (data.kind === "speed") replayer.setConfig({ speed: data.speed });
     else if (data.kind === "skip") replayer.setConfig({ skipInactive: data.skip });
-    if (data.kind === "add") tell({ kind: "length", length: replayer.getMetaData().totalTime });
+    // rrweb takes each added event in a turn of its own.
+    if (data.kind === "add") setTimeout(() => replayer !== null && tell({ kind: "length", length: replayer.getMetaData().totalTime }));
   }
 });
 

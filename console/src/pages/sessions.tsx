@@ -1,11 +1,11 @@
 // Visits, and what was recorded of them.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { bytes, duration, exact, number, shortId } from "../lib/format";
+import { duration, exact, number, shortId } from "../lib/format";
 import { withState } from "../lib/question";
 import { BASE, go, pageHref, route } from "../lib/router";
-import { api, call, can, Refused, team } from "../lib/session";
+import { callJson, can, Refused, team } from "../lib/session";
 import { useLoad, useQuestion } from "../lib/ask";
-import { listOf } from "../lib/documents";
+import { readRecording, Recording } from "../lib/recording";
 import { Answered, Block, Data, Fault, Id, NoEngine, Note, Num, Segments, Table, Time, Waiting } from "../ui/kit";
 import { Icon } from "../ui/icons";
 import { EventList } from "./people";
@@ -22,28 +22,26 @@ interface Visit {
   exit_url: string | null;
   is_bounce: boolean | null;
 }
+/** A session of GET /api/projects/{team}/session_recordings. */
 interface Recorded {
-  session_id: string;
-  session?: string;
-  chunks?: number;
-  start?: string;
-  duration_s?: number;
-  size?: number;
-  bytes?: number;
-  clicks?: number;
-  errors?: number;
-  first_snapshot?: boolean;
-  [more: string]: unknown;
+  id: string;
+  start_time: string;
+  end_time: string;
+  recording_duration: number;
+  parts: number;
+  pageviews: number | null;
+  exceptions: number | null;
 }
-
-const idOf = (recorded: Recorded) => recorded.session_id ?? recorded.session ?? "";
 
 export default function Sessions() {
   return route.value.id === "" ? <List /> : <One key={route.value.id} id={route.value.id} />;
 }
 
-function useRecordings() {
-  return useLoad(can("recordings") ? `recordings ${team()}` : null, async () => listOf<Recorded>(await api<unknown>("recordings")));
+/** Which of these sessions were recorded; null: the newest recordings there are. */
+function useRecordings(ids: string[] | null) {
+  const query = ids === null ? "limit=200" : `session_ids=${encodeURIComponent(JSON.stringify(ids))}&limit=100`;
+  const key = !can("recordings") || ids?.length === 0 ? null : `recordings ${team()} ${query}`;
+  return useLoad(key, async (stop) => (await callJson<{ results: Recorded[] }>(`/api/projects/${team()}/session_recordings/?${query}`, { signal: stop })).results);
 }
 
 const PAGE = 100;
@@ -52,11 +50,13 @@ function List() {
   const [offset, page] = useState(0);
   const [only, setOnly] = useState(false);
   const asked = useQuestion(can("sql") ? { ...withState({ kind: "SessionsQuery" }, route.value), limit: PAGE, ...(offset > 0 ? { offset } : {}) } : null);
-  const recordings = useRecordings();
-  const recorded = useMemo(() => new Map((recordings.value ?? []).map((one) => [idOf(one), one])), [recordings.value]);
+  const visits = (asked.answer?.results ?? []) as Visit[];
+  const recordings = useRecordings(can("sql") ? visits.map(({ session_id }) => session_id) : null);
+  const recorded = useMemo(() => new Map((recordings.value ?? []).map((one) => [one.id, one])), [recordings.value]);
   return (
     <div class="stack">
-      {!can("recordings") && <p class="meta">Recordings need an R2 bucket bound as <code>RECORDINGS</code>. Visits are listed without them.</p>}
+      {!can("recordings") && <p class="meta">Recordings need a SQL engine, or an R2 bucket bound as <code>RECORDINGS</code>. Visits are listed without them.</p>}
+      {recordings.fault !== undefined && <Fault fault={recordings.fault} />}
       <Block flush name="Visits">
         {!can("sql") ? (recorded.size > 0 ? <RecordedList rows={[...recorded.values()]} /> : <NoEngine />) : (
           <Answered asked={asked} height={480} name="visits" isEmpty={(answer) => answer.results.length === 0 && offset === 0} empty="No visit in this range. A visit needs events with $session_id, which posthog-js and the mobile SDKs send.">
@@ -72,7 +72,7 @@ function List() {
                     { key: "pages", name: "Views", num: true, cell: (row) => <Num value={row.pageviews} />, sort: (row) => row.pageviews },
                     { key: "entry", name: "First page", wide: true, cell: (row) => <span class="cut"><Data name="url" value={row.entry_url} /></span> },
                     { key: "bounce", name: "", wide: true, cell: (row) => (row.is_bounce ? <span class="tag">bounce</span> : null) },
-                    { key: "rec", name: "Recording", cell: (row) => { const one = recorded.get(row.session_id); return one === undefined ? <span class="faint">—</span> : <span class="row nowrap"><Icon name="play" /><span>{one.duration_s !== undefined ? duration(one.duration_s) : "play"}</span>{(one.errors ?? 0) > 0 && <span class="bad">⛔ {one.errors}</span>}</span>; } },
+                    { key: "rec", name: "Recording", cell: (row) => { const one = recorded.get(row.session_id); return one === undefined ? <span class="faint">—</span> : <span class="row nowrap"><Icon name="play" /><span>{duration(one.recording_duration)}</span>{(one.exceptions ?? 0) > 0 && <span class="bad">⛔ {one.exceptions}</span>}</span>; } },
                   ]} />
                   <p class="row" style={{ padding: "8px 12px" }}><button type="button" class="button small" disabled={offset === 0} onClick={() => page(offset - PAGE)}>Before</button><button type="button" class="button small" disabled={!answer.hasMore} onClick={() => page(offset + PAGE)}>Next {PAGE}</button><span class="meta">{exact(offset + 1)} to {exact(offset + (answer.results as unknown[]).length)}, newest first</span></p>
                 </>
@@ -86,8 +86,8 @@ function List() {
 }
 
 function RecordedList({ rows }: { rows: Recorded[] }) {
-  return <Table<Recorded> label="Recordings" rows={rows} onPick={(row) => go({ id: idOf(row), sel: "" })} columns={[
-    { key: "start", name: "Start", cell: (row) => <Time at={row.start} /> }, { key: "id", name: "Visit", cell: (row) => <Id id={idOf(row)} /> }, { key: "length", name: "Length", num: true, cell: (row) => duration(row.duration_s) }, { key: "size", name: "Size", num: true, cell: (row) => bytes(row.size ?? row.bytes) }]} />;
+  return <Table<Recorded> label="Recordings" rows={rows} onPick={(row) => go({ id: row.id, sel: "" })} columns={[
+    { key: "start", name: "Start", cell: (row) => <a href={pageHref("sessions", { id: row.id })}><Time at={row.start_time} /></a> }, { key: "id", name: "Visit", cell: (row) => <Id id={row.id} /> }, { key: "length", name: "Length", num: true, cell: (row) => duration(row.recording_duration) }, { key: "parts", name: "Parts", num: true, cell: (row) => <Num value={row.parts} /> }]} />;
 }
 
 function One({ id }: { id: string }) {
@@ -117,49 +117,8 @@ function One({ id }: { id: string }) {
 
 const clockOf = (seconds: number) => (seconds < 0 ? "" : `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`);
 
-interface RrwebEvent {
-  type: number;
-  timestamp: number;
-  data: any;
-}
-
-/** A part of a recording: JSON lines, each an event of rrweb's or an object that holds some. */
-export function eventsOf(text: string): RrwebEvent[] {
-  const out: RrwebEvent[] = [];
-  const take = (value: any): void => {
-    if (Array.isArray(value)) value.forEach(take);
-    else if (typeof value?.type === "number" && typeof value.timestamp === "number") out.push(value);
-    else if (value?.snapshot_items !== undefined) take(value.snapshot_items);
-    else if (value?.$snapshot_items !== undefined) take(value.$snapshot_items);
-    else if (value?.properties !== undefined) take(value.properties);
-    else if (value?.data !== undefined) take(value.data);
-  };
-  for (const line of text.split("\n")) {
-    if (line.trim() === "") continue;
-    try {
-      take(JSON.parse(line));
-    } catch {
-      // A line that was cut is a gap, not the end.
-    }
-  }
-  return out;
-}
-
-/** posthog-js packs large events' data by gzip into a text of bytes. */
-async function unpacked(event: RrwebEvent): Promise<RrwebEvent> {
-  const inflate = async (text: string) => {
-    const stream = new Blob([Uint8Array.from(text, (c) => c.charCodeAt(0))]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return JSON.parse(await new Response(stream).text());
-  };
-  const packedEvent = event as RrwebEvent & { cv?: string };
-  if (packedEvent.cv === undefined) return event;
-  const data = typeof event.data === "string" ? await inflate(event.data) : { ...event.data };
-  for (const key of ["texts", "attributes", "removes", "adds"]) if (typeof data[key] === "string") data[key] = await inflate(data[key]);
-  return { ...event, data };
-}
-
+const STEP_MS = 100;
 const SPEEDS: [string, string][] = [["1", "1×"], ["2", "2×"], ["4", "4×"], ["8", "8×"]];
-const CHUNKS_MAX = 10_000;
 
 function Player({ id, events: marks, onStart }: { id: string; events: EventLike[]; onStart: (at: number) => void }) {
   const frame = useRef<HTMLIFrameElement>(null);
@@ -172,19 +131,21 @@ function Player({ id, events: marks, onStart }: { id: string; events: EventLike[
   const [skip, setSkip] = useState(true);
   const [parts, setParts] = useState(0);
   const [whole, finish] = useState(false);
-  const [missing, miss] = useState<string | null>(null);
-  const events = useRef<RrwebEvent[]>([]);
+  const recording = useRef(new Recording());
+  const [shown, show] = useState<string | null>(null);
   const [start, setStart] = useState(0);
   const hello = useRef(false);
-  const loaded = useRef(false);
+  const touched = useRef(false);
+  // The window that the frame has, if any.
+  const loaded = useRef<string | null>(null);
   const send = (message: Record<string, unknown>) => frame.current?.contentWindow?.postMessage(message, location.origin);
 
-  const begin = () => {
-    if (!hello.current || loaded.current || events.current.length < 2) return;
-    const first = events.current.findIndex(({ type }) => type === 2);
-    if (first < 0) return;
-    loaded.current = true;
-    send({ kind: "load", events: events.current, more: true, speed: Number(speed), skip, at });
+  const begin = (window: string | undefined) => {
+    const events = window === undefined ? undefined : recording.current.windows.get(window);
+    if (!hello.current || events === undefined || events.length < 2) return;
+    loaded.current = window!;
+    show(window!);
+    send({ kind: "load", events, more: true, speed: Number(speed), skip, at });
   };
 
   useEffect(() => {
@@ -192,7 +153,7 @@ function Player({ id, events: marks, onStart }: { id: string; events: EventLike[
       if (origin !== location.origin || source !== frame.current?.contentWindow || data?.from !== "hogflare-replay") return;
       if (data.kind === "hello") {
         hello.current = true;
-        begin();
+        if (loaded.current === null) begin(recording.current.main);
       } else if (data.kind === "ready") {
         set("ready");
         setLength(data.length);
@@ -211,65 +172,58 @@ function Player({ id, events: marks, onStart }: { id: string; events: EventLike[
     if (!can("recordings")) return set("none");
     const stop = new AbortController();
     void (async () => {
-      for (let n = 0; n < CHUNKS_MAX; n += 1) {
-        let text: string;
-        try {
-          const response = await call(`/app/api/recordings/${encodeURIComponent(id)}/${n}?team_id=${team()}`, { signal: stop.signal, headers: { accept: "application/x-ndjson" } });
-          const raw = new Uint8Array(await response.arrayBuffer());
-          // A part that was not unpacked on its way.
-          text = raw[0] === 0x1f && raw[1] === 0x8b ? await new Response(new Blob([raw]).stream().pipeThrough(new DecompressionStream("gzip"))).text() : new TextDecoder().decode(raw);
-        } catch (told) {
-          if (stop.signal.aborted) return;
-          if (told instanceof Refused && told.status === 404) break;
-          fail(told instanceof Refused ? told : new Refused(0, "page_fault", String(told)));
-          break;
+      try {
+        for await (const line of readRecording(id, stop.signal)) {
+          const added = await recording.current.add(line);
+          setParts((n) => n + 1);
+          if (loaded.current === null) begin(recording.current.main);
+          else if (added.has(loaded.current)) send({ kind: "add", events: added.get(loaded.current) });
         }
-        const more: RrwebEvent[] = [];
-        for (const event of eventsOf(text)) {
-          try {
-            more.push(await unpacked(event));
-          } catch {
-            miss("Some events of this recording could not be unpacked.");
-          }
-        }
-        events.current = [...events.current, ...more].sort((a, b) => a.timestamp - b.timestamp);
-        setParts(n + 1);
-        if (loaded.current) send({ kind: "add", events: more });
-        else begin();
+      } catch (told) {
+        if (stop.signal.aborted) return;
+        const isNone = told instanceof Refused && told.status === 404;
+        if (!isNone) fail(told instanceof Refused ? told : new Refused(0, "page_fault", String(told)));
       }
       finish(true);
-      if (events.current.length === 0) set("none");
-      else if (!events.current.some(({ type }) => type === 2)) set("index");
+      // A linked place may be in a part that came later than the first.
+      if (at > 0 && !touched.current) send({ kind: "pause", at });
+      if (recording.current.size === 0) set("none");
+      else if (recording.current.main === undefined) set("index");
     })();
     return () => stop.abort();
   }, [id]);
 
   const seek = (ms: number) => {
-    const to = Math.max(0, Math.min(length, ms));
+    touched.current = true;
+    // The slider's last step may be a shorter one.
+    const to = ms > length - STEP_MS ? length : Math.max(0, ms);
     setAt(to);
     if (playing) send({ kind: "play", at: to });
     else send({ kind: "pause", at: to });
     go({ t: to === 0 ? "" : String(Math.round(to / 1_000)) }, "replace");
   };
   const toggle = () => {
+    touched.current = true;
     if (playing) send({ kind: "pause" });
     else send({ kind: "play", at: at >= length ? 0 : at });
     play(!playing);
   };
   if (state === "none") {
-    return <Block><div class="state"><strong>{can("recordings") ? "This visit was not recorded." : "Recordings are off."}</strong><span>{can("recordings") ? "Either recording was off for this visitor, or it is younger than a minute." : "Bind an R2 bucket as RECORDINGS and switch session recording on in the SDK."}</span>{fault !== null && <Fault fault={fault} />}</div></Block>;
+    return <Block><div class="state"><strong>{can("recordings") ? "This visit was not recorded." : "Recordings are off."}</strong><span>{can("recordings") ? "Either recording was off for this visitor, or it has not arrived yet: rows take a minute." : "They are read by a SQL engine, or from an R2 bucket bound as RECORDINGS; docs/RECORDINGS.md."}</span>{fault !== null && <Fault fault={fault} />}</div></Block>;
   }
   const errors = marks.filter(({ event }) => event === "$exception");
+  const windows = [...recording.current.windows].filter(([, list]) => list.some(({ type }) => type === 2)).map(([window]) => window);
   return (
     <div class="stack">
       {fault !== null && <Fault fault={fault} />}
       {state === "index" && <Note tone="warn">Only parts arrived: the first full snapshot is missing, so there is nothing to draw on. Was the recorder blocked at the start?</Note>}
-      {missing !== null && <Note tone="warn">{missing}</Note>}
+      {whole && recording.current.unreadable + recording.current.incomplete > 0 && <Note tone="warn">{number(recording.current.unreadable)} events of this recording could not be read, {number(recording.current.incomplete)} parts have not arrived whole.</Note>}
+      {windows.length > 1 && <Segments label="Window" options={windows.map((window, i) => [window, `Window ${i + 1}`] as [string, string])} now={shown ?? windows[0]!} onPick={(window) => { play(false); setAt(0); set("asking"); loaded.current = window; show(window); send({ kind: "load", events: recording.current.windows.get(window), more: true, speed: Number(speed), skip, at: 0 }); }} />}
       <iframe ref={frame} src={`${BASE}/frame/replay`} title="The recording" tabIndex={-1} />
       {state === "asking" && <Waiting height={28} />}
       <div class="seek">
         {errors.map((event, i) => { const share = length === 0 ? -1 : (Date.parse(event.timestamp) - start) / length; return share >= 0 && share <= 1 ? <i key={i} title="Exception" style={{ position: "absolute", left: `${share * 100}%`, top: "2px", width: "2px", height: "24px", background: "var(--bad)" }} /> : null; })}
-        <input type="range" min="0" max={String(Math.max(length, 1))} step="100" value={String(at)} disabled={state !== "ready"} aria-label="Place in the recording" aria-valuetext={`${clockOf(at / 1_000)} of ${clockOf(length / 1_000)}`} onInput={(event) => seek(Number(event.currentTarget.value))} />
+        <input type="range" min="0" max={String(Math.max(length, 1))} step={STEP_MS} value={String(at)} disabled={state !== "ready"} aria-label="Place in the recording" aria-valuetext={`${clockOf(at / 1_000)} of ${clockOf(length / 1_000)}`} onInput={(event) => seek(Number(event.currentTarget.value))} />
       </div>
       <div class="row wrap">
         <button type="button" class="button main" disabled={state !== "ready"} onClick={toggle}><Icon name={playing ? "pause" : "play"} />{playing ? "Pause" : "Play"}</button>
@@ -280,7 +234,7 @@ function Player({ id, events: marks, onStart }: { id: string; events: EventLike[
         <span class="dim nowrap">{clockOf(at / 1_000)} / {clockOf(length / 1_000)}</span>
         <button type="button" class="button quiet" onClick={() => { go({ t: String(Math.round(at / 1_000)) }, "replace"); void navigator.clipboard?.writeText(location.href); }}><Icon name="link" />Link here</button>
       </div>
-      <p class="meta">{number(events.current.length)} events in {number(parts)} {parts === 1 ? "part" : "parts"}{whole ? "" : ", more is coming"}. Pictures and fonts of the recorded site are not fetched; canvas is not replayed.</p>
+      <p class="meta">{number(recording.current.size)} events in {number(parts)} {parts === 1 ? "part" : "parts"}{whole ? "" : ", more is coming"}. Pictures and fonts of the recorded site are not fetched; canvas is not replayed.</p>
     </div>
   );
 }

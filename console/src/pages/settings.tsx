@@ -15,7 +15,7 @@ const FEATURES: [keyof Capabilities, string, string][] = [
   ["flags_kv", "Flags edited here", "KV namespace bound as FLAGS"],
   ["documents", "Dashboards and insights kept", "KV namespace bound as FLAGS"],
   ["live", "Live events", "Durable Object bound as LIVE"],
-  ["recordings", "Session replay", "R2 bucket bound as RECORDINGS"],
+  ["recordings", "Session replay", "a SQL engine, or an R2 bucket bound as RECORDINGS"],
   ["demo", "Demo traffic", "scripts/dev; not on a deployed Worker"],
 ];
 
