@@ -153,7 +153,7 @@ export const HEAD_CF = [
 
 /** Paths of the console, below a prefix too. Their heads, and those of what may be the front page, have the address that was asked and these headers behind all
  * the rest. */
-const CONSOLE_PATH = /\/app(?:\/|$)|\/api\/(?:projects|environments)\//;
+const CONSOLE_PATH = /\/app(?:\/|$)|\/api\/(?:projects|environments)\/|\/mcp\/?$/;
 const CONSOLE_HEADERS = [
   "origin",
   "cookie",
@@ -163,6 +163,7 @@ const CONSOLE_HEADERS = [
   "accept",
   "cf-access-jwt-assertion",
   "upgrade",
+  "mcp-protocol-version",
 ];
 
 /**

@@ -119,7 +119,7 @@ function responseOf(output, request, env) {
 const FLAGS_PATH = /\/(flags|decide)\/?$|\/ofrep\/v1\//;
 
 /** An operator's paths, whose answers no page may read. */
-const OPERATORS_PATH = /\/(metrics|session_recordings|(admin|app|session_recordings|error_tracking)\/.*)\/?$/;
+const OPERATORS_PATH = /\/(metrics|mcp|session_recordings|(admin|app|session_recordings|error_tracking)\/.*)\/?$/;
 
 /** Headers of an answer that is not the core's. @param {Request} request */
 function ownHeaders(request) {

@@ -72,6 +72,9 @@ std::unique_ptr<Task> make_http_task(CoreState& state, HttpInput input) {
     return make_console_task(state, std::move(request));
   }
   switch (endpoint) {
+    case RouteKind::kQuery:
+      return request->route.argument.empty() ? make_mcp_task(state, std::move(request))
+                                             : make_query_task(state, std::move(request));
     case RouteKind::kRecordingSnapshots:
       return make_recording_reading_task(state, std::move(request));
     case RouteKind::kRecordingRemoval:

@@ -127,6 +127,7 @@ std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input)
   request->route = find_route(head.path);
   if (is_of_console(request->route)) {
     fields.fill(request->console, kConsole);
+    request->mcp_protocol_version = fields.next();
   } else {
     // Where the shim took the path for the front page's, an address stands there.
     const std::string_view watched = fields.next();

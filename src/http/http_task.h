@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "console/session.h"
 #include "core/state.h"
 #include "hogflare/core.h"
 #include "hogflare/request.h"
@@ -25,6 +26,10 @@ struct HttpRequest {
   std::string_view watched;
   // Who Cloudflare Access says asks; empty where it is not asked.
   std::string who;
+  std::string_view mcp_protocol_version;  // the header; of the paths that have a ConsoleHead
+  // As whom a task asks that makes this request itself and has looked at the caller's rights
+  // (mcp_task.cpp); nobody: the request's own credential says it.
+  console::Role vouched_for = console::Role::kNobody;
   Route route;
   // The path that an alias stands for; head.path points here then.
   std::string path;
@@ -85,6 +90,7 @@ std::unique_ptr<Task> make_capture_task(CoreState& state, std::unique_ptr<HttpRe
 std::unique_ptr<Task> make_flags_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_project_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_query_task(CoreState& state, std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_mcp_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_list_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_operations_task(CoreState& state, std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_recordings_task(CoreState& state, std::unique_ptr<HttpRequest> request);

@@ -48,6 +48,8 @@ constexpr Fixed kFixed[] = {
     {"/ofrep/v1/evaluate/flags", {RouteKind::kOfrepFlags, kPost, MetricRoute::kFlags, false, {}}},
     {"/healthz", {RouteKind::kHealth, kGetHead, MetricRoute::kHealth, false, {}}},
     {"/", {RouteKind::kFront, kGetHead, MetricRoute::kHealth, false, {}}},
+    // A question without a project: the tools of docs/API.md name theirs.
+    {"/mcp", {RouteKind::kQuery, kPost, MetricRoute::kQuery, false, {}}},
     {"/app", {RouteKind::kConsole, kEvery, MetricRoute::kAdmin, false, {}}},
     {"/_liveness", {RouteKind::kLiveness, kGetHead, MetricRoute::kHealth, false, {}}},
     {"/_readiness", {RouteKind::kLiveness, kGetHead, MetricRoute::kHealth, false, {}}},

@@ -1,12 +1,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "hogflare/insights.h"
 #include "hogflare/insights_limits.h"
 #include "hogflare/json.h"
 #include "insights/kinds.h"
+#include "insights/recorded_visits.h"
 #include "insights/recordings.h"
 #include "insights/sql_text.h"
 
@@ -79,6 +81,7 @@ constexpr Maker kMakers[] = {
     {"WebStatsTableQuery", build_web_stats},
     {"SessionsQuery", build_sessions},
     {"_ChannelType", build_channel},
+    {"_RecordedVisits", build_recorded_visits},
     {"_EventDefinitions", build_event_definitions},
     {"_PropertyDefinitions", build_property_definitions},
     {"_Recordings", build_recordings},
@@ -112,27 +115,33 @@ std::optional<Refusal> check_statements(const Built& built) {
   return std::nullopt;
 }
 
-// Rows as arrays in the order of the statement's columns; where it names none, as the engine's arrays.
+Json cell_of(const json::Value& value) {
+  if (!value.exists()) return Json();
+  const std::string_view raw = value.raw();
+  if (value.is_string()) return Json(value.text());
+  int64_t whole = 0;
+  const auto [end, error] = std::from_chars(raw.data(), raw.data() + raw.size(), whole);
+  if (error == std::errc() && end == raw.data() + raw.size()) return Json(whole);
+  return Json::parse(raw.begin(), raw.end(), nullptr, false);
+}
+
+// Rows as arrays in the order of the statement's columns; where it names none, as the engine's arrays. Out
+// of the index of places: a tree of the rows would take more time than all the rest of an answer.
 std::optional<Table> read_table(const std::string& text, const Statement& statement) {
-  const std::optional<Json> rows = parse(text, limits::kAnswerRowsBytesMax);
-  if (!rows || !rows->is_array()) return std::nullopt;
+  if (text.size() > limits::kAnswerRowsBytesMax) return std::nullopt;
+  const auto document = json::Document::parse_const(text, 2);
+  if (!document.ok() || !document.value().root().is_array()) return std::nullopt;
   Table table;
-  for (const Json& row : *rows) {
-    if (statement.columns.empty()) {
-      if (!row.is_array()) return std::nullopt;
-      table.push_back(row.get<Row>());
-      continue;
-    }
+  for (const json::Value row : document.value().root().elements()) {
     Row cells;
-    for (size_t i = 0; i < statement.columns.size(); ++i) {
-      if (row.is_array()) {
-        cells.push_back(i < row.size() ? row[i] : Json());
-      } else if (row.is_object()) {
-        const auto cell = row.find(statement.columns[i]);
-        cells.push_back(cell == row.end() ? Json() : *cell);
-      } else {
-        return std::nullopt;
-      }
+    if (row.is_array()) {
+      for (const json::Value cell : row.elements()) cells.push_back(cell_of(cell));
+      if (!statement.columns.empty()) cells.resize(statement.columns.size());
+    } else if (row.is_object() && !statement.columns.empty()) {
+      cells.reserve(statement.columns.size());
+      for (const std::string& column : statement.columns) cells.push_back(cell_of(row.find(column)));
+    } else {
+      return std::nullopt;
     }
     table.push_back(std::move(cells));
   }

@@ -52,6 +52,7 @@ constexpr std::string_view kFunctions[] = {"count",
                                            "substr",
                                            "substring",
                                            "length",
+                                           "octet_length",
                                            "strpos",
                                            "replace",
                                            "concat",
@@ -297,7 +298,7 @@ class Check {
     if (is_one_of(token.text, kForbidden) && !sign(i + 1, '.') && !(i > 0 && sign(i - 1, '.')))
       return fmt::format("'{}' is not taken", token.text);
     // EXTRACT(x FROM t) and substring(x FROM n) list no tables; the words before tell.
-    const bool lists = (token.text == "from" && !is_extract(i)) || token.text == "join";
+    const bool lists = (token.text == "from" && !is_extract(i) && !is_comparison(i)) || token.text == "join";
     if (lists) {
       set_listing(true);
       return table_at(i + 1);
@@ -318,6 +319,16 @@ class Check {
   bool is_extract(size_t i) const {
     return i >= 3 && sign(i - 2, '(') && word(i - 3, "extract") &&
            tokens_[i - 1].kind == Token::Kind::kWord;
+  }
+
+  // "a.b IS [NOT] DISTINCT FROM": only behind a parenthesis or a name with its table's, for elsewhere "is"
+  // may be a column's name and FROM what it always is.
+  bool is_comparison(size_t i) const {
+    if (i < 4 || !word(i - 1, "distinct")) return false;
+    const size_t is = word(i - 2, "not") ? i - 3 : i - 2;
+    if (!word(is, "is") || is < 2) return false;
+    if (sign(is - 1, ')')) return true;
+    return tokens_[is - 1].kind != Token::Kind::kSign && sign(is - 2, '.');
   }
 
   std::optional<std::string> table_at(size_t i) const {

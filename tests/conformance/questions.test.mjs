@@ -88,6 +88,24 @@ describe("questions", () => {
     assert.equal((await ask(system, { kind: "HogQLQuery", query: joined }, { team: 2 })).status, 400);
   });
 
+  test("a tool sees its project's rows only, and is asked which where there are several", async () => {
+    const call = async (name, args) => {
+      const message = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name, arguments: args } };
+      const response = await system.post("/mcp", message, { ...READER, "mcp-protocol-version": "2025-11-25" });
+      return (await response.json()).result;
+    };
+    const rows = async (team_id) => JSON.parse((await call("sql", { team_id, sql: "SELECT distinct_id FROM events ORDER BY distinct_id" })).content[0].text).results;
+    assert.deepEqual(await rows(2), [["eve"]]);
+    assert.deepEqual(new Set((await rows(1)).flat()), new Set(["ada", "bob"]));
+    for (const args of [{}, { team_id: 3 }, { team_id: -1 }]) {
+      const refused = await call("events", args);
+      assert.equal(refused.isError, true);
+      assert.match(refused.content[0].text, /team_id/);
+    }
+    assert.match((await call("person", { team_id: 2, distinct_id: "ada" })).content[0].text, /no person/);
+    assert.match((await call("sql", { team_id: 2, sql: "SELECT * FROM default.hogflare_events_v1" })).content[0].text, /no table that can be asked/);
+  });
+
   test("each kind of question is answered", async () => {
     const steps = ["viewed", "bought"].map((name) => ({ kind: "EventsNode", event: name }));
     const dateRange = { date_from: "-7d" };

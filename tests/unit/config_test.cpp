@@ -74,7 +74,7 @@ TEST_CASE("A path prefix that takes a known path away is fatal and not used") {
        {"/e", "e", "/e/", "/s", "/i", "/i/v0", "/i/v1/analytics", "/flags", "/batch", "/decide",
         "/capture", "/engage", "/api", "/api/projects", "/api/projects/1", "/array", "/array/phc_a",
         "/ofrep", "/ofrep/v1/evaluate/flags/x", "/healthz", "/metrics", "/admin", "/admin/outbox",
-        "/_liveness", "/flags/definitions"}) {
+        "/_liveness", "/flags/definitions", "/mcp"}) {
     const Config config = config_of({{"HOGFLARE_PATH_PREFIX", prefix}});
     INFO(prefix);
     REQUIRE(config.problems.size() == 1);

@@ -128,7 +128,9 @@ TEST_CASE("insights: free SQL reads the project's tables and nothing else") {
                "select count(distinct uuid) from (select uuid from events) as x",
                "SELECT extract(year FROM \"timestamp\") FROM events", "SELECT 'it''s; -- fine'",
                "WITH a AS (SELECT 1), b AS (SELECT * FROM a) SELECT * FROM b, a, events",
-               "SELECT CAST('x' AS TIMESTAMP WITH TIME ZONE) FROM events");
+               "SELECT CAST('x' AS TIMESTAMP WITH TIME ZONE) FROM events",
+               "SELECT 1 FROM events a JOIN events b ON a.team_id IS NOT DISTINCT FROM b.team_id",
+               "SELECT lower(event) IS DISTINCT FROM event FROM events");
   CHECK(!refuse_sql(taken, tables));
   const auto refused = GENERATE(
       as<std::string>(), "DELETE FROM events", "SELECT 1; DROP TABLE events",
@@ -142,7 +144,9 @@ TEST_CASE("insights: free SQL reads the project's tables and nothing else") {
       "SELECT 1 FROM events JOIN events f USING (uuid), secrets", "SELECT 1 IN (TABLE secrets)",
       "WITH a AS (SELECT * FROM secrets), secrets AS (SELECT 1) SELECT * FROM a",
       "WITH secrets AS (SELECT * FROM secrets) SELECT * FROM secrets",
-      "SELECT * FROM (WITH secrets AS (SELECT 1) SELECT * FROM secrets) AS a, secrets", "SELECT getenv('HOME')", "SELECT * INTO x FROM events");
+      "SELECT * FROM (WITH secrets AS (SELECT 1) SELECT * FROM secrets) AS a, secrets", "SELECT getenv('HOME')",
+      "SELECT is DISTINCT FROM secrets", "SELECT 1, is DISTINCT FROM secrets", "SELECT x is DISTINCT FROM secrets",
+      "SELECT a.b IS NOT DISTINCT FROM a.c FROM events a, secrets", "SELECT * INTO x FROM events");
   CHECK(refuse_sql(refused, tables));
 }
 
