@@ -182,3 +182,6 @@ export function consoleHeadOf(path, request) {
 
 /** Bytes of a body the shim reads at all; the core's own limits by route are lower. */
 export const BODY_BYTES_MAX = 25 * 1024 * 1024;
+/** Bytes of large bodies that may be on their way into an isolate at once: one as large as any, and some. They
+ * stand in its 128 MB beside the core's memory until the core has taken them over. */
+export const READING_BYTES_MAX = 32 * 1024 * 1024;

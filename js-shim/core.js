@@ -344,7 +344,7 @@ export function isConfigured() {
 }
 
 /** Bodies from which on it is asked whether there is room. */
-const ASK_FROM = 256 * 1024;
+export const ASK_FROM = 256 * 1024;
 
 /** @param {number} size @returns {boolean} whether a body of that size may be brought into the module now */
 export function hasRoomFor(size) {

@@ -3,9 +3,9 @@
 import { DurableObject } from "cloudflare:workers";
 import { version as scriptVersion } from "posthog-js/package.json";
 import bundledFlags from "../flags.json";
-import { BODY_BYTES_MAX, consoleHeadOf, HEAD_CF, headersOf } from "./abi.js";
+import { BODY_BYTES_MAX, consoleHeadOf, HEAD_CF, headersOf, READING_BYTES_MAX } from "./abi.js";
 import { streamOf } from "./buckets.js";
-import { configure, CoreTrap, hasRoomFor, isConfigured, startHttp, startObject, trappedBy } from "./core.js";
+import { ASK_FROM, configure, CoreTrap, hasRoomFor, isConfigured, startHttp, startObject, trappedBy } from "./core.js";
 import { endAtOnce, runToEnd } from "./effects.js";
 import { RememberingKv } from "./kv.js";
 import { connect, watchedTeams } from "./live.js";
@@ -28,44 +28,94 @@ function configureFrom(env) {
 
 const NO_BODY = new Uint8Array(0);
 
+/** Bytes of large bodies that are being read, or were and are not yet the core's. */
+let readingBytes = 0;
+
+/**
+ * @typedef {object} Read a body, as far as it was read
+ * @property {Uint8Array} body
+ * @property {string} state "" read, "large" over the cap, "busy" others' bodies take the room
+ * @property {number} held bytes of readingBytes, to be given back when the body is the core's
+ */
+
 /**
  * Reads the body up to the shim's own cap.
  * @param {Request} request
- * @returns {Promise<{body: Uint8Array, state: string}>} state "" read, "large" over the cap
+ * @returns {Promise<Read>}
  */
 async function readBody(request) {
   // Looking at request.body makes a stream object of it, so that comes last.
   const announced = request.headers.get("content-length");
   if (announced !== null) {
-    if (Number(announced) > BODY_BYTES_MAX) return discard(request);
-    return { body: new Uint8Array(await request.arrayBuffer()), state: "" };
+    const size = Number(announced);
+    if (size > BODY_BYTES_MAX) return discard(request, "large");
+    // Small bodies always find room.
+    if (size < ASK_FROM) return { body: new Uint8Array(await request.arrayBuffer()), state: "", held: 0 };
+    if (readingBytes + size > READING_BYTES_MAX) return discard(request, "busy");
+    readingBytes += size;
+    try {
+      return { body: new Uint8Array(await request.arrayBuffer()), state: "", held: size };
+    } catch (error) {
+      readingBytes -= size;
+      throw error;
+    }
   }
-  if (request.body === null) return { body: NO_BODY, state: "" };
+  if (request.body === null) return { body: NO_BODY, state: "", held: 0 };
+  return readChunks(request.body);
+}
+
+/**
+ * Reads a body that does not say how long it is.
+ * @param {ReadableStream<Uint8Array>} stream
+ * @returns {Promise<Read>}
+ */
+async function readChunks(stream) {
+  /** @type {Uint8Array[]} */
   const chunks = [];
   let size = 0;
-  for await (const chunk of request.body) {
-    size += chunk.byteLength;
-    if (size <= BODY_BYTES_MAX) chunks.push(chunk);
-    else chunks.length = 0;
+  let held = 0;
+  let state = "";
+  try {
+    for await (const chunk of stream) {
+      size += chunk.byteLength;
+      if (state === "" && size > BODY_BYTES_MAX) state = "large";
+      if (state === "" && size >= ASK_FROM && readingBytes + size - held > READING_BYTES_MAX) state = "busy";
+      if (state !== "") {
+        chunks.length = 0;
+        readingBytes -= held;
+        held = 0;
+        continue;
+      }
+      chunks.push(chunk);
+      if (size < ASK_FROM) continue;
+      readingBytes += size - held;
+      held = size;
+    }
+  } catch (error) {
+    readingBytes -= held;
+    throw error;
   }
-  if (size > BODY_BYTES_MAX) return { body: NO_BODY, state: "large" };
+  if (size > BODY_BYTES_MAX) state = "large";
+  if (state !== "") return { body: NO_BODY, state, held: 0 };
   const body = new Uint8Array(size);
   let at = 0;
   for (const chunk of chunks) {
     body.set(chunk, at);
     at += chunk.byteLength;
   }
-  return { body, state: "" };
+  return { body, state, held };
 }
 
 /**
- * Reads a body that is too large to its end: a client that is still sending would otherwise see a
- * broken connection, which it retries, instead of the 413. The platform bounds what can come.
+ * Reads a body that is not taken to its end: a client that is still sending would otherwise see a
+ * broken connection instead of the answer. The platform bounds what can come.
  * @param {Request} request
+ * @param {string} state why
+ * @returns {Promise<Read>}
  */
-async function discard(request) {
+async function discard(request, state) {
   if (request.body !== null) await request.body.pipeTo(new WritableStream());
-  return { body: NO_BODY, state: "large" };
+  return { body: NO_BODY, state, held: 0 };
 }
 
 /**
@@ -164,15 +214,21 @@ export default {
   /** @param {Request} request @param {any} env @param {{waitUntil: (promise: Promise<any>) => void}} ctx */
   async fetch(request, env, ctx) {
     let key = "";
+    let held = 0;
     try {
-      const { body, state } = await readBody(request);
+      const read = await readBody(request);
+      held = read.held;
+      const { body, state } = read;
       key = keyOf(body, request.url);
       if (isRefused(key, Date.now())) return refused(request, body.byteLength > 0);
       configureFrom(env);
       // An object may run in another isolate, and its trap be no more than a failed call here; but it is
       // this body that brings it about.
       const onTrap = () => remember(key, request.url, Date.now());
-      const running = runToEnd(start(request, body, state, env), env, null, onTrap);
+      const started = start(request, body, state, env);
+      readingBytes -= held;
+      held = 0;
+      const running = runToEnd(started, env, null, onTrap);
       // A client that goes away must not leave its events half delivered.
       ctx.waitUntil(running.catch(() => {}));
       const output = await running;
@@ -182,6 +238,8 @@ export default {
       if (error instanceof CoreTrap) remember(key, request.url, Date.now());
       console.error(JSON.stringify({ level: "error", event: "request_failed", message: String(error) }));
       return unavailable(request);
+    } finally {
+      readingBytes -= held;
     }
   },
 };

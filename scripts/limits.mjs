@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(fileURLToPath(import.meta.url), "../..");
-const HEADERS = ["include/hogflare/limits.h", "include/hogflare/flags_limits.h", "include/hogflare/insights_limits.h", "include/hogflare/recordings_limits.h"];
+const HEADERS = ["include/hogflare/limits.h", "include/hogflare/memory_limits.h", "include/hogflare/flags_limits.h", "include/hogflare/insights_limits.h", "include/hogflare/recordings_limits.h"];
 export const DOCUMENT = join(root, "docs/LIMITS.md");
 
 /** What an operator may set instead, by constant. */
@@ -80,7 +80,7 @@ export function render() {
     "# Limits",
     "",
     "Every number that bounds something, made by `node scripts/limits.mjs` out of `include/hogflare/limits.h` and",
-    "`include/hogflare/flags_limits.h` and `insights_limits.h` and `recordings_limits.h`; a test compares them. Names end in their unit. A limit with a variable is",
+    "`include/hogflare/memory_limits.h`, `flags_limits.h` and `insights_limits.h` and `recordings_limits.h`; a test compares them. Names end in their unit. A limit with a variable is",
     "the default of what an operator may set (README, Configuration); a value that cannot be used is named by",
     "`/healthz` and the default stays.",
     "",

@@ -140,9 +140,14 @@ class PeopleRun {
   std::vector<PersonChange> changes_;
   size_t changes_left_out_ = 0;
   size_t memory_bytes_ = 0;  // of replies_ and changes_
-  // The last person that take_view() computed: events of one batch are mostly one person's.
-  std::string_view computed_for_;
-  std::string computed_id_;
+  // People that take_view() computed: events of one batch are mostly those of a few.
+  struct ComputedPerson {
+    std::string_view distinct_id;
+    std::string person_id;
+  };
+  std::string_view computed_id(const Event& event);
+  ComputedPerson computed_;  // the last one
+  std::vector<ComputedPerson> computed_before_;
 };
 
 // The rows of one change: several, with the ids divided among them, when one would be too large.

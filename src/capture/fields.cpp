@@ -2,8 +2,10 @@
 
 #include <map>
 
+#include "hogflare/capitals.h"
 #include "hogflare/cookieless.h"
 #include "hogflare/limits.h"
+#include "hogflare/short_bytes.h"
 #include "hogflare/signature.h"
 #include "hogflare/text.h"
 #include "hogflare/url.h"
@@ -110,6 +112,21 @@ void set_unless_null(Value& field, const Value& value) {
   if (!value.is_null()) field = value;
 }
 
+// Lengths of the names that PropertyFields looks for.
+constexpr uint32_t kPropertySizes = 1u << 5 | 1u << 11 | 1u << 15 | 1u << 16;
+
+// Whether the name's length is one of `sizes`, as far as the index knows.
+bool may_have_size(const json::Member& member, uint32_t sizes) {
+  const uint32_t size = member.value.node().key_size;
+  return size > 31 || (sizes >> size & 1u) != 0;
+}
+
+// Of a text that is a UUID: whether it is written as rows have it, without braces, URN and capitals.
+bool is_canonical(std::string_view uuid) {
+  constexpr size_t kTextBytes = 36;
+  return uuid.size() == kTextBytes && !may_have_capital(uuid);
+}
+
 std::optional<Error> fill_name(const Value& name, Event& event) {
   if (!name.exists()) return Error{ErrorCode::kHydrateFailed, "the event has no event name"};
   if (!name.is_string()) {
@@ -175,15 +192,27 @@ RootFields RootFields::of(const Value& event) {
 
 PropertyFields PropertyFields::of(const Value& properties) {
   PropertyFields fields;
+  std::string scratch;
   for (const json::Member member : properties.members()) {
-    if (member.key_is("distinct_id")) {
-      set_unless_null(fields.distinct_id, member.value);
-    } else if (member.key_is("token")) {
-      set_unless_null(fields.token, member.value);
-    } else if (member.key_is("$cookieless_mode")) {
-      set_unless_null(fields.cookieless_mode, member.value);
-    } else if (member.key_is("$ignore_sent_at")) {
-      set_unless_null(fields.ignore_sent_at, member.value);
+    if (!may_have_size(member, kPropertySizes)) continue;
+    const std::string_view name = member.name(scratch);
+    const auto is = [name](std::string_view other) {
+      return same_bytes(name.data(), other.data(), other.size());
+    };
+    // By length first, because most names are none of these.
+    switch (name.size()) {
+      case 5:
+        if (is("token")) set_unless_null(fields.token, member.value);
+        break;
+      case 11:
+        if (is("distinct_id")) set_unless_null(fields.distinct_id, member.value);
+        break;
+      case 15:
+        if (is("$ignore_sent_at")) set_unless_null(fields.ignore_sent_at, member.value);
+        break;
+      case 16:
+        if (is("$cookieless_mode")) set_unless_null(fields.cookieless_mode, member.value);
+        break;
     }
   }
   return fields;
@@ -204,7 +233,7 @@ std::optional<Error> read_uuid(const Value& uuid, std::string& out) {
     return Error{ErrorCode::kInvalidUuid,
                  "\"" + std::string(first_code_points(text, 64)) + "\" is not a UUID"};
   }
-  out = parsed->text();
+  out = is_canonical(text) ? std::string(text) : parsed->text();
   return std::nullopt;
 }
 

@@ -6,6 +6,7 @@
 #include "hogflare/identity.h"
 #include "hogflare/js_string.h"
 #include "hogflare/limits.h"
+#include "hogflare/memory_limits.h"
 #include "hogflare/property_bag.h"
 #include "hogflare/text.h"
 
@@ -14,6 +15,9 @@ namespace {
 
 constexpr uint32_t kRetryDelayMs = 50;
 constexpr int kAttemptsMax = 3;
+
+constexpr std::string_view kGroups = "$groups";
+constexpr std::string_view kSwitch = "$process_person_profile";
 
 bool is_truthy(json::Value value) {
   if (!value.exists() || value.is_null() || value.is_false()) return false;
@@ -119,19 +123,13 @@ void GroupsRun::find_groups(size_t index) {
   if (event.person_processing_off || !event.counts()) return;
   json::Value groups;
   bool is_off = false;
-  const auto note = [&](std::string_view name, json::Value value) {
-    if (name == "$groups") groups = value;
-    if (name == "$process_person_profile") is_off = value.is_false();
-  };
   if (event.properties.exists()) {
     for (const json::Member member : event.properties.members()) {
-      const std::string_view key = member.inner_key();
-      if (key.size() < 2 || (key[0] != '$' && key[0] != '\\')) continue;
-      if (key.find('\\') == std::string_view::npos) {
-        note(key, member.value);
-      } else {
-        note(member.key(), member.value);
-      }
+      // By the name's length first, which the index knows: most names are neither.
+      const uint32_t size = member.value.node().key_size;
+      if (size != kGroups.size() && size != kSwitch.size() && size != json::Node::kOddKey) continue;
+      if (member.key_is(kGroups)) groups = member.value;
+      if (member.key_is(kSwitch)) is_off = member.value.is_false();
     }
   }
   if (is_off || refusal_of(event)) return;
@@ -331,7 +329,8 @@ void GroupsRun::group_answered(size_t index, const Turn& turn, const EffectResul
 void GroupsRun::keep(Group& group, GroupReply reply) {
   size_t bytes = 0;
   for (const std::string& text : reply.texts) bytes += text.size();
-  group.left_out = !budget_.memory.take(bytes);
+  group.left_out = memory_bytes_ + bytes > limits::kKeptGroupTextsBytesMax ||
+                   !budget_.memory.take(bytes);
   if (group.left_out) {
     reply.texts = {"{}"};
     reply.after.assign(reply.after.size(), 0);

@@ -10,6 +10,7 @@
 #include "hogflare/cookieless.h"
 #include "hogflare/js_string.h"
 #include "hogflare/limits.h"
+#include "hogflare/short_bytes.h"
 #include "hogflare/text.h"
 #include "hogflare/timestamp.h"
 
@@ -100,43 +101,46 @@ struct Found {
 
 // By length first, because most names are none of these.
 void note_property(std::string_view name, json::Value value, Found& found) {
+  const auto is = [name](std::string_view other) {
+    return same_bytes(name.data(), other.data(), other.size());
+  };
   switch (name.size()) {
     case 3:
-      if (name == "$ip") found.ip = value;
+      if (is("$ip")) found.ip = value;
       return;
     case 4:
-      if (name == "$set") found.set = value;
-      if (name == "$lib") found.lib = value;
+      if (is("$set")) found.set = value;
+      if (is("$lib")) found.lib = value;
       return;
     case 5:
-      if (name == "alias") found.alias = value;
+      if (is("alias")) found.alias = value;
       return;
     case 6:
-      if (name == "$unset") found.unset = value;
+      if (is("$unset")) found.unset = value;
       return;
     case 7:
-      if (name == "$groups") found.groups = value;
+      if (is("$groups")) found.groups = value;
       return;
     case 8:
-      if (name == "$os_name") found.os_name = value;
+      if (is("$os_name")) found.os_name = value;
       return;
     case 9:
-      if (name == "$set_once") found.set_once = value;
+      if (is("$set_once")) found.set_once = value;
       return;
     case 10:
-      if (name == "$is_server") found.is_server = value;
+      if (is("$is_server")) found.is_server = value;
       return;
     case 11:
-      if (name == "$session_id") found.session_id = value;
+      if (is("$session_id")) found.session_id = value;
       return;
     case 14:
-      if (name == "$geoip_disable") found.geoip_disable = value;
+      if (is("$geoip_disable")) found.geoip_disable = value;
       break;
     case 17:
-      if (name == "$anon_distinct_id") found.anon_distinct_id = value;
+      if (is("$anon_distinct_id")) found.anon_distinct_id = value;
       break;
     case 23:
-      if (name == "$process_person_profile") found.switch_value = value;
+      if (is("$process_person_profile")) found.switch_value = value;
       break;
   }
   if (is_geoip_name(name)) found.has_geoip = true;
@@ -144,13 +148,11 @@ void note_property(std::string_view name, json::Value value, Found& found) {
 
 Found find_properties(json::Value properties) {
   Found found;
+  std::string scratch;
   for (const json::Member member : properties.members()) {
-    const std::string_view key = member.inner_key();
-    if (key.empty() || (key[0] != '$' && key[0] != 'a' && key[0] != '\\')) continue;
-    if (key.find('\\') == std::string_view::npos) {
-      note_property(key, member.value, found);
-    } else {
-      note_property(member.key(), member.value, found);
+    const std::string_view name = member.name(scratch);
+    if (!name.empty() && (name[0] == '$' || name[0] == 'a')) {
+      note_property(name, member.value, found);
     }
   }
   return found;

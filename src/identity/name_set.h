@@ -22,7 +22,9 @@ class NameSet {
     for (size_t size = 0; size <= kBytesMax; ++size) {
       begin_[size] = static_cast<uint8_t>(count);
       for (size_t i = 0; i < N; ++i) {
-        if (names[i].size() == size) entries_[count++] = {names[i], i};
+        if (names[i].size() != size) continue;
+        entries_[count++] = {names[i], i};
+        known_[slot_of(names[i])] = true;
       }
     }
     begin_[kBytesMax + 1] = static_cast<uint8_t>(count);
@@ -33,7 +35,7 @@ class NameSet {
   constexpr bool complete() const { return complete_; }
 
   constexpr size_t find(std::string_view name) const {
-    if (name.empty() || name.size() > kBytesMax) return kNone;
+    if (name.empty() || name.size() > kBytesMax || !known_[slot_of(name)]) return kNone;
     for (size_t at = begin_[name.size()]; at < begin_[name.size() + 1]; ++at) {
       const Entry& entry = entries_[at];
       // Names of one length often begin alike: $browser and $referrer, utm_term and utm_name.
@@ -51,6 +53,15 @@ class NameSet {
     size_t place = 0;
   };
 
+  // Most other names fall into slots that nobody of the set has. Of a name that is not empty.
+  static constexpr size_t kSlots = 512;
+  static constexpr size_t slot_of(std::string_view name) {
+    return (name.size() + static_cast<unsigned char>(name.back()) * 47u +
+            static_cast<unsigned char>(name[name.size() / 2]) * 13u) %
+           kSlots;
+  }
+
+  std::array<bool, kSlots> known_{};
   std::array<Entry, N> entries_{};
   std::array<uint8_t, kBytesMax + 2> begin_{};
   bool complete_ = false;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "hogflare/limits.h"
+#include "hogflare/memory_limits.h"
 #include "hogflare/person_object.h"
 #include "hogflare/uuid.h"
 
@@ -12,6 +13,8 @@ namespace {
 
 constexpr uint32_t kBusyDelayMs = 25;
 constexpr uint32_t kFailedDelayMs = 50;
+// Computed ids that a request keeps beside the last one: each takes a digest to compute.
+constexpr size_t kComputedPeopleMax = 16;
 
 // Union by the smaller index, so that a group's root is its first event.
 size_t find_root(std::vector<size_t>& parents, size_t index) {
@@ -272,7 +275,7 @@ void PeopleRun::answered(size_t index, const Turn& turn, EffectResult result, Ef
 // A reply stays until the window's rows are written; what there is no memory for its rows do without.
 void PeopleRun::keep(ApplyReply reply) {
   size_t bytes = memory_of(reply);
-  if (!budget_.memory.take(bytes)) {
+  if (memory_bytes_ + bytes > limits::kKeptTextsBytesMax || !budget_.memory.take(bytes)) {
     changes_left_out_ += reply.changes.size();
     leave_out_texts(reply);
     bytes = 0;
@@ -368,6 +371,22 @@ void PeopleRun::fail(size_t index) {
   --open_;
 }
 
+// Valid until the next call.
+std::string_view PeopleRun::computed_id(const Event& event) {
+  const std::string_view wanted = event.distinct_id;
+  if (computed_.distinct_id == wanted) return computed_.person_id;
+  for (ComputedPerson& before : computed_before_) {
+    if (before.distinct_id != wanted) continue;
+    std::swap(before, computed_);
+    return computed_.person_id;
+  }
+  if (!computed_.distinct_id.empty() && computed_before_.size() < kComputedPeopleMax) {
+    computed_before_.push_back(std::move(computed_));
+  }
+  computed_ = {wanted, Uuid::of_person(event.team_id, wanted).text()};
+  return computed_.person_id;
+}
+
 PersonView PeopleRun::take_view(size_t index) {
   HF_ASSERT(finished() && !events_[index].failed);
   const PlannedEvent& planned = events_[index];
@@ -386,11 +405,7 @@ PersonView PeopleRun::take_view(size_t index) {
     view.row_set_once = plan.set_once;
   }
   if (!planned.exists) {
-    if (computed_for_ != event.distinct_id) {
-      computed_for_ = event.distinct_id;
-      computed_id_ = Uuid::of_person(event.team_id, event.distinct_id).text();
-    }
-    view.person_id = computed_id_;
+    view.person_id = computed_id(event);
     view.mode = view.personless ? "propertyless" : "full";
     return view;
   }

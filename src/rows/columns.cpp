@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <span>
-#include <vector>
 
 #include "hogflare/limits.h"
 #include "hogflare/short_bytes.h"
@@ -72,22 +71,54 @@ struct Member {
   size_t at;
 };
 
-// Those that fit into custom_properties, the smallest first, brought back into their order.
-std::span<Member> smallest_of(std::span<Member> members) {
-  std::sort(members.begin(), members.end(), [](const Member& left, const Member& right) {
-    return left.text.size() != right.text.size() ? left.text.size() < right.text.size()
-                                                 : left.text < right.text;
-  });
-  size_t bytes = 1;
-  size_t count = 0;
-  while (count < members.size() &&
-         bytes + members[count].text.size() + 1 <= limits::kCustomPropertiesBytesMax) {
-    bytes += members[count++].text.size() + 1;
+// The smallest members that fit into custom_properties together. However many there are, it holds no more
+// than that: what is taken out for a smaller one would not have fitted beside it.
+class SmallestMembers {
+ public:
+  bool has_room_for(const Member& member) const {
+    const size_t bytes = bytes_ + member.text.size() + kComma;
+    return bytes <= limits::kCustomPropertiesBytesMax ||
+           (count_ > 0 && is_smaller(member, held_.front()));
   }
-  std::sort(members.begin(), members.begin() + static_cast<std::ptrdiff_t>(count),
-            [](const Member& left, const Member& right) { return left.at < right.at; });
-  return members.first(count);
-}
+
+  // Needs has_room_for().
+  void add(const Member& member) {
+    held_[count_++] = member;
+    bytes_ += member.text.size() + kComma;
+    std::push_heap(held_.begin(), end(), is_smaller);
+    while (bytes_ > limits::kCustomPropertiesBytesMax) {
+      bytes_ -= held_.front().text.size() + kComma;
+      std::pop_heap(held_.begin(), end(), is_smaller);
+      --count_;
+    }
+  }
+
+  // By their numbers.
+  std::span<const Member> take() {
+    std::sort(held_.begin(), end(),
+              [](const Member& left, const Member& right) { return left.at < right.at; });
+    return std::span<const Member>(held_).first(count_);
+  }
+
+ private:
+  static constexpr size_t kComma = 1;
+  // An empty name and a digit.
+  static constexpr size_t kMemberBytesMin = sizeof("\"\":0") - 1 + kComma;
+  static constexpr size_t kMembersMax = limits::kCustomPropertiesBytesMax / kMemberBytesMin + 1;
+
+  static bool is_smaller(const Member& left, const Member& right) {
+    if (left.text.size() != right.text.size()) return left.text.size() < right.text.size();
+    const int order = left.text.compare(right.text);
+    return order != 0 ? order < 0 : left.at < right.at;
+  }
+  std::array<Member, kMembersMax>::iterator end() {
+    return held_.begin() + static_cast<std::ptrdiff_t>(count_);
+  }
+
+  std::array<Member, kMembersMax> held_;  // a heap, the largest in front
+  size_t count_ = 0;
+  size_t bytes_ = 1;  // of the object
+};
 
 }  // namespace
 
@@ -127,7 +158,7 @@ bool is_events_own(std::string_view name) {
 
 void CustomProperties::append(std::string& out, const json::Value& all, IsOwn is_own) const {
   const size_t begin = out.size();
-  if (count_ > kHeld || bytes_ > limits::kCustomPropertiesBytesMax) {
+  if (count_ > kHeld || !fits()) {
     append_smallest(out, all, is_own);
   } else {
     for (size_t i = 0; i < count_; ++i) {
@@ -141,27 +172,17 @@ void CustomProperties::append(std::string& out, const json::Value& all, IsOwn is
 }
 
 void CustomProperties::append_smallest(std::string& out, const json::Value& all, IsOwn is_own) {
-  constexpr size_t kHeldInPlace = 128;
-  std::array<Member, kHeldInPlace> few;
-  std::vector<Member> many;
-  size_t count = 0;
+  SmallestMembers smallest;
   std::string scratch;
+  size_t at = 0;
   for (const json::Member member : all.members()) {
-    if (member.value.is_null() || !is_own(member.name(scratch))) continue;
     const std::string_view value = member.value.raw();
     const char* const begin = member.raw_key().data();
-    const std::string_view text(begin, static_cast<size_t>(value.data() + value.size() - begin));
-    if (count == kHeldInPlace) many.assign(few.begin(), few.end());
-    if (count >= kHeldInPlace) {
-      many.push_back({text, count});
-    } else {
-      few[count] = {text, count};
-    }
-    ++count;
+    const Member one{{begin, static_cast<size_t>(value.data() + value.size() - begin)}, at++};
+    if (!smallest.has_room_for(one) || member.value.is_null()) continue;
+    if (is_own(member.name(scratch))) smallest.add(one);
   }
-  const std::span<Member> members =
-      count > kHeldInPlace ? std::span<Member>(many) : std::span<Member>(few).first(count);
-  for (const Member& member : smallest_of(members)) {
+  for (const Member& member : smallest.take()) {
     out += ',';
     out += member.text;
   }

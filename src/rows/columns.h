@@ -103,6 +103,8 @@ class CustomProperties {
     const char* const begin = member.raw_key().data();
     const auto size = static_cast<uint32_t>(value.data() + value.size() - begin);
     bytes_ += size + 1;
+    // Then `all` is walked again.
+    if (!fits()) return;
     if (end_ != nullptr && begin == end_ + 1) {
       held_[count_ - 1].size += size + 1;
     } else if (count_++ < kHeld) {
@@ -110,7 +112,7 @@ class CustomProperties {
     }
     end_ = count_ <= kHeld ? begin + size : nullptr;
   }
-  bool empty() const { return count_ == 0; }
+  bool empty() const { return bytes_ == kEmptyBytes; }
   // Whether none has to be left out.
   bool fits() const { return bytes_ <= limits::kCustomPropertiesBytesMax; }
   using IsOwn = bool (*)(std::string_view name);
@@ -130,7 +132,8 @@ class CustomProperties {
   std::array<Run, kHeld> held_;
   size_t count_ = 0;
   const char* end_ = nullptr;  // of the last run
-  size_t bytes_ = 1;  // of the object
+  static constexpr size_t kEmptyBytes = 1;
+  size_t bytes_ = kEmptyBytes;  // of the object
 };
 
 }  // namespace hogflare::rows

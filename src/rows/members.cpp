@@ -16,11 +16,12 @@ constexpr size_t kMarkBytesMax = 8192;
 
 enum class Fate : uint8_t { kStays, kCut, kGoes };
 
+// A few words: an object may have hundreds of thousands.
 struct Place {
   json::Member member;
-  size_t bytes;  // of its value
+  uint32_t bytes;  // of its value
   Fate fate = Fate::kStays;
-  std::string cut = {};  // kCut: what is left of the value
+  uint32_t cut = 0;  // kCut: where what is left of the value stands among the texts
 
   size_t name_bytes() const { return member.raw_key().size() + 2; }
 };
@@ -38,7 +39,7 @@ std::string mark_of(const std::vector<Place>& places) {
 
 // The size that values are cut to so that all of them have `room` bytes together. `by_size` begins with
 // the largest. Below limits::kCutValueBytesMin: there is none.
-size_t level_of(const std::vector<Place>& places, const std::vector<size_t>& by_size, size_t room) {
+size_t level_of(const std::vector<Place>& places, const std::vector<uint32_t>& by_size, size_t room) {
   size_t left = places.size();
   for (auto at = by_size.rbegin(); at != by_size.rend(); ++at, --left) {
     const size_t bytes = places[*at].bytes;
@@ -49,12 +50,13 @@ size_t level_of(const std::vector<Place>& places, const std::vector<size_t>& by_
 }
 
 // Cuts the values over the level that makes everything fit, or, where there are so many that nothing
-// would be left of them, drops the largest.
-void fit(std::vector<Place>& places, size_t bytes_max) {
-  std::vector<size_t> by_size(places.size());
-  for (size_t i = 0; i < by_size.size(); ++i) by_size[i] = i;
-  std::stable_sort(by_size.begin(), by_size.end(), [&](size_t left, size_t right) {
-    return places[left].bytes > places[right].bytes;
+// would be left of them, drops the largest. What is left of cut values goes to `cuts`.
+void fit(std::vector<Place>& places, size_t bytes_max, std::vector<std::string>& cuts) {
+  std::vector<uint32_t> by_size(places.size());
+  for (uint32_t i = 0; i < by_size.size(); ++i) by_size[i] = i;
+  std::sort(by_size.begin(), by_size.end(), [&](uint32_t left, uint32_t right) {
+    return places[left].bytes != places[right].bytes ? places[left].bytes > places[right].bytes
+                                                     : left < right;
   });
   size_t total = kMarkBytesMax + 2;
   size_t names = total;
@@ -63,11 +65,16 @@ void fit(std::vector<Place>& places, size_t bytes_max) {
     total += place.name_bytes() + place.bytes;
   }
   const size_t level = names < bytes_max ? level_of(places, by_size, bytes_max - names) : 0;
-  for (const size_t index : by_size) {
+  for (const uint32_t index : by_size) {
     Place& place = places[index];
     if (level < limits::kCutValueBytesMin ? total <= bytes_max : place.bytes <= level) return;
-    if (level >= limits::kCutValueBytesMin) place.cut = cut_json(place.member.value.raw(), level);
-    place.fate = place.cut.empty() ? Fate::kGoes : Fate::kCut;
+    std::string cut;
+    if (level >= limits::kCutValueBytesMin) cut = cut_json(place.member.value.raw(), level);
+    place.fate = cut.empty() ? Fate::kGoes : Fate::kCut;
+    if (!cut.empty()) {
+      place.cut = static_cast<uint32_t>(cuts.size());
+      cuts.push_back(std::move(cut));
+    }
     total -= place.name_bytes() + place.bytes;
   }
 }
@@ -111,10 +118,12 @@ std::string shrink_object(std::string object, size_t bytes_max) {
     return "{" + std::string(kMarkStart) + "]}";
   }
   std::vector<Place> places;
+  places.reserve(document.value().node_count());
   for (const json::Member member : document.value().root().members()) {
-    places.push_back({member, member.value.raw().size()});
+    places.push_back({member, static_cast<uint32_t>(member.value.raw().size())});
   }
-  fit(places, bytes_max);
+  std::vector<std::string> cuts;
+  fit(places, bytes_max, cuts);
   std::string out;
   for (const Place& place : places) {
     if (place.fate == Fate::kGoes) continue;
@@ -122,7 +131,7 @@ std::string shrink_object(std::string object, size_t bytes_max) {
     out += place.member.raw_key();
     out += ':';
     if (place.fate == Fate::kCut) {
-      out += place.cut;
+      out += cuts[place.cut];
     } else {
       out += place.member.value.raw();
     }

@@ -1,9 +1,7 @@
 #include "properties.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "columns.h"
+#include "hogflare/capitals.h"
 #include "hogflare/short_bytes.h"
 #include "hogflare/text.h"
 
@@ -129,20 +127,6 @@ constexpr bool every_entry_has_its_slot() {
   return true;
 }
 static_assert(every_entry_has_its_slot(), "two names share a slot: choose other factors");
-
-// Whether a byte lies between '@' and '_', where the capital letters are, eight bytes at a time; the last
-// word overlaps the one before it.
-bool may_have_capital(std::string_view text) {
-  constexpr uint64_t kOnes = 0x0101'0101'0101'0101;
-  uint64_t found = 0;
-  for (size_t i = 0; i < text.size(); i += sizeof(uint64_t)) {
-    uint64_t word;
-    std::memcpy(&word, text.data() + std::min(i, text.size() - sizeof word), sizeof word);
-    const uint64_t other = (word & kOnes * 0x60) ^ kOnes * 0x40;  // a byte is 0 for such a letter
-    found |= (other - kOnes) & ~other & kOnes * 0x80;
-  }
-  return found != 0;
-}
 
 }  // namespace
 

@@ -1,6 +1,8 @@
 // What one request may cost the isolate and the sink: memory is admitted before it is used, and a few
 // bytes do not become a flood of rows (docs/GUARANTEES.md).
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import { startSystem, TOKEN } from "../lib/harness.mjs";
@@ -61,6 +63,33 @@ describe("what a request may cost", () => {
     }
     await expectNoTrap();
     assert.equal((await post("/batch/", copies(1, event))).status, 200);
+  });
+
+  it("has room for one large body on its way in, and for every small one", async () => {
+    const event = `{"event":"e","distinct_id":"u","properties":{"$process_person_profile":false,"text":"${"x".repeat(1000)}"}}`;
+    const large = Buffer.from(copies(16_000, event));
+    const slow = connect(Number(new URL(system.url).port), "127.0.0.1");
+    let answer = "";
+    slow.setEncoding("utf8").on("data", (text) => (answer += text));
+    await once(slow, "connect");
+    slow.write(`POST /batch/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${large.length}\r\n\r\n`);
+    await new Promise((done) => slow.write(large.subarray(0, -1), done));
+    // Announced or not, a second one of its size finds no room until the first is there.
+    for (const body of [large, new Blob([large]).stream()]) {
+      let refused;
+      do {
+        refused = await fetch(`${system.url}/batch/`, /** @type {any} */ ({ method: "POST", headers: { "content-type": "application/json" }, body, duplex: "half" }));
+        await refused.text();
+        // The first may not have been looked at yet.
+      } while (refused.status === 200 && body === large);
+      assert.deepEqual([refused.status, refused.headers.get("retry-after")], [503, "1"]);
+    }
+    assert.equal((await post("/batch/", copies(1, event))).status, 200);
+    slow.end(large.subarray(-1));
+    await once(slow, "close");
+    assert.match(answer, /^HTTP\/1.1 200 /);
+    assert.equal((await post("/batch/", large)).status, 200);
+    await expectNoTrap();
   });
 
   it("writes so many reject rows and counts the rest", async () => {

@@ -42,7 +42,8 @@ namespace {
 
 using namespace hogflare;
 
-constexpr int64_t kNowMs = 1'763'812'800'000;
+// The moment the events below were made in, and the time inside of their uuids.
+constexpr int64_t kNowMs = 1'795'349'331'000;
 
 struct Work {
   std::string name;
