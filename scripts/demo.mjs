@@ -1,4 +1,4 @@
-// npm run demo: a month of demo traffic into the project "Demo" of a running scripts/dev.
+// A month of demo traffic for the project "Demo" of a running scripts/dev.
 //
 //   npm run demo             the Worker at HOGFLARE_URL, or at HOGFLARE_PORT (8787) of this machine
 //
