@@ -1,4 +1,4 @@
-// docs/LIMITS.md: every bound of include/hogflare/limits.h and flags_limits.h as a table, made from the
+// docs/LIMITS.md: every bound of include/hogflare/*limits.h and src/console/limits.h as a table, made from the
 // constants and their comments. tests/docs/limits.test.mjs holds the document against the headers.
 //
 //   node scripts/limits.mjs           writes the document
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(fileURLToPath(import.meta.url), "../..");
-const HEADERS = ["include/hogflare/limits.h", "include/hogflare/memory_limits.h", "include/hogflare/flags_limits.h", "include/hogflare/insights_limits.h", "include/hogflare/recordings_limits.h"];
+const HEADERS = ["include/hogflare/limits.h", "include/hogflare/memory_limits.h", "include/hogflare/flags_limits.h", "include/hogflare/insights_limits.h", "include/hogflare/recordings_limits.h", "src/console/limits.h"];
 export const DOCUMENT = join(root, "docs/LIMITS.md");
 
 /** What an operator may set instead, by constant. */
@@ -23,6 +23,7 @@ const UNITS = [
   [/Share$/, "divides the whole"],
   [/Bytes/, "bytes"],
   [/Ms(Max)?$/, "milliseconds"],
+  [/(Session|Skew)S$/, "seconds"],
   [/Chars$/, "code points"],
   [/Units$/, "UTF-16 units"],
   [/./, "count"],
@@ -49,7 +50,7 @@ function sourceOf(comment) {
 export function limits() {
   const found = [];
   for (const header of HEADERS) {
-    let section = header.endsWith("flags_limits.h") ? "Flags" : header.endsWith("insights_limits.h") ? "Questions" : header.endsWith("recordings_limits.h") ? "Recordings" : "";
+    let section = header.endsWith("flags_limits.h") ? "Flags" : header.endsWith("insights_limits.h") ? "Questions" : header.endsWith("recordings_limits.h") ? "Recordings" : header.endsWith("console/limits.h") ? "The console" : "";
     let comment = [];
     let wasConstant = false;
     for (const line of readFileSync(join(root, header), "utf8").split("\n")) {

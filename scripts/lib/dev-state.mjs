@@ -6,7 +6,7 @@ import { join } from "node:path";
 const MARK = ".hogflare-state";
 const LOCK = "dev.lock";
 /** All that scripts/dev ever puts there. */
-const OURS = ["pipeline", "worker", "workerd.pid"];
+const OURS = ["pipeline", "worker", "workerd.pid", "demo.json"];
 
 function isAlive(pid) {
   try {

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseEnv } from "node:util";
 import workerd from "workerd";
+import { DEMO_NAME, DEMO_TEAM, DEMO_TOKEN, demoService } from "./demo.mjs";
 import { announceArrivals, counts } from "./dev-arrivals.mjs";
 import { claimState } from "./dev-state.mjs";
 import { documentedVariables } from "./variables.mjs";
@@ -14,6 +15,8 @@ import { ROOT, startWorker } from "./worker.mjs";
 const stateDir = resolve(process.env.HOGFLARE_STATE_DIR ?? join(ROOT, ".hogflare"));
 const workerPort = portFrom("HOGFLARE_PORT", 8787);
 const pipelinePort = portFrom("FAKE_PIPELINE_PORT", 8088);
+const LOCAL_TOKEN = "local";
+const FLAGS_FILE = readFileSync(join(ROOT, "flags.json"), "utf8").trim();
 const workerdPidFile = join(stateDir, "workerd.pid");
 const children = new Set();
 let stopping = false;
@@ -60,15 +63,37 @@ function workerVariables() {
     HOGFLARE_SQL_ACCOUNT_ID: "local",
     HOGFLARE_SQL_BUCKET: "local",
     HOGFLARE_SQL_TOKEN: "local",
-    // So that a fresh start can be asked: Authorization: Bearer local.
-    HOGFLARE_VIEWER_TOKEN: "local",
+    // So that a fresh start can be asked: Authorization: Bearer local. Only this machine reaches it.
+    HOGFLARE_ADMIN_TOKEN: LOCAL_TOKEN,
+    HOGFLARE_VIEWER_TOKEN: "local-viewer",
     HOGFLARE_VIEWER_SQL: "on",
   };
   // What else is exported (a CLOUDFLARE_API_TOKEN, say) is none of the Worker's business.
   for (const name of documentedVariables()) {
     if ((variables[name] ?? "") !== "") chosen[name] = variables[name];
   }
-  return chosen;
+  chosen.HOGFLARE_PROJECTS = withDemoProject(chosen);
+  // Flags are edited in the console unless they come from elsewhere.
+  const hasOwnFlags = chosen.HOGFLARE_FEATURE_FLAGS !== undefined || chosen.HOGFLARE_FLAGS_KV_KEY !== undefined || FLAGS_FILE !== '{ "flags": [] }';
+  if (!hasOwnFlags) {
+    chosen.HOGFLARE_FLAGS_KV_KEY = "flags";
+    chosen.HOGFLARE_FLAGS_TTL_SECS ??= "2";
+  }
+  return Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined));
+}
+
+/** The operator's projects, or one for any token, and the demo's beside them where its number is free. */
+function withDemoProject({ HOGFLARE_PROJECTS: given, POSTHOG_TEAM_ID: team = "1" }) {
+  const demo = { [DEMO_TOKEN]: { team_id: DEMO_TEAM } };
+  if (given === undefined) return team === String(DEMO_TEAM) || !/^[1-9]\d*$/.test(team) ? undefined : JSON.stringify({ "*": { team_id: Number(team) }, ...demo });
+  try {
+    const projects = JSON.parse(given);
+    const isTaken = DEMO_TOKEN in projects || Object.values(projects).some((project) => project.team_id === DEMO_TEAM);
+    return isTaken ? given : JSON.stringify({ ...projects, ...demo });
+  } catch {
+    // The Worker says what is wrong with it.
+    return given;
+  }
 }
 
 function startPipeline() {
@@ -119,15 +144,24 @@ function workerdIsAlive() {
   }
 }
 
+/** The Worker, with a document where it looks for its flags. */
+async function startWithFlags(settings) {
+  const worker = await startWorker(settings);
+  const key = settings.vars.HOGFLARE_FLAGS_KV_KEY;
+  const namespace = key === "flags" ? await worker.getKVNamespace("FLAGS") : null;
+  if (namespace !== null && (await namespace.get(key)) === null) await namespace.put(key, FLAGS_FILE);
+  return worker;
+}
+
 async function superviseWorker(settings) {
-  let worker = await startWorker(settings);
+  let worker = await startWithFlags(settings);
   for (;;) {
     await sleep(200);
     if (stopping) return worker.dispose();
     if (workerdIsAlive()) continue;
     console.error("workerd ended; starting it again");
     await worker.dispose().catch(() => {});
-    worker = await startWorker(settings);
+    worker = await startWithFlags(settings);
   }
 }
 
@@ -159,7 +193,16 @@ process.env.HOGFLARE_WORKERD_PID = workerdPidFile;
 process.env.MINIFLARE_WORKERD_PATH = join(ROOT, "scripts/lib/tied-to-parent");
 
 startPipeline();
-superviseWorker({ port: workerPort, stateDir, vars: workerVariables() }).catch((error) =>
+const vars = workerVariables();
+const hasDemo = (vars.HOGFLARE_PROJECTS ?? "").includes(`"${DEMO_TOKEN}":{"team_id":${DEMO_TEAM}}`);
+const serve = demoService({
+  url: `http://127.0.0.1:${workerPort}${vars.HOGFLARE_PATH_PREFIX ?? ""}`,
+  signingSecret: vars.POSTHOG_SIGNING_SECRET ?? "",
+  noteFile: join(stateDir, "demo.json"),
+  scale: Number(process.env.HOGFLARE_DEMO_SCALE ?? "1"),
+  log: (line) => console.error(line),
+});
+superviseWorker({ port: workerPort, stateDir, vars, demo: hasDemo ? { team_id: DEMO_TEAM, name: DEMO_NAME, serve } : null }).catch((error) =>
   fail(`the Worker did not start: ${error.stack ?? error}`),
 );
 await waitFor(`http://127.0.0.1:${pipelinePort}/health`, "the fake pipeline");
@@ -167,6 +210,6 @@ await waitFor(`http://127.0.0.1:${workerPort}/_liveness`, "the Worker");
 const pipelineUrl = `http://127.0.0.1:${pipelinePort}`;
 // What arrives right after the next line is announced, too.
 const before = await counts(pipelineUrl);
-console.error(`console http://127.0.0.1:${workerPort}/app, sign in with ${process.env.HOGFLARE_ADMIN_TOKEN ? "HOGFLARE_ADMIN_TOKEN" : "the token local"}`);
+console.error(`console http://127.0.0.1:${workerPort}/app, sign in with ${vars.HOGFLARE_ADMIN_TOKEN === LOCAL_TOKEN ? `the token ${LOCAL_TOKEN}` : "HOGFLARE_ADMIN_TOKEN"}; npm run demo sends a month of traffic`);
 console.log(`ready http://127.0.0.1:${workerPort}`);
 announceArrivals(pipelineUrl, before);

@@ -17,6 +17,7 @@ const MODULE = resolve(ROOT, process.env.HOGFLARE_MODULE ?? "build/wasm/core.was
 const ASSETS = join(ROOT, "build/assets");
 
 const RUNTIME = join(ROOT, "tests/platform/runtime.js");
+const DEV_FRONT = join(ROOT, "scripts/lib/dev-front.js");
 
 /** The platform's numbers by name (tests/platform/limits.json). */
 export function platformLimits() {
@@ -106,6 +107,21 @@ function confined(dist, modules, limits) {
   ];
 }
 
+/** The modules of a Worker behind what scripts/dev alone offers. */
+function fronted(dist, modules) {
+  const entry = [
+    'import { withDevFront } from "./dev-front.js";',
+    `export * from "./${basename(modules[0].path)}";`,
+    `import worker from "./${basename(modules[0].path)}";`,
+    "export default withDevFront(worker);",
+  ].join("\n");
+  return [
+    { type: "ESModule", path: join(dist, "dev-entry.js"), contents: entry },
+    { type: "ESModule", path: join(dist, "dev-front.js"), contents: readFileSync(DEV_FRONT, "utf8") },
+    ...modules,
+  ];
+}
+
 /** A Worker is not deployed with variables above the platform's limits. */
 function checkVariables(vars, limits) {
   const names = Object.keys(vars);
@@ -117,17 +133,18 @@ function checkVariables(vars, limits) {
 }
 
 /**
- * Miniflare's options for the bundled Worker. `extra` are further options of the Worker (and `cf`, what
+ * Miniflare's options for the bundled Worker. `demo` answers /app/api/demo. `extra` are further options of the Worker (and `cf`, what
  * request.cf holds), `others` Workers beside it, which it can be bound to. `platform` are limits other
  * than Cloudflare's own (tests/platform/limits.json; `external` for fetches alone); null: workerd's only.
  * @param {{port?: number, host?: string, stateDir: string, vars: Record<string, string>,
  *   kvNamespaces?: string[], r2Buckets?: string[], extra?: object, others?: object[], main?: string,
  *   platform?: Record<string, number> | null,
+ *   demo?: {team_id: number, name: string, serve: (request: Request) => Promise<Response>} | null,
  *   onLog?: (log: {level: string, message: string}) => void}} settings
  */
 export function workerOptions(settings) {
   const { port = 0, host = "127.0.0.1", stateDir, vars, kvNamespaces = ["FLAGS"], r2Buckets = [] } = settings;
-  const { extra = {}, others = [], main, onLog, platform = {} } = settings;
+  const { extra = {}, others = [], main, onLog, platform = {}, demo = null } = settings;
   const { cf = false, modules: ownModules, ...ofWorker } = /** @type {any} */ (extra);
   const dist = bundle(main);
   const names = readdirSync(dist);
@@ -140,12 +157,14 @@ export function workerOptions(settings) {
   const theirs = platformLimits();
   const limits = { ...theirs, external: theirs.subrequests, ...platform };
   if (platform !== null) checkVariables(vars, limits);
+  const limited = platform === null ? modules : confined(dist, modules, limits);
   const worker = {
     name: "hogflare",
-    modules: platform === null ? modules : confined(dist, modules, limits),
+    modules: demo === null ? limited : fronted(dist, limited),
     modulesRoot: dist,
     compatibilityDate: compatibilityDate(),
-    bindings: vars,
+    bindings: demo === null ? vars : { ...vars, DEMO_PROJECT: { team_id: demo.team_id, name: demo.name } },
+    ...(demo === null ? {} : { serviceBindings: { DEMO: demo.serve } }),
     kvNamespaces,
     r2Buckets,
     assets: {

@@ -5,6 +5,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "config/any_token.h"
 #include "config/checks.h"
 #include "flags/timezone.h"
 #include "hogflare/json.h"
@@ -617,7 +618,8 @@ Config parse_config(std::string_view host_json, Zones* zones) {
 
 const Project* Config::project_of(std::string_view token) const {
   if (projects.empty()) return &default_project;
-  const auto found = projects.find(token);
+  auto found = projects.find(token);
+  if (found == projects.end()) found = projects.find(kAnyToken);
   return found == projects.end() ? nullptr : &found->second;
 }
 

@@ -105,8 +105,8 @@ std::optional<Fault> refuse_asking(const Config& config, const HttpRequest& requ
 
 const Project* asked_project(const Config& config, std::string_view segment) {
   if (segment == "@current") {
-    const Project* only = config.projects.empty() ? &config.default_project
-                                                  : &config.projects.begin()->second;
+    if (const Project* any = config.project_of("")) return any;
+    const Project* only = &config.projects.begin()->second;
     for (const auto& [token, project] : config.projects) {
       if (project.team_id != only->team_id) return nullptr;
     }

@@ -17,6 +17,8 @@ namespace {
 
 // As many as `hogflare flags push` keeps.
 constexpr size_t kFlagVersionsMax = 50;
+// People whom a flag is counted over in one request: so many are evaluated in some 100 ms.
+constexpr size_t kAudienceMax = 200;
 
 ConsoleJson group_types_of(const Config& config) {
   ConsoleJson types = ConsoleJson::array();
@@ -269,7 +271,7 @@ class FlagsHistoryTask final : public FlagsDocumentTask {
 };
 
 // What one person gets: what the request brings over what is stored, as /flags does it, and with ?key=
-// or "key" each condition of that flag.
+// or "key" each condition of that flag. With "people" how many of them get the flag, by condition.
 class FlagsEvaluateTask final : public FlagsDocumentTask {
  public:
   using FlagsDocumentTask::FlagsDocumentTask;
@@ -309,6 +311,7 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
                     {{"problems", check_document(turn.config, document_)["problems"]}});
     }
     definitions_.emplace(std::move(definitions).value());
+    if (body_.contains("people")) return count(turn);
     ConsoleJson asked = ConsoleJson::object();
     for (const char* name : {"distinct_id", "groups", "person_properties", "group_properties",
                              "$anon_distinct_id", "$device_id"}) {
@@ -326,6 +329,78 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
     stored_.emplace(team_id_, *request_, wanted, *definitions_, state().identity);
     stored_->start(turn, effects);
     if (stored_->finished()) read_lists(turn, effects);
+  }
+
+  // Of these people, by the properties that are given: nothing is read.
+  void count(const Turn& turn) {
+    const ConsoleJson& people = body_["people"];
+    if (!people.is_array() || people.size() > kAudienceMax || key_.empty()) {
+      return refuse(400, "bad_request",
+                    "\"people\" is a list of up to " + std::to_string(kAudienceMax) +
+                        " {\"distinct_id\", \"properties\"}, and \"key\" names the flag");
+    }
+    ConsoleJson variants = ConsoleJson::object();
+    std::vector<std::pair<uint64_t, uint64_t>> conditions;  // who meets it, whom it decides for
+    uint64_t enabled = 0;
+    for (const ConsoleJson& person : people) {
+      const ConsoleJson told = answers_for(person, turn);
+      const auto answer = told.find(key_);
+      if (answer == told.end()) continue;
+      note_conditions(told, *answer, conditions);
+      if ((*answer)["enabled"] != true) continue;
+      ++enabled;
+      const auto variant = answer->find("variant");
+      if (variant == answer->end() || !variant->is_string()) continue;
+      const std::string name = variant->get<std::string>();
+      variants[name] = variants.value(name, uint64_t{0}) + 1;
+    }
+    ConsoleJson list = ConsoleJson::array();
+    for (const auto& [meets, decided] : conditions) {
+      list.push_back({{"meet", meets}, {"get", decided}});
+    }
+    answer(200, {{"people", people.size()},
+                 {"enabled", enabled},
+                 {"variants", std::move(variants)},
+                 {"conditions", std::move(list)}});
+  }
+
+  ConsoleJson answers_for(const ConsoleJson& person, const Turn& turn) const {
+    if (!person.is_object() || !person.contains("distinct_id")) return ConsoleJson::object();
+    const auto properties = person.find("properties");
+    const bool has_properties = properties != person.end() && properties->is_object();
+    ConsoleJson asked = {{"token", "console"}, {"distinct_id", person["distinct_id"]}};
+    if (has_properties) asked["person_properties"] = *properties;
+    const Result<flags::Request> request = flags::parse_request(
+        asked.dump(-1, ' ', false, ConsoleJson::error_handler_t::replace), {});
+    if (!request.ok()) return ConsoleJson::object();
+    flags::StoredState stored;
+    stored.person_exists = true;
+    const flags::Evaluation evaluation =
+        flags::evaluate(*definitions_, request.value(), stored, turn.now_ms);
+    const flags::ResponseContext context{"00000000-0000-4000-8000-000000000000", turn.now_ms, {}};
+    return ConsoleJson::parse(
+        flags::write_flags(evaluation, flags::FlagsVersion::kV2, context), nullptr, false)["flags"];
+  }
+
+  void note_conditions(const ConsoleJson& told, const ConsoleJson& result,
+                       std::vector<std::pair<uint64_t, uint64_t>>& counts) const {
+    const ConsoleJson met = console::conditions_of(
+        parsed_, key_,
+        {[&told](std::string_view key) {
+           const auto found = told.find(std::string(key));
+           return found != told.end() && (*found)["enabled"] == true;
+         },
+         [](const ConsoleJson&) { return ConsoleJson(nullptr); }});
+    if (!met.is_array()) return;
+    counts.resize(std::max(counts.size(), met.size()));
+    const ConsoleJson reason = result.value("reason", ConsoleJson::object());
+    const auto decided = reason.find("condition_index");
+    for (size_t i = 0; i < met.size(); ++i) {
+      if (met[i]["matches"] == true) ++counts[i].first;
+      const bool is_it = result["enabled"] == true && decided != reason.end() &&
+                         *decided == met[i]["index"];
+      if (is_it) ++counts[i].second;
+    }
   }
 
   void go_on(const Turn& turn, EffectResult result, Effects& effects) override {

@@ -1,6 +1,7 @@
 // /app/api/session: signing in and out, and what the page may know once it is.
 #include <algorithm>
 
+#include "config/any_token.h"
 #include "console_task.h"
 #include "hogflare/timestamp.h"
 #include "hogflare/version.h"
@@ -65,11 +66,13 @@ class SessionTask final : public ConsoleTask {
                       {"time_zone", config.default_project.timezone}});
     }
     for (const auto& [token, project] : config.projects) {
+      const bool takes_any = token == kAnyToken;
+      const size_t end = token.size() - std::min<size_t>(4, token.size());
       list.push_back({{"team_id", project.team_id},
                       {"name", "Project " + std::to_string(project.team_id)},
-                      {"token_last4", token.substr(token.size() - std::min<size_t>(4, token.size()))},
-                      {"token", token},
-                      {"takes_any_token", false},
+                      {"token_last4", takes_any ? "" : token.substr(end)},
+                      {"token", takes_any ? "phc_hogflare" : token},
+                      {"takes_any_token", takes_any},
                       {"time_zone", project.timezone}});
     }
     return list;

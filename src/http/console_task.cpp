@@ -217,7 +217,7 @@ class FrontTask final : public ConsoleTask {
     const bool has_problems = !config.problems.empty() || !state().flags.problems().empty();
     Reply page = console::front_page(
         {.host = std::string(console().own_origin) + config.path_prefix,
-         .takes_any_token = config.projects.empty(),
+         .takes_any_token = config.project_of("") != nullptr,
          .status = config.has_fatal_problem() ? "error" : has_problems ? "degraded" : "ok",
          .version = kVersion});
     page.headers.push_back({"Vary", "Accept"});

@@ -346,8 +346,8 @@ class FlagsTask final : public HttpTask {
 
   // OFREP carries the project's token as Bearer; without configured projects it may be left out.
   std::optional<Error> resolve_ofrep_project(const Turn& turn) {
-    if (!turn.config.projects.empty() || !request_->token.empty()) return resolve_project(turn);
-    project_ = &turn.config.default_project;
+    project_ = turn.config.project_of("");
+    if (project_ == nullptr || !request_->token.empty()) return resolve_project(turn);
     return std::nullopt;
   }
 
@@ -428,7 +428,7 @@ class FlagsTask final : public HttpTask {
 
   Reply answer_definitions() {
     // The key is the deployment's, so without several projects it says enough.
-    const bool needs_token = !state().config.projects.empty();
+    const bool needs_token = state().config.project_of("") == nullptr;
     if (std::optional<Reply> refused = refuse_project(needs_token)) return std::move(*refused);
     if (std::optional<Reply> refused = refuse_credential()) return std::move(*refused);
     if (std::optional<Reply> refused = refuse_without_flags()) return std::move(*refused);

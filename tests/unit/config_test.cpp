@@ -69,6 +69,23 @@ TEST_CASE("A team id that is none is fatal") {
   }
 }
 
+TEST_CASE("The project of any token takes those without one of their own") {
+  const Config config = config_of(
+      {{"HOGFLARE_PROJECTS", R"({"*":{"team_id":3},"phc_demo":{"team_id":2}})"}});
+  CHECK(config.problems.empty());
+  CHECK(config.project_of("phc_demo")->team_id == 2);
+  for (const char* token : {"phc_other", "", "*", "phc_demo2"}) {
+    REQUIRE(config.project_of(token) != nullptr);
+    CHECK(config.project_of(token)->team_id == 3);
+  }
+  CHECK(config.project_of_team(2) != nullptr);
+  CHECK(config.project_of_team(3) != nullptr);
+  CHECK(config.project_of_team(1) == nullptr);
+  const Config closed = config_of({{"HOGFLARE_PROJECTS", R"({"phc_demo":{"team_id":2}})"}});
+  CHECK(closed.project_of("phc_other") == nullptr);
+  CHECK(closed.project_of("") == nullptr);
+}
+
 TEST_CASE("A path prefix that takes a known path away is fatal and not used") {
   for (const char* prefix :
        {"/e", "e", "/e/", "/s", "/i", "/i/v0", "/i/v1/analytics", "/flags", "/batch", "/decide",

@@ -26,6 +26,14 @@ const OTHER = "other";
 const stepOf = (key: string) => Number(/^(\d+)_/.exec(key)?.[1] ?? 1);
 export const placeOf = (key: string) => key.replace(/^\d+_/, "");
 
+/** What all places that are addresses begin with, scheme and host, is in no label; "" when they differ. */
+export function commonOrigin(edges: Edge[]): string {
+  const origins = new Set(edges.flatMap(({ source, target }) => [source, target]).map((key) => /^https?:\/\/[^/]+/.exec(placeOf(key))?.[0] ?? ""));
+  origins.delete("");
+  return origins.size === 1 ? [...origins][0]! : "";
+}
+const short = (name: string, origin: string) => (origin !== "" && name.startsWith(origin) ? name.slice(origin.length) || "/" : name);
+
 /** At most eight places a column; the rest is one, "other". */
 export function layout(edges: Edge[], height: number): { nodes: Node[]; links: (Edge & { a: Node; b: Node; ya: number; yb: number; width: number })[]; columns: number } {
   const near = edges.filter(({ source }) => stepOf(source) < COLUMNS_MAX);
@@ -92,11 +100,14 @@ export function layout(edges: Edge[], height: number): { nodes: Node[]; links: (
   return { nodes: [...nodes.values()], links, columns };
 }
 
+const cut = (text: string) => (text.length > 22 ? `${text.slice(0, 21)}…` : text);
+
 export function Flow({ edges, onEdge, onStart, onEnd, onHide }: { edges: Edge[]; onEdge: (source: string, target: string) => void; onStart: (place: string) => void; onEnd: (place: string) => void; onHide: (place: string) => void }) {
   const [lit, light] = useState<string | null>(null);
   const width = 1_000;
   const height = 460;
   const { nodes, links, columns } = layout(edges, height);
+  const origin = commonOrigin(edges);
   const at = (step: number) => ((step - 1) * (width - 180)) / Math.max(columns - 1, 1);
   // The whole way through a place: everything before and after it that connects.
   const way = new Set<string>();
@@ -128,10 +139,11 @@ export function Flow({ edges, onEdge, onStart, onEnd, onHide }: { edges: Edge[];
           <g key={one.key} onMouseEnter={() => light(one.key)}>
             <rect class={`node ${lit === one.key ? "lit" : ""}`} x={at(one.step)} y={one.y} width="10" height={one.height} rx="2" />
             <rect x={at(one.step)} y={one.y - 16} width="170" height={one.height + 16} fill="transparent" />
-            <text x={at(one.step)} y={one.y - 5}>{one.name.length > 22 ? `${one.name.slice(0, 21)}…` : one.name}<tspan class="n" dx="6" fill-opacity="0.7">{number(one.value)}</tspan></text>
+            <text x={at(one.step)} y={one.y - 5}>{cut(short(one.name, origin))}<tspan class="n" dx="6" fill-opacity="0.7">{number(one.value)}</tspan></text>
           </g>
         ))}
       </svg>
+      {origin !== "" && <p class="meta pad">Pages of {origin}</p>}
       <div class="scroller" tabIndex={0} role="region" aria-label="Paths as a list" style={{ maxHeight: "420px" }}>
         <table aria-label="Paths as a list">
           <thead><tr><th scope="col">Step</th><th scope="col">From</th><th scope="col">To</th><th class="num" scope="col">Visits</th><th class="num wide" scope="col">Mean time</th><th scope="col"><span class="sr">Actions</span></th></tr></thead>
@@ -139,8 +151,8 @@ export function Flow({ edges, onEdge, onStart, onEnd, onHide }: { edges: Edge[];
             {[...edges].sort((a, b) => stepOf(a.source) - stepOf(b.source) || b.value - a.value).map((edge) => (
               <tr key={`${edge.source}>${edge.target}`} onMouseEnter={() => light(edge.source)}>
                 <td>{stepOf(edge.source)}</td>
-                <td><button type="button" class="link plain" title="Start here" onClick={() => onStart(placeOf(edge.source))}>{placeOf(edge.source)}</button></td>
-                <td><button type="button" class="link plain" title="Start here" onClick={() => onStart(placeOf(edge.target))}>{placeOf(edge.target)}</button></td>
+                <td><button type="button" class="link plain" title="Start here" onClick={() => onStart(placeOf(edge.source))}>{short(placeOf(edge.source), origin)}</button></td>
+                <td><button type="button" class="link plain" title="Start here" onClick={() => onStart(placeOf(edge.target))}>{short(placeOf(edge.target), origin)}</button></td>
                 <td class="num"><button type="button" class="link" onClick={() => onEdge(edge.source, edge.target)}>{number(edge.value)}</button></td>
                 <td class="num wide">{duration(edge.average_conversion_time / 1_000)}</td>
                 <td class="num nowrap"><button type="button" class="button quiet small" onClick={() => onEnd(placeOf(edge.target))}>End here</button><button type="button" class="button quiet small wide" onClick={() => onHide(placeOf(edge.target))}>Hide</button></td>

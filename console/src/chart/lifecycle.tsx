@@ -50,7 +50,7 @@ export function Lifecycle({ lines, interval, until, onPick }: { lines: Lifecycle
             <line x1="0" x2={width} y1={zero} y2={zero} stroke="var(--control)" vector-effect="non-scaling-stroke" />
           </svg>
           <div class="row meta" style={{ gap: "0" }} aria-hidden="true">
-            {days.map((day, i) => <span key={day} style={{ flex: "1", textAlign: "center", whiteSpace: "nowrap", overflow: "visible", width: "0" }}>{(days.length - 1 - i) % every === 0 ? bucket(day, interval) : ""}</span>)}
+            {days.map((day, i) => <span key={day} style={{ flex: "1", textAlign: "center", whiteSpace: "nowrap", overflow: "visible", width: "0" }}>{(days.length - 1 - i) % every === 0 ? <span class={((days.length - 1 - i) / every) % 3 === 0 ? "" : "wide"}>{bucket(day, interval)}</span> : ""}</span>)}
           </div>
         </div>
       </figure>

@@ -14,12 +14,37 @@ export interface Health {
   outbox: { rows: number | null; bytes: number | null; oldest_s: number | null; [more: string]: unknown };
   quarantine: { rows: number | null; [more: string]: unknown };
   problems: { severity: string; code: string; sentence: string; [more: string]: unknown }[];
-  counts?: { accepted: number; landed: number; waiting: number; rejected: number; quarantined: number; scope?: string };
+  counts?: Counts;
   [more: string]: unknown;
 }
 
-export const difference = (counts: NonNullable<Health["counts"]>) =>
+export interface Counts {
+  accepted: number;
+  landed: number;
+  waiting: number;
+  rejected: number;
+  quarantined: number;
+  /** Rows that a sink did not take at once; the outbox brought them later, or still holds them. */
+  to_outbox?: number;
+  /** "this_isolate": accepted, landed and rejected are what one isolate has counted. */
+  of?: string;
+}
+
+export const difference = (counts: Counts) =>
   counts.accepted - counts.landed - counts.waiting - counts.rejected - counts.quarantined;
+
+/**
+ * The equation that is shown: what came is what landed, waits, was refused or is quarantined. An isolate counts what it
+ * accepted without what it refused, and as landed what the sink took at once: what went through the outbox and is no
+ * longer there has landed, too.
+ */
+export function equationOf(health: Health): (Counts & { by_outbox: number }) | undefined {
+  const { counts } = health;
+  if (counts === undefined) return undefined;
+  if (counts.of !== "this_isolate") return { ...counts, by_outbox: 0 };
+  const by_outbox = Math.max((counts.to_outbox ?? 0) - counts.waiting - counts.quarantined, 0);
+  return { ...counts, accepted: counts.accepted + counts.rejected, landed: counts.landed + by_outbox, by_outbox };
+}
 
 /** The one sentence: is anything being lost? */
 export function healthSentence(health: Health): { tone: "ok" | "warn" | "bad"; text: string } {

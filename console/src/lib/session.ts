@@ -21,6 +21,8 @@ export interface Capabilities {
 export interface Session {
   role: "admin" | "viewer";
   expires_at: string;
+  /** Who Cloudflare Access says it is. */
+  who?: string | null;
   csrf: string;
   projects: Project[];
   time_zone: string;

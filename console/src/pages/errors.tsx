@@ -3,7 +3,8 @@ import { useState } from "preact/hooks";
 import { exact, number, percent, plural, visible } from "../lib/format";
 import { event, pointText, withState } from "../lib/question";
 import { go, pageHref, route } from "../lib/router";
-import { can } from "../lib/session";
+import { decide, hasReturned, STATUSES, useDecisions, type Decision, type Status } from "../lib/issues";
+import { can, isAdmin } from "../lib/session";
 import { dateRange, propertyFilter } from "../lib/state";
 import { useQuestion } from "../lib/ask";
 import { Answered, Block, Copy, Data, NoEngine, Num, Table, Tabs, Time, useSettled } from "../ui/kit";
@@ -34,9 +35,24 @@ function range() {
   return date_to !== undefined && /^\d{4}/.test(date_to) ? { date_from: from, date_to: date_to.length === 10 ? `${date_to}T23:59:59` : date_to } : { date_from: from };
 }
 
+/** Open: active ones, and those that came back after they were resolved. */
+const isOpen = (decision: Decision | undefined, lastSeen: string) => decision === undefined || decision.status === "active" || hasReturned(decision, lastSeen);
+
+function StatusTag({ decision, lastSeen }: { decision: Decision | undefined; lastSeen: string | undefined }) {
+  if (hasReturned(decision, lastSeen)) return <span class="tag bad" title={`Resolved ${decision!.at}, met again since`}>returned</span>;
+  const status = decision?.status ?? "active";
+  return <span class={`tag ${status === "resolved" ? "ok" : status === "active" ? "warn" : ""}`}>{status}</span>;
+}
+
 function List() {
   const { find } = route.value;
   const [order, sort] = useState("users");
+  const [shown, show] = useState<"open" | Status | "all">("open");
+  const decisionOf = useDecisions();
+  const wanted = (row: Issue) => {
+    const decision = decisionOf(row.id);
+    return shown === "all" || (shown === "open" ? isOpen(decision, row.last_seen) : (decision?.status ?? "active") === shown);
+  };
   const search = useSettled(find, 400);
   const asked = useQuestion({
     kind: "ErrorTrackingQuery", dateRange: range(), orderBy: order, orderDirection: "DESC", limit: 100, volumeResolution: 24,
@@ -47,11 +63,17 @@ function List() {
       <div class="row wrap">
         <input class="input grow" style={{ maxWidth: "360px" }} placeholder="Type or message…" aria-label="Search errors" value={find} onInput={(input) => go({ find: input.currentTarget.value }, "replace")} />
         <select class="select" aria-label="Order" value={order} onChange={(pick) => sort(pick.currentTarget.value)}><option value="users">most people</option><option value="occurrences">most events</option><option value="last_seen">last seen</option><option value="first_seen">newest</option></select>
+        <select class="select" aria-label="Status" value={shown} onChange={(pick) => show(pick.currentTarget.value as Status)}><option value="open">open</option><option value="all">all</option>{STATUSES.map(([key, name]) => <option key={key} value={key}>{name.toLowerCase()}</option>)}</select>
       </div>
       <Block flush name="Errors">
         <Answered asked={asked} height={400} name="errors" isEmpty={(answer) => answer.results.length === 0} empty={find === "" ? "No exception in this range. Nothing is caught where the SDK's exception capture is off." : `No exception with “${find}” in this range.`}>
-          {(answer) => (
-            <Table<Issue> label="Errors" rows={answer.results as Issue[]} onPick={(row) => go({ id: row.id, sel: "", find: "" })} columns={[
+          {(answer) => {
+            const all = answer.results as Issue[];
+            const rows = all.filter(wanted);
+            return (
+            <>
+            {rows.length === 0 && <div class="state">No issue here is {shown}. {plural(all.length, "issue")} in this range. <button type="button" class="link" onClick={() => show("all")}>Show all</button></div>}
+            {rows.length > 0 && <Table<Issue> label="Errors" rows={rows} onPick={(row) => go({ id: row.id, sel: "", find: "" })} columns={[
               { key: "name", name: "Issue", cell: (row) => <span style={{ display: "block", padding: "4px 0", minWidth: "160px" }}><a href={pageHref("errors", { id: row.id })}><b>{visible(row.name ?? "Error")}</b></a><br /><span class="dim cut">{visible(row.description ?? "")}</span></span> },
               { key: "spark", name: "In the range", wide: true, cell: (row) => <Spark data={row.aggregations.volumeRange ?? []} label={`${exact(row.aggregations.occurrences)} events`} /> },
               { key: "people", name: "People", num: true, cell: (row) => <b><Num value={row.aggregations.users} /></b>, sort: (row) => row.aggregations.users },
@@ -59,8 +81,12 @@ function List() {
               { key: "visits", name: "Visits", num: true, wide: true, cell: (row) => <Num value={row.aggregations.sessions} />, sort: (row) => row.aggregations.sessions },
               { key: "last", name: "Last seen", cell: (row) => <Time at={row.last_seen} />, sort: (row) => row.last_seen },
               { key: "first", name: "First in range", wide: true, cell: (row) => <Time at={row.first_seen} />, sort: (row) => row.first_seen },
-            ]} />
-          )}
+              { key: "status", name: "Status", wide: true, cell: (row) => <StatusTag decision={decisionOf(row.id)} lastSeen={row.last_seen} />, sort: (row) => decisionOf(row.id)?.status ?? "active" },
+            ]} />}
+            {rows.length > 0 && rows.length < all.length && <p class="meta pad">{plural(all.length - rows.length, "issue")} more in this range with another status.</p>}
+            </>
+            );
+          }}
         </Answered>
       </Block>
     </div>
@@ -138,10 +164,17 @@ function One({ id }: { id: string }) {
   const people = withState({ kind: "TrendsQuery", series: [{ ...event("$exception", "dau"), properties: filter }], trendsFilter: { display: "BoldNumber" } }, state);
   const session = one?.properties["$session_id"];
   const own = chain[0]?.stacktrace?.frames?.filter(({ in_app }) => in_app).at(-1);
+  const decision = useDecisions()(id);
+  const [told, tell] = useState("");
+  const put = (status: Status) => decide(id, status).then(() => tell(""), (fault: Error) => tell(fault.message));
   return (
     <div class="stack">
-      <div class="row between wrap"><h2 class="grow">{visible(issue?.name ?? chain[0]?.type ?? "Issue")}</h2><a class="button" href={pageHref("errors")}>All errors</a></div>
+      <div class="row between wrap"><h2 class="grow" style={{ minWidth: "min(100%, 280px)" }}>{visible(issue?.name ?? chain[0]?.type ?? "Issue")} <StatusTag decision={decision} lastSeen={issue?.last_seen} /></h2>
+        {isAdmin() && <div class="segments" role="group" aria-label="Status">{STATUSES.map(([key, name]) => <button type="button" key={key} aria-pressed={(decision?.status ?? "active") === key} onClick={() => void put(key)}>{name}</button>)}</div>}
+        <a class="button" href={pageHref("errors")}>All errors</a></div>
       <p>{visible(issue?.description ?? chain[0]?.value ?? "")}</p>
+      {told !== "" && <p class="bad" role="alert">{told}</p>}
+      {decision !== undefined && <p class="meta">{decision.status} since <Time at={decision.at} />{hasReturned(decision, issue?.last_seen) && ", and met again since"}. Every decision is an event, <code>issue_status_changed</code>, that the table has about five minutes later.</p>}
       <Answered asked={summary} height={40} line={false} isEmpty={(answer) => answer.results.length === 0} empty="No event of this fingerprint in this range.">
         {() => issue !== undefined && (
           <p class="row wrap">

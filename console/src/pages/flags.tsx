@@ -4,12 +4,13 @@ import { exact, number, percent, time } from "../lib/format";
 import { event, withState } from "../lib/question";
 import { go, pageHref, route } from "../lib/router";
 import { api, isAdmin, callJson, Refused, can, team } from "../lib/session";
-import { useLoad, useQuestion, type Loaded } from "../lib/ask";
+import { useLoad, useQuestion, type Loaded, type Query } from "../lib/ask";
 import { listOf } from "../lib/documents";
-import { Answered, Block, Copy, Dialog, Fault, Note, Pairs, Table, Tabs, Time, useSettled, Waiting } from "../ui/kit";
+import { Answered, Block, Copy, Data, Dialog, Fault, Note, Pairs, Table, Tabs, Time, useSettled, Waiting } from "../ui/kit";
 import { Editor } from "../ui/editor";
 import { Icon } from "../ui/icons";
 import { evaluate, FlagAnswers, type FlagAnswer } from "./people";
+import type { Actor } from "../ui/people-panel";
 
 interface Problem {
   flag?: string;
@@ -140,7 +141,7 @@ function Evaluate({ only }: { only?: string }) {
     submit.preventDefault();
     try {
       const given = properties.trim() === "" ? undefined : (JSON.parse(properties) as Record<string, unknown>);
-      const all = await evaluate(id.trim(), given);
+      const all = await evaluate(id.trim(), given, only);
       set(only === undefined ? all : all.filter(({ key }) => key === only));
       tell("");
     } catch (fault) {
@@ -168,9 +169,86 @@ function One({ answer, id }: { answer: FlagAnswer; id: string }) {
     <div class="stack">
       <p><span class={`tag ${answer.enabled ? "ok" : ""}`}>{answer.enabled ? (answer.variant ?? "true") : "false"}</span> {answer.reason?.description ?? answer.reason?.code?.replace(/_/g, " ")}</p>
       <Pairs of={{ ...(answer.reason as Record<string, unknown>), ...((answer["metadata"] as Record<string, unknown> | undefined) ?? {}) }} />
-      {Array.isArray(answer["conditions"]) && <ul>{(answer["conditions"] as Record<string, unknown>[]).map((one, i) => <li key={i}>{one["matched"] ? <span class="ok">✓</span> : <span class="bad">✕</span>} condition {i + 1}: {String(one["description"] ?? one["reason"] ?? "")}</li>)}</ul>}
+      <Conditions answer={answer} />
       <p class="row"><span class="meta">The same by a request</span><Copy what="curl" text={`curl '${location.origin}/flags/?v=2' -H 'content-type: application/json' -d '${JSON.stringify({ api_key: "YOUR_PROJECT_TOKEN", distinct_id: id })}'`} /></p>
     </div>
+  );
+}
+
+/** Each condition and what it asks for: what is there, and what was wanted. */
+function Conditions({ answer }: { answer: FlagAnswer }) {
+  if (!answer.conditions) return null;
+  const decided = answer.enabled ? answer.reason?.condition_index : null;
+  const mark = (good: boolean) => (good ? <span class="ok">✓<span class="sr"> met</span></span> : <span class="bad">✕<span class="sr"> not met</span></span>);
+  const value = (of: unknown) => (of === null || of === undefined ? "not set" : Array.isArray(of) ? of.map(String).join(" or ") : String(of));
+  return (
+    <ol class="stack" aria-label="Conditions" style={{ gap: "8px" }}>
+      {answer.conditions.map((one) => (
+        <li key={one.index}>
+          <p>{mark(one.matches)} <b>Condition {one.index + 1}</b>{one.rollout_percentage < 100 && <span> for {one.rollout_percentage} % of who meets it</span>}{one.index === decided ? <span class="dim"> · it decided</span> : one.matches && one.rollout_percentage < 100 && answer.reason?.code === "out_of_rollout_bound" ? <span class="dim"> · not among the {one.rollout_percentage} %</span> : null}</p>
+          <ul style={{ paddingLeft: "20px" }}>
+            {one.filters.length === 0 && <li class="dim">everybody</li>}
+            {one.filters.map((filter, i) => (
+              <li key={i}>{mark(filter.matches)} <span class="mono">{filter.key}</span> {filter.type === "person" ? <>is <Data name={filter.key ?? ""} value={value(filter.actual)} /></> : <span class="dim">({filter.type})</span>}, wanted: {OPERATOR_WORDS[filter.operator] ?? filter.operator} <b>{["is_set", "is_not_set"].includes(filter.operator) ? "" : value(filter.wanted)}</b></li>
+            ))}
+          </ul>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+// -- Who would get it -----------------------------------------------------------------------------
+
+const SAMPLE_MAX = 1_000;
+const AT_ONCE = 200;
+const PRESENT: Query = {
+  kind: "ActorsQuery", select: ["actor"], limit: SAMPLE_MAX,
+  source: { kind: "InsightActorsQuery", series: 0, source: { kind: "TrendsQuery", series: [event(null, "dau")], dateRange: { date_from: "-30d" }, trendsFilter: { display: "BoldNumber" } } },
+};
+
+interface Count {
+  people: number;
+  enabled: number;
+  variants: Record<string, number>;
+  conditions: { meet: number; get: number }[];
+}
+
+/** The Worker's own evaluator over people who were active in 30 days, by the properties they have now. */
+function useAudience(flag: string, text: string, ready: boolean): { count: Count | undefined; state: string; of: string } {
+  const asked = useQuestion(can("sql") ? PRESENT : null);
+  const people = useMemo(() => ((asked.answer?.results ?? []) as [Actor][]).flatMap(([actor]) => (actor.distinct_ids?.[0] === undefined ? [] : [{ distinct_id: actor.distinct_ids[0], properties: actor.properties ?? {} }])), [asked.answer]);
+  const settled = useSettled(text, 400);
+  const counted = useLoad(people.length > 0 && ready ? `audience ${team()} ${flag} ${people.length} ${settled}` : null, async (stop) => {
+    const sum: Count = { people: 0, enabled: 0, variants: {}, conditions: [] };
+    for (let at = 0; at < people.length; at += AT_ONCE) {
+      const part = await callJson<Count>("/app/api/flags/evaluate", { method: "POST", body: { team_id: team(), key: flag, document: settled, people: people.slice(at, at + AT_ONCE) }, signal: stop });
+      sum.people += part.people;
+      sum.enabled += part.enabled;
+      for (const [name, n] of Object.entries(part.variants)) sum.variants[name] = (sum.variants[name] ?? 0) + n;
+      part.conditions.forEach(({ meet, get }, i) => {
+        const old = sum.conditions[i] ?? { meet: 0, get: 0 };
+        sum.conditions[i] = { meet: old.meet + meet, get: old.get + get };
+      });
+    }
+    return sum;
+  });
+  const of = asked.answer?.hasMore ? `${exact(people.length)} of the people active in 30 days` : `all ${exact(people.length)} people active in 30 days`;
+  return { count: counted.value, state: asked.state === "failed" || counted.state === "failed" ? "failed" : people.length === 0 && asked.state === "ready" ? "nobody" : counted.state, of };
+}
+
+function Audience({ audience, flag }: { audience: ReturnType<typeof useAudience>; flag: Flag }) {
+  if (!can("sql")) return null;
+  const { count, state, of } = audience;
+  const isPartly = JSON.stringify(flag.filters ?? {}).includes('"cohort"') || (flag.filters as any)?.aggregation_group_type_index != null;
+  return (
+    <p aria-live="polite" class="row wrap">
+      <b>Who would get it</b>
+      {state === "failed" ? <span class="dim">cannot be counted now</span> : state === "nobody" ? <span class="dim">nobody was active in 30 days</span> : count === undefined ? <span class="dim">counting…</span> : (
+        <span><b>{exact(count.enabled)}</b> of {of} ({percent(count.people === 0 ? null : count.enabled / count.people)}){Object.keys(count.variants).length > 0 && <>: {Object.entries(count.variants).map(([name, n]) => `${name} ${exact(n)}`).join(", ")}</>}</span>
+      )}
+      {isPartly && <span class="meta">Cohorts by list and groups are not looked at here.</span>}
+    </p>
   );
 }
 
@@ -300,14 +378,17 @@ function Rules({ flags, stored, reload }: { flags: FlagsAnswer; stored: Flag; re
   const edit = flags.writable && isAdmin();
   const put = (next: Group[]) => set({ ...flag, filters: { ...flag.filters, groups: next } });
   const variants = flag.filters?.multivariate?.variants ?? [];
+  const audience = useAudience(flag.key, text, !busy && !problems.some(({ severity }) => severity === "error"));
   return (
     <div class="stack" style={{ padding: "12px" }}>
+      <Audience audience={audience} flag={flag} />
       {edit ? <label class="check"><input type="checkbox" checked={flag.active ?? true} onChange={() => set({ ...flag, active: !(flag.active ?? true) })} />on</label> : null}
       {variants.length > 0 && <p class="row wrap"><span class="dim">Variants</span>{variants.map((variant) => <span class="tag" key={variant.key}>{variant.key} {variant.rollout_percentage} %</span>)}</p>}
       {groups.length === 0 && <Note tone="warn">No condition: nobody gets it.</Note>}
       {groups.map((group, g) => (
         <section class="block" key={g} aria-label={`Condition ${g + 1}`}>
           <header><h3 class="grow">Condition {g + 1}: <span class="dim" style={{ fontWeight: 400 }}>{groupWords(group)}</span></h3>
+            {audience.count?.conditions[g] !== undefined && <span class="meta" title="Of the people who are counted above">{exact(audience.count.conditions[g]!.meet)} meet it, {exact(audience.count.conditions[g]!.get)} get it by it</span>}
             {edit && <button type="button" class="button quiet small" onClick={() => put(groups.filter((_, at) => at !== g))}>Remove</button>}</header>
           {edit && (
             <div class="body stack" style={{ gap: "6px" }}>

@@ -1,7 +1,7 @@
 // Is anything being lost? One sentence, the equation, then the parts.
 import { useState } from "preact/hooks";
 import { bytes, duration, exact, number, plural } from "../lib/format";
-import { difference, healthSentence, type Health, type Sink } from "../lib/health";
+import { difference, equationOf, healthSentence, type Health, type Sink } from "../lib/health";
 import { api, isAdmin } from "../lib/session";
 import { useLoad } from "../lib/ask";
 import { Block, Dialog, Fault, Note, Table, Waiting } from "../ui/kit";
@@ -22,7 +22,7 @@ export default function HealthPage() {
   const [told, tell] = useState<{ tone: "ok" | "bad"; text: string } | null>(null);
   if (health.value === undefined) return health.state === "failed" ? <Fault fault={health.fault!} again={health.again} /> : <Waiting height={320} />;
   const now = health.value;
-  const counts = now.counts;
+  const counts = equationOf(now);
   const local = (counts as Record<string, unknown> | undefined)?.["of"] === "this_isolate";
   const sentence = healthSentence(local ? { ...now, counts: undefined } as unknown as Health : now);
   const run = async (what: "drain" | "redrive") => {
@@ -45,7 +45,7 @@ export default function HealthPage() {
         <p class="row wrap"><span class={sentence.tone} aria-hidden="true">●</span><b class="grow" style={{ fontSize: "16px", lineHeight: "22px" }}>{sentence.text}</b><span class="meta">version {now.version}{now["traps"] !== undefined && ` · traps ${exact(now["traps"] as number)}`}</span></p>
         {counts !== undefined && (
           <div class="row wrap" style={{ marginTop: "12px", gap: "6px 12px", fontSize: "15px", lineHeight: "22px" }} aria-label="The equation">
-            <span>accepted <b>{exact(counts.accepted)}</b></span><span class="faint">=</span><span>landed <b>{exact(counts.landed)}</b></span><span class="faint">+</span><span class={counts.waiting > 0 ? "warn" : ""}>waiting <b>{exact(counts.waiting)}</b></span><span class="faint">+</span><span>rejected <b>{exact(counts.rejected)}</b></span><span class="faint">+</span><span class={counts.quarantined > 0 ? "warn" : ""}>quarantined <b>{exact(counts.quarantined)}</b></span>
+            <span>accepted <b>{exact(counts.accepted)}</b></span><span class="faint">=</span><span>landed <b>{exact(counts.landed)}</b>{counts.by_outbox > 0 && <span class="dim"> ({exact(counts.by_outbox)} by the outbox)</span>}</span><span class="faint">+</span><span class={counts.waiting > 0 ? "warn" : ""}>waiting <b>{exact(counts.waiting)}</b></span><span class="faint">+</span><span>rejected <b>{exact(counts.rejected)}</b></span><span class="faint">+</span><span class={counts.quarantined > 0 ? "warn" : ""}>quarantined <b>{exact(counts.quarantined)}</b></span>
             {local ? <span class="tag" title="Accepted, landed and rejected are counted by the isolate that answered since it started; waiting and quarantined are of all.">this isolate</span> : <span class={difference(counts) === 0 ? "ok" : "bad"}>Δ {exact(difference(counts))} {difference(counts) === 0 && "✓"}</span>}
           </div>
         )}

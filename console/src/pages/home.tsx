@@ -14,7 +14,7 @@ import { PeoplePanel } from "../ui/people-panel";
 import { linesOf, Stats } from "./web";
 import { FirstRun } from "../ui/first-run";
 import type { Health } from "../lib/health";
-import { healthSentence } from "../lib/health";
+import { equationOf, healthSentence } from "../lib/health";
 
 /** A link to the builder with this question in it. */
 export function useInsightHref(insight: Insight): string {
@@ -25,7 +25,8 @@ export function useInsightHref(insight: Insight): string {
   return pageHref("insights", { q, f: route.value.f, i: route.value.i });
 }
 
-const SIGN_UP = /sign.?up|register|purchase|order/i;
+/** What the tile of the deploy is made of: the first of these that the project sends. */
+const SIGN_UPS = [/sign.?up|register/i, /purchase|checkout/i, /order/i];
 
 export function TrendTile({ title, insight, n, class: cls = "m", height = 180, cmp }: { title: string; insight: Insight; n: number; class?: string; height?: number; cmp?: string }) {
   const state = cmp !== undefined && route.value.cmp === "" ? { ...route.value, cmp } : route.value;
@@ -53,8 +54,8 @@ export function TrendTile({ title, insight, n, class: cls = "m", height = 180, c
             <div style={{ padding: "0 4px" }}>
               <p class="row" style={{ padding: "0 12px", alignItems: "baseline" }}>
                 <span class="big"><Num value={people ? Math.round(mean) : sum(0)} /></span>
-                {lines[1]?.ghost && <Delta now={sum(0, whole)} before={sum(1, whole)} />}
-                <span class="meta">{people ? `people ${interval === "hour" ? "an hour" : `a ${interval}`}, mean of whole ${interval}s` : "in the range"}{lines[1]?.ghost && open && !people ? `; compared without the open ${interval}` : ""}</span>
+                {lines[1]?.ghost && sum(1, whole) > 0 && <Delta now={sum(0, whole)} before={sum(1, whole)} />}
+                <span class="meta">{people ? `people ${interval === "hour" ? "an hour" : `a ${interval}`}, mean of whole ${interval}s` : "in the range"}{lines[1]?.ghost && sum(1, whole) === 0 ? "; nothing in the span before" : lines[1]?.ghost && open && !people ? `; compared without the open ${interval}` : ""}</span>
               </p>
               <LineChart lines={lines} interval={interval} name={title} height={height} open={open} until={until}
                 onPoint={(line, point) => go({ sel: pointText(`t${n}`, lines[line]!.days[point], 0, "", lines[line]!.ghost ? "previous" : "") })}
@@ -107,10 +108,11 @@ function ErrorsTile() {
 function IngestionTile() {
   const health = useLoad("home health", () => api<Health>("health"), 60_000);
   const told = health.value === undefined ? null : healthSentence(health.value);
+  const equation = health.value === undefined ? undefined : equationOf(health.value);
   return (
     <Block title={<a href={pageHref("health")}>Ingestion</a>} name="Ingestion" class="l">
       {told === null ? <span class="dim">{health.state === "failed" ? health.fault?.detail : "Asking the Worker…"}</span>
-        : <p><span class={told.tone}>●</span> {told.text} {health.value?.counts && <span class="meta">accepted {exact(health.value.counts.accepted)} · landed {exact(health.value.counts.landed)} · waiting {number(health.value.counts.waiting)} · rejected {number(health.value.counts.rejected)} · quarantined {number(health.value.counts.quarantined)}</span>}</p>}
+        : <p><span class={told.tone}>●</span> {told.text} {equation !== undefined && <span class="meta">accepted {exact(equation.accepted)} · landed {exact(equation.landed)} · waiting {number(equation.waiting)} · rejected {number(equation.rejected)} · quarantined {number(equation.quarantined)}</span>}</p>}
     </Block>
   );
 }
@@ -119,7 +121,8 @@ export default function Home() {
   const events = useEvents();
   if (!can("sql")) return <div class="stack"><Block><NoEngine /></Block><IngestionTile /></div>;
   if (events.state === "ready" && events.value?.length === 0) return <FirstRun />;
-  const sign = events.value?.find(({ name }) => SIGN_UP.test(name) && !name.startsWith("$"))?.name;
+  const own = (events.value ?? []).map(({ name }) => name).filter((name) => !name.startsWith("$"));
+  const sign = SIGN_UPS.map((pattern) => own.find((name) => pattern.test(name))).find((name) => name !== undefined);
   return (
     <div class="stack">
       <div class="grid twelve">

@@ -1,6 +1,6 @@
 // Who: find by id (the object answers, no table needed) or search the table; the profile explains who is who.
 import { useState } from "preact/hooks";
-import { exact, number, plural, shortId, time, wallClock } from "../lib/format";
+import { bucket, exact, number, plural, shortId, time, wallClock } from "../lib/format";
 import { go, pageHref, route } from "../lib/router";
 import { api, callJson, can, Refused, team } from "../lib/session";
 import { useLoad, useQuestion, type Query } from "../lib/ask";
@@ -153,7 +153,7 @@ export function EventList({ events, marks }: { events: EventLike[]; marks?: (eve
   return (
     <>
       <ol class="timeline">
-        {rows.map((row, i) => "day" in row ? <li class="day" key={i}>{row.day}</li> : "gap" in row ? <li class="gap" key={i}>{row.gap}</li> : (
+        {rows.map((row, i) => "day" in row ? <li class="day" key={i}>{bucket(row.day, "day", "long")}</li> : "gap" in row ? <li class="gap" key={i}>{row.gap}</li> : (
           <li key={i}>
             <span class="mono dim">{wallClock(row.event.timestamp).slice(11)}</span>
             <span class="row"><button type="button" class={`link cut ${row.event.event === "$exception" ? "bad" : "plain"}`} onClick={() => choose(row.event)}><b>{row.times > 1 ? `${row.times} × ` : ""}{row.event.event}</b></button>
@@ -218,7 +218,7 @@ function Identity({ me, id }: { me: Person; id: string }) {
       </ol>
       {(me.distinct_ids_count ?? ids.length) > shown.length && search === "" && <p class="meta">{number(shown.length)} of {number(me.distinct_ids_count ?? ids.length)} shown.</p>}
       <h3>How they came together</h3>
-      {me.merges.length === 0 ? <p class="dim">By no merge: this person has had one id from the start.</p> : (
+      {me.merges.length === 0 ? <p class="dim">{ids.length > 1 ? "By no merge of two people that is still known: an id that nobody had before was given to this person, by identify() or an alias." : "By no merge: this person has had one id from the start."}</p> : (
         <ul class="stack" style={{ gap: "4px" }}>
           {me.merges.map((merge, i) => <li key={i} class="row wrap"><span class={merge.refused === undefined ? "ok" : "bad"}>{merge.refused === undefined ? "●" : "✕"}</span><span class="grow">{mergeSentence(merge)}</span>{merge.event_uuid !== undefined && <span class="meta row">event <Id id={merge.event_uuid} copy /></span>}</li>)}
         </ul>
@@ -283,16 +283,25 @@ function FlagsOf({ id }: { id: string }) {
   return <FlagAnswers flags={flags.value!} />;
 }
 
+export interface Condition {
+  index: number;
+  matches: boolean;
+  rollout_percentage: number;
+  variant: string | null;
+  filters: { key: string | null; type: string; operator: string; wanted: unknown; actual: unknown; matches: boolean }[];
+}
 export interface FlagAnswer {
   key: string;
   enabled: boolean;
   variant?: string;
   reason?: { code?: string; condition_index?: number | null; description?: string };
+  /** Where one flag was asked for by its key. */
+  conditions?: Condition[] | null;
   [more: string]: unknown;
 }
-export async function evaluate(distinctId: string, properties?: Record<string, unknown>, groups?: Record<string, unknown>): Promise<FlagAnswer[]> {
+export async function evaluate(distinctId: string, properties?: Record<string, unknown>, key?: string): Promise<FlagAnswer[]> {
   const answer = await callJson<{ flags: Record<string, FlagAnswer> }>("/app/api/flags/evaluate", {
-    method: "POST", body: { team_id: team(), distinct_id: distinctId, ...(properties === undefined ? {} : { person_properties: properties }), ...(groups === undefined ? {} : { groups }) },
+    method: "POST", body: { team_id: team(), distinct_id: distinctId, ...(properties === undefined ? {} : { person_properties: properties }), ...(key === undefined ? {} : { key }) },
   });
   return Object.entries(answer.flags).map(([key, one]) => ({ ...one, key: one.key ?? key }));
 }

@@ -67,7 +67,7 @@ function List() {
                   {can("recordings") && <div style={{ padding: "6px 12px" }}><label class="check"><input type="checkbox" checked={only} onChange={() => setOnly(!only)} />only recorded</label></div>}
                   <Table<Visit> label="Visits" rows={rows} onPick={(row) => go({ id: row.session_id, sel: "" })} columns={[
                     { key: "start", name: "Start", cell: (row) => <a href={pageHref("sessions", { id: row.session_id })}><Time at={row.start} /></a>, sort: (row) => row.start },
-                    { key: "who", name: "Who", cell: (row) => <span class="mono">{shortId(row.person_id)}</span> },
+                    { key: "who", name: "Who", cell: (row) => <span class="mono nowrap">{shortId(row.person_id)}</span> },
                     { key: "length", name: "Length", num: true, cell: (row) => duration(row.duration_s), sort: (row) => row.duration_s },
                     { key: "pages", name: "Views", num: true, cell: (row) => <Num value={row.pageviews} />, sort: (row) => row.pageviews },
                     { key: "entry", name: "First page", wide: true, cell: (row) => <span class="cut"><Data name="url" value={row.entry_url} /></span> },

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { exact } from "../lib/format";
+import { duration, exact } from "../lib/format";
 import { callJson } from "../lib/session";
 import { useLoad } from "../lib/ask";
 import { hrefOf } from "../lib/router";
@@ -9,6 +9,8 @@ interface Demo {
   state: string;
   sent?: number;
   of?: number;
+  took_s?: number;
+  team_id?: number;
   detail?: string;
   [more: string]: unknown;
 }
@@ -19,14 +21,19 @@ export function DemoBlock() {
   const [told, tell] = useState("");
   const demo = useLoad(`demo ${turn}`, () => callJson<Demo>("/app/api/demo"), 2_000);
   const start = () => callJson("/app/api/demo", { method: "POST", body: {} }).then(() => { tell(""); set(turn + 1); }, (fault: Error) => tell(fault.message));
-  const { state = "", sent, of } = demo.value ?? {};
+  const { state = "", sent, of, took_s, team_id = 2 } = demo.value ?? {};
   return (
     <Block title="Demo traffic">
       <div class="stack">
         <p class="dim">A believable month of a small shop, sent through the real path into the project “Demo”. Yours stays as it is.</p>
-        {sent !== undefined && <p>{state}: {exact(sent)}{of !== undefined && ` of ${exact(of)}`} events sent. <a href={hrefOf({ team: 2, page: "home", id: "" })}>Look at Demo</a></p>}
+        {sent !== undefined && (
+          <div class="stack" style={{ gap: "4px" }}>
+            {state === "running" && <progress max={of ?? 1} value={sent} aria-label="Events sent" style={{ width: "100%" }} />}
+            <p>{exact(sent)}{of !== undefined && of !== sent && ` of ${exact(of)}`} events sent{state === "done" && took_s !== undefined && ` in ${duration(took_s)}`}. <a href={hrefOf({ team: team_id, page: "home", id: "", from: "-30d" })}>Look at Demo</a></p>
+          </div>
+        )}
         {told !== "" && <Note tone="bad">{told}</Note>}
-        {demo.state === "failed" && <Note>{demo.fault?.detail}</Note>}
+        {(demo.state === "failed" || state === "failed") && <Note tone="bad">{demo.value?.detail ?? demo.fault?.detail}</Note>}
         <div><button type="button" class="button" onClick={start} disabled={state === "running"}>Send a month of demo traffic</button></div>
       </div>
     </Block>
