@@ -1,4 +1,4 @@
-# schema_texts.h of schemas/*.json: the fields of each stream as JSON text, for clients that ask what there
+# A header of schemas/*.json: the fields of each stream as JSON text, for clients that ask what there
 # is (src/http/mcp_resources.cpp).
 set(schema_header "// Made of schemas/ by cmake/SchemaTexts.cmake.\n#pragma once\n\n#include <string_view>\n\nnamespace hogflare {\n\nstruct SchemaText {\n  std::string_view table;\n  std::string_view fields;  // {\"fields\": [{\"name\", \"type\", \"required\"}]}\n};\n\ninline constexpr SchemaText kSchemaTexts[] = {\n")
 foreach(stream events persons distinct_ids rejects)
