@@ -219,7 +219,7 @@ function guarded(entry) {
     panicMessage = "";
     lastTrap = { at: new Date().toISOString(), message };
     const functions = namedFunctions(error);
-    console.error(JSON.stringify({ level: "error", event: "core_trap", message, trapCount: trapCount + 1, functions }));
+    console.error(JSON.stringify({ level: "error", event: "core_trap", message, trapCount: trapCount + 1, memoryBytes: memoryBytes(), functions }));
     trapCount += 1;
     reset();
     throw new CoreTrap(TRAPPED);

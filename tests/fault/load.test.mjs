@@ -16,7 +16,7 @@ const traps = [];
 before(async () => {
   system = await startSystem({
     onLog: ({ message }) => message.includes("core_trap") && traps.push(message),
-    vars: { HOGFLARE_ADMIN_TOKEN: ADMIN_TOKEN, CLOUDFLARE_PIPELINE_TIMEOUT_SECS: "5" },
+    vars: { HOGFLARE_ADMIN_TOKEN: ADMIN_TOKEN, CLOUDFLARE_PIPELINE_TIMEOUT_SECS: "10" },
   });
 });
 after(() => system.stop());

@@ -137,8 +137,9 @@ export async function inParallel(count, atOnce, work) {
 export async function settle(system, { stalledMs = 60_000, drain = true } = {}) {
   let least = Infinity;
   let lessAt = Date.now();
-  for (;;) {
-    if (drain) await fetch(`${system.url}/admin/outbox/drain`, { method: "POST", headers: asAdmin });
+  for (let asked = 0; ; asked += 1) {
+    // A sink that is slow already is not met by all shards again and again.
+    if (drain && asked % 3 === 0) await fetch(`${system.url}/admin/outbox/drain`, { method: "POST", headers: asAdmin });
     const stats = await admin(system.url, "/admin/outbox");
     if (stats.sends === 0 && stats.shards_failed === 0) return stats;
     if (stats.sends < least) [least, lessAt] = [stats.sends, Date.now()];
