@@ -218,7 +218,7 @@ function Player({ id, events: marks, onStart }: { id: string; events: EventLike[
       {fault !== null && <Fault fault={fault} />}
       {state === "index" && <Note tone="warn">Only parts arrived: the first full snapshot is missing, so there is nothing to draw on. Was the recorder blocked at the start?</Note>}
       {whole && recording.current.unreadable + recording.current.incomplete > 0 && <Note tone="warn">{number(recording.current.unreadable)} events of this recording could not be read, {number(recording.current.incomplete)} parts have not arrived whole.</Note>}
-      {windows.length > 1 && <Segments label="Window" options={windows.map((window, i) => [window, `Window ${i + 1}`] as [string, string])} now={shown ?? windows[0]!} onPick={(window) => { play(false); setAt(0); set("asking"); loaded.current = window; show(window); send({ kind: "load", events: recording.current.windows.get(window), more: true, speed: Number(speed), skip, at: 0 }); }} />}
+      {windows.length > 1 && <div class="row"><Segments label="Window" options={windows.map((window, i) => [window, `Window ${i + 1}`] as [string, string])} now={shown ?? windows[0]!} onPick={(window) => { play(false); setAt(0); set("asking"); loaded.current = window; show(window); send({ kind: "load", events: recording.current.windows.get(window), more: true, speed: Number(speed), skip, at: 0 }); }} /></div>}
       <iframe ref={frame} src={`${BASE}/frame/replay`} title="The recording" tabIndex={-1} />
       {state === "asking" && <Waiting height={28} />}
       <div class="seek">
