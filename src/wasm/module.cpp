@@ -95,6 +95,7 @@ struct Module {
   HostZones zones;
   std::string input;  // of the next entry, which takes it over
   std::string text;   // result of hf_tool
+  uint32_t large_slot = 0;  // whose effects hold many bytes that the host has copied; 0: none
 };
 
 Module& module() {
@@ -217,12 +218,17 @@ void count_call_result(Slot& slot, const EffectResult& result) {
   }
 }
 
+// Bytes of effects from which on they are let go before the next entry, not with their task's next turn: a
+// send may be under way for seconds.
+constexpr uint32_t kLargeEffectBytes = 64u << 10;
+
 OutputRecord* describe(uint32_t index, Slot& slot, double now_ms) {
   slot.pending = slot.effects.take();
   slot.records.assign(slot.pending.size(), EffectRecord{});
   for (size_t i = 0; i < slot.pending.size(); ++i) {
     describe_effect(slot.pending[i], slot.records[i]);
     count_call(slot, slot.pending[i]);
+    if (slot.records[i].bytes_size >= kLargeEffectBytes) module().large_slot = index;
   }
   Metrics& metrics = module().core->metrics();
   metrics.storage_rows_written += module().storage.take_rows_written();
@@ -312,8 +318,13 @@ OutputRecord* start(uint32_t index, std::unique_ptr<Task> task, double now_ms, b
 
 using namespace hogflare;
 
-// Room for the input of the next entry, which takes it over: a body of 20 MB is not copied again.
+// Room for the input of the next entry, which takes it over: a body of 20 MB is not copied again. What the
+// last output showed has been copied by now.
 HF_EXPORT(hf_input) char* hf_input(uint32_t size) {
+  if (module().large_slot != 0) {
+    const auto found = find_slot(std::exchange(module().large_slot, 0));
+    if (found != module().slots.end()) found->slot->pending.clear();
+  }
   module().input.resize(size);
   return module().input.data();
 }
