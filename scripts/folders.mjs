@@ -22,7 +22,7 @@ export const ORDER = FLOORS.flatMap(({ folders }) => folders);
 
 /** Headers of include/hogflare that no source of the same name gives a folder. */
 const FOLDER_OF = {
-  base: ["bytes", "calendar", "short_bytes", "text", "task", "version", "limits", "flags_limits", "request_budget"],
+  base: ["bytes", "calendar", "short_bytes", "text", "task", "version", "limits", "flags_limits", "memory_limits", "capitals", "request_budget"],
   wire: ["request", "event"],
   flags: ["flags", "flags_responses", "flags_tools", "flags_value"],
   insights: ["insights", "insights_limits", "insights_sql", "insights_stats"],

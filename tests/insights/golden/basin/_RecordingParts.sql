@@ -1,0 +1,2 @@
+-- the rows of a recording
+SELECT uuid, min(CAST(round(date_part('epoch', "timestamp") * 1000000) AS BIGINT)) AS t, max(properties_bytes) AS size FROM "events" WHERE team_id = 1 AND session_id = 'a''b' AND event IN ('$snapshot', '$snapshot_items') AND "timestamp" >= '2026-03-28T12:00:00.000000Z' GROUP BY uuid HAVING min(CAST(round(date_part('epoch', "timestamp") * 1000000) AS BIGINT)) > 1774699200000000 OR (min(CAST(round(date_part('epoch', "timestamp") * 1000000) AS BIGINT)) = 1774699200000000 AND uuid > 'it''s') ORDER BY t, uuid LIMIT 500;

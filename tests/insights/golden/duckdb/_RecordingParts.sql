@@ -1,0 +1,2 @@
+-- the rows of a recording
+SELECT uuid, min(epoch_us("timestamp")) AS t, max(properties_bytes) AS size FROM "events" WHERE team_id = 1 AND session_id = 'a''b' AND event IN ('$snapshot', '$snapshot_items') AND "timestamp" >= '2026-03-28T12:00:00.000000Z' GROUP BY uuid HAVING min(epoch_us("timestamp")) > 1774699200000000 OR (min(epoch_us("timestamp")) = 1774699200000000 AND uuid > 'it''s') ORDER BY t, uuid LIMIT 500;
