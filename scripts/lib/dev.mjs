@@ -10,7 +10,7 @@ import { DEMO_NAME, DEMO_TEAM, DEMO_TOKEN, demoService } from "./demo.mjs";
 import { announceArrivals, counts } from "./dev-arrivals.mjs";
 import { claimState } from "./dev-state.mjs";
 import { documentedVariables } from "./variables.mjs";
-import { ROOT, startWorker } from "./worker.mjs";
+import { platformLimits, ROOT, startWorker } from "./worker.mjs";
 
 const stateDir = resolve(process.env.HOGFLARE_STATE_DIR ?? join(ROOT, ".hogflare"));
 const workerPort = portFrom("HOGFLARE_PORT", 8787);
@@ -144,6 +144,16 @@ function workerdIsAlive() {
   }
 }
 
+/** Limits with room for variables that no deployment could have: said, and tried all the same. */
+function roomFor(vars) {
+  const { variable_bytes: most } = platformLimits();
+  const sizes = Object.entries(vars).map(([name, value]) => ({ name, bytes: Buffer.byteLength(value) })).filter(({ bytes }) => bytes > most);
+  for (const { name, bytes } of sizes) {
+    console.error(`${name} has ${bytes} bytes; Cloudflare deploys at most ${most} in a variable${name === "HOGFLARE_FEATURE_FLAGS" ? " (larger flags stand in flags.json or in KV: docs/FLAGS.md)" : ""}`);
+  }
+  return sizes.length === 0 ? {} : { variable_bytes: Math.max(...sizes.map(({ bytes }) => bytes)) };
+}
+
 /** The Worker, with a document where it looks for its flags. */
 async function startWithFlags(settings) {
   const worker = await startWorker(settings);
@@ -202,7 +212,7 @@ const serve = demoService({
   scale: Number(process.env.HOGFLARE_DEMO_SCALE ?? "1"),
   log: (line) => console.error(line),
 });
-superviseWorker({ port: workerPort, stateDir, vars, demo: hasDemo ? { team_id: DEMO_TEAM, name: DEMO_NAME, serve } : null }).catch((error) =>
+superviseWorker({ port: workerPort, stateDir, vars, platform: roomFor(vars), demo: hasDemo ? { team_id: DEMO_TEAM, name: DEMO_NAME, serve } : null }).catch((error) =>
   fail(`the Worker did not start: ${error.stack ?? error}`),
 );
 await waitFor(`http://127.0.0.1:${pipelinePort}/health`, "the fake pipeline");
