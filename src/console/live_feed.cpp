@@ -4,34 +4,17 @@
 
 #include "console/limits.h"
 #include "hogflare/json.h"
-#include "hogflare/timestamp.h"
+#include "wire/members.h"
 
 namespace hogflare::console {
 namespace {
-
-void append_key(std::string& out, std::string_view name) {
-  if (out.back() != '{') out += ',';
-  json::append_string(out, name);
-  out += ':';
-}
-
-void append_text(std::string& out, std::string_view name, std::string_view text) {
-  append_key(out, name);
-  json::append_string(out, text);
-}
-
-void append_time(std::string& out, std::string_view name, int64_t at_ms) {
-  std::string text;
-  append_rfc3339(text, at_ms);
-  append_text(out, name, text);
-}
 
 // A property as it came, when it is a text.
 void append_property(std::string& out, std::string_view name, const json::Value& properties,
                      std::string_view property) {
   const json::Value value = properties.exists() ? properties.find(property) : json::Value();
   if (!value.exists() || !value.is_string()) return;
-  append_key(out, name);
+  append_name(out, name);
   out += value.raw();
 }
 
@@ -78,7 +61,7 @@ void LiveFeed::add(const Event& event, size_t key) {
   append_property(json, "lib_version", event.properties, "$lib_version");
   const std::string_view properties =
       event.properties.exists() && event.properties.is_object() ? event.properties.raw() : "{}";
-  append_key(json, "properties");
+  append_name(json, "properties");
   if (properties.size() <= limits::kLivePropertiesBytesMax) {
     json += properties;
   } else {
@@ -138,7 +121,7 @@ CallObject LiveFeed::take(int64_t team_id, size_t more_seen) {
     if (feed.back() != '[') feed += ',';
     feed += entry.json;
     append_text(feed, "state", entry.state);
-    append_key(feed, "warnings");
+    append_name(feed, "warnings");
     feed += '[' + entry.warnings + "]}";
   }
   feed += "],\"rejects\":[" + rejects_ + "],\"warnings\":[" + warnings_ + "]}";

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "hogflare/json.h"
+#include "json/members.h"
 
 namespace hogflare {
 
@@ -32,28 +33,6 @@ T count_of(const json::Value& object, std::string_view key) {
 inline std::string text_of(const json::Value& object, std::string_view key) {
   const json::Value value = object.find(key);
   return value.is_string() ? value.text() : std::string();
-}
-
-// Appends "name":number with a comma before it unless it is the first of its object.
-inline void append_number(std::string& out, std::string_view name, int64_t number) {
-  if (out.back() != '{') out += ',';
-  json::append_string(out, name);
-  out += ':';
-  out += std::to_string(number);
-}
-
-inline void append_text(std::string& out, std::string_view name, std::string_view text) {
-  if (out.back() != '{') out += ',';
-  json::append_string(out, name);
-  out += ':';
-  json::append_string(out, text);
-}
-
-// Appends "name": for a value that follows.
-inline void append_name(std::string& out, std::string_view name) {
-  if (out.back() != '{') out += ',';
-  json::append_string(out, name);
-  out += ':';
 }
 
 }  // namespace hogflare

@@ -22,19 +22,14 @@
 #include "http/asking.h"
 #include "http/credentials.h"
 #include "http/question_run.h"
+#include "http/recordings_reply.h"
+#include "http/segments.h"
 #include "http_task.h"
 
 namespace hogflare {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string_view take_segment(std::string_view& path) {
-  const size_t end = path.find('/');
-  const std::string_view segment = path.substr(0, end);
-  path.remove_prefix(end == std::string_view::npos ? path.size() : end + 1);
-  return segment;
-}
 
 std::optional<int64_t> whole_number(std::string_view text) {
   int64_t number = 0;
@@ -89,11 +84,7 @@ class ReadingTask : public HttpTask {
       return conclude(turn, effects);
     }
     if (!result.ok) {
-      turn.metrics.log.add(LogLevel::kWarn, "recordings_unavailable", {{"reason", result.body}});
-      Reply reply = api_error_reply(503, "server_error", "service_unavailable",
-                                    "the bucket of the recordings does not answer");
-      reply.headers.push_back({"Retry-After", "1"});
-      return respond(std::move(reply));
+      return respond(recordings_unavailable(turn, result));
     }
     listed(turn, std::move(result), effects);
   }
@@ -206,13 +197,6 @@ void append_line(std::string& out, std::string_view uuid, std::string_view prope
   const bool has_items = root.find("$snapshot_items").exists();
   line.add("uuid", quoted).add("data", raw(has_items ? "$snapshot_items" : "$snapshot_data"));
   line.end(out);
-}
-
-bool is_session_id(std::string_view id) {
-  return !id.empty() && id.size() <= limits::kSessionIdBytesMax &&
-         std::all_of(id.begin(), id.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-         });
 }
 
 class SnapshotsTask final : public ReadingTask {

@@ -11,26 +11,12 @@
 #include "hogflare/text.h"
 #include "hogflare/wire.h"
 #include "http/credentials.h"
+#include "http/recordings_reply.h"
+#include "http/segments.h"
 #include "http_task.h"
 
 namespace hogflare {
 namespace {
-
-bool is_session_id(std::string_view id) {
-  if (id.empty() || id.size() > limits::kSessionIdBytesMax) return false;
-  for (const char c : id) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (!letter && !(c >= '0' && c <= '9') && c != '-') return false;
-  }
-  return true;
-}
-
-std::string_view take_segment(std::string_view& path) {
-  const size_t end = path.find('/');
-  const std::string_view segment = path.substr(0, end);
-  path.remove_prefix(end == std::string_view::npos ? path.size() : end + 1);
-  return segment;
-}
 
 class RecordingsTask final : public HttpTask {
  public:
@@ -62,11 +48,7 @@ class RecordingsTask final : public HttpTask {
 
   void resume(const Turn& turn, EffectResult result, Effects& effects) override {
     if (!result.ok) {
-      turn.metrics.log.add(LogLevel::kWarn, "recordings_unavailable", {{"reason", result.body}});
-      Reply reply = api_error_reply(503, "server_error", "service_unavailable",
-                                    "the bucket of the recordings does not answer");
-      reply.headers.push_back({"Retry-After", "1"});
-      return respond(std::move(reply));
+      return respond(recordings_unavailable(turn, result));
     }
     if (!is_listed_) return remove(std::move(result), effects);
     is_listed_ = false;

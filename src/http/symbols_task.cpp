@@ -19,19 +19,13 @@
 #include "hogflare/wire.h"
 #include "http/credentials.h"
 #include "http/multipart.h"
+#include "http/segments.h"
 #include "http_task.h"
 
 namespace hogflare {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string_view take_segment(std::string_view& path) {
-  const size_t end = path.find('/');
-  const std::string_view segment = path.substr(0, end);
-  path.remove_prefix(end == std::string_view::npos ? path.size() : end + 1);
-  return segment;
-}
 
 Reply json_answer(uint16_t status, const Json& body) {
   return {status, {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},

@@ -1,9 +1,9 @@
 #include "identity/person_describe.h"
 
 #include "hogflare/json.h"
-#include "hogflare/timestamp.h"
 #include "identity/person_ids.h"
 #include "identity/person_record.h"
+#include "wire/members.h"
 
 namespace hogflare {
 namespace {
@@ -11,31 +11,9 @@ namespace {
 // Ids an answer lists: a page shows no more at once.
 constexpr size_t kIdsMax = 1'000;
 
-void append_key(std::string& out, std::string_view name) {
-  if (out.back() != '{') out += ',';
-  json::append_string(out, name);
-  out += ':';
-}
-
-void append_text(std::string& out, std::string_view name, std::string_view text) {
-  append_key(out, name);
-  json::append_string(out, text);
-}
-
-void append_number(std::string& out, std::string_view name, uint64_t number) {
-  append_key(out, name);
-  out += std::to_string(number);
-}
-
 void append_flag(std::string& out, std::string_view name, bool flag) {
-  append_key(out, name);
+  append_name(out, name);
   out += flag ? "true" : "false";
-}
-
-void append_time(std::string& out, std::string_view name, int64_t unix_ms) {
-  std::string text;
-  append_rfc3339(text, unix_ms);
-  append_text(out, name, text);
 }
 
 void append_ids(std::string& out, const std::vector<PersonId>& ids, size_t& listed) {
@@ -52,7 +30,7 @@ void append_ids(std::string& out, const std::vector<PersonId>& ids, size_t& list
 // The oldest ids stand on pages, the newest in the record.
 void append_all_ids(std::string& out, Storage& storage, const Person& person,
                     std::optional<StoredFault>& fault) {
-  append_key(out, "distinct_ids");
+  append_name(out, "distinct_ids");
   out += '[';
   size_t listed = 0;
   for (uint32_t page = 0; page < person.id_pages && listed < kIdsMax; ++page) {
@@ -68,7 +46,7 @@ void append_all_ids(std::string& out, Storage& storage, const Person& person,
 }
 
 void append_changes(std::string& out, const Person& person) {
-  append_key(out, "changes");
+  append_name(out, "changes");
   out += '[';
   RecentChanges::Reader recent(person.recent);
   while (recent.next()) {
@@ -96,7 +74,7 @@ std::string describe_person(Storage& storage, const PersonBounds& bounds,
   append_flag(out, "personless", record.personless);
   if (is_redirect) append_text(out, "redirect_to", record.redirect_to);
   if (record.intent.has_value()) {
-    append_key(out, "merge_under_way");
+    append_name(out, "merge_under_way");
     out += '{';
     append_text(out, "with", record.intent->target);
     append_time(out, "since", record.intent->since_ms);
@@ -109,7 +87,7 @@ std::string describe_person(Storage& storage, const PersonBounds& bounds,
   append_number(out, "version", person.version);
   append_flag(out, "is_identified", person.is_identified);
   append_time(out, "created_at", person.created_at_ms);
-  append_key(out, "properties");
+  append_name(out, "properties");
   out += person.properties.empty() ? "{}" : person.properties;
   append_all_ids(out, storage, person, fault);
   append_changes(out, person);

@@ -37,13 +37,14 @@ let port;
 /** @type {Record<string, {type: string, path: string}[]>} modules of each version */
 const modules = {};
 
-/** The files of the earlier build, its module unpacked. */
+/** The files of the earlier build, unpacked. */
 function unpackEarlier(folder) {
   mkdirSync(folder, { recursive: true });
-  const script = readFileSync(join(EARLIER, "worker.js"), "utf8");
+  const packed = (name) => brotliDecompressSync(readFileSync(join(EARLIER, `${name}.br`)));
+  const script = packed("worker.js").toString();
   const [, name] = /import module from "\.\/(.*\.wasm)"/.exec(script);
   writeFileSync(join(folder, "worker.js"), script);
-  writeFileSync(join(folder, name), brotliDecompressSync(readFileSync(join(EARLIER, "core.wasm.br"))));
+  writeFileSync(join(folder, name), packed("core.wasm"));
   return [{ type: "ESModule", path: join(folder, "worker.js") }, { type: "CompiledWasm", path: join(folder, name) }];
 }
 
