@@ -28,10 +28,23 @@ describe("docs/BROWSER.md", () => {
     });
   }
 
+  const dist = join(dirname(createRequire(import.meta.url).resolve("posthog-js/package.json")), "dist");
+  const names = Object.keys(scripts().files);
+  const bytesOf = (some) => some.reduce((sum, name) => sum + statSync(join(dist, name)).size, 0);
+
   it("says how many scripts there are, and how large they are together", () => {
-    const dist = join(dirname(createRequire(import.meta.url).resolve("posthog-js/package.json")), "dist");
-    const names = Object.keys(scripts().files);
-    const bytes = names.reduce((sum, name) => sum + statSync(join(dist, name)).size, 0);
-    assert.match(page, new RegExp(`has ${names.length} scripts of ${(bytes / 1e6).toFixed(1).replace(".", "\\.")} MB`));
+    assert.match(page, new RegExp(`has ${names.length} scripts of\\s${(bytesOf(names) / 1e6).toFixed(1).replace(".", "\\.")} MB`));
+  });
+
+  it("has each script in one row of their table, whose figures are theirs", () => {
+    const [, table] = /\| Scripts \|.*\n\|.*\n((?:\|.*\n)+)/.exec(page);
+    const found = table.trim().split("\n").flatMap((row) => {
+      const [, , patterns, count, kilobytes] = row.split("|").map((cell) => cell.trim());
+      const all = patterns.split(", ").map((pattern) => new RegExp(`^${pattern.slice(1, -1).replaceAll(".", "\\.").replaceAll("*", ".*")}$`));
+      const some = names.filter((name) => all.some((pattern) => pattern.test(name)));
+      assert.deepEqual([some.length, Math.round(bytesOf(some) / 1000)], [Number(count), Number(kilobytes)], row);
+      return some;
+    });
+    assert.deepEqual(found.sort(), [...names].sort());
   });
 });
