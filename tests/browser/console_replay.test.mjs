@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { eventually, startSystem } from "../lib/harness.mjs";
 import { ROOT } from "../../scripts/lib/worker.mjs";
+import { signIn, VIEWER } from "./console.mjs";
 import { openBrowser } from "./page.mjs";
 import { record, RECORDING } from "./recorded.mjs";
 
-const VIEWER = "a-viewer-token-of-some-length";
 const PICTURES = join(ROOT, "build/console-pictures");
 
 let browser;
@@ -18,20 +18,6 @@ before(async () => {
   browser = await openBrowser();
 });
 after(() => browser?.close());
-
-/** The console, signed in as somebody who may only look. */
-async function signIn(system, path) {
-  browser.pages.set("/blank", "<!doctype html><title>Elsewhere</title>");
-  const page = await browser.visit("/blank");
-  // Nobody is signed in at first.
-  page.expects(/401/);
-  await page.setViewportSize({ width: 1440, height: 900 });
-  await page.goto(system.url + path);
-  await page.fill("input[type=password]", VIEWER);
-  await page.click("button[type=submit]");
-  await page.waitForSelector(".header h1", { timeout: 60_000 });
-  return page;
-}
 
 /** The recorded document inside the player's frame, at the recording's end. */
 async function playedToEnd(page) {
@@ -59,7 +45,7 @@ for (const [where, settings] of Object.entries({
 
     it("stands beside its visit, and plays each window as the page was", async () => {
       const { session, bigLength } = await record(browser, system);
-      const page = await signIn(system, "/app/1/sessions");
+      const page = await signIn(browser, system, "/app/1/sessions");
       const row = page.locator("tbody tr").filter({ has: page.locator(`a[href*="${session}"]`) });
       await row.locator("svg").waitFor({ timeout: 60_000 });
       await row.locator("a").first().click();

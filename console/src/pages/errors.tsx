@@ -1,5 +1,5 @@
 // Issues by fingerprint; an issue opens at its first own frame.
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { exact, number, percent, plural, visible } from "../lib/format";
 import { event, pointText, withState } from "../lib/question";
 import { go, pageHref, route } from "../lib/router";
@@ -94,6 +94,7 @@ function List() {
 }
 
 interface Frame {
+  chunk_id?: string;
   filename?: string;
   source?: string;
   function?: string;
@@ -116,16 +117,35 @@ interface Exception {
 }
 
 const placeOf = (frame: Frame) => `${frame.source ?? frame.filename ?? "?"}${frame.lineno ?? frame.line ? `:${frame.lineno ?? frame.line}${frame.colno ?? frame.column ? `:${frame.colno ?? frame.column}` : ""}` : ""}`;
-const isMinified = (frame: Frame) => (frame.lineno ?? frame.line) === 1 && (frame.colno ?? frame.column ?? 0) > 300;
+/** A frame whose script had its chunk's id written into it, or that looks like one, and no map has been found for. */
+const isMinified = (frame: Frame) => frame.mangled_name === undefined && (frame.chunk_id !== undefined || ((frame.lineno ?? frame.line) === 1 && (frame.colno ?? frame.column ?? 0) > 300));
+
+/** The same frames once their maps are there, in terms of the source. */
+function useSource(frames: Frame[]): { frames: Frame[]; isResolving: boolean } {
+  const withMaps = frames.some(({ chunk_id }) => typeof chunk_id === "string");
+  const key = withMaps ? JSON.stringify(frames.map(({ chunk_id, lineno, line, colno, column }) => [chunk_id, lineno ?? line, colno ?? column])) : "";
+  const [found, set] = useState<{ key: string; places: (Partial<Frame> | undefined)[] }>({ key: "", places: [] });
+  useEffect(() => {
+    if (key === "") return undefined;
+    let isShown = true;
+    import("../lib/symbols").then(({ resolveFrames }) => resolveFrames(frames)).then(
+      (places) => isShown && set({ key, places }),
+      () => isShown && set({ key, places: [] }),
+    );
+    return () => void (isShown = false);
+  }, [key]);
+  if (found.key !== key) return { frames, isResolving: withMaps };
+  return { frames: frames.map((frame, i) => (found.places[i] === undefined ? frame : { ...frame, mangled_name: frame.function ?? "", ...found.places[i] })), isResolving: false };
+}
 
 /** Frames with the newest call first, as they are read; the first own one is open. */
 function Stack({ exception }: { exception: Exception }) {
-  const frames = [...(exception.stacktrace?.frames ?? [])].reverse();
+  const { frames, isResolving } = useSource([...(exception.stacktrace?.frames ?? [])].reverse());
   const firstOwn = Math.max(frames.findIndex(({ in_app }) => in_app === true), 0);
   const [others, show] = useState(false);
   const own = frames.filter((frame, i) => frame.in_app || i === firstOwn);
   const list = others ? frames : own;
-  const minified = frames.filter(isMinified);
+  const minified = own.filter(isMinified);
   return (
     <div class="stack" style={{ gap: "6px" }}>
       <p><b>{visible(exception.type ?? "Error")}</b>: {visible(exception.value ?? "")} {exception.mechanism?.handled === false && <span class="tag bad">unhandled</span>}</p>
@@ -143,7 +163,8 @@ function Stack({ exception }: { exception: Exception }) {
       )}
       <p class="row wrap meta">
         {frames.length > own.length && <button type="button" class="link" onClick={() => show(!others)}>{others ? "Own frames only" : `${plural(frames.length - own.length, "frame")} of libraries`}</button>}
-        {minified.length > 0 && <span class="warn">Minified: no map for {(minified[0]!.filename ?? "").split("/").at(-1)}; grouping may be coarse.</span>}
+        {isResolving && <span>Looking for source maps …</span>}
+        {!isResolving && minified.length > 0 && <span class="warn">Minified: no map for {(minified[0]!.filename ?? "").split("/").at(-1)}; grouping may be coarse.</span>}
         {frames.length > 0 && <Copy what="stack" text={`${exception.type}: ${exception.value}\n${frames.map((frame) => `  at ${frame.function} (${placeOf(frame)})`).join("\n")}`} />}
       </p>
     </div>
