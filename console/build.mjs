@@ -17,8 +17,15 @@ export const BUDGETS = {
   replay: 70_000,
 };
 
+/** The npm packages that bundles were made of: their folders below the tree's root, in order. */
+export function packagesIn(metafiles) {
+  const folderOf = (path) => /^.*?(node_modules\/.*node_modules\/(?:@[^/]+\/)?[^/]+|node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
+  const folders = metafiles.flatMap(({ inputs }) => Object.keys(inputs)).map(folderOf).filter((folder) => folder !== undefined);
+  return [...new Set(folders)].sort();
+}
+
 /**
- * @returns {Promise<{files: {name: string, text: Uint8Array, gzip: number, entry: string}[], first: string[], style: string, main: string, frame: string, frameStyle: string | null}>}
+ * @returns {Promise<{files: {name: string, text: Uint8Array, gzip: number, entry: string}[], packages: string[], first: string[], style: string, main: string, frame: string, frameStyle: string | null}>}
  */
 export async function bundle() {
   const shared = /** @type {const} */ ({
@@ -45,7 +52,7 @@ export async function bundle() {
       if (kind === "replay" && name.endsWith(".css")) frameStyle = name;
     }
   }
-  return { files, first, style, main, frame: frameMain, frameStyle };
+  return { files, packages: packagesIn([app.metafile, frame.metafile]), first, style, main, frame: frameMain, frameStyle };
 }
 
 /** The documents. Files are the host's own, whatever prefix the Worker's routes have. */

@@ -8,6 +8,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { bundle, packagesIn } from "../../console/build.mjs";
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const STAGE = join(ROOT, "build/package");
@@ -70,8 +71,20 @@ function licenceText(archive, pattern) {
   return execFileSync("tar", ["-xOf", archive, "--wildcards", "--no-wildcards-match-slash", pattern], { encoding: "utf8", maxBuffer: 1 << 24 });
 }
 
-function thirdPartyLicences() {
-  const parts = ["What is inside core.wasm, and under which terms."];
+/** What esbuild put into the console and the player: name, version, terms and their text. @param {string[]} folders */
+function bundledPackages(folders) {
+  return folders.map((folder) => {
+    const { name, version, license, repository, author } = JSON.parse(read(`${folder}/package.json`));
+    if (license === undefined) throw new Error(`${folder} does not say under which terms it is`);
+    const file = readdirSync(join(ROOT, folder)).find((each) => /^(licen[cs]e|copying)/i.test(each));
+    // Some packages name their terms and leave the text to their repository.
+    const whose = [author?.name ?? author, repository?.url ?? repository].filter(Boolean).join(", ");
+    return { folder, name, version, license, text: file === undefined ? `${license}; ${whose}` : read(`${folder}/${file}`).trim() };
+  });
+}
+
+function thirdPartyLicences(bundled) {
+  const parts = ["What is inside core.wasm, the console and the player of recordings, and under which terms."];
   for (const library of LIBRARIES) {
     const { version, path } = archiveOf(library.name);
     parts.push(`${library.title} ${version} (${library.license})\n\n${licenceText(path, library.text).trim()}`);
@@ -79,20 +92,24 @@ function thirdPartyLicences() {
   for (const { title, license, file } of RUNTIME) {
     if (existsSync(file)) parts.push(`${title} (${license})\n\n${readFileSync(file, "utf8").trim()}`);
   }
+  for (const { name, version, license, text } of bundled) parts.push(`${name} ${version} (${license})\n\n${text}`);
   return `${parts.join(`\n\n${"-".repeat(80)}\n\n`)}\n`;
 }
 
-/** npm packages that come with the package: its dependencies and theirs, from the lock file. */
-function npmPackages() {
+/** npm packages that come with the package, from the lock file: its dependencies and theirs, and what is bundled. */
+function npmPackages(bundled) {
   const { packages } = JSON.parse(read("package-lock.json"));
+  const inside = new Set(bundled.map(({ folder }) => folder));
   return Object.entries(packages)
-    .filter(([path, entry]) => path !== "" && !entry.dev && !entry.devOptional)
+    .filter(([path, entry]) => path !== "" && ((!entry.dev && !entry.devOptional) || inside.has(path)))
     .map(([path, entry]) => ({ name: path.slice(path.lastIndexOf("node_modules/") + 13), ...entry }))
-    .sort((left, right) => (left.name < right.name ? -1 : 1));
+    .sort((left, right) => (left.name < right.name ? -1 : 1))
+    // One release may lie in several places.
+    .filter(({ name, version }, i, all) => all.findIndex((each) => each.name === name && each.version === version) === i);
 }
 
 /** CycloneDX 1.5, without a time or a serial number: the same commit has the same list. */
-function sbom(version, wasm) {
+function sbom(version, wasm, bundled) {
   const components = [
     ...LIBRARIES.map(({ name, title, license, purl }) => {
       const { version: of, sum } = archiveOf(name);
@@ -106,7 +123,7 @@ function sbom(version, wasm) {
         hashes: [{ alg: "SHA-256", content: sum }],
       };
     }),
-    ...npmPackages().map(({ name, version: of, license, integrity }) => ({
+    ...npmPackages(bundled).map(({ name, version: of, license, integrity }) => ({
       type: "library",
       "bom-ref": `pkg:npm/${name.replace("@", "%40")}@${of}`,
       name,
@@ -181,13 +198,16 @@ const player = await build({
   minify: true,
   write: false,
   format: "iife",
+  metafile: true,
+  absWorkingDir: ROOT,
   logLevel: "error",
 });
+const bundled = bundledPackages([...new Set([...(await bundle()).packages, ...packagesIn([player.metafile])])].sort());
 write("replay/player.bundle.js", player.outputFiles[0].text.replaceAll("</script", "<\\/script"));
 write("build/wasm/core.wasm.sha256", `${wasm}  core.wasm\n`);
 write("package.json", json(packageJson(source)));
-write("THIRD_PARTY_LICENSES", thirdPartyLicences());
-write("sbom.cdx.json", json(sbom(source.version, wasm)));
+write("THIRD_PARTY_LICENSES", thirdPartyLicences(bundled));
+write("sbom.cdx.json", json(sbom(source.version, wasm, bundled)));
 write("wrangler.toml.example", wranglerExample());
 write("README.md", read("package/README.md"));
 mkdirSync(OUT, { recursive: true });

@@ -46,12 +46,14 @@ describe("the package", () => {
     const bill = JSON.parse(readFileSync(join(inside, "sbom.cdx.json"), "utf8"));
     assert.equal(bill.bomFormat, "CycloneDX");
     const names = bill.components.map((component) => component.name);
-    for (const name of ["nlohmann/json", "{fmt}", "RE2", "zlib", "OpenSSL libcrypto", "posthog-js"]) assert.ok(names.includes(name), name);
+    for (const name of ["nlohmann/json", "{fmt}", "RE2", "zlib", "OpenSSL libcrypto", "posthog-js", "preact", "uplot", "@rrweb/replay", "@jridgewell/trace-mapping"]) assert.ok(names.includes(name), name);
+    const refs = bill.components.map((component) => component["bom-ref"]);
+    assert.equal(new Set(refs).size, refs.length);
     const sum = sha256(join(inside, "build/wasm/core.wasm"));
     assert.equal(bill.metadata.component.hashes[0].content, sum);
     assert.equal(readFileSync(join(inside, "build/wasm/core.wasm.sha256"), "utf8"), `${sum}  core.wasm\n`);
     const terms = readFileSync(join(inside, "THIRD_PARTY_LICENSES"), "utf8");
-    for (const words of ["Niels Lohmann", "Victor Zverovich", "The RE2 Authors", "Jean-loup Gailly", "Apache License"]) assert.ok(terms.includes(words), words);
+    for (const words of ["Niels Lohmann", "Victor Zverovich", "The RE2 Authors", "Jean-loup Gailly", "Apache License", "Jason Miller", "Leon Sorokin", "Justin Ridgewell"]) assert.ok(terms.includes(words), words);
   });
 
   it("deploys dry without a build, and what would be uploaded takes an event and serves a script", async () => {
