@@ -139,7 +139,7 @@ describe("the package", () => {
     symlinkSync(join(folder, "node_modules"), join(cwd, "node_modules"));
     const dry = await run(NODE, [join(folder, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", "out"], { cwd, env: { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false", PATH: `${join(ROOT, "node_modules/.bin")}:${process.env.PATH}` } });
     assert.equal(dry.code, 0, dry.stdout + dry.stderr);
-    const parts = ownParts({ name: "hogflare", folder: cwd, account: "a" }, { streamIds: {}, kvId: "k" });
+    const parts = ownParts({ name: "hogflare", folder: cwd, account: "a", bucket: "hogflare", namespace: "default", streams: [], tables: {} }, { streamIds: {}, kvId: "k" });
     const { migrations, durable_objects, compatibility_date, assets } = readConfig(cwd);
     const { migrations: m, durable_objects: d, compatibility_date: c, assets: a } = parts;
     assert.deepEqual({ migrations, durable_objects, compatibility_date, assets }, { migrations: m, durable_objects: d, compatibility_date: c, assets: a });
