@@ -152,9 +152,20 @@ class ProjectTask final : public HttpTask {
                                                             "are bound as ASSETS"});
     }
     if (route().endpoint == RouteKind::kArrayJs) {
-      return of_page(std::move(config_script_) + result.body, kScriptType);
+      return array_reply(std::move(config_script_) + result.body);
     }
     return script_reply(std::move(result.body), asked_version_ == version ? kVersionedAge : kScriptAge);
+  }
+
+  // The SDK with the project's config before it.
+  Reply array_reply(std::string body) {
+    std::string etag = flags::etag_of(body);
+    const bool is_known = flags::etag_matches(head().if_none_match, etag);
+    Reply reply = of_page(is_known ? std::string() : std::move(body), kScriptType);
+    if (is_known) reply.status = 304;
+    reply.headers.push_back({"ETag", std::move(etag)});
+    reply.headers.push_back({"X-Hogflare-Script-Version", state().config.script_version});
+    return reply;
   }
 
   Reply script_reply(std::string body, std::string_view age) {

@@ -251,6 +251,23 @@ describe("the scripts themselves", () => {
     }
   });
 
+  it("the SDK and a project's config in one has them too, and another tag when the config is another", async () => {
+    const path = `/array/${TOKEN}/array.js`;
+    const response = await system.request(path, { headers: { origin: "https://www.example.com" } });
+    assert.equal(response.status, 200);
+    for (const [name, value] of [["cache-control", "public, max-age=300"], ["access-control-allow-origin", "https://www.example.com"], ["cross-origin-resource-policy", "cross-origin"], ["x-content-type-options", "nosniff"], ["x-hogflare-script-version", version]]) {
+      assert.equal(response.headers.get(name), value, name);
+    }
+    const etag = response.headers.get("etag");
+    assert.ok((await response.arrayBuffer()).byteLength > 300_000);
+    const again = await system.request(path, { headers: { origin: "https://www.example.com", "if-none-match": etag } });
+    assert.equal(again.status, 304);
+    const other = await system.request(path.replace(TOKEN, "phc_another"));
+    assert.equal(other.status, 200);
+    assert.notEqual(other.headers.get("etag"), etag);
+    await other.arrayBuffer();
+  });
+
   it("nothing else is served there", async () => {
     for (const path of ["/static/nothing.js", "/static/array.js.map", "/static/../worker.js", "/static/a/b/c.js", "/static/"]) {
       assert.equal((await system.request(path)).status, 404, path);
