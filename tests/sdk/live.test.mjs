@@ -33,7 +33,11 @@ const LANGUAGES = [
 /** Runs the programs of recordings against a product started for them; what they printed. */
 function runLive(names) {
   return new Promise((done) => {
-    const child = spawn(join(ROOT, "scripts/record-golden"), ["--live", ...names], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(join(ROOT, "scripts/record-golden"), ["--live", ...names], {
+      cwd: ROOT, stdio: ["ignore", "pipe", "pipe"],
+      // Nobody debugs them, and they are built in half the time.
+      env: { ...process.env, CARGO_PROFILE_DEV_DEBUG: "0" },
+    });
     let text = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes) => (text += bytes));
     child.once("close", (code) => done({ code, text }));
