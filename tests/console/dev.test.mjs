@@ -277,7 +277,9 @@ describe("what is done in the console is seen by SDKs, and what they do in the c
     console.log(`from publishing to the SDK's new answer: ${Date.now() - began} ms`);
     assert.equal(await sdk.getFeatureFlag("new-orders", other), false);
 
-    await page.goto(`${dev.url}/app/2/flags/new-orders`);
+    // The SDK may know before the page has closed its dialog and gone to its list.
+    await page.locator("dialog").waitFor({ state: "hidden" });
+    await persistently(() => page.goto(`${dev.url}/app/2/flags/new-orders`), { timeoutMs: 30_000 });
     await page.getByText("Who would get it").waitFor();
     const active = new Map();
     for (const event of sent) if (event.properties.$set?.plan !== undefined) active.set(event.distinct_id, event.properties.$set.plan);
