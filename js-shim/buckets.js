@@ -1,5 +1,5 @@
 // Effects on R2 buckets, and answers that are objects of one.
-import { withTimeout } from "./results.js";
+import { readUpTo, withTimeout } from "./results.js";
 
 /** @typedef {import("./core.js").Effect} Effect */
 /** @typedef {import("./results.js").Result} Result */
@@ -47,14 +47,8 @@ export async function getObject(effect, env) {
   const get = async () => {
     const object = await bucketOf(effect.a, env).get(effect.name);
     if (object === null) return answered(404);
-    const chunks = [];
-    let size = 0;
-    for await (const chunk of unpacked(object)) {
-      size += chunk.byteLength;
-      if (size > effect.b) return answered(413);
-      chunks.push(chunk);
-    }
-    return answered(200, new Uint8Array(await new Blob(chunks).arrayBuffer()));
+    const { bytes, isWhole } = await readUpTo(unpacked(object), effect.b);
+    return isWhole ? answered(200, bytes) : answered(413);
   };
   return withTimeout(get(), BUCKET_TIMEOUT_MS);
 }

@@ -4,7 +4,7 @@ import { deleteObjects, getObject, listObjects, putObject } from "./buckets.js";
 import { CoreReset, currentGeneration, end, refuseClass, resume } from "./core.js";
 import { tellLive } from "./live.js";
 import { readCache, runQuery, writeCache } from "./query.js";
-import { failure, noAnswerWithin, NOT_SQLITE, says, TRAPPED, withTimeout } from "./results.js";
+import { failure, noAnswerWithin, NOT_SQLITE, readUpTo, says, TRAPPED, withTimeout } from "./results.js";
 import { isRefusal, sendAlone, sendRows } from "./sends.js";
 import { markOf } from "./trapped.js";
 
@@ -252,8 +252,8 @@ const DOCUMENT_BYTES_MAX = 1 << 20;
 /** @param {Effect} effect @returns {Promise<Result>} */
 async function fetchDocument({ name: url, c: timeoutMs }) {
   const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: "manual" });
-  const body = new Uint8Array(await response.arrayBuffer());
-  if (body.byteLength > DOCUMENT_BYTES_MAX) throw new Error("the document is too large");
+  const { bytes: body, isWhole } = await readUpTo(response.body, DOCUMENT_BYTES_MAX);
+  if (!isWhole) throw new Error("the document is too large");
   return { ok: true, status: response.status, retryAfterMs: 0, body };
 }
 

@@ -1,5 +1,5 @@
 // Asks the engine that reads the lake (Basin SQL, formerly R2 SQL), and keeps answers in the data centre's cache.
-import { failure, withTimeout } from "./results.js";
+import { failure, readUpTo, withTimeout } from "./results.js";
 
 /** @typedef {import("./core.js").Effect} Effect */
 /** @typedef {import("./results.js").Result} Result */
@@ -51,23 +51,8 @@ function ask(path, query, env, signal) {
 
 /** The answer's bytes, up to a bound. @param {Response} response @returns {Promise<Result>} */
 async function readReply(response) {
-  const parts = [];
-  let size = 0;
-  const reader = response.body?.getReader();
-  for (let next = await reader?.read(); next !== undefined && !next.done; next = await reader?.read()) {
-    size += next.value.byteLength;
-    if (size > REPLY_BYTES_MAX) {
-      await reader?.cancel();
-      return { ok: false, status: 413, retryAfterMs: 0, body: encoder.encode("the answer is too large") };
-    }
-    parts.push(next.value);
-  }
-  const body = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    body.set(part, at);
-    at += part.byteLength;
-  }
+  const { bytes: body, isWhole } = await readUpTo(response.body, REPLY_BYTES_MAX);
+  if (!isWhole) return { ok: false, status: 413, retryAfterMs: 0, body: encoder.encode("the answer is too large") };
   return { ok: true, status: response.status, retryAfterMs: 0, body };
 }
 

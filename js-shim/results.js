@@ -28,6 +28,30 @@ export function noAnswerWithin(timeoutMs) {
 }
 
 /**
+ * A stream's first bytes, at most so many; what would come behind them is not asked for.
+ * @param {ReadableStream<Uint8Array> | null} stream
+ * @param {number} bytesMax
+ * @returns {Promise<{bytes: Uint8Array, isWhole: boolean}>}
+ */
+export async function readUpTo(stream, bytesMax) {
+  const parts = [];
+  let size = 0;
+  for await (const part of stream ?? []) {
+    size += part.byteLength;
+    parts.push(part);
+    // Leaving the loop cancels the stream.
+    if (size > bytesMax) break;
+  }
+  const bytes = new Uint8Array(Math.min(size, bytesMax));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part.subarray(0, bytes.byteLength - at), at);
+    at = Math.min(at + part.byteLength, bytes.byteLength);
+  }
+  return { bytes, isWhole: size <= bytesMax };
+}
+
+/**
  * @template T
  * @param {Promise<T>} promise
  * @param {number} timeoutMs

@@ -3,7 +3,7 @@
 // 350 ms and workerd half a request's work however little it carries (docs/DELIVERY.md, "Sends of
 // several requests"). Every request still waits for the answer to the send that carries its rows.
 import { STREAMS } from "./abi.js";
-import { failure, noAnswerWithin, withTimeout } from "./results.js";
+import { failure, noAnswerWithin, readUpTo, withTimeout } from "./results.js";
 
 /** @typedef {import("./core.js").Effect} Effect */
 /** @typedef {import("./results.js").Result} Result */
@@ -29,6 +29,8 @@ const SHARED_BYTES_MAX = 256 * 1024;
 const WAITING_BYTES_MAX = 4 * 1024 * 1024 - SHARED_BYTES_MAX;
 /** What the core looks at of a sink's answer. */
 const ANSWER_BYTES_KEPT = 2048;
+/** Bytes of an answer that are read at all. */
+const ANSWER_BYTES_MAX = 64 * 1024;
 
 const JSON_HEADERS = { "content-type": "application/json" };
 const NOTHING = new Uint8Array(0);
@@ -209,14 +211,25 @@ async function post(effect, rows, env) {
     body: rows,
     signal: AbortSignal.timeout(effect.c),
   });
-  // Read to the end, so that the connection can be used again.
-  const body = new Uint8Array(await response.arrayBuffer());
+  const body = await answerOf(response);
   return {
     ok: true,
     status: response.status,
     retryAfterMs: response.ok ? 0 : retryAfterMs(response),
     body: body.byteLength > ANSWER_BYTES_KEPT ? body.slice(0, ANSWER_BYTES_KEPT) : body,
   };
+}
+
+/**
+ * What a sink says of the rows. Read to its end, so that the connection can be used again, unless it has none
+ * or is none of what sinks say: that costs the connection.
+ * @param {Response} response
+ */
+async function answerOf(response) {
+  const { headers } = response;
+  const announced = headers.get("content-length");
+  const isShort = announced !== null && Number(announced) <= ANSWER_BYTES_MAX && headers.get("content-encoding") === null;
+  return isShort ? new Uint8Array(await response.arrayBuffer()) : (await readUpTo(response.body, ANSWER_BYTES_MAX)).bytes;
 }
 
 /** @param {Response} response */
