@@ -55,6 +55,11 @@ describe("a recorded session", () => {
     browser.pages.set("/played", html);
     const player = await browser.visit("/played");
     const outside = player.sent.map((request) => request.url()).filter((url) => !url.startsWith(browser.site.url) && !url.startsWith("data:") && !url.startsWith("blob:"));
+    const skips = () => player.evaluate(() => window.player.config.skipInactive);
+    assert.equal(await skips(), true, "idle time is skipped");
+    await player.uncheck("#idle");
+    assert.equal(await skips(), false);
+    await player.check("#idle");
     const texts = [];
     for (const index of [0, 1]) {
       const frame = await playToEnd(player, index);

@@ -245,6 +245,8 @@ describe("the scripts themselves", () => {
       assert.equal(response.headers.get("cross-origin-resource-policy"), "cross-origin", path);
       assert.equal(response.headers.get("x-content-type-options"), "nosniff", path);
       assert.equal(response.headers.get("x-hogflare-script-version"), version, path);
+      // fetch asks for it, and unpacks.
+      assert.match(response.headers.get("content-encoding") ?? "", /gzip|br/, path);
       await response.arrayBuffer();
       const again = await system.request(path, { headers: { "if-none-match": response.headers.get("etag") } });
       assert.equal(again.status, 304, path);

@@ -19,7 +19,7 @@ let ports;
 let dev;
 
 /** Runs scripts/dev until it says that it is ready. */
-async function start(...options) {
+async function start(options = [], env = {}) {
   const began = Date.now();
   const child = spawn(join(ROOT, "scripts/dev"), options, {
     cwd: ROOT,
@@ -31,6 +31,7 @@ async function start(...options) {
       HOGFLARE_STATE_DIR: stateDir,
       HOGFLARE_ADMIN_TOKEN: ADMIN,
       CLOUDFLARE_API_TOKEN: "an-account-token-that-is-exported",
+      ...env,
     },
   });
   let output = "";
@@ -208,11 +209,22 @@ describe("scripts/dev", () => {
   it("begins with nothing when started with --fresh", async () => {
     const old = (await rows()).find((row) => row.event === "after the start");
     await stop();
-    dev = await start("--fresh");
+    dev = await start(["--fresh"]);
     assert.deepEqual(await rows(), []);
     const row = await capture("in a new state");
     assert.ok(Date.parse(row.person_created_at) > Date.parse(old.person_created_at));
     assert.equal(row.person_properties?.email, undefined);
+    await stop();
+  });
+
+  it("says that flags are larger than a deployment's variable may be, and serves them", async () => {
+    const flags = Array.from({ length: 60 }, (_, i) => ({ id: i + 1, key: `flag-${i}`, active: true, filters: { groups: [{ properties: [], rollout_percentage: 100 }] } }));
+    const document = JSON.stringify({ flags });
+    dev = await start([], { HOGFLARE_FEATURE_FLAGS: document });
+    assert.match(dev.output(), new RegExp(`HOGFLARE_FEATURE_FLAGS has ${document.length} bytes; Cloudflare deploys at most 5120`));
+    const response = await fetch(`${dev.url}/flags/?v=2`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ token: "phc_example", distinct_id: "u" }) });
+    const answer = await response.json();
+    assert.equal(Object.values(answer.flags).filter(({ enabled }) => enabled).length, flags.length);
     await stop();
   });
 });

@@ -155,7 +155,7 @@ function Stack({ exception }: { exception: Exception }) {
             {list.map((frame, i) => (
               <li key={i} style={{ padding: "3px 8px", borderLeft: `2px solid ${frame.in_app ? "var(--accent)" : "var(--line)"}`, whiteSpace: "nowrap" }}>
                 <b>{visible(frame.resolved_name ?? frame.function ?? "anonymous")}</b> <span class={frame.in_app ? "" : "dim"}>{visible(placeOf(frame))}</span>
-                {frame.context_line !== undefined && frame === frames[firstOwn] && <pre style={{ margin: "4px 0", padding: "4px 8px", background: "var(--sunken)" }}>{[...(frame.pre_context ?? []), `▸ ${frame.context_line}`, ...(frame.post_context ?? [])].join("\n")}</pre>}
+                {frame.context_line !== undefined && frame === frames[firstOwn] && <pre style={{ margin: "4px 0", padding: "4px 8px", background: "var(--sunken)" }}>{visible([...(frame.pre_context ?? []), `▸ ${frame.context_line}`, ...(frame.post_context ?? [])].join("\n"))}</pre>}
               </li>
             ))}
           </ol>
