@@ -21,8 +21,9 @@ struct Cell {
 struct Columns {
   std::vector<std::string> sql;
   std::vector<Cell> cells;
-  std::vector<std::string> names;
-  void add(Cell::Kind kind, std::vector<std::string> expressions) {
+  std::vector<std::string> names;  // one a cell
+  void add(std::string_view name, Cell::Kind kind, std::vector<std::string> expressions) {
+    names.emplace_back(name);
     cells.push_back({.kind = kind, .first = sql.size()});
     for (std::string& one : expressions) sql.push_back(std::move(one));
   }
@@ -83,28 +84,27 @@ std::string quoted_name(std::string_view text) {
 
 void add_event_column(Columns& out, const View& item, Scan& scan, const Context& context) {
   const std::string name = item.text();
-  out.names.push_back(name);
   if (name == "*") {
-    return out.add(Cell::Kind::kEvent,
+    return out.add(name, Cell::Kind::kEvent,
                    {"uuid", "event", scan.column("properties"), "t", "distinct_id", scan.person()});
   }
   if (name == "event" || name == "distinct_id" || name == "uuid")
-    return out.add(Cell::Kind::kText, {name});
-  if (name == "timestamp") return out.add(Cell::Kind::kTime, {"t"});
+    return out.add(name, Cell::Kind::kText, {name});
+  if (name == "timestamp") return out.add(name, Cell::Kind::kTime, {"t"});
   if (name == "person")
-    return out.add(Cell::Kind::kPerson,
+    return out.add(name, Cell::Kind::kPerson,
                    {scan.person(), "distinct_id", scan.column("person_properties")});
   if (name == "person_id" || name == "person.id")
-    return out.add(Cell::Kind::kText, {scan.person()});
+    return out.add(name, Cell::Kind::kText, {scan.person()});
   if (name.substr(0, 18) == "person.properties." || name.substr(0, 19) == "person.properties['") {
-    return out.add(Cell::Kind::kText,
+    return out.add(name, Cell::Kind::kText,
                    {scan.person_property(item, quoted_name(std::string_view(name).substr(17)))});
   }
   if (name.substr(0, 11) == "properties." || name.substr(0, 12) == "properties['") {
     const std::string key = quoted_name(std::string_view(name).substr(10));
     if (!typed_column(key).empty() && context.project.typed_columns)
-      return out.add(Cell::Kind::kText, {scan.event_property(item, key)});
-    return out.add(Cell::Kind::kJson, {scan.event_property_json(item, key)});
+      return out.add(name, Cell::Kind::kText, {scan.event_property(item, key)});
+    return out.add(name, Cell::Kind::kJson, {scan.event_property_json(item, key)});
   }
   item.refuse("is no column or property that can be selected: no expressions here");
 }

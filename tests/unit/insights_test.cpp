@@ -60,6 +60,15 @@ TEST_CASE("insights: what is not done is refused by its path") {
   CHECK(!asked.refusal->sentence.empty());
 }
 
+// A column that is refused had left its name behind, and the order read the cell it did not have.
+TEST_CASE("insights: a column that is no column orders nothing") {
+  const Asked asked = ask_for({{"kind", "EventsQuery"},
+                               {"select", {"*", "person.surname", "person.name"}},
+                               {"orderBy", {"person.name", "person.surname DESC"}}});
+  REQUIRE(asked.refusal);
+  CHECK(asked.refusal->path == "select.1");
+}
+
 TEST_CASE("insights: a property without a column is refused in Basin SQL, and answered by DuckDB") {
   const json question = trends({{"properties", {{{"key", "$viewport_width"}, {"value", "1"}}}}});
   CHECK(ask_for(question, Dialect::kDuckdb).plan);
