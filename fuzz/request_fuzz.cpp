@@ -17,8 +17,10 @@ constexpr std::string_view kHost =
     R"({"vars":{"CLOUDFLARE_PIPELINE_ENDPOINT":"http://s.invalid/","HOGFLARE_ADMIN_TOKEN":"a",)"
     R"("CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT":"http://s.invalid/p",)"
     R"("CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT":"http://s.invalid/r",)"
+    R"("CLOUDFLARE_DISTINCT_IDS_PIPELINE_ENDPOINT":"http://s.invalid/d",)"
+    R"("HOGFLARE_COOKIELESS":"stateful",)"
     R"("HOGFLARE_OUTBOX_MAX_BYTES":"4194304"},)"
-    R"("bindings":["PERSONS","GROUPS","PERSON_ID_COUNTER","OUTBOX"],"bundled_flags":)"
+    R"("bindings":["PERSONS","GROUPS","PERSON_ID_COUNTER","OUTBOX","COOKIELESS"],"bundled_flags":)"
     R"("[{\"key\":\"sticky\",\"active\":true,\"ensure_experience_continuity\":true,\"filters\":)"
     R"({\"groups\":[{\"properties\":[{\"key\":\"a\",\"type\":\"person\",\"operator\":\"exact\",)"
     R"(\"value\":[\"b\"]}],\"rollout_percentage\":50}]}}]"})";
@@ -40,9 +42,15 @@ std::string some_body(fuzz::Input& input) {
     body += input.choose({"e", "$identify", "$create_alias", "$merge_dangerously", "$groupidentify",
                           "$set", "$feature_flag_called", "$snapshot"});
     body += R"(","distinct_id":")";
-    body += input.choose({"ann", "bob", "cat", ""});
+    body += input.choose({"ann", "bob", "cat", "$posthog_cookieless", ""});
     body += R"(","properties":{)";
-    body += input.line();
+    const std::string_view more = input.line();
+    const std::string known = input.choose(
+        {"", R"("$cookieless_mode":true,"$ip":"192.0.2.1","$raw_user_agent":"u","$host":"h")",
+         R"("$groups":{"company":"acme"})"});
+    body += known;
+    if (!known.empty() && !more.empty()) body += ',';
+    body += more;
     body += "}}";
   }
   body += "]}";

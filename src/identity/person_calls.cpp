@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "hogflare/uuid.h"
+
 namespace hogflare {
 namespace {
 
@@ -10,6 +12,9 @@ constexpr size_t kNeverInline = 64;
 // Numbers and flags of a request or a reply, beside its operations or results.
 constexpr size_t kHeadBytesMax = 64;
 constexpr size_t kUuidTextBytes = 36;
+// Of an id or a uuid in a change: five times what one may have (limits::kIdBytesMax), so that a person from
+// before the limit is still reported, and a change's row fits the sink.
+constexpr size_t kChangeTextBytesMax = 8'000;
 // What a request asks of its reply, and the reply's own flags. An older object takes any number as
 // "changes", an older Worker asks for nothing else.
 constexpr uint8_t kWantsChanges = 1;
@@ -68,6 +73,20 @@ void write_change(ByteWriter& out, const PersonChange& change) {
   out.text(change.event_uuid);
 }
 
+bool is_uuid(std::string_view text) {
+  return text.size() == kUuidTextBytes && Uuid::try_parse(text).has_value();
+}
+
+// What a row is made from without looking at it again.
+bool is_whole(const PersonChange& change) {
+  if (!is_uuid(change.uuid) || !(change.merged_into.empty() || is_uuid(change.merged_into))) return false;
+  if (change.properties.size() > limits::kPersonPropertiesBytesMax) return false;
+  if (change.distinct_id.size() > kChangeTextBytesMax) return false;
+  if (change.event_uuid.size() > kChangeTextBytesMax) return false;
+  return std::all_of(change.distinct_ids.begin(), change.distinct_ids.end(),
+                     [](const std::string& id) { return id.size() <= kChangeTextBytesMax; });
+}
+
 bool read_change(ByteReader& in, PersonChange& change) {
   const uint8_t kind = in.u8();
   if (kind > static_cast<uint8_t>(ChangeKind::kDelete)) return false;
@@ -83,7 +102,7 @@ bool read_change(ByteReader& in, PersonChange& change) {
   for (size_t i = 0; i < ids; ++i) change.distinct_ids.emplace_back(in.text());
   change.merged_into = in.text();
   change.event_uuid = in.text();
-  return in.ok();
+  return in.ok() && is_whole(change);
 }
 
 // Rebuilds results out of their differences.
@@ -111,7 +130,10 @@ class ResultReader {
     if ((flags & kSamePerson) == 0) {
       uuid_ = in_.text();
       created_at_ms_ = in_.signed_number();
+      if (!is_uuid(uuid_)) return false;
     }
+    // "The same as before" of the first one.
+    if (uuid_.empty()) return false;
     result.uuid = uuid_;
     result.created_at_ms = created_at_ms_;
     if ((flags & kSameProperties) == 0) {

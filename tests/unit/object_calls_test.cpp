@@ -1,5 +1,6 @@
 // How many objects one request may call, and that what they answer stays within the isolate's memory.
 #include <catch2/catch.hpp>
+#include <functional>
 
 #include "hogflare/core.h"
 #include "hogflare/limits.h"
@@ -25,6 +26,8 @@ class World {
   size_t calls = 0;
   size_t sends = 0;
   std::map<std::string, MemoryStorage> objects;
+  // What the request is given in place of an object's reply; `calls` counts from 1.
+  std::function<void(size_t call, std::string& reply)> alter;
 
   Reply post(const std::string& path, std::string body) {
     std::string head = "POST";
@@ -65,6 +68,7 @@ class World {
       calls += is_request ? 1 : 0;
       result.ok = objects_answer;
       if (objects_answer) result.body = answer(*call);
+      if (is_request && alter) alter(calls, result.body);
     }
     return result;
   }
@@ -86,6 +90,10 @@ class World {
   Core core_;
   Entropy entropy_{kSeed};
 };
+
+constexpr const char* kAllStreams =
+    R"(,"CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT":"http://sink.invalid/p",)"
+    R"("CLOUDFLARE_DISTINCT_IDS_PIPELINE_ENDPOINT":"http://sink.invalid/d")";
 
 std::string batch_of_people(size_t first, size_t last) {
   std::string body = R"({"api_key":"phc_x","batch":[)";
@@ -116,6 +124,38 @@ TEST_CASE("A batch of more people than a request may call is refused whole, and 
   CHECK(world.post("/batch/", batch_of_people(0, most)).status == 200);
   CHECK(world.objects.size() == most + 1);  // and the counter of ids
   CHECK(world.calls < 1000);
+}
+
+TEST_CASE("No byte changed in an object's reply ends more than its events") {
+  const std::string body =
+      R"({"api_key":"phc_x","batch":[{"event":"e","distinct_id":"a","$set":{"n":"x"}},)"
+      R"({"event":"$identify","distinct_id":"b","properties":{"$anon_distinct_id":"a","$groups":{"company":"c"}}},)"
+      R"({"event":"$groupidentify","distinct_id":"b","properties":)"
+      R"({"$group_type":"company","$group_key":"c","$group_set":{"m":1}}}]})";
+  World counted(kAllStreams);
+  std::vector<size_t> sizes;
+  counted.alter = [&](size_t, std::string& reply) { sizes.push_back(reply.size()); };
+  REQUIRE(counted.post("/batch/", body).status == 200);
+  REQUIRE(sizes.size() >= 4);  // the ids' counter, the group types, the group, and the person
+  for (size_t call = 1; call <= sizes.size(); ++call) {
+    for (size_t at = 0; at < sizes[call - 1]; ++at) {
+      for (const int bits : {1, 2, 16, 64, 128, 255}) {
+        World world(kAllStreams);
+        world.alter = [&](size_t number, std::string& reply) {
+          if (number != call) return;
+          reply.resize(sizes[call - 1]);
+          reply[at] = static_cast<char>(reply[at] ^ bits);
+        };
+        CAPTURE(call, at, bits);
+        const uint16_t status = world.post("/batch/", body).status;
+        CHECK((status == 200 || status == 503));
+        // Whoever comes next finds everything as it should be.
+        world.alter = nullptr;
+        CHECK(world.post("/batch/", R"({"api_key":"phc_x","batch":[{"event":"e","distinct_id":"z"}]})")
+                  .status == 200);
+      }
+    }
+  }
 }
 
 TEST_CASE("Events of one person, and events without a person, need no calls of their own") {
