@@ -169,6 +169,11 @@ inline constexpr uint64_t kOutboxEntryOverheadBytes = 512;
 // isolate's 128.
 inline constexpr uint32_t kOutboxSendsAtOnce = 2;
 inline constexpr uint32_t kOutboxSideSendsAtOnce = 1;
+// Of all outbox objects of an isolate together, on their way: eight that come back after an outage must not
+// fill it. Apart from what requests may hold, so that neither waits for the other for ever.
+inline constexpr size_t kOutboxMemoryBytesMax = 12u << 20;
+// Until an alarm that found no room tries again.
+inline constexpr uint32_t kOutboxMemoryWaitMs = 500;
 // Stored sends joined into one: a send takes 400 ms however little it carries (P-1.2).
 inline constexpr uint32_t kOutboxParcelSends = 100;
 // Failed sends of a stream in a row within one alarm after which it waits for the next.

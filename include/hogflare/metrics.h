@@ -96,6 +96,8 @@ struct Metrics {
   // In outbox objects.
   PerStream<uint64_t> outbox_rows_delivered{};
   PerStream<uint64_t> outbox_rows_quarantined{};
+  // Rows of outbox objects on their way to a sink, now; limits::kOutboxMemoryBytesMax at most.
+  uint64_t outbox_bytes_in_flight = 0;
 
   std::array<uint64_t, kObjectClassCount> object_calls{};
   std::array<uint64_t, kObjectClassCount> object_calls_failed{};

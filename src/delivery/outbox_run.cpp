@@ -56,8 +56,13 @@ StoredSend part_of(const StoredSend& send, const std::vector<std::string_view>& 
 
 }  // namespace
 
+OutboxRun::~OutboxRun() {
+  for (const auto& [id, flight] : in_flight_) *bytes_in_flight_ -= flight.bytes;
+}
+
 void OutboxRun::start(const Turn& turn, Effects& effects) {
   started_ms_ = turn.now_ms;
+  bytes_in_flight_ = &turn.metrics.outbox_bytes_in_flight;
   if (const OutboxStore store(turn); store.fault().has_value()) {
     // The code that can read it may be back, after a rollback for instance.
     refuse_stored(turn, "outbox", *store.fault());
@@ -101,6 +106,7 @@ void OutboxRun::resume(const Turn& turn, EffectResult result, Effects& effects) 
   HF_ASSERT(found != in_flight_.end());
   Flight flight = std::move(found->second);
   in_flight_.erase(found);
+  *bytes_in_flight_ -= flight.bytes;
   StreamRun& run = streams_[index_of(flight.stream)];
   --run.in_flight;
   const SinkVerdict verdict = sink_verdict(result);
@@ -161,6 +167,9 @@ bool OutboxRun::send_next(const Turn& turn, Stream stream, Effects& effects) {
   if (!run.active) return false;
   OutboxStore store(turn);
   if (run.in_flight >= sends_at_once(stream, store)) return false;
+  run.lacked_memory =
+      *bytes_in_flight_ + limits::kSendBytesMax > limits::kOutboxMemoryBytesMax;
+  if (run.lacked_memory) return false;
   const bool halved = !run.parcels.empty();
   Parcel keys = halved ? std::move(run.parcels.front()) : next_keys(store, stream);
   if (halved) run.parcels.pop_front();
@@ -187,9 +196,11 @@ bool OutboxRun::send_next(const Turn& turn, Stream stream, Effects& effects) {
     store.save();
   }
   if (parcel.empty()) return true;  // another run has delivered them
+  const size_t bytes = rows.size();
   const uint32_t id = effects.add(
       SendRows{stream, std::move(rows), row_count, turn.config.pipeline_timeout_ms});
-  in_flight_.emplace(id, Flight{stream, std::move(parcel), turn.now_ms});
+  in_flight_.emplace(id, Flight{stream, std::move(parcel), turn.now_ms, bytes});
+  *bytes_in_flight_ += bytes;
   ++run.in_flight;
   ++sends_;
   return true;
@@ -331,7 +342,11 @@ void OutboxRun::finish(const Turn& turn) {
     const StreamRun& run = streams_[i];
     OutboxStreamMeta& meta = store.meta().streams[i];
     if (meta.sends == 0) continue;
-    if (run.failed > 0) {
+    int64_t soonest_ms = turn.now_ms + limits::kOutboxContinueMs;
+    if (run.lacked_memory && run.landed + run.failed == 0) {
+      // Nothing was found out: its backoff stays as it is.
+      soonest_ms = turn.now_ms + limits::kOutboxMemoryWaitMs;
+    } else if (run.failed > 0) {
       meta.failures = run.landed > 0 ? 1 : meta.failures + 1;
       const uint32_t asked_ms = std::min(run.retry_after_ms, limits::kOutboxBackoffCapMs);
       const uint32_t delay_ms =
@@ -345,7 +360,7 @@ void OutboxRun::finish(const Turn& turn) {
       meta.retry_at_ms = 0;
       meta.cursor.clear();
     }
-    const int64_t due_ms = std::max(meta.retry_at_ms, turn.now_ms + limits::kOutboxContinueMs);
+    const int64_t due_ms = std::max(meta.retry_at_ms, soonest_ms);
     if (next_ms == 0 || due_ms < next_ms) next_ms = due_ms;
   }
   store.save();

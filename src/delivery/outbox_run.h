@@ -35,6 +35,9 @@ class OutboxRun {
   };
 
   OutboxRun(OutboxRunKind kind, const OutboxFaults& faults) : kind_(kind), faults_(faults) {}
+  ~OutboxRun();
+  OutboxRun(const OutboxRun&) = delete;
+  OutboxRun& operator=(const OutboxRun&) = delete;
 
   // An alarm's run arms the next alarm before anything else: whatever becomes of it, there will be
   // another.
@@ -51,6 +54,7 @@ class OutboxRun {
     std::string after;             // the last key taken from storage
     std::string stop_after;        // having wrapped around: where this run began
     bool wrapped = false;
+    bool lacked_memory = false;    // other objects of the isolate had it
     std::deque<Parcel> parcels;    // halves of failed ones, before new ones
     std::set<std::string> halves;  // keys of stored sends this run has made by halving
     uint32_t parcel_sends = 1;     // stored sends the next parcel may join
@@ -66,6 +70,7 @@ class OutboxRun {
     Stream stream;
     Parcel parcel;
     int64_t sent_at_ms;
+    size_t bytes;
   };
 
   void take_up_streams(const Turn& turn);
@@ -88,6 +93,8 @@ class OutboxRun {
   OutboxFaults faults_;
   PerStream<StreamRun> streams_;
   std::map<uint32_t, Flight> in_flight_;
+  // Of the isolate (metrics.h), which outlives its tasks; this run's part of it is that of in_flight_.
+  uint64_t* bytes_in_flight_ = nullptr;
   std::optional<uint32_t> rearmed_;  // the pause between arming the alarm and the work
   int64_t started_ms_ = 0;
   uint32_t sends_ = 0;

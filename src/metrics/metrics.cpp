@@ -331,6 +331,9 @@ std::string write_prometheus(const Metrics& metrics, const OutboxStats& outbox,
   gauges.value(label("isolate", isolate), 1);
   gauges.family({"hogflare_wasm_memory_bytes", "Memory of the core's instance; it never shrinks."});
   gauges.value("", metrics.memory_bytes);
+  gauges.family({"hogflare_outbox_bytes_in_flight",
+                 "Rows of this isolate's outbox objects on their way to a sink."});
+  gauges.value("", metrics.outbox_bytes_in_flight);
   write_outbox_gauges(gauges, outbox);
   return counters.take() + gauges.take();
 }

@@ -68,6 +68,58 @@ TEST_CASE("A stored send is delivered by the alarm and then gone") {
   CHECK(world.metrics.outbox_rows_delivered[0] == 2);
 }
 
+TEST_CASE("Outbox objects of one isolate share the memory of what is on its way") {
+  DeliveryWorld world;
+  FakeStorage& storage = shard(world);
+  put(world, storage, put_of("[{\"a\":1}]", 1));
+  // Others have it: nothing is tried, nothing is found out about the sink, and it is asked again soon.
+  world.metrics.outbox_bytes_in_flight = limits::kOutboxMemoryBytesMax - limits::kSendBytesMax + 1;
+  const uint64_t held = world.metrics.outbox_bytes_in_flight;
+  world.pass(kMinute);
+  CHECK(world.sends.empty());
+  CHECK(world.stats().streams[index_of(Stream::kEvents)].failures == 0);
+  CHECK(storage.alarm_at_ms <= world.now_ms + limits::kOutboxMemoryWaitMs);
+  CHECK(world.metrics.outbox_bytes_in_flight == held);
+  world.metrics.outbox_bytes_in_flight = 0;
+  world.pass(kMinute);
+  CHECK(world.landed_rows(Stream::kEvents) == std::vector<std::string>{"{\"a\":1}"});
+  CHECK(world.metrics.outbox_bytes_in_flight == 0);
+}
+
+TEST_CASE("Eight outbox objects that come back at once have no more on its way than is admitted") {
+  DeliveryWorld world;
+  const std::string row = "{\"a\":\"" + std::string(900'000, 'x') + "\"}";
+  for (uint32_t i = 0; i < limits::kOutboxShards; ++i) {
+    for (int sends = 0; sends < 3; ++sends) {
+      put(world, shard(world, i), put_of("[" + row + "," + row + "," + row + "]", 3));
+    }
+  }
+  uint64_t most = 0;
+  world.sink = [&](const SendRows&) {
+    most = std::max(most, world.metrics.outbox_bytes_in_flight);
+    return SinkAnswer{};
+  };
+  world.pass(kHour);
+  CHECK(world.landed_rows(Stream::kEvents).size() == limits::kOutboxShards * 9);
+  CHECK(most > limits::kSendBytesMax);
+  CHECK(most <= limits::kOutboxMemoryBytesMax);
+  CHECK(world.metrics.outbox_bytes_in_flight == 0);
+}
+
+TEST_CASE("What a run that is given up had on its way is given back") {
+  DeliveryWorld world;
+  FakeStorage& storage = shard(world);
+  put(world, storage, put_of("[{\"a\":1}]", 1));
+  world.now_ms += kMinute;
+  auto task = make_outbox_alarm();
+  Effects effects;
+  task->start(world.turn(&storage), effects);
+  task->resume(world.turn(&storage), {.id = effects.take().front().id, .ok = true}, effects);
+  CHECK(world.metrics.outbox_bytes_in_flight > 0);
+  task.reset();
+  CHECK(world.metrics.outbox_bytes_in_flight == 0);
+}
+
 TEST_CASE("Storage rows written: a put two and its alarm, a delivery counted too") {
   DeliveryWorld world;
   FakeStorage& storage = shard(world);
