@@ -2,10 +2,11 @@
 // in what it is packed (gzip, deflate, what the host unpacks, base64, LZ-string, a form, a query, JSON
 // within JSON, several of them), and where it is sent. Memory stays within the instance's and work
 // within a multiple of what was unpacked, whatever the packing promised.
+#include <array>
 #include <functional>
-#include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "fuzz_host.h"
@@ -24,10 +25,10 @@ constexpr std::string_view kHost =
 constexpr size_t kMemoryBytesMax = 96u << 20;
 constexpr uint64_t kWorkBase = 4'000'000;
 constexpr uint64_t kWorkPerByte = 1'500;
-// Most texts are small, so that many are tried. One in 2,048, by a hash that mutations do not steer, is as
+// Most texts are small, so that many are tried. One in 8,192, by a hash that mutations do not steer, is as
 // large as a body may become.
-constexpr size_t kOneIsLargeOf = 2'048;
-constexpr size_t kUsualBytes = 16u << 10;
+constexpr size_t kOneIsLargeOf = 8'192;
+constexpr size_t kUsualBytes = 4u << 10;
 constexpr size_t kLargeBytes = 33u << 20;
 constexpr size_t kUrlBytesMax = 16u << 10;
 
@@ -103,10 +104,13 @@ std::string base64(const std::string& bytes) {
   return text;
 }
 
-// LZ-string's compressToBase64 for texts of bytes below 256: phrases that grow by one character.
+// LZ-string's compressToBase64 for texts of bytes below 256: phrases that grow by one character. A phrase is
+// the number of the one before it and its last character.
 std::string lz_packed(const std::string& text) {
-  std::map<std::string, uint32_t> phrases;
-  std::map<std::string, bool> is_new;  // a character that has not been written yet
+  constexpr uint32_t kNone = 0;
+  std::unordered_map<uint32_t, uint32_t> phrases;  // phrase before << 8 | character, to its number
+  std::array<uint32_t, 256> characters{};          // number of a phrase of one; 0: none yet
+  std::array<bool, 256> is_written{};
   BitsInBase64 out;
   uint32_t next = 3;
   uint32_t left = 2;  // until numbers get one bit more
@@ -114,34 +118,37 @@ std::string lz_packed(const std::string& text) {
   const auto widen = [&] {
     if (--left == 0) left = 1u << width++;
   };
-  std::string phrase;
+  uint32_t phrase = kNone;
+  int only = -1;  // the phrase's one character, if it has but one
   const auto write = [&] {
-    if (is_new[phrase]) {
+    if (only >= 0 && !is_written[only]) {
       out.add(0, width);
-      out.add(static_cast<unsigned char>(phrase[0]), 8);
+      out.add(static_cast<uint32_t>(only), 8);
       widen();
-      is_new[phrase] = false;
+      is_written[only] = true;
     } else {
-      out.add(phrases[phrase], width);
+      out.add(phrase, width);
     }
     widen();
   };
   for (const char c : text) {
-    const std::string one(1, c);
-    if (phrases.emplace(one, next).second) {
-      ++next;
-      is_new[one] = true;
-    }
-    const std::string longer = phrase + c;
-    if (phrases.count(longer) != 0) {
-      phrase = longer;
+    const auto byte = static_cast<unsigned char>(c);
+    if (characters[byte] == kNone) characters[byte] = next++;
+    const uint32_t longer = phrase << 8 | byte;
+    const auto found = phrases.find(longer);
+    if (phrase != kNone && found != phrases.end()) {
+      phrase = found->second;
+      only = -1;
       continue;
     }
-    write();
-    phrases[longer] = next++;
-    phrase = one;
+    if (phrase != kNone) {
+      write();
+      phrases.emplace(longer, next++);
+    }
+    phrase = characters[byte];
+    only = byte;
   }
-  if (!phrase.empty()) write();
+  if (phrase != kNone) write();
   out.add(2, width);  // the end
   return out.take();
 }
