@@ -33,11 +33,11 @@ describe("the table of changed folders", () => {
   });
 
   it("runs a folder's own tests, says each suite once, and asks at once for nothing that takes minutes", () => {
-    assert.deepEqual(names(["src/flags/hash.cpp", "docs/FLAGS.md"], "now"), ["docs", "unit", "vectors"]);
+    assert.deepEqual(names(["src/flags/hash.cpp", "docs/FLAGS.md"], "now"), ["docs", "lint", "unit", "vectors"]);
     assert.deepEqual(chosenFor(["docs/FLAGS.md"]), [{ suite: "docs", when: "now", path: "docs/FLAGS.md" }]);
     assert.ok(names(["src/identity/person.cpp"], "later").includes("sim"));
-    assert.deepEqual(names(["src/insights/scan.cpp"], "now"), ["docs", "unit", "insights"]);
-    const quick = new Set(["docs", "types", "unit", "vectors", "pipeline", "insights"]);
+    assert.deepEqual(names(["src/insights/scan.cpp"], "now"), ["docs", "lint", "unit", "insights"]);
+    const quick = new Set(["docs", "lint", "types", "unit", "vectors", "pipeline", "insights"]);
     for (const path of readdirSync(ROOT)) {
       for (const suite of names([path, `${path}/x`], "now")) assert.ok(quick.has(suite), `${path}: ${suite}`);
     }
@@ -102,7 +102,7 @@ describe("scripts/test", () => {
     write("src/insights/scan.cpp", "// two\n");
     write("src/groups/new.cpp", "// new\n");
     const { stdout, stderr, did } = run("--changed", "--list");
-    assert.deepEqual(stdout.trim().split("\n"), ["docs", "unit", "insights"]);
+    assert.deepEqual(stdout.trim().split("\n"), ["docs", "lint", "unit", "insights"]);
     assert.match(stderr, /^insights, for src\/insights\/scan\.cpp$/m);
     assert.match(stderr, /left to a whole run or to be named:.* sim\b/);
     assert.deepEqual(did, []);
@@ -121,6 +121,11 @@ describe("scripts/test", () => {
     assert.equal(wrong.status, 1);
     assert.match(wrong.stderr, /'nowhere' is no commit/);
     assert.equal(run("unitt").status, 1);
+  });
+
+  it("every suite is in one of the lanes, and in one only", () => {
+    const lanes = ["COMPUTING", "WAITING"].flatMap((name) => new RegExp(`^${name}=\\(([^)]*)\\)`, "m").exec(read("scripts/test"))[1].split(" "));
+    assert.deepEqual([...lanes].sort(), [...suites].sort());
   });
 
   it("--list names the suites", () => {
