@@ -11,6 +11,7 @@
 //   if (!in.done()) …   // truncated, or something follows
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,7 +20,10 @@ namespace hogflare {
 
 class ByteWriter {
  public:
-  void u8(uint8_t value) { bytes_ += static_cast<char>(value); }
+  void u8(uint8_t value) {
+    if (size_ == bytes_.size()) grow(1);
+    bytes_[size_++] = static_cast<char>(value);
+  }
   // LEB128: seven bits a byte, low bits first.
   void number(uint64_t value) {
     // Most lengths and all counts of small things.
@@ -36,17 +40,35 @@ class ByteWriter {
   }
   void text(std::string_view value) {
     number(value.size());
-    bytes_ += value;
+    raw(value);
   }
-  void raw(std::string_view value) { bytes_ += value; }
+  void raw(std::string_view value) {
+    if (bytes_.size() - size_ < value.size()) grow(value.size());
+    value.copy(bytes_.data() + size_, value.size());
+    size_ += value.size();
+  }
   // Makes room for what is to come.
-  void reserve(size_t bytes) { bytes_.reserve(bytes); }
-  size_t size() const { return bytes_.size(); }
-  std::string take() { return std::move(bytes_); }
-  const std::string& bytes() const { return bytes_; }
+  void reserve(size_t bytes) {
+    if (bytes_.size() < bytes) bytes_.resize(bytes);
+  }
+  size_t size() const { return size_; }
+  std::string take() {
+    bytes_.resize(size_);
+    size_ = 0;
+    return std::move(bytes_);
+  }
+  // Until the next write.
+  std::string_view bytes() const { return std::string_view(bytes_).substr(0, size_); }
 
  private:
-  std::string bytes_;
+  // What the string has anyway, then twice as much: a byte is stored where it belongs, without a call.
+  void grow(size_t bytes) {
+    const size_t least = size_ + bytes;
+    bytes_.resize(std::max(least <= bytes_.capacity() ? bytes_.capacity() : 2 * size_, least));
+  }
+
+  std::string bytes_;  // room beyond size_
+  size_t size_ = 0;
 };
 
 // Reads never run past the end: after the first that would, ok() is false and everything reads as

@@ -12,6 +12,8 @@ constexpr size_t kNeverInline = 64;
 // Numbers and flags of a request or a reply, beside its operations or results.
 constexpr size_t kHeadBytesMax = 64;
 constexpr size_t kUuidTextBytes = 36;
+// What one result with a usual person's properties takes, so that it is written without growing.
+constexpr size_t kFirstResultBytes = 500;
 // Of an id or a uuid in a change: five times what one may have (limits::kIdBytesMax), so that a person from
 // before the limit is still reported, and a change's row fits the sink.
 constexpr size_t kChangeTextBytesMax = 8'000;
@@ -130,10 +132,9 @@ class ResultReader {
     if ((flags & kSamePerson) == 0) {
       uuid_ = in_.text();
       created_at_ms_ = in_.signed_number();
-      if (!is_uuid(uuid_)) return false;
     }
-    // "The same as before" of the first one.
-    if (uuid_.empty()) return false;
+    // Empty: "the same as before" of the first one.
+    if (uuid_.size() != kUuidTextBytes) return false;
     result.uuid = uuid_;
     result.created_at_ms = created_at_ms_;
     if ((flags & kSameProperties) == 0) {
@@ -285,6 +286,7 @@ bool ApplyReplyWriter::is_last(const Properties& properties) const {
 
 void ApplyReplyWriter::add(const OpResult& result, const Properties& properties,
                            const PersonOp& op) {
+  if (count_ == 0) results_.reserve(kFirstResultBytes);
   const PersonAccess access = op.access;
   const bool same_person = has_last_ && result.uuid == at(last_uuid_) &&
                            result.created_at_ms == last_created_at_ms_;
