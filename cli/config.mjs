@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { applyEdits, modify, parse } from "jsonc-parser";
-import { bindingOf, PACKAGE, partsOf } from "./names.mjs";
+import { bindingOf, PACKAGE, partsOf, RATE_LIMIT, rateLimitNamespace } from "./names.mjs";
 import { EXIT, Stop } from "./output.mjs";
 
 /** Before 2026-10-01 pending calls do not keep an object in memory, which would be billed. */
@@ -48,7 +48,7 @@ function sqlVariables({ name, account, bucket, namespace, streams, tables }) {
 
 /**
  * The parts that are ours.
- * @param {{name: string, folder: string, account: string, domain?: string, recordings?: string, bucket: string,
+ * @param {{name: string, folder: string, account: string, domain?: string, recordings?: string, rateLimit: number, bucket: string,
  *   namespace: string, streams: string[], tables: Record<string, number>}} settings
  * @param {{streamIds: Record<string, string>, kvId: string}} ids
  */
@@ -68,22 +68,34 @@ export function ownParts(settings, { streamIds, kvId }) {
     migrations: TAGS.map((tag) => ({ tag, new_sqlite_classes: OBJECTS.filter((each) => each.tag === tag).map((each) => each.class) })),
     pipelines: Object.entries(streamIds).map(([stream, id]) => ({ binding: bindingOf(stream), stream: id })),
     kv_namespaces: [{ binding: "FLAGS", id: kvId }],
+    ratelimits: settings.rateLimit === 0 ? [] : [{
+      name: RATE_LIMIT.binding, namespace_id: rateLimitNamespace(settings.name), simple: { limit: settings.rateLimit, period: RATE_LIMIT.seconds },
+    }],
     ...(settings.recordings ? { r2_buckets: [{ binding: "RECORDINGS", bucket_name: settings.recordings }] } : {}),
   };
 }
 
-/** Whether the file says already what it should. */
-export function configIs(folder, parts) {
+/** Requests of one client that a configuration lets through, 0 for all; undefined where it says nothing. */
+export const rateLimitIn = (config) =>
+  config?.ratelimits && (config.ratelimits.find((each) => each.name === RATE_LIMIT.binding)?.simple.limit ?? 0);
+
+/** Our parts in which the file says something else than it should: their keys; undefined without a file. */
+export function differingParts(folder, parts) {
   const config = readConfig(folder);
-  if (config === undefined) return false;
-  return Object.entries(parts).every(([key, value]) => JSON.stringify(merged(config, key, value)) === JSON.stringify(config[key]));
+  if (config === undefined) return undefined;
+  return Object.keys(parts).filter((key) => JSON.stringify(merged(config, key, parts[key])) !== JSON.stringify(config[key]));
 }
+
+/** Whether the file says already what it should. */
+export const configIs = (folder, parts) => differingParts(folder, parts)?.length === 0;
 
 /** Bindings of other names in a list stay. */
 function merged(config, key, value) {
   const nameOf = (entry) => entry.binding ?? entry.name ?? entry.pattern;
   const others = (list, ours) => (list ?? []).filter((entry) => !ours.some((each) => nameOf(each) === nameOf(entry)));
   if (key === "kv_namespaces" || key === "routes" || key === "r2_buckets") return [...value, ...others(config[key], value)];
+  // Without a limit the list stands there empty of ours, so that it is not taken for undecided.
+  if (key === "ratelimits") return [...value, ...(config[key] ?? []).filter((entry) => entry.name !== RATE_LIMIT.binding)];
   if (key === "pipelines") return [...value, ...others(config[key], value).filter((entry) => !/_STREAM$/.test(entry.binding))];
   if (key === "vars") {
     // Tables that are the assumed ones again need no name.

@@ -1,8 +1,9 @@
 // Who asks, for which deployment: options, environment, what earlier runs decided, and questions to a person.
 import { resolve } from "node:path";
 import { createApi } from "./api.mjs";
-import { readConfig } from "./config.mjs";
-import { checkName, links, schemas } from "./names.mjs";
+import { rateLimitIn, readConfig } from "./config.mjs";
+import { checkName, links, RATE_LIMIT, schemas } from "./names.mjs";
+import { number } from "./options.mjs";
 import { EXIT, Stop } from "./output.mjs";
 import { openState } from "./state.mjs";
 import { wrangler } from "./wrangler.mjs";
@@ -44,7 +45,8 @@ export function openSettings(options) {
   if (!/^[a-z][a-z0-9_]*$/.test(namespace) || ["system", "examples", "information_schema"].includes(namespace)) {
     throw new Stop(EXIT.usage, `"${namespace}" is no name for a namespace`, "a-z, 0-9 and underscores, a letter first; three names are Cloudflare's own");
   }
-  return { folder, name, state, bucket, recordings, namespace, streams, domain: options.domain ?? known.domain, config };
+  const rateLimit = number(options.rateLimit, known.rateLimit ?? rateLimitIn(config) ?? RATE_LIMIT.requests);
+  return { folder, name, state, bucket, recordings, rateLimit, namespace, streams, domain: options.domain ?? known.domain, config };
 }
 
 async function loginToken(settings, output) {

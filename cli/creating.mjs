@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { askSecret } from "./context.mjs";
 import { checkDomain, deploy, dropSecretsFiles, isDeployed } from "./deploying.mjs";
-import { kvTitle, links, partsOf, PERMISSIONS } from "./names.mjs";
+import { kvTitle, links, partsOf, PERMISSIONS, RATE_LIMIT } from "./names.mjs";
 import { EXIT, Stop } from "./output.mjs";
 import { prove } from "./proving.mjs";
 import { readerStep } from "./reader.mjs";
@@ -333,6 +333,20 @@ function kvStep({ api, name }) {
   };
 }
 
+/** Nothing is made for a limit but the Worker's binding, so this step says what the next one deploys. */
+function rateLimitStep({ api, name, rateLimit }) {
+  const said = rateLimit === 0 ? "none" : `${rateLimit} requests of one address in ${RATE_LIMIT.seconds} s`;
+  return {
+    name: "rate-limit", title: "limit on one client",
+    would: rateLimit === 0 ? "bind no rate limit" : `bind ${RATE_LIMIT.binding} with the Worker, a rate limit of ${said} at each of Cloudflare's locations`,
+    look: async () => {
+      const { bindings = [] } = (await api.find(`workers/scripts/${name}/settings`)) ?? {};
+      return (bindings.find((each) => each.name === RATE_LIMIT.binding)?.simple?.limit ?? 0) === rateLimit ? said : undefined;
+    },
+    act: async () => `${said}, with the Worker`,
+  };
+}
+
 export function deployStep(context) {
   let kind;
   return {
@@ -358,8 +372,8 @@ export function numbersStep(context) {
     look: async () => {
       Object.assign(context.tables, await tableNumbers(context));
       if (!context.options.dryRun) {
-        const { account, bucket, recordings, namespace, streams, domain } = context;
-        context.state.save({ account, bucket, recordings, namespace, streams, domain, tables: context.tables });
+        const { account, bucket, recordings, rateLimit, namespace, streams, domain } = context;
+        context.state.save({ account, bucket, recordings, rateLimit, namespace, streams, domain, tables: context.tables });
       }
       return context.streams.map((stream) => `${stream} ${context.tables[stream]}`).join(", ");
     },
@@ -380,6 +394,7 @@ export function createSteps(context, { waitSeconds }) {
     ...tableSteps(context),
     kvStep(context),
     readerStep(context),
+    rateLimitStep(context),
     deployStep(context),
     {
       name: "prove", title: "one event through everything",

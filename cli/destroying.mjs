@@ -33,7 +33,7 @@ function outboxStep(context) {
   return {
     name: "outbox", title: "rows in the outbox", would: "GET /admin/outbox of the Worker; refuse while rows wait there",
     look: async () => {
-      if ((await requireOurs(context.api, context.name)) === "absent") return "there is no Worker any more";
+      if ((await requireOurs(context.api, context.name, { takesNewer: true })) === "absent") return "there is no Worker any more";
       if (context.options.dryRun) return undefined;
       const waiting = await outboxRows(context);
       if (waiting === undefined) {
@@ -102,7 +102,7 @@ function domainStep({ api, name }) {
 function workerStep({ api, name }) {
   return {
     name: "worker", title: `Worker ${name} and its people`, would: `DELETE workers/scripts/${name}: its objects and all people go with it`,
-    look: async () => ((await requireOurs(api, name)) === "absent" ? "gone" : undefined),
+    look: async () => ((await requireOurs(api, name, { takesNewer: true })) === "absent" ? "gone" : undefined),
     act: async () => {
       await api.drop(`workers/scripts/${name}`);
       return "gone, and its objects with it";

@@ -1,12 +1,13 @@
 // What doctor looks at. Everything is read once; each check turns what was read into findings, each with
 // what to do.
-import { OBJECTS, TAGS } from "./config.mjs";
+import { differingParts, OBJECTS, ownParts } from "./config.mjs";
 import { SECRETS } from "./context.mjs";
 import { readPipelineFigures } from "./figures.mjs";
-import { bindingOf, kvTitle, links, partsOf, VERSION } from "./names.mjs";
+import { bindingOf, kvTitle, links, partsOf, RATE_LIMIT, VERSION } from "./names.mjs";
+import { EXIT, Stop } from "./output.mjs";
 import { sendEvent, waitForRow } from "./proving.mjs";
 import { catalogApi, listOwn, MAINTENANCE, schemaDifferences } from "./resources.mjs";
-import { ask, describeFirst, FIRST_ADVICE, lastTag, readOwner, whose, workerUrl } from "./worker.mjs";
+import { ask, describeFirst, describeNewer, FIRST_ADVICE, lastTag, NEWER_ADVICE, readOwner, whose, workerUrl } from "./worker.mjs";
 
 const STREAMS_MAX = 20;
 const STREAMS_MANY = 15;
@@ -138,9 +139,10 @@ function checkWorker(read, context) {
   const kind = whose(owner);
   if (kind === "absent") return [{ check: "worker", level: "error", what: `there is no Worker "${name}"`, todo: "run \"hogflare create\"" }];
   if (kind === "first") return [{ check: "first-hogflare", level: "error", what: describeFirst(owner), todo: FIRST_ADVICE }];
+  if (kind === "newer") return [{ check: "migrations", level: "error", what: describeNewer(owner), todo: NEWER_ADVICE }];
   if (kind === "foreign") return [{ check: "worker", level: "error", what: `the Worker "${name}" is not Hogflare's (migration tag ${owner.tag ?? "none"})`, todo: "give --name" }];
   const findings = [];
-  if (owner.tag !== lastTag) findings.push({ check: "migrations", level: "error", what: `the migration tag is ${owner.tag}, this version's is ${lastTag}`, todo: TAGS.includes(owner.tag) ? "run \"hogflare deploy\"" : "a newer version is deployed: install that one" });
+  if (owner.tag !== lastTag) findings.push({ check: "migrations", level: "error", what: `the migration tag is ${owner.tag}, this version's is ${lastTag}`, todo: "run \"hogflare deploy\"" });
   const missing = OBJECTS.filter((each) => !owner.classes.some((one) => one.class === each.class)).map((each) => each.class);
   if (missing.length > 0 && owner.tag === lastTag) findings.push({ check: "migrations", level: "error", what: `objects were never made: ${missing.join(", ")}`, todo: "the tag was set without its step; deploy under a new --name" });
   for (const each of owner.classes.filter((one) => !one.use_sqlite)) findings.push({ check: "objects", level: "error", what: `${each.class} is KV-backed`, todo: FIRST_ADVICE });
@@ -155,7 +157,14 @@ function checkRecordings(read, binding, recordings) {
   return [{ check: "recordings", level: "error", what: `the bucket ${binding.bucket_name} of the recordings is gone; recordings are rows again`, todo: "run \"hogflare create\"" }];
 }
 
-function checkBindings(read, { streams, tables, name, recordings }) {
+function checkRateLimit(binding, rateLimit) {
+  const limit = binding?.type === "ratelimit" ? binding.simple.limit : 0;
+  if (limit === rateLimit) return [];
+  const what = limit === 0 ? `${RATE_LIMIT.binding} is not bound: one client may send as much as it likes` : `${RATE_LIMIT.binding} lets ${limit} requests of a client through, not ${rateLimit || "all"}`;
+  return [{ check: "rate-limit", level: "warning", what, todo: "run \"hogflare deploy\"" }];
+}
+
+function checkBindings(read, { streams, tables, name, recordings, rateLimit }) {
   const bindings = read.settings.value?.bindings;
   if (bindings === undefined) return [];
   const findings = [];
@@ -172,7 +181,7 @@ function checkBindings(read, { streams, tables, name, recordings }) {
   for (const each of OBJECTS) {
     if (bound(each.binding)?.class_name !== each.class) findings.push({ check: "binding", level: "error", what: `${each.binding} is not bound to ${each.class}`, todo: "run \"hogflare deploy\"" });
   }
-  findings.push(...checkRecordings(read, bound("RECORDINGS"), recordings));
+  findings.push(...checkRecordings(read, bound("RECORDINGS"), recordings), ...checkRateLimit(bound(RATE_LIMIT.binding), rateLimit));
   const flags = bound("FLAGS");
   if (flags === undefined) findings.push({ check: "kv", level: "warning", what: "FLAGS is not bound", todo: "run \"hogflare deploy\"" });
   else if (read.kv.value !== undefined && !read.kv.value.some((each) => each.id === flags.namespace_id)) findings.push({ check: "kv", level: "error", what: `FLAGS is bound to a namespace that is gone (${kvTitle(name)})`, todo: "run \"hogflare create\", then \"hogflare flags push\"" });
@@ -215,6 +224,32 @@ function checkReach(read, { domain, name }) {
   return [];
 }
 
+/** Whether wrangler.jsonc, where it lies here, says what create and deploy write. */
+function checkConfiguration(read, context) {
+  const { streams, tables, name } = context;
+  const ids = streams.map((stream) => [stream, read.streams.value?.find((each) => each.stream === stream && each.number === tables[stream])?.part.id]);
+  const kvId = read.kv.value?.find((each) => each.title === kvTitle(name))?.id;
+  // What is missing has a finding of its own.
+  if (kvId === undefined || ids.some(([, id]) => id === undefined)) return [];
+  const keys = differingParts(context.folder, ownParts(context, { streamIds: Object.fromEntries(ids), kvId })) ?? [];
+  if (keys.length === 0) return [];
+  return [{ check: "configuration", level: "warning", what: `wrangler.jsonc differs from what this version deploys: ${keys.join(", ")}`, todo: "run \"hogflare deploy\": it writes its own parts and leaves the others" }];
+}
+
+/** Whether a project takes events of a page of that origin; without projects every one does. */
+function checkOrigin(read, origin) {
+  const binding = read.settings.value?.bindings?.find((each) => each.name === "HOGFLARE_PROJECTS");
+  let projects;
+  try {
+    projects = Object.values(binding?.json ?? JSON.parse(binding?.text ?? "{}"));
+  } catch {
+    // /healthz says what is wrong with it.
+    return [];
+  }
+  if (projects.length === 0 || projects.some(({ origins }) => !origins?.length || origins.includes(origin))) return [];
+  return [{ check: "cors", level: "error", what: `no project takes events of a page of ${origin}`, todo: "add it to the project's origins in HOGFLARE_PROJECTS, then \"hogflare deploy\"" }];
+}
+
 /** What the Worker says itself: health, outbox, clock, CORS. */
 async function checkAnswers(context, url, origin) {
   const adminToken = process.env.HOGFLARE_ADMIN_TOKEN;
@@ -225,14 +260,16 @@ async function checkAnswers(context, url, origin) {
   const problems = (health.body.problems ?? []).map((each) => each.message);
   for (const what of problems) findings.push({ check: "health", level: health.body.status === "error" ? "error" : "warning", what, todo: "docs/DELIVERY.md, \"What an operator sees\"" });
   if (problems.length === 0 && health.body.status !== "ok") findings.push({ check: "health", level: "error", what: `the Worker says it is ${health.body.status}`, todo: "export HOGFLARE_ADMIN_TOKEN and run this again: then it says why" });
-  const outbox = health.body.outbox;
+  // What /healthz says of the outbox may be a minute old.
+  const outbox = adminToken ? (await ask(url, "/admin/outbox", { adminToken })).body : health.body.outbox;
+  if (outbox?.quarantine_rows > 0) findings.push({ check: "outbox", level: "error", what: `${outbox.quarantine_rows} rows are in quarantine: the stream refuses them`, todo: "docs/DELIVERY.md: look at them, then redrive" });
   if (outbox?.rows > 0) findings.push({ check: "outbox", level: "warning", what: `${outbox.rows} rows wait in the outbox`, todo: "they go out by themselves once the stream takes them" });
   const date = Date.parse(health.headers.get("date") ?? "");
   if (Math.abs(date - Date.now()) > CLOCK_OFF_MS) findings.push({ check: "clock", level: "warning", what: `this machine's clock is ${Math.round((Date.now() - date) / 1000)} s off`, todo: "set it: events sent from here get wrong times" });
   if (origin !== undefined) {
     const preflight = await ask(url, "/batch/", { method: "OPTIONS", headers: { origin, "access-control-request-method": "POST", "access-control-request-headers": "content-type" } });
     const allowed = preflight.headers.get("access-control-allow-origin");
-    if (allowed !== "*" && allowed !== origin) findings.push({ check: "cors", level: "error", what: `a page of ${origin} may not send here`, todo: "add it to the project's origins in HOGFLARE_PROJECTS" });
+    if (allowed !== "*" && allowed !== origin) findings.push({ check: "cors", level: "error", what: `a page of ${origin} may not send here: the preflight's answer does not allow it`, todo: "what stands between, a proxy or a rule, takes the headers off: let Access-Control-* through" });
   }
   return findings;
 }
@@ -249,6 +286,12 @@ async function checkEvent(context, url, withinSeconds, note) {
   }
 }
 
+/** As a browser sends it: without a path. */
+function originOf(page) {
+  if (!URL.canParse(page)) throw new Stop(EXIT.usage, `"${page}" is no origin`, "give it as https://www.example.com");
+  return new URL(page).origin;
+}
+
 /** Closes what stands open; the only thing of a stream that can be changed. */
 export async function repair(context, read) {
   const repaired = [];
@@ -262,9 +305,11 @@ export async function repair(context, read) {
 }
 
 /** @returns {Promise<Finding[]>} nothing when all is well */
-export async function diagnose(context, read, { origin, waitSeconds, note }) {
+export async function diagnose(context, read, { origin: page, waitSeconds, note }) {
+  const origin = page === undefined ? undefined : originOf(page);
   const findings = [...checkToken(read, context), ...checkCatalog(read, context), ...checkTables(read, context), ...checkFigures(read), ...checkWorker(read, context)];
   if (!read.owner.error && whose(read.owner.value) === "ours") {
+    findings.push(...checkConfiguration(read, context), ...(origin === undefined ? [] : checkOrigin(read, origin)));
     const url = await workerUrl(context).catch(() => undefined);
     if (url !== undefined) {
       const answers = await checkAnswers(context, url, origin);

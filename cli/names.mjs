@@ -1,4 +1,5 @@
 // What a deployment's parts are called, and both spellings of what Cloudflare renamed in October 2026.
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Stop, EXIT } from "./output.mjs";
@@ -17,6 +18,12 @@ export function schemas() {
   names.sort((left, right) => Number(right === "events") - Number(left === "events") || (left < right ? -1 : 1));
   return Object.fromEntries(names.map((name) => [name, { name, ...JSON.parse(readFileSync(join(folder, `${name}.json`), "utf8")) }]));
 }
+
+/** The Worker's binding of the limit on one client, its period, and what create takes unless told otherwise. */
+export const RATE_LIMIT = { binding: "CLIENT_RATE_LIMIT", seconds: 10, requests: 10_000 };
+
+/** A limit has no resource but a number of the account's, under which its counters are shared: one a deployment. */
+export const rateLimitNamespace = (name) => String(createHash("sha256").update(name).digest().readUInt32BE() >>> 1);
 
 /** The Worker's binding of a stream. */
 export const bindingOf = (stream) => `${stream.toUpperCase()}_STREAM`;

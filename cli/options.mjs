@@ -11,6 +11,7 @@ export const which = (command) => command
 export const where = (command) => which(command)
   .option("--bucket <name>", "R2 bucket of the tables (default: the name)")
   .option("--recordings <name>", "R2 bucket for session recordings and source maps (default: none, recordings are rows)")
+  .option("--rate-limit <requests>", "requests of one address in 10 s, at one of Cloudflare's locations, before it is answered 429; 0: no limit (default: 10000)")
   .option("--namespace <name>", "namespace of the tables (default: default)")
   .option("--streams <list>", "which of the streams, with commas (default: all)")
   .option("--domain <host>", "custom domain, in a zone of the account");

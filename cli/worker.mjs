@@ -19,12 +19,14 @@ export async function readOwner(api, name) {
 }
 
 /**
- * Whose Worker this is: "absent", "ours", "first" (the first Hogflare), or "foreign".
+ * Whose Worker this is: "absent", "ours", "newer" (ours, with objects of a later release), "first" (the first
+ * Hogflare), or "foreign".
  * @param {Awaited<ReturnType<typeof readOwner>>} owner
  */
 export function whose({ exists, tag, classes }) {
   if (!exists) return "absent";
   if (TAGS.includes(tag)) return "ours";
+  if (/^hogflare-\d+$/.test(tag ?? "")) return "newer";
   if (classes.some((each) => FIRST_CLASSES.includes(each.class))) return "first";
   return "foreign";
 }
@@ -40,11 +42,15 @@ export function describeFirst({ tag, classes }) {
 
 export const FIRST_ADVICE = "deploy beside it under a new name (--name), then point the SDKs at the new one; its old people stay where they are (docs/UPGRADING.md)";
 
-/** Stops when a Worker of this name is not ours to replace. */
-export async function requireOurs(api, name) {
+export const describeNewer = ({ tag }) => `a newer hogflare is deployed (migration tag ${tag}, this version's is ${lastTag}): Cloudflare takes no version without the objects that exist`;
+export const NEWER_ADVICE = "install that version: npm install hogflare@latest";
+
+/** Stops when a Worker of this name is not ours to replace; a newer one of ours may only be taken down. */
+export async function requireOurs(api, name, { takesNewer = false } = {}) {
   const owner = await readOwner(api, name);
   const kind = whose(owner);
   if (kind === "first") throw new Stop(EXIT.refused, `the Worker "${name}": ${describeFirst(owner)}`, FIRST_ADVICE);
+  if (kind === "newer" && !takesNewer) throw new Stop(EXIT.refused, `the Worker "${name}": ${describeNewer(owner)}`, NEWER_ADVICE);
   if (kind === "foreign") {
     throw new Stop(EXIT.refused, `a Worker named "${name}" exists and is not Hogflare's`, "choose another --name; nothing of it was touched");
   }

@@ -65,6 +65,7 @@ export function createEdge(cloud) {
         ...Object.fromEntries(version.secrets),
       },
       kvNamespaces: Object.fromEntries(of("kv_namespace").map((each) => [each.name, each.namespace_id])),
+      ratelimits: Object.fromEntries(of("ratelimit").map((each) => [each.name, { namespace_id: each.namespace_id, simple: each.simple }])),
       serviceBindings: Object.fromEntries(of("pipelines").map((each) => [each.name, { name: "streams", entrypoint: each.name }])),
       durableObjects: Object.fromEntries(of("durable_object_namespace").map((each) => [each.name, {
         className: each.class_name,

@@ -40,6 +40,9 @@ function checkBindings(cloud, bindings, token) {
     if (binding.type === "kv_namespace" && !state.kv.some((each) => each.id === binding.namespace_id)) {
       throw new Refusal(400, 10041, `KV namespace '${binding.namespace_id}' not found`);
     }
+    if (binding.type === "ratelimit" && !(/^\d+$/.test(binding.namespace_id) && binding.simple?.limit > 0 && [10, 60].includes(binding.simple.period))) {
+      throw new Refusal(400, 10021, `rate limit '${binding.name}' needs a number as namespace_id, a limit, and a period of 10 or 60`);
+    }
     if (binding.type === "pipelines") {
       if (!token.groups.includes("Pipelines Write")) throw new Refusal(403, 10000, "Authentication error");
       const id = binding.stream ?? binding.pipeline;

@@ -9,6 +9,7 @@ import { ASK_FROM, configure, CoreTrap, hasRoomFor, isConfigured, startHttp, sta
 import { endAtOnce, runToEnd } from "./effects.js";
 import { RememberingKv } from "./kv.js";
 import { connect, watchedTeams } from "./live.js";
+import { overLimit, withLimitsMetrics } from "./rate_limit.js";
 import { NOT_SQLITE } from "./results.js";
 import { isRefused, keyOf, markOf, remember } from "./trapped.js";
 
@@ -216,6 +217,9 @@ export default {
     let key = "";
     let held = 0;
     try {
+      const isLimited = env.CLIENT_RATE_LIMIT !== undefined;
+      const over = isLimited ? await overLimit(request, env, () => ownHeaders(request)) : undefined;
+      if (over !== undefined) return over;
       const read = await readBody(request);
       held = read.held;
       const { body, state } = read;
@@ -233,6 +237,7 @@ export default {
       ctx.waitUntil(running.catch(() => {}));
       const output = await running;
       if (output.status === 101) return connect(request, output, env);
+      if (isLimited) withLimitsMetrics(output, request);
       return responseOf(output, request, env);
     } catch (error) {
       if (error instanceof CoreTrap) remember(key, request.url, Date.now());

@@ -54,7 +54,7 @@ async function deploy(options, output) {
 
 export function register(program, run) {
   where(program.command("create"))
-    .description("makes bucket, catalog, streams, sinks, pipelines, KV and Worker, and proves it with one event")
+    .description("makes bucket, catalog, streams, sinks, pipelines, KV, rate limit and Worker, and proves it with one event")
     .option("--wait <seconds>", "how long to wait for that event's row; 0 does not wait", "600")
     .option("--yes", "ask nothing")
     .option("--dry-run", "say what would be done, and do nothing")

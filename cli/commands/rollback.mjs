@@ -21,7 +21,7 @@ function chooseTarget({ deployments }, wanted) {
 async function rollback(options, output) {
   const context = await openContext(options, output);
   const { api, name } = context;
-  if ((await requireOurs(api, name)) === "absent") throw new Stop(EXIT.failed, `there is no Worker "${name}"`, "");
+  if ((await requireOurs(api, name, { takesNewer: true })) === "absent") throw new Stop(EXIT.failed, `there is no Worker "${name}"`, "");
   const versions = await readVersions(api, name);
   const target = chooseTarget(versions, options.to);
   if (target === undefined) throw new Stop(EXIT.failed, "there is no earlier deployment to go back to", "\"hogflare deploy\" with an older package works always");
@@ -29,7 +29,7 @@ async function rollback(options, output) {
   const tag = version.resources.script_runtime.migration_tag;
   const { tag: deployedTag } = await readOwner(api, name);
   if (tag !== deployedTag) {
-    throw new Stop(EXIT.refused, `between ${target} (migration tag ${tag ?? "none"}) and now (${deployedTag}) objects were made: no rollback crosses that`, "install the older package and run \"hogflare deploy\": it keeps the newer objects");
+    throw new Stop(EXIT.refused, `between ${target} (migration tag ${tag ?? "none"}) and now (${deployedTag}) objects were made: no rollback crosses that`, "Cloudflare takes no version without the objects that exist: stay, or upgrade to a release that has what you need");
   }
   const streams = new Set((await api.list("pipelines/v1/streams")).map((each) => each.id));
   const gone = version.resources.bindings.filter((each) => each.type === "pipelines" && !streams.has(each.stream ?? each.pipeline));

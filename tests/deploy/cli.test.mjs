@@ -37,6 +37,9 @@ function assertWhole({ state }) {
   assert.equal(script.tag, TAGS.at(-1));
   assert.deepEqual(script.namespaces.map((each) => each.class).sort(), OBJECTS.map((each) => each.class).sort());
   assert.ok(script.subdomain.enabled);
+  const { simple, namespace_id: number } = script.versions.at(-1).bindings.find((each) => each.name === "CLIENT_RATE_LIMIT");
+  assert.deepEqual(simple, { limit: 10_000, period: 10 });
+  assert.match(number, /^\d+$/);
 }
 
 describe("plan", () => {
@@ -48,6 +51,7 @@ describe("plan", () => {
     const names = steps.map((step) => step.step);
     for (const stream of STREAMS) for (const part of ["stream", "sink", "pipeline"]) assert.ok(names.includes(`${part}:${stream}`), `${part}:${stream}`);
     assert.match(JSON.stringify(steps), /my_app_events_v1/);
+    assert.match(steps.find((step) => step.step === "rate-limit").detail, /bind CLIENT_RATE_LIMIT .* 10000 requests of one address in 10 s/);
     assert.ok(costs.usd > 5 && costs.lines.some((line) => line.usd > 0 && /sinks/.test(line.what)));
     assert.deepEqual(cloud.requests, []);
     await cloud.stop();

@@ -1,6 +1,7 @@
 """A month sent once through the Worker into the fake pipeline, and three engines that answer over it.
 
-HOGFLARE_LAKE_EVENTS sets its size (1,000; the large run is 500000), HOGFLARE_LAKE_SEED its seed.
+HOGFLARE_LAKE_EVENTS sets its size (1,000; the large run is 500000, of 20,000 people; it says how far it
+is), HOGFLARE_LAKE_SEED its seed.
 """
 
 from __future__ import annotations
@@ -28,17 +29,31 @@ from pyiceberg.catalog.sql import SqlCatalog  # noqa: E402
 
 NODE = str(PROJECT / "node_modules/.bin/node")
 STREAMS = ("events", "persons", "rejects", "distinct_ids")
-SENDERS = 8
 SEED = int(os.environ.get("HOGFLARE_LAKE_SEED", "1"))
 BASIN_ROWS = 10_000
 EVENTS = int(os.environ.get("HOGFLARE_LAKE_EVENTS", "1000"))
+# A large month has people who come back; a small one many people, for the sake of variety.
+IS_LARGE = EVENTS >= 100_000
+EVENTS_PER_PERSON = 25
+PEOPLE = EVENTS // EVENTS_PER_PERSON if IS_LARGE else None
+# With many requests at once the Worker's sends, and the fake pipeline's commits, carry many rows each.
+SENDERS = 64 if IS_LARGE else 8
+# A busy machine's pipeline may be slow, and an outbox full of its rows would be another test.
+PATIENT = {"CLOUDFLARE_PIPELINE_TIMEOUT_SECS": "60", "HOGFLARE_ANSWER_WITHIN_SECS": "60"} if IS_LARGE else {}
+# So often nothing new, 0.2 s apart, until everything has arrived: a busy machine's alarms are late.
+QUIET_LOOKS = 50 if IS_LARGE else 10
+SAY_EVERY_SECONDS = 20
 
 
 class System:
     """The Worker and the pipeline, with the month in them."""
 
-    def __init__(self, addresses: dict, month):
-        self.worker = httpx.Client(base_url=addresses["worker"], timeout=120)
+    def __init__(self, addresses: dict, month, say=None):
+        self.say = say or (lambda text: None)
+        self.sent = 0
+        self.began = self.said = time.monotonic()
+        connections = httpx.Limits(max_connections=SENDERS, max_keepalive_connections=SENDERS)
+        self.worker = httpx.Client(base_url=addresses["worker"], timeout=120, limits=connections)
         self.pipeline = httpx.Client(base_url=addresses["pipeline"], timeout=300)
         self.state = Path(addresses["state"])
         self.month = month
@@ -46,7 +61,8 @@ class System:
     def send(self) -> None:
         with ThreadPoolExecutor(SENDERS) as senders:
             for phase in self.month.phases:
-                list(senders.map(self._send_each, phase))
+                for _ in senders.map(self._send_each, phase):
+                    self._tell()
                 # The first copy to arrive gives an event its time, so one must not overtake it.
                 self.settle()
 
@@ -60,17 +76,31 @@ class System:
                 time.sleep(0.2)
             nobodys = not any("distinct_id" in event for event in body.get("batch", [body]))
             assert answer.status_code == (400 if nobodys else 200), answer.text
+            self.sent += len(body.get("batch", [body]))
+
+    def _tell(self) -> None:
+        """Says now and then how far it is."""
+        now = time.monotonic()
+        if now - self.said < SAY_EVERY_SECONDS:
+            return
+        self.said = now
+        events = len(self.month.events) + self.month.copies
+        self.say(f"{self.sent} of {events} events sent in {now - self.began:.0f} s")
 
     def settle(self) -> None:
         """Waits until no row has arrived for a while: merges are finished by alarms."""
         held, quiet = None, 0
-        while quiet < 10:
+        while quiet < QUIET_LOOKS:
             time.sleep(0.2)
             counts = {n: s["rows"] for n, s in self.pipeline.get("/health").json()["streams"].items()}
             quiet = quiet + 1 if counts == held else 0
             held = counts
 
-    def rows(self, stream: str) -> list[dict]:
+    def rows(self, stream: str, *columns: str) -> list[dict]:
+        """The rows as they were sent, or only these columns of each."""
+        if columns:
+            names = ", ".join(f'"{name}"' for name in columns)
+            return self.pipeline.get("/sql", params={"q": f"SELECT {names} FROM {stream}"}).json()
         return self.pipeline.get(f"/streams/{stream}").json()
 
     def catalog(self) -> SqlCatalog:
@@ -147,8 +177,11 @@ def in_batches(requests: list[dict]):
 
 
 @contextmanager
-def running(month, **variables: str):
-    """The Worker with these variables and the pipeline, the month sent and in the Iceberg tables."""
+def running(month, say=None, **variables: str):
+    """The Worker with these variables and the pipeline, the month sent and in the Iceberg tables.
+
+    `say` is told how far it is.
+    """
     process = subprocess.Popen(
         [NODE, str(Path(__file__).with_name("system.mjs")), json.dumps(variables)],
         stdin=subprocess.PIPE,
@@ -156,8 +189,9 @@ def running(month, **variables: str):
         text=True,
     )
     try:
-        made = System(json.loads(process.stdout.readline()), month)
+        made = System(json.loads(process.stdout.readline()), month, say)
         made.send()
+        made.say(f"all sent in {time.monotonic() - made.began:.0f} s; writing the Iceberg tables")
         made.pipeline.post("/lake").raise_for_status()
         yield made
     finally:
@@ -166,8 +200,14 @@ def running(month, **variables: str):
 
 
 @pytest.fixture(scope="session")
-def system():
-    with running(make_month(SEED, EVENTS)) as made:
+def system(pytestconfig):
+    captured = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def say(text):
+        with captured.global_and_fixture_disabled():
+            print(f"lake: {text}", file=sys.stderr, flush=True)
+
+    with running(make_month(SEED, EVENTS, PEOPLE), say, **PATIENT) as made:
         yield made
 
 

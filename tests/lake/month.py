@@ -1,6 +1,7 @@
 """A seeded month of traffic of two projects: what is sent, and what it plainly means.
 
     month = make_month(seed=1, events=1500)
+    month = make_month(seed=1, events=500_000, people=20_000)   # so many people, who come back
     month.phases     # lists of requests; a phase begins when the one before has been answered
     month.events     # every event once, as it should be counted: [Event]
 
@@ -66,6 +67,8 @@ class _Person:
         self.late: list[dict] = []
         self.company = self.draw.choice(COMPANIES)
         self.buys = self.draw.random() < 0.4
+        # Makes some events more; None for those who come but once.
+        self.comes_again = None
 
     def event(self, name, distinct_id, at, properties, personless=False, late=False, path="/batch/"):
         stored = RECORDED if name == "$snapshot" else name
@@ -133,9 +136,18 @@ class _Person:
             self.identify(self.user, anonymous, at)
             self.event("signed_up", self.user, at + timedelta(seconds=5), {**base, "plan": draw.choice(PLANS)})
             self.after_sign_up(at + timedelta(seconds=9))
+            self.comes_again = self.visit
         if draw.random() < 0.3:
             # Sent last of all, though it happened first.
             self.session(anonymous, at - timedelta(days=draw.randrange(1, 9), seconds=77), personless, late=True)
+
+    def visit(self):
+        """One more session of somebody who has signed up."""
+        draw = self.draw
+        at, _ = self.session(self.user, UNTIL - timedelta(seconds=draw.randrange(3600, 9 * 86400)))
+        if self.buys and draw.random() < 0.5:
+            self.event("purchase", self.user, at + timedelta(seconds=1),
+                       {"plan": draw.choice(PLANS), "revenue": draw.randrange(1, 200) + 0.25})  # fmt: skip
 
     def after_sign_up(self, at):
         draw = self.draw
@@ -185,20 +197,24 @@ class _Person:
 
     def make_server(self, at):
         draw = self.draw
+        self.comes_again = lambda: self.calls(SINCE + timedelta(seconds=draw.randrange(29 * 86400)))
+        self.calls(at)
+        self.event("$groupidentify", self.user, at,
+                   {"$group_type": "company", "$group_key": self.company, "$group_set": {"seats": draw.randrange(99)}})  # fmt: skip
+
+    def calls(self, at):
+        draw = self.draw
         for n in range(draw.randrange(1, 6)):
             at = min(at + timedelta(days=draw.randrange(3), seconds=n), UNTIL - timedelta(seconds=9 - n))
             call = {"$ai_model": draw.choice(MODELS), "$ai_input_tokens": draw.randrange(9000),
                     "$ai_output_tokens": draw.randrange(900), "$ai_total_cost_usd": draw.randrange(99) / 64,
                     "$lib": "posthog-python"}  # fmt: skip
             self.event("$ai_generation", self.user, at, call)
-        self.event("$groupidentify", self.user, at,
-                   {"$group_type": "company", "$group_key": self.company, "$group_set": {"seats": draw.randrange(99)}})  # fmt: skip
 
     def make_phone(self, at):
-        draw, phone, session = self.draw, f"phone-{self.team}-{self.number}", self.m.new_uuid()
-        base = {"$session_id": session, "$lib": "posthog-ios", "$os": "iOS"}
-        for n in range(draw.randrange(1, 4)):
-            self.event("$screen", phone, at + timedelta(seconds=40 * n), {**base, "$screen_name": draw.choice(["Home", "Cart"])})
+        draw, phone = self.draw, f"phone-{self.team}-{self.number}"
+        self.comes_again = lambda: self.screens(phone, SINCE + timedelta(seconds=draw.randrange(30 * 86400)))
+        self.screens(phone, at)
         if draw.random() < 0.3:
             # This phone's clock is days ahead, and says so in sent_at.
             ahead = Event(self.team, "from the future", phone, AFTER, {}, self.m.new_uuid())
@@ -208,6 +224,11 @@ class _Person:
                 "api_key": TOKENS[self.team], "sent_at": clock.isoformat() + "Z",
                 "batch": [{"event": ahead.name, "distinct_id": phone, "uuid": ahead.uuid,
                            "timestamp": clock.isoformat() + "Z", "properties": {}}]}})  # fmt: skip
+
+    def screens(self, phone, at):
+        draw, base = self.draw, {"$session_id": self.m.new_uuid(), "$lib": "posthog-ios", "$os": "iOS"}
+        for n in range(draw.randrange(1, 4)):
+            self.event("$screen", phone, at + timedelta(seconds=40 * n), {**base, "$screen_name": draw.choice(["Home", "Cart"])})
 
 
 class _Maker:
@@ -231,17 +252,24 @@ class _Maker:
             self._united[b] = a
 
 
-def make_month(seed: int, events: int) -> Month:
+def make_month(seed: int, events: int, people: int | None = None) -> Month:
+    """At least `events` events; of `people`, if given, else of as many as come."""
     maker = _Maker(seed)
     month = maker.month
     firsts, lasts = [], []
     number = 0
     users = {1: [], 2: []}
+    returning = []
     while len(month.events) < events:
+        if people is not None and number >= people:
+            maker.draw.choice(returning).comes_again()
+            continue
         number += 1
         team = 1 if maker.draw.random() < 0.7 else 2
         person = _Person(maker, team, number)
         person.make()
+        if person.comes_again:
+            returning.append(person)
         firsts.append(person.requests)
         if person.late:
             lasts.append(person.late)
@@ -263,7 +291,8 @@ def make_month(seed: int, events: int) -> Month:
     # What came first comes again in another request, as an SDK's retry does.
     exact = maker.draw.sample([r for each in firsts for r in each], k=max(1, number // 10))
     month.copies += len(exact)
-    month.phases = [firsts, lasts, refused, maker.again, [[r] for r in exact]]
+    # Corrections are the last to arrive: a retry of what they correct would take its place again.
+    month.phases = [firsts, lasts, refused, [[r] for r in exact], maker.again]
     for e in month.events:
         e.person = "/".join(map(str, maker.find((e.team, e.distinct_id))))
         month.people[(e.team, e.distinct_id)] = e.person

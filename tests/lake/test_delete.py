@@ -26,7 +26,7 @@ def theirs(system, ids):
     return {
         stream: Counter(
             row["uuid"]
-            for row in system.rows(stream)
+            for row in system.rows(stream, "uuid", "team_id", "distinct_id")
             if row["team_id"] == 1 and row["distinct_id"] in ids
         )
         for stream in STREAMS
