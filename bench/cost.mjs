@@ -1,7 +1,7 @@
 // Dollars per million events, from effects counted in the module and the published prices of
 // Cloudflare's paid plan (2026-11), beyond what the plan includes.
 //
-//   node bench/cost.mjs [--json FILE]
+//   node bench/cost.mjs [--json FILE] [--row KIND]     --row "server batches, saving": where a row's bytes are
 import { writeFileSync } from "node:fs";
 import { loadCore } from "./lib/core.mjs";
 import { table } from "./lib/measure.mjs";
@@ -36,6 +36,7 @@ const SHIM_CPU_MS = 0.4;
 
 const args = process.argv.slice(2);
 const jsonFile = args.includes("--json") ? args[args.indexOf("--json") + 1] : null;
+const shownRow = args.includes("--row") ? args[args.indexOf("--row") + 1] : null;
 const core = await loadCore();
 
 /** One flush of a recording, as posthog-js sends it. */
@@ -47,6 +48,16 @@ function replayRequest({ bytes, first, distinctId }) {
   };
   const body = new TextEncoder().encode(JSON.stringify([{ event: "$snapshot", properties }]));
   return { path: "/s/", headers: { "content-type": "application/json" }, body };
+}
+
+const encoder = new TextEncoder();
+
+/** Bytes of each column of an event's row, its name and comma with it: the mean of the last rows sent. */
+function bytesByColumn() {
+  const rows = JSON.parse(new TextDecoder().decode(core.lastEvents()));
+  const sums = {};
+  for (const row of rows) for (const [name, value] of Object.entries(row)) sums[name] = (sums[name] ?? 0) + encoder.encode(JSON.stringify({ [name]: value })).byteLength - 1;
+  return Object.entries(sums).map(([name, sum]) => [name, Math.round(sum / rows.length)]);
 }
 
 /** People come back: each of `people` sends `events` in requests of `batch`. */
@@ -70,6 +81,7 @@ function traffic({ name, saves, shape, bytes, batch, personless, people, events 
     requests += 1;
   }
   const counted = Object.fromEntries(Object.entries(core.counts).map(([key, value]) => [key, value - before[key]]));
+  if (shownRow === (saves ? `${name}, saving` : name)) console.log(`${table(["column", "bytes"], bytesByColumn())}\n`);
   const per = (value) => value / events;
   const parts = {
     requests: per(requests) * PRICES.request,

@@ -95,11 +95,14 @@ export async function loadCore() {
       counts.rows += effect.b;
       counts.rowBytes += effect.bytes.byteLength;
       lastRows = effect.bytes;
+      lastRowsOf.set(effect.a, effect.bytes);
     }
     const status = effect.kind === 2 ? 404 : 200;
     return { ok: true, status, retryAfterMs: 0, body: effect.kind === 1 ? SINK_ANSWER : new Uint8Array(0) };
   }
   let lastRows = new Uint8Array(0);
+  /** By stream, in the order of STREAMS. */
+  const lastRowsOf = new Map();
 
   function finish(started, storage) {
     const queue = [...started.effects];
@@ -134,5 +137,6 @@ export async function loadCore() {
       return finish(shim.startHttp(body.byteLength < 256 * 1024 ? body : body.slice(), head), null);
     },
     lastRows: () => lastRows,
+    lastEvents: () => lastRowsOf.get(0) ?? new Uint8Array(0),
   };
 }
