@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -14,6 +14,8 @@ import { startCloudflare } from "../../fake-cloudflare/server.mjs";
 import { addresses, environment, run } from "../lib/cloudflare.mjs";
 import { eventually, freePort, sinkVariables, startPipeline, TOKEN } from "../lib/harness.mjs";
 
+/** Cloudflare's own tool, of the registry; not a dependency, since nothing but this test runs it. */
+const CREATE_CLOUDFLARE = "2.74.0";
 const NODE = join(ROOT, "node_modules/.bin/node");
 const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
 const tarball = join(ROOT, `dist/hogflare-${version}.tgz`);
@@ -139,7 +141,7 @@ describe("the package", () => {
     symlinkSync(join(folder, "node_modules"), join(cwd, "node_modules"));
     const dry = await run(NODE, [join(folder, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", "out"], { cwd, env: { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false", PATH: `${join(ROOT, "node_modules/.bin")}:${process.env.PATH}` } });
     assert.equal(dry.code, 0, dry.stdout + dry.stderr);
-    const parts = ownParts({ name: "hogflare", folder: cwd, account: "a", bucket: "hogflare", namespace: "default", streams: [], tables: {} }, { streamIds: {}, kvId: "k" });
+    const parts = ownParts({ name: "hogflare", folder: cwd, account: "a", bucket: "hogflare", namespace: "default", rateLimit: 0, streams: [], tables: {} }, { streamIds: {}, kvId: "k" });
     const { migrations, durable_objects, compatibility_date, assets } = readConfig(cwd);
     const { migrations: m, durable_objects: d, compatibility_date: c, assets: a } = parts;
     assert.deepEqual({ migrations, durable_objects, compatibility_date, assets }, { migrations: m, durable_objects: d, compatibility_date: c, assets: a });
@@ -147,6 +149,38 @@ describe("the package", () => {
     const example = readFileSync(join(ROOT, "wrangler.toml.example"), "utf8");
     for (const { binding, class: name, tag } of OBJECTS) assert.match(example, new RegExp(`name = "${binding}"\nclass_name = "${name}"[^]*tag = "${tag}"[^\\[]*\\[[^\\]]*"${name}"`));
     assert.match(example, new RegExp(`compatibility_date = "${compatibility_date}"`));
+  });
+
+  it("is taken by npm create cloudflare -- --template, and what it makes deploys", async () => {
+    // Of the template's repository only the host is another: git is told where it stands. The package is not of the
+    // registry but the tarball that would be published.
+    const repository = mkdtempSync(join(folder, "repository-"));
+    cpSync(join(ROOT, "template"), repository, { recursive: true });
+    const manifest = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"));
+    manifest.dependencies.hogflare = `file:${tarball}`;
+    writeFileSync(join(repository, "package.json"), JSON.stringify(manifest));
+    const git = (cwd, ...args) => execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@example.com", ...args], { cwd, stdio: "ignore" });
+    git(repository, "init", "-q", "-b", "main");
+    git(repository, "add", "-A");
+    git(repository, "commit", "-q", "-m", "template");
+    git(folder, "clone", "-q", "--bare", repository, join(folder, "served/example/hogflare-template"));
+    const env = {
+      ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false", CREATE_CLOUDFLARE_TELEMETRY_DISABLED: "1", PATH: `${join(ROOT, "node_modules/.bin")}:${process.env.PATH}`,
+      npm_config_prefer_offline: "true", npm_config_audit: "false", npm_config_fund: "false",
+      GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: `url.file://${join(folder, "served/")}.insteadOf`, GIT_CONFIG_VALUE_0: "git@github.com:",
+    };
+    const cwd = mkdtempSync(join(folder, "created-"));
+    const words = ["my-hogflare", "--category", "remote-template", "--template", "github:example/hogflare-template", "--template-mode", "git", "--no-deploy", "--no-git", "--no-open", "--no-agents", "--no-auto-update"];
+    const made = await run("npm", ["create", "--yes", `cloudflare@${CREATE_CLOUDFLARE}`, "--", ...words], { cwd, env });
+    assert.equal(made.code, 0, made.stdout + made.stderr);
+    assert.match(made.stdout, /Application created successfully/);
+    const project = join(cwd, "my-hogflare");
+    for (const name of [".dev.vars.example", ".gitignore", "node_modules/hogflare/build/wasm/core.wasm"]) assert.ok(existsSync(join(project, name)), name);
+    const dry = await run("npx", ["wrangler", "deploy", "--dry-run", "--outdir", "out"], { cwd: project, env });
+    assert.equal(dry.code, 0, dry.stdout + dry.stderr);
+    assert.ok(readdirSync(join(project, "out")).some((name) => name.endsWith("core.wasm")));
+    const planned = await run("npx", ["hogflare", "plan", "--offline", "--json"], { cwd: project, env });
+    assert.equal(JSON.parse(planned.stdout).name, "my-hogflare");
   });
 
   it("runs in workerd by the command of docker-compose.yml", async () => {
