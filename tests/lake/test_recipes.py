@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 
 import plain as computed
 import pytest
-from conftest import NODE, PROJECT
+from conftest import NODE, PAGE_ROWS, PROJECT
 from conftest import plain as normal
 from month import RECORDED, SINCE, UNTIL
 
@@ -53,14 +53,20 @@ def test_present_people_are_those_of_the_merges(system, composed, engine):
     assert sorted(map(sorted, ids.values())) == sorted(map(sorted, expected.values()))
 
 
-def columns(composed, view, names):
-    """The texts of a whole view with these columns alone, for each engine."""
+def columns(composed, view, names, key="uuid"):
+    """The texts of a whole view with these columns alone, for each engine; `key` tells its rows apart."""
     texts = {
         dialect: text.replace(f"SELECT * FROM {view} LIMIT", f"SELECT {names} FROM {view} LIMIT")
         for dialect, text in composed["views"][view].items()
     }
-    # Only Basin SQL has to have a limit.
-    return {**texts, "duckdb": texts["duckdb"].removesuffix(" LIMIT 10000"), "is_whole": True}
+    limit = " LIMIT 10000"
+
+    def page(after):
+        whole = composed["views"][view]["basin"].replace(f"SELECT * FROM {view}{limit}", f"SELECT {names}, {key} AS page_key FROM {view}")
+        return f"{whole} WHERE {key} > '{after}' ORDER BY {key} LIMIT {PAGE_ROWS}"
+
+    # Only Basin SQL has to have a limit, and pages where there is more.
+    return {**texts, "duckdb": texts["duckdb"].removesuffix(limit), "page": page}
 
 
 def test_each_event_is_there_once_with_its_last_content(system, composed, engine):
@@ -80,7 +86,7 @@ def test_each_event_is_there_once_with_its_last_content(system, composed, engine
 
 def test_sessions_are_as_they_were(system, composed, engine):
     names = "session_id, started_at, ended_at, seconds, events, pages, entry_page, exit_page, utm_source, is_bounce"
-    found = engine(columns(composed, "sessions", f"team_id, {names}"))
+    found = engine(columns(composed, "sessions", f"team_id, {names}", "session_id"))
     keys = ("id", "began", "ended", "seconds", "events", "pages", "entry", "exit", "utm", "bounce")
     expected = [tuple(s[key] for key in keys) for s in computed.sessions_of(system.month.events)]
     assert as_set(row[1:] for row in found if row[0] == 1) == as_set(expected)
@@ -99,7 +105,7 @@ def test_the_replay_index_and_the_list_have_each_recorded_session(system, compos
     assert seen
     expected = as_set((s, min(at), max(at), len(at)) for s, at in seen.items())
     names = "team_id, session_id, started_at, ended_at, parts"
-    found = engine(columns(composed, "replay_index", names))
+    found = engine(columns(composed, "replay_index", names, "session_id"))
     assert as_set(row[1:] for row in found if row[0] == 1) == expected
     pages = {s["id"]: s["pages"] for s in computed.sessions_of(system.month.events)}
     failed = Counter(
@@ -116,31 +122,31 @@ def test_the_replay_index_and_the_list_have_each_recorded_session(system, compos
 
 def test_flag_exposures_are_per_person(system, composed, engine):
     names = "team_id, feature_flag, variant, exposed_at, exposures, is_multiple"
-    found = engine(columns(composed, "flag_exposures", names))
+    found = engine(columns(composed, "flag_exposures", names, "person_id"))
     expected = [("checkout", *seen) for seen in computed.exposures(system.month.events).values()]
     assert as_set(row[1:] for row in found if row[0] == 1) == as_set(expected)
 
 
 def test_groups_have_their_present_properties(system, composed, engine):
     names = "team_id, group_type, group_key, changed_at"
-    found = engine(columns(composed, "groups_current", names))
+    found = engine(columns(composed, "groups_current", names, "group_key"))
     last = {}
     for e in system.month.events:
         if e.name == "$groupidentify":
             key = (e.team, e.get("$group_type"), e.get("$group_key"))
             last[key] = max(last.get(key, e.at), e.at)
     assert as_set(found) == as_set((*key, at) for key, at in last.items())
-    for (properties,) in engine(columns(composed, "groups_current", "properties")):
+    for (properties,) in engine(columns(composed, "groups_current", "properties", "group_key")):
         assert "seats" in json.loads(properties)
 
 
 def test_exception_issues_and_people_views_answer(system, composed, engine):
     assert engine(composed["views"]["exception_issues"])
-    people = engine(columns(composed, "persons_current", "team_id, person_id"))
+    people = engine(columns(composed, "persons_current", "team_id, person_id", "person_id"))
     assert people and len(set(people)) == len(people)
-    owners = engine(columns(composed, "person_distinct_ids", "team_id, distinct_id, person_id"))
+    owners = engine(columns(composed, "person_distinct_ids", "team_id, distinct_id, person_id", "distinct_id"))
     assert len({row[:2] for row in owners}) == len(owners)
-    current = engine(columns(composed, "distinct_ids_current", "team_id, distinct_id, person_id"))
+    current = engine(columns(composed, "distinct_ids_current", "team_id, distinct_id, person_id", "distinct_id"))
     assert set(current) <= set(owners)
 
 
