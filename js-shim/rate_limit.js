@@ -4,6 +4,7 @@
 /** Paths that SDKs and pages ask; those of an operator ask for a key, and answer themselves. */
 const OPERATORS_PATH = /\/(healthz|metrics|mcp|session_recordings|(admin|app|session_recordings|error_tracking)\/.*)\/?$/;
 
+const METRIC = "hogflare_rate_limited_total";
 const METRICS_PATH = /\/metrics\/?$/;
 
 /** The limit's period is 10 s, so that a client waits half of one on average. */
@@ -42,7 +43,7 @@ export async function overLimit(request, env, headersFor) {
     return undefined;
   }
   limitedCount += 1;
-  env.ANALYTICS?.writeDataPoint({ indexes: ["rate_limited"], blobs: ["rate_limited"], doubles: [1] });
+  env.ANALYTICS?.writeDataPoint({ indexes: [METRIC], blobs: [METRIC], doubles: [1] });
   // Without an address: it would be a person's.
   if ((limitedCount & (limitedCount - 1)) === 0) console.warn(JSON.stringify({ level: "warn", event: "rate_limited", requests: limitedCount }));
   // A client that is still sending would see a broken connection instead of the answer.
@@ -60,8 +61,7 @@ export async function overLimit(request, env, headersFor) {
  */
 export function withLimitsMetrics(output, request) {
   if (output.status !== 200 || output.body.byteLength === 0 || !METRICS_PATH.test(new URL(request.url).pathname)) return;
-  const name = "hogflare_rate_limited_total";
-  const more = new TextEncoder().encode(`# HELP ${name} Requests sent away with 429 by CLIENT_RATE_LIMIT.\n# TYPE ${name} counter\n${name} ${limitedCount}\n`);
+  const more = new TextEncoder().encode(`# HELP ${METRIC} Requests sent away with 429 by CLIENT_RATE_LIMIT.\n# TYPE ${METRIC} counter\n${METRIC} ${limitedCount}\n`);
   const body = new Uint8Array(output.body.byteLength + more.byteLength);
   body.set(output.body);
   body.set(more, output.body.byteLength);
