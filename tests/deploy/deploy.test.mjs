@@ -40,7 +40,7 @@ const example = readFileSync(join(ROOT, "wrangler.toml.example"), "utf8");
 /** Turns the commented tables and variables on. */
 function withOptions(text) {
   return text
-    .replace(/^# (\[\[|[A-Z_]+ = |binding = |stream = |id = |dataset = )/gm, "$1")
+    .replace(/^# (\[\[|[A-Z_]+ = |binding = |stream = |id = |dataset = |bucket_name = |name = |namespace_id = |simple = )/gm, "$1")
     .replace(/^#$/gm, "");
 }
 
@@ -53,7 +53,7 @@ describe("wrangler deploy --dry-run", () => {
 
   it("takes it with every option switched on", () => {
     const printed = dryRun(withOptions(example));
-    for (const name of ["EVENTS_STREAM", "PERSONS_STREAM", "REJECTS_STREAM", "DISTINCT_IDS_STREAM", "FLAGS", "ANALYTICS", "HOGFLARE_PROJECTS"]) {
+    for (const name of ["EVENTS_STREAM", "PERSONS_STREAM", "REJECTS_STREAM", "DISTINCT_IDS_STREAM", "FLAGS", "RECORDINGS", "CLIENT_RATE_LIMIT", "ANALYTICS", "HOGFLARE_PROJECTS"]) {
       assert.match(printed, new RegExp(`env\\.${name}`));
     }
   });
