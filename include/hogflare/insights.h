@@ -15,10 +15,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "hogflare/json.h"
 #include "hogflare/zones.h"
 
 namespace hogflare::insights {
@@ -43,6 +45,13 @@ struct Answered {
   std::optional<Refusal> refusal;
 };
 
+// A statement's rows where they lie: an array of rows, each an array in the order of the statement's columns
+// or an object by their names, indexed down to the cells.
+struct EngineRows {
+  json::Value list;
+  std::span<const std::string> columns = {};  // of free SQL, as the engine names them
+};
+
 class Plan {
  public:
   std::vector<Statement> statements;
@@ -53,6 +62,8 @@ class Plan {
   // `columns` or an object by their names. A statement without `columns` (free SQL) takes arrays only.
   // Members of the JSON object `more` are added to the answer, or take the place of its own.
   Answered answer(const std::vector<std::string>& rows, std::string_view more = "{}") const;
+  // The same out of rows that are indexed already; they have to live until it returns.
+  Answered answer(std::span<const EngineRows> rows, std::string_view more) const;
   // Whether some statement is the asker's own SQL.
   bool is_free_sql() const;
 

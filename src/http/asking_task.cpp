@@ -6,7 +6,9 @@
 
 #include "hogflare/digest.h"
 #include "hogflare/insights_limits.h"
+#include "hogflare/json.h"
 #include "hogflare/timestamp.h"
+#include "json/members.h"
 
 namespace hogflare {
 namespace {
@@ -103,20 +105,24 @@ void AskingTask::answer_kept(const Turn& turn, const std::string& kept) {
   const size_t end = kept.find('\n');
   std::from_chars(kept.data(), kept.data() + std::min(end, kept.size()), at_ms);
   at_ms = std::min(at_ms, turn.now_ms);
-  Json answer = end == std::string::npos
-                    ? Json()
-                    : Json::parse(kept.begin() + static_cast<std::ptrdiff_t>(end), kept.end(),
-                                  nullptr, false);
-  if (!answer.is_object()) {
-    return respond(fault_reply({.status = 503,
-                                .type = "server_error",
-                                .code = "cache_unreadable",
-                                .detail = "the kept answer cannot be read: ask with refresh true"}));
+  const std::string_view answer =
+      end == std::string::npos ? std::string_view() : std::string_view(kept).substr(end);
+  const auto document = json::Document::parse_const(answer, 0);
+  if (!document.ok() || !document.value().root().is_object()) {
+    return respond(fault_reply(
+        {.status = 503,
+         .type = "server_error",
+         .code = "cache_unreadable",
+         .detail = "the kept answer cannot be read: ask with refresh true"}));
   }
-  answer["is_cached"] = true;
-  answer["cache_age_s"] = (turn.now_ms - at_ms) / 1000;
-  answer["query_status"] = Json::parse(query_status(), nullptr, false);
-  respond(write(text_of(answer)));
+  const std::string age_s = std::to_string((turn.now_ms - at_ms) / 1000);
+  const std::string status = query_status();
+  MemberTexts members;
+  members.put_all(answer);
+  members.put("is_cached", "true");
+  members.put("cache_age_s", age_s);
+  members.put("query_status", status);
+  respond(write(members.object()));
 }
 
 void AskingTask::conclude(const Turn& turn, Effects& effects) {
@@ -129,35 +135,51 @@ void AskingTask::conclude(const Turn& turn, Effects& effects) {
       WriteCache{key_, std::to_string(turn.now_ms) + "\n" + answer_, age_s(turn)});
 }
 
+// Members in the order of their names, as those of every answer.
 std::string AskingTask::query_status() const {
-  return text_of({{"id", question_.query_id.empty() ? Json() : Json(question_.query_id)},
-                  {"team_id", project_->team_id},
-                  {"query_async", false},
-                  {"complete", true},
-                  {"error", false},
-                  {"error_message", nullptr}});
+  std::string out = R"({"complete":true,"error":false,"error_message":null,"id":)";
+  if (question_.query_id.empty()) {
+    out += "null";
+  } else {
+    json::append_string(out, question_.query_id);
+  }
+  out += R"(,"query_async":false)";
+  append_number(out, "team_id", project_->team_id);
+  out += '}';
+  return out;
 }
 
-// What stands beside the planner's answer.
+// What stands beside the planner's answer, in the order of names too.
 std::string AskingTask::envelope(const Turn& turn) const {
   std::string as_of;
   append_rfc3339(as_of, run_.cost().began_at_ms);
-  Json sql = Json::array();
-  for (const insights::Statement& statement : run_.plan().statements) sql.push_back(statement.sql);
-  Json more = {{"is_cached", false},
-               {"query_status", Json::parse(query_status(), nullptr, false)},
-               {"hogflare",
-                {{"bytes_scanned", run_.cost().bytes_scanned},
-                 {"duration_ms", turn.now_ms - run_.cost().began_at_ms},
-                 {"as_of", as_of},
-                 {"data_until", nullptr},
-                 {"sql", std::move(sql)},
-                 {"warnings", Json::array()}}}};
-  if (!run_.columns().empty()) {
-    more["columns"] = Json::parse(run_.columns(), nullptr, false);
-    more["types"] = Json::parse(run_.types(), nullptr, false);
+  std::string out = "{";
+  append_name(out, "hogflare");
+  out += '{';
+  append_text(out, "as_of", as_of);
+  append_number(out, "bytes_scanned", run_.cost().bytes_scanned);
+  append_name(out, "data_until");
+  out += "null";
+  append_number(out, "duration_ms", turn.now_ms - run_.cost().began_at_ms);
+  append_name(out, "sql");
+  out += '[';
+  for (const insights::Statement& statement : run_.plan().statements) {
+    if (out.back() != '[') out += ',';
+    json::append_string(out, statement.sql);
   }
-  return text_of(more);
+  out += ']';
+  append_name(out, "warnings");
+  out += "[]}";
+  append_name(out, "query_status");
+  out += query_status();
+  if (!run_.columns().empty()) {
+    append_name(out, "columns");
+    out += run_.columns();
+    append_name(out, "types");
+    out += run_.types();
+  }
+  out += '}';
+  return out;
 }
 
 }  // namespace hogflare

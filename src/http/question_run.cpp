@@ -136,28 +136,6 @@ Fault unreadable() {
           .detail = "the SQL engine's answer is not what it should be: ask again"};
 }
 
-// Free SQL's rows as arrays in the order of the schema; false: they are not objects.
-bool write_arrays(json::Value rows, const std::vector<std::string>& names, std::string& out) {
-  out = "[";
-  for (const json::Value row : rows.elements()) {
-    if (!row.is_object() && !row.is_array()) return false;
-    if (out.size() > 1) out += ',';
-    if (row.is_array()) {
-      out.append(row.raw());
-      continue;
-    }
-    out += '[';
-    for (size_t i = 0; i < names.size(); ++i) {
-      const json::Value cell = row.find(names[i]);
-      if (i > 0) out += ',';
-      out.append(cell.exists() ? cell.raw() : std::string_view("null"));
-    }
-    out += ']';
-  }
-  out += ']';
-  return true;
-}
-
 }  // namespace
 
 void QuestionRun::start(const Turn& turn, insights::Plan plan, std::string path,
@@ -167,7 +145,7 @@ void QuestionRun::start(const Turn& turn, insights::Plan plan, std::string path,
   bucket_ = turn.config.sql_bucket;
   cost_.began_at_ms = turn.now_ms;
   asked_.resize(plan_->statements.size());
-  rows_.resize(plan_->statements.size());
+  came_.resize(plan_->statements.size());
   begin_more(turn, effects);
 }
 
@@ -209,8 +187,7 @@ void QuestionRun::resume(const Turn& turn, EffectResult result, Effects& effects
   }
 }
 
-void QuestionRun::take(const Turn& turn, size_t index, const EffectResult& result,
-                       Effects& effects) {
+void QuestionRun::take(const Turn& turn, size_t index, EffectResult& result, Effects& effects) {
   Asked& asked = asked_[index];
   asked.effect = 0;
   if (!result.ok) return fail(no_answer(result));
@@ -231,33 +208,41 @@ void QuestionRun::take(const Turn& turn, size_t index, const EffectResult& resul
                  .detail = "other requests take the memory that this answer needs: ask again",
                  .retry_after_s = 1});
   }
-  read_reply(index, result.body);
+  read_reply(index, std::move(result.body));
   if (finished_) return;
   ++answered_;
   begin_more(turn, effects);
 }
 
 // {"result": {"schema": [{"name", "descriptor": {"type": {"name"}}}], "rows": [{…}], "metrics": {…}}}
-void QuestionRun::read_reply(size_t index, const std::string& body) {
+void QuestionRun::read_reply(size_t index, std::string body) {
+  // Down to the cells of rows, and with free SQL to the names of types.
   const bool is_free = plan_->statements[index].columns.empty();
-  const auto document = json::Document::parse_const(body, is_free ? 6 : 3);
+  Came& came = came_[index];
+  came.body = std::move(body);
+  auto document = json::Document::parse_const(came.body, is_free ? 6 : 4);
   if (!document.ok()) return fail(unreadable());
-  const json::Value result = document.value().root().find("result");
+  came.document = std::move(document.value());
+  const json::Value result = came.document->root().find("result");
   if (!result.exists() || !result.is_object()) return fail(unreadable());
-  const json::Value rows = result.find("rows");
-  if (!rows.exists() || !rows.is_array()) return fail(unreadable());
+  came.rows = result.find("rows");
+  if (!came.rows.exists() || !came.rows.is_array()) return fail(unreadable());
   const json::Value metrics = result.find("metrics");
   if (metrics.exists()) cost_.bytes_scanned += integer_of(metrics.find("bytes_scanned"));
-  if (!is_free) {
-    rows_[index] = rows.raw();
-    return;
-  }
-  std::vector<std::string> names;
-  columns_ = types_ = "[";
+  if (!is_free) return;
   const json::Value schema = result.find("schema");
-  for (const json::Value column : schema.exists() ? schema.elements() : rows.elements()) {
+  if (!read_schema(schema.exists() ? schema : came.rows, came.names)) return fail(unreadable());
+  for (const json::Value row : came.rows.elements()) {
+    if (!row.is_object() && !row.is_array()) return fail(unreadable());
+  }
+}
+
+// False: a column has no name.
+bool QuestionRun::read_schema(json::Value schema, std::vector<std::string>& names) {
+  columns_ = types_ = "[";
+  for (const json::Value column : schema.elements()) {
     const json::Value name = column.find("name");
-    if (!name.exists() || !name.is_string()) return fail(unreadable());
+    if (!name.exists() || !name.is_string()) return false;
     names.push_back(name.text());
     if (names.size() > 1) columns_ += ',', types_ += ',';
     json::append_string(columns_, names.back());
@@ -268,11 +253,13 @@ void QuestionRun::read_reply(size_t index, const std::string& body) {
   }
   columns_ += ']';
   types_ += ']';
-  if (!write_arrays(rows, names, rows_[index])) return fail(unreadable());
+  return true;
 }
 
 std::string QuestionRun::answer(std::string_view more) {
-  insights::Answered answered = plan_->answer(rows_, more);
+  std::vector<insights::EngineRows> rows;
+  for (const Came& came : came_) rows.push_back({.list = came.rows, .columns = came.names});
+  insights::Answered answered = plan_->answer(rows, more);
   if (!answered.refusal) return std::move(answered.json);
   fault_ = Fault{.code = "too_many_rows",
                  .detail = path_ + " " + answered.refusal->sentence,

@@ -11,6 +11,7 @@
 
 #include "asking.h"
 #include "hogflare/insights.h"
+#include "hogflare/json.h"
 #include "hogflare/memory_share.h"
 #include "hogflare/task.h"
 
@@ -53,10 +54,19 @@ class QuestionRun {
     bool is_again = false;
   };
 
+  // An engine's answer, and the places of its rows in it.
+  struct Came {
+    std::string body;
+    std::optional<json::Document> document;
+    json::Value rows;
+    std::vector<std::string> names;  // of free SQL's columns
+  };
+
   void begin_more(const Turn& turn, Effects& effects);
   void ask(size_t index, Effects& effects);
-  void take(const Turn& turn, size_t index, const EffectResult& result, Effects& effects);
-  void read_reply(size_t index, const std::string& body);
+  void take(const Turn& turn, size_t index, EffectResult& result, Effects& effects);
+  void read_reply(size_t index, std::string body);
+  bool read_schema(json::Value schema, std::vector<std::string>& names);
   void fail(Fault fault);
 
   MemoryShare& memory_;
@@ -64,7 +74,7 @@ class QuestionRun {
   std::string path_;
   std::string bucket_;
   std::vector<Asked> asked_;
-  std::vector<std::string> rows_;
+  std::vector<Came> came_;  // by statement; of one size from the start, since places lie inside of it
   size_t answered_ = 0;
   AskingCost cost_;
   std::string columns_;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "insights/engine_rows.h"
 #include "insights/project.h"
 #include "insights/question.h"
 #include "insights/view.h"
@@ -22,11 +23,18 @@ struct Context {
   Refusals& refusals;
 };
 
-// `read` gives the answer's object: "results" and what else the kind says. It holds what it needs
-// by value.
+// An answer's "results" as JSON text, and what else the kind says.
+struct Written {
+  std::string results;
+  Json members = Json::object();
+};
+
+// `read` gives the answer's object: "results" and what else the kind says. Kinds that many rows or long
+// answers are usual for have `write` instead, which makes no trees. Both hold what they need by value.
 struct Built {
   std::vector<Statement> statements;
-  std::function<Json(const std::vector<Table>&)> read;
+  std::function<Json(const std::vector<Table>&)> read = {};
+  std::function<Written(const std::vector<Rows>&)> write = {};
   int64_t until_us = 0;  // as Plan::until_us
 };
 

@@ -46,30 +46,36 @@ Json parsed(const Json& cell) {
   return value.is_discarded() ? cell : value;
 }
 
-Json write_cell(const Cell& cell, const Row& row) {
-  const Json& first = row[cell.first];
+using Cells = std::span<const json::Value>;
+
+void append_time(std::string& out, const json::Value& cell) { append_instant(out, integer_of(cell)); }
+
+// Members in the order of their names, as those of every answer.
+void append_cell(std::string& out, const Cell& cell, Cells row) {
+  const json::Value& first = row[cell.first];
   switch (cell.kind) {
     case Cell::Kind::kText:
-      return first;
+      return append_json(out, first);
     case Cell::Kind::kTime:
-      return first.is_null() ? Json() : Json(instant_text(integer_of(first)));
+      return is_null(first) ? append_json(out, first) : append_time(out, first);
     case Cell::Kind::kJson:
-      return parsed(first);
+      return append_parsed(out, first);
     case Cell::Kind::kPerson:
-      return Json{{"uuid", first},
-                  {"id", first},
-                  {"distinct_id", row[cell.first + 1]},
-                  {"properties", parsed(row[cell.first + 2])}};
+      append_json(out += R"({"distinct_id":)", row[cell.first + 1]);
+      append_json(out += R"(,"id":)", first);
+      append_parsed(out += R"(,"properties":)", row[cell.first + 2]);
+      append_json(out += R"(,"uuid":)", first);
+      break;
     case Cell::Kind::kEvent:
+      append_json(out += R"({"distinct_id":)", row[cell.first + 4]);
+      append_json(out += R"(,"elements_chain":"","event":)", row[cell.first + 1]);
+      append_json(out += R"(,"person_id":)", row[cell.first + 5]);
+      append_parsed(out += R"(,"properties":)", row[cell.first + 2]);
+      append_time(out += R"(,"timestamp":)", row[cell.first + 3]);
+      append_json(out += R"(,"uuid":)", first);
       break;
   }
-  return Json{{"uuid", first},
-              {"event", row[cell.first + 1]},
-              {"properties", parsed(row[cell.first + 2])},
-              {"timestamp", instant_text(integer_of(row[cell.first + 3]))},
-              {"distinct_id", row[cell.first + 4]},
-              {"person_id", row[cell.first + 5]},
-              {"elements_chain", ""}};
+  out += '}';
 }
 
 std::string quoted_name(std::string_view text) {
@@ -133,23 +139,29 @@ std::string order_sql(const View& list, const Columns& columns, std::string_view
   return out.empty() ? std::string(fallback) : out;
 }
 
-Json page_of(const Columns& columns, const Table& table, int64_t limit, int64_t offset) {
-  Json results = Json::array();
-  const size_t end = std::min(table.size(), static_cast<size_t>(offset + limit));
+Written page_of(const Columns& columns, const Rows& rows, int64_t limit, int64_t offset) {
+  Written out{.results = "["};
+  const size_t end = std::min(rows.size(), static_cast<size_t>(offset + limit));
   for (size_t i = static_cast<size_t>(offset); i < end; ++i) {
-    Json row = Json::array();
-    for (const Cell& cell : columns.cells) row.push_back(write_cell(cell, table[i]));
-    results.push_back(std::move(row));
+    out.results += out.results.back() == '[' ? "[" : ",[";
+    bool is_first = true;
+    for (const Cell& cell : columns.cells) {
+      if (!is_first) out.results += ',';
+      is_first = false;
+      append_cell(out.results, cell, rows[i]);
+    }
+    out.results += ']';
   }
+  out.results += ']';
   Json types = Json::array();
   for (const Cell& cell : columns.cells)
     types.push_back(cell.kind == Cell::Kind::kTime ? "DateTime64(6, 'UTC')" : "String");
-  return Json{{"columns", columns.names},
-              {"types", std::move(types)},
-              {"results", std::move(results)},
-              {"hasMore", table.size() > end},
-              {"limit", limit},
-              {"offset", offset}};
+  out.members = Json{{"columns", columns.names},
+                     {"types", std::move(types)},
+                     {"hasMore", rows.size() > end},
+                     {"limit", limit},
+                     {"offset", offset}};
+  return out;
 }
 
 // A bound of EventsQuery; both are exclusive.
@@ -204,8 +216,8 @@ Built build_events(const View& question, const Context& context) {
                           scan.with(after, before), fmt::join(columns.aliases(), ", "),
                           columns.list(), where, after, before, order, limit + offset + 1),
        .columns = columns.aliases()});
-  built.read = [columns, limit, offset](const std::vector<Table>& tables) {
-    return page_of(columns, tables[0], limit, offset);
+  built.write = [columns, limit, offset](const std::vector<Rows>& rows) {
+    return page_of(columns, rows[0], limit, offset);
   };
   return built;
 }

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
 
 #include "hogflare/insights.h"
 #include "hogflare/insights_limits.h"
 #include "hogflare/json.h"
 #include "insights/kinds.h"
+#include "json/members.h"
 #include "insights/recorded_visits.h"
 #include "insights/recordings.h"
 #include "insights/sql_text.h"
@@ -115,37 +117,38 @@ std::optional<Refusal> check_statements(const Built& built) {
   return std::nullopt;
 }
 
-Json cell_of(const json::Value& value) {
-  if (!value.exists()) return Json();
-  const std::string_view raw = value.raw();
-  if (value.is_string()) return Json(value.text());
-  int64_t whole = 0;
-  const auto [end, error] = std::from_chars(raw.data(), raw.data() + raw.size(), whole);
-  if (error == std::errc() && end == raw.data() + raw.size()) return Json(whole);
-  return Json::parse(raw.begin(), raw.end(), nullptr, false);
-}
-
-// Rows as arrays in the order of the statement's columns; where it names none, as the engine's arrays. Out
-// of the index of places: a tree of the rows would take more time than all the rest of an answer.
-std::optional<Table> read_table(const std::string& text, const Statement& statement) {
-  if (text.size() > limits::kAnswerRowsBytesMax) return std::nullopt;
-  const auto document = json::Document::parse_const(text, 2);
-  if (!document.ok() || !document.value().root().is_array()) return std::nullopt;
-  Table table;
-  for (const json::Value row : document.value().root().elements()) {
-    Row cells;
-    if (row.is_array()) {
-      for (const json::Value cell : row.elements()) cells.push_back(cell_of(cell));
-      if (!statement.columns.empty()) cells.resize(statement.columns.size());
-    } else if (row.is_object() && !statement.columns.empty()) {
-      cells.reserve(statement.columns.size());
-      for (const std::string& column : statement.columns) cells.push_back(cell_of(row.find(column)));
-    } else {
-      return std::nullopt;
-    }
-    table.push_back(std::move(cells));
+Table table_of(const Rows& rows) {
+  Table table(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    table[i].reserve(rows[i].size());
+    for (const json::Value& cell : rows[i]) table[i].push_back(cell_of(cell));
   }
   return table;
+}
+
+// A result as long as its limit may have been cut, and half an answer is a wrong one.
+bool may_be_cut(const Statement& statement, const Rows& rows, Dialect dialect) {
+  return statement.sql.find("LIMIT") != std::string::npos &&
+         static_cast<int64_t>(rows.size()) >= rows_max(dialect);
+}
+
+// The texts of an answer's members by their names.
+std::map<std::string, std::string> texts_of(const Built& built, const std::vector<Rows>& rows) {
+  std::map<std::string, std::string> texts;
+  Json members;
+  if (built.write) {
+    Written written = built.write(rows);
+    texts.emplace("results", std::move(written.results));
+    members = std::move(written.members);
+  } else {
+    std::vector<Table> tables;
+    for (const Rows& each : rows) tables.push_back(table_of(each));
+    members = built.read(tables);
+  }
+  for (auto it = members.begin(); it != members.end(); ++it) {
+    append_json(texts[it.key()], *it);
+  }
+  return texts;
 }
 
 }  // namespace
@@ -156,41 +159,52 @@ bool Plan::is_free_sql() const {
 }
 
 Answered Plan::answer(const std::vector<std::string>& rows, std::string_view more) const {
+  std::vector<json::Document> documents;
+  std::vector<EngineRows> came;
+  for (const std::string& text : rows) {
+    auto document = json::Document::parse_const(text, 2);
+    const bool is_read = text.size() <= limits::kAnswerRowsBytesMax && document.ok();
+    if (is_read) documents.push_back(std::move(document.value()));
+    came.push_back(is_read ? EngineRows{documents.back().root()} : EngineRows{});
+  }
+  return answer(came, more);
+}
+
+Answered Plan::answer(std::span<const EngineRows> came, std::string_view more) const {
   Answered out;
-  if (rows.size() != statements.size()) {
+  if (came.size() != statements.size()) {
     out.refusal = Refusal{"", "there must be one list of rows for each statement"};
     return out;
   }
-  std::vector<Table> tables;
+  std::vector<Rows> rows;
   std::string sql;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    std::optional<Table> table = read_table(rows[i], statements[i]);
-    if (!table) {
+  for (size_t i = 0; i < came.size(); ++i) {
+    std::optional<Rows> read = Rows::read(came[i], statements[i]);
+    if (!read) {
       out.refusal = Refusal{"", "the engine's rows cannot be read"};
       return out;
     }
-    // A result as long as its limit may have been cut, and half an answer is a wrong one.
-    if (statements[i].sql.find("LIMIT") != std::string::npos &&
-        static_cast<int64_t>(table->size()) >= rows_max(reader->dialect)) {
+    if (may_be_cut(statements[i], *read, reader->dialect)) {
       out.refusal =
           Refusal{"",
                   "gives more rows than the engine may return: ask for a shorter time, fewer "
                   "values or a narrower filter"};
       return out;
     }
-    tables.push_back(std::move(*table));
+    rows.push_back(std::move(*read));
     sql += (sql.empty() ? "" : ";\n") + statements[i].sql;
   }
-  Json answer = reader->built.read(tables);
-  answer["hogql"] = sql;
-  answer["error"] = nullptr;
-  answer["is_cached"] = false;
-  answer["query_status"] = nullptr;
-  answer["timezone"] = reader->zone;
-  if (answer.find("hasMore") == answer.end()) answer["hasMore"] = false;
-  const Json added = Json::parse(more, nullptr, false);
-  if (added.is_object()) answer.update(added);
-  out.json = answer.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::map<std::string, std::string> texts = texts_of(reader->built, rows);
+  append_json_text(texts["hogql"] = {}, sql);
+  texts["error"] = "null";
+  texts["is_cached"] = "false";
+  texts["query_status"] = "null";
+  append_json_text(texts["timezone"] = {}, reader->zone);
+  texts.emplace("hasMore", "false");
+  MemberTexts answer;
+  for (const auto& [name, text] : texts) answer.put(name, text);
+  answer.put_all(more);
+  out.json = answer.object();
   return out;
 }
 

@@ -426,8 +426,19 @@ Built build_sql(const View& question, const Context& context) {
   built.statements.push_back(
       {.sql = fmt::format("{}SELECT * FROM ({}) AS q LIMIT {}",
                           one_team ? team_ctes(context.project) : "", sql, most), .columns = {}});
-  built.read = [most](const std::vector<Table>& tables) {
-    return Json{{"results", tables[0]}, {"hasMore", static_cast<int64_t>(tables[0].size()) >= most}};
+  built.write = [most](const std::vector<Rows>& rows) {
+    Written out{.results = "[",
+                .members = Json{{"hasMore", static_cast<int64_t>(rows[0].size()) >= most}}};
+    for (size_t i = 0; i < rows[0].size(); ++i) {
+      out.results += i == 0 ? "[" : ",[";
+      for (const json::Value& cell : rows[0][i]) {
+        if (out.results.back() != '[') out.results += ',';
+        append_json(out.results, cell);
+      }
+      out.results += ']';
+    }
+    out.results += ']';
+    return out;
   };
   return built;
 }

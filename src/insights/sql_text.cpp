@@ -100,13 +100,42 @@ std::string epoch_us(Dialect dialect, std::string_view timestamp) {
   return fmt::format("CAST(round(date_part('epoch', {}) * 1000000) AS BIGINT)", timestamp);
 }
 
-std::string instant_text(int64_t epoch_us) {
+namespace {
+
+// `digits` places of `value` and what stands behind them.
+char* put(char* at, int64_t value, int digits, char behind) {
+  for (int i = digits - 1; i >= 0; --i, value /= 10) at[i] = static_cast<char>('0' + value % 10);
+  at[digits] = behind;
+  return at + digits + 1;
+}
+
+}  // namespace
+
+// By place: a list has one in every row.
+void append_instant_text(std::string& out, int64_t epoch_us) {
   const int64_t days = epoch_us >= 0 ? epoch_us / kDayUs : -((-epoch_us + kDayUs - 1) / kDayUs);
   const int64_t rest = epoch_us - days * kDayUs;
   const Civil date = civil_from_days(days);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", date.year, date.month, date.day,
-                     rest / 3'600'000'000, rest / 60'000'000 % 60, rest / 1'000'000 % 60,
-                     rest % 1'000'000);
+  char text[28];
+  char* at = text;
+  if (date.year < 0 || date.year > 9'999) {
+    out += fmt::format("{:04}-", date.year);
+  } else {
+    at = put(at, date.year, 4, '-');
+  }
+  at = put(at, date.month, 2, '-');
+  at = put(at, date.day, 2, 'T');
+  at = put(at, rest / 3'600'000'000, 2, ':');
+  at = put(at, rest / 60'000'000 % 60, 2, ':');
+  at = put(at, rest / 1'000'000 % 60, 2, '.');
+  at = put(at, rest % 1'000'000, 6, 'Z');
+  out.append(text, static_cast<size_t>(at - text));
+}
+
+std::string instant_text(int64_t epoch_us) {
+  std::string out;
+  append_instant_text(out, epoch_us);
+  return out;
 }
 
 std::string instant(int64_t epoch_us) { return literal(instant_text(epoch_us)); }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <unordered_map>
 
 #include "hogflare/insights_limits.h"
 #include "insights/formula.h"
@@ -426,7 +427,7 @@ void sort_lines(std::vector<Line>& lines) {
   });
 }
 
-std::vector<Line> lines_of(const Trends& trends, size_t buckets, const Table& table,
+std::vector<Line> lines_of(const Trends& trends, size_t buckets, const Rows& rows,
                            const std::string& cohort) {
   std::vector<Line> lines;
   const size_t width = trends.breakdowns.by.size();
@@ -434,15 +435,27 @@ std::vector<Line> lines_of(const Trends& trends, size_t buckets, const Table& ta
     lines.push_back({.key = {}, .data = std::vector<double>(buckets, 0), .label = {}});
   if (!cohort.empty()) lines.back().key.push_back(cohort);
   std::map<std::vector<std::string>, size_t> known;
-  for (const Row& row : table) {
+  std::unordered_map<std::string, size_t> spelled;  // the same by the cells as they came, which is quicker
+  std::string spelling;
+  for (size_t r = 0; r < rows.size(); ++r) {
+    const std::span<const json::Value> row = rows[r];
     size_t at = 0;
     if (width > 0) {
-      std::vector<std::string> key;
-      for (size_t i = 0; i < width; ++i) key.push_back(text_of(row[1 + i]));
-      const auto [found, is_new] = known.emplace(key, lines.size());
-      if (is_new)
-        lines.push_back({.key = key, .data = std::vector<double>(buckets, 0), .label = {}});
-      at = found->second;
+      spelling.clear();
+      for (size_t i = 1; i <= width; ++i) {
+        if (row[i].exists()) spelling.append(row[i].raw());
+        spelling += '\n';
+      }
+      const auto [place, is_new_spelling] = spelled.emplace(spelling, 0);
+      if (is_new_spelling) {
+        std::vector<std::string> key;
+        for (size_t i = 0; i < width; ++i) key.push_back(text_of(row[1 + i]));
+        const auto [found, is_new] = known.emplace(key, lines.size());
+        if (is_new)
+          lines.push_back({.key = key, .data = std::vector<double>(buckets, 0), .label = {}});
+        place->second = found->second;
+      }
+      at = place->second;
     }
     const int64_t b = integer_of(row[0], -1);
     if (b >= 0 && static_cast<size_t>(b) < buckets)
@@ -484,35 +497,75 @@ Json breakdown_value(const Trends& trends, const std::vector<std::string>& key) 
   return id < 0 ? Json(key[0]) : Json(id);
 }
 
-Json write_line(const Trends& trends, size_t period, const Line& line) {
-  const Axis& axis = trends.periods[period].axis;
-  Json out = Json{{"label", line.label},
-                  {"filter", Json{{"insight", "TRENDS"},
-                                  {"interval", interval_name(trends.interval)},
-                                  {"display", trends.display}}}};
-  if (trends.total) {
-    out["data"] = Json::array();
-    out["days"] = Json::array();
-    out["count"] = 0;
-    out["aggregated_value"] = plain(line.data[0]);
-  } else {
-    Json data = Json::array(), days = Json::array(), labels = Json::array();
-    for (size_t i = 0; i < axis.size(); ++i) {
-      data.push_back(plain(line.data[i]));
-      days.push_back(axis.day(i));
-      labels.push_back(axis_label(axis, i, trends.periods[period].range));
-    }
-    out["data"] = std::move(data);
-    out["days"] = std::move(days);
-    out["labels"] = std::move(labels);
-    out["count"] = trends.cumulative && !line.data.empty() ? line.data.back() : line.total();
+// What all lines of a period, or of a series in it, have in common, as JSON text.
+struct Shared {
+  std::string days = "[]";
+  std::string labels;
+  std::string filter;
+};
+
+Shared shared_of(const Trends& trends, const Trends::Period& period) {
+  Shared out;
+  append_json(out.filter, Json{{"insight", "TRENDS"},
+                               {"interval", interval_name(trends.interval)},
+                               {"display", trends.display}});
+  if (trends.total) return out;
+  Json days = Json::array(), labels = Json::array();
+  for (size_t i = 0; i < period.axis.size(); ++i) {
+    days.push_back(period.axis.day(i));
+    labels.push_back(axis_label(period.axis, i, period.range));
   }
-  if (!line.key.empty()) out["breakdown_value"] = breakdown_value(trends, line.key);
-  if (trends.periods.size() > 1) {
-    out["compare"] = true;
-    out["compare_label"] = period == 0 ? "current" : "previous";
-  }
+  out.days.clear();
+  append_json(out.days, days);
+  append_json(out.labels, labels);
   return out;
+}
+
+// The days are spliced in behind the first name, "custom_name".
+std::string action_text(const Series& series, size_t order, const Shared& shared) {
+  Json action = series.action(order);
+  std::string out = R"({"custom_name":)";
+  append_json(out, action["custom_name"]);
+  action.erase("custom_name");
+  out += R"(,"days":)" + shared.days + ',';
+  std::string rest;
+  append_json(rest, action);
+  return out.append(rest, 1);
+}
+
+struct LinePlace {
+  size_t period = 0;
+  size_t order = 0;
+  const std::string& action;  // JSON
+};
+
+// Members in the order of their names, as those of every answer.
+void write_line(std::string& out, const Trends& trends, const Line& line, const LinePlace& place,
+                const Shared& shared) {
+  const bool is_formula = !trends.formulas.empty();
+  out += R"({"action":)" + place.action;
+  if (trends.total) append_plain(out += R"(,"aggregated_value":)", line.data[0]);
+  if (!line.key.empty()) {
+    append_json(out += R"(,"breakdown_value":)", breakdown_value(trends, line.key));
+  }
+  if (trends.periods.size() > 1) {
+    out += R"(,"compare":true,"compare_label":)";
+    out += place.period == 0 ? R"("current")" : R"("previous")";
+  }
+  const double count =
+      trends.cumulative && !line.data.empty() ? line.data.back() : line.total();
+  append_json(out += R"(,"count":)", trends.total ? Json(0) : Json(count));
+  out += R"(,"data":[)";
+  for (size_t i = 0; i < line.data.size() && !trends.total; ++i) {
+    if (i > 0) out += ',';
+    append_plain(out, line.data[i]);
+  }
+  out += ']';
+  if (trends.total && is_formula) out.replace(out.size() - 2, 2, "null");
+  out += R"(,"days":)" + shared.days + R"(,"filter":)" + shared.filter;
+  append_json_text(out += R"(,"label":)", line.label);
+  if (!trends.total) out += R"(,"labels":)" + shared.labels;
+  out += R"(,"order":)" + std::to_string(place.order) + '}';
 }
 
 // Formulas are applied point by point; a value that a series lacks counts as zeros.
@@ -547,55 +600,64 @@ std::vector<Line> formula_lines(const Trends& trends, const Named& named,
   return out;
 }
 
-Json read_answer(const Trends& trends, const Project& project, const std::vector<Table>& tables) {
-  Json results = Json::array();
-  bool has_more = false;
+// A period's lines by series, and whether some values were put together.
+std::vector<std::vector<Line>> series_of(const Trends& trends, size_t period,
+                                         std::span<const Rows> rows, bool& has_more) {
+  std::vector<std::vector<Line>> series;
   size_t at = 0;
   const size_t cohorts = std::max<size_t>(trends.breakdowns.cohorts.size(), 1);
-  for (size_t period = 0; period < trends.periods.size(); ++period) {
-    std::vector<std::vector<Line>> series;
-    const size_t buckets = trends.total ? 1 : trends.periods[period].axis.size();
-    for (size_t s = 0; s < trends.series.size(); ++s) {
-      std::vector<Line> lines;
-      for (size_t c = 0; c < cohorts; ++c, ++at) {
-        const std::string cohort =
-            trends.breakdowns.cohorts.empty() ? "" : trends.breakdowns.cohorts[c];
-        for (Line& line : lines_of(trends, buckets, tables[at], cohort)) {
-          if (line.rank() == 2) {
-            has_more = true;
-            if (trends.breakdowns.hide_other) continue;
-          }
-          shape_line(trends, line);
-          lines.push_back(std::move(line));
+  const size_t buckets = trends.total ? 1 : trends.periods[period].axis.size();
+  for (size_t s = 0; s < trends.series.size(); ++s) {
+    std::vector<Line> lines;
+    for (size_t c = 0; c < cohorts; ++c, ++at) {
+      const std::string cohort =
+          trends.breakdowns.cohorts.empty() ? "" : trends.breakdowns.cohorts[c];
+      for (Line& line : lines_of(trends, buckets, rows[at], cohort)) {
+        if (line.rank() == 2) {
+          has_more = true;
+          if (trends.breakdowns.hide_other) continue;
         }
+        shape_line(trends, line);
+        lines.push_back(std::move(line));
       }
-      series.push_back(std::move(lines));
     }
+    series.push_back(std::move(lines));
+  }
+  return series;
+}
+
+Written write_answer(const Trends& trends, const Project& project, const std::vector<Rows>& rows) {
+  Written out{.results = "["};
+  const auto write = [&out, &trends](const Line& line, const LinePlace& place, const Shared& shared) {
+    if (out.results.back() != '[') out.results += ',';
+    write_line(out.results, trends, line, place, shared);
+  };
+  bool has_more = false;
+  const size_t statements = rows.size() / trends.periods.size();
+  for (size_t period = 0; period < trends.periods.size(); ++period) {
+    const Shared shared = shared_of(trends, trends.periods[period]);
+    std::vector<std::vector<Line>> series = series_of(
+        trends, period, std::span(rows).subspan(period * statements, statements), has_more);
     for (size_t s = 0; s < series.size() && trends.formulas.empty(); ++s) {
+      const std::string action = action_text(trends.series[s], s, shared);
       for (Line& line : series[s]) {
         const std::string name = trends.series[s].label;
         const std::string key = key_label(trends, line.key, project);
         line.label = line.key.empty()     ? name
                      : series.size() == 1 ? key
                                           : fmt::format("{} - {}", name, key);
-        Json one = write_line(trends, period, line);
-        one["order"] = s;
-        one["action"] = trends.series[s].action(s);
-        one["action"]["days"] = one["days"];
-        results.push_back(std::move(one));
+        write(line, {.period = period, .order = s, .action = action}, shared);
       }
     }
     for (size_t f = 0; f < trends.formulas.size(); ++f) {
       for (const Line& line : formula_lines(trends, trends.formulas[f], series)) {
-        Json one = write_line(trends, period, line);
-        one["order"] = f;
-        one["action"] = nullptr;
-        if (trends.total) one["data"] = nullptr;
-        results.push_back(std::move(one));
+        write(line, {.period = period, .order = f, .action = "null"}, shared);
       }
     }
   }
-  return Json{{"results", std::move(results)}, {"hasMore", has_more}};
+  out.results += ']';
+  out.members = Json{{"hasMore", has_more}};
+  return out;
 }
 
 // The people of one bucket (and breakdown value): CTEs that end in "actors".
@@ -672,8 +734,8 @@ Built build_trends(const View& question, const Context& context) {
   }
   built.until_us = trends.periods[0].range.to_us;
   const Project* project = &context.project;
-  built.read = [trends = std::move(trends), project](const std::vector<Table>& tables) {
-    return read_answer(trends, *project, tables);
+  built.write = [trends = std::move(trends), project](const std::vector<Rows>& rows) {
+    return write_answer(trends, *project, rows);
   };
   return built;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -30,5 +31,32 @@ inline void append_text(std::string& out, std::string_view name, std::string_vie
   append_name(out, name);
   json::append_string(out, text);
 }
+
+// An object's members as texts, written in the order of their names. Borrows the texts; of two members of one name
+// the later one stays.
+class MemberTexts {
+ public:
+  void put(std::string_view name, std::string_view text) { members_[std::string(name)] = text; }
+  // The members of the object that `text` is; anything else adds nothing.
+  void put_all(std::string_view text) {
+    const auto document = json::Document::parse_const(text, 1);
+    if (!document.ok()) return;
+    for (const json::Member member : document.value().root().members()) {
+      members_[member.key()] = member.value.raw();
+    }
+  }
+  std::string object() const {
+    std::string out = "{";
+    for (const auto& [name, text] : members_) {
+      append_name(out, name);
+      out.append(text);
+    }
+    out += '}';
+    return out;
+  }
+
+ private:
+  std::map<std::string, std::string_view> members_;
+};
 
 }  // namespace hogflare

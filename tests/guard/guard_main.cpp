@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <new>
@@ -49,6 +50,7 @@ struct Work {
   std::string name;
   std::string path;
   std::string body;
+  std::string engine_reply = {};  // what the SQL engine gives, for questions
 };
 
 std::string event(int index, bool with_person, int details) {
@@ -115,6 +117,37 @@ std::string browser_batch(int events) {
   return json + R"(],"sent_at":"2026-11-22T12:08:50.900Z"})";
 }
 
+constexpr int kQuestionRows = 1'000;
+
+// As the engine gives rows: objects by column.
+std::string engine_reply(const std::function<std::string(int)>& row) {
+  std::string json = R"({"success":true,"result":{"schema":[],"rows":[)";
+  for (int i = 0; i < kQuestionRows; ++i) json += (i > 0 ? "," : "") + row(i);
+  return json + R"(],"metrics":{"bytes_scanned":1}}})";
+}
+
+// The questions of bench/questions.mjs: planned, asked, and answered out of 1,000 rows.
+Work trend_question() {
+  return {"question_trend", "/api/projects/1/query/",
+          R"({"query":{"kind":"TrendsQuery","dateRange":{"date_from":"-39d"},"series":[)"
+          R"({"kind":"EventsNode","event":"$pageview","math":"dau"}],)"
+          R"("breakdownFilter":{"breakdown":"$browser","breakdown_type":"event"}}})",
+          engine_reply([](int i) {
+            return R"({"b":)" + std::to_string(i / 25) + R"(,"v0":"Browser )" +
+                   std::to_string(i % 25) + R"(","n":)" + std::to_string(i) + "}";
+          })};
+}
+
+Work list_question() {
+  return {"question_list", "/api/projects/1/query/",
+          R"({"query":{"kind":"EventsQuery","select":["event","distinct_id","timestamp",)"
+          R"("properties.plan"],"limit":1000}})",
+          engine_reply([](int i) {
+            return R"({"c0":"$pageview","c1":"user-)" + std::to_string(i) + R"(","c2":)" +
+                   std::to_string(1'764'000'000'000'000 + i) + R"(,"c3":"\"pro\""})";
+          })};
+}
+
 std::vector<Work> works() {
   return {
       {"server_single", "/batch/", batch(1, false, 0)},
@@ -128,6 +161,8 @@ std::vector<Work> works() {
       {"flags", "/flags/",
        R"({"token":"phc_bench","distinct_id":"user-1","person_properties":{"plan":"pro"}})"},
       {"not_found", "/nothing/here", "{}"},
+      trend_question(),
+      list_question(),
   };
 }
 
@@ -147,7 +182,9 @@ std::string flags_json() {
 class Host {
  public:
   Host()
-      : core_(R"({"vars":{"CLOUDFLARE_PIPELINE_ENDPOINT":"http://sink.invalid/"},"bindings":)"
+      : core_(R"({"vars":{"CLOUDFLARE_PIPELINE_ENDPOINT":"http://sink.invalid/",)"
+              R"("POSTHOG_PERSONAL_API_KEY":"guard-key","HOGFLARE_SQL_ACCOUNT_ID":"a",)"
+              R"("HOGFLARE_SQL_BUCKET":"b","HOGFLARE_SQL_TOKEN":"t"},"bindings":)"
               R"(["PERSONS","GROUPS","PERSON_ID_COUNTER","OUTBOX"],"bundled_flags":")" +
                   flags_json() + "\"}",
               decompressor_, zones_),
@@ -161,7 +198,12 @@ class Host {
     head += "application/json";
     head.append(3, '\0');
     head += "https://shop.example.com";
-    head.append(40, '\0');
+    if (work.engine_reply.empty()) {
+      head.append(40, '\0');
+    } else {
+      head.append(2, '\0').append("Bearer guard-key").append(38, '\0');
+    }
+    engine_reply_ = &work.engine_reply;
     std::unique_ptr<Task> task = core_.http({std::move(head), work.body});
     run(*task, nullptr);
     return task->reply().status;
@@ -221,6 +263,8 @@ class Host {
       run(*task, &objects_[call->name]);
       result.body = task->reply().body;
     }
+    if (std::holds_alternative<RunQuery>(effect.kind)) result.body = *engine_reply_;
+    if (std::holds_alternative<ReadCache>(effect.kind)) result.http_status = 404;
     return result;
   }
 
@@ -230,6 +274,7 @@ class Host {
   Core core_;
   Entropy entropy_;
   std::map<std::string, test::MemoryStorage> objects_;
+  const std::string* engine_reply_ = nullptr;
 };
 
 }  // namespace

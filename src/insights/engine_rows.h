@@ -1,0 +1,62 @@
+// The engine's rows read where they lie, and answers written as text: what questions with many rows are
+// answered by. A tree of a thousand rows takes more time than all the rest of their answer.
+//
+//   std::optional<Rows> rows = Rows::read({.list = value, .columns = statement.columns});
+//   for (size_t i = 0; i < rows->size(); ++i) append_json(out, (*rows)[i][0]);
+//
+// Texts are spelled as Json::dump spells them (names in order, numbers and escapes in its form), so that an
+// answer's bytes do not depend on which way it was made.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hogflare/insights.h"
+#include "hogflare/json.h"
+#include "insights/view.h"
+
+namespace hogflare::insights {
+
+// One statement's rows. Borrows the text they came as, and its index.
+class Rows {
+ public:
+  // Nothing where a row is neither an array nor, with columns, an object.
+  static std::optional<Rows> read(const EngineRows& came, const Statement& statement);
+
+  size_t size() const { return ends_.size(); }
+  // Cells in the order of the statement's columns, as many as those; of free SQL as many as came. A cell that
+  // is missing does not exist().
+  std::span<const json::Value> operator[](size_t row) const {
+    const uint32_t begin = row == 0 ? 0 : ends_[row - 1];
+    return {cells_.data() + begin, ends_[row] - begin};
+  }
+
+ private:
+  std::vector<json::Value> cells_;
+  std::vector<uint32_t> ends_;  // of each row in `cells_`
+};
+
+// A cell as a tree; null when it is missing.
+Json cell_of(const json::Value& cell);
+
+double number_of(const json::Value& cell, double fallback = 0);
+int64_t integer_of(const json::Value& cell, int64_t fallback = 0);
+std::string text_of(const json::Value& cell);
+inline bool is_null(const json::Value& cell) { return !cell.exists() || cell.is_null(); }
+
+// What stands in `cell`: null when it is missing.
+void append_json(std::string& out, const json::Value& cell);
+// The document that the text in `cell` is; the text itself where it is none.
+void append_parsed(std::string& out, const json::Value& cell);
+void append_json(std::string& out, const Json& value);
+void append_json_text(std::string& out, std::string_view text);
+// `value` as plain() makes it.
+void append_plain(std::string& out, double value);
+// The instant_text of it, with quotes.
+void append_instant(std::string& out, int64_t epoch_us);
+
+}  // namespace hogflare::insights
