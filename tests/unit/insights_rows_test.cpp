@@ -1,0 +1,115 @@
+// Engines' rows read where they lie: the same cells however the engine spells a row, and the same bytes as a
+// tree of the answer would give.
+#include "insights/engine_rows.h"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <string>
+
+#include "insights/kinds.h"
+#include "insights/sql_text.h"
+
+namespace hogflare::insights {
+namespace {
+
+const Statement kStatement = {.sql = "SELECT", .columns = {"a", "b", "c"}};
+
+// The rows of a JSON array as they are read, as one text.
+std::string read_rows(const std::string& text, const Statement& statement = kStatement) {
+  const auto document = json::Document::parse_const(text, 2);
+  REQUIRE(document.ok());
+  const auto rows = Rows::read({.list = document.value().root()}, statement);
+  if (!rows) return "none";
+  std::string out;
+  for (size_t i = 0; i < rows->size(); ++i) {
+    for (const json::Value& cell : (*rows)[i]) append_json(out += ' ', cell);
+    out += ';';
+  }
+  return out;
+}
+
+TEST_CASE("engine rows: cells stand in the order of the columns, whatever the engine's order is") {
+  CHECK(read_rows(R"([{"a":1,"b":"x","c":null}])") == " 1 \"x\" null;");
+  CHECK(read_rows(R"([{"c":null,"b":"x","a":1}])") == " 1 \"x\" null;");
+  CHECK(read_rows(R"([{"a":1,"b":"x"},{"a":1,"b":2,"c":3,"d":4}])") == " 1 \"x\" null; 1 2 3;");
+  CHECK(read_rows(R"([{"a":1,"a":2,"b":3}])") == " 2 3 null;");
+  CHECK(read_rows(R"([{"\u0061":1,"b":2,"c":3}])") == " 1 2 3;");
+  CHECK(read_rows(R"([[1,2],[1,2,3,4],[]])") == " 1 2 null; 1 2 3; null null null;");
+  CHECK(read_rows("[]").empty());
+}
+
+TEST_CASE("engine rows: what is no row is refused") {
+  CHECK(read_rows("[1]") == "none");
+  CHECK(read_rows(R"([[1,2,3],"x"])") == "none");
+  CHECK(read_rows("{}") == "none");
+  CHECK(read_rows(R"([{"a":1}])", {.sql = "SELECT", .columns = {}}) == "none");
+  CHECK(read_rows("[[1],[1,2]]", {.sql = "SELECT", .columns = {}}) == " 1; 1 2;");
+}
+
+TEST_CASE("engine rows: free SQL's objects are read by the names that the engine gives") {
+  const auto document = json::Document::parse_const(R"([{"n":1,"event":"a"},{"event":"b"}])", 2);
+  const std::vector<std::string> names = {"event", "n"};
+  const auto rows = Rows::read({.list = document.value().root(), .columns = names},
+                               {.sql = "SELECT", .columns = {}});
+  REQUIRE(rows);
+  CHECK(text_of((*rows)[0][0]) == "a");
+  CHECK(integer_of((*rows)[0][1]) == 1);
+  CHECK(is_null((*rows)[1][1]));
+}
+
+// Texts of cells that engines may give: spellings of numbers, escapes, names twice and out of order.
+const char* const kCells[] = {
+    "0",      "-1",       "-0",           "1.50",   "1e3",    "12345678901234567890", "-0.0",
+    "true",   "null",     R"("plain")",   R"("")",  R"("\b\f\n\u00e9\u0041\/\\\"")",
+    R"("é")", "[]",       R"([1, 2 ,[{}]])", "{}",  R"({"b":1,"a":{"z":[1.50],"\u0061":null},"b":2})",
+    R"({ "a\"b" : "x", "A" : 1e2 })", "9223372036854775808", "\"\x7f\""};
+
+TEST_CASE("engine rows: a cell is spelled as in a dumped tree") {
+  for (const std::string cell : kCells) {
+    const std::string text = "[[" + cell + "]]";
+    const auto document = json::Document::parse_const(text, 2);
+    REQUIRE(document.ok());
+    const json::Value value = *(*document.value().root().elements().begin()).elements().begin();
+    std::string out;
+    append_json(out, value);
+    CHECK(out == Json::parse(cell).dump());
+    CHECK(text_of(value) == text_of(Json::parse(cell)));
+    CHECK(number_of(value, 7) == number_of(Json::parse(cell), 7));
+    // A property's value is a document in a text.
+    const std::string inside = Json(cell).dump();
+    const auto quoted = json::Document::parse_const(inside, 0);
+    out.clear();
+    append_parsed(out, quoted.value().root());
+    CHECK(out == Json::parse(cell).dump());
+  }
+}
+
+TEST_CASE("engine rows: a text that is no document stays a text") {
+  for (const char* text : {"", "pro", "{bad", "1e999", "[1", "1 2", "\"\\ud83d\""}) {
+    const std::string cell = Json(text).dump();
+    const auto document = json::Document::parse_const(cell, 0);
+    REQUIRE(document.ok());
+    std::string out;
+    append_parsed(out, document.value().root());
+    CHECK(out == cell);
+  }
+  const std::string deep = Json(std::string(1'000, '[') + std::string(1'000, ']')).dump();
+  std::string out;
+  append_parsed(out, json::Document::parse_const(deep, 0).value().root());
+  CHECK(out == deep);
+}
+
+TEST_CASE("engine rows: numbers and instants are spelled as everywhere") {
+  for (const double value : {0.0, -3.0, 2.5, 1e15, 9.1e15, 1e300, 1.0 / 3, -0.0, std::nan("")}) {
+    std::string out;
+    append_plain(out, value);
+    CHECK(out == plain(value).dump());
+  }
+  CHECK(instant_text(0) == "1970-01-01T00:00:00.000000Z");
+  CHECK(instant_text(-1) == "1969-12-31T23:59:59.999999Z");
+  CHECK(instant_text(1'764'000'000'123'456) == "2025-11-24T16:00:00.123456Z");
+  CHECK(instant_text(253'402'300'800'000'000) == "10000-01-01T00:00:00.000000Z");
+}
+
+}  // namespace
+}  // namespace hogflare::insights
