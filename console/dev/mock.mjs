@@ -297,7 +297,7 @@ function errors(query) {
   const bins = query.volumeResolution ?? 20;
   const rows = ISSUES.map(([type, value], n) => {
     const range = Array.from({ length: bins }, (_, b) => Math.round(12 * unit(`${type} ${b}`) ** 3));
-    return { id: createHash("sha512").update(type).digest("hex"), name: type, description: value, status: "active", assignee: null, first_seen: new Date(Date.now() - (n + 2) * DAY).toISOString(), last_seen: new Date(Date.now() - n * 3_600_000).toISOString(), aggregations: { occurrences: 214 - 60 * n, sessions: 60 - 12 * n, users: 41 - 9 * n, volumeRange: range, volume_buckets: range.map((value, b) => ({ label: `${b}`, value })) } };
+    return { id: createHash("sha512").update(type).digest("hex"), name: type, description: value, status: "active", decision: null, assignee: null, first_seen: new Date(Date.now() - (n + 2) * DAY).toISOString(), last_seen: new Date(Date.now() - n * 3_600_000).toISOString(), aggregations: { occurrences: 214 - 60 * n, sessions: 60 - 12 * n, users: 41 - 9 * n, volumeRange: range, volume_buckets: range.map((value, b) => ({ label: `${b}`, value })) } };
   }).filter(({ id }) => !query.issueId || id === query.issueId);
   return list(query, rows, (row) => row);
 }

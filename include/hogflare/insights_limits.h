@@ -41,6 +41,8 @@ inline constexpr int64_t kListRowsMax = 1'000;
 inline constexpr int64_t kListOffsetMax = 5'000;
 // Bytes of one formula; each may add a level of parentheses to the reader's stack.
 inline constexpr size_t kFormulaBytesMax = 500;
+// Days that a decision about an issue holds: it and the exceptions since are read with every list of issues.
+inline constexpr int64_t kDecisionDays = 365;
 // Cohorts one breakdown may name; each is a statement of its own.
 inline constexpr size_t kBreakdownCohortsMax = 20;
 

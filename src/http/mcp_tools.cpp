@@ -140,7 +140,7 @@ Made errors(const Arguments& given) {
   Json query = {{"kind", "ErrorTrackingQuery"}, {"dateRange", std::move(range)}};
   query["orderBy"] = given.text("order_by", "last_seen");
   query["searchQuery"] = given.text("search");
-  given.copy(query, {"limit", "offset"});
+  given.copy(query, {"status", "limit", "offset"});
   return ask(given, std::move(query));
 }
 
@@ -211,9 +211,10 @@ constexpr Tool kTools[] = {
          "etag": {"type": "string"}})",
      R"(["action"])", flags},
     {"errors", "Errors",
-     "Exceptions by fingerprint: how often, how many people, first and last seen. Of the last 7 days unless "
-     "date_from says otherwise.",
+     "Exceptions by fingerprint: how often, how many people, first and last seen, and the status that was decided "
+     "(active, resolved, ignored). Of the last 7 days unless date_from says otherwise.",
      R"({"date_from": {"type": "string"}, "date_to": {"type": "string"}, "search": {"type": "string"},
+         "status": {"type": "string", "enum": ["all", "active", "resolved", "ignored"], "description": "all unless set"},
          "order_by": {"type": "string", "enum": ["last_seen", "first_seen", "occurrences", "users", "sessions"]},
          "limit": {"type": "integer", "minimum": 1, "maximum": 1000}, "offset": {"type": "integer", "minimum": 0, "maximum": 5000}})",
      "[]", errors},

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "hogflare/insights_limits.h"
+#include "insights/issue_status.h"
 #include "insights/kinds.h"
 #include "insights/sql_text.h"
 
@@ -403,6 +404,7 @@ struct Errors {
   int64_t limit = 50;
   int64_t offset = 0;
   std::string order;  // a column and its direction
+  std::string status = "all";  // of the issues that are given
 };
 
 // UTC and unrounded; "all" and nothing are four years.
@@ -455,11 +457,17 @@ Json errors_answer(const Errors& errors, const std::vector<Table>& tables) {
     const int64_t bin = std::clamp<int64_t>(integer_of(row[1]), 0, errors.resolution - 1);
     volume[static_cast<size_t>(bin)] += number_of(row[2]);
   }
+  const Decisions decisions = read_decisions(tables[2]);
   Json results = Json::array();
-  const Table& rows = tables[0];
+  std::vector<const Row*> rows;
+  for (const Row& row : tables[0]) {
+    if (errors.status == "all" || decisions.status_of(text_of(row[0])) == errors.status)
+      rows.push_back(&row);
+  }
   const size_t end = std::min(rows.size(), static_cast<size_t>(errors.offset + errors.limit));
   for (size_t i = static_cast<size_t>(errors.offset); i < end; ++i) {
-    const Row& row = rows[i];
+    const Row& row = *rows[i];
+    const std::string id = text_of(row[0]);
     std::vector<double>& volume = volumes[text_of(row[0])];
     volume.resize(static_cast<size_t>(errors.resolution), 0);
     Json buckets = Json::array(), range = Json::array();
@@ -476,7 +484,8 @@ Json errors_answer(const Errors& errors, const std::vector<Table>& tables) {
     results.push_back(Json{{"id", row[0]},
                            {"name", row[6]},
                            {"description", row[7]},
-                           {"status", "active"},
+                           {"status", decisions.status_of(id)},
+                           {"decision", decisions.json_of(id)},
                            {"assignee", nullptr},
                            {"first_seen", time(4)},
                            {"last_seen", time(5)},
@@ -497,7 +506,6 @@ Errors read_errors(const View& question, const Context& context) {
                  "properties", "filterTestAccounts", "searchQuery", "volumeResolution",
                  "withAggregations", "withFirstEvent", "withLastEvent", "limit", "offset",
                  "modifiers"});
-  question["status"].one_of({"all", "active"});
   question["withFirstEvent"].refuse_if_given(
       "is not done here: ask for the events of the fingerprint");
   question["withLastEvent"].refuse_if_given(
@@ -505,6 +513,7 @@ Errors read_errors(const View& question, const Context& context) {
   if (!question["withAggregations"].flag(true))
     question["withAggregations"].refuse("cannot be left out here");
   Errors errors;
+  errors.status = question["status"].one_of({"all", "active", "resolved", "ignored"});
   read_error_range(errors, question["dateRange"], context.project.clock);
   errors.resolution = question["volumeResolution"].integer(20, {1, 200});
   errors.limit = question["limit"].integer(50, {1, limits::kListRowsMax});
@@ -558,7 +567,9 @@ Built build_errors(const View& question, const Context& context) {
                           "JOIN people_of ON people_of.id = sums.id LEFT JOIN visits_of ON "
                           "visits_of.id = sums.id ORDER BY {}, sums.id LIMIT {}",
                           with, latest("type"), latest("message"), errors.order,
-                          errors.limit + errors.offset + 1),
+                          // Who has the status is known once all are there.
+                          errors.status == "all" ? errors.limit + errors.offset + 1
+                                                 : rows_max(context.dialect)),
        .columns = {"id", "occurrences", "sessions", "users", "first_seen", "last_seen", "type",
                    "message"}});
   const int64_t size = std::max<int64_t>((errors.to_us - errors.from_us) / errors.resolution, 1);
@@ -568,6 +579,8 @@ Built build_errors(const View& question, const Context& context) {
                           with, floor_div(fmt::format("(t - {} - 1)", errors.from_us), size),
                           rows_max(context.dialect)),
        .columns = {"id", "bin", "n"}});
+  built.statements.push_back(decisions_statement(context));
+  if (context.refusals.first) return {};
   built.read = [errors](const std::vector<Table>& tables) { return errors_answer(errors, tables); };
   return built;
 }

@@ -113,6 +113,7 @@ describe("a stack of minified code", () => {
   it("is shown with the source's file, line and text once its map is there", async () => {
     const { console, text } = await firstFrame("0197e6db-9a73-7b91-9e80-4e1b7158db5c", "shop/cart.ts", { withMap: true });
     assert.match(text, new RegExp(`shop/cart\\.ts:${LINE}:`));
+    assert.match(text, /^amountOf /, "what the author called it, not the minifier");
     assert.match(text, /▸ {3}return cart\.total!\.amount;/);
     assert.match(text, /Written before carts could be empty/);
     assert.equal(await console.getByText(/no map for/).count(), 0);

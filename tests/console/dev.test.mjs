@@ -315,4 +315,33 @@ describe("what is done in the console is seen by SDKs, and what they do in the c
     assert.deepEqual(other.faults, []);
     await other.context().close();
   });
+
+  it("an issue that is ignored until two more people meet it is open again when they have", { timeout: 240_000 }, async () => {
+    const row = () => page.locator('table[aria-label="Errors"] tbody tr').filter({ hasText: "TypeError" });
+    await visit(page, `/app/2/errors?${RANGE}`);
+    await row().click();
+    await page.getByRole("button", { name: /^Ignore/ }).click();
+    await page.getByLabel("Ignore until").selectOption("until_people");
+    await page.getByLabel("How many").fill("2");
+    await page.screenshot({ path: `${PICTURES}/dev-ignore.png` });
+    await page.getByRole("button", { name: "Ignore it" }).click();
+    await page.getByText("until 2 more people have met it (0 so far)").waitFor();
+    const { $exception_list } = sent.findLast(({ event, properties }) => event === "$exception" && properties.$exception_list[0].type === "TypeError").properties;
+    const sdk = client();
+    const met = (distinctId) => sdk.captureImmediate({ distinctId, event: "$exception", properties: { $exception_list } });
+    /** The same from anew: what holds is the table's word, not the page's. */
+    const shows = (text) => persistently(async () => {
+      await page.reload();
+      await settled(page);
+      assert.match(await page.locator("#content").textContent(), text);
+    }, { timeoutMs: 90_000, everyMs: 1_000 });
+    await shows(/until 2 more people have met it \(0 so far\)/);
+    await met("grace");
+    await met("grace");
+    await page.keyboard.press("R");
+    await shows(/ignored.*until 2 more people have met it \(1 so far\)/);
+    await met("linus");
+    await shows(/returned.*until 2 more people have met it \(2 so far\): reached, so it is active again/);
+    await sdk.shutdown();
+  });
 });

@@ -25,6 +25,15 @@ BROWSERS = ["Chrome", "Firefox", "Safari", None]
 PLANS = ["free", "pro", "team"]
 COMPANIES = ["acme", "globex", "initech"]
 MODELS = ["small-1", "large-2"]
+# Of team 1: the day, the issue, and what was decided about it.
+DECISIONS = [
+    (4, "fp-0", {"status": "ignored", "until_people": 1_000}),
+    (9, "fp-0", {"status": "resolved"}),
+    (9, "fp-1", {"status": "ignored", "until_people": 3}),
+    (9, "fp-2", {"status": "ignored", "until_people": 1_000, "until_occurrences": 1_000}),
+    (9, "fp-3", {"status": "ignored", "until_people": 0}),
+    (9, "fp-4", {"status": "reopened"}),
+]
 # What a recording's event is stored as.
 RECORDED = "$snapshot_items"
 # An event whose clock is ahead is moved to the time it was received, which is after the month.
@@ -288,11 +297,21 @@ def make_month(seed: int, events: int, people: int | None = None) -> Month:
         bad = {"event": "nobody's", "properties": {}, "timestamp": SINCE.isoformat() + "Z"}
         refused.append([{"path": "/batch/", "body": {"api_key": TOKENS[1], "batch": [bad]}}])
         month.rejects += 1
+    # Nothing is drawn for these: the rest of the month is as it would be without them.
+    decisions = []
+    for number, (day, issue, said) in enumerate(DECISIONS):
+        at = SINCE + timedelta(days=day)
+        properties = {"issue": issue, **said}
+        e = Event(1, "issue_status_changed", "hogflare-console", at, properties, f"00000000-0000-7000-8000-{number:012}")
+        month.events.append(e)
+        body = {"event": e.name, "distinct_id": e.distinct_id, "uuid": e.uuid, "timestamp": at.isoformat() + "Z",
+                "properties": {**properties, "$process_person_profile": False}}  # fmt: skip
+        decisions.append({"path": "/batch/", "body": {"api_key": TOKENS[1], "batch": [body]}})
     # What came first comes again in another request, as an SDK's retry does.
     exact = maker.draw.sample([r for each in firsts for r in each], k=max(1, number // 10))
     month.copies += len(exact)
     # Corrections are the last to arrive: a retry of what they correct would take its place again.
-    month.phases = [firsts, lasts, refused, [[r] for r in exact], maker.again]
+    month.phases = [firsts, lasts, [*refused, decisions], [[r] for r in exact], maker.again]
     for e in month.events:
         e.person = "/".join(map(str, maker.find((e.team, e.distinct_id))))
         month.people[(e.team, e.distinct_id)] = e.person

@@ -248,6 +248,25 @@ def errors(events):
     return rows
 
 
+def issue_status(events):
+    """What holds of each issue of the project, and what met it since."""
+    newest = {}
+    for e in sorted(mine(events, "issue_status_changed"), key=lambda e: e.at):
+        if e.get("status") in ("active", "resolved", "ignored"):
+            newest[e.get("issue")] = e
+    rows = []
+    for issue, said in newest.items():
+        since = [e for e in mine(events, "$exception") if e.get("$exception_fingerprint") == issue and e.at > said.at]
+        people = len({e.person for e in since})
+        bounds = [said.get(name) if (said.get(name) or 0) >= 1 else None for name in ("until_people", "until_occurrences")]
+        over = said.get("status") == "resolved" and since
+        if said.get("status") == "ignored":
+            over = any(bound is not None and n >= bound for bound, n in zip(bounds, (people, len(since))))
+        status = "active" if over else said.get("status")
+        rows.append((issue, status, said.get("status"), said.at, *bounds, people, len(since)))
+    return rows
+
+
 def percentile(values: list[float], part: float) -> float | None:
     if not values:
         return None

@@ -150,6 +150,13 @@ def test_exception_issues_and_people_views_answer(system, composed, engine):
     assert set(current) <= set(owners)
 
 
+def test_issues_have_the_status_of_the_newest_decision(system, composed, engine):
+    names = "team_id, exception_fingerprint, status, decided, decided_at, until_people, until_occurrences, people_since, occurrences_since"
+    found = engine(columns(composed, "issue_status", names))
+    expected = computed.issue_status(system.month.events)
+    assert {row[1] for row in expected} == {"active", "ignored"} and as_set(found) == as_set((1, *row) for row in expected)
+
+
 def test_rejects_are_counted_by_reason(system, engine):
     command = [NODE, str(PROJECT / "scripts/sql.mjs"), "rejects", "since=2000-01-01T00:00:00Z", "until=2999-01-01T00:00:00Z"]
     texts = {

@@ -10,7 +10,17 @@ export interface LifecycleLine {
   days: string[];
 }
 
-export function Lifecycle({ lines, interval, until, onPick }: { lines: LifecycleLine[]; interval: string; until: string; onPick: (day: string, status: string) => void }) {
+/** Three to six round steps through both sides of zero. */
+function ticksOf(top: number, bottom: number): number[] {
+  const rough = (top + bottom) / 5;
+  const unit = 10 ** Math.floor(Math.log10(rough));
+  const step = Math.max(1, [1, 2, 5, 10].map((times) => times * unit).find((one) => one >= rough)!);
+  const ticks: number[] = [];
+  for (let tick = -Math.floor(bottom / step); tick <= Math.floor(top / step); tick += 1) ticks.push(tick * step);
+  return ticks;
+}
+
+export function Lifecycle({ lines, interval, until, onPick, withTable = true }: { lines: LifecycleLine[]; interval: string; until: string; withTable?: boolean; onPick: (day: string, status: string) => void }) {
   const days = lines[0]?.days ?? [];
   const of = (status: string) => lines.find((line) => line.status === status);
   const above = days.map((_, i) => STATUSES.slice(0, 3).reduce((sum, [status]) => sum + (of(status)?.data[i] ?? 0), 0));
@@ -21,6 +31,7 @@ export function Lifecycle({ lines, interval, until, onPick }: { lines: Lifecycle
   const scale = (height - 8) / (top + bottom);
   const zero = 4 + top * scale;
   const width = 1_000;
+  const ticks = ticksOf(top, bottom);
   const slot = width / Math.max(days.length, 1);
   const bar = Math.min(slot * 0.72, 60);
   const every = Math.max(1, Math.ceil(days.length / 12));
@@ -29,9 +40,11 @@ export function Lifecycle({ lines, interval, until, onPick }: { lines: Lifecycle
   return (
     <div class="stack">
       <figure class="chart" aria-label="Lifecycle">
-        <div style={{ padding: "12px 20px 0 12px" }}>
+        <div style={{ padding: "12px 20px 0 52px", position: "relative" }}>
+          {ticks.map((tick) => <span key={tick} class="meta" aria-hidden="true" style={{ position: "absolute", left: "0", width: "44px", textAlign: "right", top: `${12 + (zero - tick * scale) * (height / (height + 4)) - 8}px` }}>{number(Math.abs(tick))}</span>)}
           <svg viewBox={`0 0 ${width} ${height + 4}`} preserveAspectRatio="none" style={{ width: "100%", height: `${height}px`, display: "block" }} role="img"
             aria-label={STATUSES.map(([status, name]) => `${name} ${exact(Math.abs((of(status)?.data ?? []).reduce((a, b) => a + b, 0)))}`).join(", ")}>
+            {ticks.map((tick) => <line key={tick} x1="0" x2={width} y1={zero - tick * scale} y2={zero - tick * scale} stroke="var(--line)" vector-effect="non-scaling-stroke" />)}
             {days.map((day, i) => {
               let y = zero;
               const x = i * slot + (slot - bar) / 2;
@@ -55,7 +68,7 @@ export function Lifecycle({ lines, interval, until, onPick }: { lines: Lifecycle
         </div>
       </figure>
       <ul class="legend">{open && <li>The last bar is not over yet.</li>}{STATUSES.map(([status, name, color]) => <li key={status}><i class="swatch" style={{ background: colorVar(color) }} />{name}</li>)}</ul>
-      <div class="scroller" tabIndex={0} role="region" aria-label="Lifecycle as a table" style={{ maxHeight: "320px" }}>
+      {withTable && <div class="scroller" tabIndex={0} role="region" aria-label="Lifecycle as a table" style={{ maxHeight: "320px" }}>
         <table aria-label="Lifecycle as a table">
           <thead><tr><th scope="col">Bucket</th>{STATUSES.map(([status, name]) => <th key={status} class="num" scope="col">{name}</th>)}</tr></thead>
           <tbody>
@@ -66,7 +79,7 @@ export function Lifecycle({ lines, interval, until, onPick }: { lines: Lifecycle
             )).reverse()}
           </tbody>
         </table>
-      </div>
+      </div>}
     </div>
   );
 }

@@ -1,53 +1,63 @@
-// What somebody decided about an issue: an event of our own, so that the table holds who and when.
+// What somebody decided about an issue: an event of our own, so that the table holds who and when. What holds
+// comes with the issue (ErrorTrackingQuery); what was decided on this page may not be in the table yet.
 import { signal } from "@preact/signals";
-import { useMemo } from "preact/hooks";
-import { useQuestion, type Query } from "./ask";
-import { callJson, can, project, session } from "./session";
+import { exact, plural } from "./format";
+import { callJson, project, session } from "./session";
 
 export const STATUS_EVENT = "issue_status_changed";
 export type Status = "active" | "resolved" | "ignored";
 export const STATUSES: [Status, string][] = [["active", "Active"], ["resolved", "Resolved"], ["ignored", "Ignored"]];
 
-export interface Decision {
+/** What it takes after the decision until an ignored issue is active again. */
+export interface Bounds {
+  until_people?: number;
+  until_occurrences?: number;
+}
+export interface Decision extends Bounds {
   status: Status;
   at: string;
+  /** That met it after the decision. */
+  people: number;
+  occurrences: number;
+}
+/** What an issue of ErrorTrackingQuery says of itself. */
+export interface Decided {
+  id: string;
+  status: Status;
+  decision: Decision | null;
 }
 
-const DECISIONS: Query = { kind: "EventsQuery", select: ["timestamp", "properties.issue", "properties.status"], event: STATUS_EVENT, after: "-365d", orderBy: ["timestamp DESC"], limit: 1_000 };
-
-/** What was decided on this page and may not be in the table yet. */
 const made = signal<Record<string, Decision>>({});
 const keyOf = (issue: string) => `${project()?.team_id ?? 1} ${issue}`;
 
-/** The newest decision about each issue. */
-export function useDecisions(): (issue: string) => Decision | undefined {
-  const asked = useQuestion(can("sql") ? DECISIONS : null);
-  const stored = useMemo(() => {
-    const all = new Map<string, Decision>();
-    for (const [at, issue, status] of (asked.answer?.results ?? []) as [string, string, string][]) {
-      if (!all.has(issue) && STATUSES.some(([key]) => key === status)) all.set(issue, { at, status: status as Status });
-    }
-    return all;
-  }, [asked.answer]);
-  return (issue) => {
-    const [mine, theirs] = [made.value[keyOf(issue)], stored.get(issue)];
-    return mine !== undefined && (theirs === undefined || Date.parse(mine.at) >= Date.parse(theirs.at)) ? mine : theirs;
-  };
+/** The status that holds and the decision it comes from, one made on this page first. */
+export function standing(issue: string, told: Decided | undefined): { status: Status; decision: Decision | null } {
+  const [mine, theirs] = [made.value[keyOf(issue)], told?.decision ?? null];
+  if (mine !== undefined && (theirs === null || Date.parse(mine.at) > Date.parse(theirs.at))) return { status: mine.status, decision: mine };
+  return { status: told?.status ?? "active", decision: theirs };
 }
 
-/** A resolved issue that was met afterwards is open again. */
-export const hasReturned = (decision: Decision | undefined, lastSeen: string | undefined) =>
-  decision?.status === "resolved" && lastSeen !== undefined && Date.parse(lastSeen) > Date.parse(decision.at);
+/** Met again after it was resolved, or by as many as it was ignored for. */
+export const hasReturned = ({ status, decision }: { status: Status; decision: Decision | null }) =>
+  status === "active" && decision !== null && decision.status !== "active";
 
-export async function decide(issue: string, status: Status): Promise<void> {
+/** "until 5 more people have met it (2 so far)"; empty without a bound. */
+export function boundsText(decision: Decision): string {
+  const parts: string[] = [];
+  if (decision.until_people !== undefined) parts.push(`${plural(decision.until_people, "more person has", "more people have")} met it (${exact(decision.people)} so far)`);
+  if (decision.until_occurrences !== undefined) parts.push(`it has happened ${plural(decision.until_occurrences, "more time", "more times")} (${exact(decision.occurrences)} so far)`);
+  return parts.length === 0 ? "" : `until ${parts.join(" or ")}`;
+}
+
+export async function decide(issue: string, status: Status, bounds: Bounds = {}): Promise<void> {
   const at = new Date().toISOString();
   const by = session.value?.who ?? session.value?.role ?? "admin";
   await callJson("/batch/", {
     method: "POST",
     body: {
       api_key: project()?.token,
-      batch: [{ event: STATUS_EVENT, distinct_id: "hogflare-console", timestamp: at, properties: { issue, status, by, $process_person_profile: false, $geoip_disable: true, $lib: "hogflare-console" } }],
+      batch: [{ event: STATUS_EVENT, distinct_id: "hogflare-console", timestamp: at, properties: { issue, status, ...bounds, by, $process_person_profile: false, $geoip_disable: true, $lib: "hogflare-console" } }],
     },
   });
-  made.value = { ...made.value, [keyOf(issue)]: { status, at } };
+  made.value = { ...made.value, [keyOf(issue)]: { status, at, people: 0, occurrences: 0, ...bounds } };
 }

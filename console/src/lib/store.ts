@@ -31,6 +31,9 @@ export const singleKeys = kept<boolean>("keys", true);
 export const railFolded = kept<boolean>("rail", false);
 /** Mails, addresses and names are hidden until asked for; one visit of the console long. */
 export const personal = signal(false);
+/** Since when a key is awaited that says which page to go to, after `g`. */
+export const going = { since: 0 };
+export const isGoing = () => Date.now() - going.since < 1_500;
 
 theme.subscribe((value) => {
   if (value === "system") delete document.documentElement.dataset["theme"];

@@ -3,21 +3,19 @@ import { useEffect, useState } from "preact/hooks";
 import { exact, number, percent, plural, visible } from "../lib/format";
 import { event, pointText, withState } from "../lib/question";
 import { go, pageHref, route } from "../lib/router";
-import { decide, hasReturned, STATUSES, useDecisions, type Decision, type Status } from "../lib/issues";
+import { boundsText, decide, hasReturned, standing, STATUSES, type Bounds, type Decided, type Status } from "../lib/issues";
 import { can, isAdmin } from "../lib/session";
 import { dateRange, propertyFilter } from "../lib/state";
 import { useQuestion } from "../lib/ask";
-import { Answered, Block, Copy, Data, NoEngine, Num, Table, Tabs, Time, useSettled } from "../ui/kit";
+import { Answered, Block, Copy, Data, NoEngine, Num, Pop, Table, Tabs, Time, useSettled } from "../ui/kit";
 import { Spark } from "../chart/line";
 import { EventList } from "./people";
 import { PeoplePanel } from "../ui/people-panel";
 import type { EventLike } from "../ui/event-panel";
 
-interface Issue {
-  id: string;
+interface Issue extends Decided {
   name: string | null;
   description: string | null;
-  status: string;
   first_seen: string;
   last_seen: string;
   aggregations: { occurrences: number; sessions: number; users: number; volumeRange?: number[] };
@@ -35,23 +33,21 @@ function range() {
   return date_to !== undefined && /^\d{4}/.test(date_to) ? { date_from: from, date_to: date_to.length === 10 ? `${date_to}T23:59:59` : date_to } : { date_from: from };
 }
 
-/** Open: active ones, and those that came back after they were resolved. */
-const isOpen = (decision: Decision | undefined, lastSeen: string) => decision === undefined || decision.status === "active" || hasReturned(decision, lastSeen);
-
-function StatusTag({ decision, lastSeen }: { decision: Decision | undefined; lastSeen: string | undefined }) {
-  if (hasReturned(decision, lastSeen)) return <span class="tag bad" title={`Resolved ${decision!.at}, met again since`}>returned</span>;
-  const status = decision?.status ?? "active";
-  return <span class={`tag ${status === "resolved" ? "ok" : status === "active" ? "warn" : ""}`}>{status}</span>;
+function StatusTag({ id, told }: { id: string; told: Issue | undefined }) {
+  const now = standing(id, told);
+  if (hasReturned(now)) return <span class="tag bad" title={`${now.decision!.status} ${now.decision!.at}, met again since`}>returned</span>;
+  return <span class={`tag ${now.status === "resolved" ? "ok" : now.status === "active" ? "warn" : ""}`} title={now.decision === null ? undefined : `${now.status} ${boundsText(now.decision)}`}>{now.status}</span>;
 }
 
 function List() {
   const { find } = route.value;
   const [order, sort] = useState("users");
   const [shown, show] = useState<"open" | Status | "all">("open");
-  const decisionOf = useDecisions();
-  const wanted = (row: Issue) => {
-    const decision = decisionOf(row.id);
-    return shown === "all" || (shown === "open" ? isOpen(decision, row.last_seen) : (decision?.status ?? "active") === shown);
+  const [told, tell] = useState("");
+  const wanted = (row: Issue) => shown === "all" || standing(row.id, row).status === (shown === "open" ? "active" : shown);
+  const keys = (key: string, row: Issue) => {
+    const status = key === "e" ? "resolved" : key === "i" ? "ignored" : undefined;
+    if (status !== undefined && isAdmin()) decide(row.id, status).then(() => tell(`${row.name ?? "Issue"} is ${status}.`), (fault: Error) => tell(fault.message));
   };
   const search = useSettled(find, 400);
   const asked = useQuestion({
@@ -65,6 +61,7 @@ function List() {
         <select class="select" aria-label="Order" value={order} onChange={(pick) => sort(pick.currentTarget.value)}><option value="users">most people</option><option value="occurrences">most events</option><option value="last_seen">last seen</option><option value="first_seen">newest</option></select>
         <select class="select" aria-label="Status" value={shown} onChange={(pick) => show(pick.currentTarget.value as Status)}><option value="open">open</option><option value="all">all</option>{STATUSES.map(([key, name]) => <option key={key} value={key}>{name.toLowerCase()}</option>)}</select>
       </div>
+      <p class="meta" role="status" hidden={told === ""}>{told}</p>
       <Block flush name="Errors">
         <Answered asked={asked} height={400} name="errors" isEmpty={(answer) => answer.results.length === 0} empty={find === "" ? "No exception in this range. Nothing is caught where the SDK's exception capture is off." : `No exception with “${find}” in this range.`}>
           {(answer) => {
@@ -73,16 +70,17 @@ function List() {
             return (
             <>
             {rows.length === 0 && <div class="state">No issue here is {shown}. {plural(all.length, "issue")} in this range. <button type="button" class="link" onClick={() => show("all")}>Show all</button></div>}
-            {rows.length > 0 && <Table<Issue> label="Errors" rows={rows} onPick={(row) => go({ id: row.id, sel: "", find: "" })} columns={[
+            {rows.length > 0 && <Table<Issue> label="Errors" rows={rows} onKey={keys} onPick={(row) => go({ id: row.id, sel: "", find: "" })} columns={[
               { key: "name", name: "Issue", cell: (row) => <span style={{ display: "block", padding: "4px 0", minWidth: "160px" }}><a href={pageHref("errors", { id: row.id })}><b>{visible(row.name ?? "Error")}</b></a><br /><span class="dim cut">{visible(row.description ?? "")}</span></span> },
               { key: "spark", name: "In the range", wide: true, cell: (row) => <Spark data={row.aggregations.volumeRange ?? []} label={`${exact(row.aggregations.occurrences)} events`} /> },
               { key: "people", name: "People", num: true, cell: (row) => <b><Num value={row.aggregations.users} /></b>, sort: (row) => row.aggregations.users },
-              { key: "events", name: "Events", num: true, cell: (row) => <Num value={row.aggregations.occurrences} />, sort: (row) => row.aggregations.occurrences },
+              { key: "events", name: "Events", num: true, wide: true, cell: (row) => <Num value={row.aggregations.occurrences} />, sort: (row) => row.aggregations.occurrences },
               { key: "visits", name: "Visits", num: true, wide: true, cell: (row) => <Num value={row.aggregations.sessions} />, sort: (row) => row.aggregations.sessions },
               { key: "last", name: "Last seen", cell: (row) => <Time at={row.last_seen} />, sort: (row) => row.last_seen },
               { key: "first", name: "First in range", wide: true, cell: (row) => <Time at={row.first_seen} />, sort: (row) => row.first_seen },
-              { key: "status", name: "Status", wide: true, cell: (row) => <StatusTag decision={decisionOf(row.id)} lastSeen={row.last_seen} />, sort: (row) => decisionOf(row.id)?.status ?? "active" },
+              { key: "status", name: "Status", wide: true, cell: (row) => <StatusTag id={row.id} told={row} />, sort: (row) => standing(row.id, row).status },
             ]} />}
+            {rows.length > 0 && isAdmin() && <p class="meta pad only-keys">In a row: <kbd>e</kbd> resolves, <kbd>i</kbd> ignores.</p>}
             {rows.length > 0 && rows.length < all.length && <p class="meta pad">{plural(all.length - rows.length, "issue")} more in this range with another status.</p>}
             </>
             );
@@ -116,6 +114,7 @@ interface Exception {
   stacktrace?: { frames?: Frame[] };
 }
 
+const nameOf = (frame: Frame) => frame.resolved_name ?? frame.function ?? "anonymous";
 const placeOf = (frame: Frame) => `${frame.source ?? frame.filename ?? "?"}${frame.lineno ?? frame.line ? `:${frame.lineno ?? frame.line}${frame.colno ?? frame.column ? `:${frame.colno ?? frame.column}` : ""}` : ""}`;
 /** A frame whose script had its chunk's id written into it, or that looks like one, and no map has been found for. */
 const isMinified = (frame: Frame) => frame.mangled_name === undefined && (frame.chunk_id !== undefined || ((frame.lineno ?? frame.line) === 1 && (frame.colno ?? frame.column ?? 0) > 300));
@@ -123,7 +122,7 @@ const isMinified = (frame: Frame) => frame.mangled_name === undefined && (frame.
 /** The same frames once their maps are there, in terms of the source. */
 function useSource(frames: Frame[]): { frames: Frame[]; isResolving: boolean } {
   const withMaps = frames.some(({ chunk_id }) => typeof chunk_id === "string");
-  const key = withMaps ? JSON.stringify(frames.map(({ chunk_id, lineno, line, colno, column }) => [chunk_id, lineno ?? line, colno ?? column])) : "";
+  const key = withMaps ? JSON.stringify(frames.map(({ chunk_id, function: name, lineno, line, colno, column }) => [chunk_id, name, lineno ?? line, colno ?? column])) : "";
   const [found, set] = useState<{ key: string; places: (Partial<Frame> | undefined)[] }>({ key: "", places: [] });
   useEffect(() => {
     if (key === "") return undefined;
@@ -154,7 +153,7 @@ function Stack({ exception }: { exception: Exception }) {
           <ol class="mono">
             {list.map((frame, i) => (
               <li key={i} style={{ padding: "3px 8px", borderLeft: `2px solid ${frame.in_app ? "var(--accent)" : "var(--line)"}`, whiteSpace: "nowrap" }}>
-                <b>{visible(frame.resolved_name ?? frame.function ?? "anonymous")}</b> <span class={frame.in_app ? "" : "dim"}>{visible(placeOf(frame))}</span>
+                <b title={frame.resolved_name !== undefined && frame.mangled_name ? `${frame.mangled_name} in the minified script` : undefined}>{visible(nameOf(frame))}</b> <span class={frame.in_app ? "" : "dim"}>{visible(placeOf(frame))}</span>
                 {frame.context_line !== undefined && frame === frames[firstOwn] && <pre style={{ margin: "4px 0", padding: "4px 8px", background: "var(--sunken)" }}>{visible([...(frame.pre_context ?? []), `▸ ${frame.context_line}`, ...(frame.post_context ?? [])].join("\n"))}</pre>}
               </li>
             ))}
@@ -165,7 +164,7 @@ function Stack({ exception }: { exception: Exception }) {
         {frames.length > own.length && <button type="button" class="link" onClick={() => show(!others)}>{others ? "Own frames only" : `${plural(frames.length - own.length, "frame")} of libraries`}</button>}
         {isResolving && <span>Looking for source maps …</span>}
         {!isResolving && minified.length > 0 && <span class="warn">Minified: no map for {(minified[0]!.filename ?? "").split("/").at(-1)}; grouping may be coarse.</span>}
-        {frames.length > 0 && <Copy what="stack" text={`${exception.type}: ${exception.value}\n${frames.map((frame) => `  at ${frame.function} (${placeOf(frame)})`).join("\n")}`} />}
+        {frames.length > 0 && <Copy what="stack" text={`${exception.type}: ${exception.value}\n${frames.map((frame) => `  at ${nameOf(frame)} (${placeOf(frame)})`).join("\n")}`} />}
       </p>
     </div>
   );
@@ -185,17 +184,17 @@ function One({ id }: { id: string }) {
   const people = withState({ kind: "TrendsQuery", series: [{ ...event("$exception", "dau"), properties: filter }], trendsFilter: { display: "BoldNumber" } }, state);
   const session = one?.properties["$session_id"];
   const own = chain[0]?.stacktrace?.frames?.filter(({ in_app }) => in_app).at(-1);
-  const decision = useDecisions()(id);
+  const now = standing(id, issue);
   const [told, tell] = useState("");
-  const put = (status: Status) => decide(id, status).then(() => tell(""), (fault: Error) => tell(fault.message));
+  const put = (status: Status, bounds: Bounds = {}) => decide(id, status, bounds).then(() => tell(""), (fault: Error) => tell(fault.message));
   return (
     <div class="stack">
-      <div class="row between wrap"><h2 class="grow" style={{ minWidth: "min(100%, 280px)" }}>{visible(issue?.name ?? chain[0]?.type ?? "Issue")} <StatusTag decision={decision} lastSeen={issue?.last_seen} /></h2>
-        {isAdmin() && <div class="segments" role="group" aria-label="Status">{STATUSES.map(([key, name]) => <button type="button" key={key} aria-pressed={(decision?.status ?? "active") === key} onClick={() => void put(key)}>{name}</button>)}</div>}
+      <div class="row between wrap"><h2 class="grow" style={{ minWidth: "min(100%, 280px)" }}>{visible(issue?.name ?? chain[0]?.type ?? "Issue")} <StatusTag id={id} told={issue} /></h2>
+        {isAdmin() && <Decide status={now.status} put={put} />}
         <a class="button" href={pageHref("errors")}>All errors</a></div>
       <p>{visible(issue?.description ?? chain[0]?.value ?? "")}</p>
       {told !== "" && <p class="bad" role="alert">{told}</p>}
-      {decision !== undefined && <p class="meta">{decision.status} since <Time at={decision.at} />{hasReturned(decision, issue?.last_seen) && ", and met again since"}. Every decision is an event, <code>issue_status_changed</code>, that the table has about five minutes later.</p>}
+      {now.decision !== null && <p class="meta">{now.decision.status} since <Time at={now.decision.at} /> {boundsText(now.decision)}{hasReturned(now) && (now.decision.status === "resolved" ? ", and met again since" : ": reached, so it is active again")}. Every decision is an event, <code>issue_status_changed</code>, that the table has about five minutes later.</p>}
       <Answered asked={summary} height={40} line={false} isEmpty={(answer) => answer.results.length === 0} empty="No event of this fingerprint in this range.">
         {() => issue !== undefined && (
           <p class="row wrap">
@@ -216,12 +215,43 @@ function One({ id }: { id: string }) {
               {tab === "stack" && (chain.length === 0 ? <p class="dim">The event holds no exception list.</p> : chain.map((exception, i) => <Stack key={`${at}${i}`} exception={exception} />))}
               {tab === "before" && one !== undefined && <Before one={one} />}
               {tab === "by" && <Where id={id} />}
-              <p class="meta">Grouped by fingerprint <span class="mono">{id.slice(0, 16)}…</span> <Copy text={id} what="fingerprint" /></p>
+              <p class="row meta">Grouped by fingerprint <span class="mono">{id.length > 16 ? `${id.slice(0, 16)}…` : id}</span><Copy text={id} what="fingerprint" /></p>
             </div>
           )}
         </Answered>
       </Block>
       {state.sel.startsWith("pt") && <PeoplePanel source={people} point={state.sel} title="People who met it" expected={issue?.aggregations.users} />}
+    </div>
+  );
+}
+
+/** The status that holds, and what it shall be; how long an ignored one stays so is asked first. */
+function Decide({ status, put }: { status: Status; put: (status: Status, bounds?: Bounds) => void }) {
+  const [n, count] = useState("10");
+  const [what, pick] = useState<"" | keyof Bounds>("");
+  const most = Number(n);
+  const isNumber = Number.isSafeInteger(most) && most >= 1;
+  return (
+    <div class="row wrap">
+      <div class="segments" role="group" aria-label="Status">
+        {STATUSES.filter(([key]) => key !== "ignored").map(([key, name]) => <button type="button" key={key} aria-pressed={status === key} onClick={() => put(key)}>{name}</button>)}
+      </div>
+      <Pop label="Ignore" class={`button ${status === "ignored" ? "on" : ""}`} face={status === "ignored" ? "Ignored ▾" : "Ignore ▾"}>
+        {(close) => (
+          <form class="stack" style={{ padding: "8px", gap: "8px", minWidth: "250px" }} onSubmit={(event) => {
+            event.preventDefault();
+            if (what !== "" && !isNumber) return;
+            close();
+            put("ignored", what === "" ? {} : { [what]: most });
+          }}>
+            <select class="select" aria-label="Ignore until" value={what} onChange={(event) => pick(event.currentTarget.value as "" | keyof Bounds)}>
+              <option value="">until it is made active again</option><option value="until_people">until more people have met it</option><option value="until_occurrences">until it has happened more times</option>
+            </select>
+            {what !== "" && <label class="row">How many <input class="input" type="number" min="1" step="1" required style={{ width: "96px" }} value={n} onInput={(event) => count(event.currentTarget.value)} /></label>}
+            <span><button type="submit" class="button main">Ignore it</button></span>
+          </form>
+        )}
+      </Pop>
     </div>
   );
 }

@@ -9,6 +9,7 @@ import { intervalOf } from "../lib/state";
 import { useLoad, useQuestion } from "../lib/ask";
 import { Answered, Block, Delta, NoEngine, Num, Note, Table } from "../ui/kit";
 import { LineChart } from "../chart/line";
+import { Lifecycle, type LifecycleLine } from "../chart/lifecycle";
 import { useEvents } from "../ui/filters";
 import { PeoplePanel } from "../ui/people-panel";
 import { linesOf, Stats } from "./web";
@@ -69,6 +70,24 @@ export function TrendTile({ title, insight, n, class: cls = "m", height = 180, c
   );
 }
 
+/** Who is new and who came back, of the people the project knows. */
+function LifecycleTile() {
+  const insight: Insight = { kind: "LifecycleQuery", series: [event("$pageview")] };
+  const source = withState(insight, route.value);
+  const asked = useQuestion(source);
+  const href = useInsightHref(insight);
+  const { sel } = route.value;
+  const [, day, status] = pointParts(sel);
+  return (
+    <Block title={<a href={href}>New and returning people</a>} name="New and returning people" class="m" flush>
+      <Answered asked={asked} height={340} name="lifecycle" isEmpty={(answer) => (answer.results as LifecycleLine[]).every(({ data }) => data.every((n) => n === 0))} empty="No $pageview of a person in this range.">
+        {(answer) => <Lifecycle lines={answer.results as LifecycleLine[]} interval={intervalOf(route.value)} until={answer.hogflare?.data_until ?? answer.hogflare?.as_of ?? ""} withTable={false} onPick={(on, which) => go({ sel: pointText("life", on, which) })} />}
+      </Answered>
+      {sel.startsWith("life:") && <PeoplePanel source={source} point={sel} title={`${status ?? ""}, ${day ?? ""}`} />}
+    </Block>
+  );
+}
+
 function EventsTile() {
   const asked = useQuestion(withState({ kind: "TrendsQuery", series: [event(null)], trendsFilter: { display: "ActionsBarValue" }, breakdownFilter: { breakdown: "event", breakdown_type: "event_metadata", breakdown_limit: 10 } }, route.value));
   return (
@@ -92,7 +111,7 @@ function EventsTile() {
 function ErrorsTile() {
   const asked = useQuestion({ kind: "ErrorTrackingQuery", dateRange: { date_from: "-7d" }, orderBy: "users", orderDirection: "DESC", limit: 6 });
   return (
-    <Block title={<a href={pageHref("errors")}>Errors, 7 days</a>} name="Errors" class="t" flush>
+    <Block title={<a href={pageHref("errors")}>Errors, 7 days</a>} name="Errors" class="m" flush>
       <Answered asked={asked} height={300} name="errors" isEmpty={(answer) => answer.results.length === 0} empty="No exception in 7 days. Nothing is caught where the SDK's exception capture is off.">
         {(answer) => (
           <Table<any> label="Errors" rows={answer.results as any[]} first={false} touch={false} onPick={(row) => go({ page: "errors", id: row.id, sel: "" })} columns={[
@@ -127,11 +146,12 @@ export default function Home() {
     <div class="stack">
       <div class="grid twelve">
         <TrendTile n={1} title="Active people" cmp="prev" insight={{ kind: "TrendsQuery", series: [event(null, "dau")] }} />
-        <TrendTile n={2} title="Views" insight={{ kind: "TrendsQuery", series: [event("$pageview")] }} />
+        <TrendTile n={2} title="Page views" insight={{ kind: "TrendsQuery", series: [event("$pageview")] }} />
         {sign !== undefined && <TrendTile n={3} title={`${sign}, against the same hours a week before`} cmp="weekday" insight={{ kind: "TrendsQuery", series: [event(sign)] }} class="l" height={150} />}
         <div class="t"><Stats title="Pages" tabs={[["Page", "Pages", "e", "$pathname"]]} limit={8} /></div>
         <div class="t"><Stats title="Sources" tabs={[["InitialReferringDomain", "Sources", "s", "$entry_referring_domain"]]} limit={8} /></div>
         <EventsTile />
+        <LifecycleTile />
         <ErrorsTile />
         <IngestionTile />
       </div>

@@ -1,6 +1,6 @@
 // Who: find by id (the object answers, no table needed) or search the table; the profile explains who is who.
 import { useState } from "preact/hooks";
-import { bucket, exact, number, plural, shortId, time, wallClock } from "../lib/format";
+import { bucket, clock, exact, number, plural, shortId, time, wallClock } from "../lib/format";
 import { go, pageHref, route } from "../lib/router";
 import { api, callJson, can, Refused, team } from "../lib/session";
 import { useLoad, useQuestion, type Query } from "../lib/ask";
@@ -155,7 +155,7 @@ export function EventList({ events, marks }: { events: EventLike[]; marks?: (eve
       <ol class="timeline">
         {rows.map((row, i) => "day" in row ? <li class="day" key={i}>{bucket(row.day, "day", "long")}</li> : "gap" in row ? <li class="gap" key={i}>{row.gap}</li> : (
           <li key={i}>
-            <span class="mono dim">{wallClock(row.event.timestamp).slice(11)}</span>
+            <span class="mono dim">{clock(row.event.timestamp)}</span>
             <span class="row"><button type="button" class={`link cut ${row.event.event === "$exception" ? "bad" : "plain"}`} onClick={() => choose(row.event)}><b>{row.times > 1 ? `${row.times} × ` : ""}{row.event.event}</b></button>
               <span class="cut dim grow" dir="auto">{row.event.event === "$exception" ? String((row.event.properties["$exception_values"] as unknown[] | undefined)?.[0] ?? row.event.properties["$exception_message"] ?? "") : String(row.event.properties["$pathname"] ?? row.event.properties["$screen_name"] ?? row.event.properties["$current_url"] ?? "")}</span>
               {marks !== undefined && <span class="meta">{marks(row.event)}</span>}

@@ -2,7 +2,7 @@
 import { useMemo, useState } from "preact/hooks";
 import { duration, exact, isOpen, number, percent } from "../lib/format";
 import { event, pointText, pointParts, withState } from "../lib/question";
-import { go, route } from "../lib/router";
+import { go, pageHref, route } from "../lib/router";
 import { intervalOf, type Filter } from "../lib/state";
 import { useQuestion, type Answer, type Query } from "../lib/ask";
 import { Answered, Block, Delta, Num, Table, Tabs } from "../ui/kit";
@@ -125,8 +125,8 @@ export function Stats({ title, tabs, limit = 10 }: { title: string; tabs: [strin
   const filterOf = (row: StatRow): Filter | null => (scope === "" ? null
     : row[0] === null ? { scope: scope as "e", key: property!, op: "unset", values: [] } : { scope: scope as "e", key: property!, op: "is", values: [row[0]] });
   return (
-    <Block flush name={title}>
-      <Tabs tabs={tabs.map(([key, name]) => [key, name])} now={by} label={title} onPick={(key) => { pick(key); showAll(false); }} />
+    <Block flush name={title} title={tabs.length === 1 ? <a href={pageHref("web")}>{title}</a> : undefined}>
+      {tabs.length > 1 && <Tabs tabs={tabs.map(([key, name]) => [key, name])} now={by} label={title} onPick={(key) => { pick(key); showAll(false); }} />}
       <Answered asked={asked} height={340} name={title.toLowerCase()} isEmpty={(answer) => answer.results.length === 0} empty={`No visits with ${title.toLowerCase()} in this range.`}>
         {(answer) => {
           const rows = (answer.results as StatRow[]).filter(([value]) => search === "" || nameOf(by, value).toLowerCase().includes(search.toLowerCase()));

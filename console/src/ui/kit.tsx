@@ -2,7 +2,7 @@
 import type { ComponentChildren, TargetedKeyboardEvent } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { bytes, change, clock, duration, exact, fullTime, hide, isPrivate, number, plural, shortId, time, visible } from "../lib/format";
-import { personal } from "../lib/store";
+import { isGoing, personal } from "../lib/store";
 import { Icon } from "./icons";
 import { downloadCsv, usualSeconds, type Answer, type Asked, type Query } from "../lib/ask";
 import type { Refused } from "../lib/session";
@@ -208,8 +208,8 @@ export interface Column<T> {
 
 const ROWS_DRAWN_MAX = 200;
 
-export function Table<T>({ columns, rows, onPick, selected, label, sum, first = true, height, touch = true, class: cls = "" }: {
-  columns: Column<T>[]; rows: T[]; onPick?: ((row: T) => void) | undefined; selected?: ((row: T) => boolean) | undefined; label: string;
+export function Table<T>({ columns, rows, onPick, onKey, selected, label, sum, first = true, height, touch = true, class: cls = "" }: {
+  columns: Column<T>[]; rows: T[]; onPick?: ((row: T) => void) | undefined; onKey?: (key: string, row: T) => void; selected?: ((row: T) => boolean) | undefined; label: string;
   sum?: ComponentChildren; first?: boolean; height?: number; touch?: boolean; class?: string;
 }) {
   const [by, sortBy] = useState<{ key: string; down: boolean } | null>(null);
@@ -229,6 +229,7 @@ export function Table<T>({ columns, rows, onPick, selected, label, sum, first = 
   const keys = (event: TargetedKeyboardEvent<HTMLTableRowElement>, row: T) => {
     const element = event.currentTarget;
     if (event.key === "Enter" && event.target === element) onPick?.(row);
+    if (!event.ctrlKey && !event.metaKey && !event.altKey && !isGoing()) onKey?.(event.key, row);
     const to = event.key === "ArrowDown" || event.key === "j" ? element.nextElementSibling : event.key === "ArrowUp" || event.key === "k" ? element.previousElementSibling : null;
     if (to instanceof HTMLElement) {
       event.preventDefault();

@@ -5,7 +5,7 @@ import { signal } from "@preact/signals";
 import { fullTime, time, zoneName } from "../lib/format";
 import { go, hrefOf, pageHref, route } from "../lib/router";
 import { can, project, session, signIn, signOut, signedOut, isAdmin, Refused, api } from "../lib/session";
-import { personal, railFolded, singleKeys, theme } from "../lib/store";
+import { going, isGoing, personal, railFolded, singleKeys, theme } from "../lib/store";
 import { dataUntil, refreshes, useLoad } from "../lib/ask";
 import { Icon } from "./icons";
 import { Dialog, Note, Pop } from "./kit";
@@ -98,7 +98,6 @@ function Header({ title }: { title: string }) {
   );
 }
 
-let pendingG = 0;
 function onKey(event: KeyboardEvent): void {
   if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === "k") {
     event.preventDefault();
@@ -108,8 +107,8 @@ function onKey(event: KeyboardEvent): void {
   const at = event.target as HTMLElement;
   if (!singleKeys.value || event.metaKey || event.ctrlKey || event.altKey || at.isContentEditable) return;
   if (["INPUT", "TEXTAREA", "SELECT"].includes(at.tagName) || document.querySelector("dialog[open]") !== null) return;
-  if (Date.now() - pendingG < 1_500) {
-    pendingG = 0;
+  if (isGoing()) {
+    going.since = 0;
     const page = PAGES.find(([, , key]) => key === event.key)?.[0];
     if (page !== undefined) {
       event.preventDefault();
@@ -119,7 +118,7 @@ function onKey(event: KeyboardEvent): void {
   }
   const ranged = PAGES_WITH_RANGE.includes(route.peek().page);
   const keys: Record<string, () => void> = {
-    g: () => { pendingG = Date.now(); },
+    g: () => { going.since = Date.now(); },
     "/": () => { openFilter.value = ranged; },
     t: () => { openRange.value = ranged; },
     c: () => {
