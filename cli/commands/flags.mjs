@@ -31,6 +31,14 @@ function problemsOf(text) {
   return loadCoreTool()("flags_check", { document: text, group_types: groupTypes() }).problems ?? [];
 }
 
+/** The same as scripts/flags-check.mjs prints, or all of it as JSON. */
+async function check(options, output, file) {
+  if (!options.json) return script("flags-check.mjs", [file]);
+  const report = loadCoreTool()("flags_check", { document: read(file), group_types: groupTypes() });
+  output.result({ file, ...report });
+  return report.ok ? EXIT.done : EXIT.failed;
+}
+
 async function openKv(options, output) {
   const context = await openContext(options, output);
   const namespace = await findKv(context.api, context.name);
@@ -87,8 +95,9 @@ async function history(options, output) {
 export function register(program, run) {
   const flags = program.command("flags").description("feature flags: check and evaluate a file, push it to the edge, get it back").enablePositionalOptions();
   flags.command("check").description("every problem of a file with its path").argument("<file>")
-    .action(run((_options, _output, file) => script("flags-check.mjs", [file])));
-  flags.command("eval").description("value, reason and bucket of every flag for one person; options as of scripts/flags-eval.mjs")
+    .option("--json", "the result as JSON on stdout")
+    .action(run(check));
+  flags.command("eval").description("value, reason and bucket of every flag for one person; options as of scripts/flags-eval.mjs, --json among them")
     .argument("<file>").argument("[options...]").allowUnknownOption().passThroughOptions()
     .action(run((_options, _output, file, rest) => script("flags-eval.mjs", [file, ...rest])));
   which(flags.command("push")).description("checks a file and makes it the edge's; what was there goes into the history").argument("<file>").action(run(push));

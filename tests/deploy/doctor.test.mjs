@@ -182,6 +182,16 @@ describe("doctor", () => {
     assert.match(refused.stderr, /newer hogflare is deployed.*npm install/s);
   });
 
+  it("finds nothing either where Cloudflare knows its parts by their names before October 2026 alone", async () => {
+    const { cloud } = system;
+    cloud.faults.push({ path: /basin-catalog/, status: 404, code: 7003, times: 99 }, { path: /basin-sql/, status: 404, code: 7003, times: 99 });
+    const { findings } = await system.json(["doctor", "--wait", "30"]);
+    const asked = cloud.requests.filter((call) => /r2-catalog|r2-sql/.test(call.path)).length;
+    cloud.faults.length = 0;
+    assert.deepEqual(findings, []);
+    assert.ok(asked >= 3, String(asked));
+  });
+
   it("--fix closes an open stream", async () => {
     const stream = events("streams")(system.cloud.state);
     stream.http = { enabled: true, authentication: false };

@@ -54,6 +54,9 @@ describe("the package", () => {
     const sum = sha256(join(inside, "build/wasm/core.wasm"));
     assert.equal(bill.metadata.component.hashes[0].content, sum);
     assert.equal(readFileSync(join(inside, "build/wasm/core.wasm.sha256"), "utf8"), `${sum}  core.wasm\n`);
+    const { exports } = JSON.parse(readFileSync(join(inside, "package.json"), "utf8"));
+    for (const path of Object.values(exports)) assert.ok(existsSync(join(inside, path.replace("*", ""))), path);
+    assert.equal(exports["./core.wasm"], "./build/wasm/core.wasm");
     const terms = readFileSync(join(inside, "THIRD_PARTY_LICENSES"), "utf8");
     for (const words of ["Niels Lohmann", "Victor Zverovich", "The RE2 Authors", "Jean-loup Gailly", "Apache License", "Jason Miller", "Leon Sorokin", "Justin Ridgewell"]) assert.ok(terms.includes(words), words);
   });
