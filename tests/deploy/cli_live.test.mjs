@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { startCloudflare } from "../../fake-cloudflare/server.mjs";
-import { addresses, environment, hogflare } from "../lib/cloudflare.mjs";
+import { addresses, environment, hogflare, runThroughKills } from "../lib/cloudflare.mjs";
 import { eventually } from "../lib/harness.mjs";
 
 let cloud;
@@ -111,7 +111,7 @@ describe("rollback", () => {
 });
 
 describe("upgrade", () => {
-  it("makes the next table beside one with other columns, binds it, and writes a view over both", async () => {
+  it("makes the next table beside one with other columns, binds it, and writes a view over both, though killed at every step", async () => {
     const { state } = cloud;
     const old = state.streams.find((stream) => stream.name === "hogflare_events_v1");
     const gone = old.schema.fields.at(-1).name;
@@ -119,7 +119,10 @@ describe("upgrade", () => {
     const create = await command(["create"]);
     assert.equal(create.code, 5, create.stderr);
     assert.match(create.stderr, /hogflare upgrade/);
-    await works(["upgrade"]);
+    const { last, killedAt } = await runThroughKills(cloud, ["upgrade"], { cwd, env });
+    assert.equal(last.code, 0, last.stderr);
+    for (const part of ["/streams", "/sinks", "/pipelines ", "/hogflare/versions", "/hogflare/deployments"]) assert.ok(killedAt.some((key) => key.includes(part)), `never killed at ${part}`);
+    for (const kind of ["streams", "sinks", "pipelines"]) assert.equal(state[kind].filter((each) => each.name.startsWith("hogflare_events_")).length, 2, kind);
     const next = state.streams.find((stream) => stream.name === "hogflare_events_v2");
     const [script] = state.scripts;
     const live = script.versions.find((each) => each.id === script.deployments[0].versions[0].version_id);

@@ -32,7 +32,7 @@ STREAMS = ("events", "persons", "rejects", "distinct_ids")
 SEED = int(os.environ.get("HOGFLARE_LAKE_SEED", "1"))
 EVENTS = int(os.environ.get("HOGFLARE_LAKE_EVENTS", "1000"))
 # A large month has people who come back; a small one many people, for the sake of variety.
-IS_LARGE = EVENTS >= 100_000
+IS_LARGE = EVENTS >= 20_000
 EVENTS_PER_PERSON = 25
 PEOPLE = EVENTS // EVENTS_PER_PERSON if IS_LARGE else None
 # With many requests at once the Worker's sends, and the fake pipeline's commits, carry many rows each.
