@@ -73,7 +73,7 @@ class Plan {
 
 struct Asking {
   // {"now", "timezone", "week_start_day", "team_id", "tables": {"events", "persons",
-  // "distinct_ids"}, "cohorts": {id: {"name", "person_ids"}}, "test_account_filters": [],
+  // "distinct_ids"}, "cohorts": {id: {"name", "person_ids" | "members" | "properties"}}, "test_account_filters": [],
   // "actions": []}; docs/INSIGHTS.md.
   std::string_view project;
   std::string_view question;

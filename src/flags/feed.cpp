@@ -38,6 +38,10 @@ class FeedWriter {
   void write_group_types(JsonWriter& json) const;
   void write_cohorts(JsonWriter& json) const;
 
+ public:
+  std::string write_cohorts_for_questions() const;
+
+ private:
   const Catalog& catalog_;
   Cohorts cohorts_;
 };
@@ -389,6 +393,32 @@ std::string_view unquoted(std::string_view tag) {
 }
 
 }  // namespace
+
+std::string FeedWriter::write_cohorts_for_questions() const {
+  JsonWriter json;
+  json.open_object();
+  const Value* cohorts = catalog_.document.find("cohorts");
+  for (size_t i = 0; cohorts != nullptr && i < cohorts->items.size(); ++i) {
+    const Value& definition = cohorts->items[i];
+    const std::string id = cohort_id(*cohorts, i);
+    const auto known = std::find_if(
+        catalog_.cohorts.begin(), catalog_.cohorts.end(),
+        [&id](const Cohort& cohort) { return fmt::format("{}", cohort.id) == id; });
+    if (known == catalog_.cohorts.end() || known->is_query) continue;
+    const bool is_list = known->is_static || known->is_stored;
+    const Value* who = is_list ? definition.find("members") : group_of_cohort(definition);
+    if (who == nullptr) continue;
+    json.key(id).open_object().key("name").text(
+        text_of(definition, "name").empty() ? std::string_view(id) : text_of(definition, "name"));
+    json.key(is_list ? std::string_view("members") : std::string_view("properties")).value(*who);
+    json.close_object();
+  }
+  return json.close_object().take();
+}
+
+std::string write_cohorts_for_questions(const Definitions& definitions) {
+  return FeedWriter(definitions.catalog(), Cohorts::kSend).write_cohorts_for_questions();
+}
 
 std::string write_definitions(const Definitions& definitions, Cohorts cohorts,
                               FlagCalledEvents events) {

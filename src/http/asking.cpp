@@ -118,7 +118,8 @@ const Project* asked_project(const Config& config, std::string_view segment) {
   return error == std::errc() && at == end ? config.project_of_team(team_id) : nullptr;
 }
 
-std::string planner_project(const Config& config, const Project& project, int64_t now_ms) {
+std::string planner_project(const Config& config, const Project& project, int64_t now_ms,
+                            std::string_view cohorts) {
   std::string now;
   append_rfc3339(now, now_ms);
   const auto table = [&config](Stream stream) {
@@ -128,12 +129,15 @@ std::string planner_project(const Config& config, const Project& project, int64_
                        {"persons", table(Stream::kPersons)},
                        {"rejects", table(Stream::kRejects)},
                        {"distinct_ids", table(Stream::kDistinctIds)}};
-  return Json{{"now", now},
-              {"timezone", project.timezone},
-              {"team_id", project.team_id},
-              {"tables", tables},
-              {"one_team_only", true}}
-      .dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string out = Json{{"now", now},
+                         {"timezone", project.timezone},
+                         {"team_id", project.team_id},
+                         {"tables", tables},
+                         {"one_team_only", true}}
+                        .dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (cohorts.empty()) return out;
+  out.pop_back();
+  return out.append(R"(,"cohorts":)").append(cohorts).append("}");
 }
 
 Fault fault_of(const insights::Refusal& refusal, std::string_view path) {

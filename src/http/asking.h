@@ -52,8 +52,10 @@ std::optional<Fault> refuse_asking(const Config& config, const HttpRequest& requ
 // Null: not of this deployment.
 const Project* asked_project(const Config& config, std::string_view segment);
 
-// The planner's project (insights.h, Asking::project) as JSON: time, zone, team and its tables.
-std::string planner_project(const Config& config, const Project& project, int64_t now_ms);
+// The planner's project (insights.h, Asking::project) as JSON: time, zone, team and its tables, and cohorts
+// where the question needs them (an object; Asking::project says its form).
+std::string planner_project(const Config& config, const Project& project, int64_t now_ms,
+                            std::string_view cohorts = {});
 
 // The planner's refusal as the API says it; `path` is where the question stands in the request.
 Fault fault_of(const insights::Refusal& refusal, std::string_view path);

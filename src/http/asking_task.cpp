@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "hogflare/digest.h"
+#include "hogflare/flags_responses.h"
 #include "hogflare/insights_limits.h"
 #include "hogflare/json.h"
 #include "hogflare/timestamp.h"
@@ -37,7 +38,22 @@ std::optional<Fault> AskingTask::begin(const Turn& turn, Effects& effects) {
                  .detail = "this deployment has no project with that id"};
   }
   if (std::optional<Fault> refused = read(question_)) return refused;
-  insights::Asked asked = insights::ask({.project = planner_project(config, *project_, turn.now_ms),
+  names_cohorts_ = question_.query.find("cohort") != std::string::npos;
+  if (names_cohorts_ && state().flags.kv_is_due(turn.now_ms)) {
+    flags_effect_ = effects.add(ReadKv{config.flags_kv_key});
+    return std::nullopt;
+  }
+  return plan(turn, effects);
+}
+
+// Cohorts stand in the flags' document, which is as long as it likes: only questions that name one look there.
+std::optional<Fault> AskingTask::plan(const Turn& turn, Effects& effects) {
+  const Config& config = state().config;
+  const FlagsLease lease = state().flags.lease();
+  const std::string cohorts =
+      names_cohorts_ ? flags::write_cohorts_for_questions(lease.definitions()) : std::string();
+  insights::Asked asked = insights::ask({.project = planner_project(config, *project_, turn.now_ms,
+                                                                    cohorts),
                                          .question = question_.query,
                                          .dialect = insights::Dialect::kBasin,
                                          .zones = config.zones});
@@ -61,7 +77,11 @@ std::optional<Fault> AskingTask::begin(const Turn& turn, Effects& effects) {
 
 void AskingTask::resume(const Turn& turn, EffectResult result, Effects& effects) {
   if (finished()) return;
-  if (result.id == read_effect_) {
+  if (result.id == flags_effect_) {
+    flags_effect_ = 0;
+    state().flags.take_kv(result, turn.now_ms);
+    if (std::optional<Fault> refused = plan(turn, effects)) return respond(fault_reply(*refused));
+  } else if (result.id == read_effect_) {
     read_effect_ = 0;
     if (result.ok && result.http_status == 200) return answer_kept(turn, result.body);
     if (question_.must_not_ask) {

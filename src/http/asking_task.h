@@ -39,6 +39,7 @@ class AskingTask : public HttpTask {
 
  private:
   std::optional<Fault> begin(const Turn& turn, Effects& effects);
+  std::optional<Fault> plan(const Turn& turn, Effects& effects);
   void conclude(const Turn& turn, Effects& effects);
   std::string envelope(const Turn& turn) const;
   std::string query_status() const;
@@ -50,7 +51,9 @@ class AskingTask : public HttpTask {
   Question question_;
   std::optional<insights::Plan> plan_;  // until it is asked
   std::string key_;
-  uint32_t read_effect_ = 0;   // 0: none under way
+  bool names_cohorts_ = false;
+  uint32_t flags_effect_ = 0;  // 0: none under way
+  uint32_t read_effect_ = 0;
   uint32_t write_effect_ = 0;
   std::string answer_;         // waits until it is kept
   MemoryShare memory_{state().request_memory_bytes};

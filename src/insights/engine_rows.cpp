@@ -10,8 +10,18 @@
 namespace hogflare::insights {
 namespace {
 
-// All of the number that is an integer of 64 bits, in the spelling it is written in.
+// False for what is no integer of 64 bits from its first byte to its last.
 bool read_whole(std::string_view raw, int64_t& whole) {
+  // Up to 18 digits cannot overflow, and looking whether they do takes longer than reading them.
+  if (!raw.empty() && raw.size() <= 18 && raw[0] != '-') {
+    int64_t value = 0;
+    for (const char c : raw) {
+      if (c < '0' || c > '9') return false;
+      value = value * 10 + (c - '0');
+    }
+    whole = value;
+    return true;
+  }
   const auto [end, error] = std::from_chars(raw.data(), raw.data() + raw.size(), whole);
   return error == std::errc() && end == raw.data() + raw.size();
 }
@@ -78,6 +88,12 @@ void append_tree(std::string& out, const json::Value& value) {
 
 // Whether `text` is a JSON document; it is then appended in the spelling of Json::dump.
 bool append_document(std::string& out, std::string_view text) {
+  // Most properties are short plain texts.
+  if (text.size() > 1 && text.front() == '"' && text.back() == '"' &&
+      json::is_plain(text.substr(1, text.size() - 2))) {
+    out.append(text);
+    return true;
+  }
   const size_t begin = text.find_first_not_of(" \t\n\r");
   const bool is_nested = begin != std::string_view::npos && (text[begin] == '{' || text[begin] == '[');
   const auto document = json::Document::parse_const(text, is_nested ? limits::kJsonDepthMax : 0);
@@ -111,6 +127,7 @@ std::optional<Rows> Rows::read(const EngineRows& came, const Statement& statemen
   const bool is_free = statement.columns.empty();
   const std::span<const std::string> columns = is_free ? came.columns : statement.columns;
   Rows rows;
+  rows.bytes_ = came.list.raw().size();
   for (const json::Value row : came.list.elements()) {
     if (row.is_array()) {
       const size_t before = rows.cells_.size();

@@ -28,6 +28,7 @@ class Rows {
   static std::optional<Rows> read(const EngineRows& came, const Statement& statement);
 
   size_t size() const { return ends_.size(); }
+  size_t bytes() const { return bytes_; }  // of the text they came as
   // Cells in the order of the statement's columns, as many as those; of free SQL as many as came. A cell that
   // is missing does not exist().
   std::span<const json::Value> operator[](size_t row) const {
@@ -38,6 +39,7 @@ class Rows {
  private:
   std::vector<json::Value> cells_;
   std::vector<uint32_t> ends_;  // of each row in `cells_`
+  size_t bytes_ = 0;
 };
 
 // A cell as a tree; null when it is missing.

@@ -79,23 +79,52 @@ void read_values(Filter& filter, const View& value) {
   }
 }
 
-Filter read_cohort(const View& view, Filter filter, const Project& project) {
-  view.only({"key", "value", "type", "operator", "negation", "label", "cohort_name"});
-  filter.op = view["operator"].one_of({"in", "not_in", "exact", "is_not"});
-  if (filter.op == "exact") filter.op = "in";
-  if (filter.op == "is_not" || view["negation"].flag()) filter.op = "not_in";
-  const Json& id = view["value"].json();
-  const std::string key = id.is_string() ? id.get<std::string>() : id.dump();
-  const auto cohort = project.cohorts.find(key);
-  if (cohort == project.cohorts.end()) {
-    view["value"].refuse("is no cohort whose members are known here");
-  } else {
-    for (const std::string& person : cohort->second.person_ids) filter.values.push_back(person);
-  }
-  return filter;
+std::string cohort_id(const View& view) {
+  const Json& id = view.json();
+  return id.is_string() ? id.get<std::string>() : id.dump();
 }
 
-Filter read_test(const View& view, const Project& project) {
+Filter negated(Filter filter) {
+  Filter out{.kind = Filter::Kind::kNot, .path = filter.path};
+  out.parts.push_back(std::move(filter));
+  return out;
+}
+
+Filter read_cohort(const View& view, const Project& project, int depth) {
+  view.only({"key", "value", "type", "operator", "negation", "label", "cohort_name"});
+  const std::string op = view["operator"].one_of({"in", "not_in", "exact", "is_not"});
+  Filter members = read_members(cohort_id(view["value"]), view["value"], project, depth);
+  const bool is_out = op == "not_in" || op == "is_not";
+  return is_out != view["negation"].flag() ? negated(std::move(members)) : members;
+}
+
+Filter read_test(const View& view, const Project& project, int depth);
+
+// A leaf or a group of a cohort's rules. What of them cannot be decided over the lake is refused, for a member
+// that is left out is a wrong number.
+Filter read_rule(const View& view, const Project& project, int depth) {
+  if (depth > limits::kFilterDepthMax) {
+    view.refuse("nests cohorts or their rules too deeply");
+    return {};
+  }
+  if (!view["values"].given()) {
+    const std::string type = view["type"].one_of({"person", "cohort"});
+    Filter leaf = read_test(view, project, depth + 1);
+    if (type == "cohort") return leaf;
+    leaf.is_present = true;
+    return view["negation"].flag() ? negated(std::move(leaf)) : leaf;
+  }
+  Filter out;
+  out.kind = view["type"].one_of({"AND", "OR", "property"}) == "OR" ? Filter::Kind::kOr
+                                                                   : Filter::Kind::kAnd;
+  for (const View& part : view["values"].items()) {
+    out.parts.push_back(read_rule(part, project, depth + 1));
+  }
+  if (out.parts.empty()) view["values"].refuse("of a cohort's rules is empty");
+  return out;
+}
+
+Filter read_test(const View& view, const Project& project, int depth) {
   Filter filter{.kind = Filter::Kind::kTest, .path = view.path()};
   filter.type = view["type"].one_of(
       {"event", "person", "cohort", "session", "event_metadata", "feature", "group"});
@@ -106,8 +135,10 @@ Filter read_test(const View& view, const Project& project) {
     view["key"].refuse("must name a property");
     return filter;
   }
-  if (filter.type == "cohort") return read_cohort(view, std::move(filter), project);
-  view.only({"key", "value", "type", "operator", "label", "group_type_index"});
+  if (filter.type == "cohort") return read_cohort(view, project, depth);
+  view.only({"key", "value", "type", "operator", "label", "group_type_index", "negation"});
+  // Only the rules of cohorts have a negation that means something; there `depth` is more.
+  if (depth == 0) view["negation"].refuse_if_given("has a meaning in cohorts only");
   filter.op = view["operator"].text("exact");
   if (std::find(std::begin(kOperators), std::end(kOperators), filter.op) == std::end(kOperators)) {
     view["operator"].refuse(fmt::format("'{}' is not done here", filter.op));
@@ -268,19 +299,29 @@ std::string metadata_column(const Filter& filter, Scan& scan, Refusals& refusals
   return "NULL";
 }
 
+// `key` says whether the list has persons' ids only. A distinct id's person is that of its row, of the stream
+// of persons, or, where neither knows it, of the event itself.
+std::string listed(const Filter& filter, Scan& scan) {
+  std::vector<std::string> ids;
+  for (const Json& id : filter.values) ids.push_back(id.get<std::string>());
+  if (ids.empty()) return "FALSE";
+  const std::string list = literals(ids);
+  const std::string person = scan.person();
+  if (filter.key == "person_ids") return fmt::format("coalesce({} IN ({}), FALSE)", person, list);
+  return fmt::format(
+      "coalesce({0} IN ({1}) OR distinct_id IN ({1}) OR {0} IN (SELECT person_id FROM ids WHERE "
+      "distinct_id IN ({1})) OR {0} IN (SELECT person_id FROM {2} WHERE team_id = {3} AND "
+      "distinct_id IN ({1})), FALSE)",
+      person, list, table_name(scan.project().persons), scan.project().team_id);
+}
+
 std::string test(const Filter& filter, Scan& scan, Refusals& refusals) {
-  if (filter.type == "cohort") {
-    std::vector<std::string> people;
-    for (const Json& person : filter.values) people.push_back(person.get<std::string>());
-    const std::string in = people.empty() ? "FALSE"
-                                          : fmt::format("coalesce({} IN ({}), FALSE)",
-                                                        scan.person(), literals(people));
-    return filter.op == "not_in" ? fmt::format("NOT {}", in) : in;
-  }
+  if (filter.type == "cohort") return listed(filter, scan);
   const View at(nullptr, filter.path + ".key", &refusals);
   std::string x;
   if (filter.type == "person") {
-    x = scan.person_property(at, filter.key);
+    x = filter.is_present ? scan.person_property_now(filter.key)
+                          : scan.person_property(at, filter.key);
   } else if (filter.type == "session") {
     x = session_column(filter, scan, refusals);
   } else if (filter.type == "event_metadata") {
@@ -292,6 +333,26 @@ std::string test(const Filter& filter, Scan& scan, Refusals& refusals) {
 }
 
 }  // namespace
+
+Filter read_members(const std::string& id, const View& at, const Project& project, int depth) {
+  Filter out{.kind = Filter::Kind::kTest, .type = "cohort", .path = at.path()};
+  const auto found = project.cohorts.find(id);
+  if (found == project.cohorts.end()) {
+    at.refuse("is no cohort whose members are known here");
+    return out;
+  }
+  const Cohort& cohort = found->second;
+  if (!cohort.rules.is_null()) {
+    return read_rule(View(&cohort.rules, at.path(), at.refusals()), project, depth + 1);
+  }
+  const bool has_ids = !cohort.ids.empty();
+  out.key = has_ids ? "ids" : "person_ids";
+  for (const std::string& one : has_ids ? cohort.ids : cohort.person_ids) out.values.push_back(one);
+  if (out.values.size() > limits::kFilterValuesMax) {
+    at.refuse("has more members than a statement can name");
+  }
+  return out;
+}
 
 Filter read_filters(const View& view, const Project& project, int depth) {
   Filter out;
@@ -312,7 +373,7 @@ Filter read_filters(const View& view, const Project& project, int depth) {
       if (type == "OR") out.kind = Filter::Kind::kOr;
       parts = view["values"].items();
     } else {
-      return read_test(view, project);
+      return read_test(view, project, 0);
     }
   }
   if (parts.size() > limits::kQuestionFiltersMax) {
@@ -322,7 +383,7 @@ Filter read_filters(const View& view, const Project& project, int depth) {
   for (const View& part : parts) {
     const bool is_group = part.is_array() || (part.is_object() && part["values"].given());
     out.parts.push_back(is_group ? read_filters(part, project, depth + 1)
-                                 : read_test(part, project));
+                                 : read_test(part, project, 0));
   }
   if (out.parts.empty()) out.kind = Filter::Kind::kTrue;
   return out;
@@ -340,6 +401,9 @@ Filter both(Filter left, Filter right) {
 std::string condition(const Filter& filter, Scan& scan, Refusals& refusals) {
   if (filter.kind == Filter::Kind::kTrue) return "TRUE";
   if (filter.kind == Filter::Kind::kTest) return test(filter, scan, refusals);
+  if (filter.kind == Filter::Kind::kNot) {
+    return fmt::format("NOT {}", condition(filter.parts[0], scan, refusals));
+  }
   std::string out;
   const std::string_view between_parts = filter.kind == Filter::Kind::kAnd ? " AND " : " OR ";
   for (const Filter& part : filter.parts) {

@@ -142,6 +142,7 @@ std::string order_sql(const View& list, const Columns& columns, std::string_view
 
 Written page_of(const Columns& columns, const Rows& rows, int64_t limit, int64_t offset) {
   Written out{.results = "["};
+  out.results.reserve(rows.bytes() + rows.size() * 16);
   const size_t end = std::min(rows.size(), static_cast<size_t>(offset + limit));
   for (size_t i = static_cast<size_t>(offset); i < end; ++i) {
     out.results += out.results.back() == '[' ? "[" : ",[";

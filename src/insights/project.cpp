@@ -5,6 +5,13 @@
 namespace hogflare::insights {
 namespace {
 
+// An id, or a person as PostHog's API lists them.
+void read_member(Cohort& cohort, const View& member) {
+  if (!member.is_object()) return cohort.ids.push_back(member.text());
+  cohort.ids.push_back(member["uuid"].text(member["id"].is_text() ? member["id"].text() : ""));
+  for (const View& id : member["distinct_ids"].items()) cohort.ids.push_back(id.text());
+}
+
 void read_cohorts(Project& project, const View& cohorts) {
   if (!cohorts.given()) return;
   if (!cohorts.is_object()) return cohorts.refuse("must be an object of cohorts by id");
@@ -12,9 +19,8 @@ void read_cohorts(Project& project, const View& cohorts) {
     const View view = cohorts[it.key()];
     Cohort cohort{.name = view["name"].text(it.key())};
     for (const View& id : view["person_ids"].items()) cohort.person_ids.push_back(id.text());
-    if (cohort.person_ids.size() > limits::kFilterValuesMax) {
-      view.refuse("has more members than a statement can name");
-    }
+    for (const View& member : view["members"].items()) read_member(cohort, member);
+    cohort.rules = view["properties"].json();
     project.cohorts.emplace(it.key(), std::move(cohort));
   }
 }

@@ -13,6 +13,8 @@ namespace hogflare::insights {
 struct Cohort {
   std::string name;
   std::vector<std::string> person_ids;  // members at present
+  std::vector<std::string> ids;         // the same, as persons' ids or distinct ids
+  Json rules;  // instead of members: a group of filters on people's present properties; else null
 };
 
 struct Project {

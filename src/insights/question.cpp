@@ -146,10 +146,9 @@ void read_cohort_breakdown(Breakdowns& out, const View& values, const Project& p
     items.push_back(values);
   for (const View& item : items) {
     const std::string id = item.is_text() ? item.text() : item.json().dump();
-    if (id != "all" && id != "0" && project.cohorts.find(id) == project.cohorts.end()) {
-      item.refuse("is no cohort whose members are known here");
-    }
-    out.cohorts.push_back(id == "0" ? "all" : id);
+    const bool is_all = id == "all" || id == "0";
+    out.cohorts.push_back(is_all ? "all" : id);
+    out.members.push_back(is_all ? Filter() : read_members(id, item, project));
   }
   if (out.cohorts.empty() || out.cohorts.size() > limits::kBreakdownCohortsMax)
     values.refuse("must name one to twenty cohorts");

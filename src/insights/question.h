@@ -12,7 +12,7 @@
 namespace hogflare::insights {
 
 struct Filter {
-  enum class Kind : uint8_t { kTrue, kAnd, kOr, kTest };
+  enum class Kind : uint8_t { kTrue, kAnd, kOr, kNot, kTest };
   Kind kind = Kind::kTrue;
   std::vector<Filter> parts;
   std::string type;
@@ -20,9 +20,13 @@ struct Filter {
   std::string op;
   std::vector<Json> values;
   int group_index = 0;
+  bool is_present = false;  // of a person's property: as it is now, whatever the question's mode
   std::string path;
 };
 
+// Who is in a cohort; `at` is the place that names it. Of unknown ones it is refused there.
+Filter read_members(const std::string& cohort, const View& at, const Project& project,
+                    int depth = 0);
 // A list (AND), or {"type": "AND"|"OR", "values": [...]}.
 Filter read_filters(const View& view, const Project& project, int depth = 0);
 Filter both(Filter left, Filter right);
@@ -72,6 +76,7 @@ inline constexpr std::string_view kOtherLabel = "$$_posthog_breakdown_other_$$";
 struct Breakdowns {
   std::vector<Breakdown> by;         // up to three
   std::vector<std::string> cohorts;  // ids, or "all": instead of `by`
+  std::vector<Filter> members;       // of each of them
   int64_t limit = 25;
   bool hide_other = false;
   bool is_list = false;  // the answer's values are lists

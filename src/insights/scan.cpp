@@ -130,6 +130,19 @@ std::string Scan::present_property(std::string_view key) {
   return fmt::format("people.j{}", i);
 }
 
+std::string Scan::person_property_now(std::string_view key) {
+  return late_column(present_property(key));
+}
+
+// An expression over what `e0` is joined to, as a column of `e`.
+std::string Scan::late_column(const std::string& expression) {
+  for (const auto& [alias, known] : late_) {
+    if (known == expression) return alias;
+  }
+  late_.emplace_back(fmt::format("x{}", late_.size()), expression);
+  return late_.back().first;
+}
+
 std::string Scan::person_property(const View& at, std::string_view key) {
   static_cast<void>(at);
   std::string expression;
@@ -149,11 +162,7 @@ std::string Scan::person_property(const View& at, std::string_view key) {
     expression = fmt::format("CASE WHEN e0.{} = 1 THEN {} ELSE e0.{} END", is_long,
                              present_property(key), own);
   }
-  for (const auto& [alias, known] : late_) {
-    if (known == expression) return alias;
-  }
-  late_.emplace_back(fmt::format("x{}", late_.size()), expression);
-  return late_.back().first;
+  return late_column(expression);
 }
 
 std::string Scan::person_created_us() {

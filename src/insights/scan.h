@@ -37,6 +37,8 @@ class Scan {
   std::string event_property_json(const View& at, std::string_view key);
   std::string person_property(const View& at, std::string_view key);
   std::string group_key(int index);
+  // The person's at present.
+  std::string person_property_now(std::string_view key);
   std::string session_id();
   std::string column(std::string_view name);  // a column of the events table as it is
   std::string person_created_us();  // the earliest created_at known of the person; may be NULL
@@ -55,6 +57,7 @@ class Scan {
   std::string raw_column(std::string expression);
   std::string property_expression(const View& at, std::string_view key, bool as_json) const;
   std::string present_property(std::string_view key);
+  std::string late_column(const std::string& expression);
   std::string raw_cte(int64_t from_us, int64_t to_us) const;
   std::string people_cte() const;
   std::string sessions_cte(int64_t from_us, int64_t to_us) const;

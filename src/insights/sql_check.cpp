@@ -429,6 +429,7 @@ Built build_sql(const View& question, const Context& context) {
   built.write = [most](const std::vector<Rows>& rows) {
     Written out{.results = "[",
                 .members = Json{{"hasMore", static_cast<int64_t>(rows[0].size()) >= most}}};
+    out.results.reserve(rows[0].bytes());
     for (size_t i = 0; i < rows[0].size(); ++i) {
       out.results += i == 0 ? "[" : ",[";
       for (const json::Value& cell : rows[0][i]) {

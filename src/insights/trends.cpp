@@ -371,7 +371,7 @@ Statement statement_of(const Part& part) {
 }
 
 Statement make_statement(const Trends& trends, const Trends::Period& period, const Series& series,
-                         const std::string& cohort, const Context& context) {
+                         const Filter& members, const Context& context) {
   Scan scan(context.project, context.dialect, trends.common.person_properties);
   add_events(series, scan);
   Part part{.trends = trends,
@@ -385,11 +385,8 @@ Statement make_statement(const Trends& trends, const Trends::Period& period, con
   part.math = read_math(series, trends, scan, context);
   part.where = fmt::format("{} AND {}", condition(series, scan, context.refusals),
                            condition(trends.common.filter, scan, context.refusals));
-  if (!cohort.empty() && cohort != "all") {
-    const Cohort& members = context.project.cohorts.at(cohort);
-    part.where += members.person_ids.empty()
-                      ? " AND FALSE"
-                      : fmt::format(" AND {} IN ({})", scan.person(), literals(members.person_ids));
+  if (members.kind != Filter::Kind::kTrue) {
+    part.where += " AND " + condition(members, scan, context.refusals);
   }
   Series plain = series;
   plain.filter = {};
@@ -702,8 +699,19 @@ std::string actors_of(const Trends& trends, const View& query, const Context& co
   const std::vector<View> items = breakdown.is_array()
                                       ? breakdown.items()
                                       : std::vector<View>(breakdown.given() ? 1 : 0, breakdown);
-  if (items.size() != part.values.size())
+  const std::vector<std::string>& cohorts = trends.breakdowns.cohorts;
+  if (items.size() != (cohorts.empty() ? part.values.size() : 1))
     breakdown.refuse("must give a value for each breakdown of the question");
+  if (!cohorts.empty() && items.size() == 1) {
+    const std::string id = items[0].is_text() ? items[0].text() : items[0].json().dump();
+    const auto found = std::find(cohorts.begin(), cohorts.end(), id);
+    if (found == cohorts.end()) {
+      items[0].refuse("is no cohort of the question's breakdown");
+    } else {
+      const size_t at = static_cast<size_t>(found - cohorts.begin());
+      part.where += " AND " + condition(trends.breakdowns.members[at], scan, context.refusals);
+    }
+  }
   for (size_t i = 0; i < items.size() && i < part.values.size(); ++i)
     chosen += fmt::format(" AND v{} = {}", i, literal(items[i].text()));
   return fmt::format(
@@ -723,12 +731,12 @@ Built build_trends(const View& question, const Context& context) {
   Trends trends = read_trends(question, context);
   Built built;
   if (context.refusals.first) return built;
-  std::vector<std::string> cohorts = trends.breakdowns.cohorts;
+  std::vector<Filter> cohorts = trends.breakdowns.members;
   if (cohorts.empty()) cohorts.emplace_back();
   for (const Trends::Period& period : trends.periods) {
     for (const Series& series : trends.series) {
-      for (const std::string& cohort : cohorts) {
-        built.statements.push_back(make_statement(trends, period, series, cohort, context));
+      for (const Filter& members : cohorts) {
+        built.statements.push_back(make_statement(trends, period, series, members, context));
       }
     }
   }
