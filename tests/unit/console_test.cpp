@@ -10,6 +10,12 @@
 #include "console/versions.h"
 #include "hogflare/json.h"
 
+// Catch would take a JSON value for a range of JSON values, without an end.
+template <>
+struct Catch::StringMaker<nlohmann::ordered_json> {
+  static std::string convert(const nlohmann::ordered_json& value) { return value.dump(); }
+};
+
 namespace hogflare {
 namespace {
 
