@@ -363,7 +363,7 @@ export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "co
   async function question(body, response) {
     const { query } = body;
     asked.push(query);
-    const fault = state.faults.find(({ kind, count = 1 }) => (kind === undefined || kind === query.kind) && count > 0);
+    const fault = state.faults.find(({ kind, count = 1, when }) => (kind === undefined || kind === query.kind) && count > 0 && (when === undefined || when(query)));
     if (fault !== undefined) {
       fault.count = (fault.count ?? 1) - 1;
       if (fault.delay_ms) await new Promise((done) => setTimeout(done, fault.delay_ms));

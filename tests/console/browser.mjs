@@ -36,7 +36,7 @@ export async function openPage(browser, url, { look = LOOKS[0], token = "admin",
   page.faults = [];
   page.on("pageerror", (fault) => page.faults.push(String(fault)));
   page.on("console", (message) => {
-    if (message.type() === "error" && !/status of (401|403|404|409|422|429|500|503)/.test(message.text())) page.faults.push(message.text());
+    if (message.type() === "error" && !/status of (401|403|404|409|422|429|500|503|504)/.test(message.text())) page.faults.push(message.text());
   });
   page.on("request", (request) => {
     if (!request.url().startsWith(url) && !/^(data|blob|about):/.test(request.url())) page.faults.push(`asked ${request.url()}`);

@@ -151,6 +151,41 @@ describe("states", () => {
     await end(page);
   });
 
+  it("a question that takes the engine too long is asked day by day: what answers is shown, what does not is a gap that can be asked for", async () => {
+    const page = await openPage(browser, mock.url, { path: "/app/1/insights" });
+    await settled(page);
+    const cells = () => page.locator('table[aria-label="Values"] tbody tr').first().locator("td").allTextContents();
+    const [, total, ...whole] = await cells();
+    const today = new Date().toISOString().slice(0, 10);
+    const late = (query) => query.dateRange.date_from === "-7d" || (query.dateRange.date_from !== today && query.dateRange.date_from === missing);
+    const missing = new Date(Date.parse(today) - 3 * 86_400_000).toISOString().slice(0, 10);
+    const fault = { kind: "TrendsQuery", status: 504, count: 2, when: late, body: { type: "server_error", code: "engine_timeout", detail: "No answer within 30 s." } };
+    mock.state.faults = [fault];
+    await page.getByRole("button", { name: "Ask again" }).click();
+    await page.getByText(`1 day did not answer (${missing})`).waitFor();
+    const [, sum, ...days] = await cells();
+    assert.equal(days.length, whole.length);
+    assert.deepEqual(days.map((text, i) => (i === 3 ? "" : text)), whole.map((text, i) => (i === 3 ? "" : text)));
+    assert.equal(numberOf(sum), numberOf(total) - numberOf(whole[3]));
+    assert.equal(fault.count, 0);
+    // The whole is asked first again, and answers now.
+    await page.getByRole("button", { name: "Ask for that day" }).click();
+    await page.getByText(/did not answer/).waitFor({ state: "detached" });
+    assert.deepEqual(await cells(), [(await cells())[0], total, ...whole]);
+    await end(page);
+  });
+
+  it("an engine that answers nothing is asked for two days and no more", async () => {
+    const page = await openPage(browser, mock.url, { path: "/app/1/insights" });
+    await settled(page);
+    mock.state.faults = [{ kind: "TrendsQuery", status: 504, count: 99, body: { type: "server_error", code: "engine_timeout", detail: "No answer within 30 s." } }];
+    const before = mock.asked.length;
+    await page.getByRole("button", { name: "Ask again" }).click();
+    await page.getByText("No answer within 30 s.").waitFor();
+    assert.ok(mock.asked.length - before <= 4, `${mock.asked.length - before} questions`);
+    await end(page);
+  });
+
   it("an unknown key of the address is told, not lost", async () => {
     const page = await openPage(browser, mock.url, { path: "/app/1/web?foo=1" });
     await page.getByText("“foo” in the address is not understood").waitFor();

@@ -130,6 +130,27 @@ describe("what the pages say is what was sent", () => {
     assert.equal(number(total), wanted.reduce((sum, each) => sum + each, 0));
   });
 
+  it("a trend that the engine takes too long for, asked day by day, is the same but for the day that does not answer", { timeout: 240_000 }, async () => {
+    const wanted = Object.entries(plain.trend("sign_up"));
+    const [missing] = wanted.at(-4);
+    const refused = { status: 504, contentType: "application/json", body: JSON.stringify({ type: "server_error", code: "engine_timeout", detail: "No answer within 30 s." }) };
+    await page.route("**/query/", async (route) => {
+      const { query } = route.request().postDataJSON();
+      const isLate = query.kind === "TrendsQuery" && (query.dateRange.date_from === "-30d" || query.dateRange.date_from === missing);
+      await (isLate ? route.fulfill(refused) : route.continue());
+    });
+    await visit(page, `/app/2/insights?${RANGE}&i=day&q=${q({ kind: "TrendsQuery", series: [series("sign_up")] })}`);
+    await page.getByText(`1 day did not answer (${missing})`).waitFor({ timeout: 120_000 });
+    const [[, total, ...values]] = await page.locator('table[aria-label="Values"] tbody tr').evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)));
+    const left = wanted.map(([day, n]) => (day === missing ? 0 : n)).reverse();
+    assert.deepEqual(values.slice(0, left.length).map((text) => number(text) || 0), left);
+    assert.equal(number(total), left.reduce((sum, n) => sum + n, 0));
+    await page.screenshot({ path: `${PICTURES}/dev-day-missing.png` });
+    await page.unroute("**/query/");
+    await page.getByRole("button", { name: "Ask for that day" }).click();
+    await page.getByText(/did not answer/).waitFor({ state: "detached" });
+  });
+
   it("active people by day, whoever they are now", async () => {
     await visit(page, `/app/2/insights?${RANGE}&i=day&q=${q({ kind: "TrendsQuery", series: [series(null, { math: "dau" })] })}`);
     const [[, , ...values]] = await page.locator('table[aria-label="Values"] tbody tr').evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)));

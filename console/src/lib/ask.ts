@@ -30,6 +30,8 @@ export type Query = { kind: string } & Record<string, unknown>;
 export const dataUntil = signal<string | null>(null);
 
 const UNDER_WAY_MAX = 2;
+/** What the engine says of a question that a shorter one might not be. */
+const TOO_LONG = ["engine_timeout", "scan_budget"];
 const KEPT_MAX = 50;
 
 interface Job {
@@ -75,6 +77,9 @@ function pump(): void {
   }
 }
 
+/** Of questions that are asked day by day: how many days have answered. */
+export const progress = signal<Record<string, { done: number; of: number }>>({});
+
 const keyOf = (query: Query) => `${team()} ${JSON.stringify(query)}`;
 export const remembered = (query: Query | null) => (query === null ? undefined : kept.get(keyOf(query)));
 
@@ -92,11 +97,22 @@ export function ask(query: Query, refresh?: "blocking" | "force_blocking"): { an
     });
     promise.catch(() => {});
     const path = `/api/projects/${team()}/query/`;
-    const body = refresh === undefined ? { query } : { query, refresh };
-    job = {
-      key, stop, promise, resolve, reject, users: 0, started: false,
-      run: () => callJson<Answer>(path, { method: "POST", body, signal: stop.signal }),
+    const one = (part: Query, how = refresh) => callJson<Answer>(path, { method: "POST", body: how === undefined ? { query: part } : { query: part, refresh: how }, signal: stop.signal });
+    const run = async () => {
+      try {
+        return await one(query);
+      } catch (fault) {
+        if (query.kind !== "TrendsQuery" || !(fault instanceof Refused) || !TOO_LONG.includes(fault.code)) throw fault;
+        const { askByDay, daysOf } = await import("./by-day");
+        const days = daysOf(query, Date.now());
+        if (days === null) throw fault;
+        // Days that have answered before are kept by the Worker: only those that did not are asked anew.
+        const tell = (done: number) => { progress.value = { ...progress.peek(), [key]: { done, of: days.length } }; };
+        tell(0);
+        return askByDay(query, days, fault, (part) => one(part, undefined), tell);
+      }
     };
+    job = { key, stop, promise, resolve, reject, users: 0, started: false, run };
     jobs.set(key, job);
     waiting.push(job);
     pump();
@@ -128,6 +144,8 @@ export interface Asked {
   of?: Query | undefined;
   fault?: Refused | undefined;
   since: number;
+  /** What is being asked, as `progress` names it. */
+  key?: string;
   cancel: () => void;
   again: (how?: "blocking" | "force_blocking") => void;
 }
@@ -172,7 +190,7 @@ export function useQuestion(query: Query | null): Asked {
     };
     const before = { state: asked.state, answer: asked.answer, of: asked.of };
     set({
-      state: "asking", since, fault: undefined,
+      state: "asking", since, fault: undefined, key,
       cancel: () => {
         leave();
         set({ state: "cancelled", answer: before.answer, of: before.of });

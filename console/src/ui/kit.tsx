@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { bytes, change, clock, duration, exact, fullTime, hide, isPrivate, number, plural, shortId, time, visible } from "../lib/format";
 import { isGoing, personal } from "../lib/store";
 import { Icon } from "./icons";
-import { downloadCsv, usualSeconds, type Answer, type Asked, type Query } from "../lib/ask";
+import { downloadCsv, progress, usualSeconds, type Answer, type Asked, type Query } from "../lib/ask";
 import type { Refused } from "../lib/session";
 
 export function Num({ value, of = number }: { value: number | null | undefined; of?: (n: number | null | undefined) => string }) {
@@ -312,12 +312,13 @@ function Asking({ asked }: { asked: Asked }) {
   const seconds = (Date.now() - asked.since) / 1_000;
   if (seconds < 0.4) return <div class="progress" style={{ visibility: "hidden" }} />;
   const usual = asked.of === undefined ? null : usualSeconds(asked.of);
+  const days = progress.value[asked.key ?? ""];
   return (
     <div role="status" aria-live="off">
       <div class="progress"><i /></div>
       {seconds > 1.5 && (
         <div class="answerline">
-          <span>Asking the table… {seconds.toFixed(1)} s{usual !== null && seconds > 3 && ` · usually ${duration(usual)} for this range`}</span>
+          <span>Asking the table{days !== undefined && days.done < days.of && `, ${days.done} of ${days.of} days`}… {seconds.toFixed(1)} s{days === undefined && usual !== null && seconds > 3 && ` · usually ${duration(usual)} for this range`}</span>
           {seconds > 7 && <span>A shorter range or fewer breakdowns read less of the table.</span>}
           <button type="button" class="button small" onClick={asked.cancel}>Cancel</button>
         </div>
