@@ -323,6 +323,17 @@ describe("keys", () => {
   });
 });
 
+describe("a phone", () => {
+  it("has the SQL page's whole width for its editor, and its recipes", async () => {
+    const page = await openPage(browser, mock.url, { look: LOOKS[1], path: "/app/1/sql" });
+    const before = await page.inputValue("textarea");
+    await page.selectOption('select[aria-label="Recipes"]', "2");
+    assert.notEqual(await page.inputValue("textarea"), before);
+    assert.ok((await page.locator(".editor").boundingBox()).width > 390 - 32);
+    await end(page);
+  });
+});
+
 describe("flags", () => {
   it("an empty value is refused at its path, a good one is published, a second tab meets the conflict", async () => {
     const page = await openPage(browser, mock.url, { path: "/app/1/flags/new-checkout" });

@@ -365,4 +365,18 @@ describe("what is done in the console is seen by SDKs, and what they do in the c
     await shows(/returned.*until 2 more people have met it \(2 so far\): reached, so it is active again/);
     await sdk.shutdown();
   });
+
+  it("a row's keys resolve and ignore an issue, but not on the way to another page", async () => {
+    await visit(page, `/app/2/errors?${RANGE}`);
+    const row = page.locator('table[aria-label="Errors"] tbody tr').filter({ hasText: "NetworkError" });
+    await row.focus();
+    await page.keyboard.press("g");
+    await page.keyboard.press("i");
+    await page.waitForURL(/\/insights/);
+    await visit(page, `/app/2/errors?${RANGE}`);
+    await row.focus();
+    await page.keyboard.press("i");
+    await page.getByText("NetworkError is ignored.").waitFor();
+    await row.waitFor({ state: "detached" });
+  });
 });

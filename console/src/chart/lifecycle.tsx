@@ -40,7 +40,7 @@ export function Lifecycle({ lines, interval, until, onPick, withTable = true }: 
   return (
     <div class="stack">
       <figure class="chart" aria-label="Lifecycle">
-        <div style={{ padding: "12px 20px 0 52px", position: "relative" }}>
+        <div style={{ padding: "12px 28px 0 52px", position: "relative" }}>
           {ticks.map((tick) => <span key={tick} class="meta" aria-hidden="true" style={{ position: "absolute", left: "0", width: "44px", textAlign: "right", top: `${12 + (zero - tick * scale) * (height / (height + 4)) - 8}px` }}>{number(Math.abs(tick))}</span>)}
           <svg viewBox={`0 0 ${width} ${height + 4}`} preserveAspectRatio="none" style={{ width: "100%", height: `${height}px`, display: "block" }} role="img"
             aria-label={STATUSES.map(([status, name]) => `${name} ${exact(Math.abs((of(status)?.data ?? []).reduce((a, b) => a + b, 0)))}`).join(", ")}>

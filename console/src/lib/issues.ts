@@ -30,15 +30,15 @@ export interface Decided {
 const made = signal<Record<string, Decision>>({});
 const keyOf = (issue: string) => `${project()?.team_id ?? 1} ${issue}`;
 
-/** The status that holds and the decision it comes from, one made on this page first. */
-export function standing(issue: string, told: Decided | undefined): { status: Status; decision: Decision | null } {
+/** The status that holds, undefined while it is not known, and the decision it comes from; one made on this page first. */
+export function standing(issue: string, told: Decided | undefined): { status: Status | undefined; decision: Decision | null } {
   const [mine, theirs] = [made.value[keyOf(issue)], told?.decision ?? null];
   if (mine !== undefined && (theirs === null || Date.parse(mine.at) > Date.parse(theirs.at))) return { status: mine.status, decision: mine };
-  return { status: told?.status ?? "active", decision: theirs };
+  return { status: told?.status, decision: theirs };
 }
 
 /** Met again after it was resolved, or by as many as it was ignored for. */
-export const hasReturned = ({ status, decision }: { status: Status; decision: Decision | null }) =>
+export const hasReturned = ({ status, decision }: { status: Status | undefined; decision: Decision | null }) =>
   status === "active" && decision !== null && decision.status !== "active";
 
 /** "until 5 more people have met it (2 so far)"; empty without a bound. */

@@ -35,6 +35,7 @@ function range() {
 
 function StatusTag({ id, told }: { id: string; told: Issue | undefined }) {
   const now = standing(id, told);
+  if (now.status === undefined) return null;
   if (hasReturned(now)) return <span class="tag bad" title={`${now.decision!.status} ${now.decision!.at}, met again since`}>returned</span>;
   return <span class={`tag ${now.status === "resolved" ? "ok" : now.status === "active" ? "warn" : ""}`} title={now.decision === null ? undefined : `${now.status} ${boundsText(now.decision)}`}>{now.status}</span>;
 }
@@ -78,7 +79,7 @@ function List() {
               { key: "visits", name: "Visits", num: true, wide: true, cell: (row) => <Num value={row.aggregations.sessions} />, sort: (row) => row.aggregations.sessions },
               { key: "last", name: "Last seen", cell: (row) => <Time at={row.last_seen} />, sort: (row) => row.last_seen },
               { key: "first", name: "First in range", wide: true, cell: (row) => <Time at={row.first_seen} />, sort: (row) => row.first_seen },
-              { key: "status", name: "Status", wide: true, cell: (row) => <StatusTag id={row.id} told={row} />, sort: (row) => standing(row.id, row).status },
+              { key: "status", name: "Status", wide: true, cell: (row) => <StatusTag id={row.id} told={row} />, sort: (row) => standing(row.id, row).status ?? "" },
             ]} />}
             {rows.length > 0 && isAdmin() && <p class="meta pad only-keys">In a row: <kbd>e</kbd> resolves, <kbd>i</kbd> ignores.</p>}
             {rows.length > 0 && rows.length < all.length && <p class="meta pad">{plural(all.length - rows.length, "issue")} more in this range with another status.</p>}
@@ -226,7 +227,7 @@ function One({ id }: { id: string }) {
 }
 
 /** The status that holds, and what it shall be; how long an ignored one stays so is asked first. */
-function Decide({ status, put }: { status: Status; put: (status: Status, bounds?: Bounds) => void }) {
+function Decide({ status, put }: { status: Status | undefined; put: (status: Status, bounds?: Bounds) => void }) {
   const [n, count] = useState("10");
   const [what, pick] = useState<"" | keyof Bounds>("");
   const most = Number(n);

@@ -168,8 +168,8 @@ function One({ answer, id }: { answer: FlagAnswer; id: string }) {
   return (
     <div class="stack">
       <p><span class={`tag ${answer.enabled ? "ok" : ""}`}>{answer.enabled ? (answer.variant ?? "true") : "false"}</span> {answer.reason?.description ?? answer.reason?.code?.replace(/_/g, " ")}</p>
-      <Pairs of={{ ...(answer.reason as Record<string, unknown>), ...((answer["metadata"] as Record<string, unknown> | undefined) ?? {}) }} />
       <Conditions answer={answer} />
+      <details><summary>All that was answered</summary><Pairs of={{ ...(answer.reason as Record<string, unknown>), ...((answer["metadata"] as Record<string, unknown> | undefined) ?? {}) }} /></details>
       <p class="row"><span class="meta">The same by a request</span><Copy what="curl" text={`curl '${location.origin}/flags/?v=2' -H 'content-type: application/json' -d '${JSON.stringify({ api_key: "YOUR_PROJECT_TOKEN", distinct_id: id })}'`} /></p>
     </div>
   );

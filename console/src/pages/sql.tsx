@@ -46,7 +46,7 @@ export default function Sql() {
     if (asked !== null && asked["query"] === sql) answer.again();
   };
   return (
-    <div class="builder" style={{ gridTemplateColumns: "240px minmax(0, 1fr)" }}>
+    <div class="builder side">
       <div class="stack wide">
         <Block title="Tables" flush>
           {TABLES.map(([name, columns]) => <details key={name} style={{ padding: "4px 12px" }}><summary class="mono">{name}</summary><p class="meta">{columns}</p></details>)}
@@ -56,6 +56,7 @@ export default function Sql() {
       </div>
       <div class="stack">
         {!free && <Note>A viewer runs no free SQL here unless <code>HOGFLARE_VIEWER_SQL</code> is set. Insights answer the same questions.</Note>}
+        <select class="select narrow" aria-label="Recipes" value="" onChange={(pick) => set(RECIPES[Number(pick.currentTarget.value)]![1])}><option value="">Recipes…</option>{RECIPES.map(([name], i) => <option key={name} value={i}>{name}</option>)}</select>
         <Editor language="sql" label="SQL" value={text} onInput={set} onRun={run} />
         <div class="row wrap"><button type="button" class="button main" disabled={!free} onClick={() => run()}>Run</button><span class="meta">Ctrl Enter runs; a selection runs alone. One read-only SELECT over the project's tables.</span></div>
         {asked !== null && (
