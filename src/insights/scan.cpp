@@ -10,6 +10,10 @@
 namespace hogflare::insights {
 namespace {
 
+// Parts of recordings are nobody's doing, and megabytes: only who names them gets them. A visit does not last
+// until the last of them either.
+constexpr std::string_view kNoRecordings = " AND event NOT IN ('$snapshot', '$snapshot_items')";
+
 struct Lifted {
   std::string_view key;
   std::string_view column;
@@ -256,11 +260,12 @@ std::string Scan::sessions_cte(int64_t from_us, int64_t to_us) const {
   std::string out = fmt::format(
       "visit_events AS (SELECT uuid, event, min({session}) AS session_id, {t} AS t{raw} FROM "
       "{events} "
-      "WHERE team_id = {team} AND {session} <> '' AND {from}\"timestamp\" <= {to} "
+      "WHERE team_id = {team} AND {session} <> '' AND {from}\"timestamp\" <= {to}{others} "
       "GROUP BY uuid, event, distinct_id), ",
       fmt::arg("session", session), fmt::arg("t", epoch_us(dialect_, "min(\"timestamp\")")),
       fmt::arg("raw", raw), fmt::arg("events", table_name(project_->events)),
       fmt::arg("team", project_->team_id), fmt::arg("from", from),
+      fmt::arg("others", kNoRecordings),
       fmt::arg("to", instant(to_us + kSessionMarginUs)));
   // is_bounce is NULL for a visit without a page.
   out += fmt::format(
@@ -286,8 +291,7 @@ std::string Scan::raw_cte(int64_t from_us, int64_t to_us) const {
   if (!all_events_ && !events_.empty()) {
     where += fmt::format(" AND event IN ({})", literals({events_.begin(), events_.end()}));
   } else {
-    // Parts of recordings are nobody's doing, and megabytes: only who names them gets them.
-    where += " AND event NOT IN ('$snapshot', '$snapshot_items')";
+    where += kNoRecordings;
   }
   return fmt::format(
       "raw AS (SELECT uuid, event, distinct_id, min(\"timestamp\") AS ts{}{} FROM {} WHERE {} "

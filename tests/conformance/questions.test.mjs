@@ -13,6 +13,15 @@ const vars = {
   HOGFLARE_ADMIN_TOKEN: "admin-token",
   POSTHOG_PERSONAL_API_KEY: "phx_reader",
   HOGFLARE_VIEWER_TOKEN: "viewer-token",
+  HOGFLARE_FEATURE_FLAGS: JSON.stringify({
+    flags: [],
+    cohorts: [
+      { id: 1, name: "Ada", filters: { properties: { type: "AND", values: [{ key: "email", type: "person", value: "ada@", operator: "icontains" }] } } },
+      { id: 2, name: "listed", is_static: true, members: ["bob"] },
+      { id: 3, name: "listed elsewhere", is_static: true },
+      { id: 4, name: "gone", deleted: true, filters: { properties: { type: "AND", values: [] } } },
+    ],
+  }),
 };
 const TRENDS = { kind: "TrendsQuery", dateRange: { date_from: "-7d" }, series: [{ kind: "EventsNode", event: "viewed" }] };
 
@@ -131,6 +140,22 @@ describe("questions", () => {
     }
     const funnel = await ask(system, { kind: "FunnelsQuery", ...answers.FunnelsQuery });
     assert.deepEqual(funnel.results.map((step) => step.count), [2, 1]);
+  });
+
+  test("cohorts of the flags' document are asked about", async () => {
+    const of = (value, operator = "in") => ({ ...TRENDS, properties: [{ type: "cohort", key: "id", value, operator }] });
+    for (const [question, count] of [[of(1), 2], [of(1, "not_in"), 1], [of(2), 1]]) {
+      const answer = await ask(system, question);
+      assert.equal(answer.status, 200, JSON.stringify(answer));
+      assert.equal(answer.results[0].count, count, JSON.stringify(question.properties));
+    }
+    const lines = await ask(system, { ...TRENDS, breakdownFilter: { breakdown_type: "cohort", breakdown: [1, 2] } });
+    assert.deepEqual(lines.results.map(({ label, count }) => [label, count]), [["Ada", 2], ["listed", 1]]);
+    for (const unknown of [3, 4, 5]) {
+      const refused = await ask(system, of(unknown));
+      assert.equal(refused.status, 400);
+      assert.equal(refused.attr, "query.properties.0.value");
+    }
   });
 
   test("the people behind a number: as many as it says", async () => {
