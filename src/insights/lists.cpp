@@ -5,6 +5,7 @@
 #include <map>
 
 #include "hogflare/insights_limits.h"
+#include "insights/actors.h"
 #include "insights/issue_status.h"
 #include "insights/kinds.h"
 #include "insights/sql_text.h"
@@ -385,12 +386,15 @@ Built build_actors(const View& question, const Context& context) {
   query.only({"source", "day", "series", "breakdown", "compare", "interval", "status",
               "includeRecordings", "modifiers"});
   const std::string kind = insight["kind"].one_of(
-      {"TrendsQuery", "LifecycleQuery", "StickinessQuery", "RetentionQuery"});
+      {"TrendsQuery", "LifecycleQuery", "StickinessQuery", "RetentionQuery", "PathsQuery",
+       "WebOverviewQuery", "WebStatsTableQuery"});
   if (kind != "RetentionQuery") query["interval"].refuse_if_given("is not done here");
   const auto sql = kind == "TrendsQuery"       ? trends_actors_sql
                    : kind == "LifecycleQuery"  ? lifecycle_actors_sql
                    : kind == "StickinessQuery" ? stickiness_actors_sql
-                                               : retention_actors_sql;
+                   : kind == "PathsQuery"      ? paths_actors_sql
+                   : kind == "RetentionQuery"  ? retention_actors_sql
+                                               : web_actors_sql;
   const std::string ctes = sql(query, insight, context);
   if (context.refusals.first) return {};
   return build_people(question, context, {.ctes = ctes});

@@ -7,6 +7,7 @@
 
 #include "hogflare/flags_limits.h"
 #include "hogflare/insights_limits.h"
+#include "insights/actors.h"
 #include "insights/kinds.h"
 #include "insights/sql_text.h"
 
@@ -68,7 +69,7 @@ Paths read_paths(const View& question, const Context& context) {
   const View filter = question["pathsFilter"];
   filter.only({"includeEventTypes", "excludeEvents", "startPoint", "endPoint", "stepLimit",
                "edgeLimit", "minEdgeWeight", "maxEdgeWeight", "pathGroupings",
-               "localPathCleaningFilters", "pathReplacements"});
+               "localPathCleaningFilters", "pathReplacements", "pathStartKey", "pathEndKey"});
   filter["pathReplacements"].refuse_if_given(
       "the project has no cleaning rules here: give localPathCleaningFilters");
   for (const View& kind : filter["includeEventTypes"].items())
@@ -181,7 +182,8 @@ std::string shown_sql(const Paths& paths) {
                    n, half, join);
 }
 
-Statement paths_statement(const Paths& paths, const Context& context) {
+// CTEs that end in "edges": each visit's steps with the one behind them.
+std::string edges_sql(const Paths& paths, const Context& context) {
   Scan scan(context.project, context.dialect, paths.common.person_properties);
   scan.add_event(std::nullopt);
   const std::string unit = unit_of(paths.common, scan);
@@ -190,11 +192,6 @@ Statement paths_statement(const Paths& paths, const Context& context) {
       "{} AND {}", condition(paths.common.filter, scan, context.refusals), kinds_sql(paths));
   const std::string excluded =
       paths.exclude.empty() ? "" : fmt::format(" WHERE item NOT IN ({})", literals(paths.exclude));
-  std::string having;
-  if (paths.weight_min > 0) having += fmt::format(" HAVING count(*) >= {}", paths.weight_min);
-  if (paths.weight_max > 0)
-    having +=
-        fmt::format(" {} count(*) <= {}", having.empty() ? "HAVING" : "AND", paths.weight_max);
   std::string sql = fmt::format(
       "{}, events_kept AS (SELECT {} AS unit, t, uuid, {} AS item FROM e WHERE {} AND t >= {} AND "
       "t <= {} AND {} IS NOT NULL), "
@@ -214,14 +211,26 @@ Statement paths_statement(const Paths& paths, const Context& context) {
       "numbered AS (SELECT unit, visit, t, item, row_number() OVER (PARTITION BY unit, visit ORDER "
       "BY t, uuid) AS i FROM runs "
       "WHERE coalesce(next_item, '') <> item), {}, "
-      "edges AS (SELECT j, item, t, lead(item) OVER (PARTITION BY unit, visit ORDER BY j) AS "
+      "edges AS (SELECT unit, j, item, t, lead(item) OVER (PARTITION BY unit, visit ORDER BY j) AS "
       "target, "
-      "lead(t) OVER (PARTITION BY unit, visit ORDER BY j) AS target_t FROM steps) "
-      "SELECT concat(CAST(j AS VARCHAR), '_', item) AS source, concat(CAST(j + 1 AS VARCHAR), '_', "
+      "lead(t) OVER (PARTITION BY unit, visit ORDER BY j) AS target_t FROM steps)",
+      kPathGapUs, shown_sql(paths));
+  return sql;
+}
+
+Statement paths_statement(const Paths& paths, const Context& context) {
+  std::string having;
+  if (paths.weight_min > 0) having += fmt::format(" HAVING count(*) >= {}", paths.weight_min);
+  if (paths.weight_max > 0)
+    having +=
+        fmt::format(" {} count(*) <= {}", having.empty() ? "HAVING" : "AND", paths.weight_max);
+  std::string sql = edges_sql(paths, context);
+  sql += fmt::format(
+      " SELECT concat(CAST(j AS VARCHAR), '_', item) AS source, concat(CAST(j + 1 AS VARCHAR), '_', "
       "target) AS target, count(*) AS n, "
       "avg(CAST(target_t - t AS DOUBLE) / 1000) AS ms FROM edges WHERE target IS NOT NULL "
       "GROUP BY j, item, edges.target{} ORDER BY n DESC, 1, 2 LIMIT {}",
-      kPathGapUs, shown_sql(paths), having, paths.edges);
+      having, paths.edges);
   return {.sql = std::move(sql), .columns = {"source", "target", "n", "ms"}};
 }
 
@@ -253,8 +262,29 @@ Json paths_answer(const Table& table) {
 
 }  // namespace
 
+std::string paths_actors_sql(const View& query, const View& source, const Context& context) {
+  for (const char* member : {"day", "series", "breakdown", "compare", "interval", "status"})
+    query[member].refuse_if_given("says nothing about an edge");
+  const Paths paths = read_paths(source, context);
+  const View filter = source["pathsFilter"];
+  const std::string from = filter["pathStartKey"].text(), to = filter["pathEndKey"].text();
+  if (from.empty() && to.empty()) filter["pathStartKey"].refuse("or pathEndKey must name a step");
+  if (paths.common.group_index >= 0)
+    source["aggregation_group_type_index"].refuse("counts groups, behind which are no people");
+  if (context.refusals.first) return {};
+  std::string where = "unit IS NOT NULL";
+  if (!from.empty())
+    where += fmt::format(" AND concat(CAST(j AS VARCHAR), '_', item) = {}", literal(from));
+  if (!to.empty())
+    where += fmt::format(" AND concat(CAST(j + 1 AS VARCHAR), '_', target) = {}", literal(to));
+  return fmt::format("{}, actors AS (SELECT DISTINCT unit AS person FROM edges WHERE {})",
+                     edges_sql(paths, context), where);
+}
+
 Built build_paths(const View& question, const Context& context) {
   const Paths paths = read_paths(question, context);
+  for (const char* key : {"pathStartKey", "pathEndKey"})
+    question["pathsFilter"][key].refuse_if_given("asks for people: ask with ActorsQuery");
   Built built;
   if (context.refusals.first) return built;
   built.statements.push_back(paths_statement(paths, context));

@@ -7,6 +7,7 @@
 
 #include "hogflare/insights_limits.h"
 #include "insights/channel.h"
+#include "insights/actors.h"
 #include "insights/kinds.h"
 #include "insights/sql_text.h"
 
@@ -262,13 +263,14 @@ Stats read_stats(const View& question, const Context& context) {
   return stats;
 }
 
-Statement stats_statement(const Stats& stats, const Range& range, const View& by,
-                          const Context& context) {
+// CTEs that end in "rows_of": each visit's views of a value. `bounce`: how the bounce rate is made of them.
+std::string stats_rows_sql(const Stats& stats, const Range& range, const View& by,
+                           const Context& context, std::string& bounce) {
   Scan scan(context.project, context.dialect, stats.web.common.person_properties);
   const Grouping grouping = grouping_of(by, scan, context);
   std::string visits = visits_sql(stats.web, range, grouping.value, scan, context);
   const bool page = by.text() == "Page";
-  std::string bounce = "avg(is_bounce)";
+  bounce = "avg(is_bounce)";
   if (page && stats.bounce) {
     // The bounces of a page are those of the visits that began on it.
     Web all = stats.web;
@@ -283,16 +285,23 @@ Statement stats_statement(const Stats& stats, const Range& range, const View& by
       paired ? ", split_part(value, chr(1), 2) AS entry" : "",
       grouping.keeps_null ? "" : " WHERE value <> ''");
   if (paired) bounce = "avg(CASE WHEN entry = value THEN is_bounce END)";
+  return fmt::format("{}, {}", visits, rows);
+}
+
+Statement stats_statement(const Stats& stats, const Range& range, const View& by,
+                          const Context& context) {
+  std::string bounce;
+  const std::string rows = stats_rows_sql(stats, range, by, context, bounce);
   const std::string_view order = stats.by_views ? "views" : "visitors";
   return {.sql = fmt::format(
-              "{}, {}, people_of AS (SELECT value, count(*) AS visitors FROM (SELECT DISTINCT "
+              "{}, people_of AS (SELECT value, count(*) AS visitors FROM (SELECT DISTINCT "
               "coalesce(value, '') AS value, person FROM rows_of) AS d GROUP BY value), "
               "sums AS (SELECT coalesce(value, '') AS value, sum(views) AS views, {} AS bounce "
               "FROM rows_of GROUP BY coalesce(value, '')) "
               "SELECT sums.value, people_of.visitors, sums.views, sums.bounce FROM sums JOIN "
               "people_of ON people_of.value = sums.value "
               "ORDER BY {} {}, {} DESC, value LIMIT {}",
-              visits, rows, bounce, order, stats.ascending ? "ASC" : "DESC",
+              rows, bounce, order, stats.ascending ? "ASC" : "DESC",
               stats.by_views ? "visitors" : "views", rows_max(context.dialect)),
           .columns = {"value", "visitors", "views", "bounce"}};
 }
@@ -345,6 +354,34 @@ Built build_web_overview(const View& question, const Context& context) {
     return overview_answer(web, tables);
   };
   return built;
+}
+
+std::string web_actors_sql(const View& query, const View& source, const Context& context) {
+  for (const char* member : {"day", "series", "interval", "status"})
+    query[member].refuse_if_given("says nothing about visitors");
+  const bool is_table = source["kind"].text() == "WebStatsTableQuery";
+  Stats stats;
+  if (is_table) {
+    stats = read_stats(source, context);
+  } else {
+    query["breakdown"].refuse_if_given("says nothing about all visitors");
+    read_web_common(stats.web, source, context);
+  }
+  const bool is_before = query["compare"].one_of({"current", "previous"}) == "previous";
+  if (is_before && stats.web.periods.size() < 2)
+    query["compare"].refuse("the question compares with nothing");
+  if (context.refusals.first) return {};
+  const Range& range = stats.web.periods[is_before ? 1 : 0];
+  if (is_table) {
+    std::string bounce;
+    const std::string rows = stats_rows_sql(stats, range, source["breakdownBy"], context, bounce);
+    return fmt::format(
+        "{}, actors AS (SELECT DISTINCT person FROM rows_of WHERE coalesce(value, '') = {})", rows,
+        literal(query["breakdown"].text()));
+  }
+  Scan scan(context.project, context.dialect, stats.web.common.person_properties);
+  const std::string visits = visits_sql(stats.web, range, "''", scan, context);
+  return fmt::format("{}, actors AS (SELECT DISTINCT person FROM visits)", visits);
 }
 
 Built build_web_stats(const View& question, const Context& context) {
