@@ -9,6 +9,7 @@
 
 #include "flags/compiler.h"
 #include "flags/text.h"
+#include "hogflare/insights_limits.h"
 
 namespace hogflare::flags {
 namespace {
@@ -37,9 +38,12 @@ CohortNode unknowable(Cohort& cohort) {
   return node;
 }
 
-// What of a list of members is not text of the document any more.
+// A long list stands in the catalog alone; one that a question may name stays in the document too.
 void drop_members(Value& definition) {
-  if (definition.find("members") != nullptr) definition.set("members", Value::array());
+  const Value* members = definition.find("members");
+  if (members == nullptr) return;
+  if (members->is_array() && members->items.size() <= limits::kFilterValuesMax) return;
+  definition.set("members", Value::array());
 }
 
 }  // namespace

@@ -408,6 +408,10 @@ std::string FeedWriter::write_cohorts_for_questions() const {
     const bool is_list = known->is_static || known->is_stored;
     const Value* who = is_list ? definition.find("members") : group_of_cohort(definition);
     if (who == nullptr) continue;
+    // A list that is too long for a question, or stands in another form, is not known rather than empty.
+    const bool is_left_out = is_list && (!who->is_array() || (who->items.empty() && known->members &&
+                                                              known->members->size() > 0));
+    if (is_left_out) continue;
     json.key(id).open_object().key("name").text(
         text_of(definition, "name").empty() ? std::string_view(id) : text_of(definition, "name"));
     json.key(is_list ? std::string_view("members") : std::string_view("properties")).value(*who);
