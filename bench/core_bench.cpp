@@ -1,10 +1,11 @@
-// What a capture request costs the core: from request bytes to row bytes, without people and network.
+// What a capture request costs the core: from request bytes to row bytes, without people and
+// network.
 //
 //   scripts/build bench && build/bench/core_bench [--json]
 //
 // Events of 0.3, 1.5 and 20 KB as a browser and a server SDK send them, in requests of 1, 50 and
-// 1000, plain and gzipped. Each line is the median of seven rounds of processor time; allocations are
-// counted by operator new and are exact.
+// 1000, plain and gzipped. Each line is the median of seven rounds of processor time; allocations
+// are counted by operator new and are exact.
 #include <malloc.h>
 #include <zlib.h>
 
@@ -71,8 +72,9 @@ std::string event_text(const Load& load, int n) {
   const bool browser = load.shape == Shape::kBrowser;
   std::string text = R"({"uuid":")" + uuid(n) + R"(","event":"$pageview",)";
   if (!browser) {
-    text += R"("distinct_id":"user-)" + std::to_string(n % 17) +
-            R"(","timestamp":"2026-01-01T11:59:55.123Z","type":"capture","library":"posthog-node",)";
+    text +=
+        R"("distinct_id":"user-)" + std::to_string(n % 17) +
+        R"(","timestamp":"2026-01-01T11:59:55.123Z","type":"capture","library":"posthog-node",)";
   }
   text += R"("properties":{)";
   if (browser) {
@@ -171,7 +173,7 @@ size_t serve(const RequestHead& head, const Config& config, const std::string& b
 
 struct Figures {
   double us_per_event;
-  double mb_per_s;       // of JSON in
+  double mb_per_s;  // of JSON in
   double allocations_per_event;
 };
 
@@ -215,8 +217,8 @@ int main(int argc, char** argv) {
     std::printf("%-8s %7s %6s %-6s %10s %10s %8s %12s\n", "shape", "bytes", "events", "body",
                 "us/event", "events/s", "MB/s", "allocs/event");
   }
-  // Memory that was freed stays with the process, as in wasm: otherwise the kernel's zeroing of fresh
-  // pages is half of what large requests cost.
+  // Memory that was freed stays with the process, as in wasm: otherwise the kernel's zeroing of
+  // fresh pages is half of what large requests cost.
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
   for (const Shape shape : {Shape::kBrowser, Shape::kServer}) {
@@ -227,14 +229,15 @@ int main(int argc, char** argv) {
           const char* shape_name = shape == Shape::kBrowser ? "browser" : "server";
           const char* body_name = packing == Packing::kGzip ? "gzip" : "plain";
           if (as_json) {
-            std::printf("{\"shape\":\"%s\",\"event_bytes\":%zu,\"events\":%d,\"body\":\"%s\","
-                        "\"us_per_event\":%.3f,\"mb_per_s\":%.1f,\"allocations_per_event\":%.2f}\n",
-                        shape_name, bytes, events, body_name, found.us_per_event, found.mb_per_s,
-                        found.allocations_per_event);
+            std::printf(
+                "{\"shape\":\"%s\",\"event_bytes\":%zu,\"events\":%d,\"body\":\"%s\","
+                "\"us_per_event\":%.3f,\"mb_per_s\":%.1f,\"allocations_per_event\":%.2f}\n",
+                shape_name, bytes, events, body_name, found.us_per_event, found.mb_per_s,
+                found.allocations_per_event);
           } else {
-            std::printf("%-8s %7zu %6d %-6s %10.2f %10.0f %8.0f %12.2f\n", shape_name, bytes, events,
-                        body_name, found.us_per_event, 1e6 / found.us_per_event, found.mb_per_s,
-                        found.allocations_per_event);
+            std::printf("%-8s %7zu %6d %-6s %10.2f %10.0f %8.0f %12.2f\n", shape_name, bytes,
+                        events, body_name, found.us_per_event, 1e6 / found.us_per_event,
+                        found.mb_per_s, found.allocations_per_event);
           }
         }
       }

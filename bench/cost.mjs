@@ -43,8 +43,13 @@ const core = await loadCore();
 function replayRequest({ bytes, first, distinctId }) {
   const item = { type: 3, timestamp: 1_763_812_730_166 + first, data: { source: 0, text: "x".repeat(bytes - 400) } };
   const properties = {
-    $snapshot_data: [item], $session_id: "01a20328-ac57-7726-998a-5e930f917b46",
-    $window_id: "01a20328-ac58-7d69-9c3e-73bc06f5d108", distinct_id: distinctId, token: TOKEN, $lib: "web", $snapshot_source: "web",
+    $snapshot_data: [item],
+    $session_id: "01a20328-ac57-7726-998a-5e930f917b46",
+    $window_id: "01a20328-ac58-7d69-9c3e-73bc06f5d108",
+    distinct_id: distinctId,
+    token: TOKEN,
+    $lib: "web",
+    $snapshot_source: "web",
   };
   const body = new TextEncoder().encode(JSON.stringify([{ event: "$snapshot", properties }]));
   return { path: "/s/", headers: { "content-type": "application/json" }, body };
@@ -56,7 +61,9 @@ const encoder = new TextEncoder();
 function bytesByColumn() {
   const rows = JSON.parse(new TextDecoder().decode(core.lastEvents()));
   const sums = {};
-  for (const row of rows) for (const [name, value] of Object.entries(row)) sums[name] = (sums[name] ?? 0) + encoder.encode(JSON.stringify({ [name]: value })).byteLength - 1;
+  for (const row of rows)
+    for (const [name, value] of Object.entries(row))
+      sums[name] = (sums[name] ?? 0) + encoder.encode(JSON.stringify({ [name]: value })).byteLength - 1;
   return Object.entries(sums).map(([name, sum]) => [name, Math.round(sum / rows.length)]);
 }
 
@@ -98,8 +105,15 @@ function traffic({ name, saves, shape, bytes, batch, personless, people, events 
     dollars[`total_${reading}`] = withoutSink + dollars[`sink_${reading}`];
   }
   return {
-    name: saves ? `${name}, saving` : name, dollarsPerMillionEvents: dollars,
-    perEvent: { requests: per(requests), objectCalls: per(counted.objectCalls), rowsWritten: per(counted.rowsWritten), rowBytes: per(counted.rowBytes), cpuMs: per(cpuMs) },
+    name: saves ? `${name}, saving` : name,
+    dollarsPerMillionEvents: dollars,
+    perEvent: {
+      requests: per(requests),
+      objectCalls: per(counted.objectCalls),
+      rowsWritten: per(counted.rowsWritten),
+      rowBytes: per(counted.rowBytes),
+      cpuMs: per(cpuMs),
+    },
   };
 }
 
@@ -112,9 +126,32 @@ const KINDS = [
 const lines = KINDS.flatMap((kind) => [traffic({ ...kind, saves: false }), traffic({ ...kind, saves: true })]);
 console.log(
   table(
-    ["$ per million events", "total", "total, sink ¼", "requests", "cpu", "object calls", "rows written", "transform", "sink", "sink ¼", "a year in R2", "bytes/row"],
+    [
+      "$ per million events",
+      "total",
+      "total, sink ¼",
+      "requests",
+      "cpu",
+      "object calls",
+      "rows written",
+      "transform",
+      "sink",
+      "sink ¼",
+      "a year in R2",
+      "bytes/row",
+    ],
     lines.map(({ name, dollarsPerMillionEvents: d, perEvent }) => [
-      name, d.total_whole, d.total_quarter, d.requests, d.cpu, d.objectCalls, d.rowsWritten, d.transform, d.sink_whole, d.sink_quarter, d.storage,
+      name,
+      d.total_whole,
+      d.total_quarter,
+      d.requests,
+      d.cpu,
+      d.objectCalls,
+      d.rowsWritten,
+      d.transform,
+      d.sink_whole,
+      d.sink_quarter,
+      d.storage,
       perEvent.rowBytes,
     ]),
   ),

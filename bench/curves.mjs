@@ -62,9 +62,7 @@ function ids() {
     }
     let stamp = 0;
     const event = () =>
-      encoder.encode(
-        JSON.stringify({ api_key: TOKEN, event: "e", distinct_id: person, properties: { $set: { stamp: (stamp += 1) } } }),
-      );
+      encoder.encode(JSON.stringify({ api_key: TOKEN, event: "e", distinct_id: person, properties: { $set: { stamp: (stamp += 1) } } }));
     const rounds = [];
     for (let i = 0; i < ROUNDS * 5; i += 1) {
       const body = event();

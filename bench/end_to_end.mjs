@@ -78,7 +78,10 @@ const plainWorker = (name, path, extra = {}) =>
   });
 
 const systems = [
-  await start("hogflare", workerOptions({ platform: null, stateDir: join(state, "hogflare"), vars: { ...vars, HOGFLARE_ADMIN_TOKEN: ADMIN } })),
+  await start(
+    "hogflare",
+    workerOptions({ platform: null, stateDir: join(state, "hogflare"), vars: { ...vars, HOGFLARE_ADMIN_TOKEN: ADMIN } }),
+  ),
   await start(
     "yardstick",
     plainWorker("yardstick", join(ROOT, "bench/yardstick/worker.js"), {
@@ -212,10 +215,12 @@ async function run({ what, clients = CLIENTS }) {
   const requests = rounds.get("hogflare").reduce((total, each) => total + each.requests, 0);
   /** Of what two systems took in the same round. */
   const ratioOf = (name, other) =>
-    median(rounds.get(name).map((each, i) => {
-      const beside = rounds.get(other)[i];
-      return each.cpuMs / each.requests / (beside.cpuMs / beside.requests);
-    }));
+    median(
+      rounds.get(name).map((each, i) => {
+        const beside = rounds.get(other)[i];
+        return each.cpuMs / each.requests / (beside.cpuMs / beside.requests);
+      }),
+    );
   const net = (name) => figures[name].cpuUsPerEvent - figures.empty.cpuUsPerEvent;
   return {
     name: works[0].name + (clients === CLIENTS ? "" : clients === 1 ? ", one client" : `, ${clients} clients`),
@@ -247,13 +252,41 @@ try {
 }
 console.log(
   table(
-    ["workerd, CPU us/event", "hogflare", "yardstick", "ratio", "net ratio", "only I/O", "ratio", "empty", "req/s", "yardstick", "p50 ms", "yardstick", "p99 ms", "sends", "calls", "rows"],
+    [
+      "workerd, CPU us/event",
+      "hogflare",
+      "yardstick",
+      "ratio",
+      "net ratio",
+      "only I/O",
+      "ratio",
+      "empty",
+      "req/s",
+      "yardstick",
+      "p50 ms",
+      "yardstick",
+      "p99 ms",
+      "sends",
+      "calls",
+      "rows",
+    ],
     results.map((each) => [
-      each.name, each.hogflare.cpuUsPerEvent, each.yardstick.cpuUsPerEvent, each.ratio, each.netRatio,
-      each.floor.cpuUsPerEvent, each.floorRatio, each.empty.cpuUsPerEvent,
-      Math.round(each.hogflare.requestsPerSecond), Math.round(each.yardstick.requestsPerSecond),
-      each.hogflare.p50Ms, each.yardstick.p50Ms, each.hogflare.p99Ms,
-      each.sendsPerRequest, each.objectCallsPerRequest, each.rowsWrittenPerRequest,
+      each.name,
+      each.hogflare.cpuUsPerEvent,
+      each.yardstick.cpuUsPerEvent,
+      each.ratio,
+      each.netRatio,
+      each.floor.cpuUsPerEvent,
+      each.floorRatio,
+      each.empty.cpuUsPerEvent,
+      Math.round(each.hogflare.requestsPerSecond),
+      Math.round(each.yardstick.requestsPerSecond),
+      each.hogflare.p50Ms,
+      each.yardstick.p50Ms,
+      each.hogflare.p99Ms,
+      each.sendsPerRequest,
+      each.objectCallsPerRequest,
+      each.rowsWrittenPerRequest,
     ]),
   ),
 );

@@ -82,14 +82,14 @@ int main(int argc, char** argv) {
           evaluate(parsed.value(), fresh.value(), stored, 1'750'000'000'000);
       sink += write_flags(evaluation, FlagsVersion::kV2, ResponseContext{"id", 0, {}}).size();
     });
-    const double parse_us = median_us(1, [&] {
-      sink += Definitions::parse(json, ParseOptions{}).value().size();
-    });
+    const double parse_us =
+        median_us(1, [&] { sink += Definitions::parse(json, ParseOptions{}).value().size(); });
     HF_ASSERT(sink > 0);
     if (as_json) {
-      std::printf("{\"name\":\"flags/%d\",\"evaluate_us\":%.2f,\"request_us\":%.2f,"
-                  "\"parse_definitions_us\":%.1f}\n",
-                  count, evaluate_us, request_us, parse_us);
+      std::printf(
+          "{\"name\":\"flags/%d\",\"evaluate_us\":%.2f,\"request_us\":%.2f,"
+          "\"parse_definitions_us\":%.1f}\n",
+          count, evaluate_us, request_us, parse_us);
     } else {
       std::printf("%8d %12.2f %12.2f %12.1f\n", count, evaluate_us, request_us, parse_us);
     }

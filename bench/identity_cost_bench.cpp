@@ -96,18 +96,21 @@ void nothing(Site&) {}
 // A posthog-js visit with identified_only, its default: nobody known until $identify.
 void browser_visit(Site& site) {
   for (int i = 0; i < 10; ++i) {
-    site.send({Site::event("$pageview", "device", page(i) + ",\"$process_person_profile\":false"),
-               Site::event("$autocapture", "device", page(i) + ",\"$process_person_profile\":false")});
+    site.send(
+        {Site::event("$pageview", "device", page(i) + ",\"$process_person_profile\":false"),
+         Site::event("$autocapture", "device", page(i) + ",\"$process_person_profile\":false")});
   }
   site.send({Site::event("$identify", "user", "\"$anon_distinct_id\":\"device\"," + page(9))});
   for (int i = 10; i < 30; ++i) {
-    site.send({Site::event("$pageview", "user", page(i)), Site::event("$autocapture", "user", page(i))});
+    site.send(
+        {Site::event("$pageview", "user", page(i)), Site::event("$autocapture", "user", page(i))});
   }
 }
 
 void pages_of_known(Site& site) {
   for (int i = 0; i < 50; ++i) {
-    site.send({Site::event("$pageview", "user", page(i)), Site::event("$autocapture", "user", page(i))});
+    site.send(
+        {Site::event("$pageview", "user", page(i)), Site::event("$autocapture", "user", page(i))});
   }
 }
 
@@ -141,8 +144,7 @@ std::vector<Traffic> traffics() {
       {"browser, known person, two events a request", know({"user"}), pages_of_known, 0.5, 0},
       {"server batch, 100 events of 20 new people", nothing,
        [](Site& site) { server_batch(site, "\"total\":1"); }, 0.2},
-      {"server batch, the same people again",
-       [](Site& site) { server_batch(site, "\"total\":1"); },
+      {"server batch, the same people again", [](Site& site) { server_batch(site, "\"total\":1"); },
        [](Site& site) { server_batch(site, "\"total\":1"); }, 0.2, 0},
       {"server batch, each event changes its person",
        [](Site& site) { server_batch(site, "\"$set\":{\"n\":0}"); },
@@ -164,8 +166,9 @@ std::vector<Traffic> traffics() {
 int main(int count, char** arguments) {
   const bool as_json = count > 1 && std::strcmp(arguments[1], "--json") == 0;
   bool all_met = true;
-  if (!as_json) std::printf("%-10s %-52s %6s %8s %10s %10s %10s\n", "mode", "traffic", "events", "requests",
-              "calls/ev", "read/ev", "written/ev");
+  if (!as_json)
+    std::printf("%-10s %-52s %6s %8s %10s %10s %10s\n", "mode", "traffic", "events", "requests",
+                "calls/ev", "read/ev", "written/ev");
   for (const PersonlessMode mode : {PersonlessMode::kStateless, PersonlessMode::kExact}) {
     const char* mode_name = mode == PersonlessMode::kStateless ? "stateless" : "exact";
     for (const Traffic& traffic : traffics()) {
@@ -184,9 +187,10 @@ int main(int count, char** arguments) {
       all_met &= met;
       const auto event_count = static_cast<unsigned long long>(costs.events);
       if (as_json) {
-        std::printf("{\"mode\":\"%s\",\"traffic\":\"%s\",\"events\":%llu,\"calls_per_event\":%.3f,"
-                    "\"rows_read_per_event\":%.3f,\"rows_written_per_event\":%.3f}\n",
-                    mode_name, traffic.name, event_count, calls, read, written);
+        std::printf(
+            "{\"mode\":\"%s\",\"traffic\":\"%s\",\"events\":%llu,\"calls_per_event\":%.3f,"
+            "\"rows_read_per_event\":%.3f,\"rows_written_per_event\":%.3f}\n",
+            mode_name, traffic.name, event_count, calls, read, written);
       } else {
         std::printf("%-10s %-52s %6llu %8llu %10.2f %10.2f %10.2f%s\n", mode_name, traffic.name,
                     event_count, static_cast<unsigned long long>(costs.requests), calls, read,

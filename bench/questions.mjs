@@ -14,7 +14,10 @@ const EFFECT = { runQuery: 5, readCache: 6 };
 
 const core = await loadCore();
 core.configure({
-  POSTHOG_PERSONAL_API_KEY: "key", HOGFLARE_SQL_ACCOUNT_ID: "a", HOGFLARE_SQL_BUCKET: "b", HOGFLARE_SQL_TOKEN: "t",
+  POSTHOG_PERSONAL_API_KEY: "key",
+  HOGFLARE_SQL_ACCOUNT_ID: "a",
+  HOGFLARE_SQL_BUCKET: "b",
+  HOGFLARE_SQL_TOKEN: "t",
 });
 const encoder = new TextEncoder();
 const node = (event, math) => ({ kind: "EventsNode", event, ...(math === undefined ? {} : { math }) });
@@ -23,7 +26,12 @@ const reply = (rows) => encoder.encode(JSON.stringify({ success: true, result: {
 /** What the engine would give, as it gives it: objects by column. */
 const CASES = {
   "trend, 40 days by 25 browsers": {
-    query: { kind: "TrendsQuery", dateRange: { date_from: "-39d" }, series: [node("$pageview", "dau")], breakdownFilter: { breakdown: "$browser", breakdown_type: "event" } },
+    query: {
+      kind: "TrendsQuery",
+      dateRange: { date_from: "-39d" },
+      series: [node("$pageview", "dau")],
+      breakdownFilter: { breakdown: "$browser", breakdown_type: "event" },
+    },
     rows: Array.from({ length: ROWS }, (_, i) => ({ b: Math.floor(i / 25), v0: `Browser ${i % 25}`, n: i })),
   },
   "list of events": {
@@ -43,7 +51,12 @@ function asking({ query, rows }) {
     while (!output.finished) {
       const effect = queue.shift();
       const status = effect.kind === EFFECT.readCache ? 404 : 200;
-      output = core.shim.resume(slot, effect.id, { ok: true, status, retryAfterMs: 0, body: effect.kind === EFFECT.runQuery ? answer : new Uint8Array(0) }, null);
+      output = core.shim.resume(
+        slot,
+        effect.id,
+        { ok: true, status, retryAfterMs: 0, body: effect.kind === EFFECT.runQuery ? answer : new Uint8Array(0) },
+        null,
+      );
       queue.push(...output.effects);
     }
     core.shim.end(slot);
@@ -51,10 +64,12 @@ function asking({ query, rows }) {
   };
 }
 
-const works = Object.fromEntries(Object.entries(CASES).flatMap(([name, { query, rows }]) => [
-  [`${name}: planned, no rows`, asking({ query, rows: [] })],
-  [`${name}: planned, ${ROWS} rows`, asking({ query, rows })],
-]));
+const works = Object.fromEntries(
+  Object.entries(CASES).flatMap(([name, { query, rows }]) => [
+    [`${name}: planned, no rows`, asking({ query, rows: [] })],
+    [`${name}: planned, ${ROWS} rows`, asking({ query, rows })],
+  ]),
+);
 const us = alternate(works, effort);
 console.log(table(["question, whole request in wasm", "µs"], Object.entries(us)));
 if (jsonFile) writeFileSync(jsonFile, JSON.stringify(us, null, 1));

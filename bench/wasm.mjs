@@ -105,7 +105,11 @@ function measureIdentity(name, eventOf, prepare) {
 function identityCases() {
   const known = (id) => ({ event: "e", distinct_id: id, properties: { $set: { plan: "pro" } } });
   return [
-    measureIdentity("apply, nothing changes", (n) => known(n), (n) => [known(n), known(n)]),
+    measureIdentity(
+      "apply, nothing changes",
+      (n) => known(n),
+      (n) => [known(n), known(n)],
+    ),
     measureIdentity(
       "apply, a property changes",
       (n) => ({ event: "e", distinct_id: n, properties: { $set: { plan: "free" } } }),
@@ -143,8 +147,13 @@ console.log(
   table(
     ["core in wasm", "us/event", "V8 floor", "ratio", "MB/s", "calls", "rows written"],
     requests.map((each) => [
-      each.name, each.usPerEvent, each.floorUsPerEvent, each.ratioToFloor, each.megabytesPerSecond,
-      each.objectCalls, each.rowsWritten,
+      each.name,
+      each.usPerEvent,
+      each.floorUsPerEvent,
+      each.ratioToFloor,
+      each.megabytesPerSecond,
+      each.objectCalls,
+      each.rowsWritten,
     ]),
   ),
 );

@@ -75,8 +75,12 @@ export function createApi({ token, account, url = process.env.CLOUDFLARE_API_BAS
         return await once(method, path, options);
       } catch (error) {
         const transient = error.transient || !(error instanceof ApiError);
-        const again = transient && (method === "GET" || error.status === 429) && attempt < TRIES && (error.retryAfter ?? 0) <= RETRY_AFTER_MAX_S;
-        if (!again) throw error instanceof ApiError ? error : new ApiError({ method, path, status: 0, message: error.cause?.message ?? error.message });
+        const again =
+          transient && (method === "GET" || error.status === 429) && attempt < TRIES && (error.retryAfter ?? 0) <= RETRY_AFTER_MAX_S;
+        if (!again)
+          throw error instanceof ApiError
+            ? error
+            : new ApiError({ method, path, status: 0, message: error.cause?.message ?? error.message });
         await sleep((error.retryAfter || 0.25 * 2 ** attempt) * 1000);
       }
     }
@@ -93,14 +97,16 @@ export function createApi({ token, account, url = process.env.CLOUDFLARE_API_BAS
     remove: (path) => result("DELETE", path),
     whole: (method, path, body) => call(method, path, { body }),
     /** What is there, or undefined. */
-    find: (path) => api.get(path).catch((error) => {
-      if (error.absent) return undefined;
-      throw error;
-    }),
+    find: (path) =>
+      api.get(path).catch((error) => {
+        if (error.absent) return undefined;
+        throw error;
+      }),
     /** Takes away; what is not there is away already. */
-    drop: (path) => api.remove(path).catch((error) => {
-      if (!error.absent) throw error;
-    }),
+    drop: (path) =>
+      api.remove(path).catch((error) => {
+        if (!error.absent) throw error;
+      }),
     /**
      * All pages. Services differ in what they say of the number of pages and in how long a page may be, so
      * the total ends it where there is one, else the first page with nothing new.

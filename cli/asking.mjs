@@ -9,7 +9,12 @@ const TIMEOUT_MS = 120_000;
 /** "name=value" as a pair. */
 function parameterOf(word) {
   const at = word.indexOf("=");
-  if (at < 1) throw new Stop(EXIT.usage, `"${word}" is no parameter`, "a recipe's parameters are written since=2026-10-01T00:00:00Z; npm run sql lists them");
+  if (at < 1)
+    throw new Stop(
+      EXIT.usage,
+      `"${word}" is no parameter`,
+      "a recipe's parameters are written since=2026-10-01T00:00:00Z; npm run sql lists them",
+    );
   return [word.slice(0, at), word.slice(at + 1)];
 }
 
@@ -28,9 +33,11 @@ export function readAsked(what, words, tables) {
       throw new Stop(EXIT.usage, error.message, `npm run sql -- ${what} shows the recipe`);
     }
   }
-  if (words.length > 0) throw new Stop(EXIT.usage, `there is no recipe "${what}", and only recipes have parameters`, `there are ${recipes().join(", ")}`);
+  if (words.length > 0)
+    throw new Stop(EXIT.usage, `there is no recipe "${what}", and only recipes have parameters`, `there are ${recipes().join(", ")}`);
   const isFile = what === "-" || existsSync(what);
-  if (!isFile && /^[\w./-]+$/.test(what)) throw new Stop(EXIT.usage, `"${what}" is neither a recipe nor a file`, `recipes: ${recipes().join(", ")}`);
+  if (!isFile && /^[\w./-]+$/.test(what))
+    throw new Stop(EXIT.usage, `"${what}" is neither a recipe nor a file`, `recipes: ${recipes().join(", ")}`);
   const text = (isFile ? readFileSync(what === "-" ? 0 : what, "utf8") : what).trim();
   if (!text.startsWith("{") || /^\{\w+\}/.test(text)) return { sql: text };
   try {
@@ -50,7 +57,9 @@ function credential(output) {
 /** The answer's text. */
 export async function askWorker(output, { worker, project = "@current", asked, format = "json", isFresh = false }) {
   const question = asked.question ?? { kind: "HogQLQuery", query: asked.sql };
-  const address = new URL(`${worker.replace(/\/+$/, "")}/api/projects/${encodeURIComponent(project)}/query/${format === "csv" ? "?format=csv" : ""}`);
+  const address = new URL(
+    `${worker.replace(/\/+$/, "")}/api/projects/${encodeURIComponent(project)}/query/${format === "csv" ? "?format=csv" : ""}`,
+  );
   const response = await fetch(address, {
     method: "POST",
     headers: { authorization: `Bearer ${credential(output)}`, "content-type": "application/json" },
@@ -68,7 +77,8 @@ export async function askWorker(output, { worker, project = "@current", asked, f
     // Something that stands before the Worker answered.
   }
   const exit = response.status === 401 || response.status === 403 ? EXIT.needed : response.status === 400 ? EXIT.usage : EXIT.failed;
-  const advice = project === "@current" && told.code === "not_found" ? "this deployment has several projects: give --project with a team id" : "";
+  const advice =
+    project === "@current" && told.code === "not_found" ? "this deployment has several projects: give --project with a team id" : "";
   throw new Stop(exit, `${response.status} ${told.detail ?? text.slice(0, 300)}`, advice);
 }
 
@@ -109,7 +119,15 @@ export function tableOf(lines) {
   const count = Math.max(...cells.map((line) => line.length));
   const column = (at) => cells.map((line) => line[at] ?? "");
   const widths = Array.from({ length: count }, (_, at) => Math.max(...column(at).map((cell) => cell.length)));
-  const right = widths.map((_, at) => column(at).slice(1).every((cell) => cell === "" || isNumber(cell)));
-  const write = (line) => widths.map((width, at) => (right[at] ? (line[at] ?? "").padStart(width) : (line[at] ?? "").padEnd(width))).join("  ").trimEnd();
+  const right = widths.map((_, at) =>
+    column(at)
+      .slice(1)
+      .every((cell) => cell === "" || isNumber(cell)),
+  );
+  const write = (line) =>
+    widths
+      .map((width, at) => (right[at] ? (line[at] ?? "").padStart(width) : (line[at] ?? "").padEnd(width)))
+      .join("  ")
+      .trimEnd();
   return [write(cells[0]), widths.map((width) => "─".repeat(width)).join("  "), ...cells.slice(1).map(write)].join("\n");
 }

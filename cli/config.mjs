@@ -68,9 +68,16 @@ export function ownParts(settings, { streamIds, kvId }) {
     migrations: TAGS.map((tag) => ({ tag, new_sqlite_classes: OBJECTS.filter((each) => each.tag === tag).map((each) => each.class) })),
     pipelines: Object.entries(streamIds).map(([stream, id]) => ({ binding: bindingOf(stream), stream: id })),
     kv_namespaces: [{ binding: "FLAGS", id: kvId }],
-    ratelimits: settings.rateLimit === 0 ? [] : [{
-      name: RATE_LIMIT.binding, namespace_id: rateLimitNamespace(settings.name), simple: { limit: settings.rateLimit, period: RATE_LIMIT.seconds },
-    }],
+    ratelimits:
+      settings.rateLimit === 0
+        ? []
+        : [
+            {
+              name: RATE_LIMIT.binding,
+              namespace_id: rateLimitNamespace(settings.name),
+              simple: { limit: settings.rateLimit, period: RATE_LIMIT.seconds },
+            },
+          ],
     ...(settings.recordings ? { r2_buckets: [{ binding: "RECORDINGS", bucket_name: settings.recordings }] } : {}),
   };
 }
@@ -112,7 +119,9 @@ function merged(config, key, value) {
 /** Writes them; comments and everything else in the file stay. */
 export function writeConfig(folder, parts) {
   const path = pathOf(folder);
-  let text = existsSync(path) ? readFileSync(path, "utf8") : '{\n  // Written by hogflare; variables, environments and routes of your own stay as you write them.\n  "vars": { "HOGFLARE_FLAGS_KV_KEY": "flags" }\n}\n';
+  let text = existsSync(path)
+    ? readFileSync(path, "utf8")
+    : '{\n  // Written by hogflare; variables, environments and routes of your own stay as you write them.\n  "vars": { "HOGFLARE_FLAGS_KV_KEY": "flags" }\n}\n';
   const config = parse(text) ?? {};
   for (const [key, value] of Object.entries(parts)) {
     text = applyEdits(text, modify(text, [key], merged(config, key, value), { formattingOptions: { insertSpaces: true, tabSize: 2 } }));

@@ -33,17 +33,26 @@ export function openSettings(options) {
   const known = state.values;
   const streams = options.streams?.split(",").map((each) => each.trim()) ?? known.streams ?? Object.keys(schemas());
   const unknown = streams.find((each) => schemas()[each] === undefined);
-  if (unknown !== undefined) throw new Stop(EXIT.usage, `there is no stream "${unknown}"`, `there are ${Object.keys(schemas()).join(", ")}`);
+  if (unknown !== undefined)
+    throw new Stop(EXIT.usage, `there is no stream "${unknown}"`, `there are ${Object.keys(schemas()).join(", ")}`);
   if (!streams.includes("events")) throw new Stop(EXIT.usage, "without the stream events nothing can be stored", "add events to --streams");
   const bucket = options.bucket ?? known.bucket ?? name;
   if (!BUCKET_NAME.test(bucket)) throw new Stop(EXIT.usage, `"${bucket}" is no name for a bucket`, "3 to 63 of a-z, 0-9 and hyphens");
   const recordings = options.recordings ?? known.recordings;
   if (recordings !== undefined && (!BUCKET_NAME.test(recordings) || recordings === bucket)) {
-    throw new Stop(EXIT.usage, `"${recordings}" is no name for the bucket of the recordings`, "3 to 63 of a-z, 0-9 and hyphens, and another bucket than the tables'");
+    throw new Stop(
+      EXIT.usage,
+      `"${recordings}" is no name for the bucket of the recordings`,
+      "3 to 63 of a-z, 0-9 and hyphens, and another bucket than the tables'",
+    );
   }
   const namespace = options.namespace ?? known.namespace ?? "default";
   if (!/^[a-z][a-z0-9_]*$/.test(namespace) || ["system", "examples", "information_schema"].includes(namespace)) {
-    throw new Stop(EXIT.usage, `"${namespace}" is no name for a namespace`, "a-z, 0-9 and underscores, a letter first; three names are Cloudflare's own");
+    throw new Stop(
+      EXIT.usage,
+      `"${namespace}" is no name for a namespace`,
+      "a-z, 0-9 and underscores, a letter first; three names are Cloudflare's own",
+    );
   }
   const rateLimit = number(options.rateLimit, known.rateLimit ?? rateLimitIn(config) ?? RATE_LIMIT.requests);
   return { folder, name, state, bucket, recordings, rateLimit, namespace, streams, domain: options.domain ?? known.domain, config };
@@ -53,7 +62,11 @@ async function loginToken(settings, output) {
   const { code, text } = await wrangler(["auth", "token"], { folder: settings.folder, token: undefined, account: undefined });
   const token = code === 0 ? text.trim().split("\n").at(-1).trim() : "";
   if (!/^[\w.-]{20,}$/.test(token)) {
-    throw new Stop(EXIT.needed, "nobody is logged in at Cloudflare", `run "npx wrangler login", or export CLOUDFLARE_API_TOKEN, made at ${links().bootstrap}`);
+    throw new Stop(
+      EXIT.needed,
+      "nobody is logged in at Cloudflare",
+      `run "npx wrangler login", or export CLOUDFLARE_API_TOKEN, made at ${links().bootstrap}`,
+    );
   }
   return output.hide(token);
 }
@@ -69,7 +82,11 @@ async function chooseAccount(api, options, settings, output) {
     if (!isCancel(chosen)) return String(chosen);
   }
   output.say(accounts.map(({ id, name }) => `  ${id}  ${name}`).join("\n"));
-  throw new Stop(EXIT.needed, accounts.length === 0 ? "the token sees no account" : "the token sees several accounts", "give --account or CLOUDFLARE_ACCOUNT_ID");
+  throw new Stop(
+    EXIT.needed,
+    accounts.length === 0 ? "the token sees no account" : "the token sees several accounts",
+    "give --account or CLOUDFLARE_ACCOUNT_ID",
+  );
 }
 
 /** Everything a command needs that talks to Cloudflare. */
@@ -80,7 +97,11 @@ export async function openContext(options, output) {
   const account = await chooseAccount(createApi({ token }), options, settings, output);
   const known = settings.state.values.account;
   if (known !== undefined && known !== account) {
-    throw new Stop(EXIT.refused, `${settings.state.path} belongs to account ${known}, not ${account}`, "work in another folder, or with that account");
+    throw new Stop(
+      EXIT.refused,
+      `${settings.state.path} belongs to account ${known}, not ${account}`,
+      "work in another folder, or with that account",
+    );
   }
   return { ...settings, options, output, token, account, api: createApi({ token, account }), schemas: schemas() };
 }
@@ -101,4 +122,3 @@ export async function requireTyped(options, word, message) {
   const answer = await text({ message: `${message} Type ${word} to go on` });
   if (isCancel(answer) || answer !== word) throw new Stop(EXIT.refused, "not done", "nothing was changed");
 }
-

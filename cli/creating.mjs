@@ -7,7 +7,20 @@ import { kvTitle, links, partsOf, PERMISSIONS, RATE_LIMIT } from "./names.mjs";
 import { EXIT, Stop } from "./output.mjs";
 import { prove } from "./proving.mjs";
 import { readerStep } from "./reader.mjs";
-import { catalogApi, findByName, findKv, listOwn, MAINTENANCE, mintToken, sameSql, schemaDifferences, sinkBody, sqlOf, streamBody, tableNumbers } from "./resources.mjs";
+import {
+  catalogApi,
+  findByName,
+  findKv,
+  listOwn,
+  MAINTENANCE,
+  mintToken,
+  sameSql,
+  schemaDifferences,
+  sinkBody,
+  sqlOf,
+  streamBody,
+  tableNumbers,
+} from "./resources.mjs";
 import { requireOurs, workerUrl } from "./worker.mjs";
 
 const TOKEN_ACTIVE_WITHIN_MS = 30_000;
@@ -17,7 +30,8 @@ const TABLE_NUMBER_MAX = 100;
 /** The table is known to the catalog: by a sink that is gone, or by somebody else. */
 const TABLE_IS_TAKEN = 1012;
 
-const wasMade = (error) => error.status === 0 || error.status >= 500 || error.status === 409 || error.code === 10004 || error.code === 10014;
+const wasMade = (error) =>
+  error.status === 0 || error.status >= 500 || error.status === 409 || error.code === 10004 || error.code === 10014;
 
 /** POSTs; when the answer was lost, or says that it exists, what is there counts. */
 async function make(post, look) {
@@ -35,30 +49,42 @@ export async function checkFirst(context) {
   dropSecretsFiles();
   const { api, account, name, streams } = context;
   const verify = await api.get("/user/tokens/verify").catch(() => api.find("tokens/verify").catch(() => undefined));
-  if (verify !== undefined && verify.status !== "active") throw new Stop(EXIT.needed, `the token is ${verify.status}`, `make another at ${links(account).bootstrap}`);
+  if (verify !== undefined && verify.status !== "active")
+    throw new Stop(EXIT.needed, `the token is ${verify.status}`, `make another at ${links(account).bootstrap}`);
   const probe = async (path, right, others = {}) => {
     try {
       return await api.get(path);
     } catch (error) {
-      if (error.code === 10042) throw new Stop(EXIT.needed, "R2 is not switched on for this account", `it needs a payment card: ${links(account).r2}`);
-      if (error.code === 7003) throw new Stop(EXIT.needed, `there is no account ${account} for this token`, "look at --account and CLOUDFLARE_ACCOUNT_ID");
-      if (error.forbidden) throw new Stop(EXIT.needed, `the token lacks "${others[error.code] ?? right}"`, `make one with all rights at ${links(account).bootstrap}`);
+      if (error.code === 10042)
+        throw new Stop(EXIT.needed, "R2 is not switched on for this account", `it needs a payment card: ${links(account).r2}`);
+      if (error.code === 7003)
+        throw new Stop(EXIT.needed, `there is no account ${account} for this token`, "look at --account and CLOUDFLARE_ACCOUNT_ID");
+      if (error.forbidden)
+        throw new Stop(
+          EXIT.needed,
+          `the token lacks "${others[error.code] ?? right}"`,
+          `make one with all rights at ${links(account).bootstrap}`,
+        );
       throw error;
     }
   };
   await probe("r2/buckets?per_page=1", "Workers R2 Storage: Edit");
-  const pipelines = { 100: "Basin Pipelines: Edit\" together with \"Workers Scripts: Edit" };
+  const pipelines = { 100: 'Basin Pipelines: Edit" together with "Workers Scripts: Edit' };
   await probe("pipelines/v1/streams?page=1&per_page=1", "Basin Pipelines: Edit", pipelines);
   await probe("storage/kv/namespaces?page=1&per_page=1", "Workers KV Storage: Edit");
   const kind = await requireOurs(api, name).catch((error) => {
     if (error instanceof Stop || !error.forbidden) throw error;
-    throw new Stop(EXIT.needed, "the token lacks \"Workers Scripts: Edit\"", `make one with all rights at ${links(account).bootstrap}`);
+    throw new Stop(EXIT.needed, 'the token lacks "Workers Scripts: Edit"', `make one with all rights at ${links(account).bootstrap}`);
   });
   const all = await api.list("pipelines/v1/streams");
   const ours = await listOwn(api, "streams", name);
   const missing = streams.filter((stream) => !ours.some((each) => each.stream === stream)).length;
   if (all.length + missing > STREAMS_MAX) {
-    throw new Stop(EXIT.needed, `the account has ${all.length} of ${STREAMS_MAX} streams, ${missing} more are needed`, "delete some, or take fewer with --streams events");
+    throw new Stop(
+      EXIT.needed,
+      `the account has ${all.length} of ${STREAMS_MAX} streams, ${missing} more are needed`,
+      "delete some, or take fewer with --streams events",
+    );
   }
   await checkDomain(context);
   return kind === "absent" ? "the account has what is needed" : "the account has what is needed; the Worker is ours";
@@ -66,7 +92,8 @@ export async function checkFirst(context) {
 
 function subdomainStep({ api, name }) {
   return {
-    name: "subdomain", title: "workers.dev name",
+    name: "subdomain",
+    title: "workers.dev name",
     would: `register one: PUT workers/subdomain {"subdomain":"${name}-…"}`,
     look: async () => {
       const found = await api.find("workers/subdomain");
@@ -83,11 +110,17 @@ function subdomainStep({ api, name }) {
 function bucketStep({ api, bucket }) {
   const look = () => api.find(`r2/buckets/${bucket}`);
   return {
-    name: "bucket", title: `bucket ${bucket}`,
+    name: "bucket",
+    title: `bucket ${bucket}`,
     would: `POST r2/buckets {"name":"${bucket}"}`,
     look: async () => {
       const found = await look();
-      if (found?.jurisdiction && found.jurisdiction !== "default") throw new Stop(EXIT.refused, `the bucket ${bucket} is of the jurisdiction ${found.jurisdiction}; a catalog needs the default one`, "choose another --bucket");
+      if (found?.jurisdiction && found.jurisdiction !== "default")
+        throw new Stop(
+          EXIT.refused,
+          `the bucket ${bucket} is of the jurisdiction ${found.jurisdiction}; a catalog needs the default one`,
+          "choose another --bucket",
+        );
       return found && "there";
     },
     act: async () => void (await make(() => api.post("r2/buckets", { name: bucket }), look)),
@@ -98,22 +131,29 @@ function bucketStep({ api, bucket }) {
 function recordingsSteps({ api, recordings }) {
   if (recordings === undefined) return [];
   const look = () => api.find(`r2/buckets/${recordings}`);
-  return [{
-    name: "recordings", title: `bucket ${recordings} for recordings`,
-    would: `POST r2/buckets {"name":"${recordings}"}`,
-    look: async () => ((await look()) === undefined ? undefined : "there"),
-    act: async () => void (await make(() => api.post("r2/buckets", { name: recordings }), look)),
-  }];
+  return [
+    {
+      name: "recordings",
+      title: `bucket ${recordings} for recordings`,
+      would: `POST r2/buckets {"name":"${recordings}"}`,
+      look: async () => ((await look()) === undefined ? undefined : "there"),
+      act: async () => void (await make(() => api.post("r2/buckets", { name: recordings }), look)),
+    },
+  ];
 }
 
 function catalogStep({ api, bucket }) {
   const catalog = catalogApi(api, bucket);
   return {
-    name: "catalog", title: `Basin Catalog (R2 Data Catalog) of ${bucket}`,
+    name: "catalog",
+    title: `Basin Catalog (R2 Data Catalog) of ${bucket}`,
     would: `POST basin-catalog/${bucket}/enable`,
     look: async () => ((await catalog.find())?.status === "active" ? "active" : undefined),
     act: async () => {
-      await make(() => catalog.post("enable"), async () => ((await catalog.find())?.status === "active" ? true : undefined));
+      await make(
+        () => catalog.post("enable"),
+        async () => ((await catalog.find())?.status === "active" ? true : undefined),
+      );
     },
   };
 }
@@ -178,21 +218,29 @@ async function sinkToken(context, note) {
   }
   output.say(`The token may not make tokens. Make one for the sinks ("Admin Read & Write", no end): ${links(account).sink}`);
   const asked = await askSecret(options, "That token");
-  if (!asked) throw new Stop(EXIT.needed, "a token for the sinks is needed", `make it at ${links(account).sink} and export HOGFLARE_SINK_TOKEN`);
+  if (!asked)
+    throw new Stop(EXIT.needed, "a token for the sinks is needed", `make it at ${links(account).sink} and export HOGFLARE_SINK_TOKEN`);
   return output.hide(asked);
 }
 
 function tokenStep(context) {
   return {
-    name: "sink-token", title: "token for the sinks",
+    name: "sink-token",
+    title: "token for the sinks",
     would: "mint one with R2 Data Catalog Write and R2 Storage Write, or ask for it: POST tokens",
     look: async () => ((await needsSinkToken(context)) ? undefined : "all sinks have theirs"),
     act: async (note) => {
       context.sinkToken = await sinkToken(context, note);
       if (context.credentialSet) return;
-      await catalogApi(context.api, context.bucket).post("credential", { token: context.sinkToken }).catch((error) => {
-        throw new Stop(EXIT.needed, `the catalog does not take the sinks' token: ${error.reason}`, `it must be of the kind "Admin Read & Write": ${links(context.account).sink}`);
-      });
+      await catalogApi(context.api, context.bucket)
+        .post("credential", { token: context.sinkToken })
+        .catch((error) => {
+          throw new Stop(
+            EXIT.needed,
+            `the catalog does not take the sinks' token: ${error.reason}`,
+            `it must be of the kind "Admin Read & Write": ${links(context.account).sink}`,
+          );
+        });
     },
   };
 }
@@ -201,7 +249,8 @@ function maintenanceStep({ api, bucket }) {
   const catalog = catalogApi(api, bucket);
   const same = (there, wanted) => Object.entries(wanted).every(([key, value]) => String(there?.[key]) === String(value));
   return {
-    name: "maintenance", title: "compaction and snapshot expiry",
+    name: "maintenance",
+    title: "compaction and snapshot expiry",
     would: `POST basin-catalog/${bucket}/maintenance-configs ${JSON.stringify(MAINTENANCE)}`,
     look: async () => {
       const { maintenance_config: config, credential_status: credential } = await catalog.get("maintenance-configs");
@@ -217,14 +266,20 @@ function streamStep(context, stream) {
   const parts = () => partsOf(name, stream, tables[stream]);
   const look = () => findByName(api, "streams", parts().stream);
   return {
-    name: `stream:${stream}`, title: `stream ${stream}`,
-    would: () => `POST pipelines/v1/streams ${parts().stream}, ${schemas[stream].fields.length} columns of schemas/${stream}.json, HTTP off`,
+    name: `stream:${stream}`,
+    title: `stream ${stream}`,
+    would: () =>
+      `POST pipelines/v1/streams ${parts().stream}, ${schemas[stream].fields.length} columns of schemas/${stream}.json, HTTP off`,
     look: async () => {
       const found = await look();
       if (found === undefined) return undefined;
       const differences = schemaDifferences(schemas[stream].fields, found.schema?.fields);
       if (differences.length > 0) {
-        throw new Stop(EXIT.refused, `the stream ${found.name} has other columns than this version: ${differences.slice(0, 5).join("; ")}`, "a stream cannot be changed: \"hogflare upgrade\" makes the next table beside it");
+        throw new Stop(
+          EXIT.refused,
+          `the stream ${found.name} has other columns than this version: ${differences.slice(0, 5).join("; ")}`,
+          'a stream cannot be changed: "hogflare upgrade" makes the next table beside it',
+        );
       }
       return found.name;
     },
@@ -243,7 +298,10 @@ async function makeSink(context, stream, note) {
     context.minted?.sinks.push(parts().sink);
     state.save();
     try {
-      return await make(() => api.post("pipelines/v1/sinks", sinkBody(context, parts(), context.sinkToken)), () => findByName(api, "sinks", parts().sink));
+      return await make(
+        () => api.post("pipelines/v1/sinks", sinkBody(context, parts(), context.sinkToken)),
+        () => findByName(api, "sinks", parts().sink),
+      );
     } catch (error) {
       if (error.code !== TABLE_IS_TAKEN || tables[stream] >= TABLE_NUMBER_MAX) throw error;
     }
@@ -262,14 +320,20 @@ function sinkStep(context, stream) {
   const { api, name, bucket, namespace, tables } = context;
   const parts = () => partsOf(name, stream, tables[stream]);
   return {
-    name: `sink:${stream}`, title: `sink ${stream}`,
-    would: () => `POST pipelines/v1/sinks ${parts().sink}: Iceberg table ${namespace}.${parts().table} in ${bucket}, a file each 60 s, row groups of 32 MB`,
+    name: `sink:${stream}`,
+    title: `sink ${stream}`,
+    would: () =>
+      `POST pipelines/v1/sinks ${parts().sink}: Iceberg table ${namespace}.${parts().table} in ${bucket}, a file each 60 s, row groups of 32 MB`,
     look: async () => {
       const found = await findByName(api, "sinks", parts().sink);
       if (found === undefined) return undefined;
       const { config } = found;
       if (config.bucket !== bucket || config.table_name !== parts().table || (config.namespace ?? "default") !== namespace) {
-        throw new Stop(EXIT.refused, `the sink ${found.name} writes to ${config.bucket}, ${config.namespace}.${config.table_name}`, "give the --bucket and --namespace it was made with, or another --name");
+        throw new Stop(
+          EXIT.refused,
+          `the sink ${found.name} writes to ${config.bucket}, ${config.namespace}.${config.table_name}`,
+          "give the --bucket and --namespace it was made with, or another --name",
+        );
       }
       return `${namespace}.${config.table_name}`;
     },
@@ -289,18 +353,25 @@ function pipelineStep(context, stream) {
     for (;;) {
       const { status, failure_reason: reason } = await api.get(`pipelines/v1/pipelines/${id}`);
       if (status === "running") return;
-      if (status === "failed" || Date.now() > end) throw new Stop(EXIT.failed, `the pipeline ${parts().pipeline} is ${status}${reason ? `: ${reason}` : ""}`, "run \"hogflare doctor\"");
+      if (status === "failed" || Date.now() > end)
+        throw new Stop(EXIT.failed, `the pipeline ${parts().pipeline} is ${status}${reason ? `: ${reason}` : ""}`, 'run "hogflare doctor"');
       note(`it is ${status}`);
       await sleep(2000);
     }
   };
   return {
-    name: `pipeline:${stream}`, title: `pipeline ${stream}`,
+    name: `pipeline:${stream}`,
+    title: `pipeline ${stream}`,
     would: () => `POST pipelines/v1/pipelines ${parts().pipeline}: ${sqlOf(parts())}`,
     look: async () => {
       const found = await look();
       if (found === undefined) return undefined;
-      if (!sameSql(found.sql, sqlOf(parts()))) throw new Stop(EXIT.refused, `the pipeline ${found.name} says: ${found.sql}`, "it is not what this command makes; delete it, or take another --name");
+      if (!sameSql(found.sql, sqlOf(parts())))
+        throw new Stop(
+          EXIT.refused,
+          `the pipeline ${found.name} says: ${found.sql}`,
+          "it is not what this command makes; delete it, or take another --name",
+        );
       return found.status === "running" ? "running" : undefined;
     },
     act: async (note) => {
@@ -317,7 +388,8 @@ function pipelineStep(context, stream) {
 function kvStep({ api, name }) {
   const look = () => findKv(api, name);
   return {
-    name: "kv", title: "KV namespace for the flags",
+    name: "kv",
+    title: "KV namespace for the flags",
     would: `POST storage/kv/namespaces {"title":"${kvTitle(name)}"}, with an empty document`,
     look: async () => {
       const found = await look();
@@ -337,8 +409,12 @@ function kvStep({ api, name }) {
 function rateLimitStep({ api, name, rateLimit }) {
   const said = rateLimit === 0 ? "none" : `${rateLimit} requests of one address in ${RATE_LIMIT.seconds} s`;
   return {
-    name: "rate-limit", title: "limit on one client",
-    would: rateLimit === 0 ? "bind no rate limit" : `bind ${RATE_LIMIT.binding} with the Worker, a rate limit of ${said} at each of Cloudflare's locations`,
+    name: "rate-limit",
+    title: "limit on one client",
+    would:
+      rateLimit === 0
+        ? "bind no rate limit"
+        : `bind ${RATE_LIMIT.binding} with the Worker, a rate limit of ${said} at each of Cloudflare's locations`,
     look: async () => {
       const { bindings = [] } = (await api.find(`workers/scripts/${name}/settings`)) ?? {};
       return (bindings.find((each) => each.name === RATE_LIMIT.binding)?.simple?.limit ?? 0) === rateLimit ? said : undefined;
@@ -350,7 +426,8 @@ function rateLimitStep({ api, name, rateLimit }) {
 export function deployStep(context) {
   let kind;
   return {
-    name: "deploy", title: `Worker ${context.name}`,
+    name: "deploy",
+    title: `Worker ${context.name}`,
     would: "write wrangler.jsonc and the static scripts, then: wrangler deploy --secrets-file (a file that is gone afterwards)",
     look: async () => {
       kind = await requireOurs(context.api, context.name);
@@ -367,7 +444,8 @@ export function deployStep(context) {
 /** The first step of every list that needs table numbers. */
 export function numbersStep(context) {
   return {
-    name: "numbers", title: "versions of the tables",
+    name: "numbers",
+    title: "versions of the tables",
     would: "",
     look: async () => {
       Object.assign(context.tables, await tableNumbers(context));
@@ -397,7 +475,8 @@ export function createSteps(context, { waitSeconds }) {
     rateLimitStep(context),
     deployStep(context),
     {
-      name: "prove", title: "one event through everything",
+      name: "prove",
+      title: "one event through everything",
       would: () => `send one event and wait up to ${waitSeconds} s for its row`,
       act: async (note) => {
         const said = await prove(context, note, waitSeconds);

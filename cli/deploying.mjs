@@ -19,11 +19,13 @@ export async function readIds(context) {
   for (const stream of context.streams) {
     const parts = partsOf(context.name, stream, context.tables[stream]);
     const found = await findByName(context.api, "streams", parts.stream);
-    if (found === undefined) throw new Stop(EXIT.failed, `the stream ${parts.stream} is missing`, "run \"hogflare create\": it makes what is missing");
+    if (found === undefined)
+      throw new Stop(EXIT.failed, `the stream ${parts.stream} is missing`, 'run "hogflare create": it makes what is missing');
     streamIds[stream] = found.id;
   }
   const kv = await findKv(context.api, context.name);
-  if (kv === undefined) throw new Stop(EXIT.failed, "the KV namespace of the flags is missing", "run \"hogflare create\": it makes what is missing");
+  if (kv === undefined)
+    throw new Stop(EXIT.failed, "the KV namespace of the flags is missing", 'run "hogflare create": it makes what is missing');
   return { streamIds, kvId: kv.id };
 }
 
@@ -41,7 +43,9 @@ async function chooseSecrets({ api, name, output, readerToken }, kind) {
   if (readerToken !== undefined) secrets.HOGFLARE_SQL_TOKEN ??= readerToken;
   if (secrets.HOGFLARE_ADMIN_TOKEN === undefined && !known.some((each) => each.name === "HOGFLARE_ADMIN_TOKEN")) {
     secrets.HOGFLARE_ADMIN_TOKEN = output.hide(randomBytes(32).toString("base64url"));
-    output.say("HOGFLARE_ADMIN_TOKEN is not in the environment: one was made that nobody knows. Set your own with: HOGFLARE_ADMIN_TOKEN=… hogflare deploy");
+    output.say(
+      "HOGFLARE_ADMIN_TOKEN is not in the environment: one was made that nobody knows. Set your own with: HOGFLARE_ADMIN_TOKEN=… hogflare deploy",
+    );
   }
   return secrets;
 }
@@ -106,14 +110,20 @@ export async function isDeployed(context, kind) {
 export async function checkDomain({ api, name, domain }) {
   if (!domain) return;
   const taken = (await api.get(`workers/domains?hostname=${domain}`)).find((each) => each.service !== name);
-  if (taken !== undefined) throw new Stop(EXIT.refused, `${domain} belongs to the Worker "${taken.service}"`, "take it off there first, or choose another --domain");
+  if (taken !== undefined)
+    throw new Stop(
+      EXIT.refused,
+      `${domain} belongs to the Worker "${taken.service}"`,
+      "take it off there first, or choose another --domain",
+    );
   const labels = domain.split(".");
   for (let i = 0; i < labels.length - 1; ++i) {
     const [zone] = await api.get(`/zones?name=${labels.slice(i).join(".")}&account.id=${api.account}`);
     if (zone === undefined) continue;
     const own = (await api.get(`workers/domains?hostname=${domain}`)).some((each) => each.service === name);
     const records = own ? [] : await api.get(`/zones/${zone.id}/dns_records?name=${domain}`);
-    if (records.length > 0) throw new Stop(EXIT.refused, `${domain} has a DNS record already`, "remove the record first, or choose another --domain");
+    if (records.length > 0)
+      throw new Stop(EXIT.refused, `${domain} has a DNS record already`, "remove the record first, or choose another --domain");
     return;
   }
   throw new Stop(EXIT.needed, `no zone of this account holds ${domain}`, "add the domain to Cloudflare first, or give the token Zone Read");
@@ -131,8 +141,23 @@ export async function deploy(context, kind, note) {
   note(`posthog-js ${assets.version}, ${assets.files} scripts; uploading`);
   const secrets = await chooseSecrets(context, kind);
   context.adminToken = secrets.HOGFLARE_ADMIN_TOKEN ?? context.adminToken;
-  const upload = () => withSecretsFile(secrets, (file) =>
-    wrangler(["deploy", "--config", join(context.folder, "wrangler.jsonc"), "--secrets-file", file, "--tag", tagOf(parts), "--message", `hogflare ${VERSION}`], context));
+  const upload = () =>
+    withSecretsFile(secrets, (file) =>
+      wrangler(
+        [
+          "deploy",
+          "--config",
+          join(context.folder, "wrangler.jsonc"),
+          "--secrets-file",
+          file,
+          "--tag",
+          tagOf(parts),
+          "--message",
+          `hogflare ${VERSION}`,
+        ],
+        context,
+      ),
+    );
   let { code, text } = await upload();
   if (code !== 0 && codesIn(text).includes(10079)) {
     // The answer to the upload was lost and wrangler sent it again: the first one had arrived.
@@ -154,9 +179,9 @@ async function waitForVersion({ api, name }, tag) {
 }
 
 const ADVICE = {
-  10061: "the classes of the objects and their migrations disagree: run \"hogflare doctor\"",
-  10074: "a class of this name has objects already: run \"hogflare doctor\"",
-  10021: "Cloudflare could not start the module: run \"npm install\" again, and report this with the text above",
+  10061: 'the classes of the objects and their migrations disagree: run "hogflare doctor"',
+  10074: 'a class of this name has objects already: run "hogflare doctor"',
+  10021: 'Cloudflare could not start the module: run "npm install" again, and report this with the text above',
   10053: "a variable in wrangler.jsonc has the name of a secret: remove it there",
   10063: "the account needs a workers.dev name: open the Workers page once",
   10000: "the token needs Workers Scripts: Edit and Basin Pipelines: Edit",

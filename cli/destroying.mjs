@@ -31,19 +31,29 @@ async function outboxRows(context) {
 
 function outboxStep(context) {
   return {
-    name: "outbox", title: "rows in the outbox", would: "GET /admin/outbox of the Worker; refuse while rows wait there",
+    name: "outbox",
+    title: "rows in the outbox",
+    would: "GET /admin/outbox of the Worker; refuse while rows wait there",
     look: async () => {
       if ((await requireOurs(context.api, context.name, { takesNewer: true })) === "absent") return "there is no Worker any more";
       if (context.options.dryRun) return undefined;
       const waiting = await outboxRows(context);
       if (waiting === undefined) {
         if (context.options.discardOutbox) return "the Worker does not say; discarded as told";
-        throw new Stop(EXIT.refused, "the Worker does not say what waits in its outbox", "repair it (\"hogflare doctor\"), or give --discard-outbox");
+        throw new Stop(
+          EXIT.refused,
+          "the Worker does not say what waits in its outbox",
+          'repair it ("hogflare doctor"), or give --discard-outbox',
+        );
       }
       const count = waiting.rows + waiting.quarantined;
       if (count === 0) return "empty";
       if (context.options.discardOutbox) return `${count} rows are discarded as told`;
-      throw new Stop(EXIT.refused, `${waiting.rows} rows wait in the outbox, ${waiting.quarantined} in quarantine: they would be lost`, "wait, repair the sink, or give --discard-outbox");
+      throw new Stop(
+        EXIT.refused,
+        `${waiting.rows} rows wait in the outbox, ${waiting.quarantined} in quarantine: they would be lost`,
+        "wait, repair the sink, or give --discard-outbox",
+      );
     },
     act: async () => {},
   };
@@ -52,7 +62,9 @@ function outboxStep(context) {
 /** Rows that a stream took and its sink has not written yet would go with the stream. */
 function drainStep(context, waitSeconds) {
   return {
-    name: "drain", title: "rows under way", would: `wait up to ${waitSeconds} s until the sinks have written what the streams took`,
+    name: "drain",
+    title: "rows under way",
+    would: `wait up to ${waitSeconds} s until the sinks have written what the streams took`,
     act: async (note) => {
       const end = Date.now() + waitSeconds * 1000;
       for (;;) {
@@ -64,7 +76,12 @@ function drainStep(context, waitSeconds) {
         }
         const waiting = figures.reduce((sum, each) => sum + Math.max(0, each.recordsIn - each.dropped - each.recordsWritten), 0);
         if (waiting === 0) return "all are written";
-        if (Date.now() > end) throw new Stop(EXIT.refused, `${waiting} rows are not written after ${waitSeconds} s`, "run \"hogflare doctor\", or give --drain-wait 0 to lose them");
+        if (Date.now() > end)
+          throw new Stop(
+            EXIT.refused,
+            `${waiting} rows are not written after ${waitSeconds} s`,
+            'run "hogflare doctor", or give --drain-wait 0 to lose them',
+          );
         note(`${waiting} rows are under way`);
         await sleep(Math.min(10_000, Math.max(100, end - Date.now())));
       }
@@ -76,7 +93,9 @@ function removeParts(context, kind, title) {
   const { api, name } = context;
   const own = () => listOwn(api, kind, name);
   return {
-    name: kind, title, would: `DELETE each of pipelines/v1/${kind} of ours`,
+    name: kind,
+    title,
+    would: `DELETE each of pipelines/v1/${kind} of ours`,
     look: async () => ((await own()).length === 0 ? "gone" : undefined),
     act: async () => {
       const parts = await own();
@@ -89,7 +108,9 @@ function removeParts(context, kind, title) {
 function domainStep({ api, name }) {
   const own = async () => api.get(`workers/domains?service=${name}`);
   return {
-    name: "domains", title: "custom domains", would: "DELETE workers/domains/… of ours",
+    name: "domains",
+    title: "custom domains",
+    would: "DELETE workers/domains/… of ours",
     look: async () => ((await own()).length === 0 ? "none" : undefined),
     act: async () => {
       const domains = await own();
@@ -101,7 +122,9 @@ function domainStep({ api, name }) {
 
 function workerStep({ api, name }) {
   return {
-    name: "worker", title: `Worker ${name} and its people`, would: `DELETE workers/scripts/${name}: its objects and all people go with it`,
+    name: "worker",
+    title: `Worker ${name} and its people`,
+    would: `DELETE workers/scripts/${name}: its objects and all people go with it`,
     look: async () => ((await requireOurs(api, name, { takesNewer: true })) === "absent" ? "gone" : undefined),
     act: async () => {
       await api.drop(`workers/scripts/${name}`);
@@ -112,7 +135,9 @@ function workerStep({ api, name }) {
 
 function kvStep({ api, name }) {
   return {
-    name: "kv", title: "KV namespace of the flags", would: "DELETE storage/kv/namespaces/…",
+    name: "kv",
+    title: "KV namespace of the flags",
+    would: "DELETE storage/kv/namespaces/…",
     look: async () => ((await findKv(api, name)) === undefined ? "gone" : undefined),
     act: async () => void (await api.drop(`storage/kv/namespaces/${(await findKv(api, name)).id}`)),
   };
@@ -120,7 +145,9 @@ function kvStep({ api, name }) {
 
 function tokenStep({ api, state }) {
   return {
-    name: "tokens", title: "tokens that were minted", would: "DELETE tokens/…",
+    name: "tokens",
+    title: "tokens that were minted",
+    would: "DELETE tokens/…",
     look: async () => (state.values.sinkTokens.length + state.values.readerTokens.length === 0 ? "none" : undefined),
     act: async () => {
       const there = await api.list("tokens");
@@ -136,9 +163,17 @@ async function dropTable({ account, bucket, token }, namespace, table) {
   const base = `${process.env.HOGFLARE_CATALOG_URL ?? CATALOG_URL}/${account}/${bucket}/v1`;
   const headers = { authorization: `Bearer ${token}` };
   const config = await fetch(`${base}/config?warehouse=${account}_${bucket}`, { headers });
-  if (!config.ok) throw new Stop(EXIT.failed, `the catalog refuses to say where its tables are (HTTP ${config.status})`, "the token needs Basin Catalog: Edit");
+  if (!config.ok)
+    throw new Stop(
+      EXIT.failed,
+      `the catalog refuses to say where its tables are (HTTP ${config.status})`,
+      "the token needs Basin Catalog: Edit",
+    );
   const { overrides } = await config.json();
-  const answer = await fetch(`${base}/${overrides.prefix}/namespaces/${namespace}/tables/${table}?purgeRequested=true`, { method: "DELETE", headers });
+  const answer = await fetch(`${base}/${overrides.prefix}/namespaces/${namespace}/tables/${table}?purgeRequested=true`, {
+    method: "DELETE",
+    headers,
+  });
   if (!answer.ok && answer.status !== 404) throw new Stop(EXIT.failed, `the table ${table} cannot be dropped (HTTP ${answer.status})`, "");
 }
 
@@ -147,13 +182,17 @@ function dataSteps(context) {
   const catalog = catalogApi(api, bucket);
   const tables = async () => {
     const { namespaces } = await catalog.get("namespaces");
-    const lists = await Promise.all(namespaces.map(async ([namespace]) => (await catalog.get(`namespaces/${namespace}/tables`)).identifiers));
+    const lists = await Promise.all(
+      namespaces.map(async ([namespace]) => (await catalog.get(`namespaces/${namespace}/tables`)).identifiers),
+    );
     return lists.flat();
   };
   const objects = async () => api.get(`r2/buckets/${bucket}/objects?per_page=1000`);
   return [
     {
-      name: "tables", title: "tables, and all rows in them", would: "drop each table with its files",
+      name: "tables",
+      title: "tables, and all rows in them",
+      would: "drop each table with its files",
       look: async () => ((await catalog.find()) === undefined || (await tables()).length === 0 ? "gone" : undefined),
       act: async () => {
         await catalog.post("maintenance-configs", { compaction: { state: "disabled" }, snapshot_expiration: { state: "disabled" } });
@@ -164,12 +203,16 @@ function dataSteps(context) {
     },
     {
       // Before the bucket: its records would be inherited by a later bucket of the name.
-      name: "catalog", title: "catalog", would: `POST basin-catalog/${bucket}/delete?force=true`,
+      name: "catalog",
+      title: "catalog",
+      would: `POST basin-catalog/${bucket}/delete?force=true`,
       look: async () => ((await catalog.find()) === undefined ? "gone" : undefined),
       act: async () => void (await catalog.post("delete?force=true")),
     },
     {
-      name: "bucket", title: `bucket ${bucket}`, would: `delete every object, then DELETE r2/buckets/${bucket}`,
+      name: "bucket",
+      title: `bucket ${bucket}`,
+      would: `delete every object, then DELETE r2/buckets/${bucket}`,
       look: async () => ((await api.find(`r2/buckets/${bucket}`)) === undefined ? "gone" : undefined),
       act: async (note) => {
         for (let round = 0; round < EMPTYING_ROUNDS_MAX; ++round) {

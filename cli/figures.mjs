@@ -30,8 +30,12 @@ export async function readPipelineFigures(context, hours) {
     const reasons = {};
     for (const { count, dimensions } of ours(dropped)) reasons[dimensions.errorType] = (reasons[dimensions.errorType] ?? 0) + count;
     return {
-      stream, recordsIn: sum(taken, "recordsIn"), reasons, dropped: Object.values(reasons).reduce((total, count) => total + count, 0),
-      recordsWritten: sum(written, "recordsWritten"), filesWritten: sum(written, "filesWritten"),
+      stream,
+      recordsIn: sum(taken, "recordsIn"),
+      reasons,
+      dropped: Object.values(reasons).reduce((total, count) => total + count, 0),
+      recordsWritten: sum(written, "recordsWritten"),
+      filesWritten: sum(written, "filesWritten"),
     };
   });
 }

@@ -13,7 +13,9 @@ export const VERSION = JSON.parse(readFileSync(join(PACKAGE, "package.json"), "u
 /** Every stream there is a schema for. @returns {Record<string, Schema>} */
 export function schemas() {
   const folder = join(PACKAGE, "schemas");
-  const names = readdirSync(folder).filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -5));
+  const names = readdirSync(folder)
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => name.slice(0, -5));
   // Events first: without them there is nothing to prove.
   names.sort((left, right) => Number(right === "events") - Number(left === "events") || (left < right ? -1 : 1));
   return Object.fromEntries(names.map((name) => [name, { name, ...JSON.parse(readFileSync(join(folder, `${name}.json`), "utf8")) }]));
@@ -72,11 +74,19 @@ export const PERMISSIONS = {
 
 /** Pages where a person makes what only a person can make. */
 export const links = (account) => ({
-  bootstrap: `https://dash.cloudflare.com/profile/api-tokens?permissionGroupKeys=${encodeURIComponent(JSON.stringify([
-    { key: "workers_scripts", type: "edit" }, { key: "workers_kv_storage", type: "edit" }, { key: "workers_r2", type: "edit" },
-    { key: "pipelines", type: "edit" }, { key: "r2_catalog", type: "edit" }, { key: "r2_catalog_sql", type: "read" },
-    { key: "workers_tail", type: "read" }, { key: "account_analytics", type: "read" }, { key: "account_settings", type: "read" },
-  ]))}&name=hogflare&accountId=*&zoneId=all`,
+  bootstrap: `https://dash.cloudflare.com/profile/api-tokens?permissionGroupKeys=${encodeURIComponent(
+    JSON.stringify([
+      { key: "workers_scripts", type: "edit" },
+      { key: "workers_kv_storage", type: "edit" },
+      { key: "workers_r2", type: "edit" },
+      { key: "pipelines", type: "edit" },
+      { key: "r2_catalog", type: "edit" },
+      { key: "r2_catalog_sql", type: "read" },
+      { key: "workers_tail", type: "read" },
+      { key: "account_analytics", type: "read" },
+      { key: "account_settings", type: "read" },
+    ]),
+  )}&name=hogflare&accountId=*&zoneId=all`,
   sink: `https://dash.cloudflare.com/${account ?? "<account>"}/r2/api-tokens/create?type=account`,
   plan: `https://dash.cloudflare.com/${account ?? "<account>"}/workers/plans`,
   r2: `https://dash.cloudflare.com/${account ?? "<account>"}/r2/overview`,

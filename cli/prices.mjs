@@ -27,12 +27,23 @@ export function estimate(events, { tables }) {
   const requests = events / EVENTS_PER_REQUEST;
   const gigabytes = (events * ROW_BYTES) / GB;
   const amounts = {
-    requests, cpu: requests * CPU_MS_PER_REQUEST, objectRequests: events * IDENTIFIED, transform: gigabytes, sink: gigabytes,
-    storage: gigabytes * COMPRESSED, catalog: Math.min(events, COMMITS_PER_TABLE * tables) * 4, compaction: gigabytes * COMPRESSED,
+    requests,
+    cpu: requests * CPU_MS_PER_REQUEST,
+    objectRequests: events * IDENTIFIED,
+    transform: gigabytes,
+    sink: gigabytes,
+    storage: gigabytes * COMPRESSED,
+    catalog: Math.min(events, COMMITS_PER_TABLE * tables) * 4,
+    compaction: gigabytes * COMPRESSED,
   };
   const lines = Object.entries(PRICES).map(([name, { title, fixed, included = 0, each = 0 }]) => {
     const amount = amounts[name];
-    return { what: title, amount: amount === undefined ? null : Math.round(amount), included, usd: fixed ?? Math.round(Math.max(0, amount - included) * each * 100) / 100 };
+    return {
+      what: title,
+      amount: amount === undefined ? null : Math.round(amount),
+      included,
+      usd: fixed ?? Math.round(Math.max(0, amount - included) * each * 100) / 100,
+    };
   });
   return { events, lines, usd: Math.round(lines.reduce((sum, line) => sum + line.usd, 0) * 100) / 100 };
 }

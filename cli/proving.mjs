@@ -29,8 +29,14 @@ export async function queryTables({ account, bucket, token }, query) {
     }
     if (body.success) return body.result;
     const [{ code, message }] = body.errors;
-    throw Object.assign(new Stop(EXIT.failed, `the query was refused: ${message}${code ? ` [code ${code}]` : ""}`,
-      response.status === 403 ? "the token needs Basin SQL: Read; HOGFLARE_READER_TOKEN may hold another one" : ""), { status: response.status, code });
+    throw Object.assign(
+      new Stop(
+        EXIT.failed,
+        `the query was refused: ${message}${code ? ` [code ${code}]` : ""}`,
+        response.status === 403 ? "the token needs Basin SQL: Read; HOGFLARE_READER_TOKEN may hold another one" : "",
+      ),
+      { status: response.status, code },
+    );
   }
   throw new Stop(EXIT.failed, "Basin SQL knows neither of its names", "");
 }
@@ -42,7 +48,12 @@ async function waitForWorker(url, note) {
   for (let waited = 0; ; ++waited) {
     const answer = await ask(url, "/healthz");
     if (answer.body?.version !== undefined) return answer.body;
-    if (Date.now() > end) throw new Stop(EXIT.unproved, `${url} does not answer as Hogflare (${answer.error ?? `status ${answer.status}`})`, "run \"hogflare doctor\"");
+    if (Date.now() > end)
+      throw new Stop(
+        EXIT.unproved,
+        `${url} does not answer as Hogflare (${answer.error ?? `status ${answer.status}`})`,
+        'run "hogflare doctor"',
+      );
     if (waited === 2) note(`waiting for ${url}`);
     await sleep(1000);
   }
@@ -55,11 +66,17 @@ export async function sendEvent(context, url) {
   const event = { uuid, event: "hogflare deployment check", distinct_id: "hogflare-check", properties: { $process_person_profile: false } };
   const body = { api_key: key, batch: [event] };
   const secret = process.env.POSTHOG_SIGNING_SECRET;
-  const headers = secret ? { "x-posthog-signature": `sha256=${createHmac("sha256", secret).update(JSON.stringify(body)).digest("hex")}` } : {};
+  const headers = secret
+    ? { "x-posthog-signature": `sha256=${createHmac("sha256", secret).update(JSON.stringify(body)).digest("hex")}` }
+    : {};
   const answer = await ask(url, "/batch/", { method: "POST", body, headers });
   if (answer.status !== 200) {
     const why = answer.error ?? `status ${answer.status}`;
-    throw new Stop(EXIT.unproved, `the Worker did not take an event: ${why}`, answer.status === 401 && !secret ? "where requests must be signed, export POSTHOG_SIGNING_SECRET" : "run \"hogflare doctor\"");
+    throw new Stop(
+      EXIT.unproved,
+      `the Worker did not take an event: ${why}`,
+      answer.status === 401 && !secret ? "where requests must be signed, export POSTHOG_SIGNING_SECRET" : 'run "hogflare doctor"',
+    );
   }
   return uuid;
 }
@@ -89,7 +106,11 @@ export async function prove(context, note, withinSeconds) {
   if (withinSeconds === 0) return `${url} (version ${version}, ${status}) took an event; not waited for its row`;
   const seconds = await waitForRow(context, uuid, { withinSeconds, note });
   if (seconds === undefined) {
-    throw new Stop(EXIT.unproved, `the event ${uuid} is no row after ${withinSeconds} s`, "everything stands; \"hogflare doctor\" says where it got stuck");
+    throw new Stop(
+      EXIT.unproved,
+      `the event ${uuid} is no row after ${withinSeconds} s`,
+      'everything stands; "hogflare doctor" says where it got stuck',
+    );
   }
   return `${url} took an event, and it was a row of ${tableOf(context, "events")} after ${seconds} s`;
 }

@@ -35,7 +35,8 @@ async function mint(context) {
 export function readerStep(context) {
   const { account, options, output } = context;
   return {
-    name: "reader-token", title: "token for questions",
+    name: "reader-token",
+    title: "token for questions",
     would: "mint one with R2 SQL Read, R2 Data Catalog Read and R2 Storage Read, or ask for it: POST tokens",
     look: async () => ((await hasReader(context)) ? "there" : undefined),
     act: async () => {

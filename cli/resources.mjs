@@ -1,5 +1,5 @@
 // What a deployment owns at Cloudflare, by its names: looked up, compared, made.
-import { kvTitle, partsOf, PERMISSIONS, readPartName } from "./names.mjs";
+import { kvTitle, readPartName } from "./names.mjs";
 import { EXIT, Stop } from "./output.mjs";
 
 /** The lowest an Iceberg sink takes; rows are queryable a minute after they were sent. */
@@ -30,10 +30,11 @@ export function catalogApi(api, bucket) {
     }
   };
   return {
-    find: () => either((path) => api.get(path)).catch((error) => {
-      if (error.absent) return undefined;
-      throw error;
-    }),
+    find: () =>
+      either((path) => api.get(path)).catch((error) => {
+        if (error.absent) return undefined;
+        throw error;
+      }),
     get: (rest) => either((path) => api.get(`${path}/${rest}`)),
     post: (rest, body) => either((path) => api.post(`${path}/${rest}`, body)),
   };
@@ -42,7 +43,12 @@ export function catalogApi(api, bucket) {
 /** One part by its exact name; filters of lists are substrings. Two of one name are nobody's to choose from. */
 export async function findByName(api, kind, name) {
   const found = (await api.list(`${P}/${kind}`, { name })).filter((each) => each.name === name);
-  if (found.length > 1) throw new Stop(EXIT.refused, `there are ${found.length} ${kind} named ${name}`, "delete all but the one with rows, by id, then run this again");
+  if (found.length > 1)
+    throw new Stop(
+      EXIT.refused,
+      `there are ${found.length} ${kind} named ${name}`,
+      "delete all but the one with rows, by id, then run this again",
+    );
   return found.length === 0 ? undefined : api.find(`${P}/${kind}/${found[0].id}`);
 }
 
@@ -63,8 +69,10 @@ export function schemaDifferences(fields, deployed) {
     const other = there.get(field.name);
     if (other === undefined) differences.push(`${field.name} is missing`);
     else if (other.type !== field.type) differences.push(`${field.name} is ${other.type}, not ${field.type}`);
-    else if (Boolean(other.required) !== Boolean(field.required)) differences.push(`${field.name} is ${other.required ? "" : "not "}required`);
-    else if (field.unit !== undefined && other.unit !== field.unit) differences.push(`${field.name} has the unit ${other.unit}, not ${field.unit}`);
+    else if (Boolean(other.required) !== Boolean(field.required))
+      differences.push(`${field.name} is ${other.required ? "" : "not "}required`);
+    else if (field.unit !== undefined && other.unit !== field.unit)
+      differences.push(`${field.name} has the unit ${other.unit}, not ${field.unit}`);
   }
   const known = new Set(fields.map((field) => field.name));
   for (const name of there.keys()) if (!known.has(name)) differences.push(`${name} is unknown`);
@@ -116,6 +124,8 @@ export async function mintToken(api, account, name, rights) {
   for (const right of rights) ids.push(await permissionId(api, right));
   return api.post("tokens", {
     name,
-    policies: [{ effect: "allow", permission_groups: ids.map((id) => ({ id })), resources: { [`com.cloudflare.api.account.${account}`]: "*" } }],
+    policies: [
+      { effect: "allow", permission_groups: ids.map((id) => ({ id })), resources: { [`com.cloudflare.api.account.${account}`]: "*" } },
+    ],
   });
 }

@@ -14,7 +14,11 @@ export function openState(folder, name) {
   if (existsSync(path)) {
     const read = JSON.parse(readFileSync(path, "utf8"));
     if (read.format > FORMAT) {
-      throw new Stop(EXIT.refused, `${path} was written by a newer hogflare`, "install that version, or move the file away: Cloudflare is asked for everything again");
+      throw new Stop(
+        EXIT.refused,
+        `${path} was written by a newer hogflare`,
+        "install that version, or move the file away: Cloudflare is asked for everything again",
+      );
     }
     values = { ...values, ...read };
   }

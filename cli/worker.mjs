@@ -7,10 +7,7 @@ const FIRST_CLASSES = ["PersonDurableObject", "PersonIdCounterDurableObject", "G
 
 /** @returns {Promise<{exists: boolean, tag?: string, classes: {class: string, use_sqlite: boolean}[]}>} */
 export async function readOwner(api, name) {
-  const [service, namespaces] = await Promise.all([
-    api.find(`workers/services/${name}`),
-    api.list("workers/durable_objects/namespaces"),
-  ]);
+  const [service, namespaces] = await Promise.all([api.find(`workers/services/${name}`), api.list("workers/durable_objects/namespaces")]);
   return {
     exists: service !== undefined,
     tag: service?.default_environment?.script?.migration_tag,
@@ -40,9 +37,11 @@ export function describeFirst({ tag, classes }) {
   return `this is the first Hogflare (migration tag ${tag ?? "none"}, classes ${classes.map((each) => each.class).join(", ")}): ${why}`;
 }
 
-export const FIRST_ADVICE = "deploy beside it under a new name (--name), then point the SDKs at the new one; its old people stay where they are (docs/UPGRADING.md)";
+export const FIRST_ADVICE =
+  "deploy beside it under a new name (--name), then point the SDKs at the new one; its old people stay where they are (docs/UPGRADING.md)";
 
-export const describeNewer = ({ tag }) => `a newer hogflare is deployed (migration tag ${tag}, this version's is ${lastTag}): Cloudflare takes no version without the objects that exist`;
+export const describeNewer = ({ tag }) =>
+  `a newer hogflare is deployed (migration tag ${tag}, this version's is ${lastTag}): Cloudflare takes no version without the objects that exist`;
 export const NEWER_ADVICE = "install that version: npm install hogflare@latest";
 
 /** Stops when a Worker of this name is not ours to replace; a newer one of ours may only be taken down. */
@@ -52,7 +51,11 @@ export async function requireOurs(api, name, { takesNewer = false } = {}) {
   if (kind === "first") throw new Stop(EXIT.refused, `the Worker "${name}": ${describeFirst(owner)}`, FIRST_ADVICE);
   if (kind === "newer" && !takesNewer) throw new Stop(EXIT.refused, `the Worker "${name}": ${describeNewer(owner)}`, NEWER_ADVICE);
   if (kind === "foreign") {
-    throw new Stop(EXIT.refused, `a Worker named "${name}" exists and is not Hogflare's`, "choose another --name; nothing of it was touched");
+    throw new Stop(
+      EXIT.refused,
+      `a Worker named "${name}" exists and is not Hogflare's`,
+      "choose another --name; nothing of it was touched",
+    );
   }
   return kind;
 }
@@ -65,7 +68,8 @@ export async function workerUrl(context) {
   if (process.env.HOGFLARE_WORKER_URL) return process.env.HOGFLARE_WORKER_URL.replace(/\/$/, "");
   if (context.domain) return `https://${context.domain}`;
   const subdomain = await context.api.find("workers/subdomain");
-  if (subdomain === undefined) throw new Stop(EXIT.failed, "the account has no workers.dev name", "run \"hogflare create\" again, or give --domain");
+  if (subdomain === undefined)
+    throw new Stop(EXIT.failed, "the account has no workers.dev name", 'run "hogflare create" again, or give --domain');
   return `https://${context.name}.${subdomain.subdomain}.workers.dev`;
 }
 
@@ -74,7 +78,11 @@ export async function ask(url, path, { adminToken = undefined, method = "GET", b
   try {
     const response = await fetch(url + path, {
       method,
-      headers: { ...(adminToken ? { authorization: `Bearer ${adminToken}` } : {}), ...(body ? { "content-type": "application/json" } : {}), ...headers },
+      headers: {
+        ...(adminToken ? { authorization: `Bearer ${adminToken}` } : {}),
+        ...(body ? { "content-type": "application/json" } : {}),
+        ...headers,
+      },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.timeout(15_000),
     });

@@ -14,13 +14,23 @@ function wranglerPath() {
 /** Its environment: the token goes in here, never in the arguments. */
 function environment({ token, account }) {
   const { NODE_OPTIONS: _, ...rest } = process.env;
-  return { ...rest, CI: "1", WRANGLER_SEND_METRICS: "false", CLOUDFLARE_API_TOKEN: token, ...(account ? { CLOUDFLARE_ACCOUNT_ID: account } : {}) };
+  return {
+    ...rest,
+    CI: "1",
+    WRANGLER_SEND_METRICS: "false",
+    CLOUDFLARE_API_TOKEN: token,
+    ...(account ? { CLOUDFLARE_ACCOUNT_ID: account } : {}),
+  };
 }
 
 /** @returns {Promise<{code: number, text: string}>} what it printed, both streams */
 export function wrangler(args, { folder, token, account }) {
   return new Promise((done, fail) => {
-    const child = spawn(process.execPath, [wranglerPath(), ...args], { cwd: folder, env: environment({ token, account }), stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [wranglerPath(), ...args], {
+      cwd: folder,
+      env: environment({ token, account }),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let text = "";
     child.stdout.on("data", (bytes) => (text += bytes));
     child.stderr.on("data", (bytes) => (text += bytes));
@@ -35,7 +45,11 @@ export function wrangler(args, { folder, token, account }) {
 /** Runs it with this terminal, until it ends. @returns {Promise<number>} its exit status */
 export function wranglerHere(args, { folder, token, account }) {
   return new Promise((done, fail) => {
-    const child = spawn(process.execPath, [wranglerPath(), ...args], { cwd: folder, env: { ...environment({ token, account }) }, stdio: "inherit" });
+    const child = spawn(process.execPath, [wranglerPath(), ...args], {
+      cwd: folder,
+      env: { ...environment({ token, account }) },
+      stdio: "inherit",
+    });
     child.once("error", fail);
     child.once("close", (code) => done(code ?? 0));
   });
@@ -46,7 +60,10 @@ export const codesIn = (text) => [...text.matchAll(/\[code: (\d+)\]/g)].map((fou
 
 /** The last lines that are no banner, for a message. */
 export function reasonIn(text) {
-  const plain = text.replace(/\u001b\[[0-9;]*m/g, "").split("\n").map((line) => line.trim());
+  const plain = text
+    .replace(/\u001b\[[0-9;]*m/g, "")
+    .split("\n")
+    .map((line) => line.trim());
   const errors = plain.filter((line) => /ERROR|\[code: \d+\]|✘/.test(line));
   return (errors.length > 0 ? errors : plain.filter(Boolean).slice(-3)).join(" ").replace(/✘\s*\[ERROR\]\s*/g, "");
 }

@@ -20,7 +20,10 @@ export const BUDGETS = {
 /** The npm packages that bundles were made of: their folders below the tree's root, in order. */
 export function packagesIn(metafiles) {
   const folderOf = (path) => /^.*?(node_modules\/.*node_modules\/(?:@[^/]+\/)?[^/]+|node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
-  const folders = metafiles.flatMap(({ inputs }) => Object.keys(inputs)).map(folderOf).filter((folder) => folder !== undefined);
+  const folders = metafiles
+    .flatMap(({ inputs }) => Object.keys(inputs))
+    .map(folderOf)
+    .filter((folder) => folder !== undefined);
   return [...new Set(folders)].sort();
 }
 
@@ -29,20 +32,45 @@ export function packagesIn(metafiles) {
  */
 export async function bundle() {
   const shared = /** @type {const} */ ({
-    bundle: true, minify: true, write: false, metafile: true, format: "esm", target: "es2022", outdir: "/assets", legalComments: "none",
-    jsx: "automatic", jsxImportSource: "preact", entryNames: "[name]-[hash]", chunkNames: "[name]-[hash]", charset: "utf8",
-    absWorkingDir: HERE, tsconfig: join(HERE, "tsconfig.json"), logLevel: "warning",
+    bundle: true,
+    minify: true,
+    write: false,
+    metafile: true,
+    format: "esm",
+    target: "es2022",
+    outdir: "/assets",
+    legalComments: "none",
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    entryNames: "[name]-[hash]",
+    chunkNames: "[name]-[hash]",
+    charset: "utf8",
+    absWorkingDir: HERE,
+    tsconfig: join(HERE, "tsconfig.json"),
+    logLevel: "warning",
   });
   const app = await build({ ...shared, splitting: true, entryPoints: { main: "src/main.tsx", app: "src/app.css" } });
   const frame = await build({ ...shared, entryPoints: { replay: "src/frame/replay.ts" } });
   const files = [];
-  let main = "", style = "", frameMain = "", frameStyle = null, first = [];
-  for (const [result, kind] of [[app, "app"], [frame, "replay"]]) {
+  let main = "",
+    style = "",
+    frameMain = "",
+    frameStyle = null,
+    first = [];
+  for (const [result, kind] of [
+    [app, "app"],
+    [frame, "replay"],
+  ]) {
     for (const file of result.outputFiles) {
       const name = file.path.split("/").at(-1);
       const meta = Object.entries(result.metafile.outputs).find(([path]) => path.endsWith(`/${name}`))?.[1];
       const entry = meta?.entryPoint ?? "";
-      files.push({ name, text: file.contents, gzip: gzipSync(file.contents, { level: 9 }).length, entry: kind === "replay" ? "replay" : entry });
+      files.push({
+        name,
+        text: file.contents,
+        gzip: gzipSync(file.contents, { level: 9 }).length,
+        entry: kind === "replay" ? "replay" : entry,
+      });
       if (entry === "src/main.tsx") {
         main = name;
         first = meta.imports.filter(({ kind: how }) => how === "import-statement").map(({ path }) => path.split("/").at(-1));

@@ -27,7 +27,11 @@ export const GROUPS = {
 /** A token with these groups; undefined gives all. Its value is returned once, here. */
 export function addToken(state, { groups = Object.keys(GROUPS), name = "a token" } = {}) {
   const token = {
-    id: hexId(), name, value: randomBytes(30).toString("base64url"), groups: [...groups], status: "active",
+    id: hexId(),
+    name,
+    value: randomBytes(30).toString("base64url"),
+    groups: [...groups],
+    status: "active",
     issued_on: new Date().toISOString(),
   };
   state.tokens.push(token);
@@ -35,7 +39,10 @@ export function addToken(state, { groups = Object.keys(GROUPS), name = "a token"
 }
 
 const shown = ({ id, name, status, issued_on, groups }) => ({
-  id, name, status, issued_on,
+  id,
+  name,
+  status,
+  issued_on,
   policies: [{ effect: "allow", permission_groups: groups.map((group) => ({ id: GROUPS[group], name: group })) }],
 });
 
@@ -65,20 +72,40 @@ export function accountRoutes({ state }) {
     ["GET", "/user/tokens/verify", [], active],
     ["GET", `${A}/tokens/verify`, [], active],
     ["GET", "/user", [], () => ({ id: hexId(), email: "operator@example.com" })],
-    ["GET", "/accounts", [], ({ query }) => pageOf([{ id: state.account.id, name: state.account.name, type: "standard", settings: {} }], query)],
-    ["GET", "/memberships", [], ({ query }) => pageOf([{ id: hexId(), status: "accepted", account: state.account, roles: ["Super Administrator"] }], query)],
+    [
+      "GET",
+      "/accounts",
+      [],
+      ({ query }) => pageOf([{ id: state.account.id, name: state.account.name, type: "standard", settings: {} }], query),
+    ],
+    [
+      "GET",
+      "/memberships",
+      [],
+      ({ query }) => pageOf([{ id: hexId(), status: "accepted", account: state.account, roles: ["Super Administrator"] }], query),
+    ],
     ["GET", `${A}/subscriptions`, ["Billing Read"], () => [{ rate_plan: { id: state.account.paid ? "workers_paid" : "workers_free" } }]],
     ["GET", "/user/tokens/permission_groups", [], groups],
     ["GET", `${A}/tokens/permission_groups`, ["Account API Tokens Write"], groups],
     ["GET", `${A}/tokens`, ["Account API Tokens Write"], ({ query }) => pageOf(state.tokens.map(shown), query)],
     ["GET", `${A}/tokens/{id}`, ["Account API Tokens Write"], ({ params }) => shown(find(params.id))],
-    ["POST", `${A}/tokens`, ["Account API Tokens Write"], ({ json }) => {
-      const token = addToken(state, { name: json.name, groups: groupNames(json.policies) });
-      return { ...shown(token), value: token.value };
-    }],
-    ["DELETE", `${A}/tokens/{id}`, ["Account API Tokens Write"], ({ params }) => {
-      state.tokens.splice(state.tokens.indexOf(find(params.id)), 1);
-      return { id: params.id };
-    }],
+    [
+      "POST",
+      `${A}/tokens`,
+      ["Account API Tokens Write"],
+      ({ json }) => {
+        const token = addToken(state, { name: json.name, groups: groupNames(json.policies) });
+        return { ...shown(token), value: token.value };
+      },
+    ],
+    [
+      "DELETE",
+      `${A}/tokens/{id}`,
+      ["Account API Tokens Write"],
+      ({ params }) => {
+        state.tokens.splice(state.tokens.indexOf(find(params.id)), 1);
+        return { id: params.id };
+      },
+    ],
   ];
 }

@@ -4,20 +4,33 @@ import { Raw } from "./http.mjs";
 function groupsOf(state, dataset) {
   const sum = { operator: "recordsIn", sink: "recordsWritten" };
   if (dataset === "pipelinesOperatorAdaptiveGroups") {
-    return state.pipelines.map((each) => ({ sum: { [sum.operator]: each.recordsIn, bytesIn: each.recordsIn * 100, decodeErrors: 0 }, dimensions: { pipelineId: each.id } }));
+    return state.pipelines.map((each) => ({
+      sum: { [sum.operator]: each.recordsIn, bytesIn: each.recordsIn * 100, decodeErrors: 0 },
+      dimensions: { pipelineId: each.id },
+    }));
   }
   if (dataset === "pipelinesSinkAdaptiveGroups") {
-    return state.pipelines.map((each) => ({ sum: { [sum.sink]: each.written, filesWritten: filesOf(state, each), bytesWritten: each.written * 100 }, dimensions: { pipelineId: each.id } }));
+    return state.pipelines.map((each) => ({
+      sum: { [sum.sink]: each.written, filesWritten: filesOf(state, each), bytesWritten: each.written * 100 },
+      dimensions: { pipelineId: each.id },
+    }));
   }
   if (dataset === "pipelinesUserErrorsAdaptiveGroups") {
-    return state.pipelines.flatMap((each) => Object.entries(each.errors).map(([errorType, count]) => ({ count, dimensions: { pipelineId: each.id, errorFamily: "deserialization", errorType } })));
+    return state.pipelines.flatMap((each) =>
+      Object.entries(each.errors).map(([errorType, count]) => ({
+        count,
+        dimensions: { pipelineId: each.id, errorFamily: "deserialization", errorType },
+      })),
+    );
   }
   return [];
 }
 
 function filesOf(state, pipeline) {
   const sink = state.sinks.find((each) => each.name === pipeline.sink);
-  const table = state.catalogs.find((each) => each.bucket === sink?.config.bucket)?.tables.find((each) => each.name === sink.config.table_name);
+  const table = state.catalogs
+    .find((each) => each.bucket === sink?.config.bucket)
+    ?.tables.find((each) => each.name === sink.config.table_name);
   return table?.files ?? 0;
 }
 
@@ -39,15 +52,19 @@ const ALL = /^\s*SELECT\s+\*\s+FROM\s+(\w+)\.(\w+)(?:\s+LIMIT\s+(\d+))?\s*;?\s*$
 
 async function sql(cloud, { params, json, token }) {
   const { state } = cloud;
-  if (!token?.groups.some((group) => group === "Workers R2 SQL Read" || group === "Workers R2 Data Catalog Write")) return failure(403, 10000, "Authentication error");
+  if (!token?.groups.some((group) => group === "Workers R2 SQL Read" || group === "Workers R2 Data Catalog Write"))
+    return failure(403, 10000, "Authentication error");
   const query = json.query ?? "";
   if (!/^\s*(SELECT|WITH|SHOW|DESCRIBE|EXPLAIN)\b/i.test(query)) return failure(400, 40003, "only read-only queries are allowed");
   const catalog = state.catalogs.find((each) => each.bucket === params.bucket);
   const table = (namespace, name) => catalog?.tables.find((each) => each.namespace === namespace && each.name === name);
-  const answer = (rows) => Raw.json({
-    success: true, errors: [], messages: [],
-    result: { schema: Object.keys(rows[0] ?? {}).map((name) => ({ name })), rows, metrics: { bytes_scanned: 0, files_scanned: 0 } },
-  });
+  const answer = (rows) =>
+    Raw.json({
+      success: true,
+      errors: [],
+      messages: [],
+      result: { schema: Object.keys(rows[0] ?? {}).map((name) => ({ name })), rows, metrics: { bytes_scanned: 0, files_scanned: 0 } },
+    });
   const count = COUNT.exec(query);
   if (count !== null) {
     const [, alias, namespace, name, column, quoted] = count;

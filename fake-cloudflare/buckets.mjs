@@ -27,7 +27,10 @@ function createBucket(state, { name, locationHint, storageClass }, jurisdiction)
     throw new Refusal(409, 10004, "The bucket you tried to create already exists, and you own it.");
   }
   const bucket = {
-    name, creation_date: new Date().toISOString(), location: locationHint ?? "WEUR", storage_class: storageClass ?? "Standard",
+    name,
+    creation_date: new Date().toISOString(),
+    location: locationHint ?? "WEUR",
+    storage_class: storageClass ?? "Standard",
     jurisdiction: jurisdiction ?? "default",
   };
   state.buckets.push(bucket);
@@ -95,55 +98,102 @@ export function bucketRoutes({ state }) {
     ["GET", `${A}/${path}/{bucket}`, CATALOG, ({ params }) => shown(catalogOf(state, params.bucket))],
     ["POST", `${A}/${path}/{bucket}/enable`, CATALOG, ({ params }) => enable(state, state.account.id, params.bucket)],
     ["POST", `${A}/${path}/{bucket}/disable`, CATALOG, ({ params }) => void (catalogOf(state, params.bucket).status = "inactive")],
-    ["POST", `${A}/${path}/{bucket}/delete`, CATALOG, ({ params, query }) => removeCatalog(state, catalogOf(state, params.bucket), query.get("force") === "true")],
+    [
+      "POST",
+      `${A}/${path}/{bucket}/delete`,
+      CATALOG,
+      ({ params, query }) => removeCatalog(state, catalogOf(state, params.bucket), query.get("force") === "true"),
+    ],
     ["POST", `${A}/${path}/{bucket}/credential`, CATALOG, ({ params, json }) => credential(state, catalogOf(state, params.bucket), json)],
-    ["GET", `${A}/${path}/{bucket}/maintenance-configs`, CATALOG, ({ params }) => {
-      const { credential_status, maintenance_config } = catalogOf(state, params.bucket);
-      return { credential_status, maintenance_config };
-    }],
+    [
+      "GET",
+      `${A}/${path}/{bucket}/maintenance-configs`,
+      CATALOG,
+      ({ params }) => {
+        const { credential_status, maintenance_config } = catalogOf(state, params.bucket);
+        return { credential_status, maintenance_config };
+      },
+    ],
     ["POST", `${A}/${path}/{bucket}/maintenance-configs`, CATALOG, ({ params, json }) => maintain(catalogOf(state, params.bucket), json)],
-    ["GET", `${A}/${path}/{bucket}/namespaces`, CATALOG, ({ params }) => ({
-      namespaces: [...new Set(catalogOf(state, params.bucket).tables.map((table) => table.namespace))].map((name) => [name]),
-      next_page_token: null,
-    })],
-    ["GET", `${A}/${path}/{bucket}/namespaces/{ns}/tables`, CATALOG, ({ params }) => ({
-      identifiers: catalogOf(state, params.bucket).tables.filter((table) => table.namespace === params.ns).map(({ namespace, name }) => ({ namespace: [namespace], name })),
-      next_page_token: null,
-    })],
+    [
+      "GET",
+      `${A}/${path}/{bucket}/namespaces`,
+      CATALOG,
+      ({ params }) => ({
+        namespaces: [...new Set(catalogOf(state, params.bucket).tables.map((table) => table.namespace))].map((name) => [name]),
+        next_page_token: null,
+      }),
+    ],
+    [
+      "GET",
+      `${A}/${path}/{bucket}/namespaces/{ns}/tables`,
+      CATALOG,
+      ({ params }) => ({
+        identifiers: catalogOf(state, params.bucket)
+          .tables.filter((table) => table.namespace === params.ns)
+          .map(({ namespace, name }) => ({ namespace: [namespace], name })),
+        next_page_token: null,
+      }),
+    ],
   ]);
   // Iceberg REST of the catalog's own host, which the stand-in serves below /catalog.
   const warehouse = `/catalog/${state.account.id}/{bucket}`;
   const iceberg = [
-    ["GET", `${warehouse}/v1/config`, CATALOG, ({ params }) => Raw.json({ defaults: {}, overrides: { prefix: catalogOf(state, params.bucket).id } })],
-    ["DELETE", `${warehouse}/v1/{prefix}/namespaces/{ns}/tables/{table}`, CATALOG, (call) => {
-      const { tables } = catalogOf(state, call.params.bucket);
-      const [ns, name] = tableName(call);
-      const at = tables.findIndex((table) => table.namespace === ns && table.name === name);
-      if (at < 0) return Raw.json({ error: { message: "no such table", type: "NoSuchTableException", code: 404 } }, 404);
-      tables.splice(at, 1);
-      const objects = state.objects[call.params.bucket] ?? [];
-      state.objects[call.params.bucket] = objects.filter((key) => !key.includes(`/${ns}/${name}/`));
-      return new Raw(204, "");
-    }],
+    [
+      "GET",
+      `${warehouse}/v1/config`,
+      CATALOG,
+      ({ params }) => Raw.json({ defaults: {}, overrides: { prefix: catalogOf(state, params.bucket).id } }),
+    ],
+    [
+      "DELETE",
+      `${warehouse}/v1/{prefix}/namespaces/{ns}/tables/{table}`,
+      CATALOG,
+      (call) => {
+        const { tables } = catalogOf(state, call.params.bucket);
+        const [ns, name] = tableName(call);
+        const at = tables.findIndex((table) => table.namespace === ns && table.name === name);
+        if (at < 0) return Raw.json({ error: { message: "no such table", type: "NoSuchTableException", code: 404 } }, 404);
+        tables.splice(at, 1);
+        const objects = state.objects[call.params.bucket] ?? [];
+        state.objects[call.params.bucket] = objects.filter((key) => !key.includes(`/${ns}/${name}/`));
+        return new Raw(204, "");
+      },
+    ],
   ];
   return [
-    ["GET", `${A}/r2/buckets`, STORAGE, ({ query }) => {
-      if (!state.account.r2) throw new Refusal(403, 10042, "Please enable R2 through the Cloudflare Dashboard.");
-      return { buckets: state.buckets.filter((bucket) => bucket.name.includes(query.get("name_contains") ?? "")) };
-    }],
+    [
+      "GET",
+      `${A}/r2/buckets`,
+      STORAGE,
+      ({ query }) => {
+        if (!state.account.r2) throw new Refusal(403, 10042, "Please enable R2 through the Cloudflare Dashboard.");
+        return { buckets: state.buckets.filter((bucket) => bucket.name.includes(query.get("name_contains") ?? "")) };
+      },
+    ],
     ["POST", `${A}/r2/buckets`, STORAGE, ({ json, headers }) => createBucket(state, json, headers["cf-r2-jurisdiction"])],
     ["GET", `${A}/r2/buckets/{name}`, STORAGE, ({ params }) => bucketOf(state, params.name)],
     ["DELETE", `${A}/r2/buckets/{name}`, STORAGE, ({ params }) => deleteBucket(state, params.name)],
-    ["GET", `${A}/r2/buckets/{name}/objects`, STORAGE, ({ params, query }) => {
-      bucketOf(state, params.name);
-      const keys = state.objects[params.name] ?? [];
-      const items = keys.slice(0, Number(query.get("per_page") ?? 20)).map((key) => ({ key, size: 1 }));
-      return new Page(items, { is_truncated: keys.length > items.length });
-    }],
-    ["DELETE", `${A}/r2/buckets/{name}/objects/{key*}`, STORAGE, ({ params }) => {
-      state.objects[params.name] = (state.objects[params.name] ?? []).filter((key) => key !== params.key);
-      return { key: params.key };
-    }],
+    [
+      "GET",
+      `${A}/r2/buckets/{name}/objects`,
+      STORAGE,
+      ({ params, query }) => {
+        bucketOf(state, params.name);
+        const keys = state.objects[params.name] ?? [];
+        const items = keys.slice(0, Number(query.get("per_page") ?? 20)).map((key) => ({ key, size: 1 }));
+        return new Page(items, { is_truncated: keys.length > items.length });
+      },
+    ],
+    [
+      "DELETE",
+      `${A}/r2/buckets/{name}/objects/{key*}`,
+      STORAGE,
+      ({ params }) => {
+        state.objects[params.name] = (state.objects[params.name] ?? []).filter((key) => key !== params.key);
+        return { key: params.key };
+      },
+    ],
     ...catalogs,
     ...iceberg,
   ];

@@ -7,13 +7,15 @@ import { liveWorker } from "./workers.mjs";
 
 /** A Worker whose entrypoint NAME hands what it is sent to the stand-in's stream. */
 function streamsWorker(bindings, url) {
-  const classes = bindings.map(({ name, stream, pipeline }) => `
+  const classes = bindings.map(
+    ({ name, stream, pipeline }) => `
 export class ${name} extends WorkerEntrypoint {
   async send(rows) {
     const answer = await fetch(${JSON.stringify(`${url}/bound/${stream ?? pipeline}`)}, { method: "POST", body: JSON.stringify(rows) });
     if (!answer.ok) throw new Error("the stream answered " + answer.status);
   }
-}`);
+}`,
+  );
   return {
     name: "streams",
     modules: true,
@@ -67,14 +69,32 @@ export function createEdge(cloud) {
       kvNamespaces: Object.fromEntries(of("kv_namespace").map((each) => [each.name, each.namespace_id])),
       ratelimits: Object.fromEntries(of("ratelimit").map((each) => [each.name, { namespace_id: each.namespace_id, simple: each.simple }])),
       serviceBindings: Object.fromEntries(of("pipelines").map((each) => [each.name, { name: "streams", entrypoint: each.name }])),
-      durableObjects: Object.fromEntries(of("durable_object_namespace").map((each) => [each.name, {
-        className: each.class_name,
-        useSQLite: script.namespaces.find((one) => one.class === each.class_name)?.use_sqlite ?? true,
-      }])),
-      ...(assets ? { assets: { directory: join(root, "assets"), binding: assets.name, routerConfig: { has_user_worker: true }, assetConfig: { html_handling: "none" } } } : {}),
+      durableObjects: Object.fromEntries(
+        of("durable_object_namespace").map((each) => [
+          each.name,
+          {
+            className: each.class_name,
+            useSQLite: script.namespaces.find((one) => one.class === each.class_name)?.use_sqlite ?? true,
+          },
+        ]),
+      ),
+      ...(assets
+        ? {
+            assets: {
+              directory: join(root, "assets"),
+              binding: assets.name,
+              routerConfig: { has_user_worker: true },
+              assetConfig: { html_handling: "none" },
+            },
+          }
+        : {}),
     };
     return convertV4MiniflareOptions({
-      host: "127.0.0.1", port: 0, resourcePersistencePath: join(folder, name), cf: false, log: new Log(LogLevel.ERROR),
+      host: "127.0.0.1",
+      port: 0,
+      resourcePersistencePath: join(folder, name),
+      cf: false,
+      log: new Log(LogLevel.ERROR),
       workers: [worker, streamsWorker(of("pipelines"), cloud.url)],
     });
   }
@@ -86,7 +106,10 @@ export function createEdge(cloud) {
     const known = running.get(name);
     if (known?.key === key) return known.ready;
     const ready = (async () => {
-      await known?.ready.then((old) => old.worker.dispose(), () => {});
+      await known?.ready.then(
+        (old) => old.worker.dispose(),
+        () => {},
+      );
       const worker = new Miniflare(options(name, live));
       const url = (await worker.ready).href.replace(/\/$/, "");
       const entry = { worker, url, live };
@@ -117,7 +140,11 @@ export function createEdge(cloud) {
       }
     },
     async stop() {
-      for (const { ready } of running.values()) await ready.then((entry) => entry.worker.dispose(), () => {});
+      for (const { ready } of running.values())
+        await ready.then(
+          (entry) => entry.worker.dispose(),
+          () => {},
+        );
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -62,9 +62,7 @@ export function router(routes) {
       if (route.method !== method) continue;
       const found = route.pattern.exec(path);
       if (found === null) continue;
-      const params = Object.fromEntries(
-        Object.entries(found.groups ?? {}).map(([name, text]) => [name, decodeURIComponent(text)]),
-      );
+      const params = Object.fromEntries(Object.entries(found.groups ?? {}).map(([name, text]) => [name, decodeURIComponent(text)]));
       return { ...route, params };
     }
     return undefined;

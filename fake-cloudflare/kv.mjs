@@ -36,28 +36,56 @@ export function kvRoutes({ state }) {
     ["POST", K, SCOPE, ({ json }) => create(state, json)],
     ["GET", `${K}/{id}`, SCOPE, ({ params }) => shown(namespaceOf(state, params.id))],
     ["PUT", `${K}/{id}`, SCOPE, ({ params, json }) => void (namespaceOf(state, params.id).title = json.title)],
-    ["DELETE", `${K}/{id}`, SCOPE, ({ params }) => {
-      state.kv.splice(state.kv.indexOf(namespaceOf(state, params.id)), 1);
-      return {};
-    }],
-    ["GET", `${K}/{id}/keys`, SCOPE, ({ params, query }) => {
-      const names = [...namespaceOf(state, params.id).values.keys()].filter((name) => name.startsWith(query.get("prefix") ?? ""));
-      return new Page(names.sort().map((name) => ({ name })), { count: names.length, cursor: "" });
-    }],
-    ["PUT", `${K}/{id}/bulk`, SCOPE, ({ params, json }) => {
-      const { values } = namespaceOf(state, params.id);
-      for (const { key, value, base64 } of json) values.set(key, Buffer.from(value, base64 ? "base64" : "utf8"));
-      return { successful_key_count: json.length, unsuccessful_keys: [] };
-    }],
-    ["PUT", `${K}/{id}/values/{key}`, SCOPE, async (call) => {
-      namespaceOf(state, call.params.id).values.set(call.params.key, await valueOf(call));
-      return null;
-    }],
-    ["GET", `${K}/{id}/values/{key}`, SCOPE, ({ params }) => {
-      const value = namespaceOf(state, params.id).values.get(params.key);
-      if (value === undefined) throw new Refusal(404, 10009, "get: 'key not found'");
-      return new Raw(200, value, { "content-type": "application/octet-stream" });
-    }],
+    [
+      "DELETE",
+      `${K}/{id}`,
+      SCOPE,
+      ({ params }) => {
+        state.kv.splice(state.kv.indexOf(namespaceOf(state, params.id)), 1);
+        return {};
+      },
+    ],
+    [
+      "GET",
+      `${K}/{id}/keys`,
+      SCOPE,
+      ({ params, query }) => {
+        const names = [...namespaceOf(state, params.id).values.keys()].filter((name) => name.startsWith(query.get("prefix") ?? ""));
+        return new Page(
+          names.sort().map((name) => ({ name })),
+          { count: names.length, cursor: "" },
+        );
+      },
+    ],
+    [
+      "PUT",
+      `${K}/{id}/bulk`,
+      SCOPE,
+      ({ params, json }) => {
+        const { values } = namespaceOf(state, params.id);
+        for (const { key, value, base64 } of json) values.set(key, Buffer.from(value, base64 ? "base64" : "utf8"));
+        return { successful_key_count: json.length, unsuccessful_keys: [] };
+      },
+    ],
+    [
+      "PUT",
+      `${K}/{id}/values/{key}`,
+      SCOPE,
+      async (call) => {
+        namespaceOf(state, call.params.id).values.set(call.params.key, await valueOf(call));
+        return null;
+      },
+    ],
+    [
+      "GET",
+      `${K}/{id}/values/{key}`,
+      SCOPE,
+      ({ params }) => {
+        const value = namespaceOf(state, params.id).values.get(params.key);
+        if (value === undefined) throw new Refusal(404, 10009, "get: 'key not found'");
+        return new Raw(200, value, { "content-type": "application/octet-stream" });
+      },
+    ],
     ["DELETE", `${K}/{id}/values/{key}`, SCOPE, ({ params }) => void namespaceOf(state, params.id).values.delete(params.key)],
   ];
 }

@@ -9,7 +9,10 @@ export function exportedNames(source) {
   const names = new Set();
   for (const [, list] of source.matchAll(/export\s*\{([^}]*)\}/g)) {
     for (const entry of list.split(",")) {
-      const name = entry.trim().split(/\s+as\s+/).at(-1);
+      const name = entry
+        .trim()
+        .split(/\s+as\s+/)
+        .at(-1);
       if (name) names.add(name);
     }
   }
@@ -24,7 +27,11 @@ function add(context, classes, name, sqlite) {
     throw new Refusal(400, 10070, `Cannot apply new-class migration to class '${name}' that is not exported by script`);
   }
   if (classes.some((each) => each.class === name)) {
-    throw new Refusal(400, 10074, `Cannot apply new-${sqlite ? "sqlite-" : ""}class migration to class '${name}' that is already depended on by existing Durable Objects`);
+    throw new Refusal(
+      400,
+      10074,
+      `Cannot apply new-${sqlite ? "sqlite-" : ""}class migration to class '${name}' that is already depended on by existing Durable Objects`,
+    );
   }
   if (!sqlite && !context.allowKeyValue) {
     throw new Refusal(400, 10097, "In order to use Durable Objects, you must create a namespace using a new_sqlite_classes migration.");
@@ -101,11 +108,19 @@ export function reconcile(context, declared) {
 export function checkClasses({ exported, bound, namespaces }) {
   for (const name of bound) {
     if (!namespaces.some((each) => each.class === name)) {
-      throw new Refusal(400, 10061, `Cannot create binding for class '${name}' because it is not currently configured to implement Durable Objects. Did you forget to apply a migration?`);
+      throw new Refusal(
+        400,
+        10061,
+        `Cannot create binding for class '${name}' because it is not currently configured to implement Durable Objects. Did you forget to apply a migration?`,
+      );
     }
   }
   const gone = namespaces.find((each) => !exported.has(each.class));
   if (gone !== undefined) {
-    throw new Refusal(400, 10064, `New version of script does not export class '${gone.class}' which is depended on by existing Durable Objects. Use a delete-class migration.`);
+    throw new Refusal(
+      400,
+      10064,
+      `New version of script does not export class '${gone.class}' which is depended on by existing Durable Objects. Use a delete-class migration.`,
+    );
   }
 }

@@ -7,8 +7,21 @@ import { hexId, pageOf, Raw, Refusal } from "./http.mjs";
 
 const LIMIT = 20;
 const TYPES = new Set([
-  "int32", "int64", "uint32", "uint64", "float32", "float64", "decimal128", "bool", "string", "binary", "bytes",
-  "timestamp", "json", "struct", "list",
+  "int32",
+  "int64",
+  "uint32",
+  "uint64",
+  "float32",
+  "float64",
+  "decimal128",
+  "bool",
+  "string",
+  "binary",
+  "bytes",
+  "timestamp",
+  "json",
+  "struct",
+  "list",
 ]);
 const COMPRESSIONS = ["zstd", "snappy", "gzip", "lz4", "uncompressed"];
 const NOT_FOUND = { streams: 1016, sinks: 1015, pipelines: 1000 };
@@ -44,8 +57,15 @@ function createStream(cloud, body) {
   const id = hexId();
   const now = new Date().toISOString();
   const stream = {
-    id, name: body.name, version: 1, created_at: now, modified_at: now, http, endpoint: `${cloud.url}/ingest/${id}`,
-    worker_binding: body.worker_binding ?? { enabled: true }, format: body.format ?? { type: "json" },
+    id,
+    name: body.name,
+    version: 1,
+    created_at: now,
+    modified_at: now,
+    http,
+    endpoint: `${cloud.url}/ingest/${id}`,
+    worker_binding: body.worker_binding ?? { enabled: true },
+    format: body.format ?? { type: "json" },
     schema: body.schema ?? { fields: [{ name: "value", type: "json", required: true }] },
   };
   state.streams.push(stream);
@@ -113,13 +133,26 @@ function createPipeline(state, { name, sql }) {
   checkName(state, "pipelines", name);
   const { sink, stream } = parse(state, sql);
   const now = new Date().toISOString();
-  const pipeline = { id: hexId(), name, sql, status: "running", created_at: now, modified_at: now, stream: stream.name, sink: sink.name, recordsIn: 0, written: 0, errors: {} };
+  const pipeline = {
+    id: hexId(),
+    name,
+    sql,
+    status: "running",
+    created_at: now,
+    modified_at: now,
+    stream: stream.name,
+    sink: sink.name,
+    recordsIn: 0,
+    written: 0,
+    errors: {},
+  };
   state.pipelines.push(pipeline);
   return shownPipeline(state, pipeline);
 }
 
 function shownPipeline(state, { stream, sink, recordsIn, written, errors, ...pipeline }) {
-  const table = (kind, name) => state[kind].filter((each) => each.name === name).map((each) => ({ id: each.id, name, type: kind.slice(0, -1), version: 1, latest: 1 }));
+  const table = (kind, name) =>
+    state[kind].filter((each) => each.name === name).map((each) => ({ id: each.id, name, type: kind.slice(0, -1), version: 1, latest: 1 }));
   return { ...pipeline, tables: [...table("streams", stream), ...table("sinks", sink)] };
 }
 
@@ -156,8 +189,9 @@ export async function ingest(cloud, id, rows) {
   for (const pipeline of state.pipelines.filter((each) => each.stream === stream.name)) {
     const sink = state.sinks.find((each) => each.name === pipeline.sink);
     const token = state.tokens.find((each) => each.id === sink?.tokenId && each.status === "active");
-    const table = state.catalogs.find((each) => each.bucket === sink?.config.bucket)?.tables
-      .find((each) => each.namespace === sink.config.namespace && each.name === sink.config.table_name);
+    const table = state.catalogs
+      .find((each) => each.bucket === sink?.config.bucket)
+      ?.tables.find((each) => each.namespace === sink.config.namespace && each.name === sink.config.table_name);
     pipeline.recordsIn += rows.length;
     if (pipeline.status !== "running" || table === undefined) continue;
     const good = rows.filter((row) => {
@@ -170,7 +204,9 @@ export async function ingest(cloud, id, rows) {
     if (good.length === 0 || !token?.groups.some((group) => /Storage (Bucket Item )?Write$/.test(group))) continue;
     table.files += 1;
     table.rows.push(...good);
-    state.objects[sink.config.bucket].push(`__r2_data_catalog/${sink.config.namespace}/${sink.config.table_name}/data/${table.files}.parquet`);
+    state.objects[sink.config.bucket].push(
+      `__r2_data_catalog/${sink.config.namespace}/${sink.config.table_name}/data/${table.files}.parquet`,
+    );
     await cloud.forward?.(stream.name, good);
   }
   return rows.length;
@@ -199,10 +235,12 @@ export function pipelineRoutes(cloud) {
     ["GET", `${P}/${kind}`, scope, ({ query }) => pageOf(named(state[kind], query).map(shown), query)],
     ["GET", `${P}/${kind}/{id}`, scope, ({ params }) => shown(find(state, kind, params.id))],
   ]);
-  const remove = (kind) => ({ params }) => {
-    state[kind].splice(state[kind].indexOf(find(state, kind, params.id)), 1);
-    return null;
-  };
+  const remove =
+    (kind) =>
+    ({ params }) => {
+      state[kind].splice(state[kind].indexOf(find(state, kind, params.id)), 1);
+      return null;
+    };
   return [
     ...common,
     ["POST", `${P}/streams`, scope, ({ json }) => createStream(cloud, json)],

@@ -22,11 +22,30 @@ const API = "/client/v4";
 function newState(account) {
   return {
     account: {
-      id: hexId(), name: "Stand-in", paid: true, r2: true, subdomain: "operator", zone: hexId(),
-      keyValueObjects: false, ...account,
+      id: hexId(),
+      name: "Stand-in",
+      paid: true,
+      r2: true,
+      subdomain: "operator",
+      zone: hexId(),
+      keyValueObjects: false,
+      ...account,
     },
-    tokens: [], buckets: [], catalogs: [], objects: {}, burntTables: [], streams: [], sinks: [], pipelines: [],
-    kv: [], scripts: [], domains: [], zones: [], dns: [], assetJwts: new Map(), assetFiles: new Map(),
+    tokens: [],
+    buckets: [],
+    catalogs: [],
+    objects: {},
+    burntTables: [],
+    streams: [],
+    sinks: [],
+    pipelines: [],
+    kv: [],
+    scripts: [],
+    domains: [],
+    zones: [],
+    dns: [],
+    assetJwts: new Map(),
+    assetFiles: new Map(),
     takenSubdomains: [],
     // Not documented whether names are unique: tests run with both.
     uniqueNames: true,
@@ -65,14 +84,20 @@ const isJson = (body) => body.length > 0 && (body[0] === 0x7b || body[0] === 0x5
 export async function startCloudflare({ port = 0, account = {}, edge = true, forward, query } = {}) {
   const state = newState(account);
   const cloud = { state, forward, query, requests: [], faults: [], before: undefined, after: undefined, url: "" };
-  const server = createServer((request, response) => answer(request, response).catch((error) => {
-    console.error(error);
-    response.writeHead(500).end();
-  }));
+  const server = createServer((request, response) =>
+    answer(request, response).catch((error) => {
+      console.error(error);
+      response.writeHead(500).end();
+    }),
+  );
   await new Promise((done) => server.listen(port, "127.0.0.1", done));
   cloud.url = `http://127.0.0.1:${server.address().port}`;
   const find = router([
-    ...accountRoutes(cloud), ...bucketRoutes(cloud), ...pipelineRoutes(cloud), ...kvRoutes(cloud), ...workerRoutes(cloud),
+    ...accountRoutes(cloud),
+    ...bucketRoutes(cloud),
+    ...pipelineRoutes(cloud),
+    ...kvRoutes(cloud),
+    ...workerRoutes(cloud),
     ...analyticsRoutes(cloud),
   ]);
   const workers = edge ? createEdge(cloud) : undefined;
@@ -88,10 +113,13 @@ export async function startCloudflare({ port = 0, account = {}, edge = true, for
   }
 
   async function run(call) {
-    const fault = cloud.faults.find((each) => (each.times ?? 1) > 0 && (each.method ?? call.method) === call.method && each.path.test(call.path));
+    const fault = cloud.faults.find(
+      (each) => (each.times ?? 1) > 0 && (each.method ?? call.method) === call.method && each.path.test(call.path),
+    );
     if (fault !== undefined) {
       fault.times = (fault.times ?? 1) - 1;
-      if (!fault.after) throw new Refusal(fault.status ?? 500, fault.code ?? 10013, fault.message ?? "unknown error", { headers: fault.headers });
+      if (!fault.after)
+        throw new Refusal(fault.status ?? 500, fault.code ?? 10013, fault.message ?? "unknown error", { headers: fault.headers });
     }
     const route = find(call.method, call.path);
     if (route === undefined) throw new Refusal(404, 7003, `Could not route to ${call.path}, perhaps your object identifier is invalid?`);
@@ -110,7 +138,11 @@ export async function startCloudflare({ port = 0, account = {}, edge = true, for
     const onEdge = /^\/edge\/([\w-]+)(\/.*)$/.exec(url.pathname);
     if (onEdge !== null) return atEdge(onEdge[1], onEdge[2] + url.search, shared, response);
     const path = url.pathname.startsWith(API) ? url.pathname.slice(API.length) : url.pathname;
-    const call = { ...shared, path, json: isJson(body) && !/^multipart/.test(request.headers["content-type"] ?? "") ? JSON.parse(body.toString()) : {} };
+    const call = {
+      ...shared,
+      path,
+      json: isJson(body) && !/^multipart/.test(request.headers["content-type"] ?? "") ? JSON.parse(body.toString()) : {},
+    };
     cloud.requests.push({ method: call.method, path, query: url.search });
     if ((await cloud.before?.(call)) === "hang") return request.socket.destroy();
     let status = 200;

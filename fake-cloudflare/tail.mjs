@@ -35,8 +35,12 @@ export function createTails(server) {
   server.on("upgrade", (request, socket) => {
     const [, kind, name] = request.url.split("/");
     if (kind !== "tail") return socket.destroy();
-    const accept = createHash("sha1").update(request.headers["sec-websocket-key"] + GUID).digest("base64");
-    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: trace-v1\r\n\r\n`);
+    const accept = createHash("sha1")
+      .update(request.headers["sec-websocket-key"] + GUID)
+      .digest("base64");
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: trace-v1\r\n\r\n`,
+    );
     const listener = { name, socket };
     listeners.add(listener);
     let held = Buffer.alloc(0);

@@ -16,8 +16,18 @@ export function scriptOf(state, name) {
 }
 
 const newScript = (name) => ({
-  name, tag: undefined, scriptTag: hexId(), namespaces: [], versions: [], deployments: [], secrets: new Map(),
-  secretsChanged: 0, subdomain: { enabled: false, previews_enabled: false }, schedules: [], tags: [], settings: {},
+  name,
+  tag: undefined,
+  scriptTag: hexId(),
+  namespaces: [],
+  versions: [],
+  deployments: [],
+  secrets: new Map(),
+  secretsChanged: 0,
+  subdomain: { enabled: false, previews_enabled: false },
+  schedules: [],
+  tags: [],
+  settings: {},
 });
 
 async function readForm({ body, headers }) {
@@ -40,7 +50,10 @@ function checkBindings(cloud, bindings, token) {
     if (binding.type === "kv_namespace" && !state.kv.some((each) => each.id === binding.namespace_id)) {
       throw new Refusal(400, 10041, `KV namespace '${binding.namespace_id}' not found`);
     }
-    if (binding.type === "ratelimit" && !(/^\d+$/.test(binding.namespace_id) && binding.simple?.limit > 0 && [10, 60].includes(binding.simple.period))) {
+    if (
+      binding.type === "ratelimit" &&
+      !(/^\d+$/.test(binding.namespace_id) && binding.simple?.limit > 0 && [10, 60].includes(binding.simple.period))
+    ) {
       throw new Refusal(400, 10021, `rate limit '${binding.name}' needs a number as namespace_id, a limit, and a period of 10 or 60`);
     }
     if (binding.type === "pipelines") {
@@ -62,8 +75,12 @@ function makeVersion(cloud, script, { metadata, modules }, token, { versionsOnly
   checkBindings(cloud, bindings, token);
   const bound = bindings.filter((each) => each.type === "durable_object_namespace" && !each.script_name).map((each) => each.class_name);
   const context = {
-    script: script.name, tag: script.tag, namespaces: script.namespaces, bound,
-    exported: exportedNames(main.bytes.toString()), allowKeyValue: cloud.state.account.keyValueObjects,
+    script: script.name,
+    tag: script.tag,
+    namespaces: script.namespaces,
+    bound,
+    exported: exportedNames(main.bytes.toString()),
+    allowKeyValue: cloud.state.account.keyValueObjects,
   };
   let classes = { tag: script.tag, namespaces: script.namespaces };
   if (versionsOnly && metadata.migrations) throw new Refusal(400, 10211, "Migrations need a non-versioned deployment");
@@ -79,8 +96,16 @@ function makeVersion(cloud, script, { metadata, modules }, token, { versionsOnly
   const plain = bindings.filter((each) => each.type !== "secret_text" && !(each.type === "inherit" && secrets.has(each.name)));
   const lifecycle = JSON.stringify(classes.namespaces.map((each) => each.class).sort());
   const version = {
-    id: randomUUID(), number: script.versions.length + 1, modules, metadata, bindings: plain, secrets, lifecycle,
-    annotations: metadata.annotations ?? {}, created_on: new Date().toISOString(), migration_tag: classes.tag,
+    id: randomUUID(),
+    number: script.versions.length + 1,
+    modules,
+    metadata,
+    bindings: plain,
+    secrets,
+    lifecycle,
+    annotations: metadata.annotations ?? {},
+    created_on: new Date().toISOString(),
+    migration_tag: classes.tag,
     assets: cloud.state.assetJwts.get(metadata.assets?.jwt) ?? script.versions.at(-1)?.assets ?? new Map(),
   };
   return { version, classes, usesExports: script.usesExports || metadata.exports !== undefined };
@@ -104,15 +129,26 @@ async function upload(cloud, call, { versionsOnly }) {
   const shared = { id: version.id, startup_time_ms: 30 };
   if (versionsOnly) return { ...shownVersion(version), ...shared };
   return {
-    ...shared, id: name, tag: script.scriptTag, etag: hexId(), handlers: ["fetch"], deployment_id: version.id,
-    migration_tag: script.tag, has_assets: version.assets.size > 0,
+    ...shared,
+    id: name,
+    tag: script.scriptTag,
+    etag: hexId(),
+    handlers: ["fetch"],
+    deployment_id: version.id,
+    migration_tag: script.tag,
+    has_assets: version.assets.size > 0,
   };
 }
 
 function deploy(script, versions, annotations = {}) {
   const deployment = {
-    id: randomUUID(), source: "api", strategy: "percentage", author_email: "operator@example.com",
-    created_on: new Date().toISOString(), annotations, versions,
+    id: randomUUID(),
+    source: "api",
+    strategy: "percentage",
+    author_email: "operator@example.com",
+    created_on: new Date().toISOString(),
+    annotations,
+    versions,
   };
   script.deployments.unshift(deployment);
   script.secrets = script.versions.find((each) => each.id === versions[0].version_id).secrets;
@@ -126,14 +162,25 @@ function createDeployment(cloud, { params, json, query }) {
   const chosen = versions.map(({ version_id: id }) => script.versions.find((each) => each.id === id));
   if (chosen.includes(undefined)) throw new Refusal(400, 10213, "Version not found");
   const lifecycle = JSON.stringify(script.namespaces.map((each) => each.class).sort());
-  if (chosen.some((each) => each.lifecycle !== lifecycle)) throw new Refusal(400, 10216, "A Durable Object migration lies between these versions");
-  const names = (secrets) => [...secrets].map(([name, text]) => `${name}=${text}`).sort().join();
+  if (chosen.some((each) => each.lifecycle !== lifecycle))
+    throw new Refusal(400, 10216, "A Durable Object migration lies between these versions");
+  const names = (secrets) =>
+    [...secrets]
+      .map(([name, text]) => `${name}=${text}`)
+      .sort()
+      .join();
   const older = chosen.find((each) => each !== script.versions.at(-1) && names(each.secrets) !== names(script.secrets));
   if (older !== undefined && query.get("force") !== "true") {
-    const changed = [...new Set([...older.secrets.keys(), ...script.secrets.keys()])].filter((name) => older.secrets.get(name) !== script.secrets.get(name));
+    const changed = [...new Set([...older.secrets.keys(), ...script.secrets.keys()])].filter(
+      (name) => older.secrets.get(name) !== script.secrets.get(name),
+    );
     throw new Refusal(400, 10220, `The following secrets have changed since this version was deployed: ${changed.join(", ")}`);
   }
-  checkBindings(cloud, chosen.flatMap((each) => each.bindings), { groups: ["Pipelines Write"] });
+  checkBindings(
+    cloud,
+    chosen.flatMap((each) => each.bindings),
+    { groups: ["Pipelines Write"] },
+  );
   return { id: deploy(script, versions, json.annotations).id };
 }
 
@@ -158,17 +205,21 @@ function currentVersion(script) {
   return script.versions.find((each) => each.id === script.deployments[0]?.versions[0].version_id) ?? script.versions.at(-1);
 }
 
-const shownBindings = (version) => [
-  ...version.bindings,
-  ...[...version.secrets.keys()].map((name) => ({ type: "secret_text", name })),
-];
+const shownBindings = (version) => [...version.bindings, ...[...version.secrets.keys()].map((name) => ({ type: "secret_text", name }))];
 
 const shownVersion = (version) => ({
-  id: version.id, number: version.number, annotations: version.annotations,
+  id: version.id,
+  number: version.number,
+  annotations: version.annotations,
   metadata: { created_on: version.created_on, author_email: "operator@example.com", source: "wrangler" },
   resources: {
-    bindings: shownBindings(version), script: { etag: version.id, handlers: ["fetch"] },
-    script_runtime: { compatibility_date: version.metadata.compatibility_date, migration_tag: version.migration_tag, usage_model: "standard" },
+    bindings: shownBindings(version),
+    script: { etag: version.id, handlers: ["fetch"] },
+    script_runtime: {
+      compatibility_date: version.metadata.compatibility_date,
+      migration_tag: version.migration_tag,
+      usage_model: "standard",
+    },
   },
 });
 
@@ -185,8 +236,15 @@ function service(script) {
     default_environment: {
       environment: "production",
       script: {
-        id: script.name, tag: script.scriptTag, tags: script.tags, etag: hexId(), handlers: ["fetch"],
-        migration_tag: script.tag, last_deployed_from: "wrangler", created_on: script.versions[0].created_on, modified_on: script.versions.at(-1).created_on,
+        id: script.name,
+        tag: script.scriptTag,
+        tags: script.tags,
+        etag: hexId(),
+        handlers: ["fetch"],
+        migration_tag: script.tag,
+        last_deployed_from: "wrangler",
+        created_on: script.versions[0].created_on,
+        modified_on: script.versions.at(-1).created_on,
       },
     },
     environments: [{ environment: "production" }],
@@ -196,91 +254,179 @@ function service(script) {
 function assetRoutes(cloud, W) {
   const { state } = cloud;
   return [
-    ["POST", `${W}/scripts/{name}/assets-upload-session`, SCRIPTS, ({ json }) => {
-      const jwt = `session-${randomUUID()}`;
-      const wanted = Object.entries(json.manifest);
-      state.assetJwts.set(jwt, new Map(wanted.map(([path, { hash }]) => [path, hash])));
-      const missing = [...new Set(wanted.map(([, { hash }]) => hash))].filter((hash) => !state.assetFiles.has(hash));
-      return { jwt, buckets: missing.length === 0 ? [] : [missing] };
-    }],
-    ["POST", `${W}/assets/upload`, null, async ({ body, headers }) => {
-      const jwt = (headers.authorization ?? "").replace(/^Bearer /, "");
-      const manifest = state.assetJwts.get(jwt);
-      if (manifest === undefined) throw new Refusal(401, 10030, "The upload session is unknown or over");
-      const form = await new Response(body, { headers: { "content-type": headers["content-type"] } }).formData();
-      const known = new Set(manifest.values());
-      for (const [hash, part] of form) {
-        if (!known.has(hash)) throw new Refusal(400, 10031, `${hash} is not in the manifest`);
-        const bytes = Buffer.from(await textOf(part), "base64");
-        state.assetFiles.set(hash, { bytes, type: typeof part === "string" ? "" : part.type });
-      }
-      const whole = [...known].every((hash) => state.assetFiles.has(hash));
-      return whole ? { jwt } : {};
-    }],
+    [
+      "POST",
+      `${W}/scripts/{name}/assets-upload-session`,
+      SCRIPTS,
+      ({ json }) => {
+        const jwt = `session-${randomUUID()}`;
+        const wanted = Object.entries(json.manifest);
+        state.assetJwts.set(jwt, new Map(wanted.map(([path, { hash }]) => [path, hash])));
+        const missing = [...new Set(wanted.map(([, { hash }]) => hash))].filter((hash) => !state.assetFiles.has(hash));
+        return { jwt, buckets: missing.length === 0 ? [] : [missing] };
+      },
+    ],
+    [
+      "POST",
+      `${W}/assets/upload`,
+      null,
+      async ({ body, headers }) => {
+        const jwt = (headers.authorization ?? "").replace(/^Bearer /, "");
+        const manifest = state.assetJwts.get(jwt);
+        if (manifest === undefined) throw new Refusal(401, 10030, "The upload session is unknown or over");
+        const form = await new Response(body, { headers: { "content-type": headers["content-type"] } }).formData();
+        const known = new Set(manifest.values());
+        for (const [hash, part] of form) {
+          if (!known.has(hash)) throw new Refusal(400, 10031, `${hash} is not in the manifest`);
+          const bytes = Buffer.from(await textOf(part), "base64");
+          state.assetFiles.set(hash, { bytes, type: typeof part === "string" ? "" : part.type });
+        }
+        const whole = [...known].every((hash) => state.assetFiles.has(hash));
+        return whole ? { jwt } : {};
+      },
+    ],
   ];
 }
 
 function secretRoutes({ state }, S) {
   return [
-    ["GET", `${S}/secrets`, READ, ({ params }) => [...currentVersion(scriptOf(state, params.name)).secrets.keys()].map((name) => ({ name, type: "secret_text" }))],
-    ["PUT", `${S}/secrets`, SCRIPTS, ({ params, json }) => {
-      changeSecrets(scriptOf(state, params.name), { [json.name]: json.text });
-      return { name: json.name, type: json.type };
-    }],
+    [
+      "GET",
+      `${S}/secrets`,
+      READ,
+      ({ params }) => [...currentVersion(scriptOf(state, params.name)).secrets.keys()].map((name) => ({ name, type: "secret_text" })),
+    ],
+    [
+      "PUT",
+      `${S}/secrets`,
+      SCRIPTS,
+      ({ params, json }) => {
+        changeSecrets(scriptOf(state, params.name), { [json.name]: json.text });
+        return { name: json.name, type: json.type };
+      },
+    ],
     ["DELETE", `${S}/secrets/{secret}`, SCRIPTS, ({ params }) => changeSecrets(scriptOf(state, params.name), { [params.secret]: null })],
-    ["PATCH", `${S}/secrets-bulk`, SCRIPTS, ({ params, json }) => {
-      changeSecrets(scriptOf(state, params.name), Object.fromEntries(Object.entries(json.secrets).map(([name, value]) => [name, value?.text ?? null])));
-      return [];
-    }],
+    [
+      "PATCH",
+      `${S}/secrets-bulk`,
+      SCRIPTS,
+      ({ params, json }) => {
+        changeSecrets(
+          scriptOf(state, params.name),
+          Object.fromEntries(Object.entries(json.secrets).map(([name, value]) => [name, value?.text ?? null])),
+        );
+        return [];
+      },
+    ],
   ];
 }
 
 function triggerRoutes({ state, url }, W, S) {
   const noSubdomain = () => {
-    if (state.account.subdomain === undefined) throw new Refusal(400, 10063, "You need a workers.dev subdomain; open the Workers page once");
+    if (state.account.subdomain === undefined)
+      throw new Refusal(400, 10063, "You need a workers.dev subdomain; open the Workers page once");
   };
   return [
-    ["GET", `${W}/subdomain`, READ, () => {
-      if (state.account.subdomain === undefined) throw new Refusal(404, 10007, "no workers.dev subdomain is registered");
-      return { subdomain: state.account.subdomain };
-    }],
-    ["PUT", `${W}/subdomain`, SCRIPTS, ({ json }) => {
-      if (state.takenSubdomains.includes(json.subdomain)) throw new Refusal(409, 10031, "This subdomain is taken");
-      state.account.subdomain = json.subdomain;
-      return { subdomain: json.subdomain };
-    }],
+    [
+      "GET",
+      `${W}/subdomain`,
+      READ,
+      () => {
+        if (state.account.subdomain === undefined) throw new Refusal(404, 10007, "no workers.dev subdomain is registered");
+        return { subdomain: state.account.subdomain };
+      },
+    ],
+    [
+      "PUT",
+      `${W}/subdomain`,
+      SCRIPTS,
+      ({ json }) => {
+        if (state.takenSubdomains.includes(json.subdomain)) throw new Refusal(409, 10031, "This subdomain is taken");
+        state.account.subdomain = json.subdomain;
+        return { subdomain: json.subdomain };
+      },
+    ],
     ["GET", `${S}/subdomain`, READ, ({ params }) => scriptOf(state, params.name).subdomain],
-    ["POST", `${S}/subdomain`, SCRIPTS, ({ params, json }) => {
-      noSubdomain();
-      return Object.assign(scriptOf(state, params.name).subdomain, json);
-    }],
-    ["PUT", `${S}/schedules`, SCRIPTS, ({ params, json }) => {
-      noSubdomain();
-      scriptOf(state, params.name).schedules = json;
-      return { schedules: json };
-    }],
-    ["GET", `${W}/domains`, READ, ({ query }) => state.domains.filter((each) =>
-      (query.get("hostname") ?? each.hostname) === each.hostname && (query.get("service") ?? each.service) === each.service)],
-    ["POST", `${S}/domains/changeset`, SCRIPTS, ({ params, json }) => ({
-      added: json.filter(({ hostname }) => !state.domains.some((each) => each.hostname === hostname)), removed: [],
-      updated: [], conflicting: state.domains.filter((each) => each.service !== params.name && json.some(({ hostname }) => hostname === each.hostname)),
-    })],
-    ["PUT", `${S}/domains/records`, SCRIPTS, ({ params, json }) => {
-      for (const { hostname } of json.origins) {
-        state.domains = state.domains.filter((each) => each.hostname !== hostname);
-        state.domains.push({ id: hexId(), hostname, service: params.name, environment: "production", zone_id: state.account.zone });
-      }
-      return [];
-    }],
+    [
+      "POST",
+      `${S}/subdomain`,
+      SCRIPTS,
+      ({ params, json }) => {
+        noSubdomain();
+        return Object.assign(scriptOf(state, params.name).subdomain, json);
+      },
+    ],
+    [
+      "PUT",
+      `${S}/schedules`,
+      SCRIPTS,
+      ({ params, json }) => {
+        noSubdomain();
+        scriptOf(state, params.name).schedules = json;
+        return { schedules: json };
+      },
+    ],
+    [
+      "GET",
+      `${W}/domains`,
+      READ,
+      ({ query }) =>
+        state.domains.filter(
+          (each) => (query.get("hostname") ?? each.hostname) === each.hostname && (query.get("service") ?? each.service) === each.service,
+        ),
+    ],
+    [
+      "POST",
+      `${S}/domains/changeset`,
+      SCRIPTS,
+      ({ params, json }) => ({
+        added: json.filter(({ hostname }) => !state.domains.some((each) => each.hostname === hostname)),
+        removed: [],
+        updated: [],
+        conflicting: state.domains.filter(
+          (each) => each.service !== params.name && json.some(({ hostname }) => hostname === each.hostname),
+        ),
+      }),
+    ],
+    [
+      "PUT",
+      `${S}/domains/records`,
+      SCRIPTS,
+      ({ params, json }) => {
+        for (const { hostname } of json.origins) {
+          state.domains = state.domains.filter((each) => each.hostname !== hostname);
+          state.domains.push({ id: hexId(), hostname, service: params.name, environment: "production", zone_id: state.account.zone });
+        }
+        return [];
+      },
+    ],
     ["DELETE", `${W}/domains/{id}`, SCRIPTS, ({ params }) => void (state.domains = state.domains.filter((each) => each.id !== params.id))],
-    ["GET", "/zones", [], ({ query }) => pageOf(state.zones.filter((zone) => (query.get("name") ?? zone.name) === zone.name), query)],
+    [
+      "GET",
+      "/zones",
+      [],
+      ({ query }) =>
+        pageOf(
+          state.zones.filter((zone) => (query.get("name") ?? zone.name) === zone.name),
+          query,
+        ),
+    ],
     ["GET", "/zones/{zone}/workers/routes", [], () => []],
     ["GET", "/zones/{zone}/dns_records", [], ({ query }) => state.dns.filter((each) => each.name === query.get("name"))],
-    ["POST", `${S}/tails`, ["Workers Tail Read", ...SCRIPTS], ({ params }) => {
-      scriptOf(state, params.name);
-      const id = hexId();
-      return { id, url: `${url.replace(/^http/, "ws")}/tail/${params.name}/${id}`, expires_at: new Date(Date.now() + 3_600_000).toISOString() };
-    }],
+    [
+      "POST",
+      `${S}/tails`,
+      ["Workers Tail Read", ...SCRIPTS],
+      ({ params }) => {
+        scriptOf(state, params.name);
+        const id = hexId();
+        return {
+          id,
+          url: `${url.replace(/^http/, "ws")}/tail/${params.name}/${id}`,
+          expires_at: new Date(Date.now() + 3_600_000).toISOString(),
+        };
+      },
+    ],
     ["GET", `${S}/tails`, READ, () => []],
     ["DELETE", `${S}/tails/{id}`, ["Workers Tail Read", ...SCRIPTS], () => null],
   ];
@@ -295,35 +441,73 @@ export function workerRoutes(cloud) {
   return [
     ["GET", `${W}/services/{name}`, READ, ({ params }) => service(get(params))],
     ["DELETE", `${W}/services/{name}`, SCRIPTS, ({ params }) => remove(state, params.name)],
-    ["GET", `${W}/workers/{name}`, READ, ({ params }) => ({ id: get(params).scriptTag, name: params.name, subdomain: get(params).subdomain })],
-    ["GET", `${W}/scripts`, READ, () => state.scripts.map((script) => ({ id: script.name, tag: script.scriptTag, migration_tag: script.tag, handlers: ["fetch"] }))],
+    [
+      "GET",
+      `${W}/workers/{name}`,
+      READ,
+      ({ params }) => ({ id: get(params).scriptTag, name: params.name, subdomain: get(params).subdomain }),
+    ],
+    [
+      "GET",
+      `${W}/scripts`,
+      READ,
+      () => state.scripts.map((script) => ({ id: script.name, tag: script.scriptTag, migration_tag: script.tag, handlers: ["fetch"] })),
+    ],
     ["PUT", S, SCRIPTS, (call) => upload(cloud, call, { versionsOnly: false })],
     ["DELETE", S, SCRIPTS, ({ params }) => remove(state, params.name)],
-    ["GET", `${S}/settings`, READ, ({ params }) => {
-      const script = get(params);
-      const version = currentVersion(script);
-      const { compatibility_date, observability, limits } = version.metadata;
-      return { bindings: shownBindings(version), compatibility_date, observability, limits, tags: script.tags, migration_tag: script.tag, ...script.settings };
-    }],
-    ["PATCH", `${S}/settings`, SCRIPTS, async ({ params, body, headers }) => {
-      const script = get(params);
-      const form = await new Response(body, { headers: { "content-type": headers["content-type"] } }).formData();
-      const settings = JSON.parse(await textOf(form.get("settings")));
-      if (settings.migrations) script.tag = settings.migrations.new_tag;
-      return settings;
-    }],
-    ["PATCH", `${S}/script-settings`, SCRIPTS, ({ params, json }) => {
-      const script = get(params);
-      if (json.tags) script.tags = json.tags;
-      return Object.assign(script.settings, json.observability ? { observability: json.observability } : {});
-    }],
+    [
+      "GET",
+      `${S}/settings`,
+      READ,
+      ({ params }) => {
+        const script = get(params);
+        const version = currentVersion(script);
+        const { compatibility_date, observability, limits } = version.metadata;
+        return {
+          bindings: shownBindings(version),
+          compatibility_date,
+          observability,
+          limits,
+          tags: script.tags,
+          migration_tag: script.tag,
+          ...script.settings,
+        };
+      },
+    ],
+    [
+      "PATCH",
+      `${S}/settings`,
+      SCRIPTS,
+      async ({ params, body, headers }) => {
+        const script = get(params);
+        const form = await new Response(body, { headers: { "content-type": headers["content-type"] } }).formData();
+        const settings = JSON.parse(await textOf(form.get("settings")));
+        if (settings.migrations) script.tag = settings.migrations.new_tag;
+        return settings;
+      },
+    ],
+    [
+      "PATCH",
+      `${S}/script-settings`,
+      SCRIPTS,
+      ({ params, json }) => {
+        const script = get(params);
+        if (json.tags) script.tags = json.tags;
+        return Object.assign(script.settings, json.observability ? { observability: json.observability } : {});
+      },
+    ],
     ["POST", `${S}/versions`, SCRIPTS, (call) => upload(cloud, call, { versionsOnly: true })],
     ["GET", `${S}/versions`, READ, ({ params }) => ({ items: [...get(params).versions].reverse().map(shownVersion) })],
-    ["GET", `${S}/versions/{version}`, READ, ({ params }) => {
-      const version = get(params).versions.find((each) => each.id === params.version);
-      if (version === undefined) throw new Refusal(404, 100146, "Version not found");
-      return shownVersion(version);
-    }],
+    [
+      "GET",
+      `${S}/versions/{version}`,
+      READ,
+      ({ params }) => {
+        const version = get(params).versions.find((each) => each.id === params.version);
+        if (version === undefined) throw new Refusal(404, 100146, "Version not found");
+        return shownVersion(version);
+      },
+    ],
     ["GET", `${S}/deployments`, READ, ({ params }) => ({ deployments: get(params).deployments })],
     ["POST", `${S}/deployments`, SCRIPTS, (call) => createDeployment(cloud, call)],
     ["GET", `${S}/references`, READ, () => ({ services: { incoming: [], outgoing: [] }, durable_objects: [] })],

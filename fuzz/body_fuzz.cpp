@@ -12,8 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Input input(data, size);
   RequestHead head;
   head.method = input.choose({"POST", "GET"});
-  head.content_type = input.choose({"", "application/json", "text/plain",
-                                    "application/x-www-form-urlencoded", "image/png"});
+  head.content_type = input.choose(
+      {"", "application/json", "text/plain", "application/x-www-form-urlencoded", "image/png"});
   head.content_encoding = input.choose({"", "gzip", "deflate", "lz64", "base64", "br"});
   const std::string query =
       input.choose({"", "compression=gzip", "compression=base64", "compression=lz64", "data="}) +

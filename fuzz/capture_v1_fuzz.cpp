@@ -21,8 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   head.content_encoding = input.choose({"", "gzip", "deflate"});
   const std::string sdk_info = input.flip() ? std::string(input.line()) + "x" : "posthog-node/1";
   head.posthog_sdk_info = sdk_info;
-  const auto batch = decode_capture_v1(head, std::string(input.rest()),
-                                       {fuzz::kNowMs, config, entropy});
+  const auto batch =
+      decode_capture_v1(head, std::string(input.rest()), {fuzz::kNowMs, config, entropy});
   if (!batch.ok()) {
     const Reply reply = write_v1_error(head, batch.error(), fuzz::kNowMs);
     HF_ASSERT(json::Document::parse_const(reply.body, 1).ok());

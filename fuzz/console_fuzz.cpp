@@ -1,5 +1,5 @@
-// Who asks the console: no cookie is somebody's but one that was given out, and no token of Cloudflare
-// Access holds but one that the team's key has signed.
+// Who asks the console: no cookie is somebody's but one that was given out, and no token of
+// Cloudflare Access holds but one that the team's key has signed.
 #include <string>
 
 #include "console/access.h"
@@ -20,7 +20,8 @@ std::string changed(std::string text, fuzz::Input& input) {
   for (int count = input.byte() % 4; count >= 0; --count) {
     const size_t at = (size_t{input.byte()} << 8 | input.byte()) % (text.size() + 1);
     const uint8_t how = input.byte() % 3;
-    if (how == 0) text.insert(text.begin() + static_cast<std::ptrdiff_t>(at), static_cast<char>(input.byte()));
+    if (how == 0)
+      text.insert(text.begin() + static_cast<std::ptrdiff_t>(at), static_cast<char>(input.byte()));
     if (at == text.size()) continue;
     if (how == 1) text.erase(at, 1 + input.byte() % 8);
     if (how == 2) text[at] = static_cast<char>(input.byte());
@@ -46,7 +47,8 @@ void check_cookie(fuzz::Input& input) {
   // Other cookies may stand before and behind it.
   const bool is_there = cookie.find(given.substr(given.find('='))) != std::string::npos;
   HF_ASSERT(caller.is_known() == false || is_there);
-  if (caller.is_known()) HF_ASSERT(caller.role == console::Role::kAdmin && caller.csrf == session.caller.csrf);
+  if (caller.is_known())
+    HF_ASSERT(caller.role == console::Role::kAdmin && caller.csrf == session.caller.csrf);
   (void)console::refuse_forged(caller, head);
 }
 
@@ -72,7 +74,8 @@ void check_keys(fuzz::Input& input) {
   config.access_issuer = std::string(test::kAccessIssuer);
   config.access_audience = std::string(test::kAccessAudience);
   console::AccessKeys keys;
-  const std::string set = input.flip() ? changed(std::string(test::kAccessKeys), input) : std::string(input.rest());
+  const std::string set =
+      input.flip() ? changed(std::string(test::kAccessKeys), input) : std::string(input.rest());
   (void)keys.take(set, test::kAccessNowMs);
   (void)keys.verify(config, test::kAccessToken, test::kAccessNowMs);
 }
@@ -82,9 +85,15 @@ void check_keys(fuzz::Input& input) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Input input(data, size);
   switch (input.byte() % 3) {
-    case 0: check_cookie(input); break;
-    case 1: check_access(input); break;
-    default: check_keys(input); break;
+    case 0:
+      check_cookie(input);
+      break;
+    case 1:
+      check_access(input);
+      break;
+    default:
+      check_keys(input);
+      break;
   }
   return 0;
 }

@@ -13,10 +13,11 @@ using namespace hogflare::flags;
 namespace {
 
 constexpr std::string_view kOperators[] = {
-    "exact",        "is_not",         "is_set",          "is_not_set",   "icontains",
-    "regex",        "not_regex",      "gt",              "between",      "is_date_before",
-    "semver_gt",    "semver_caret",   "semver_wildcard", "starts_with",  "not_ends_with",
-    "semver_tilde", "icontains_multi"};
+    "exact",           "is_not",         "is_set",        "is_not_set",
+    "icontains",       "regex",          "not_regex",     "gt",
+    "between",         "is_date_before", "semver_gt",     "semver_caret",
+    "semver_wildcard", "starts_with",    "not_ends_with", "semver_tilde",
+    "icontains_multi"};
 
 std::string_view operand(std::string_view op) {
   if (op == "gt") return "5";

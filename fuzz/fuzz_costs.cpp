@@ -49,11 +49,11 @@ void operator delete(void* memory, const std::nothrow_t&) noexcept { release(mem
 void operator delete[](void* memory, const std::nothrow_t&) noexcept { release(memory); }
 
 // CMakeLists.txt has the linker give calls of NAME to __wrap_NAME, and __real_NAME is NAME.
-#define HF_COUNT_COMPARISON(name, type)                                   \
-  extern "C" void __real_##name(type left, type right);                   \
-  extern "C" void __wrap_##name(type left, type right) {                  \
-    ++work;                                                               \
-    __real_##name(left, right);                                           \
+#define HF_COUNT_COMPARISON(name, type)                  \
+  extern "C" void __real_##name(type left, type right);  \
+  extern "C" void __wrap_##name(type left, type right) { \
+    ++work;                                              \
+    __real_##name(left, right);                          \
   }
 HF_COUNT_COMPARISON(__sanitizer_cov_trace_cmp1, uint8_t)
 HF_COUNT_COMPARISON(__sanitizer_cov_trace_cmp2, uint16_t)

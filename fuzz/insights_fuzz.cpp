@@ -1,5 +1,5 @@
-// Questions of hostile JSON → SQL in both dialects, and hostile rows → answers. Whatever a question says,
-// what it says stands in the SQL inside of literals and quoted names only.
+// Questions of hostile JSON → SQL in both dialects, and hostile rows → answers. Whatever a question
+// says, what it says stands in the SQL inside of literals and quoted names only.
 #include <cctype>
 #include <cstddef>
 #include <cstdint>
@@ -25,12 +25,12 @@ constexpr std::string_view kProject =
 
 // Words that no plan has: what changes something, reads elsewhere, or sets something.
 constexpr std::string_view kForbidden[] = {
-    "alter",  "attach", "call",   "copy",    "create", "delete",  "detach",       "drop",
-    "export", "import", "insert", "install", "load",   "merge",   "pragma",       "set",
-    "truncate", "update", "use",  "vacuum",  "read_csv", "read_parquet", "read_text", "glob"};
+    "alter",    "attach", "call",   "copy",    "create",   "delete",       "detach",    "drop",
+    "export",   "import", "insert", "install", "load",     "merge",        "pragma",    "set",
+    "truncate", "update", "use",    "vacuum",  "read_csv", "read_parquet", "read_text", "glob"};
 
-// The SQL without what stands in '…' and "…"; asserts that each of these ends, and none is empty of meaning
-// outside: no comment, no second statement, no byte that is no ASCII.
+// The SQL without what stands in '…' and "…"; asserts that each of these ends, and none is empty of
+// meaning outside: no comment, no second statement, no byte that is no ASCII.
 std::string skeleton(std::string_view sql) {
   std::string out;
   for (size_t i = 0; i < sql.size(); ++i) {

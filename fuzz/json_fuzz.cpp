@@ -1,6 +1,6 @@
-// The JSON index against nlohmann/json's acceptor: the same texts are JSON for both, except where the
-// index is stricter by intent (nesting) or more lenient by intent (lone surrogates in the replacing
-// mode). What is accepted holds valid JSON in every value it names.
+// The JSON index against nlohmann/json's acceptor: the same texts are JSON for both, except where
+// the index is stricter by intent (nesting) or more lenient by intent (lone surrogates in the
+// replacing mode). What is accepted holds valid JSON in every value it names.
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>

@@ -38,8 +38,8 @@ PersonOp some_op(fuzz::Input& input) {
   op.may_upgrade = (flags & 4) != 0;
   op.needs_merge = (flags & 8) != 0;
   op.covered = (flags & 16) != 0;
-  op.event_uuid = input.choose({"0190a000-0000-7000-8000-000000000001",
-                                "0190a000-0000-7000-8000-000000000002", ""});
+  op.event_uuid = input.choose(
+      {"0190a000-0000-7000-8000-000000000001", "0190a000-0000-7000-8000-000000000002", ""});
   op.timestamp_ms = (int64_t{input.byte()} - 128) << (input.byte() % 48);
   if ((flags & 32) != 0) op.set = input.line();
   if ((flags & 64) != 0) op.set_once = input.line();

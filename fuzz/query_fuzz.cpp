@@ -42,8 +42,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Host host(core, input, fuzz::Answers::kWell);
   const std::string method = input.choose({"GET", "POST", "HEAD", "OPTIONS", "PUT", ""});
   std::string path = input.choose({"/e/", "/batch", "/engage/", "/s/", "/flags/", "/decide/",
-                                   "/i/v1/analytics/events", "/ofrep/v1/evaluate/flags/",
-                                   "/array/", "/api/projects/", "/admin/", "/ingest/", ""});
+                                   "/i/v1/analytics/events", "/ofrep/v1/evaluate/flags/", "/array/",
+                                   "/api/projects/", "/admin/", "/ingest/", ""});
   path += without_controls(input.line());
   const std::string query = without_controls(input.line());
   std::string headers;

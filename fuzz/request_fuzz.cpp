@@ -71,8 +71,8 @@ Reply some_request(fuzz::Input& input, fuzz::Host& host, size_t& bytes) {
   headers += "Bearer a";
   headers.append(3, '\0');
   headers += "posthog-node/1";
-  for (const char* field : {"", "1", "0190a000-0000-7000-8000-0000000000aa",
-                            "2026-01-01T12:00:05Z"}) {
+  for (const char* field :
+       {"", "1", "0190a000-0000-7000-8000-0000000000aa", "2026-01-01T12:00:05Z"}) {
     headers += field;
     headers += '\0';
   }

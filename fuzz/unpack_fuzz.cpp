@@ -1,7 +1,7 @@
 // Small bodies that unpack large. The fuzzer's bytes say what a text repeats, which shape it has,
-// in what it is packed (gzip, deflate, what the host unpacks, base64, LZ-string, a form, a query, JSON
-// within JSON, several of them), and where it is sent. Memory stays within the instance's and work
-// within a multiple of what was unpacked, whatever the packing promised.
+// in what it is packed (gzip, deflate, what the host unpacks, base64, LZ-string, a form, a query,
+// JSON within JSON, several of them), and where it is sent. Memory stays within the instance's and
+// work within a multiple of what was unpacked, whatever the packing promised.
 #include <array>
 #include <functional>
 #include <string>
@@ -25,8 +25,8 @@ constexpr std::string_view kHost =
 constexpr size_t kMemoryBytesMax = 96u << 20;
 constexpr uint64_t kWorkBase = 4'000'000;
 constexpr uint64_t kWorkPerByte = 1'500;
-// Most texts are small, so that many are tried. One in 8,192, by a hash that mutations do not steer, is as
-// large as a body may become.
+// Most texts are small, so that many are tried. One in 8,192, by a hash that mutations do not
+// steer, is as large as a body may become.
 constexpr size_t kOneIsLargeOf = 8'192;
 constexpr size_t kUsualBytes = 4u << 10;
 constexpr size_t kLargeBytes = 33u << 20;
@@ -42,12 +42,11 @@ std::string some_text(fuzz::Input& input, size_t bytes_max) {
   for (int pieces = input.byte() % 8; pieces >= 0; --pieces) {
     const uint8_t which = input.byte();
     const std::string_view piece =
-        which > 200
-            ? input.line()
-            : input.choose({"{},", " ", "\\u0000", "1,", "[", "\"a\":1,", "\"\\ud800\",",
-                            R"({"event":"e","distinct_id":"u"},)", "null,", "\n", "9", "x",
-                            R"({"uuid":"0190a000-0000-7000-8000-000000000001"},)", "{\"a\":",
-                            R"({"event":"","distinct_id":""},)", "\xC3\xA9"});
+        which > 200 ? input.line()
+                    : input.choose({"{},", " ", "\\u0000", "1,", "[", "\"a\":1,", "\"\\ud800\",",
+                                    R"({"event":"e","distinct_id":"u"},)", "null,", "\n", "9", "x",
+                                    R"({"uuid":"0190a000-0000-7000-8000-000000000001"},)",
+                                    "{\"a\":", R"({"event":"","distinct_id":""},)", "\xC3\xA9"});
     repeat(out, piece, size_t{1} << (input.byte() % 24), bytes_max);
   }
   return out;
@@ -104,8 +103,8 @@ std::string base64(const std::string& bytes) {
   return text;
 }
 
-// LZ-string's compressToBase64 for texts of bytes below 256: phrases that grow by one character. A phrase is
-// the number of the one before it and its last character.
+// LZ-string's compressToBase64 for texts of bytes below 256: phrases that grow by one character. A
+// phrase is the number of the one before it and its last character.
 std::string lz_packed(const std::string& text) {
   constexpr uint32_t kNone = 0;
   std::unordered_map<uint32_t, uint32_t> phrases;  // phrase before << 8 | character, to its number
@@ -202,11 +201,13 @@ void pack(fuzz::Input& input, Packed& packed) {
       packed.bytes = R"({"api_key":"k","data":")" + packed.bytes + "\"}";
       break;
     case 6:  // in members, of which the last tells a length of its own
-      packed.bytes = test::deflated(packed.bytes, test::kGzipBits, 1) + test::deflated(" ", test::kGzipBits, 1);
+      packed.bytes = test::deflated(packed.bytes, test::kGzipBits, 1) +
+                     test::deflated(" ", test::kGzipBits, 1);
       break;
     case 7:
       packed.query = "data=" + escaped(packed.bytes);
-      // Cloudflare answers 414 to longer addresses (developers.cloudflare.com/workers/platform/limits).
+      // Cloudflare answers 414 to longer addresses
+      // (developers.cloudflare.com/workers/platform/limits).
       packed.query.resize(std::min(packed.query.size(), kUrlBytesMax));
       packed.bytes.clear();
       break;

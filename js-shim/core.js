@@ -219,7 +219,9 @@ function guarded(entry) {
     panicMessage = "";
     lastTrap = { at: new Date().toISOString(), message };
     const functions = namedFunctions(error);
-    console.error(JSON.stringify({ level: "error", event: "core_trap", message, trapCount: trapCount + 1, memoryBytes: memoryBytes(), functions }));
+    console.error(
+      JSON.stringify({ level: "error", event: "core_trap", message, trapCount: trapCount + 1, memoryBytes: memoryBytes(), functions }),
+    );
     trapCount += 1;
     reset();
     throw new CoreTrap(TRAPPED);
@@ -254,7 +256,7 @@ function guardedWithStorage(ownStorage, entry) {
   hasWritten = false;
   try {
     const output = guarded(entry);
-    const hasFailed = output !== null && output.finished && output.status >= 500 && hasWritten;
+    const hasFailed = output?.finished && output.status >= 500 && hasWritten;
     if (refusal === null && !hasFailed) return output;
     const reason = refusal === null ? decoder.decode(output?.body) : String(refusal);
     console.error(JSON.stringify({ level: "error", event: "object_turn_undone", message: reason }));
@@ -447,7 +449,12 @@ function readOutput(address) {
     headers: headersSize === 0 ? NO_TEXTS : text(record[at + OUTPUT.headers], headersSize).split("\0"),
     body: copyOf(record[at + OUTPUT.body], record[at + OUTPUT.bodySize]),
     points: pointsSize === 0 ? "" : text(record[at + OUTPUT.points], pointsSize),
-    objects: objectsSize === 0 ? NO_TEXTS : text(record[at + OUTPUT.objects], objectsSize).split("\0").slice(0, -1),
+    objects:
+      objectsSize === 0
+        ? NO_TEXTS
+        : text(record[at + OUTPUT.objects], objectsSize)
+            .split("\0")
+            .slice(0, -1),
     objectsOf: record[at + OUTPUT.objectsOf],
   };
 }

@@ -99,7 +99,10 @@ class Run {
         else ids.push(id);
         this.call(effect);
       } else {
-        this.perform(effect).then((result) => this.feed(id, result), (error) => this.feed(id, failure(error)));
+        this.perform(effect).then(
+          (result) => this.feed(id, result),
+          (error) => this.feed(id, failure(error)),
+        );
       }
     }
     if (calls === null) return;
@@ -259,7 +262,5 @@ async function fetchDocument({ name: url, c: timeoutMs }) {
 
 /** @param {number} delayMs @returns {Promise<Result>} */
 function wait(delayMs) {
-  return new Promise((resolve) =>
-    setTimeout(() => resolve({ ok: true, status: 0, retryAfterMs: 0, body: NOTHING }), delayMs),
-  );
+  return new Promise((resolve) => setTimeout(() => resolve({ ok: true, status: 0, retryAfterMs: 0, body: NOTHING }), delayMs));
 }

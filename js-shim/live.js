@@ -32,14 +32,16 @@ export function watchedTeams(now) {
  * @param {any} env
  */
 export function tellLive({ name, bytes }, env) {
-  const told = env.LIVE.getByName(name).call(bytes).then(
-    (reply) => {
-      if (reply[0] === YES[0]) watched.set(name, Date.now() + WATCHED_MS);
-      else watched.delete(name);
-    },
-    // A page that misses events is told by its own connection; capture is not at fault.
-    () => watched.delete(name),
-  );
+  const told = env.LIVE.getByName(name)
+    .call(bytes)
+    .then(
+      (reply) => {
+        if (reply[0] === YES[0]) watched.set(name, Date.now() + WATCHED_MS);
+        else watched.delete(name);
+      },
+      // A page that misses events is told by its own connection; capture is not at fault.
+      () => watched.delete(name),
+    );
   waitUntil(told);
 }
 

@@ -22,7 +22,10 @@ export function clientOf(address) {
   const [head, tail] = address.split("::");
   const groups = head === "" ? [] : head.split(":");
   if (tail !== undefined) while (groups.length + (tail === "" ? 0 : tail.split(":").length) < 8) groups.push("0");
-  return [...groups, ...(tail ?? "").split(":")].slice(0, 4).map((group) => group.replace(/^0+(?=.)/, "")).join(":");
+  return [...groups, ...(tail ?? "").split(":")]
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ""))
+    .join(":");
 }
 
 /**
@@ -45,7 +48,8 @@ export async function overLimit(request, env, headersFor) {
   limitedCount += 1;
   env.ANALYTICS?.writeDataPoint({ indexes: [METRIC], blobs: [METRIC], doubles: [1] });
   // Without an address: it would be a person's.
-  if ((limitedCount & (limitedCount - 1)) === 0) console.warn(JSON.stringify({ level: "warn", event: "rate_limited", requests: limitedCount }));
+  if ((limitedCount & (limitedCount - 1)) === 0)
+    console.warn(JSON.stringify({ level: "warn", event: "rate_limited", requests: limitedCount }));
   // A client that is still sending would see a broken connection instead of the answer.
   await request.body?.pipeTo(new WritableStream());
   const headers = headersFor();
@@ -61,7 +65,9 @@ export async function overLimit(request, env, headersFor) {
  */
 export function withLimitsMetrics(output, request) {
   if (output.status !== 200 || output.body.byteLength === 0 || !METRICS_PATH.test(new URL(request.url).pathname)) return;
-  const more = new TextEncoder().encode(`# HELP ${METRIC} Requests sent away with 429 by CLIENT_RATE_LIMIT.\n# TYPE ${METRIC} counter\n${METRIC} ${limitedCount}\n`);
+  const more = new TextEncoder().encode(
+    `# HELP ${METRIC} Requests sent away with 429 by CLIENT_RATE_LIMIT.\n# TYPE ${METRIC} counter\n${METRIC} ${limitedCount}\n`,
+  );
   const body = new Uint8Array(output.body.byteLength + more.byteLength);
   body.set(output.body);
   body.set(more, output.body.byteLength);

@@ -15,7 +15,11 @@ async function ask(method) {
   });
   const told = await response.json().catch(() => ({}));
   if (response.ok) return told;
-  throw new Error(response.status === 404 ? `${url} offers no demo traffic: only scripts/dev does` : `${url} answered ${response.status}: ${told.detail ?? ""}`);
+  throw new Error(
+    response.status === 404
+      ? `${url} offers no demo traffic: only scripts/dev does`
+      : `${url} answered ${response.status}: ${told.detail ?? ""}`,
+  );
 }
 
 try {

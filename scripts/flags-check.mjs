@@ -24,9 +24,5 @@ for (const { severity, path, message } of report.problems) {
   console.log(`${severity}: ${path}: ${message}`);
 }
 const errors = report.problems.filter((problem) => problem.severity === "error").length;
-console.log(
-  report.ok
-    ? `${file}: ${report.flags} flags, fit to use`
-    : `${file}: ${errors} ${errors === 1 ? "error" : "errors"}`,
-);
+console.log(report.ok ? `${file}: ${report.flags} flags, fit to use` : `${file}: ${errors} ${errors === 1 ? "error" : "errors"}`);
 process.exit(report.ok ? 0 : 1);

@@ -98,7 +98,12 @@ if (values.json) {
   const head = ["flag", "value", "reason (condition)", "bucket", "payload"];
   const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i].length)));
   for (const row of [head, ...rows]) {
-    console.log(row.map((cell, i) => cell.padEnd(widths[i])).join("  ").trimEnd());
+    console.log(
+      row
+        .map((cell, i) => cell.padEnd(widths[i]))
+        .join("  ")
+        .trimEnd(),
+    );
   }
 }
 process.exit(report.ok ? 0 : 1);

@@ -22,17 +22,38 @@ export const ORDER = FLOORS.flatMap(({ folders }) => folders);
 
 /** Headers of include/hogflare that no source of the same name gives a folder. */
 const FOLDER_OF = {
-  base: ["bytes", "calendar", "short_bytes", "text", "task", "version", "limits", "flags_limits", "memory_limits", "capitals", "request_budget"],
+  base: [
+    "bytes",
+    "calendar",
+    "short_bytes",
+    "text",
+    "task",
+    "version",
+    "limits",
+    "flags_limits",
+    "memory_limits",
+    "capitals",
+    "request_budget",
+  ],
   wire: ["request", "event"],
   flags: ["flags", "flags_responses", "flags_tools", "flags_value"],
   insights: ["insights", "insights_limits", "insights_sql", "insights_stats"],
   recordings: ["recordings", "recordings_limits"],
-  cookieless: ["cookieless"], delivery: ["delivery"], groups: ["group_view"], project: ["project_settings"],
+  cookieless: ["cookieless"],
+  delivery: ["delivery"],
+  groups: ["group_view"],
+  project: ["project_settings"],
 };
 const told = new Map(Object.entries(FOLDER_OF).flatMap(([folder, names]) => names.map((name) => [name, folder])));
 
-export const folders = () => readdirSync(join(root, "src"), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name);
-const filesOf = (folder) => readdirSync(join(root, "src", folder)).filter((name) => /\.(h|cpp)$/.test(name)).map((name) => `src/${folder}/${name}`);
+export const folders = () =>
+  readdirSync(join(root, "src"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+const filesOf = (folder) =>
+  readdirSync(join(root, "src", folder))
+    .filter((name) => /\.(h|cpp)$/.test(name))
+    .map((name) => `src/${folder}/${name}`);
 
 /** The folder of each header of include/hogflare, by its name without ending; undefined where nobody says. */
 export function headerFolders() {
@@ -43,7 +64,9 @@ export function headerFolders() {
       byName.set(name, byName.has(name) ? undefined : folder);
     }
   }
-  const headers = readdirSync(join(root, "include/hogflare")).filter((name) => name.endsWith(".h")).map((name) => basename(name, ".h"));
+  const headers = readdirSync(join(root, "include/hogflare"))
+    .filter((name) => name.endsWith(".h"))
+    .map((name) => basename(name, ".h"));
   return new Map(headers.map((name) => [name, told.get(name) ?? byName.get(name)]));
 }
 
@@ -68,7 +91,9 @@ export const isUpward = ({ from, to }) => height(to) > height(from);
 
 /** The arrows down that no longer way says already, as "from to". */
 export function arrows(edges) {
-  const down = new Map(ORDER.map((folder) => [folder, new Set(edges.filter((edge) => edge.from === folder && !isUpward(edge)).map(({ to }) => to))]));
+  const down = new Map(
+    ORDER.map((folder) => [folder, new Set(edges.filter((edge) => edge.from === folder && !isUpward(edge)).map(({ to }) => to))]),
+  );
   const reaches = (from, to, direct) => [...down.get(from)].some((next) => (next === to ? !direct : reaches(next, to, false)));
   return ORDER.flatMap((from) => [...down.get(from)].filter((to) => !reaches(from, to, true)).map((to) => `${from} ${to}`)).sort();
 }
@@ -78,7 +103,11 @@ export function render() {
   const edges = includes();
   const lines = ["flowchart TB"];
   for (const { title, folders: names } of [...FLOORS].reverse()) {
-    lines.push(`    subgraph ${title.replaceAll(/\W+/g, "_")}["${title}"]`, ...[...names].reverse().map((name) => `        ${name}`), "    end");
+    lines.push(
+      `    subgraph ${title.replaceAll(/\W+/g, "_")}["${title}"]`,
+      ...[...names].reverse().map((name) => `        ${name}`),
+      "    end",
+    );
   }
   for (const arrow of arrows(edges)) lines.push(`    ${arrow.replace(" ", " --> ")}`);
   const against = new Set(edges.filter(isUpward).map(({ from, to }) => `${from} -.-> ${to}`));
@@ -92,5 +121,8 @@ export const written = (text) => BLOCK.exec(text)?.[0].replace(BLOCK, (_, head) 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const text = readFileSync(DOCUMENT, "utf8");
   if (!BLOCK.test(text)) throw new Error("docs/TOUR.md has no block of scripts/folders.mjs");
-  writeFileSync(DOCUMENT, text.replace(BLOCK, (_, head, tail) => `${head}${render()}${tail}`));
+  writeFileSync(
+    DOCUMENT,
+    text.replace(BLOCK, (_, head, tail) => `${head}${render()}${tail}`),
+  );
 }

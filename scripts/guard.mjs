@@ -43,8 +43,7 @@ const GROWTH_MAX = 1.5;
 
 /** Instructions for a byte of a decoder's body. */
 function perByte(name, percent) {
-  const command =
-    'exec valgrind --tool=callgrind --callgrind-out-file=/dev/null --toggle-collect=guard_measured "$0" --decoder "$@" 2>&1';
+  const command = 'exec valgrind --tool=callgrind --callgrind-out-file=/dev/null --toggle-collect=guard_measured "$0" --decoder "$@" 2>&1';
   const report = execFileSync("sh", ["-c", command, BENCH, name, String(percent)], { encoding: "utf8" });
   const bytes = Number(/^bytes (\d+)$/m.exec(report)?.[1]);
   const collected = Number(/Collected : (\d+)/.exec(report)?.[1]);

@@ -7,7 +7,14 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(fileURLToPath(import.meta.url), "../..");
-const HEADERS = ["include/hogflare/limits.h", "include/hogflare/memory_limits.h", "include/hogflare/flags_limits.h", "include/hogflare/insights_limits.h", "include/hogflare/recordings_limits.h", "src/console/limits.h"];
+const HEADERS = [
+  "include/hogflare/limits.h",
+  "include/hogflare/memory_limits.h",
+  "include/hogflare/flags_limits.h",
+  "include/hogflare/insights_limits.h",
+  "include/hogflare/recordings_limits.h",
+  "src/console/limits.h",
+];
 export const DOCUMENT = join(root, "docs/LIMITS.md");
 
 /** What an operator may set instead, by constant. */
@@ -33,7 +40,10 @@ const unitOf = (name) => UNITS.find(([ending]) => ending.test(name))[1];
 
 /** A constant's value out of the few forms that the headers use. */
 function valueOf(text) {
-  const plain = text.replaceAll("'", "").replaceAll(/(\d)u\b/g, "$1").replaceAll(/u?int\d+_t\{(\d+)\}/g, "$1");
+  const plain = text
+    .replaceAll("'", "")
+    .replaceAll(/(\d)u\b/g, "$1")
+    .replaceAll(/u?int\d+_t\{(\d+)\}/g, "$1");
   if (!/^[\d\s<*]+$/.test(plain)) throw new Error(`no number: ${text}`);
   const [number, shift = "0"] = plain.split("<<");
   const product = number.split("*").reduce((value, factor) => value * Number(factor), 1);
@@ -50,7 +60,15 @@ function sourceOf(comment) {
 export function limits() {
   const found = [];
   for (const header of HEADERS) {
-    let section = header.endsWith("flags_limits.h") ? "Flags" : header.endsWith("insights_limits.h") ? "Questions" : header.endsWith("recordings_limits.h") ? "Recordings" : header.endsWith("console/limits.h") ? "The console" : "";
+    let section = header.endsWith("flags_limits.h")
+      ? "Flags"
+      : header.endsWith("insights_limits.h")
+        ? "Questions"
+        : header.endsWith("recordings_limits.h")
+          ? "Recordings"
+          : header.endsWith("console/limits.h")
+            ? "The console"
+            : "";
     let comment = [];
     let wasConstant = false;
     for (const line of readFileSync(join(root, header), "utf8").split("\n")) {
@@ -65,8 +83,15 @@ export function limits() {
       } else if (constant !== null) {
         const why = comment.join(" ");
         const [, name, value] = constant;
-        found.push({ section, name, value: valueOf(value), unit: unitOf(name), why, source: sourceOf(why),
-          variable: VARIABLES[name] ?? "" });
+        found.push({
+          section,
+          name,
+          value: valueOf(value),
+          unit: unitOf(name),
+          why,
+          source: sourceOf(why),
+          variable: VARIABLES[name] ?? "",
+        });
       }
       wasConstant = constant !== null;
       if (line === "") comment = [];

@@ -7,6 +7,7 @@ LIST is the file of Debian's package `publicsuffix` by default. The table holds 
 two labels or more, as UTF-8 and in Punycode: the module needs to know whether a domain is a rule, and
 never a rule's text. Rules of one label are the list's default rule and need no entry.
 """
+
 import sys
 
 DEFAULT_LIST = "/usr/share/publicsuffix/public_suffix_list.dat"

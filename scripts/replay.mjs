@@ -45,7 +45,8 @@ async function ask(sql) {
 const escaped = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 
 /** JSON that may stand in a script element. */
-const inScript = (value) => JSON.stringify(value).replaceAll("<", "\\u003c").replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
+const inScript = (value) =>
+  JSON.stringify(value).replaceAll("<", "\\u003c").replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
 
 /** What the Worker answers at a path below session_recordings. @param {string} path */
 async function askWorker(path) {
@@ -65,7 +66,17 @@ async function listOfWorker() {
   const { results } = await response.json();
   if (values.json) return console.log(JSON.stringify(results, null, 2));
   if (results.length === 0) return console.log("no recordings yet");
-  console.table(results.map((one) => ({ session: one.id, start: one.start_time.slice(0, 19), seconds: one.recording_duration, person: one.distinct_id, pages: one.pageviews, errors: one.exceptions, parts: one.parts })));
+  console.table(
+    results.map((one) => ({
+      session: one.id,
+      start: one.start_time.slice(0, 19),
+      seconds: one.recording_duration,
+      person: one.distinct_id,
+      pages: one.pageviews,
+      errors: one.exceptions,
+      parts: one.parts,
+    })),
+  );
 }
 
 async function list() {
@@ -108,7 +119,10 @@ async function* partsOfRows(rows) {
   for (let at = 0; at < rows.length; ) {
     const begin = at;
     for (let bytes = 0; at < rows.length && (at === begin || bytes + rows[at].bytes <= BATCH_BYTES); at += 1) bytes += rows[at].bytes;
-    const uuids = rows.slice(begin, at).map(({ uuid }) => `'${uuid}'`).join(", ");
+    const uuids = rows
+      .slice(begin, at)
+      .map(({ uuid }) => `'${uuid}'`)
+      .join(", ");
     for (const row of await ask(`SELECT window_id, snapshot_data FROM sessions_replay WHERE uuid IN (${uuids})`)) {
       yield { window_id: row.window_id, items: row.snapshot_data };
     }
@@ -178,7 +192,9 @@ async function partsOf(session) {
 async function write(session, file) {
   if (!SESSION_ID.test(session)) fail(`"${session}" is no session id`);
   const { first, incomplete, parts } = await partsOf(session);
-  const [head, foot] = readFileSync(join(REPLAY, "page.html"), "utf8").replace("%TITLE%", escaped(`Session ${session}`)).split("%PARTS%");
+  const [head, foot] = readFileSync(join(REPLAY, "page.html"), "utf8")
+    .replace("%TITLE%", escaped(`Session ${session}`))
+    .split("%PARTS%");
   const out = openSync(file, "w");
   let written = writeSync(out, head);
   let unreadable = 0;
@@ -198,7 +214,10 @@ async function write(session, file) {
       written += writeSync(out, `<script type="application/json" data-window="${escaped(id)}">${inScript(list)}</script>\n`);
     }
   }
-  const faults = [cut > 0 ? `${cut} parts have not arrived whole` : "", unreadable > 0 ? `${unreadable} events could not be read` : ""].filter(Boolean);
+  const faults = [
+    cut > 0 ? `${cut} parts have not arrived whole` : "",
+    unreadable > 0 ? `${unreadable} events could not be read` : "",
+  ].filter(Boolean);
   if (events === 0) {
     closeSync(out);
     rmSync(file);
@@ -209,9 +228,14 @@ async function write(session, file) {
   // Functions: a bundle may hold what replace() takes for a pattern.
   const script = await playerScript();
   written += writeSync(out, `<script type="application/json" data-facts>${inScript(facts)}</script>`);
-  written += writeSync(out, foot.replace("%SCRIPT%", () => script));
+  written += writeSync(
+    out,
+    foot.replace("%SCRIPT%", () => script),
+  );
   closeSync(out);
-  console.log(`${file}: ${windows.size} windows, ${events} events, ${Math.round(written / 1000)} KB${faults.length > 0 ? `; ${faults.join("; ")}` : ""}`);
+  console.log(
+    `${file}: ${windows.size} windows, ${events} events, ${Math.round(written / 1000)} KB${faults.length > 0 ? `; ${faults.join("; ")}` : ""}`,
+  );
 }
 
 if (positionals.length > 2) fail("usage: npm run replay -- [SESSION [FILE]]");

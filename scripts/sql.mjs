@@ -32,11 +32,12 @@ function everything(parameters) {
   const own = (name) => Object.fromEntries(Object.entries(parameters).filter(([key]) => key in describe(name).parameters));
   const engines = (make) => ({ duckdb: make("duckdb"), basin: make("basin") });
   return {
-    recipes: Object.fromEntries(
-      recipes().map((name) => [name, engines((dialect) => compose(name, { dialect, parameters: own(name) }))]),
-    ),
+    recipes: Object.fromEntries(recipes().map((name) => [name, engines((dialect) => compose(name, { dialect, parameters: own(name) }))])),
     views: Object.fromEntries(
-      viewFiles("basin").map(({ name }) => [name, engines((dialect) => compose("", { dialect, text: `SELECT * FROM ${name} LIMIT 10000` }))]),
+      viewFiles("basin").map(({ name }) => [
+        name,
+        engines((dialect) => compose("", { dialect, text: `SELECT * FROM ${name} LIMIT 10000` })),
+      ]),
     ),
   };
 }

@@ -124,11 +124,14 @@ class ObjectHost {
   std::map<std::string, int> calls_by_name;
   bool objects_answer = true;
   uint32_t subrequests_max = platform::kSubrequests;  // of one invocation
-  std::vector<std::string> sends;  // every one is answered with sink_status
+  std::vector<std::string> sends;                     // every one is answered with sink_status
   uint16_t sink_status = 200;
 
   Turn turn(Storage* storage = nullptr) {
-    return {.now_ms = now_ms, .entropy = entropy_, .config = config, .metrics = metrics_,
+    return {.now_ms = now_ms,
+            .entropy = entropy_,
+            .config = config,
+            .metrics = metrics_,
             .storage = storage};
   }
 

@@ -19,7 +19,8 @@ class TableZones final : public ZoneHost {
     ++asked;
     for (const Era& era : kEras) {
       if (era.name != name || utc_seconds >= era.ends) continue;
-      return static_cast<int32_t>(flags::TimeZone::parse(era.rule, nullptr)->offset_at(utc_seconds));
+      return static_cast<int32_t>(
+          flags::TimeZone::parse(era.rule, nullptr)->offset_at(utc_seconds));
     }
     return std::nullopt;
   }
@@ -35,8 +36,8 @@ class TableZones final : public ZoneHost {
   };
   static constexpr int64_t kNever = INT64_MAX;
   static constexpr std::array<Era, 22> kEras = {{
-      {"Europe/Berlin", -2'422'054'408, "LMT-0:53:28"},  // 1893-04-01
-      {"Europe/Berlin", 323'830'800, "CET-1"},           // from 1946 on: 1980-04-06
+      {"Europe/Berlin", -2'422'054'408, "LMT-0:53:28"},             // 1893-04-01
+      {"Europe/Berlin", 323'830'800, "CET-1"},                      // from 1946 on: 1980-04-06
       {"Europe/Berlin", 820'454'400, "CET-1CEST,M3.5.0,M9.5.0/3"},  // 1996
       {"Europe/Berlin", kNever, "CET-1CEST,M3.5.0,M10.5.0/3"},
       {"Europe/London", -37'242'000, "GMT0BST,M3.5.0/2,M10.5.0/3"},  // 1968-10-27
@@ -44,8 +45,8 @@ class TableZones final : public ZoneHost {
       {"Europe/London", kNever, "GMT0BST,M3.5.0/1,M10.5.0"},
       {"Europe/Dublin", kNever, "GMT0IST,M3.5.0/1,M10.5.0"},
       {"Europe/Vienna", kNever, "CET-1CEST,M3.5.0,M10.5.0/3"},
-      {"America/New_York", 536'457'600, "EST5EDT,M4.5.0,M10.5.0"},     // 1987
-      {"America/New_York", 1'167'609'600, "EST5EDT,M4.1.0,M10.5.0"},   // 2007
+      {"America/New_York", 536'457'600, "EST5EDT,M4.5.0,M10.5.0"},    // 1987
+      {"America/New_York", 1'167'609'600, "EST5EDT,M4.1.0,M10.5.0"},  // 2007
       {"America/New_York", kNever, "EST5EDT,M3.2.0,M11.1.0"},
       {"America/Los_Angeles", kNever, "PST8PDT,M3.2.0,M11.1.0"},
       {"America/Sao_Paulo", kNever, "<-03>3"},

@@ -11,9 +11,20 @@ import { HEAD_CF, HEAD_HEADERS } from "../../js-shim/abi.js";
 const WASM = process.env.HOGFLARE_WASM ?? new URL("../../build/wasm/core.wasm", import.meta.url);
 const SINK_ANSWER = new TextEncoder().encode('{"success":true,"result":{"committed":1}}');
 const CF = {
-  country: "US", continent: "NA", city: "Austin", region: "Texas", regionCode: "TX", postalCode: "78701",
-  latitude: "30.27130", longitude: "-97.74260", timezone: "America/Chicago", metroCode: "635", isEUCountry: "",
-  asn: "395747", asOrganization: "Example", colo: "DFW",
+  country: "US",
+  continent: "NA",
+  city: "Austin",
+  region: "Texas",
+  regionCode: "TX",
+  postalCode: "78701",
+  latitude: "30.27130",
+  longitude: "-97.74260",
+  timezone: "America/Chicago",
+  metroCode: "635",
+  isEUCountry: "",
+  asn: "395747",
+  asOrganization: "Example",
+  colo: "DFW",
 };
 
 // A module of WebAssembly is imported as workerd imports it: as the compiled module.
@@ -40,7 +51,10 @@ class Storage {
         this.values.delete(key);
       },
       list: ({ prefix, startAfter = "", limit }) =>
-        [...this.values].filter(([key]) => key.startsWith(prefix) && key > startAfter).sort().slice(0, limit),
+        [...this.values]
+          .filter(([key]) => key.startsWith(prefix) && key > startAfter)
+          .sort()
+          .slice(0, limit),
     };
     this.setAlarm = (atMs) => {
       this.counts.rowsWritten += 1;

@@ -41,7 +41,7 @@ function browserEvent(index, personless) {
 }
 
 const KEPT = new Set(["distinct_id", "token", "$process_person_profile", "$lib", "$current_url", "$session_id"]);
-const TEXT = "an error was thrown at \"checkout\" (https://shop.example.com/static/app.js:1:34567) in Zürich\n";
+const TEXT = 'an error was thrown at "checkout" (https://shop.example.com/static/app.js:1:34567) in Zürich\n';
 
 /** Brings an event to about `bytes` of JSON: leaves properties out, or adds some. */
 function fit(event, bytes) {
@@ -52,9 +52,10 @@ function fit(event, bytes) {
   }
   for (let i = 0; size() + 60 < bytes; i += 1) {
     const left = bytes - size();
-    event.properties[`detail_${i}`] = left > 300
-      ? { line: i, text: TEXT.slice(0, 96), ratio: i / 7, ok: i % 2 === 0, tags: ["a", "b", null] }
-      : "x".repeat(Math.max(1, left - 20));
+    event.properties[`detail_${i}`] =
+      left > 300
+        ? { line: i, text: TEXT.slice(0, 96), ratio: i / 7, ok: i % 2 === 0, tags: ["a", "b", null] }
+        : "x".repeat(Math.max(1, left - 20));
   }
   return event;
 }
@@ -133,7 +134,11 @@ export const FLAGS_BODY = new TextEncoder().encode(
     distinct_id: "user-12345",
     groups: { company: "acme" },
     person_properties: {
-      email: "someone@example.com", plan: "pro", age: 34, country: "DE", $app_version: "2.3.1",
+      email: "someone@example.com",
+      plan: "pro",
+      age: 34,
+      country: "DE",
+      $app_version: "2.3.1",
       signed_up: "2025-01-15T10:00:00Z",
     },
     geoip_disable: true,

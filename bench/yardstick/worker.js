@@ -10,7 +10,6 @@ const MAX_BODY = 20 * 1024 * 1024;
 const MAX_SEND = 4 * 1024 * 1024;
 const NAMESPACE = Buffer.from("932979b465c3442484670b66ec27bc22", "hex");
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 function personUuid(distinctId) {

@@ -19,7 +19,9 @@ async function askChoices(options) {
   const name = String(await answer(text({ message: "Name of the Worker", initialValue: "hogflare" })));
   const bucket = String(await answer(text({ message: "R2 bucket for the tables", initialValue: options.bucket ?? name })));
   const all = Object.keys(schemas());
-  const streams = /** @type {string[]} */ (await answer(multiselect({ message: "Streams (events is needed)", options: all.map((value) => ({ value })), initialValues: all })));
+  const streams = /** @type {string[]} */ (
+    await answer(multiselect({ message: "Streams (events is needed)", options: all.map((value) => ({ value })), initialValues: all }))
+  );
   const domain = String((await answer(text({ message: "Custom domain (empty: workers.dev)", defaultValue: "" }))) ?? "");
   return { ...options, name, bucket, streams: streams.join(","), ...(domain ? { domain } : {}) };
 }
@@ -31,8 +33,18 @@ async function create(given, output) {
   const steps = await runSteps(createSteps(context, { waitSeconds }), { output, dryRun: options.dryRun, again: "hogflare create" });
   if (options.dryRun) return output.result({ steps });
   const url = await workerUrl(context);
-  output.print(`\n${url} is live. Point an SDK at it:\n  posthog.init("<any key>", { api_host: "${url}" })\nSee what arrives, signed in with HOGFLARE_ADMIN_TOKEN: ${url}/app`);
-  output.result({ name: context.name, url, account: context.account, bucket: context.bucket, namespace: context.namespace, tables: context.tables, steps });
+  output.print(
+    `\n${url} is live. Point an SDK at it:\n  posthog.init("<any key>", { api_host: "${url}" })\nSee what arrives, signed in with HOGFLARE_ADMIN_TOKEN: ${url}/app`,
+  );
+  output.result({
+    name: context.name,
+    url,
+    account: context.account,
+    bucket: context.bucket,
+    namespace: context.namespace,
+    tables: context.tables,
+    steps,
+  });
 }
 
 async function deploy(options, output) {

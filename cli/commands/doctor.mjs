@@ -36,18 +36,32 @@ async function status(options, output) {
     const parts = partsOf(context.name, stream, context.tables[stream]);
     const figures = read.figures.value?.find((each) => each.stream === stream);
     return {
-      stream, table: `${context.namespace}.${parts.table}`, recordsIn: figures?.recordsIn ?? null, written: figures?.recordsWritten ?? null, dropped: figures?.dropped ?? null,
+      stream,
+      table: `${context.namespace}.${parts.table}`,
+      recordsIn: figures?.recordsIn ?? null,
+      written: figures?.recordsWritten ?? null,
+      dropped: figures?.dropped ?? null,
       pipeline: read.pipelines.value?.find((each) => each.part.name === parts.pipeline)?.part.status ?? "missing",
     };
   });
   const live = read.deployments.value?.deployments?.[0]?.versions ?? [];
   const result = {
-    name: context.name, url: url ?? null, version: health?.body?.version ?? null, status: health?.body?.status ?? "unreachable",
-    outbox: health?.body?.outbox ?? null, versions: live, bucket: context.bucket, catalog: read.catalog.value?.status ?? "missing", tables,
+    name: context.name,
+    url: url ?? null,
+    version: health?.body?.version ?? null,
+    status: health?.body?.status ?? "unreachable",
+    outbox: health?.body?.outbox ?? null,
+    versions: live,
+    bucket: context.bucket,
+    catalog: read.catalog.value?.status ?? "missing",
+    tables,
   };
   output.print(`${result.name} ${result.version ?? "?"} at ${result.url ?? "no address"}: ${result.status}`);
   output.print(`bucket ${result.bucket}, catalog ${result.catalog}; the last day:`);
-  for (const each of tables) output.print(`  ${each.table}: ${each.recordsIn ?? "?"} rows in, ${each.written ?? "?"} written, ${each.dropped ?? "?"} dropped; pipeline ${each.pipeline}`);
+  for (const each of tables)
+    output.print(
+      `  ${each.table}: ${each.recordsIn ?? "?"} rows in, ${each.written ?? "?"} written, ${each.dropped ?? "?"} dropped; pipeline ${each.pipeline}`,
+    );
   if (result.outbox !== null) output.print(`outbox: ${result.outbox.rows} rows`);
   output.result(result);
 }
@@ -61,7 +75,5 @@ export function register(program, run) {
     .option("--no-event", "send no event")
     .option("--fix", "close what stands open: HTTP of the streams")
     .action(run(doctor));
-  which(program.command("status"))
-    .description("address, version, tables and rows of the last day")
-    .action(run(status));
+  which(program.command("status")).description("address, version, tables and rows of the last day").action(run(status));
 }

@@ -14,9 +14,12 @@ import { findKv } from "../resources.mjs";
 const KEY = "flags";
 const HISTORY_MAX = 50;
 
-const script = (name, args) => new Promise((done) => {
-  spawn(process.execPath, [join(PACKAGE, "scripts", name), ...args], { stdio: "inherit" }).once("close", (code) => done(code ?? EXIT.failed));
-});
+const script = (name, args) =>
+  new Promise((done) => {
+    spawn(process.execPath, [join(PACKAGE, "scripts", name), ...args], { stdio: "inherit" }).once("close", (code) =>
+      done(code ?? EXIT.failed),
+    );
+  });
 
 function read(file) {
   try {
@@ -42,17 +45,22 @@ async function check(options, output, file) {
 async function openKv(options, output) {
   const context = await openContext(options, output);
   const namespace = await findKv(context.api, context.name);
-  if (namespace === undefined) throw new Stop(EXIT.failed, "the KV namespace of the flags is missing", "run \"hogflare create\"");
+  if (namespace === undefined) throw new Stop(EXIT.failed, "the KV namespace of the flags is missing", 'run "hogflare create"');
   const base = `storage/kv/namespaces/${namespace.id}`;
   return {
     output,
-    get: (key) => context.api.raw(`${base}/values/${encodeURIComponent(key)}`).then((bytes) => Buffer.from(bytes).toString("utf8"), (error) => {
-      if (error.absent) return undefined;
-      throw error;
-    }),
+    get: (key) =>
+      context.api.raw(`${base}/values/${encodeURIComponent(key)}`).then(
+        (bytes) => Buffer.from(bytes).toString("utf8"),
+        (error) => {
+          if (error.absent) return undefined;
+          throw error;
+        },
+      ),
     put: (key, text) => context.api.put(`${base}/values/${encodeURIComponent(key)}`, text, { headers: { "content-type": "text/plain" } }),
     drop: (key) => context.api.drop(`${base}/values/${encodeURIComponent(key)}`),
-    keys: async () => (await context.api.get(`${base}/keys?prefix=${encodeURIComponent(`${KEY}@`)}&limit=1000`)).map((each) => each.name).sort(),
+    keys: async () =>
+      (await context.api.get(`${base}/keys?prefix=${encodeURIComponent(`${KEY}@`)}&limit=1000`)).map((each) => each.name).sort(),
   };
 }
 
@@ -60,7 +68,8 @@ async function push(options, output, file) {
   const text = read(file);
   const problems = problemsOf(text);
   for (const { severity, path, message } of problems) output.say(`${severity}: ${path ? `${path}: ` : ""}${message}`);
-  if (problems.some((each) => each.severity === "error")) throw new Stop(EXIT.usage, `${file} was not pushed: the edge would refuse it`, "the lines above say where");
+  if (problems.some((each) => each.severity === "error"))
+    throw new Stop(EXIT.usage, `${file} was not pushed: the edge would refuse it`, "the lines above say where");
   const kv = await openKv(options, output);
   const before = await kv.get(KEY);
   if (before === text) output.print("nothing has changed");
@@ -68,7 +77,8 @@ async function push(options, output, file) {
     if (before !== undefined) await kv.put(`${KEY}@${new Date().toISOString()}`, before);
     await kv.put(KEY, text);
     for (const old of (await kv.keys()).slice(0, -HISTORY_MAX)) await kv.drop(old);
-    if ((await kv.get(KEY)) !== text) throw new Stop(EXIT.failed, "what is stored is not what was pushed: somebody else pushed meanwhile", "run it again");
+    if ((await kv.get(KEY)) !== text)
+      throw new Stop(EXIT.failed, "what is stored is not what was pushed: somebody else pushed meanwhile", "run it again");
     output.print(`pushed ${Buffer.byteLength(text)} bytes; the edge has them within HOGFLARE_FLAGS_TTL_SECS and KV's own minute`);
   }
   output.result({ pushed: before !== text, bytes: Buffer.byteLength(text), problems });
@@ -78,7 +88,7 @@ async function pull(options, output, file) {
   const kv = await openKv(options, output);
   const key = options.at === undefined ? KEY : `${KEY}@${options.at}`;
   const text = await kv.get(key);
-  if (text === undefined) throw new Stop(EXIT.failed, `there is nothing at ${key}`, "\"hogflare flags history\" lists what there is");
+  if (text === undefined) throw new Stop(EXIT.failed, `there is nothing at ${key}`, '"hogflare flags history" lists what there is');
   if (file !== undefined) writeFileSync(file, text);
   else if (!options.json) process.stdout.write(text);
   output.result({ key, file: file ?? null, text });
@@ -93,14 +103,32 @@ async function history(options, output) {
 }
 
 export function register(program, run) {
-  const flags = program.command("flags").description("feature flags: check and evaluate a file, push it to the edge, get it back").enablePositionalOptions();
-  flags.command("check").description("every problem of a file with its path").argument("<file>")
+  const flags = program
+    .command("flags")
+    .description("feature flags: check and evaluate a file, push it to the edge, get it back")
+    .enablePositionalOptions();
+  flags
+    .command("check")
+    .description("every problem of a file with its path")
+    .argument("<file>")
     .option("--json", "the result as JSON on stdout")
     .action(run(check));
-  flags.command("eval").description("value, reason and bucket of every flag for one person; options as of scripts/flags-eval.mjs, --json among them")
-    .argument("<file>").argument("[options...]").allowUnknownOption().passThroughOptions()
+  flags
+    .command("eval")
+    .description("value, reason and bucket of every flag for one person; options as of scripts/flags-eval.mjs, --json among them")
+    .argument("<file>")
+    .argument("[options...]")
+    .allowUnknownOption()
+    .passThroughOptions()
     .action(run((_options, _output, file, rest) => script("flags-eval.mjs", [file, ...rest])));
-  which(flags.command("push")).description("checks a file and makes it the edge's; what was there goes into the history").argument("<file>").action(run(push));
-  which(flags.command("pull")).description("what the edge has, or had").argument("[file]").option("--at <time>", "one of the history's times").action(run(pull));
+  which(flags.command("push"))
+    .description("checks a file and makes it the edge's; what was there goes into the history")
+    .argument("<file>")
+    .action(run(push));
+  which(flags.command("pull"))
+    .description("what the edge has, or had")
+    .argument("[file]")
+    .option("--at <time>", "one of the history's times")
+    .action(run(pull));
   which(flags.command("history")).description("when flags were pushed over, newest first").action(run(history));
 }

@@ -13,7 +13,9 @@ function httpUrl(text, name) {
   try {
     const url = new URL(text);
     if (/^https?:$/.test(url.protocol)) return text.replace(/\/$/, "");
-  } catch { /* told below */ }
+  } catch {
+    /* told below */
+  }
   throw new Stop(EXIT.usage, `${name} ${text} is no address`, "such as https://us.posthog.com");
 }
 
@@ -38,10 +40,15 @@ async function importPostHog(options, output) {
   const needsApi = parts.some((part) => part !== "events") || options.files === undefined;
   const key = output.hide(process.env.POSTHOG_IMPORT_API_KEY ?? "");
   if (needsApi && (key === "" || options.from === undefined || options.project === undefined)) {
-    throw new Stop(EXIT.usage, "PostHog's API needs --from, --project and POSTHOG_IMPORT_API_KEY", "a personal API key (phx_…) with the scopes person:read, group:read, feature_flag:read, cohort:read and query:read");
+    throw new Stop(
+      EXIT.usage,
+      "PostHog's API needs --from, --project and POSTHOG_IMPORT_API_KEY",
+      "a personal API key (phx_…) with the scopes person:read, group:read, feature_flag:read, cohort:read and query:read",
+    );
   }
   const sends = parts.some((part) => ["people", "groups", "events"].includes(part));
-  if (sends && (options.to === undefined || options.token === undefined)) throw new Stop(EXIT.usage, "people, groups and events need --to and --token", "the Worker's address and a project's token of it");
+  if (sends && (options.to === undefined || options.token === undefined))
+    throw new Stop(EXIT.usage, "people, groups and events need --to and --token", "the Worker's address and a project's token of it");
   const dryRun = options.dryRun === true;
   const from = options.from === undefined ? "" : httpUrl(options.from, "--from");
   const to = options.to === undefined ? "" : httpUrl(options.to, "--to");
@@ -52,7 +59,11 @@ async function importPostHog(options, output) {
   const run = {
     api: needsApi ? createPostHogApi({ from, project, key, say }) : undefined,
     target: createTarget({ to, token: options.token, dryRun, say }),
-    state, say, options, project, progress: createProgress(),
+    state,
+    say,
+    options,
+    project,
+    progress: createProgress(),
   };
   if (dryRun) say("a dry run: everything is read, nothing is sent or written");
   let told = {};
@@ -70,7 +81,8 @@ async function importPostHog(options, output) {
 }
 
 export function register(program, run) {
-  program.command("import")
+  program
+    .command("import")
     .description("people, groups, flags, cohorts and events of a PostHog project; run again it goes on where it stopped")
     .option("--from <url>", "PostHog: https://us.posthog.com, https://eu.posthog.com or your own")
     .option("--project <id>", "number of the project there")

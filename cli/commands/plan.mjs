@@ -29,13 +29,17 @@ async function plan(options, output) {
     for (const { step, outcome, detail } of steps) output.print(`${step}: ${outcome === "would" ? "would " : "there: "}${detail}`);
   }
   output.print(`\nAt ${costs.events} events a month, about USD ${costs.usd.toFixed(2)}:`);
-  for (const line of costs.lines) output.print(`  ${line.usd.toFixed(2).padStart(8)}  ${line.what}${line.amount === null ? "" : ` ${line.amount} (${line.included} included)`}`);
+  for (const line of costs.lines)
+    output.print(
+      `  ${line.usd.toFixed(2).padStart(8)}  ${line.what}${line.amount === null ? "" : ` ${line.amount} (${line.included} included)`}`,
+    );
   const { name, bucket, namespace, streams, domain } = settings;
   output.result({ name, bucket, namespace, streams, domain: domain ?? null, steps, costs });
 }
 
-export const register = (program, run) => where(program.command("plan"))
-  .description("what create would do, step by step, and what it costs a month; works without an account")
-  .option("--events <number>", "events a month, for the price", "1000000")
-  .option("--offline", "ask Cloudflare nothing")
-  .action(run(plan));
+export const register = (program, run) =>
+  where(program.command("plan"))
+    .description("what create would do, step by step, and what it costs a month; works without an account")
+    .option("--events <number>", "events a month, for the price", "1000000")
+    .option("--offline", "ask Cloudflare nothing")
+    .action(run(plan));

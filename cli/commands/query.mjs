@@ -30,7 +30,8 @@ async function queryAccount(options, output, what, words) {
   const context = await openContext(options, output);
   context.tables = await tableNumbers(context);
   const asked = readAsked(what, words, (stream) => tableOf(context, stream));
-  if (asked.question !== undefined) throw new Stop(EXIT.usage, "a question is answered by a Worker", "give its address: --worker https://…");
+  if (asked.question !== undefined)
+    throw new Stop(EXIT.usage, "a question is answered by a Worker", "give its address: --worker https://…");
   // {events} is the table of the stream, whatever it is called by now.
   const whole = asked.sql.replace(/\{(\w+)\}/g, (all, stream) => (context.tables[stream] === undefined ? all : tableOf(context, stream)));
   const { rows, metrics } = await queryTables(context, whole);
@@ -48,7 +49,12 @@ const query = (options, output, what, words) =>
 
 async function tail(options, output) {
   const context = await openContext(options, output);
-  const filters = [["--status", options.status], ["--search", options.search], ["--ip", options.ip], ["--sampling-rate", options.samplingRate]];
+  const filters = [
+    ["--status", options.status],
+    ["--search", options.search],
+    ["--ip", options.ip],
+    ["--sampling-rate", options.samplingRate],
+  ];
   const chosen = filters.flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
   return wranglerHere(["tail", context.name, "--format", options.json ? "json" : "pretty", ...chosen], context);
 }
@@ -57,10 +63,23 @@ function replay(options, _output, session, file) {
   const isLocated = options.from !== undefined || options.worker !== undefined;
   const worker = isLocated ? options.worker : openSettings(options).state.values.url;
   if (!isLocated && worker === undefined) {
-    throw new Stop(EXIT.usage, "give --worker, the Worker's address", "the folder of a deployment that hogflare created knows it; --from reads the views of sql/ where they are served as /sql?q= instead");
+    throw new Stop(
+      EXIT.usage,
+      "give --worker, the Worker's address",
+      "the folder of a deployment that hogflare created knows it; --from reads the views of sql/ where they are served as /sql?q= instead",
+    );
   }
-  const places = [["--from", options.from], ["--worker", worker], ["--team-id", options.teamId]];
-  const args = [join(PACKAGE, "scripts/replay.mjs"), ...places.flatMap(([flag, value]) => (value === undefined ? [] : [flag, value])), ...(options.json ? ["--json"] : []), ...[session, file].filter((each) => each !== undefined)];
+  const places = [
+    ["--from", options.from],
+    ["--worker", worker],
+    ["--team-id", options.teamId],
+  ];
+  const args = [
+    join(PACKAGE, "scripts/replay.mjs"),
+    ...places.flatMap(([flag, value]) => (value === undefined ? [] : [flag, value])),
+    ...(options.json ? ["--json"] : []),
+    ...[session, file].filter((each) => each !== undefined),
+  ];
   return new Promise((done) => spawn(process.execPath, args, { stdio: "inherit" }).once("close", (code) => done(code ?? EXIT.failed)));
 }
 
@@ -86,7 +105,10 @@ export function register(program, run) {
     .description("the recorded sessions, or one of them as a page that plays it")
     .argument("[session]")
     .argument("[file]")
-    .option("--worker <url>", "the Worker (default: the one this folder deployed); its key in HOGFLARE_ADMIN_TOKEN or POSTHOG_PERSONAL_API_KEY")
+    .option(
+      "--worker <url>",
+      "the Worker (default: the one this folder deployed); its key in HOGFLARE_ADMIN_TOKEN or POSTHOG_PERSONAL_API_KEY",
+    )
     .option("--from <url>", "the views of sql/ instead: a fake pipeline, or DuckDB over the tables")
     .option("--team-id <number>", "the project's team, 1 unless set")
     .action(run(replay));

@@ -24,28 +24,46 @@ async function rollback(options, output) {
   if ((await requireOurs(api, name, { takesNewer: true })) === "absent") throw new Stop(EXIT.failed, `there is no Worker "${name}"`, "");
   const versions = await readVersions(api, name);
   const target = chooseTarget(versions, options.to);
-  if (target === undefined) throw new Stop(EXIT.failed, "there is no earlier deployment to go back to", "\"hogflare deploy\" with an older package works always");
+  if (target === undefined)
+    throw new Stop(EXIT.failed, "there is no earlier deployment to go back to", '"hogflare deploy" with an older package works always');
   const version = await api.get(`workers/scripts/${name}/versions/${target}`);
   const tag = version.resources.script_runtime.migration_tag;
   const { tag: deployedTag } = await readOwner(api, name);
   if (tag !== deployedTag) {
-    throw new Stop(EXIT.refused, `between ${target} (migration tag ${tag ?? "none"}) and now (${deployedTag}) objects were made: no rollback crosses that`, "Cloudflare takes no version without the objects that exist: stay, or upgrade to a release that has what you need");
+    throw new Stop(
+      EXIT.refused,
+      `between ${target} (migration tag ${tag ?? "none"}) and now (${deployedTag}) objects were made: no rollback crosses that`,
+      "Cloudflare takes no version without the objects that exist: stay, or upgrade to a release that has what you need",
+    );
   }
   const streams = new Set((await api.list("pipelines/v1/streams")).map((each) => each.id));
   const gone = version.resources.bindings.filter((each) => each.type === "pipelines" && !streams.has(each.stream ?? each.pipeline));
-  if (gone.length > 0) throw new Stop(EXIT.refused, `${target} is bound to streams that are gone (${gone.map((each) => each.name).join(", ")})`, "deploy an older package instead: \"hogflare deploy\" binds what there is");
+  if (gone.length > 0)
+    throw new Stop(
+      EXIT.refused,
+      `${target} is bound to streams that are gone (${gone.map((each) => each.name).join(", ")})`,
+      'deploy an older package instead: "hogflare deploy" binds what there is',
+    );
   const what = version.annotations?.["workers/message"] ?? target;
   if (options.dryRun) {
     output.print(`would give all traffic to ${what} (${target})`);
     return output.result({ target, message: what });
   }
   await requireTyped(options, name, `All traffic goes to ${what}.`);
-  const body = { strategy: "percentage", versions: [{ version_id: target, percentage: 100 }], annotations: { "workers/message": `rollback to ${what}` } };
+  const body = {
+    strategy: "percentage",
+    versions: [{ version_id: target, percentage: 100 }],
+    annotations: { "workers/message": `rollback to ${what}` },
+  };
   try {
     await api.post(`workers/scripts/${name}/deployments${options.force ? "?force=true" : ""}`, body);
   } catch (error) {
     if (error.code !== 10220) throw error;
-    throw new Stop(EXIT.refused, `secrets were changed since that version: ${error.reason.split(":").at(-1).trim()}`, "the old version runs with the values of its time: --force goes there all the same");
+    throw new Stop(
+      EXIT.refused,
+      `secrets were changed since that version: ${error.reason.split(":").at(-1).trim()}`,
+      "the old version runs with the values of its time: --force goes there all the same",
+    );
   }
   output.print(`${what} has all traffic. Objects follow within five minutes.`);
   output.result({ target, message: what });
@@ -63,10 +81,13 @@ async function outdated(context) {
 /** Decides which tables get a next number, and writes it down before anything is made. */
 function tablesStep(context) {
   return {
-    name: "tables", title: "columns of this version",
+    name: "tables",
+    title: "columns of this version",
     would: "take the next number for each table whose columns have changed",
     look: async () => {
-      const changed = context.options.newTables ? context.streams.filter((stream) => context.state.values.renewed?.[stream] !== VERSION) : await outdated(context);
+      const changed = context.options.newTables
+        ? context.streams.filter((stream) => context.state.values.renewed?.[stream] !== VERSION)
+        : await outdated(context);
       context.changed = changed;
       return changed.length === 0 ? "as they are deployed" : undefined;
     },
@@ -81,7 +102,9 @@ function tablesStep(context) {
 
 function viewStep(context) {
   return {
-    name: "views", title: "views over all versions of the tables", would: "write sql/tables.sql",
+    name: "views",
+    title: "views over all versions of the tables",
+    would: "write sql/tables.sql",
     look: async () => undefined,
     act: async () => viewOver(context),
   };
@@ -90,12 +113,22 @@ function viewStep(context) {
 async function upgrade(options, output) {
   const context = Object.assign(await openContext(options, output), { tables: {} });
   const owner = await readOwner(context.api, context.name);
-  if (whose(owner) === "absent") throw new Stop(EXIT.failed, `there is no Worker "${context.name}"`, "run \"hogflare create\"");
+  if (whose(owner) === "absent") throw new Stop(EXIT.failed, `there is no Worker "${context.name}"`, 'run "hogflare create"');
   await requireOurs(context.api, context.name);
   if (owner.tag !== lastTag) output.say(`this version makes new objects (${owner.tag} to ${lastTag}): it cannot be rolled back past that`);
-  const steps = [numbersStep(context), tablesStep(context), tokenStep(context), ...tableSteps(context), deployStep(context), viewStep(context)];
+  const steps = [
+    numbersStep(context),
+    tablesStep(context),
+    tokenStep(context),
+    ...tableSteps(context),
+    deployStep(context),
+    viewStep(context),
+  ];
   const report = await runSteps(steps, { output, dryRun: options.dryRun, again: "hogflare upgrade" });
-  if (!options.dryRun) output.print(`Version ${VERSION} is deployed. Old tables keep their rows; sql/tables.sql has a view over all. Going back: hogflare rollback`);
+  if (!options.dryRun)
+    output.print(
+      `Version ${VERSION} is deployed. Old tables keep their rows; sql/tables.sql has a view over all. Going back: hogflare rollback`,
+    );
   output.result({ version: VERSION, tables: context.tables, steps: report });
 }
 

@@ -58,9 +58,16 @@ const PERSONS_OWN = ["$set", "$set_once", "$unset"];
 
 /** An exported row or a row of a query as an event, under its own uuid; undefined where it is none. */
 export function exportedEvent(row) {
-  if (typeof row.uuid !== "string" || typeof row.event !== "string" || row.distinct_id === undefined || row.distinct_id === null) return undefined;
+  if (typeof row.uuid !== "string" || typeof row.event !== "string" || row.distinct_id === undefined || row.distinct_id === null)
+    return undefined;
   const properties = { ...objectOf(row.properties) };
   for (const name of PERSONS_OWN) delete properties[name];
   if (typeof row.elements_chain === "string" && row.elements_chain !== "") properties.$elements_chain ??= row.elements_chain;
-  return { uuid: row.uuid, event: row.event, distinct_id: String(row.distinct_id), timestamp: momentOf(row.timestamp), properties: { ...properties, ...OWN } };
+  return {
+    uuid: row.uuid,
+    event: row.event,
+    distinct_id: String(row.distinct_id),
+    timestamp: momentOf(row.timestamp),
+    properties: { ...properties, ...OWN },
+  };
 }

@@ -19,9 +19,12 @@ export function exportFiles(places) {
     const stat = statSync(place, { throwIfNoEntry: false });
     if (stat === undefined) throw new Stop(EXIT.usage, `there is no ${place}`, "");
     if (!stat.isDirectory()) return [place];
-    return readdirSync(place, { recursive: true, encoding: "utf8" }).map((name) => join(place, name)).filter((path) => kindOf(path) !== undefined);
+    return readdirSync(place, { recursive: true, encoding: "utf8" })
+      .map((name) => join(place, name))
+      .filter((path) => kindOf(path) !== undefined);
   });
-  for (const path of found) if (kindOf(path) === undefined) throw new Stop(EXIT.usage, `${path} is no file of a batch export`, "those end in .parquet or .jsonl");
+  for (const path of found)
+    if (kindOf(path) === undefined) throw new Stop(EXIT.usage, `${path} is no file of a batch export`, "those end in .parquet or .jsonl");
   if (found.length === 0) throw new Stop(EXIT.usage, `no file below ${places.join(", ")} ends in .parquet or .jsonl`, "");
   return found.sort();
 }

@@ -3,7 +3,8 @@ const { rawJSON } = /** @type {any} */ (JSON);
 
 /** @param {string} text */
 export function parseExactly(text) {
-  return JSON.parse(text, /** @type {any} */ ((_key, value, { source }) => (
-    typeof value === "number" && String(value) !== source ? rawJSON(source) : value
-  )));
+  return JSON.parse(
+    text,
+    /** @type {any} */ ((_key, value, { source }) => (typeof value === "number" && String(value) !== source ? rawJSON(source) : value)),
+  );
 }

@@ -52,7 +52,7 @@ export async function importPeople(run) {
 /** Index to name of the group types. */
 async function groupTypes({ api }) {
   const answer = await api.get("groups_types/");
-  const list = Array.isArray(answer) ? answer : answer.results ?? [];
+  const list = Array.isArray(answer) ? answer : (answer.results ?? []);
   return list.map((each) => ({ index: each.group_type_index, type: each.group_type })).sort((a, b) => a.index - b.index);
 }
 
@@ -94,9 +94,22 @@ async function membersOf({ api, progress }, cohort) {
   return ids;
 }
 
-const FLAG_FIELDS = ["id", "key", "name", "active", "filters", "ensure_experience_continuity", "has_encrypted_payloads", "version", "evaluation_runtime", "evaluation_tags", "bucketing_identifier"];
+const FLAG_FIELDS = [
+  "id",
+  "key",
+  "name",
+  "active",
+  "filters",
+  "ensure_experience_continuity",
+  "has_encrypted_payloads",
+  "version",
+  "evaluation_runtime",
+  "evaluation_tags",
+  "bucketing_identifier",
+];
 const COHORT_FIELDS = ["id", "name", "is_static", "filters", "groups", "cohort_type"];
-const pick = (value, names) => Object.fromEntries(names.filter((name) => value[name] !== undefined && value[name] !== null).map((name) => [name, value[name]]));
+const pick = (value, names) =>
+  Object.fromEntries(names.filter((name) => value[name] !== undefined && value[name] !== null).map((name) => [name, value[name]]));
 
 function readDocument(path) {
   if (!existsSync(path)) return {};
@@ -119,7 +132,7 @@ export async function importFlags(run, { flags: wantsFlags, cohorts: wantsCohort
   const path = resolve(options.document);
   const document = readDocument(path);
   const files = [];
-  let cohorts = [];
+  const cohorts = [];
   if (wantsCohorts) {
     for (const cohort of (await list(api, `cohorts/?limit=${PAGE}`)).filter((each) => !each.deleted)) {
       const kept = pick(cohort, COHORT_FIELDS);
@@ -147,7 +160,8 @@ export async function importFlags(run, { flags: wantsFlags, cohorts: wantsCohort
     writeFileSync(path, `${JSON.stringify(document, null, 2)}\n`);
     for (const file of files) writeFileSync(file.path, `${JSON.stringify(file.members)}\n`);
     say(`         written to ${options.document}; "hogflare flags push ${options.document}" brings it to the edge`);
-    for (const file of files) say(`         ${file.path} is the list of ${file.members.length} for the key ${file.key} of the KV namespace FLAGS`);
+    for (const file of files)
+      say(`         ${file.path} is the list of ${file.members.length} for the key ${file.key} of the KV namespace FLAGS`);
   }
   return { flags: flags.length, cohorts: cohorts.length };
 }
@@ -186,7 +200,12 @@ export async function importFiles({ target, state, progress, say, options }) {
   for (const [i, path] of files.entries()) {
     const key = resolve(path);
     const known = done[key] ?? {};
-    if (known.size !== undefined && known.size !== sizes[i]) throw new Stop(EXIT.refused, `${path} is not as large as it was when it was begun`, "give another --state to send it from its beginning");
+    if (known.size !== undefined && known.size !== sizes[i])
+      throw new Stop(
+        EXIT.refused,
+        `${path} is not as large as it was when it was begun`,
+        "give another --state to send it from its beginning",
+      );
     if (!known.whole) {
       const rows = await sendRows(exportedRows(path), target, known.rows ?? 0, (seen, left) => {
         done[key] = { size: sizes[i], rows: seen, left: (known.left ?? 0) + left, whole: false };
@@ -202,7 +221,8 @@ export async function importFiles({ target, state, progress, say, options }) {
     progress.at("events", events, "events", before / whole);
   }
   progress.end("events", events, "events");
-  if (leftOut > 0) say(`         ${leftOut} rows without a uuid, a name or a distinct_id were left out: are these files of the events model?`);
+  if (leftOut > 0)
+    say(`         ${leftOut} rows without a uuid, a name or a distinct_id were left out: are these files of the events model?`);
   return { events: events - leftOut, left_out: leftOut, files: files.length };
 }
 
@@ -213,15 +233,19 @@ export async function importQuery({ api, target, state, progress, options }) {
   const done = state.get("query");
   let { after, count = 0 } = done;
   const range = JSON.stringify([options.since, options.until]);
-  if (done.range !== undefined && done.range !== range) throw new Stop(EXIT.refused, `${state.path} is about the range ${done.range}`, "give another --state");
+  if (done.range !== undefined && done.range !== range)
+    throw new Stop(EXIT.refused, `${state.path} is about the range ${done.range}`, "give another --state");
   const moment = (text) => `toDateTime64(${quoted(text.replace("T", " ").replace(/Z$/, ""))}, 6, 'UTC')`;
   const began = Date.parse(options.since);
   const length = Math.max(1, Date.parse(options.until) - began);
   for (let whole = done.whole ?? false; !whole; ) {
-    const behind = after === undefined ? "" : ` AND (timestamp > ${moment(after.timestamp)} OR (timestamp = ${moment(after.timestamp)} AND toString(uuid) > ${quoted(after.uuid)}))`;
+    const behind =
+      after === undefined
+        ? ""
+        : ` AND (timestamp > ${moment(after.timestamp)} OR (timestamp = ${moment(after.timestamp)} AND toString(uuid) > ${quoted(after.uuid)}))`;
     const lists = await api.query(
       `SELECT toString(uuid), event, distinct_id, toString(toTimeZone(timestamp, 'UTC')), properties, elements_chain FROM events` +
-      ` WHERE timestamp >= ${moment(options.since)} AND timestamp < ${moment(options.until)}${behind} ORDER BY timestamp, toString(uuid) LIMIT ${QUERY_ROWS}`,
+        ` WHERE timestamp >= ${moment(options.since)} AND timestamp < ${moment(options.until)}${behind} ORDER BY timestamp, toString(uuid) LIMIT ${QUERY_ROWS}`,
     );
     const rows = lists.map((values) => Object.fromEntries(COLUMNS.map((name, i) => [name, values[i]])));
     await target.send(rows.map(exportedEvent).filter((event) => event !== undefined));

@@ -68,7 +68,12 @@ export function createPostHogApi({ from, project, key, say = () => {}, waitScale
       }
       const passes = status === 0 || status === 429 || status >= 500;
       const said = status === 0 ? text : `${status} ${detailOf(text)}`;
-      if (!passes) throw new Stop(status === 401 || status === 403 ? EXIT.needed : EXIT.failed, `PostHog refused ${url}: ${said}`, ADVICE[status] ?? "");
+      if (!passes)
+        throw new Stop(
+          status === 401 || status === 403 ? EXIT.needed : EXIT.failed,
+          `PostHog refused ${url}: ${said}`,
+          ADVICE[status] ?? "",
+        );
       if (n === ATTEMPTS || (after ?? 0) > RETRY_AFTER_MAX_MS) {
         throw new Stop(EXIT.failed, `PostHog does not answer ${url}: ${said}`, "run the command again later: it goes on where it stopped");
       }
@@ -83,7 +88,11 @@ export function createPostHogApi({ from, project, key, say = () => {}, waitScale
     if (next === null || next === undefined) return null;
     const url = new URL(next, from);
     if (url.host === new URL(from).host) return `${origin}${url.pathname}${url.search}`;
-    throw new Stop(EXIT.refused, `PostHog says that the next page is at ${url.host}`, `it would get the key; give --from ${url.origin} if that is right`);
+    throw new Stop(
+      EXIT.refused,
+      `PostHog says that the next page is at ${url.host}`,
+      `it would get the key; give --from ${url.origin} if that is right`,
+    );
   }
 
   return {

@@ -12,7 +12,8 @@ export function openImportState(path, whose, { dryRun = false } = {}) {
     const { format, parts: known, ...of } = JSON.parse(readFileSync(path, "utf8"));
     if (format !== FORMAT) throw new Stop(EXIT.refused, `${path} is of another version`, "give another --state");
     for (const [name, value] of Object.entries(whose)) {
-      if (of[name] !== value) throw new Stop(EXIT.refused, `${path} is about the import with ${name} ${of[name]}, not ${value}`, "give another --state");
+      if (of[name] !== value)
+        throw new Stop(EXIT.refused, `${path} is about the import with ${name} ${of[name]}, not ${value}`, "give another --state");
     }
     parts = known;
   }

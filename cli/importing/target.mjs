@@ -13,7 +13,10 @@ const BYTES_MAX = 2_000_000;
 
 /** Always the same for the same thing, so that what is sent twice is one event (UUIDv8 of SHA-256). */
 export function stableUuid(...parts) {
-  const bytes = createHash("sha256").update(JSON.stringify(["hogflare import", ...parts])).digest().subarray(0, 16);
+  const bytes = createHash("sha256")
+    .update(JSON.stringify(["hogflare import", ...parts]))
+    .digest()
+    .subarray(0, 16);
   bytes[6] = (bytes[6] & 0x0f) | 0x80;
   bytes[8] = (bytes[8] & 0x3f) | 0x80;
   const hex = bytes.toString("hex");
@@ -48,13 +51,21 @@ export function createTarget({ to, token, dryRun, say = () => {} }) {
         headers: { "content-type": "application/json", "content-encoding": "gzip" },
         body,
         signal: AbortSignal.timeout(60_000),
-      }).then(async (response) => ({ status: response.status, text: await response.text() }), (error) => ({ status: 0, text: error.cause?.message ?? error.message }));
+      }).then(
+        async (response) => ({ status: response.status, text: await response.text() }),
+        (error) => ({ status: 0, text: error.cause?.message ?? error.message }),
+      );
       if (answer.status === 200) return;
       const said = `${answer.status === 0 ? "" : `${answer.status} `}${answer.text.slice(0, 200)}`;
       if (answer.status !== 0 && answer.status !== 429 && answer.status < 500) {
-        throw new Stop(EXIT.failed, `${url} refused events: ${said}`, "is --token a project's token of this Worker (HOGFLARE_PROJECTS), and does it need no signature (HOGFLARE_UNSIGNED_TOKENS)?");
+        throw new Stop(
+          EXIT.failed,
+          `${url} refused events: ${said}`,
+          "is --token a project's token of this Worker (HOGFLARE_PROJECTS), and does it need no signature (HOGFLARE_UNSIGNED_TOKENS)?",
+        );
       }
-      if (n === ATTEMPTS) throw new Stop(EXIT.failed, `${url} does not take events: ${said}`, "run the command again later: it goes on where it stopped");
+      if (n === ATTEMPTS)
+        throw new Stop(EXIT.failed, `${url} does not take events: ${said}`, "run the command again later: it goes on where it stopped");
       if (n === 3) say(`${url} answered ${said}; trying again`);
       await sleep(Math.min(WAIT_MAX_MS, FIRST_WAIT_MS * 2 ** (n - 1)));
     }

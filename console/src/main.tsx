@@ -51,7 +51,12 @@ function usePage(page: string): ComponentType | null {
 }
 
 function Unknown() {
-  return <div class="state"><strong>There is no page “{route.value.page}”.</strong><a href={pageHref("home")}>Home</a></div>;
+  return (
+    <div class="state">
+      <strong>There is no page “{route.value.page}”.</strong>
+      <a href={pageHref("home")}>Home</a>
+    </div>
+  );
 }
 
 function App() {
@@ -82,6 +87,15 @@ function enter(): void {
 
 openSession().then(
   (known) => (known ? enter() : render(<SignIn />, root)),
-  (fault: unknown) => render(
-    <main class="sign"><h1>Hogflare</h1><Fault fault={fault instanceof Refused ? fault : new Refused(0, "page_fault", String(fault))} again={() => location.assign(`${BASE}/`)} /></main>, root),
+  (fault: unknown) =>
+    render(
+      <main class="sign">
+        <h1>Hogflare</h1>
+        <Fault
+          fault={fault instanceof Refused ? fault : new Refused(0, "page_fault", String(fault))}
+          again={() => location.assign(`${BASE}/`)}
+        />
+      </main>,
+      root,
+    ),
 );

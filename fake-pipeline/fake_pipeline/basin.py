@@ -159,10 +159,7 @@ def _sentence(error: duckdb.Error) -> str:
 
 
 def _result(columns: list[tuple[str, str]], rows: list[tuple], scanned: int, files: int) -> dict:
-    schema = [
-        {"name": name, "descriptor": {"type": {"name": _kind(kind)}, "nullable": True}}
-        for name, kind in columns
-    ]
+    schema = [{"name": name, "descriptor": {"type": {"name": _kind(kind)}, "nullable": True}} for name, kind in columns]
     names = [name for name, _ in columns]
     return {
         "request_id": f"local-{uuid.uuid4()}",

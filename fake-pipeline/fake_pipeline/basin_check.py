@@ -175,9 +175,7 @@ def _check_features(tree: exp.Expression) -> None:
 
 
 def _is_nested(source: exp.Expression | None) -> bool:
-    return isinstance(source, exp.Subquery) and not isinstance(
-        source.this, (exp.Select, exp.SetOperation, exp.Subquery)
-    )
+    return isinstance(source, exp.Subquery) and not isinstance(source.this, (exp.Select, exp.SetOperation, exp.Subquery))
 
 
 def _check_every_select(tree: exp.Expression, schemas: dict[str, Schema]) -> None:
@@ -199,9 +197,7 @@ def _check_not_in(query: exp.Expression, schemas: dict[str, Schema]) -> None:
     expressions = query.expressions if isinstance(query, exp.Select) else []
     column = expressions[0].unalias() if len(expressions) == 1 else None
     source = query.find(exp.Table)
-    schema = {table_name(stream): schema for stream, schema in schemas.items()}.get(
-        source.name if source is not None else ""
-    )
+    schema = {table_name(stream): schema for stream, schema in schemas.items()}.get(source.name if source is not None else "")
     required = {f.name for f in schema.fields if f.required} if schema else set()
     if not (isinstance(column, exp.Column) and column.name in required):
         raise unsupported("NOT IN subquery on a nullable column is not supported: use NOT EXISTS")
@@ -249,9 +245,7 @@ def _stream_of(table: exp.Table, known: dict[str, str]) -> str:
         raise unsupported("table functions are not supported")
     full = ".".join(part for part in (table.catalog, table.db, table.name) if part)
     if table.catalog or not table.db:
-        raise BasinRefused(
-            INVALID_QUERY, f"table '{full}' must be written as namespace_name.table_name"
-        )
+        raise BasinRefused(INVALID_QUERY, f"table '{full}' must be written as namespace_name.table_name")
     if table.db != NAMESPACE or table.name not in known:
         there = ", ".join(f"{NAMESPACE}.{name}" for name in known)
         raise BasinRefused(INVALID_QUERY, f"table '{full}' not found; there are {there}")
@@ -261,8 +255,7 @@ def _stream_of(table: exp.Table, known: dict[str, str]) -> str:
 def _columns_used(scope, alias: str, names: set[str]) -> set[str]:
     """Columns of this table that the scope names; an unqualified name may be any table's."""
     if any(
-        isinstance(star.parent, exp.Select)
-        or (isinstance(star.parent, exp.Column) and star.parent.table in ("", alias))
+        isinstance(star.parent, exp.Select) or (isinstance(star.parent, exp.Column) and star.parent.table in ("", alias))
         for star in scope.find_all(exp.Star)
     ):
         return set(names)
@@ -273,9 +266,7 @@ def _note_since(scope, alias: str, stream: str, checked: Checked) -> None:
     """The bound of `__ingest_ts >= '…'`, by which days of the table are left out of the scan."""
     where = scope.expression.args.get("where") if isinstance(scope.expression, exp.Select) else None
     bounds = []
-    for part in where.this.flatten() if where and isinstance(where.this, exp.And) else (
-        [where.this] if where else []
-    ):
+    for part in where.this.flatten() if where and isinstance(where.this, exp.And) else ([where.this] if where else []):
         if isinstance(part, (exp.GTE, exp.GT)) and isinstance(part.expression, exp.Literal):
             column = part.this
             if isinstance(column, exp.Column) and column.name == "__ingest_ts":

@@ -1,8 +1,8 @@
 """Faults that tests order for coming sends: wrong statuses, delays, hangs, resets.
 
-    faults = Faults()
-    faults.add({"count": 2, "status": 503})
-    faults.take("events")   # Fault(status=503), twice; then None
+faults = Faults()
+faults.add({"count": 2, "status": 503})
+faults.take("events")   # Fault(status=503), twice; then None
 """
 
 from __future__ import annotations
@@ -69,8 +69,7 @@ class Faults:
         self._faults = [
             fault
             for fault in self._faults
-            if (fault.remaining is None or fault.remaining > 0)
-            and (fault.ends_at is None or fault.ends_at > now)
+            if (fault.remaining is None or fault.remaining > 0) and (fault.ends_at is None or fault.ends_at > now)
         ]
         return self._faults
 

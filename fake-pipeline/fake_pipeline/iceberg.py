@@ -42,7 +42,5 @@ def catalog_class():
     try:
         from pyiceberg.catalog.sql import SqlCatalog
     except ImportError as error:
-        raise IcebergMissing(
-            "pyiceberg is not installed: pip install -r fake-pipeline/requirements-iceberg.txt"
-        ) from error
+        raise IcebergMissing("pyiceberg is not installed: pip install -r fake-pipeline/requirements-iceberg.txt") from error
     return SqlCatalog

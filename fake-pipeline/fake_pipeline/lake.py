@@ -51,9 +51,7 @@ class Lake:
         SqlCatalog = catalog_class()
         self._folder.mkdir(parents=True, exist_ok=True)
         place = self._folder.resolve()
-        catalog = SqlCatalog(
-            "local", uri=f"sqlite:///{place}/catalog.db", warehouse=f"file://{place}"
-        )
+        catalog = SqlCatalog("local", uri=f"sqlite:///{place}/catalog.db", warehouse=f"file://{place}")
         catalog.create_namespace_if_not_exists(NAMESPACE)
         return catalog
 

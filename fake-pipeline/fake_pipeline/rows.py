@@ -63,9 +63,7 @@ def _refuse_constant(name: str):
 
 
 # Numbers stay text: their value is never needed, and a float would lose digits.
-_scan_value = json.JSONDecoder(
-    parse_float=str, parse_int=str, parse_constant=_refuse_constant
-).scan_once
+_scan_value = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse_constant).scan_once
 
 _space = re.compile(r"[ \t\n\r]*").match
 _surrogate = re.compile(r"\\u[dD][89a-fA-F]").search
@@ -84,9 +82,7 @@ def check_body(body: bytes, schema: Schema) -> tuple[list[Row], list[BadRow]]:
     Raises BodyRefused (400, 413) where the real sink refuses the request as a whole.
     """
     if len(body) > BODY_BYTES_MAX:
-        raise BodyRefused(
-            413, f"the body has {len(body)} bytes, at most {BODY_BYTES_MAX} are accepted"
-        )
+        raise BodyRefused(413, f"the body has {len(body)} bytes, at most {BODY_BYTES_MAX} are accepted")
     try:
         elements = _split(body.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -101,9 +97,7 @@ def check_body(body: bytes, schema: Schema) -> tuple[list[Row], list[BadRow]]:
     for text, fields in elements:
         size = len(text) if text.isascii() else len(text.encode("utf-8"))
         if size > ROW_BYTES_MAX:
-            raise BodyRefused(
-                413, f"a row has {size} bytes, at most {ROW_BYTES_MAX} are accepted; batch refused"
-            )
+            raise BodyRefused(413, f"a row has {size} bytes, at most {ROW_BYTES_MAX} are accepted; batch refused")
         checked = _check_row(text, fields, schema)
         (rows if isinstance(checked, Row) else bad).append(checked)
     return rows, bad

@@ -1,7 +1,7 @@
 """Stream schemas: the files given to Cloudflare, read as the fake pipeline's own rules.
 
-    schemas = load_schemas(Path("schemas"))
-    schemas["events"].fields[0]   # Field(name='uuid', type='string', required=True)
+schemas = load_schemas(Path("schemas"))
+schemas["events"].fields[0]   # Field(name='uuid', type='string', required=True)
 """
 
 from __future__ import annotations
@@ -57,9 +57,7 @@ def _load(path: Path) -> Schema:
         document = json.loads(path.read_text(encoding="utf-8"))
         fields = tuple(Field(f["name"], f["type"], bool(f["required"])) for f in document["fields"])
     except (ValueError, KeyError, TypeError) as error:
-        raise SchemaError(
-            f'{path}: expected {{"fields":[{{"name","type","required"}}]}}, got {error!r}'
-        ) from error
+        raise SchemaError(f'{path}: expected {{"fields":[{{"name","type","required"}}]}}, got {error!r}') from error
     if not _NAME.match(path.stem):
         raise SchemaError(f"{path}: the file's name must be letters, digits and underscores")
     seen: set[str] = set()

@@ -97,10 +97,7 @@ class Store:
         run = self._connection.execute
         for name, schema in self._schemas.items():
             table = f"{name}_landed"
-            run(
-                f"CREATE TABLE IF NOT EXISTS {table} "
-                "(_seq BIGINT, _row VARCHAR, __ingest_ts TIMESTAMP)"
-            )
+            run(f"CREATE TABLE IF NOT EXISTS {table} (_seq BIGINT, _row VARCHAR, __ingest_ts TIMESTAMP)")
             for field in schema.fields:
                 run(f'ALTER TABLE {table} ADD COLUMN IF NOT EXISTS "{field.name}" {field.sql_type}')
             stored = "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ?"
@@ -114,10 +111,7 @@ class Store:
             columns = ", ".join(f'"{field.name}"' for field in schema.fields)
             run(f"CREATE OR REPLACE VIEW {name} AS SELECT {columns}, __ingest_ts FROM {table}")
             # As Basin SQL sees it: JSON is text, and rows of files that are still open are not there.
-            as_text = ", ".join(
-                f'"{f.name}"::VARCHAR AS "{f.name}"' if f.type == "json" else f'"{f.name}"'
-                for f in schema.fields
-            )
+            as_text = ", ".join(f'"{f.name}"::VARCHAR AS "{f.name}"' if f.type == "json" else f'"{f.name}"' for f in schema.fields)
             run(
                 f"CREATE OR REPLACE VIEW basin_{name} AS SELECT {as_text}, __ingest_ts FROM {table} "
                 "WHERE epoch_us(__ingest_ts) < coalesce(getvariable('basin_until_us'), 4611686018427387904)"
@@ -151,8 +145,7 @@ class Store:
         seq, ingest_us = 0, 0
         for name in self._schemas:
             row = self._connection.execute(
-                "SELECT coalesce(max(_seq), 0), coalesce(epoch_us(max(__ingest_ts)), 0) "
-                f"FROM {name}_landed"
+                f"SELECT coalesce(max(_seq), 0), coalesce(epoch_us(max(__ingest_ts)), 0) FROM {name}_landed"
             ).fetchone()
             seq, ingest_us = max(seq, row[0]), max(ingest_us, row[1])
         row = self._connection.execute("SELECT coalesce(max(_seq), 0) FROM bad").fetchone()
@@ -179,9 +172,7 @@ class Store:
                     tuples.append((seq, row.text, ingest_us, *row.values))
                 for row in batch.bad:
                     seq += 1
-                    bad.append(
-                        (seq, batch.stream, row.reason, row.field, row.detail, row.text, ingest_us)
-                    )
+                    bad.append((seq, batch.stream, row.reason, row.field, row.detail, row.text, ingest_us))
             self._write(landed, bad)
             self._seq, self._ingest_us = seq, ingest_us
 
@@ -218,9 +209,7 @@ class Store:
     def bad_texts(self) -> Iterator[str]:
         """The rows that did not arrive, with the reason, as JSON texts in order of arrival."""
         cursor = self._connection.cursor()
-        cursor.execute(
-            "SELECT _seq, stream, reason, field, detail, received_at, row FROM bad ORDER BY _seq"
-        )
+        cursor.execute("SELECT _seq, stream, reason, field, detail, received_at, row FROM bad ORDER BY _seq")
         names = [column[0] for column in cursor.description[:-1]]
         while chunk := cursor.fetchmany(FETCH_ROWS):
             for *values, row in chunk:
@@ -290,9 +279,7 @@ class Store:
         names = [field.name for field in self.schema(stream).fields] + ["__ingest_ts"]
         sizes = ", ".join(f'coalesce(sum(strlen("{name}"::VARCHAR)), 0)::BIGINT' for name in names)
         cursor = self._connection.cursor()
-        cursor.execute(
-            f"SELECT __ingest_ts::DATE::VARCHAR, count(*), {sizes} FROM {stream}_landed GROUP BY 1"
-        )
+        cursor.execute(f"SELECT __ingest_ts::DATE::VARCHAR, count(*), {sizes} FROM {stream}_landed GROUP BY 1")
         held = {day: (rows, dict(zip(names, each))) for day, rows, *each in cursor.fetchall()}
         self._column_bytes[stream] = (self._seq, held)
         return held
@@ -302,8 +289,7 @@ class Store:
         path = self._export_dir / f"{stream}.parquet"
         target = str(path.resolve()).replace("'", "''")
         self._connection.cursor().execute(
-            f"COPY (SELECT * FROM {stream} ORDER BY __ingest_ts) TO '{target}' "
-            "(FORMAT parquet, COMPRESSION zstd)"
+            f"COPY (SELECT * FROM {stream} ORDER BY __ingest_ts) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
         )
         return path
 
@@ -320,10 +306,7 @@ class Store:
         columns.append(("__ingest_ts", "TIMESTAMPTZ"))
         selected = ", ".join(f'"{name}"::{kind} AS "{name}"' for name, kind in columns)
         cursor = self._connection.cursor()
-        cursor.execute(
-            f"SELECT {selected}, _seq FROM {stream}_landed WHERE _seq > {after_seq} "
-            f"ORDER BY _seq LIMIT {rows_max}"
-        )
+        cursor.execute(f"SELECT {selected}, _seq FROM {stream}_landed WHERE _seq > {after_seq} ORDER BY _seq LIMIT {rows_max}")
         rows = cursor.to_arrow_table()
         seq = rows["_seq"][-1].as_py() if rows.num_rows else after_seq
         return rows.drop_columns(["_seq"]), seq

@@ -61,7 +61,8 @@ class ByteWriter {
   std::string_view bytes() const { return std::string_view(bytes_).substr(0, size_); }
 
  private:
-  // What the string has anyway, then twice as much: a byte is stored where it belongs, without a call.
+  // What the string has anyway, then twice as much: a byte is stored where it belongs, without a
+  // call.
   void grow(size_t bytes) {
     const size_t least = size_ + bytes;
     bytes_.resize(std::max(least <= bytes_.capacity() ? bytes_.capacity() : 2 * size_, least));

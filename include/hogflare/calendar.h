@@ -21,8 +21,7 @@ constexpr int64_t days_from_civil(const Civil& date) {
   const int64_t year_of_era = year - era * 400;
   const int64_t shifted_month = date.month > 2 ? date.month - 3 : date.month + 9;
   const int64_t day_of_year = (153 * shifted_month + 2) / 5 + date.day - 1;
-  const int64_t day_of_era =
-      year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+  const int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
   return era * 146097 + day_of_era - 719468;
 }
 

@@ -8,8 +8,8 @@
 
 namespace hogflare {
 
-// Whether a byte lies between '@' and '_', where the capital letters are, eight bytes at a time; the last
-// word overlaps the one before it. Needs eight bytes.
+// Whether a byte lies between '@' and '_', where the capital letters are, eight bytes at a time;
+// the last word overlaps the one before it. Needs eight bytes.
 inline bool may_have_capital(std::string_view text) {
   constexpr uint64_t kOnes = 0x0101'0101'0101'0101;
   uint64_t found = 0;

@@ -30,7 +30,7 @@ namespace hogflare {
 struct CaptureContext {
   int64_t now_ms;
   const Config& config;
-  Entropy& entropy;  // for events without uuid
+  Entropy& entropy;                      // for events without uuid
   Decompressor* decompressor = nullptr;  // for brotli and zstd; null: they are answered 415
   // What the request takes of the isolate's memory; outlives the decoding. Null: it is alone.
   MemoryShare* memory = nullptr;
@@ -49,14 +49,14 @@ struct Reject {
 // What /s receives for one session and window: PostHog's `$snapshot_items`. It touches no person.
 // Views are borrowed from the batch.
 struct Recording {
-  std::string uuid;         // the first event's, else a new version 7
+  std::string uuid;  // the first event's, else a new version 7
   std::string distinct_id;
   int64_t timestamp_ms = 0;
   // JSON as the client sent it.
   std::string_view session_id;
   std::string_view window_id;
   std::string_view snapshot_source;
-  std::string library;      // text
+  std::string library;  // text
   // What stands between the brackets of each `$snapshot_data`, or one bare object, in order: joined
   // by commas and put into brackets they are the text of `$snapshot_items`.
   std::vector<std::string_view> items;
@@ -69,7 +69,7 @@ struct V1Outcome {
   std::string_view details;  // static text; empty: none
 };
 struct V1Line {
-  std::string_view raw_uuid;      // as the client wrote it, with its quotes; borrowed from the batch
+  std::string_view raw_uuid;  // as the client wrote it, with its quotes; borrowed from the batch
   std::optional<uint32_t> event;  // index in CaptureBatch::events; none: dropped, see `outcome`
   V1Outcome outcome;
 };
@@ -84,11 +84,11 @@ struct CaptureBatch {
   CaptureBatch(const CaptureBatch&) = delete;
   CaptureBatch& operator=(const CaptureBatch&) = delete;
 
-  std::vector<Event> events;    // in the request's order; of this window
-  std::vector<Reject> rejects;  // of this window
+  std::vector<Event> events;          // in the request's order; of this window
+  std::vector<Reject> rejects;        // of this window
   std::vector<Recording> recordings;  // of /s, instead of events
   std::vector<V1Line> v1_lines;       // of capture v1: one per event of the request, in its order
-  uint32_t filtered = 0;        // $performance_event, left out silently as PostHog does
+  uint32_t filtered = 0;              // $performance_event, left out silently as PostHog does
   std::string token;
   const Project* project = nullptr;
   std::optional<int64_t> sent_at_ms;
@@ -113,27 +113,27 @@ struct CaptureBatch {
 
 // Decodes everything but replay and capture v1. An error is the whole request's: kEmptyPayload,
 // kDecodeFailed, kParseFailed, kHydrateFailed, kEmptyBatch, kTooLarge, kMissingToken,
-// kMultipleTokens, kInvalidToken, kUnknownToken, kOriginNotAllowed, kMemoryBusy. Nothing is stored then. The batch
-// holds the first window.
+// kMultipleTokens, kInvalidToken, kUnknownToken, kOriginNotAllowed, kMemoryBusy. Nothing is stored
+// then. The batch holds the first window.
 Result<std::unique_ptr<CaptureBatch>> decode_capture(const RequestHead& head, Endpoint endpoint,
                                                      std::string body,
                                                      const CaptureContext& context);
 
-// Replaces the batch's events and rejects by those of the next window; what points to the old ones is
-// gone then. False, and nothing changed, when there is none.
+// Replaces the batch's events and rejects by those of the next window; what points to the old ones
+// is gone then. False, and nothing changed, when there is none.
 bool decode_next_window(CaptureBatch& batch, const CaptureContext& context);
 
 // Decodes /s into `recordings` (W-6.2; PostHog capture/src/events/recordings.rs).
-// Events that follow one another in the request with the same distinct_id, session and window become
-// one recording with the first one's uuid and time. The same errors as decode_capture, except that
-// the first event's token is the request's.
+// Events that follow one another in the request with the same distinct_id, session and window
+// become one recording with the first one's uuid and time. The same errors as decode_capture,
+// except that the first event's token is the request's.
 Result<std::unique_ptr<CaptureBatch>> decode_replay(const RequestHead& head, std::string body,
                                                     const CaptureContext& context);
 
 // --- What /flags shares ---
 
-// kInvalidToken with PostHog's reason (capture/src/token.rs) when `token`, already trimmed, cannot be
-// a project token: empty, too_long, null_byte, not_ascii, personal_api_key.
+// kInvalidToken with PostHog's reason (capture/src/token.rs) when `token`, already trimmed, cannot
+// be a project token: empty, too_long, null_byte, not_ascii, personal_api_key.
 std::optional<Error> check_token(std::string_view token);
 
 // kOriginNotAllowed when the project names origins and `origin` is another one. A request without

@@ -23,10 +23,11 @@ inline constexpr V1Outcome kV1Rejected = {V1Result::kDrop, "rejected"};
 
 // Decodes into `events`, `rejects` and `v1_lines`. `options`, `session_id`, `window_id` and
 // PostHog-Sdk-Info have become properties. An error is the whole request's and nothing is stored:
-// kMissingAuthorization, kMissingHeader, kInvalidHeader, kUnsupportedMediaType, kUnsupportedEncoding,
-// kInvalidToken, kUnknownToken, kOriginNotAllowed, kTooLarge, kEmptyPayload, kDecodeFailed,
-// kParseFailed, kInvalidBatch, kEmptyBatch, kMissingUuid, kInvalidUuid, kDuplicateUuid.
-// A request in which every event is dropped is a success: its answer says so line by line.
+// kMissingAuthorization, kMissingHeader, kInvalidHeader, kUnsupportedMediaType,
+// kUnsupportedEncoding, kInvalidToken, kUnknownToken, kOriginNotAllowed, kTooLarge, kEmptyPayload,
+// kDecodeFailed, kParseFailed, kInvalidBatch, kEmptyBatch, kMissingUuid, kInvalidUuid,
+// kDuplicateUuid. A request in which every event is dropped is a success: its answer says so line
+// by line.
 Result<std::unique_ptr<CaptureBatch>> decode_capture_v1(const RequestHead& head, std::string body,
                                                         const CaptureContext& context);
 

@@ -29,12 +29,12 @@ enum class CookielessMode : uint8_t { kDisabled, kStateless, kStateful };
 // with POSTHOG_TEAM_ID.
 struct Project {
   int64_t team_id = 1;
-  std::vector<std::string> origins;         // empty: any origin
-  bool person_processing_opt_out = false;   // PostHog's team setting of that name
-  bool anonymize_ips = false;               // PostHog's team setting of that name
-  bool flag_called_personless = true;       // $feature_flag_called creates no person
+  std::vector<std::string> origins;        // empty: any origin
+  bool person_processing_opt_out = false;  // PostHog's team setting of that name
+  bool anonymize_ips = false;              // PostHog's team setting of that name
+  bool flag_called_personless = true;      // $feature_flag_called creates no person
   CookielessMode cookieless = CookielessMode::kDisabled;
-  std::string timezone = "UTC";             // whose days count where a visitor names no zone
+  std::string timezone = "UTC";  // whose days count where a visitor names no zone
 };
 
 // What a personless event does (docs/COMPATIBILITY.md).
@@ -42,8 +42,8 @@ enum class PersonlessMode : uint8_t { kStateless, kExact };
 
 enum class SinkKind : uint8_t { kNone, kHttp, kBinding };
 
-// What `person_properties` of an event's row shows: the person as of the event, only where the event
-// changed it, or nothing (docs/PERFORMANCE.md, "Cost").
+// What `person_properties` of an event's row shows: the person as of the event, only where the
+// event changed it, or nothing (docs/PERFORMANCE.md, "Cost").
 enum class PersonPropertiesMode : uint8_t { kRow, kChanged, kOff };
 
 // Whether rows repeat what stands elsewhere in the tables.
@@ -59,41 +59,42 @@ struct Config {
   std::array<std::string, limits::kGroupTypes> group_types;  // empty string: slot not configured
   bool has_group_types = false;                              // any of the above is set
 
-  std::string signing_secret;          // POSTHOG_SIGNING_SECRET; empty: no signature needed
+  std::string signing_secret;  // POSTHOG_SIGNING_SECRET; empty: no signature needed
   // HOGFLARE_UNSIGNED_TOKENS: projects whose clients hold no secret and need not sign.
   std::set<std::string, std::less<>> unsigned_tokens;
-  std::string personal_api_key;        // POSTHOG_PERSONAL_API_KEY
-  std::string project_secret_key;      // POSTHOG_PROJECT_SECRET
-  std::string admin_token;             // HOGFLARE_ADMIN_TOKEN; empty: admin routes answer 404
-  std::string viewer_token;            // HOGFLARE_VIEWER_TOKEN: may ask questions and change nothing
-  bool viewer_sql = false;             // HOGFLARE_VIEWER_SQL: viewers may ask free SQL too
+  std::string personal_api_key;    // POSTHOG_PERSONAL_API_KEY
+  std::string project_secret_key;  // POSTHOG_PROJECT_SECRET
+  std::string admin_token;         // HOGFLARE_ADMIN_TOKEN; empty: admin routes answer 404
+  std::string viewer_token;        // HOGFLARE_VIEWER_TOKEN: may ask questions and change nothing
+  bool viewer_sql = false;         // HOGFLARE_VIEWER_SQL: viewers may ask free SQL too
   // HOGFLARE_SQL_ACCOUNT_ID, _BUCKET and _TOKEN are all set: there is an engine to ask.
   bool has_sql_engine = false;
-  std::string sql_bucket;              // HOGFLARE_SQL_BUCKET, for sentences
+  std::string sql_bucket;  // HOGFLARE_SQL_BUCKET, for sentences
   // Tables by stream, with their namespace: HOGFLARE_SQL_NAMESPACE, HOGFLARE_SQL_TABLES.
   std::array<std::string, kStreamCount> sql_tables{};
-  // HOGFLARE_ACCESS_TEAM as an address, "https://acme.cloudflareaccess.com", and HOGFLARE_ACCESS_AUD:
-  // both empty unless Cloudflare Access says who somebody is.
+  // HOGFLARE_ACCESS_TEAM as an address, "https://acme.cloudflareaccess.com", and
+  // HOGFLARE_ACCESS_AUD: both empty unless Cloudflare Access says who somebody is.
   std::string access_issuer;
   std::string access_audience;
-  std::string path_prefix;             // HOGFLARE_PATH_PREFIX: "" or "/ingest"
+  std::string path_prefix;  // HOGFLARE_PATH_PREFIX: "" or "/ingest"
   // HOGFLARE_PATH_ALIASES: other names of paths, {"/q1", "/e"}; longest name first.
   std::vector<std::pair<std::string, std::string>> path_aliases;
-  std::string script_version;          // of the posthog-js whose scripts are served
-  bool anonymize_ip = false;           // HOGFLARE_ANONYMIZE_IP
-  bool session_recording = false;      // HOGFLARE_SESSION_RECORDING
+  std::string script_version;      // of the posthog-js whose scripts are served
+  bool anonymize_ip = false;       // HOGFLARE_ANONYMIZE_IP
+  bool session_recording = false;  // HOGFLARE_SESSION_RECORDING
   PersonlessMode personless = PersonlessMode::kStateless;
-  PersonPropertiesMode person_properties = PersonPropertiesMode::kRow;  // HOGFLARE_PERSON_PROPERTIES
-  RowsMode rows = RowsMode::kFull;                                      // HOGFLARE_ROWS
+  PersonPropertiesMode person_properties =
+      PersonPropertiesMode::kRow;              // HOGFLARE_PERSON_PROPERTIES
+  RowsMode rows = RowsMode::kFull;             // HOGFLARE_ROWS
   std::array<SinkKind, kStreamCount> sinks{};  // by Stream
   uint32_t pipeline_timeout_ms = 10'000;
-  uint32_t answer_within_ms = 4'000;   // HOGFLARE_ANSWER_WITHIN_SECS
+  uint32_t answer_within_ms = 4'000;  // HOGFLARE_ANSWER_WITHIN_SECS
   uint64_t outbox_bytes_max = 1u << 30;
   // Of one capture request; docs/LIMITS.md.
-  uint32_t object_calls_max = limits::kObjectCallsMax;      // HOGFLARE_OBJECT_CALLS_MAX
-  size_t events_max = limits::kEventsPerRequestMax;         // HOGFLARE_EVENTS_PER_REQUEST_MAX
-  size_t body_bytes_max = limits::kDecompressedBytesMax;    // HOGFLARE_BODY_BYTES_MAX, unpacked
-  size_t reject_rows_max = limits::kRejectRowsMax;          // HOGFLARE_REJECT_ROWS_MAX
+  uint32_t object_calls_max = limits::kObjectCallsMax;    // HOGFLARE_OBJECT_CALLS_MAX
+  size_t events_max = limits::kEventsPerRequestMax;       // HOGFLARE_EVENTS_PER_REQUEST_MAX
+  size_t body_bytes_max = limits::kDecompressedBytesMax;  // HOGFLARE_BODY_BYTES_MAX, unpacked
+  size_t reject_rows_max = limits::kRejectRowsMax;        // HOGFLARE_REJECT_ROWS_MAX
 
   std::string flags_kv_key;            // HOGFLARE_FLAGS_KV_KEY
   uint32_t flags_ttl_ms = 60'000;      // HOGFLARE_FLAGS_TTL_SECS

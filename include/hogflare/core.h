@@ -38,8 +38,8 @@ struct CoreState;
 class Core {
  public:
   // `host_json` as parse_config takes it. Never fails: problems are in config().problems.
-  // `decompressor` does what only the host can (brotli, zstd), `zones` knows what only it does; both
-  // must outlive the core.
+  // `decompressor` does what only the host can (brotli, zstd), `zones` knows what only it does;
+  // both must outlive the core.
   Core(std::string_view host_json, Decompressor& decompressor, ZoneHost& zones);
   ~Core();
   Core(const Core&) = delete;

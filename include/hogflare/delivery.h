@@ -91,17 +91,18 @@ class SinkHealth {
   bool allows(Stream stream, int64_t now_ms);
   // kPoison and kTooLarge are answers of a sink that is well.
   void note(Stream stream, SinkVerdict verdict, int64_t now_ms);
-  // No answer at all in a send's time: one of these is enough, for every request would wait as long.
+  // No answer at all in a send's time: one of these is enough, for every request would wait as
+  // long.
   void note_hang(Stream stream, int64_t now_ms);
   bool open(Stream stream) const { return state_[index_of(stream)].pause_ms > 0; }
 
  private:
   struct State {
-    uint32_t failures = 0;       // in a row
+    uint32_t failures = 0;  // in a row
     int64_t first_failure_ms = 0;
-    uint32_t pause_ms = 0;       // 0: closed
-    int64_t probe_at_ms = 0;     // when open: the next send that is let through
-    bool probing = false;        // one was let through and has not been answered
+    uint32_t pause_ms = 0;    // 0: closed
+    int64_t probe_at_ms = 0;  // when open: the next send that is let through
+    bool probing = false;     // one was let through and has not been answered
   };
   void reopen(State& state, int64_t now_ms);
   PerStream<State> state_{};
@@ -211,7 +212,7 @@ class DeliveryRun {
   SinkHealth& health_;
   std::vector<Send> sends_;  // events first
   std::vector<InFlight> in_flight_;
-  uint32_t connections_ = 0;              // of them, without the waits
+  uint32_t connections_ = 0;  // of them, without the waits
   size_t open_sends_ = 0;
   bool started_ = false;
   int64_t deadline_ms_ = 0;

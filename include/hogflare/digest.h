@@ -1,5 +1,5 @@
-// SHA-1, SHA-256, SHA-512 and HMAC (RFC 2104) over OpenSSL's low-level hash functions: EVP would bring the
-// whole provider machinery into the module.
+// SHA-1, SHA-256, SHA-512 and HMAC (RFC 2104) over OpenSSL's low-level hash functions: EVP would
+// bring the whole provider machinery into the module.
 #pragma once
 
 #include <array>

@@ -36,7 +36,8 @@ inline constexpr size_t kEnrichedRegion = 8;
 inline constexpr uint32_t kEnrichedIpMask = 1u << kEnrichedIp;
 // Bits of the `$geoip_` names.
 inline constexpr uint32_t kEnrichedGeoMask = 0b11'1111'1110;
-// Bits of all names that say where the connection is: `$geoip_` and cf_metro_code. Away they stay when
+// Bits of all names that say where the connection is: `$geoip_` and cf_metro_code. Away they stay
+// when
 // `$geoip_disable` is true and when the client names an address or a place of its own.
 inline constexpr uint32_t kEnrichedPlaceMask = kEnrichedGeoMask | 1u << 13;
 

@@ -22,21 +22,22 @@ enum class CookielessPart : uint8_t {
   kFailed,       // salt or state could not be had: it may be sent again
 };
 
-// Borrowed views point into the request's body and its documents, which live as long as the request.
+// Borrowed views point into the request's body and its documents, which live as long as the
+// request.
 struct Event {
-  std::string uuid;         // 36 characters; the client's, else a new version 7
-  std::string name;         // not empty, at most limits::kEventNameUnits
-  std::string distinct_id;  // not empty, at most limits::kDistinctIdChars code points
-  int64_t timestamp_ms = 0; // by PostHog's rules (W-3)
-  std::string_view token;   // of the project
+  std::string uuid;          // 36 characters; the client's, else a new version 7
+  std::string name;          // not empty, at most limits::kEventNameUnits
+  std::string distinct_id;   // not empty, at most limits::kDistinctIdChars code points
+  int64_t timestamp_ms = 0;  // by PostHog's rules (W-3)
+  std::string_view token;    // of the project
   int64_t team_id = 1;
 
-  json::Value root;         // the event object as it came
-  json::Value properties;   // an object, or a value that does not exist
-  json::Value set;          // top-level $set, or does not exist
-  json::Value set_once;     // top-level $set_once, or does not exist
-  bool historical = false;  // historical_migration of its batch
-  bool is_internal = false; // capture v1's capture_internal: the client's address is 127.0.0.1
+  json::Value root;          // the event object as it came
+  json::Value properties;    // an object, or a value that does not exist
+  json::Value set;           // top-level $set, or does not exist
+  json::Value set_once;      // top-level $set_once, or does not exist
+  bool historical = false;   // historical_migration of its batch
+  bool is_internal = false;  // capture v1's capture_internal: the client's address is 127.0.0.1
   // Person processing is forced off, as by PostHog's header force_disable_person_processing: the
   // event is personless with the deterministic person uuid, without looking the person up.
   bool person_processing_off = false;
@@ -55,20 +56,20 @@ struct Event {
 struct PersonView {
   // The event is dropped (an identity event with person processing off): no row.
   bool dropped = false;
-  // Replaces the event's $set / $set_once on the row (top level folded in, lifted properties added).
-  // JSON objects; empty string: the row has none.
+  // Replaces the event's $set / $set_once on the row (top level folded in, lifted properties
+  // added). JSON objects; empty string: the row has none.
   std::string_view row_set;
   std::string_view row_set_once;
   // Removes $set, $set_once and $unset from the row, or stores $process_person_profile:false.
   bool personless = false;
   // Whether $process_person_profile stays (personless) or goes (full), per I-2.
-  std::string_view person_id;                  // uuid text; never empty for a row
-  std::optional<int64_t> person_created_at_ms; // absent for a person that does not exist
-  std::string_view person_properties = "{}";   // JSON object as of this event
-  bool properties_left_out = false;            // there was no memory for them
-  std::string_view mode;                       // "full", "propertyless", "force_upgrade"
-  std::optional<bool> is_identified;           // nullopt: nobody was asked
-  bool is_changed = false;                     // the event changed the person, or may have
+  std::string_view person_id;                   // uuid text; never empty for a row
+  std::optional<int64_t> person_created_at_ms;  // absent for a person that does not exist
+  std::string_view person_properties = "{}";    // JSON object as of this event
+  bool properties_left_out = false;             // there was no memory for them
+  std::string_view mode;                        // "full", "propertyless", "force_upgrade"
+  std::optional<bool> is_identified;            // nullopt: nobody was asked
+  bool is_changed = false;                      // the event changed the person, or may have
 };
 
 // A PostHog ingestion warning (I-12); becomes a reject row of kind warning.

@@ -37,7 +37,8 @@ namespace hogflare::flags {
 struct ParseOptions {
   // Group type names by index, used when the document has no group_type_mapping.
   std::array<std::string, limits::kGroupTypes> group_types;
-  // Where the document's timezone is looked up; must outlive the definitions. Null: no IANA name is known.
+  // Where the document's timezone is looked up; must outlive the definitions. Null: no IANA name is
+  // known.
   Zones* zones = nullptr;
 };
 
@@ -110,8 +111,8 @@ struct Request {
   bool geoip_disable = false;
   bool disable_flags = false;
   bool only_survey_flags = false;
-  std::string timezone;               // of the visitor, where its id is made here (cookieless.h)
-  std::string cookieless_hash_extra;  // the same
+  std::string timezone;                  // of the visitor, where its id is made here (cookieless.h)
+  std::string cookieless_hash_extra;     // the same
   bool only_request_properties = false;  // only_use_override_person_properties
 
   // Adds what the person does not bring, or brings as null ($geoip_* of the caller's address).
@@ -153,9 +154,9 @@ struct ListedCohort {
 
 // What must be read before `evaluate`, and only that.
 struct Needs {
-  bool person = false;     // the person of distinct_id: properties, created_at, ids for cohorts
-  bool person_ids = false; // with person: its ids too, which cohorts list
-  bool hash_keys = false;  // stored continuity keys of distinct_id's and anon_distinct_id's person
+  bool person = false;      // the person of distinct_id: properties, created_at, ids for cohorts
+  bool person_ids = false;  // with person: its ids too, which cohorts list
+  bool hash_keys = false;   // stored continuity keys of distinct_id's and anon_distinct_id's person
   std::vector<std::pair<std::string, std::string>> groups;  // (type, key)
   std::vector<ListedCohort> cohorts;
 
@@ -188,7 +189,7 @@ struct StoredState {
   Read person_read = Read::kOk;
   bool person_exists = false;
   Value person_properties = Value::object();
-  std::string person_created_at;  // ISO 8601
+  std::string person_created_at;        // ISO 8601
   std::vector<std::string> person_ids;  // the person's uuid and distinct ids
   bool has_all_person_ids = true;       // false: the person has more of them
   std::vector<StoredCohort> cohorts;    // one that is not here has no list
@@ -214,23 +215,23 @@ enum class Reason : uint8_t {
   kSuperConditionValue,
   kHoldoutConditionValue,
   kMissingDependency,
-  kCohortNotFound,      // the rest of these are error entries: failed is true
+  kCohortNotFound,  // the rest of these are error entries: failed is true
   kCohortCycle,
-  kCohortUnreadable,    // a cohort whose filters do not parse
-  kFlagUnreadable,      // a definition that does not parse
-  kMembershipUnknown,   // of a cohort without a list, or with rules that cannot be evaluated
-  kDependencyFailed,    // what the flag answers hangs on a flag that failed
+  kCohortUnreadable,   // a cohort whose filters do not parse
+  kFlagUnreadable,     // a definition that does not parse
+  kMembershipUnknown,  // of a cohort without a list, or with rules that cannot be evaluated
+  kDependencyFailed,   // what the flag answers hangs on a flag that failed
   kHashKeyError,
   kDatabaseError,
-  kInvalidRegex,        // a rule's pattern that cannot run
-  kInvalidProperty,     // a rule compares what is no number or version
-  kMissingContext,      // a rule looks at what could not be read
-  kTargetingMatch,      // the rules format
+  kInvalidRegex,     // a rule's pattern that cannot run
+  kInvalidProperty,  // a rule compares what is no number or version
+  kMissingContext,   // a rule looks at what could not be read
+  kTargetingMatch,   // the rules format
   kRolloutMiss,
   kExperimentPaused,
   kRuleHoldout,
   kNoRuleMatch,
-  kSeedMatch,           // the seed's dialect
+  kSeedMatch,  // the seed's dialect
   kSeedNoMatch,
   kSeedOutOfRollout,
   kSeedDisabled,

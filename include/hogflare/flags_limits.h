@@ -45,19 +45,24 @@ inline constexpr int kRelativeDateMax = 10'000;
 // Bytes of a relative date behind its sign; leading zeros count.
 inline constexpr size_t kRelativeDateBytesMax = 20;
 
-// Days of time zones that an isolate remembers (zones.h), 50 bytes each: today and the other days of
-// definitions' and persons' dates, in the zones of the earth.
+// Days of time zones that an isolate remembers (zones.h), 50 bytes each: today and the other days
+// of definitions' and persons' dates, in the zones of the earth.
 inline constexpr size_t kZoneDaysMax = 1'024;
 // Bytes of a zone's name; the longest of the IANA database has 32.
 inline constexpr size_t kZoneNameBytesMax = 64;
 
-// Of the rules format, all from PostHog's contract (config_v2.rs): a flag's filters in bytes, rules of a
-// flag, predicates of a rule, variants of a rule, characters of a seed, levels of an object's value.
+// Of the rules format, all from PostHog's contract (config_v2.rs): a flag's filters in bytes, rules
+// of a flag, predicates of a rule, variants of a rule, characters of a seed, levels of an object's
+// value.
 inline constexpr size_t kRulesBytesMax = 512u << 10;
 inline constexpr size_t kRulesMax = 100;
 inline constexpr size_t kRulePredicatesMax = 100;
 inline constexpr size_t kRuleVariantsMax = 20;
 inline constexpr size_t kRuleSeedCharsMax = 400;
 inline constexpr int kRuleValueDepthMax = 20;
+
+// People of a cohort's list that stay in the flags' document: as many as a question may name
+// (kFilterValuesMax).
+inline constexpr size_t kCohortMembersKeptMax = 1'000;
 
 }  // namespace hogflare::limits

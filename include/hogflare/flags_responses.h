@@ -58,8 +58,8 @@ enum class FlagCalledEvents : uint8_t { kFull, kMinimal };
 std::string write_definitions(const Definitions& definitions, Cohorts cohorts,
                               FlagCalledEvents events = FlagCalledEvents::kFull);
 
-// The cohorts whose members the document says, as insights.h takes them: {id: {"name", "members" | "properties"}}.
-// A list that stands elsewhere, and a cohort defined by a query, is not among them.
+// The cohorts whose members the document says, as insights.h takes them: {id: {"name", "members" |
+// "properties"}}. A list that stands elsewhere, and a cohort defined by a query, is not among them.
 std::string write_cohorts_for_questions(const Definitions& definitions);
 
 // GET /api/projects/{id}/feature_flags: which of the flags, and which page of those. Empty texts

@@ -22,8 +22,8 @@ std::string tool_check(std::string_view arguments, Zones& zones);
 // "now_ms": n}.
 // Output: {"ok": true, "errorsWhileComputingFlags": bool, "flags": [{"key", "dialect", "value",
 // "payload", "reason", "condition_index", "identifier", "bucket", "variant_bucket",
-// "needs_server"}]} or {"ok": false, "error": text, "problems": [...]}. `bucket` is in percent: what
-// the rollout is compared with.
+// "needs_server"}]} or {"ok": false, "error": text, "problems": [...]}. `bucket` is in percent:
+// what the rollout is compared with.
 std::string tool_eval(std::string_view arguments, Zones& zones);
 
 // For tests: the bodies a request gets. Input: that of tool_eval. Output: {"ok": true, "v2": body,

@@ -25,11 +25,11 @@ struct Value {
   enum class Kind : uint8_t { kNull, kBool, kInteger, kFloat, kString, kArray, kObject };
 
   Kind kind = Kind::kNull;
-  bool boolean = false;            // kBool
-  double number = 0;               // kInteger, kFloat
-  std::string text;                // kString: its content; kInteger, kFloat: the text form
-  std::vector<Value> items;        // kArray: elements; kObject: values, one per key
-  std::vector<std::string> keys;   // kObject: keys in document order, no duplicates
+  bool boolean = false;           // kBool
+  double number = 0;              // kInteger, kFloat
+  std::string text;               // kString: its content; kInteger, kFloat: the text form
+  std::vector<Value> items;       // kArray: elements; kObject: values, one per key
+  std::vector<std::string> keys;  // kObject: keys in document order, no duplicates
 
   static Value null() { return Value{}; }
   static Value of(bool value);

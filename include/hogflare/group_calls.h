@@ -1,7 +1,8 @@
 // Groups of one project: the properties of each live in one object, and one more object gives each
 // group type its slot (I-10). Objects, calls and replies.
 //
-//   CallObject{ObjectClass::kGroup, group_object_name(team_id, "company", key), write_group_call(ops)}
+//   CallObject{ObjectClass::kGroup, group_object_name(team_id, "company", key),
+//   write_group_call(ops)}
 #pragma once
 
 #include <cstdint>

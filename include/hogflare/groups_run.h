@@ -1,6 +1,5 @@
-// The groups of one request: slots for types not seen before, one object call for each group that an
-// event names, and what each event's row shows (I-10). Used as PeopleRun is and
-// run beside it.
+// The groups of one request: slots for types not seen before, one object call for each group that
+// an event names, and what each event's row shows (I-10). Used as PeopleRun is and run beside it.
 //
 //   GroupsRun groups(events, project, caches, budget);
 //   groups.plan(turn.config);
@@ -38,8 +37,8 @@ class GroupsRun {
   GroupsRun(const GroupsRun&) = delete;
   GroupsRun& operator=(const GroupsRun&) = delete;
 
-  // Finds the groups, and returns how many object calls they take at most while every object answers.
-  // Once, before start().
+  // Finds the groups, and returns how many object calls they take at most while every object
+  // answers. Once, before start().
   size_t plan(const Config& config);
   void start(const Turn& turn, Effects& effects);
   bool owns(uint32_t effect_id) const { return in_flight_.contains(effect_id); }
@@ -54,7 +53,7 @@ class GroupsRun {
 
  private:
   static constexpr size_t kNoGroup = SIZE_MAX;
-  struct Named {             // a group that an event names
+  struct Named {  // a group that an event names
     std::string type;
     std::string key;
     std::string_view raw_key;  // as the client sent it; empty: by $groupidentify
@@ -63,7 +62,7 @@ class GroupsRun {
   };
   struct EventGroups {
     std::vector<Named> named;
-    bool identifies = false;   // $groupidentify
+    bool identifies = false;  // $groupidentify
     std::string set;
   };
   struct Group {
@@ -73,7 +72,7 @@ class GroupsRun {
     std::vector<size_t> ops;     // of those, the ones that change it
     GroupReply reply;
     bool failed = false;
-    bool left_out = false;       // no memory for its texts
+    bool left_out = false;  // no memory for its texts
     int attempts = 0;
   };
   enum class SentKind : uint8_t { kTypes, kTypesWait, kGroup, kGroupWait };
@@ -112,9 +111,9 @@ class GroupsRun {
   bool types_failed_ = false;
   int types_attempts_ = 0;
   std::vector<std::string> wanted_types_;  // each once, in order of first appearance
-  std::vector<std::string> read_types_;  // that only AI events name
+  std::vector<std::string> read_types_;    // that only AI events name
   std::set<std::string> wanted_;           // the same, to be searched
-  std::vector<EventGroups> events_;  // empty while no event names a group
+  std::vector<EventGroups> events_;        // empty while no event names a group
   std::vector<Group> groups_;
   size_t next_group_ = 0;  // not called yet
   std::unordered_map<uint32_t, Sent> in_flight_;

@@ -60,8 +60,8 @@ struct IdentityContext {
 
 IdentityPlan plan_identity(const Event& event, const IdentityContext& context);
 
-// Why an event is no event for people, groups and rows, though its shape is right: an alias that is no
-// text, a group key nobody could store, a client's own warning. Source: PostHog
+// Why an event is no event for people, groups and rows, though its shape is right: an alias that is
+// no text, a group key nobody could store, a client's own warning. Source: PostHog
 // nodejs/src/ingestion/common/steps/event-preprocessing/validate-event-properties.ts and
 // handle-client-ingestion-warning-step.ts.
 std::optional<NamedWarning> refusal_of(const Event& event);

@@ -1,5 +1,6 @@
-// What an isolate remembers about people and groups between requests. All of it may be lost or stale
-// at any time: that costs calls, never correctness. Bounded by bytes; a full table is emptied.
+// What an isolate remembers about people and groups between requests. All of it may be lost or
+// stale at any time: that costs calls, never correctness. Bounded by bytes; a full table is
+// emptied.
 #pragma once
 
 #include <cstdint>

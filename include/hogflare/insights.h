@@ -45,8 +45,8 @@ struct Answered {
   std::optional<Refusal> refusal;
 };
 
-// A statement's rows where they lie: an array of rows, each an array in the order of the statement's columns
-// or an object by their names, indexed down to the cells.
+// A statement's rows where they lie: an array of rows, each an array in the order of the
+// statement's columns or an object by their names, indexed down to the cells.
 struct EngineRows {
   json::Value list;
   std::span<const std::string> columns = {};  // of free SQL, as the engine names them
@@ -59,8 +59,8 @@ class Plan {
   int64_t until_us = 0;
 
   // `rows`: for each statement in order a JSON array of its rows, each an array in the order of
-  // `columns` or an object by their names. A statement without `columns` (free SQL) takes arrays only.
-  // Members of the JSON object `more` are added to the answer, or take the place of its own.
+  // `columns` or an object by their names. A statement without `columns` (free SQL) takes arrays
+  // only. Members of the JSON object `more` are added to the answer, or take the place of its own.
   Answered answer(const std::vector<std::string>& rows, std::string_view more = "{}") const;
   // The same out of rows that are indexed already; they have to live until it returns.
   Answered answer(std::span<const EngineRows> rows, std::string_view more) const;
@@ -73,12 +73,13 @@ class Plan {
 
 struct Asking {
   // {"now", "timezone", "week_start_day", "team_id", "tables": {"events", "persons",
-  // "distinct_ids"}, "cohorts": {id: {"name", "person_ids" | "members" | "properties"}}, "test_account_filters": [],
-  // "actions": []}; docs/INSIGHTS.md.
+  // "distinct_ids"}, "cohorts": {id: {"name", "person_ids" | "members" | "properties"}},
+  // "test_account_filters": [], "actions": []}; docs/INSIGHTS.md.
   std::string_view project;
   std::string_view question;
   Dialect dialect = Dialect::kDuckdb;
-  // Where the project's time zone is looked up, and must outlive the plan; null: no IANA name is known.
+  // Where the project's time zone is looked up, and must outlive the plan; null: no IANA name is
+  // known.
   Zones* zones = nullptr;
 };
 

@@ -41,7 +41,8 @@ inline constexpr int64_t kListRowsMax = 1'000;
 inline constexpr int64_t kListOffsetMax = 5'000;
 // Bytes of one formula; each may add a level of parentheses to the reader's stack.
 inline constexpr size_t kFormulaBytesMax = 500;
-// Days that a decision about an issue holds: it and the exceptions since are read with every list of issues.
+// Days that a decision about an issue holds: it and the exceptions since are read with every list
+// of issues.
 inline constexpr int64_t kDecisionDays = 365;
 // Cohorts one breakdown may name; each is a statement of its own.
 inline constexpr size_t kBreakdownCohortsMax = 20;
@@ -50,20 +51,22 @@ inline constexpr size_t kBreakdownCohortsMax = 20;
 inline constexpr size_t kQuestionBodyBytesMax = 272u << 10;
 // Engine's answer to one statement in the Worker: 10,000 rows of 400 bytes.
 inline constexpr size_t kQueryReplyBytesMax = 4u << 20;
-// Memory of an answer while it is read, per byte of the engine's: its text, places, cells and the result.
+// Memory of an answer while it is read, per byte of the engine's: its text, places, cells and the
+// result.
 inline constexpr size_t kQueryReplyMemoryShare = 6;
 // Statements of one question under way at once; Cloudflare lets six connections of a request wait.
 inline constexpr size_t kQueriesInFlight = 4;
 // An engine that does not answer a statement within this counts as failed; Basin SQL takes seconds.
 inline constexpr uint32_t kQueryTimeoutMs = 30'000;
-// No further statement of a question is begun after this; with the last one's time-out a minute and a half.
+// No further statement of a question is begun after this; with the last one's time-out a minute and
+// a half.
 inline constexpr int64_t kQuestionMs = 60'000;
 // Wait before a statement is asked once more that the engine could not take just then.
 inline constexpr uint32_t kQueryRetryMs = 500;
 // Bytes of the engine's own words in an answer.
 inline constexpr size_t kEngineWordsBytesMax = 500;
-// What definitions are read from: rows of a sample, and the days before now it is drawn from; events are
-// counted over a month.
+// What definitions are read from: rows of a sample, and the days before now it is drawn from;
+// events are counted over a month.
 inline constexpr int64_t kDefinitionSampleRows = 500;
 inline constexpr int64_t kDefinitionSampleDays = 7;
 inline constexpr int64_t kDefinitionCountDays = 30;
@@ -71,7 +74,8 @@ inline constexpr int64_t kDefinitionCountDays = 30;
 inline constexpr int64_t kDefinitionsMax = 1'000;
 inline constexpr size_t kDefinitionValuesMax = 10;
 inline constexpr size_t kDefinitionValueBytesMax = 200;
-// An answer is kept for a minute, or for a day when its time is over and had an hour to arrive whole.
+// An answer is kept for a minute, or for a day when its time is over and had an hour to arrive
+// whole.
 inline constexpr uint32_t kAnswerAgeS = 60;
 inline constexpr uint32_t kSettledAnswerAgeS = 86'400;
 inline constexpr int64_t kSettledAfterMs = 3'600'000;

@@ -15,9 +15,10 @@
 
 namespace hogflare::insights {
 
-// Why the statement is refused, in a sentence; nullopt when it may run. A table's name stands for one
-// of `tables` wherever it is read: CTEs are known behind their definition only, for before it their
-// name would be a table of the engine's, and they are defined at the beginning, where all see them.
+// Why the statement is refused, in a sentence; nullopt when it may run. A table's name stands for
+// one of `tables` wherever it is read: CTEs are known behind their definition only, for before it
+// their name would be a table of the engine's, and they are defined at the beginning, where all see
+// them.
 std::optional<std::string> refuse_sql(std::string_view sql, const std::vector<std::string>& tables);
 
 }  // namespace hogflare::insights

@@ -14,8 +14,8 @@
 
 namespace hogflare {
 
-// Needs value.exists(). Nullopt for a value whose raw JSON is over limits::kIdRawBytesMax: no id is so
-// long, and a list of lists would be read level by level.
+// Needs value.exists(). Nullopt for a value whose raw JSON is over limits::kIdRawBytesMax: no id is
+// so long, and a list of lists would be read level by level.
 std::optional<std::string> js_string(json::Value value);
 // The same for a JSON text.
 std::optional<std::string> js_string_of(std::string_view raw_json);

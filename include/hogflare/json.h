@@ -3,8 +3,8 @@
 // `Document::parse` checks the whole text against RFC 8259 (UTF-8 included) and records where every
 // value down to `index_depth` begins and ends. What nobody looks into stays the bytes it came as:
 // 64-bit integers, number spelling and key order survive. Escaped lone surrogates, which real SDKs
-// send and no sink accepts, become \ufffd in place (same length), as PostHog replaces them. A number
-// beyond binary64 (1e999) is refused, as serde_json refuses it at PostHog and in the sink.
+// send and no sink accepts, become \ufffd in place (same length), as PostHog replaces them. A
+// number beyond binary64 (1e999) is refused, as serde_json refuses it at PostHog and in the sink.
 //
 //   Result<Document> document = Document::parse(body, 4);
 //   if (!document.ok()) return document.error();
@@ -112,13 +112,9 @@ struct Member {
   Value value;
 
   // The name with its quotes, as it came.
-  std::string_view raw_key() const {
-    return {value.text_ + value.node().key, inner_size() + 2};
-  }
+  std::string_view raw_key() const { return {value.text_ + value.node().key, inner_size() + 2}; }
   // The name between the quotes as it came; equals the name unless it holds escapes.
-  std::string_view inner_key() const {
-    return {value.text_ + value.node().key + 1, inner_size()};
-  }
+  std::string_view inner_key() const { return {value.text_ + value.node().key + 1, inner_size()}; }
   [[gnu::always_inline]] bool key_is(std::string_view name) const {
     const Node& node = value.node();
     if (node.key_size == Node::kOddKey) return odd_key_is(name);
@@ -208,8 +204,8 @@ inline Elements Value::elements() const {
 class Document {
  public:
   // Validates `text` and indexes values at nesting depth 0 (the root) to `index_depth`. Mutates the
-  // text only where it replaces lone surrogate escapes. Errors: kParseFailed with the byte offset and
-  // what was expected, kTooLarge over limits::kJsonNodesMax or kJsonDepthMax.
+  // text only where it replaces lone surrogate escapes. Errors: kParseFailed with the byte offset
+  // and what was expected, kTooLarge over limits::kJsonNodesMax or kJsonDepthMax.
   static Result<Document> parse(std::span<char> text, uint32_t index_depth);
 
   // The same over text that must not or need not change, such as a stored record: a lone surrogate
@@ -228,8 +224,8 @@ class Document {
 // Decodes a raw JSON string (with its quotes). Lone surrogates become U+FFFD.
 std::string decode_string(std::string_view raw);
 
-// Appends `utf8` as a JSON string with quotes. Invalid UTF-8 is replaced by U+FFFD, so the output is
-// always valid JSON.
+// Appends `utf8` as a JSON string with quotes. Invalid UTF-8 is replaced by U+FFFD, so the output
+// is always valid JSON.
 void append_string(std::string& out, std::string_view utf8);
 
 // True when `text` is ASCII that stands in a JSON string as it is.

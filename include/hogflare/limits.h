@@ -20,17 +20,18 @@ inline constexpr size_t kCaptureV1WireBytesMax = 10u << 20;
 // Body after decompression, all routes. PostHog allows about five times the wire size; an isolate
 // has 128 MiB for everything, so a bomb stops here instead.
 inline constexpr size_t kDecompressedBytesMax = 32u << 20;
-// Text of an LZ-string body, which only posthog-js of before 2021 sends. It passes through UTF-16, so
-// it needs three times its size.
+// Text of an LZ-string body, which only posthog-js of before 2021 sends. It passes through UTF-16,
+// so it needs three times its size.
 inline constexpr size_t kLzStringBytesMax = 8u << 20;
 // Wire body of /flags and /decide: persons' and groups' properties for one person.
 inline constexpr size_t kFlagsWireBytesMax = 2u << 20;
 // The same after decompression.
 inline constexpr size_t kFlagsDecompressedBytesMax = 8u << 20;
 
-// Memory of all capture requests in flight in an isolate, of the module's 96 MiB; what does not fit is
-// answered 503. The rest is for sends, objects, caches and the allocator's gaps: a freed block that is a
-// little too small for the next request's is a gap, so that as much again as the largest block may be idle.
+// Memory of all capture requests in flight in an isolate, of the module's 96 MiB; what does not fit
+// is answered 503. The rest is for sends, objects, caches and the allocator's gaps: a freed block
+// that is a little too small for the next request's is a gap, so that as much again as the largest
+// block may be idle.
 inline constexpr size_t kRequestMemoryBytesMax = 56u << 20;
 // What a request takes beside its body and index however small it is.
 inline constexpr size_t kRequestMemoryBytesBase = 16u << 10;
@@ -55,11 +56,12 @@ inline constexpr size_t kEventNameUnits = 200;
 inline constexpr size_t kV1NameBytesMax = 200;
 // Capture v1's PostHog-Sdk-Info; a longer one names no library. PostHog: 200.
 inline constexpr size_t kV1SdkInfoBytesMax = 200;
-// JSON of one event; a larger one is refused. A row takes an eighth of it, and the event's properties
-// are copied several times on their way through identity. PostHog refuses from about 1 MB.
+// JSON of one event; a larger one is refused. A row takes an eighth of it, and the event's
+// properties are copied several times on their way through identity. PostHog refuses from about 1
+// MB.
 inline constexpr size_t kEventBytesMax = 8u << 20;
-// Text of `$elements` that is turned into a chain; a longer list stays as it came. Browsers send a few
-// dozen elements of some hundred bytes each.
+// Text of `$elements` that is turned into a chain; a longer list stays as it came. Browsers send a
+// few dozen elements of some hundred bytes each.
 inline constexpr size_t kElementsBytesMax = 512u << 10;
 // `$el_text` and `attr__href` in a chain, in UTF-16 units. PostHog: 400 and 2048
 // (nodejs/src/common/utils/elements-chain.ts).
@@ -67,14 +69,14 @@ inline constexpr size_t kElementTextUnits = 400;
 inline constexpr size_t kElementHrefUnits = 2048;
 // `fbclid` that becomes `$fbc`. PostHog: 400 (nodejs/src/common/utils/db/utils.ts).
 inline constexpr size_t kFbclidBytesMax = 400;
-// Between the time inside of a version 7 uuid and the event's, before a warning. PostHog: three days
-// (validate-event-uuid-timestamp.ts).
+// Between the time inside of a version 7 uuid and the event's, before a warning. PostHog: three
+// days (validate-event-uuid-timestamp.ts).
 inline constexpr int64_t kUuidDriftMsMax = int64_t{3} * 24 * 60 * 60 * 1000;
 // Warnings of one kind about one project's data that one isolate writes in an hour. PostHog: one.
 inline constexpr uint32_t kDataWarningsPerHour = 20;
 // Events of one request, in whatever shape. SDKs send hundreds, imports a few thousand; each takes
-// memory and a row of its own however small it is, so 3 KB of gzip may not name a million. An operator
-// may set less (HOGFLARE_EVENTS_PER_REQUEST_MAX).
+// memory and a row of its own however small it is, so 3 KB of gzip may not name a million. An
+// operator may set less (HOGFLARE_EVENTS_PER_REQUEST_MAX).
 inline constexpr size_t kEventsPerRequestMax = 50'000;
 // Events of one request that are decoded and given their people at once, and bytes of their JSON: a
 // body of 20 MiB may hold 600,000 events of 32 bytes, and each takes some 400 in memory.
@@ -93,8 +95,8 @@ inline constexpr size_t kSendBytesMax = 4u << 20;
 inline constexpr size_t kRowBytesMax = 1'000'000;
 // What is left of a value that is cut because its row is too large; below that it goes whole.
 inline constexpr size_t kCutValueBytesMin = 256;
-// Rows of one request that are in memory at once: with their copies on the way out this keeps a body
-// of 20 MiB within 100 MiB of the isolate's 128. A person of 600 KB stands on each row.
+// Rows of one request that are in memory at once: with their copies on the way out this keeps a
+// body of 20 MiB within 100 MiB of the isolate's 128. A person of 600 KB stands on each row.
 inline constexpr size_t kRowsInMemoryBytes = 8u << 20;
 // Payload and detail a reject row keeps: enough to recognise and often to replay an event.
 inline constexpr size_t kRejectPayloadBytesMax = 64u << 10;
@@ -103,16 +105,17 @@ inline constexpr size_t kRejectDetailBytesMax = 2000;
 // An operator may set another number (HOGFLARE_REJECT_ROWS_MAX), up to the events of a request.
 inline constexpr size_t kRejectRowsMax = 1'000;
 // Bytes of person and group properties that the rows of one request carry: so many, and so many per
-// byte received. A stranger's 243 bytes could otherwise fill the outbox with copies of a large person.
+// byte received. A stranger's 243 bytes could otherwise fill the outbox with copies of a large
+// person.
 inline constexpr uint64_t kCarriedBytesFree = 32u << 20;
 inline constexpr uint64_t kCarriedBytesPerByte = 16;
-// Bytes of a text in a typed column of events; the rest stands in `properties`. Longer ones are addresses
-// with tokens in them and messages with data in them, which nobody groups by.
+// Bytes of a text in a typed column of events; the rest stands in `properties`. Longer ones are
+// addresses with tokens in them and messages with data in them, which nobody groups by.
 inline constexpr size_t kColumnTextBytesMax = 1'024;
 // Bytes of `custom_properties`. Basin SQL's JSON functions refuse a text of 2,000 bytes.
 inline constexpr size_t kCustomPropertiesBytesMax = 1'900;
-// Bytes of a client's `$exception_fingerprint` that is kept as it is; of a longer one the SHA-512. PostHog: 64
-// (rust/cymbal fingerprinting, normalize_manual_fingerprint).
+// Bytes of a client's `$exception_fingerprint` that is kept as it is; of a longer one the SHA-512.
+// PostHog: 64 (rust/cymbal fingerprinting, normalize_manual_fingerprint).
 inline constexpr size_t kFingerprintBytesMax = 64;
 // Bytes of one JSON column after escaping, so that several large ones still fit a row.
 inline constexpr size_t kColumnBytesMax = 512u << 10;
@@ -133,8 +136,8 @@ inline constexpr uint32_t kSendsPerRequestMax = 300;
 // From the first send of a request until no further attempt starts. Node gives up after 10 s,
 // Python after 15 s, posthog-js after 60 s (W-10.2).
 inline constexpr uint32_t kDeliveryDeadlineMs = 20'000;
-// What a request keeps of its time (HOGFLARE_ANSWER_WITHIN_SECS) for the outbox, should the sink not
-// have answered until then: two objects' turns with 4 MiB each.
+// What a request keeps of its time (HOGFLARE_ANSWER_WITHIN_SECS) for the outbox, should the sink
+// not have answered until then: two objects' turns with 4 MiB each.
 inline constexpr uint32_t kAnswerReserveMs = 500;
 // An attempt that could wait less than this for its answer is not worth starting.
 inline constexpr uint32_t kSendTimeoutMinMs = 1'000;
@@ -169,8 +172,9 @@ inline constexpr uint64_t kOutboxEntryOverheadBytes = 512;
 // isolate's 128.
 inline constexpr uint32_t kOutboxSendsAtOnce = 2;
 inline constexpr uint32_t kOutboxSideSendsAtOnce = 1;
-// Of all outbox objects of an isolate together, on their way: eight that come back after an outage must not
-// fill it. Apart from what requests may hold, so that neither waits for the other for ever.
+// Of all outbox objects of an isolate together, on their way: eight that come back after an outage
+// must not fill it. Apart from what requests may hold, so that neither waits for the other for
+// ever.
 inline constexpr size_t kOutboxMemoryBytesMax = 12u << 20;
 // Until an alarm that found no room tries again.
 inline constexpr uint32_t kOutboxMemoryWaitMs = 500;
@@ -192,8 +196,8 @@ inline constexpr uint32_t kOutboxContinueMs = 100;
 inline constexpr uint32_t kOutboxRearmMs = 60'000;
 // Failures of a send that travelled alone, after which it is halved: perhaps one row is at fault.
 inline constexpr uint32_t kOutboxSuspectFailures = 5;
-// Share of a shard's bytes (a third) that persons and rejects may fill each: a side stream whose sink
-// is gone for good must not cost events their place.
+// Share of a shard's bytes (a third) that persons and rejects may fill each: a side stream whose
+// sink is gone for good must not cost events their place.
 inline constexpr uint64_t kOutboxSideBytesShare = 3;
 // Quarantined rows in one shard, and their share of the shard's bytes (a quarter).
 inline constexpr uint64_t kQuarantineRowsMax = 10'000;
@@ -227,14 +231,14 @@ inline constexpr size_t kPersonPropertiesBytesMax = 655'360;
 inline constexpr size_t kPersonPropertiesTrimBytes = 524'288;
 // A value in a Durable Object's storage. Cloudflare: 2 MB for key and value together.
 inline constexpr size_t kStorageValueBytesMax = 2'000'000;
-// Distinct ids kept inside a person's record; more move to pages of their own, so that a person with
-// ten thousand ids does not rewrite them with every property.
+// Distinct ids kept inside a person's record; more move to pages of their own, so that a person
+// with ten thousand ids does not rewrite them with every property.
 inline constexpr size_t kPersonInlineIdsBytesMax = 16u << 10;
 // One page of ids. A look for one id reads an index and one page, so pages are short.
 inline constexpr size_t kPersonIdPageBytesMax = 32u << 10;
-// Distinct ids of one person, and their bytes: a merge that would pass either is refused with a warning.
-// A reader of the persons stream gets all of them in one report, and a merge moves them in memory.
-// PostHog moves at most a configured number in one merge and has shown 2,500 in its UI.
+// Distinct ids of one person, and their bytes: a merge that would pass either is refused with a
+// warning. A reader of the persons stream gets all of them in one report, and a merge moves them in
+// memory. PostHog moves at most a configured number in one merge and has shown 2,500 in its UI.
 inline constexpr size_t kPersonIdsMax = 20'000;
 inline constexpr size_t kPersonIdsBytesMax = 8u << 20;
 // An identifier wherever it is stored: 400 code points, the most PostHog merges
@@ -242,33 +246,38 @@ inline constexpr size_t kPersonIdsBytesMax = 8u << 20;
 inline constexpr size_t kIdBytesMax = 1'600;
 // Code points of a group's type and of its key. PostHog's columns hold 400.
 inline constexpr size_t kGroupNameChars = 400;
-// Pages of ids in one answer of an object that surrenders its person; the rest is asked for in turn.
+// Pages of ids in one answer of an object that surrenders its person; the rest is asked for in
+// turn.
 inline constexpr size_t kSurrenderBytesMax = 2u << 20;
-// The operation that a merge under way carries, when it stands in the person's record; a larger one gets
-// a row of its own, so that both stay below kStorageValueBytesMax.
+// The operation that a merge under way carries, when it stands in the person's record; a larger one
+// gets a row of its own, so that both stay below kStorageValueBytesMax.
 inline constexpr size_t kIntentInlineBytesMax = 16u << 10;
-// Names one event may ask to unset, as text; what a person holds has at most kPersonPropertiesBytesMax.
+// Names one event may ask to unset, as text; what a person holds has at most
+// kPersonPropertiesBytesMax.
 inline constexpr size_t kUnsetBytesMax = 256u << 10;
 // Flag continuity keys of a person; those of further flags are not kept.
 inline constexpr size_t kHashKeysBytesMax = 256u << 10;
-// A reply of a person's object; the rest of the operations is sent again. RPC carries 32 MiB. Texts of rows
-// beyond an eighth of it must be paid for by the operations' own bytes (kCarriedBytesPerByte), else they are left
-// out: a large person that every event changes would be written, compared and read for each.
+// A reply of a person's object; the rest of the operations is sent again. RPC carries 32 MiB. Texts
+// of rows beyond an eighth of it must be paid for by the operations' own bytes
+// (kCarriedBytesPerByte), else they are left out: a large person that every event changes would be
+// written, compared and read for each.
 inline constexpr size_t kPersonReplyBytesMax = 8u << 20;
 // Operations' bytes in one call of a person's object, for the same reason.
 inline constexpr size_t kPersonCallBytesMax = 8u << 20;
 // Object calls of one request that are under way at once. Cloudflare slows accounts that look up
 // very many objects at the same time (P-3.2).
 inline constexpr size_t kObjectCallsInFlight = 48;
-// Object calls that a request is planned with, people and groups together: HOGFLARE_OBJECT_CALLS_MAX.
-// Over it the request is refused whole. SDKs send the events of some tens of people; this stays below
-// the free plan's 1,000 subrequests to services where nobody was merged (P-4.1).
+// Object calls that a request is planned with, people and groups together:
+// HOGFLARE_OBJECT_CALLS_MAX. Over it the request is refused whole. SDKs send the events of some
+// tens of people; this stays below the free plan's 1,000 subrequests to services where nobody was
+// merged (P-4.1).
 inline constexpr uint32_t kObjectCallsMax = 900;
 // What an operator may set. One event alone names at most a hundred groups and two people.
 inline constexpr uint32_t kObjectCallsMaxLowest = 128;
 inline constexpr uint32_t kObjectCallsMaxHighest = 50'000;
 // All object calls of a request, redirects, retries, leases and the outbox included, are at most so
-// many times HOGFLARE_OBJECT_CALLS_MAX: 3,600, and 300 sends, of the paid plan's 10,000 subrequests.
+// many times HOGFLARE_OBJECT_CALLS_MAX: 3,600, and 300 sends, of the paid plan's 10,000
+// subrequests.
 inline constexpr uint32_t kObjectCallsFactor = 4;
 // An object that does not answer within this counts as failed. Cloudflare's own limits are longer,
 // SDKs' capture time-outs are 10 s and more.
@@ -284,33 +293,33 @@ inline constexpr int64_t kMergeAlarmMs = 10'000;
 inline constexpr int64_t kMergeAlarmMsMax = 600'000;
 // Changes of a person remembered so that copies of their events change nothing.
 inline constexpr size_t kRecentChangesMax = 8;
-// Merges of a person that the persons stream may not have heard of. Reached only while that stream and
-// the outboxes are all down; then the oldest note goes.
+// Merges of a person that the persons stream may not have heard of. Reached only while that stream
+// and the outboxes are all down; then the oldest note goes.
 inline constexpr size_t kUnreportedMergesMax = 1000;
-// Rows of the distinct_ids stream that an object's alarm holds at once, in bytes; a person with ten thousand
-// ids takes a few such parts.
+// Rows of the distinct_ids stream that an object's alarm holds at once, in bytes; a person with ten
+// thousand ids takes a few such parts.
 inline constexpr size_t kDistinctIdRowsBytes = 1u << 20;
-// Survivors whose merges an object has cancelled, and the last merges it carried out itself: as long as
-// copies of their calls may still be under way.
+// Survivors whose merges an object has cancelled, and the last merges it carried out itself: as
+// long as copies of their calls may still be under way.
 inline constexpr size_t kCancelNotesMax = 64;
 inline constexpr size_t kAppliedMergesMax = 4;
-// Tombstones dismissed at once, and by one alarm before it lets the next one go on: each is an object
-// call, of which the free plan allows 1,000 in one run.
+// Tombstones dismissed at once, and by one alarm before it lets the next one go on: each is an
+// object call, of which the free plan allows 1,000 in one run.
 inline constexpr size_t kAcknowledgeAtOnce = 16;
 inline constexpr size_t kAcknowledgesPerAlarm = 480;
 // Until the next alarm when one ended with work left that nothing speaks against.
 inline constexpr int64_t kMergeContinueMs = 100;
 // Sequential person ids taken from the counter at once, and when to take more.
 inline constexpr uint64_t kPersonIdLease = 1000;
-// What an isolate remembers of redirects, and of projects' group types and id leases; a table that is
-// full is emptied. A hint saves a call and may be 2.4 KB, so bytes are counted, not entries.
+// What an isolate remembers of redirects, and of projects' group types and id leases; a table that
+// is full is emptied. A hint saves a call and may be 2.4 KB, so bytes are counted, not entries.
 inline constexpr size_t kRedirectHintsBytesMax = 2u << 20;
 inline constexpr size_t kCachedTypesBytesMax = 512u << 10;
 inline constexpr size_t kCachedProjectsMax = 1'000;
 // What an entry of such a table takes beside its texts: a tree's node and two string heads.
 inline constexpr size_t kCacheEntryBytes = 64;
-// Raw JSON of an id that is turned into text: `alias`, $anon_distinct_id, group types and keys. An id
-// of a merge has at most 400 characters, escaped 12 bytes each.
+// Raw JSON of an id that is turned into text: `alias`, $anon_distinct_id, group types and keys. An
+// id of a merge has at most 400 characters, escaped 12 bytes each.
 inline constexpr size_t kIdRawBytesMax = 8u << 10;
 // Key of a $groupidentify, in UTF-16 units; a longer one drops the event. PostHog: 400
 // (validate-event-properties.ts).
@@ -327,8 +336,9 @@ inline constexpr int kGroupTypes = 5;
 // Bytes of a day's salt, and of it that an id shows: 128 bits cannot be tried through.
 inline constexpr size_t kCookielessSaltBytes = 32;
 inline constexpr size_t kCookielessIdBytes = 16;
-// A day's salt exists from so long before the day begins in UTC, for zones up to +12 and a clock that is
-// ahead, until so long after: 14 hours of zones and 72 of lateness. PostHog: cookieless-manager.ts.
+// A day's salt exists from so long before the day begins in UTC, for zones up to +12 and a clock
+// that is ahead, until so long after: 14 hours of zones and 72 of lateness. PostHog:
+// cookieless-manager.ts.
 inline constexpr int64_t kCookielessSaltOpensMs = 12 * 3'600'000;
 inline constexpr int64_t kCookielessSaltEndsMs = 86 * 3'600'000;
 // A visitor's state is deleted so long after the salt, for a call that was under way.
@@ -337,8 +347,8 @@ inline constexpr int64_t kCookielessStateGraceMs = 3'600'000;
 inline constexpr size_t kCookielessExtraUnits = 100;
 // A session ends after so long without an event. PostHog: 30 minutes.
 inline constexpr int64_t kCookielessRestMs = 30 * 60'000;
-// What a visitor's object remembers: log-ins, which copies of are known by, the sessions of the last
-// ids, and events of which a copy must get the same id. SDKs send again within minutes.
+// What a visitor's object remembers: log-ins, which copies of are known by, the sessions of the
+// last ids, and events of which a copy must get the same id. SDKs send again within minutes.
 inline constexpr size_t kCookielessIdentifiesMax = 256;
 inline constexpr size_t kCookielessSessionsMax = 8;
 inline constexpr size_t kCookielessRecentMax = 256;

@@ -29,8 +29,7 @@ struct LogField {
   LogField(std::string_view field, const char* value) : name(field), text(value) {}
   LogField(std::string_view field, const std::string& value) : name(field), text(value) {}
   template <typename T>
-    requires std::is_integral_v<T>
-  LogField(std::string_view field, T value)
+  requires std::is_integral_v<T> LogField(std::string_view field, T value)
       : name(field), number(static_cast<int64_t>(value)), is_number(true) {}
 };
 

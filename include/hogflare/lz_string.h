@@ -14,8 +14,8 @@
 namespace hogflare {
 
 // `LZString.decompressFromBase64`, the UTF-16 result as UTF-8 with lone surrogates replaced by
-// U+FFFD. kDecodeFailed for a broken stream, kTooLarge over `output_bytes_max` or where unpacking would
-// take more than `memory_bytes_max`.
+// U+FFFD. kDecodeFailed for a broken stream, kTooLarge over `output_bytes_max` or where unpacking
+// would take more than `memory_bytes_max`.
 Result<std::string> decompress_lz_base64(std::string_view base64, size_t output_bytes_max,
                                          size_t memory_bytes_max = SIZE_MAX);
 

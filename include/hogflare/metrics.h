@@ -72,8 +72,8 @@ struct Metrics {
   // Requests by route and status class: [route][status / 100], 0 for impossible statuses.
   std::array<std::array<uint64_t, 6>, kMetricRouteCount> requests{};
   uint64_t events_accepted = 0;
-  std::array<uint64_t, kErrorCodeCount> events_rejected{};      // by ErrorCode
-  std::map<std::string, uint64_t, std::less<>> warnings;         // use count_warning
+  std::array<uint64_t, kErrorCodeCount> events_rejected{};  // by ErrorCode
+  std::map<std::string, uint64_t, std::less<>> warnings;    // use count_warning
 
   // In requests. A row counts once, in one of the four.
   PerStream<uint64_t> rows_delivered{};
@@ -104,7 +104,7 @@ struct Metrics {
   uint64_t storage_rows_written = 0;
   uint64_t flag_evaluations = 0;
   uint64_t flag_evaluation_errors = 0;
-  uint64_t traps = 0;  // set by the host, which outlives them
+  uint64_t traps = 0;         // set by the host, which outlives them
   uint64_t memory_bytes = 0;  // of the wasm instance, which never shrinks; 0 natively
 
   LogBuffer log;

@@ -41,7 +41,7 @@ struct OutboxPut {
   uint32_t retry_after_ms;  // what the sink asked for; 0: nothing
   uint16_t status;          // the sink's; 0: no answer
   std::string_view reason;
-  std::string_view rows;    // a JSON array
+  std::string_view rows;  // a JSON array
 };
 std::string write_outbox_put(const OutboxPut& put);
 
@@ -103,15 +103,15 @@ std::string write_outbox_stats(const OutboxStats& stats);
 
 // Steps of the outbox that a test build leaves out to see the simulator notice.
 struct OutboxFaults {
-  bool skip_put_alarm = false;        // store a send without setting the alarm
-  bool skip_put_counts = false;       // store a send without counting it
+  bool skip_put_alarm = false;           // store a send without setting the alarm
+  bool skip_put_counts = false;          // store a send without counting it
   bool store_nothing_when_full = false;  // say "stored" all the same
-  bool skip_rearm = false;            // work before the next alarm is set
+  bool skip_rearm = false;               // work before the next alarm is set
   bool disarm_with_work_left = false;
   bool delete_before_success = false;  // forget a send when it leaves, not when it arrived
-  bool forget_upper_half = false;     // halve a send and keep one half
+  bool forget_upper_half = false;      // halve a send and keep one half
   bool quarantine_whole_send = false;  // instead of looking for the row
-  bool drop_refused_row = false;      // instead of quarantining it
+  bool drop_refused_row = false;       // instead of quarantining it
 };
 
 // One call to an outbox object. The reply's status is 200 and its body JSON; 400 for a request that

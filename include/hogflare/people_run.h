@@ -7,8 +7,8 @@
 //   …  if (people.owns(result.id)) people.resume(turn, std::move(result), effects);
 //   if (people.finished() && !people.failed(i)) PersonView view = people.take_view(i);
 //
-// Independent people run in parallel, one call each however many events are theirs. Events whose ids
-// are connected by merges in this request keep their order.
+// Independent people run in parallel, one call each however many events are theirs. Events whose
+// ids are connected by merges in this request keep their order.
 #pragma once
 
 #include <algorithm>
@@ -35,23 +35,24 @@ namespace hogflare {
 
 class PeopleRun {
  public:
-  // Events (all of one project), project, caches, budget and place must outlive the run. `place` is of
-  // the request's connection; null: nothing is known of it.
+  // Events (all of one project), project, caches, budget and place must outlive the run. `place` is
+  // of the request's connection; null: nothing is known of it.
   PeopleRun(std::span<const Event> events, const Project& project, IdentityCaches& caches,
             RequestBudget& budget, const ConnectionPlace* place = nullptr);
   ~PeopleRun();
   PeopleRun(const PeopleRun&) = delete;
   PeopleRun& operator=(const PeopleRun&) = delete;
 
-  // Decides which objects are called, and returns how many calls that takes at most while nobody was
-  // merged away and every object answers. Once, before start().
+  // Decides which objects are called, and returns how many calls that takes at most while nobody
+  // was merged away and every object answers. Once, before start().
   size_t plan(const Turn& turn);
   void start(const Turn& turn, Effects& effects);
   bool owns(uint32_t effect_id) const { return find(effect_id) != in_flight_.end(); }
   void resume(const Turn& turn, EffectResult result, Effects& effects);
 
-  // Every event has its answer. Calls nobody waits for (an id lease, a shortened redirect) may still
-  // be in flight: the task should route their results while it lives, and need not live for them.
+  // Every event has its answer. Calls nobody waits for (an id lease, a shortened redirect) may
+  // still be in flight: the task should route their results while it lives, and need not live for
+  // them.
   bool finished() const { return open_ == 0; }
 
   // Needs finished(). True: a person's object did not answer; the event may be sent again.
@@ -62,7 +63,8 @@ class PeopleRun {
   const std::vector<Warning>& warnings() const { return warnings_; }
   // Changes that there was no memory for, of which the persons stream hears with the next ones.
   size_t changes_left_out() const { return changes_left_out_; }
-  // Needs finished(). What changed, as rows of schemas/persons.json; none without that stream's sink.
+  // Needs finished(). What changed, as rows of schemas/persons.json; none without that stream's
+  // sink.
   void append_change_rows(const Turn& turn, RowBatch& rows) const;
 
  private:
@@ -82,12 +84,12 @@ class PeopleRun {
   // Events whose ids this request's merges connect, in the request's order.
   struct Chain {
     std::vector<size_t> events;
-    size_t next = 0;                 // index into `events`
+    size_t next = 0;  // index into `events`
     bool next_is_covered = false;
     // Distinct id → owner, found in this run. Ordered, as all that clients' names are keys of.
     std::map<std::string, std::string, std::less<>> moved;
-    std::string target;              // distinct id of the object called last
-    std::string came_from;           // the object whose reply led to `target`; empty: none
+    std::string target;     // distinct id of the object called last
+    std::string came_from;  // the object whose reply led to `target`; empty: none
     size_t sent_count = 0;
     uint64_t offered_id = 0;
     int attempts = 0;
@@ -133,8 +135,8 @@ class PeopleRun {
   std::vector<Chain> chains_;
   std::vector<ApplyReply> replies_;  // what the views of events_ show
   std::vector<SentEffect> in_flight_;
-  size_t open_ = 0;          // chains without their last answer
-  size_t next_chain_ = 0;    // not yet started
+  size_t open_ = 0;        // chains without their last answer
+  size_t next_chain_ = 0;  // not yet started
   size_t calls_in_flight_ = 0;
   std::vector<Warning> warnings_;
   std::vector<PersonChange> changes_;

@@ -32,7 +32,7 @@ enum class PersonAccess : uint8_t {
 // One event's wish on one person. Views borrow from the event or the request bytes.
 struct PersonOp {
   std::string_view distinct_id;
-  std::string_view other;       // merge: the id to absorb
+  std::string_view other;  // merge: the id to absorb
   MergeKind merge = MergeKind::kNone;
   PersonAccess access = PersonAccess::kUpdate;
   bool updates_existing = true;  // false: $exception and $$heatmap (I-5.1)
@@ -46,8 +46,8 @@ struct PersonOp {
   bool wants_text = true;
   std::string_view event_uuid;
   int64_t timestamp_ms = 0;
-  std::string_view set;       // JSON object; empty: none
-  std::string_view set_once;  // JSON object; empty: none
+  std::string_view set;                 // JSON object; empty: none
+  std::string_view set_once;            // JSON object; empty: none
   std::vector<std::string_view> unset;  // canonical keys
 };
 
@@ -69,8 +69,8 @@ struct HashKey {
   std::string hash_key;
 };
 
-// What a recent event changed, so that its redelivery changes nothing and reports the change once more.
-// A client that gives one uuid to different events gets each of them applied.
+// What a recent event changed, so that its redelivery changes nothing and reports the change once
+// more. A client that gives one uuid to different events gets each of them applied.
 struct RecentChange {
   std::string_view event_uuid;
   uint64_t content = 0;          // hash of the operation
@@ -150,9 +150,9 @@ bool read_ids(ByteReader& in, std::vector<PersonId>& ids);
 enum class IdentifiedChange : uint8_t { kKeep, kIdentify };
 
 struct Update {
-  bool persisted = false;   // the person differs from before and must be stored
-  bool too_large = false;   // refused: person_properties_size_violation (I-5.4)
-  bool is_bad = false;      // the operation's texts are none of PropertyBag's: nothing was done
+  bool persisted = false;  // the person differs from before and must be stored
+  bool too_large = false;  // refused: person_properties_size_violation (I-5.4)
+  bool is_bad = false;     // the operation's texts are none of PropertyBag's: nothing was done
   // The row's person_properties when they are not the bag's text: suppressed changes shown, the
   // event's $set laid over (I-9.2). Empty: the bag's text.
   std::string row_properties;
@@ -184,8 +184,8 @@ bool absorb_person(Person& into, PropertyBag& bag, Person&& other);
 bool is_noisy_property(std::string_view name);
 // I-5.2: names copied from event properties to the person.
 bool is_lifted_property(std::string_view name);
-// The name under which a lifted property's first value stays: "$initial_os" of "$os". Empty: `name` is
-// not lifted. Static text.
+// The name under which a lifted property's first value stays: "$initial_os" of "$os". Empty: `name`
+// is not lifted. Static text.
 std::string_view initial_property(std::string_view name);
 
 }  // namespace hogflare

@@ -19,15 +19,21 @@ namespace hogflare {
 // "{team}:{distinct_id}"
 std::string person_object_name(int64_t team_id, std::string_view distinct_id);
 
-enum class PersonCall : uint8_t { kApply = 1, kSurrender = 2, kAcknowledge = 3, kRepoint = 4, kDescribe = 5 };
+enum class PersonCall : uint8_t {
+  kApply = 1,
+  kSurrender = 2,
+  kAcknowledge = 3,
+  kRepoint = 4,
+  kDescribe = 5
+};
 
 // All operations of one request on one person, in order.
 struct ApplyRequest {
   int64_t team_id = 1;
-  std::string_view self;      // the distinct id of the object
-  uint64_t offered_id = 0;    // the sequential id to use when this creates a person; 0: none
+  std::string_view self;    // the distinct id of the object
+  uint64_t offered_id = 0;  // the sequential id to use when this creates a person; 0: none
   PersonlessMode personless = PersonlessMode::kStateless;
-  bool wants_changes = false;  // the reply lists what changed, for the persons stream
+  bool wants_changes = false;     // the reply lists what changed, for the persons stream
   bool wants_identified = false;  // the reply says who is identified
   std::vector<PersonOp> ops;
 };
@@ -60,20 +66,20 @@ struct PersonChange {
 
 // What became of one operation.
 struct OpResult {
-  bool exists = false;    // there is a person; the fields below describe it as of this event
+  bool exists = false;  // there is a person; the fields below describe it as of this event
   bool created = false;
-  bool refused = false;   // cannot_merge_already_identified, unless
-  bool is_full = false;   // refused because of the number of ids: person_merge_move_limit_hit
-  bool too_large = false; // person_properties_size_violation
-  bool upgraded = false;  // kPersonless: force_upgrade
+  bool refused = false;    // cannot_merge_already_identified, unless
+  bool is_full = false;    // refused because of the number of ids: person_merge_move_limit_hit
+  bool too_large = false;  // person_properties_size_violation
+  bool upgraded = false;   // kPersonless: force_upgrade
   // Of a reply that was asked for it: an object of an older deployment says nothing.
   std::optional<bool> is_identified;
   bool is_changed = false;  // the operation changed the person; of the same replies
   std::string_view uuid;
   int64_t created_at_ms = 0;
-  uint32_t properties = 0;  // index into ApplyReply::property_texts
+  uint32_t properties = 0;           // index into ApplyReply::property_texts
   bool properties_left_out = false;  // the object or the reader had no room for them
-  std::vector<HashKey> hash_keys;  // kRead and kWriteHashKeys only
+  std::vector<HashKey> hash_keys;    // kRead and kWriteHashKeys only
 };
 
 struct ApplyReply {
@@ -93,8 +99,8 @@ std::string write_apply(const ApplyRequest& request);
 // Views point into `bytes`.
 std::optional<ApplyRequest> read_apply(std::string_view bytes);
 // Nullopt when the bytes are no reply of this version.
-// Property texts that were sent as differences are put together up to limits::kPersonReplyBytesMax in
-// all, the rest is left out.
+// Property texts that were sent as differences are put together up to limits::kPersonReplyBytesMax
+// in all, the rest is left out.
 std::optional<ApplyReply> read_apply_reply(std::string bytes);
 // What a reply's views keep in memory.
 size_t memory_of(const ApplyReply& reply);
@@ -125,9 +131,9 @@ class ApplyReplyWriter {
   };
   void add(const OpResult& result, const Properties& properties, const PersonOp& op);
   size_t size() const { return results_.size(); }
-  // The texts of further operations are left out: a large person that every operation changes would be
-  // written, compared and read as often. Half a reply is free, and more comes with the operations' own
-  // bytes, as rows may carry it.
+  // The texts of further operations are left out: a large person that every operation changes would
+  // be written, compared and read as often. Half a reply is free, and more comes with the
+  // operations' own bytes, as rows may carry it.
   bool is_full() const;
   uint32_t count() const { return count_; }
   std::string finish(ApplyStatus status, std::string_view moved_to, bool next_is_covered,

@@ -23,15 +23,15 @@ struct ProtocolFaults {
   bool skip_intent_help = false;        // let calls pass a merge that is under way
   bool skip_alarm = false;              // nothing finishes what a crash left
   bool surrender_while_locked = false;  // give the record away with a merge of one's own under way
-  bool drop_record_on_surrender = false;  // keep no tombstone
-  bool forget_surrender_sequence = false; // answer a repeated surrender with "moved"
-  bool fold_twice = false;              // fold whatever comes, whether or not the intent is still there
+  bool drop_record_on_surrender = false;   // keep no tombstone
+  bool forget_surrender_sequence = false;  // answer a repeated surrender with "moved"
+  bool fold_twice = false;  // fold whatever comes, whether or not the intent is still there
   bool acknowledge_before_fold = false;
-  bool skip_cancel_note = false;        // say "cancelled" without remembering it
-  bool forget_next_target = false;      // ask the next owner without storing whom
-  bool redirect_backwards = false;      // repoint without comparing
-  bool skip_report = false;             // do not note a merge for the persons stream
-  bool skip_paged_ids = false;          // tell the distinct_ids stream only of ids inside the record
+  bool skip_cancel_note = false;    // say "cancelled" without remembering it
+  bool forget_next_target = false;  // ask the next owner without storing whom
+  bool redirect_backwards = false;  // repoint without comparing
+  bool skip_report = false;         // do not note a merge for the persons stream
+  bool skip_paged_ids = false;      // tell the distinct_ids stream only of ids inside the record
 };
 
 // How much of a person goes where; the simulator draws small ones, so that every path is taken by

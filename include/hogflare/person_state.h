@@ -41,9 +41,9 @@ class StoredStateRun {
   // A person looked up by one of the request's ids.
   struct Lookup {
     std::string distinct_id;
-    std::string owner;        // the object asked last
-    bool is_main = false;     // distinct_id, not $anon_distinct_id
-    bool writes = false;      // stores continuity keys instead of reading
+    std::string owner;     // the object asked last
+    bool is_main = false;  // distinct_id, not $anon_distinct_id
+    bool writes = false;   // stores continuity keys instead of reading
     bool exists = false;
     bool failed = false;
     std::string uuid;

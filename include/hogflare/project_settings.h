@@ -35,8 +35,8 @@ struct SiteApp {
 struct Settings {
   // Members of remote_config as checked JSON texts by name, without sessionRecording.
   std::map<std::string, std::string, std::less<>> config;
-  // remote_config.sessionRecording as it is told: "false" or an object with every default filled in;
-  // nullopt: the document has none.
+  // remote_config.sessionRecording as it is told: "false" or an object with every default filled
+  // in; nullopt: the document has none.
   std::optional<std::string> session_recording;
   // Origins whose pages are recorded (sessionRecording.domains); empty: any.
   std::vector<std::string> recording_domains;
@@ -46,7 +46,8 @@ struct Settings {
   std::string early_access_features = "[]";
   std::string web_experiments = "[]";
   std::string product_tours = "[]";
-  // remote_config.minimalFlagCalledEvents: SDKs send $feature_flag_called with little beside the flag.
+  // remote_config.minimalFlagCalledEvents: SDKs send $feature_flag_called with little beside the
+  // flag.
   bool minimal_flag_called_events = false;
   bool has_surveys = false;
   bool has_product_tours = false;

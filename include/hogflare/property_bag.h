@@ -38,8 +38,8 @@ class PropertyBag {
   // U+FFFD, as PostHog stores them.
   void add(json::Value object);
   // The same for a text that write() has made: its names are canonical and no white space stands
-  // outside of values. False when the text is another, damaged one; what is in the bag then is of no
-  // use.
+  // outside of values. False when the text is another, damaged one; what is in the bag then is of
+  // no use.
   bool add_text(std::string_view object);
   // Sets every entry of `other`, whose views must outlive this bag too.
   void add_bag(const PropertyBag& other);
@@ -87,8 +87,8 @@ class PropertyBag {
 bool same_value(std::string_view left_raw, std::string_view right_raw);
 
 // The same with lists and objects compared member by member, in whatever order an object has them:
-// PostHog's deepEqual of group values. Texts over limits::kPersonPropertiesBytesMax are equal only when
-// their bytes are.
+// PostHog's deepEqual of group values. Texts over limits::kPersonPropertiesBytesMax are equal only
+// when their bytes are.
 bool same_json(std::string_view left_raw, std::string_view right_raw);
 
 // The canonical key of a name that is plain text, such as one of an $unset list.

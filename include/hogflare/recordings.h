@@ -1,5 +1,5 @@
-// Recordings in the bucket RECORDINGS: one packed object for each recording of a request, and what the
-// events row says of it instead of holding it. docs/RECORDINGS.md.
+// Recordings in the bucket RECORDINGS: one packed object for each recording of a request, and what
+// the events row says of it instead of holding it. docs/RECORDINGS.md.
 //
 //   RecordingPuts puts(batch.recordings, team_id, memory, bucket_health);
 //   puts.start(turn, effects);
@@ -22,17 +22,18 @@ namespace hogflare {
 // What is known of a recording without its object.
 struct RecordingIndex {
   std::string key;
-  int64_t first_ms = 0;  // times of the items, the page's clock; the event's time where none has one
+  int64_t first_ms =
+      0;  // times of the items, the page's clock; the event's time where none has one
   int64_t last_ms = 0;
-  uint64_t bytes = 0;    // of the object, unpacked
+  uint64_t bytes = 0;  // of the object, unpacked
   uint32_t items = 0;
   uint32_t clicks = 0;
-  uint32_t keys = 0;     // changes of inputs
+  uint32_t keys = 0;              // changes of inputs
   std::vector<std::string> urls;  // of pages, without copies
 };
 
-// "1/SESSION/WINDOW/1700000000000-UUID". Letters, digits, '-', '_', '.' and '~' of a window's id stay, other
-// bytes are %xx, so no client can leave its session's folder.
+// "1/SESSION/WINDOW/1700000000000-UUID". Letters, digits, '-', '_', '.' and '~' of a window's id
+// stay, other bytes are %xx, so no client can leave its session's folder.
 std::string recording_key(int64_t team_id, const Recording& recording);
 // Where the objects of a session are: "1/SESSION/".
 std::string recording_prefix(int64_t team_id, std::string_view session_id);
@@ -47,8 +48,8 @@ struct BucketHealth {
   int64_t retry_at_ms = 0;
 };
 
-// Puts the recordings of one request one after another. What could not be put, for whatever reason, is
-// not `stored` and becomes rows.
+// Puts the recordings of one request one after another. What could not be put, for whatever reason,
+// is not `stored` and becomes rows.
 class RecordingPuts {
  public:
   // `recordings`, `memory` and `health` outlive the run.

@@ -8,21 +8,23 @@ namespace hogflare::limits {
 
 // --- Recordings in a bucket (docs/RECORDINGS.md) ---
 
-// The bucket has so long for one object of a request; then the recording goes into rows. SDKs wait 10 s
-// and more, and the rows need their part of HOGFLARE_ANSWER_WITHIN_SECS.
+// The bucket has so long for one object of a request; then the recording goes into rows. SDKs wait
+// 10 s and more, and the rows need their part of HOGFLARE_ANSWER_WITHIN_SECS.
 inline constexpr uint32_t kRecordingPutTimeoutMs = 2'000;
 // After an object that was not put, requests do not try for so long: each would wait.
 inline constexpr int64_t kRecordingPauseMs = 10'000;
-// Objects of one request: a page sends the parts of one session and window. The rest goes into rows.
+// Objects of one request: a page sends the parts of one session and window. The rest goes into
+// rows.
 inline constexpr size_t kRecordingPutsMax = 8;
 // Addresses that an index row names, and bytes of each.
 inline constexpr size_t kRecordingUrlsMax = 20;
 inline constexpr size_t kRecordingUrlBytesMax = 2'048;
-// Objects in one answer of a recording; each is a subrequest, of which the free plan allows 1,000 to
-// services.
+// Objects in one answer of a recording; each is a subrequest, of which the free plan allows 1,000
+// to services.
 inline constexpr uint32_t kRecordingPartsMax = 400;
-// Rows that one statement names of a recording that lies in the tables, and bytes of their properties in
-// one answer: the engine's JSON of them, in which every quote is escaped, stays below kQueryReplyBytesMax.
+// Rows that one statement names of a recording that lies in the tables, and bytes of their
+// properties in one answer: the engine's JSON of them, in which every quote is escaped, stays below
+// kQueryReplyBytesMax.
 inline constexpr int64_t kRecordingRowsMax = 500;
 inline constexpr int64_t kRecordingRowsBytesMax = 1u << 20;
 // How far back a list of recordings looks, in hours: 30 days, and at most a year.

@@ -17,15 +17,15 @@ namespace hogflare {
 // Cloudflare's `request.cf`, as far as rows use it
 // (developers.cloudflare.com/workers/runtime-apis/request, IncomingRequestCfProperties).
 struct EdgeInfo {
-  std::string_view country;          // ISO 3166-1 alpha-2
-  std::string_view continent;        // two letters
+  std::string_view country;    // ISO 3166-1 alpha-2
+  std::string_view continent;  // two letters
   std::string_view city;
-  std::string_view region;           // name of the first subdivision
+  std::string_view region;  // name of the first subdivision
   std::string_view region_code;
   std::string_view postal_code;
-  std::string_view latitude;         // decimal text, as Cloudflare gives it
+  std::string_view latitude;  // decimal text, as Cloudflare gives it
   std::string_view longitude;
-  std::string_view timezone;         // IANA name
+  std::string_view timezone;  // IANA name
   std::string_view metro_code;
   std::optional<uint32_t> asn;
   std::string_view as_organization;
@@ -70,12 +70,13 @@ struct RequestHead {
   std::string_view own_origin;
 };
 
-// Headers that only the console's paths need, and the address that the browser asked. Empty elsewhere.
+// Headers that only the console's paths need, and the address that the browser asked. Empty
+// elsewhere.
 struct ConsoleHead {
   std::string_view own_origin;  // "https://hogflare.example.workers.dev"
   std::string_view origin;      // also where RequestHead::origin is left out
   std::string_view cookie;
-  std::string_view csrf;        // x-hogflare-csrf
+  std::string_view csrf;  // x-hogflare-csrf
   std::string_view sec_fetch_site;
   std::string_view if_match;
   std::string_view accept;

@@ -13,8 +13,7 @@ namespace hogflare {
 
 struct RequestBudget {
   RequestBudget(uint32_t object_calls_max, MemoryShare& request_memory)
-      : object_calls_left(object_calls_max * limits::kObjectCallsFactor),
-        memory(request_memory) {}
+      : object_calls_left(object_calls_max * limits::kObjectCallsFactor), memory(request_memory) {}
 
   // False: the platform would refuse one more before the request has told its client anything.
   bool take_object_call() { return take(object_calls_left); }

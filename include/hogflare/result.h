@@ -56,23 +56,23 @@ enum class ErrorCode : uint8_t {
   kInvalidOptions,         // capture v1: options or an id beside them has the wrong type
   kEventTooLarge,          // one event does not fit the sink's row limit
   // Cookieless visitors (docs/COOKIELESS.md); the tags are PostHog's reasons for dropping an event.
-  kCookielessUnsupported,  // an alias or a merge
-  kCookielessNoIdentify,   // $identify while the project's mode is stateless
-  kCookielessDisabled,     // the project's mode is off
+  kCookielessUnsupported,   // an alias or a merge
+  kCookielessNoIdentify,    // $identify while the project's mode is stateless
+  kCookielessDisabled,      // the project's mode is off
   kCookielessMissingAgent,  // no $raw_user_agent
-  kCookielessMissingIp,    // neither $ip nor an address of the connection
-  kCookielessMissingHost,  // no $host
-  kCookielessOutOfRange,   // the event's day has no salt yet, or none any more
-  kCookielessPlaceholder,  // $posthog_cookieless as distinct_id, without $cookieless_mode
-  kCookielessFlags,        // /flags for a cookieless visitor without address, Origin or User-Agent
-  kInvalidConfig,          // a configuration value cannot be used
-  kInvalidFlags,           // a flag definition cannot be used
-  kSinkUnavailable,        // the sink did not take the rows and the outbox could not keep them
-  kObjectUnavailable,      // a Durable Object did not answer
-  kMemoryBusy,             // other requests take the memory that this one needs
-  kTooManyObjects,         // more people and groups than one request may call (413)
-  kOutboxFull,             // HOGFLARE_OUTBOX_MAX_BYTES reached
-  kInternal,               // a bug in Hogflare
+  kCookielessMissingIp,     // neither $ip nor an address of the connection
+  kCookielessMissingHost,   // no $host
+  kCookielessOutOfRange,    // the event's day has no salt yet, or none any more
+  kCookielessPlaceholder,   // $posthog_cookieless as distinct_id, without $cookieless_mode
+  kCookielessFlags,         // /flags for a cookieless visitor without address, Origin or User-Agent
+  kInvalidConfig,           // a configuration value cannot be used
+  kInvalidFlags,            // a flag definition cannot be used
+  kSinkUnavailable,         // the sink did not take the rows and the outbox could not keep them
+  kObjectUnavailable,       // a Durable Object did not answer
+  kMemoryBusy,              // other requests take the memory that this one needs
+  kTooManyObjects,          // more people and groups than one request may call (413)
+  kOutboxFull,              // HOGFLARE_OUTBOX_MAX_BYTES reached
+  kInternal,                // a bug in Hogflare
 };
 
 inline constexpr int kErrorCodeCount = static_cast<int>(ErrorCode::kInternal) + 1;
@@ -103,8 +103,9 @@ struct [[nodiscard]] Error {
 [[noreturn]] void assertion_failed(const char* condition, const char* file, int line);
 
 // Stays on in release builds.
-#define HF_ASSERT(condition) \
-  ((condition) ? static_cast<void>(0) : ::hogflare::assertion_failed(#condition, __FILE__, __LINE__))
+#define HF_ASSERT(condition)          \
+  ((condition) ? static_cast<void>(0) \
+               : ::hogflare::assertion_failed(#condition, __FILE__, __LINE__))
 
 template <typename T>
 class [[nodiscard]] Result {

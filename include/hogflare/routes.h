@@ -12,9 +12,9 @@ namespace hogflare {
 
 enum class RouteKind : uint8_t {
   kNone,
-  kCapture,           // /capture /e /i/v0/e /batch /track, AI batch
-  kEngage,            // /engage: an event without a name is $identify
-  kSeedIdentify,      // the seed's three
+  kCapture,       // /capture /e /i/v0/e /batch /track, AI batch
+  kEngage,        // /engage: an event without a name is $identify
+  kSeedIdentify,  // the seed's three
   kSeedAlias,
   kSeedGroups,
   kReplay,            // /s
@@ -30,20 +30,20 @@ enum class RouteKind : uint8_t {
   kWebExperiments,
   kEarlyAccess,
   kProductTours,
-  kArrayJs,           // /array/{token}/array.js: array.js and the token's config in one
-  kScript,            // /static/…: scripts of posthog-js that are not served as assets
-  kSiteApp,           // /site_app/{id}/{hash}
-  kOfrepFlags,        // /ofrep/v1/evaluate/flags
-  kOfrepFlag,         // /ofrep/v1/evaluate/flags/{key}
+  kArrayJs,              // /array/{token}/array.js: array.js and the token's config in one
+  kScript,               // /static/…: scripts of posthog-js that are not served as assets
+  kSiteApp,              // /site_app/{id}/{hash}
+  kOfrepFlags,           // /ofrep/v1/evaluate/flags
+  kOfrepFlag,            // /ofrep/v1/evaluate/flags/{key}
   kQuery,                // /api/projects/{id}/query: questions (docs/API.md)
   kPropertyDefinitions,  // /api/projects/{id}/property_definitions
   kEventDefinitions,     // /api/projects/{id}/event_definitions
   kPersonList,           // /api/projects/{id}/persons
   kEventList,            // /api/projects/{id}/events
-  kConsole,           // /app and below: the console and its API (docs/CONSOLE.md)
+  kConsole,              // /app and below: the console and its API (docs/CONSOLE.md)
   kHealth,
-  kFront,             // /: a page for browsers
-  kLiveness,          // /_liveness, /_readiness
+  kFront,     // /: a page for browsers
+  kLiveness,  // /_liveness, /_readiness
   kMetrics,
   kAdminOutbox,
   kAdminDrain,
@@ -52,13 +52,13 @@ enum class RouteKind : uint8_t {
   kRecordingSnapshots,  // /api/projects/{id}/session_recordings/…; argument: from the id on
   kRecordingRemoval,
   kRecordingsRemoval,
-  kSymbolsStart,      // /api/projects/{id}/error_tracking/…; argument: from the id on
+  kSymbolsStart,  // /api/projects/{id}/error_tracking/…; argument: from the id on
   kSymbolsFinish,
   kSymbolsUpload,
-  kSymbolSets,        // a list by ?ref=
-  kSymbolSet,         // symbol_sets/{id}
-  kSymbolDownload,    // symbol_sets/{id}/download: where its content is
-  kSymbolContent,     // symbol_sets/{id}/content
+  kSymbolSets,      // a list by ?ref=
+  kSymbolSet,       // symbol_sets/{id}
+  kSymbolDownload,  // symbol_sets/{id}/download: where its content is
+  kSymbolContent,   // symbol_sets/{id}/content
   kReleases,
   kReleaseByHash,
 };
@@ -76,18 +76,20 @@ struct Route {
   RouteKind endpoint = RouteKind::kNone;
   uint8_t methods = 0;
   MetricRoute metric = MetricRoute::kOther;
-  bool legacy_base64 = false;   // an undecoded body may be base64 once more (W-2.3.6)
-  std::string_view argument;    // the path's variable segment: a token, a flag key, a project's id, a rest, what is behind /app
+  bool legacy_base64 = false;  // an undecoded body may be base64 once more (W-2.3.6)
+  std::string_view argument;  // the path's variable segment: a token, a flag key, a project's id, a
+                              // rest, what is behind /app
 };
 
-// A host that was configured with a slash at its end makes clients ask for "//batch/": one is enough.
+// A host that was configured with a slash at its end makes clients ask for "//batch/": one is
+// enough.
 std::string_view without_double_slash(std::string_view path);
 
 // `path` without query and prefix. Trailing slashes make no difference.
 Route find_route(std::string_view path);
 
-// A known path that a path prefix would make unreachable, since requests for it would lose their first
-// segments; empty: none. `prefix` begins with '/' and does not end with one.
+// A known path that a path prefix would make unreachable, since requests for it would lose their
+// first segments; empty: none. `prefix` begins with '/' and does not end with one.
 std::string_view path_swallowed_by(std::string_view prefix);
 
 }  // namespace hogflare

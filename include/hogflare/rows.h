@@ -33,25 +33,26 @@ struct RowShared {
 
 class RowWriter {
  public:
-  RowWriter(const RequestHead& head, const RowShared& shared, const Config& config,
-            int64_t now_ms);
+  RowWriter(const RequestHead& head, const RowShared& shared, const Config& config, int64_t now_ms);
 
-  // Appends the event's row, at most limits::kRowBytesMax: of a larger one the biggest values keep their
-  // beginning only and `$hogflare_truncated` names them. Needs !person.dropped. Returns false when something was cut.
+  // Appends the event's row, at most limits::kRowBytesMax: of a larger one the biggest values keep
+  // their beginning only and `$hogflare_truncated` names them. Needs !person.dropped. Returns false
+  // when something was cut.
   bool append_event(const Event& event, const PersonView& person, const GroupView& groups,
                     RowBatch& rows) const;
 
   // Appends a recording: one row `$snapshot_items` as PostHog makes it, or, when that would be over
-  // limits::kRowBytesMax, as many as it takes. Each of those has a uuid of its own (version 5 of the
-  // recording's and the part's number), the recording's ids, and
+  // limits::kRowBytesMax, as many as it takes. Each of those has a uuid of its own (version 5 of
+  // the recording's and the part's number), the recording's ids, and
   //   $hogflare_chunk_of     the recording's uuid
   //   $hogflare_chunk_index  from 0
   //   $hogflare_chunk_count
   //   $hogflare_chunk_data   a piece of the text of `$snapshot_items`
-  // The pieces in order, joined, are that text byte for byte (sql/views/duckdb/12_sessions_replay.sql does it).
-  // Returns how many rows.
+  // The pieces in order, joined, are that text byte for byte
+  // (sql/views/duckdb/12_sessions_replay.sql does it). Returns how many rows.
   uint32_t append_recording(const Recording& recording, RowBatch& rows) const;
-  // Appends the row of a recording that lies in the bucket: `$snapshot_items` without the items, and
+  // Appends the row of a recording that lies in the bucket: `$snapshot_items` without the items,
+  // and
   //   $hogflare_recording_key, _bytes, _items, _clicks, _keys, _first_ms, _last_ms, _urls
   void append_recording_index(const Recording& recording, const RecordingIndex& index,
                               RowBatch& rows) const;
@@ -106,12 +107,12 @@ struct RejectRow {
   std::string_view uuid;
   int64_t team_id = 1;
   RejectKind kind = RejectKind::kReject;
-  std::string_view reason;       // ErrorInfo::tag or a warning's name
+  std::string_view reason;  // ErrorInfo::tag or a warning's name
   std::string_view detail;
   std::string_view distinct_id;
   std::string_view event;
   std::string_view event_uuid;
-  std::string_view payload;      // cut to limits::kRejectPayloadBytesMax
+  std::string_view payload;  // cut to limits::kRejectPayloadBytesMax
   int64_t received_at_ms = 0;
   std::string_view api_key;
 };

@@ -18,8 +18,8 @@ inline bool same_word(const char* left, const char* right) {
   return a == b;
 }
 
-// Whether `size` bytes are the same. The last word overlaps the one before it; where `size` is known
-// to the compiler nothing but two or three integer comparisons is left.
+// Whether `size` bytes are the same. The last word overlaps the one before it; where `size` is
+// known to the compiler nothing but two or three integer comparisons is left.
 inline bool same_bytes(const char* left, const char* right, size_t size) {
   if (size >= 8) {
     for (size_t i = 0; i + 8 < size; i += 8) {
@@ -31,9 +31,8 @@ inline bool same_bytes(const char* left, const char* right, size_t size) {
     return same_word<uint32_t>(left, right) &&
            same_word<uint32_t>(left + size - 4, right + size - 4);
   }
-  return size == 0 ||
-         (left[0] == right[0] && left[size / 2] == right[size / 2] &&
-          left[size - 1] == right[size - 1]);
+  return size == 0 || (left[0] == right[0] && left[size / 2] == right[size / 2] &&
+                       left[size - 1] == right[size - 1]);
 }
 
 template <typename Word>

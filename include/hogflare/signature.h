@@ -16,9 +16,10 @@ struct SignatureRules {
   bool query_may_carry = false;    // so will a payload in the query's `data`
 };
 
-// Accepts when `X-POSTHOG-SIGNATURE` (sha256 unless it says sha1=) or `X-HUB-SIGNATURE` (sha1 unless
-// it says sha256=) holds the body's HMAC in hexadecimal and no payload stands in the query's `data`,
-// which the HMAC does not cover. An empty secret accepts everything. Otherwise kInvalidSignature.
+// Accepts when `X-POSTHOG-SIGNATURE` (sha256 unless it says sha1=) or `X-HUB-SIGNATURE` (sha1
+// unless it says sha256=) holds the body's HMAC in hexadecimal and no payload stands in the query's
+// `data`, which the HMAC does not cover. An empty secret accepts everything. Otherwise
+// kInvalidSignature.
 Result<Ok> check_signature(const RequestHead& head, std::string_view body,
                            const SignatureRules& rules);
 

@@ -1,6 +1,7 @@
 // A stored value that this code cannot read: written by another version, or damaged. Stored bytes
-// are input like any other, so such a value fails the call that needs it and nothing else; what that
-// call's turn has written is undone by the host, which undoes every turn that ends in an error.
+// are input like any other, so such a value fails the call that needs it and nothing else; what
+// that call's turn has written is undone by the host, which undoes every turn that ends in an
+// error.
 #pragma once
 
 #include <cstdint>

@@ -30,7 +30,7 @@ enum class ObjectClass : uint8_t {
   kPersonIdCounter = 2,  // binding PERSON_ID_COUNTER
   kOutbox = 3,           // binding OUTBOX
   kCookieless = 4,       // binding COOKIELESS
-  kLive = 5,             // binding LIVE: the host's own class, which holds sockets (js-shim/live.js)
+  kLive = 5,  // binding LIVE: the host's own class, which holds sockets (js-shim/live.js)
 };
 
 enum class Stream : uint8_t { kEvents = 0, kPersons = 1, kRejects = 2, kDistinctIds = 3 };
@@ -54,13 +54,14 @@ struct SendRows {
   uint32_t timeout_ms;
 };
 
-// Reads a value of the flags namespace. The result's body is the value; http_status 404: no such key.
+// Reads a value of the flags namespace. The result's body is the value; http_status 404: no such
+// key.
 struct ReadKv {
   std::string key;
 };
 
-// Reads a file of the Worker's static assets. The result's body is the file; http_status 404: there is
-// none, or no assets are bound.
+// Reads a file of the Worker's static assets. The result's body is the file; http_status 404: there
+// is none, or no assets are bound.
 struct ReadAsset {
   std::string path;  // "/static/array.js"
 };
@@ -87,20 +88,21 @@ struct WriteCache {
 
 // Changes or lists the flags namespace.
 enum class KvChange : uint8_t {
-  kPut = 0,     // `value` under `key`
+  kPut = 0,  // `value` under `key`
   kDelete = 1,
-  kList = 2,    // keys beginning with `key`: a JSON array of {"name", "metadata"?}, by name
+  kList = 2,  // keys beginning with `key`: a JSON array of {"name", "metadata"?}, by name
 };
 struct ChangeKv {
   KvChange change;
   std::string key;
-  // kPut: the first `metadata_size` bytes are JSON that lists show beside the key, the rest is stored.
+  // kPut: the first `metadata_size` bytes are JSON that lists show beside the key, the rest is
+  // stored.
   std::string value;
   uint32_t metadata_size = 0;
 };
 
-// Gets a document that the configuration names by its address. The result's body is the document and
-// http_status its status.
+// Gets a document that the configuration names by its address. The result's body is the document
+// and http_status its status.
 struct FetchDocument {
   std::string url;
   uint32_t timeout_ms;
@@ -132,8 +134,8 @@ struct GetObject {
 };
 
 // Keys with this prefix in byte order, behind `after` (exclusive; empty: from the first), at most
-// `count_max` (R2: 1000). The result's body has them each ended by a NUL; http_status 206: there are
-// more.
+// `count_max` (R2: 1000). The result's body has them each ended by a NUL; http_status 206: there
+// are more.
 struct ListObjects {
   Bucket bucket;
   std::string prefix;
@@ -159,13 +161,14 @@ struct Effect {
 // What became of one effect.
 struct EffectResult {
   uint32_t id = 0;
-  bool ok = false;             // false: no answer, an exception, a time-out
-  // SendRows, ReadKv, ReadAsset, RunQuery, ReadCache, GetObject, ListObjects, ChangeKv, FetchDocument
+  bool ok = false;  // false: no answer, an exception, a time-out
+  // SendRows, ReadKv, ReadAsset, RunQuery, ReadCache, GetObject, ListObjects, ChangeKv,
+  // FetchDocument
   uint16_t http_status = 0;
   // SendRows: the host let the rows travel in another request's send; that one counts the answer.
   bool shared = false;
-  uint32_t retry_after_ms = 0; // SendRows: what the sink asked for; 0 when it did not
-  std::string body;            // reply bytes, or the reason when not ok
+  uint32_t retry_after_ms = 0;  // SendRows: what the sink asked for; 0 when it did not
+  std::string body;             // reply bytes, or the reason when not ok
 };
 
 // Collects the effects of one turn and numbers them.

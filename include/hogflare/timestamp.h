@@ -1,5 +1,5 @@
-// Instants: reading every form SDKs send, PostHog's rules for an event's time, and writing RFC 3339.
-// Source of the rules: PostHog rust/common/types/src/timestamp.rs (W-3).
+// Instants: reading every form SDKs send, PostHog's rules for an event's time, and writing RFC
+// 3339. Source of the rules: PostHog rust/common/types/src/timestamp.rs (W-3).
 //
 //   EventClock clock{.now_ms = now, .sent_at_ms = sent_at};
 //   int64_t at = clock.event_time({.timestamp_ms = parse_timestamp("2026-01-01T11:59:55Z")});
@@ -12,8 +12,8 @@
 
 namespace hogflare {
 
-// Unix milliseconds of a text in one of the forms of docs/WIRE.md, white space around it ignored; nullopt
-// for anything else. Fractions beyond milliseconds are cut.
+// Unix milliseconds of a text in one of the forms of docs/WIRE.md, white space around it ignored;
+// nullopt for anything else. Fractions beyond milliseconds are cut.
 //   2026-01-02T03:04:05.678Z          RFC 3339; 't', 'z', a space for the T are accepted
 //   2026-01-02T03:04:05+05:30         offsets +hh:mm, +hhmm, +hh
 //   2026-01-02T03:04:05  2026-01-02 03:04  20260102T030405     without zone: UTC
@@ -25,8 +25,8 @@ namespace hogflare {
 std::optional<int64_t> parse_timestamp(std::string_view text,
                                        std::optional<int64_t> now_ms = std::nullopt);
 
-// Unix milliseconds of a JSON number: seconds of 10 digits, with a fraction or without; 13 digits are
-// milliseconds, 16 micro-, 19 nanoseconds. Other numbers are no time.
+// Unix milliseconds of a JSON number: seconds of 10 digits, with a fraction or without; 13 digits
+// are milliseconds, 16 micro-, 19 nanoseconds. Other numbers are no time.
 std::optional<int64_t> parse_epoch_number(std::string_view number);
 
 // RFC 3339 only, with seconds and zone: what capture v1 demands.
@@ -37,8 +37,8 @@ std::optional<int64_t> parse_rfc3339(std::string_view text);
 inline constexpr int64_t kFirstWritableMs = -62'135'596'800'000;
 inline constexpr int64_t kLastWritableMs = 253'402'300'799'999;
 
-// Appends "2026-01-02T03:04:05.678Z". The one guard between any time and a row: an instant that no row
-// may hold, a stored one too, is written as the epoch, as EventClock has it for a client's.
+// Appends "2026-01-02T03:04:05.678Z". The one guard between any time and a row: an instant that no
+// row may hold, a stored one too, is written as the epoch, as EventClock has it for a client's.
 void append_rfc3339(std::string& out, int64_t unix_ms);
 
 // Appends the form of an HTTP Date header (RFC 9110 §5.6.7): "Fri, 02 Jan 2026 03:04:05 GMT".
@@ -54,8 +54,8 @@ struct EventClock {
   int64_t now_ms = 0;
   std::optional<int64_t> sent_at_ms;
 
-  // The event's time by PostHog's order: offset, skew-corrected timestamp, timestamp, now; more than
-  // 23 h ahead becomes now; before year 0 becomes the Unix epoch.
+  // The event's time by PostHog's order: offset, skew-corrected timestamp, timestamp, now; more
+  // than 23 h ahead becomes now; before year 0 becomes the Unix epoch.
   int64_t event_time(const EventTimes& times) const;
 };
 

@@ -1,5 +1,5 @@
-// From the bytes of a v0 request to its JSON text, in PostHog's order, and what every answer shares.
-// Source: PostHog rust/capture/src/payload/{common,decompression}.rs (W-2.1 to W-2.3).
+// From the bytes of a v0 request to its JSON text, in PostHog's order, and what every answer
+// shares. Source: PostHog rust/capture/src/payload/{common,decompression}.rs (W-2.1 to W-2.3).
 //
 //   const Endpoint endpoint = capture_endpoint(find_route(head.path));
 //   Result<DecodedBody> body = decode_body(head, endpoint, std::move(bytes));
@@ -19,10 +19,10 @@ namespace hogflare {
 
 // The routes that take events. They differ in limits, base64 tolerance and body shapes.
 enum class Endpoint {
-  kBatch,      // /batch, /i/v0/e, /i/v0/ai/batch
-  kLegacy,     // /e, /capture, /track
-  kEngage,     // /engage: `event` may be absent
-  kIdentify,   // /identify, /alias, /groups: shapes of their own
+  kBatch,     // /batch, /i/v0/e, /i/v0/ai/batch
+  kLegacy,    // /e, /capture, /track
+  kEngage,    // /engage: `event` may be absent
+  kIdentify,  // /identify, /alias, /groups: shapes of their own
   kAlias,
   kGroups,
   kReplay,     // /s

@@ -1,5 +1,6 @@
-// Time zones by their IANA names, with their history. The tables are the host's (Intl.DateTimeFormat in
-// the Worker): the module carries none, which would be of the day it was built.
+// Time zones by their IANA names, with their history. The tables are the host's
+// (Intl.DateTimeFormat in the Worker): the module carries none, which would be of the day it was
+// built.
 //
 //   Zones zones(host);
 //   zones.offset_at("Europe/Berlin", 489'024'000) == 7200   // July 1985: summer time
@@ -17,7 +18,8 @@ namespace hogflare {
 class ZoneHost {
  public:
   virtual ~ZoneHost() = default;
-  // Seconds east of UTC in that zone at an instant in seconds since 1970; absent: no zone has the name.
+  // Seconds east of UTC in that zone at an instant in seconds since 1970; absent: no zone has the
+  // name.
   virtual std::optional<int32_t> offset_at(std::string_view name, int64_t utc_seconds) = 0;
 };
 
@@ -28,8 +30,8 @@ class Zones {
   // `host` must outlive it.
   explicit Zones(ZoneHost& host);
 
-  // As the host's; names that no zone could have are not asked for. Of a day with two changes of the
-  // clock, which no zone ever had, the first counts.
+  // As the host's; names that no zone could have are not asked for. Of a day with two changes of
+  // the clock, which no zone ever had, the first counts.
   std::optional<int32_t> offset_at(std::string_view name, int64_t utc_seconds);
 
  private:

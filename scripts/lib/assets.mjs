@@ -28,7 +28,9 @@ export function scripts() {
 
 /** @param {string} name @param {string} integrity "sha384-…" */
 function requireIntact(name, integrity) {
-  const digest = createHash("sha384").update(readFileSync(join(DIST, name))).digest("base64");
+  const digest = createHash("sha384")
+    .update(readFileSync(join(DIST, name)))
+    .digest("base64");
   if (`sha384-${digest}` !== integrity) {
     throw new Error(`${name} of posthog-js is not what its integrity.json says: install it again`);
   }

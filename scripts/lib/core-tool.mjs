@@ -25,11 +25,8 @@ export function instantiate() {
   const refuse = () => {
     throw new Error("a command-line tool has no such host to ask");
   };
-  const host = Object.fromEntries(
-    WebAssembly.Module.imports(module).map(({ name }) => [name, refuse]),
-  );
-  host.zone_offset = (name, size, utcSeconds) =>
-    offsetAt(decoder.decode(new Uint8Array(wasm.memory.buffer, name, size)), utcSeconds);
+  const host = Object.fromEntries(WebAssembly.Module.imports(module).map(({ name }) => [name, refuse]));
+  host.zone_offset = (name, size, utcSeconds) => offsetAt(decoder.decode(new Uint8Array(wasm.memory.buffer, name, size)), utcSeconds);
   host.panic = (...place) => {
     throw new Error(panicText(wasm.memory.buffer, ...place));
   };

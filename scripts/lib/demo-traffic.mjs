@@ -49,13 +49,24 @@ const SOURCES = [
   [{ domain: "github.com", url: "https://github.com/" }, 8],
   [{ domain: "www.bing.com", url: "https://www.bing.com/" }, 5],
   [{ domain: "t.co", url: "https://t.co/" }, 5],
-  [{ domain: "www.google.com", url: "https://www.google.com/", utm: { utm_source: "google", utm_medium: "cpc", utm_campaign: "autumn" } }, 7],
+  [
+    { domain: "www.google.com", url: "https://www.google.com/", utm: { utm_source: "google", utm_medium: "cpc", utm_campaign: "autumn" } },
+    7,
+  ],
   [{ domain: "$direct", url: "$direct", utm: { utm_source: "newsletter", utm_medium: "email", utm_campaign: "november" } }, 6],
 ];
 const PLACES = [
-  [["US", "California", "San Francisco"], 16], [["US", "New York", "New York"], 13], [["DE", "Bavaria", "Munich"], 11],
-  [["DE", "Berlin", "Berlin"], 8], [["GB", "England", "London"], 12], [["FR", "Île-de-France", "Paris"], 8], [["IN", "Karnataka", "Bengaluru"], 9],
-  [["BR", "São Paulo", "São Paulo"], 6], [["CA", "Ontario", "Toronto"], 5], [["NL", "North Holland", "Amsterdam"], 5], [["JP", "Tokyo", "Tokyo"], 4],
+  [["US", "California", "San Francisco"], 16],
+  [["US", "New York", "New York"], 13],
+  [["DE", "Bavaria", "Munich"], 11],
+  [["DE", "Berlin", "Berlin"], 8],
+  [["GB", "England", "London"], 12],
+  [["FR", "Île-de-France", "Paris"], 8],
+  [["IN", "Karnataka", "Bengaluru"], 9],
+  [["BR", "São Paulo", "São Paulo"], 6],
+  [["CA", "Ontario", "Toronto"], 5],
+  [["NL", "North Holland", "Amsterdam"], 5],
+  [["JP", "Tokyo", "Tokyo"], 4],
 ];
 const DEVICES = [
   [{ $device_type: "Desktop", $os: "Mac OS X", $os_version: "15.1.0", $browser: "Chrome", $browser_version: 142 }, 24],
@@ -66,37 +77,120 @@ const DEVICES = [
   [{ $device_type: "Mobile", $os: "iOS", $os_version: "18.1", $browser: "Mobile Safari", $browser_version: 18.1 }, 20],
   [{ $device_type: "Mobile", $os: "Android", $os_version: "15", $browser: "Chrome", $browser_version: 142 }, 13],
 ];
-const LANDINGS = [["/", 52], ["/pricing", 12], ["/blog/faster-checkouts", 14], ["/blog/what-a-cart-costs", 8], ["/docs", 8], ["/features", 6]];
-const BROWSED = [["/", 10], ["/features", 24], ["/pricing", 26], ["/docs", 16], ["/docs/install", 8], ["/customers", 8], ["/blog/faster-checkouts", 8]];
-const AT_WORK = [["/app", 40], ["/app/orders", 26], ["/app/products", 16], ["/app/reports", 12], ["/app/settings", 6]];
-const FIRST_NAMES = "Ada Ben Carla Dev Elif Finn Grace Hugo Ines Jon Kaya Lena Marc Nora Omar Petra Quinn Rosa Sam Tara Uli Vera Wim Xenia Yara Zoe".split(" ");
-const LAST_NAMES = "Abel Berger Costa Dietz Evans Fuchs Gupta Hansen Ito Jansen Klein Lopez Meyer Nowak Okafor Park Quist Rossi Silva Tanaka".split(" ");
-const COMPANY_NAMES = "Acorn Birch Cedar Dune Ember Fjord Grove Harbor Iris Juniper Kite Larch Maple Nimbus Onyx Pine Quartz Reed Summit Tide".split(" ");
+const LANDINGS = [
+  ["/", 52],
+  ["/pricing", 12],
+  ["/blog/faster-checkouts", 14],
+  ["/blog/what-a-cart-costs", 8],
+  ["/docs", 8],
+  ["/features", 6],
+];
+const BROWSED = [
+  ["/", 10],
+  ["/features", 24],
+  ["/pricing", 26],
+  ["/docs", 16],
+  ["/docs/install", 8],
+  ["/customers", 8],
+  ["/blog/faster-checkouts", 8],
+];
+const AT_WORK = [
+  ["/app", 40],
+  ["/app/orders", 26],
+  ["/app/products", 16],
+  ["/app/reports", 12],
+  ["/app/settings", 6],
+];
+const FIRST_NAMES =
+  "Ada Ben Carla Dev Elif Finn Grace Hugo Ines Jon Kaya Lena Marc Nora Omar Petra Quinn Rosa Sam Tara Uli Vera Wim Xenia Yara Zoe".split(
+    " ",
+  );
+const LAST_NAMES =
+  "Abel Berger Costa Dietz Evans Fuchs Gupta Hansen Ito Jansen Klein Lopez Meyer Nowak Okafor Park Quist Rossi Silva Tanaka".split(" ");
+const COMPANY_NAMES =
+  "Acorn Birch Cedar Dune Ember Fjord Grove Harbor Iris Juniper Kite Larch Maple Nimbus Onyx Pine Quartz Reed Summit Tide".split(" ");
 /** Of a company: its plan decides what it pays. */
-const PLANS = [["free", 50], ["team", 35], ["enterprise", 15]];
+const PLANS = [
+  ["free", 50],
+  ["team", 35],
+  ["enterprise", 15],
+];
 const PRICES = { free: 0, team: 49, enterprise: 249 };
 
 /** Kinds of failure, what carries them and from which day of the month on. */
 const FAILURES = [
-  { type: "TypeError", value: "Cannot read properties of undefined (reading 'items')", from: 21, share: 0.05, where: "/app/orders",
-    frames: [["/assets/vendor.js", "commit", 2, 18_233, false], ["/assets/app.js", "renderCart", 88, 17, true], ["/assets/app.js", "totalOf", 41, 9, true]] },
-  { type: "ChunkLoadError", value: "Loading chunk 14 failed", from: 0, share: 0.008, where: "",
-    frames: [["/assets/runtime.js", "load", 1, 2_118, false], ["/assets/app.js", "openPage", 12, 5, true]] },
-  { type: "NetworkError", value: "A network error occurred.", from: 0, share: 0.012, where: "/app/reports",
-    frames: [["/assets/app.js", "fetchReport", 207, 11, true], ["/assets/app.js", "retry", 31, 3, true]] },
-  { type: "RangeError", value: "Invalid time value", from: 8, share: 0.01, where: "/app/reports",
-    frames: [["/assets/app.js", "formatDay", 19, 24, true]] },
+  {
+    type: "TypeError",
+    value: "Cannot read properties of undefined (reading 'items')",
+    from: 21,
+    share: 0.05,
+    where: "/app/orders",
+    frames: [
+      ["/assets/vendor.js", "commit", 2, 18_233, false],
+      ["/assets/app.js", "renderCart", 88, 17, true],
+      ["/assets/app.js", "totalOf", 41, 9, true],
+    ],
+  },
+  {
+    type: "ChunkLoadError",
+    value: "Loading chunk 14 failed",
+    from: 0,
+    share: 0.008,
+    where: "",
+    frames: [
+      ["/assets/runtime.js", "load", 1, 2_118, false],
+      ["/assets/app.js", "openPage", 12, 5, true],
+    ],
+  },
+  {
+    type: "NetworkError",
+    value: "A network error occurred.",
+    from: 0,
+    share: 0.012,
+    where: "/app/reports",
+    frames: [
+      ["/assets/app.js", "fetchReport", 207, 11, true],
+      ["/assets/app.js", "retry", 31, 3, true],
+    ],
+  },
+  {
+    type: "RangeError",
+    value: "Invalid time value",
+    from: 8,
+    share: 0.01,
+    where: "/app/reports",
+    frames: [["/assets/app.js", "formatDay", 19, 24, true]],
+  },
 ];
 
-const companyOf = (n) => ({ key: `company-${n}`, name: `${COMPANY_NAMES[n % COMPANY_NAMES.length]} ${["GmbH", "Ltd", "Inc", "Labs"][Math.floor(n / COMPANY_NAMES.length) % 4]}`, plan: dice(`company ${n}`).of(PLANS) });
+const companyOf = (n) => ({
+  key: `company-${n}`,
+  name: `${COMPANY_NAMES[n % COMPANY_NAMES.length]} ${["GmbH", "Ltd", "Inc", "Labs"][Math.floor(n / COMPANY_NAMES.length) % 4]}`,
+  plan: dice(`company ${n}`).of(PLANS),
+});
 
 function exceptionOf({ type, value, frames }, url) {
   return {
-    $exception_list: [{
-      type, value, mechanism: { type: "onerror", handled: false, synthetic: false },
-      stacktrace: { type: "raw", frames: frames.map(([file, name, lineno, colno, in_app]) => ({ platform: "web:javascript", filename: `https://${HOST}${file}`, function: name, lineno, colno, in_app })) },
-    }],
-    $exception_level: "error", $current_url: url,
+    $exception_list: [
+      {
+        type,
+        value,
+        mechanism: { type: "onerror", handled: false, synthetic: false },
+        stacktrace: {
+          type: "raw",
+          frames: frames.map(([file, name, lineno, colno, in_app]) => ({
+            platform: "web:javascript",
+            filename: `https://${HOST}${file}`,
+            function: name,
+            lineno,
+            colno,
+            in_app,
+          })),
+        },
+      },
+    ],
+    $exception_level: "error",
+    $current_url: url,
   };
 }
 
@@ -109,7 +203,20 @@ class Visitor {
     this.source = this.dice.of(SOURCES);
     this.place = this.dice.of(PLACES);
     this.device = this.dice.of(DEVICES);
-    this.hour = this.dice.of([[8, 6], [9, 12], [10, 14], [11, 13], [13, 10], [14, 13], [15, 12], [16, 10], [18, 5], [20, 6], [21, 5], [22, 3]]);
+    this.hour = this.dice.of([
+      [8, 6],
+      [9, 12],
+      [10, 14],
+      [11, 13],
+      [13, 10],
+      [14, 13],
+      [15, 12],
+      [16, 10],
+      [18, 5],
+      [20, 6],
+      [21, 5],
+      [22, 3],
+    ]);
     this.first = FIRST_NAMES[this.dice.between(0, FIRST_NAMES.length - 1)];
     this.last = LAST_NAMES[this.dice.between(0, LAST_NAMES.length - 1)];
     this.company = this.dice.is(0.6) ? companyOf(this.dice.between(0, 39)) : null;
@@ -148,12 +255,24 @@ class Visit {
     const [country, region, city] = visitor.place;
     visitor.count += 1;
     visitor.events.push({
-      event, distinct_id: this.distinctId, timestamp: new Date(this.at).toISOString(),
+      event,
+      distinct_id: this.distinctId,
+      timestamp: new Date(this.at).toISOString(),
       uuid: uuid7(this.at, `event ${this.label} ${visitor.count} of ${visitor.name}`),
       properties: {
-        $current_url: `https://${HOST}${this.path}`, $pathname: this.path, $host: HOST, $session_id: this.session, $lib: "web", $lib_version: "1.449.2",
-        $referrer: this.source.url, $referring_domain: this.source.domain, ...this.source.utm, ...this.device,
-        $geoip_country_code: country, $geoip_subdivision_1_name: region, $geoip_city_name: city,
+        $current_url: `https://${HOST}${this.path}`,
+        $pathname: this.path,
+        $host: HOST,
+        $session_id: this.session,
+        $lib: "web",
+        $lib_version: "1.449.2",
+        $referrer: this.source.url,
+        $referring_domain: this.source.domain,
+        ...this.source.utm,
+        ...this.device,
+        $geoip_country_code: country,
+        $geoip_subdivision_1_name: region,
+        $geoip_city_name: city,
         ...(visitor.userId === null && visitor.isPersonless ? { $process_person_profile: false } : {}),
         ...(visitor.userId !== null && visitor.company !== null ? { $groups: { company: visitor.company.key } } : {}),
         ...properties,
@@ -167,12 +286,24 @@ class Visit {
     if (this.visitor.dice.is(0.12)) {
       const slow = this.device.$device_type === "Mobile" ? 1.7 : 1;
       const lcp = Math.round((900 + this.visitor.dice.next() * 1_900) * slow);
-      this.note("$web_vitals", { $web_vitals_LCP_value: lcp, $web_vitals_CLS_value: Math.round(this.visitor.dice.next() * 150) / 1_000, $web_vitals_INP_value: Math.round(60 + this.visitor.dice.next() * 160 * slow) }, 1);
+      this.note(
+        "$web_vitals",
+        {
+          $web_vitals_LCP_value: lcp,
+          $web_vitals_CLS_value: Math.round(this.visitor.dice.next() * 150) / 1_000,
+          $web_vitals_INP_value: Math.round(60 + this.visitor.dice.next() * 160 * slow),
+        },
+        1,
+      );
     }
   }
 
   click(text) {
-    this.note("$autocapture", { $event_type: "click", $el_text: text, $elements: [{ tag_name: "button", $el_text: text, nth_child: 1, nth_of_type: 1, order: 0 }] });
+    this.note("$autocapture", {
+      $event_type: "click",
+      $el_text: text,
+      $elements: [{ tag_name: "button", $el_text: text, nth_child: 1, nth_of_type: 1, order: 0 }],
+    });
   }
 
   fail(day) {
@@ -190,7 +321,12 @@ class Visit {
 }
 
 const setOf = (visitor) => ({
-  $set: { email: `${visitor.first}.${visitor.last}.${visitor.userId.slice(-4)}@mail.example`.toLowerCase(), name: `${visitor.first} ${visitor.last}`, plan: visitor.company?.plan ?? "free", $geoip_country_code: visitor.place[0] },
+  $set: {
+    email: `${visitor.first}.${visitor.last}.${visitor.userId.slice(-4)}@mail.example`.toLowerCase(),
+    name: `${visitor.first} ${visitor.last}`,
+    plan: visitor.company?.plan ?? "free",
+    $geoip_country_code: visitor.place[0],
+  },
   $set_once: { signed_up_at: new Date(visitor.signedUpMs).toISOString(), first_source: visitor.source.domain },
 });
 
@@ -202,12 +338,23 @@ function firstVisit(visitor, startMs, day) {
   if (luck.is(device.$device_type === "Mobile" ? 0.5 : 0.4)) return luck.is(0.15) ? visit.leave() : undefined;
   for (let n = luck.between(1, 4); n > 0; n -= 1) {
     visit.see(luck.of(BROWSED));
-    if (luck.is(0.3)) visit.click(luck.of([["Compare plans", 2], ["Read more", 3], ["Try it", 4]]));
+    if (luck.is(0.3))
+      visit.click(
+        luck.of([
+          ["Compare plans", 2],
+          ["Read more", 3],
+          ["Try it", 4],
+        ]),
+      );
     visit.fail(day);
   }
   if (!luck.is(visitor.isPersonless ? 0 : 0.62)) return visit.leave();
   visit.see("/signup");
-  visit.note("$feature_flag_called", { $feature_flag: "signup-copy", $feature_flag_response: visitor.variant, "$feature/signup-copy": visitor.variant }, 1);
+  visit.note(
+    "$feature_flag_called",
+    { $feature_flag: "signup-copy", $feature_flag_response: visitor.variant, "$feature/signup-copy": visitor.variant },
+    1,
+  );
   if (!luck.is(visitor.variant === "test" ? 0.72 : 0.56)) return visit.leave();
   signUp(visitor, visit);
   return visit.leave();
@@ -219,13 +366,35 @@ function signUp(visitor, visit) {
   const anon = visit.distinctId;
   visit.distinctId = visitor.userId;
   visit.note("$identify", { $anon_distinct_id: anon, ...setOf(visitor) }, 24);
-  visit.note("sign_up", { method: visitor.dice.of([["email", 5], ["google", 4], ["github", 3]]), "$feature/signup-copy": visitor.variant }, 1);
+  visit.note(
+    "sign_up",
+    {
+      method: visitor.dice.of([
+        ["email", 5],
+        ["google", 4],
+        ["github", 3],
+      ]),
+      "$feature/signup-copy": visitor.variant,
+    },
+    1,
+  );
   if (visitor.company !== null) {
     const { key, name, plan } = visitor.company;
     visit.note("$groupidentify", { $group_type: "company", $group_key: key, $group_set: { name, plan } }, 1);
   }
   visit.see("/app/welcome", 2);
-  if (visitor.dice.is(0.66)) visit.note("project_created", { template: visitor.dice.of([["blank", 3], ["shop", 5], ["import", 2]]) }, 41);
+  if (visitor.dice.is(0.66))
+    visit.note(
+      "project_created",
+      {
+        template: visitor.dice.of([
+          ["blank", 3],
+          ["shop", 5],
+          ["import", 2],
+        ]),
+      },
+      41,
+    );
 }
 
 /** A visit of somebody who has been here; who has an account works in it. */
@@ -247,7 +416,10 @@ function laterVisit(visitor, startMs, day, age) {
   // A second browser is a stranger until it signs in, and then the same person.
   const isNewDevice = luck.is(0.05);
   const phone = DEVICES[5][0];
-  const visit = new Visit(visitor, startMs, `day ${age}`, { source, ...(isNewDevice ? { device: phone, distinctId: uuid7(startMs, `phone of ${visitor.name}`) } : {}) });
+  const visit = new Visit(visitor, startMs, `day ${age}`, {
+    source,
+    ...(isNewDevice ? { device: phone, distinctId: uuid7(startMs, `phone of ${visitor.name}`) } : {}),
+  });
   if (isNewDevice) {
     const anon = visit.distinctId;
     visit.see("/login", 0);
@@ -257,9 +429,23 @@ function laterVisit(visitor, startMs, day, age) {
   for (let n = luck.between(2, 6); n > 0; n -= 1) {
     visit.see(luck.of(AT_WORK));
     visit.fail(day);
-    if (luck.is(0.25)) visit.click(luck.of([["Export", 2], ["New order", 5], ["Filter", 3]]));
+    if (luck.is(0.25))
+      visit.click(
+        luck.of([
+          ["Export", 2],
+          ["New order", 5],
+          ["Filter", 3],
+        ]),
+      );
   }
-  if (luck.is(0.4)) visit.note("order_created", { items: luck.between(1, 6), channel: luck.of([["web", 6], ["phone", 2]]) });
+  if (luck.is(0.4))
+    visit.note("order_created", {
+      items: luck.between(1, 6),
+      channel: luck.of([
+        ["web", 6],
+        ["phone", 2],
+      ]),
+    });
   const price = PRICES[visitor.company?.plan ?? "team"];
   if (price > 0 && luck.is(age < 14 ? 0.16 : 0.06)) {
     visit.see("/app/billing");
@@ -272,16 +458,54 @@ function laterVisit(visitor, startMs, day, age) {
 function mobileVisit(visitor, startMs, age) {
   const visit = new Visit(visitor, startMs, `app ${age}`);
   const isApple = visitor.device.$os !== "Android";
-  const of = { $lib: isApple ? "posthog-ios" : "posthog-android", $lib_version: "3.34.0", $os: isApple ? "iOS" : "Android", $os_version: isApple ? "18.1" : "15", $device_type: "Mobile", $app_version: "1.8.2" };
-  const none = { $current_url: undefined, $pathname: undefined, $host: undefined, $browser: undefined, $browser_version: undefined, $referrer: undefined, $referring_domain: undefined };
+  const of = {
+    $lib: isApple ? "posthog-ios" : "posthog-android",
+    $lib_version: "3.34.0",
+    $os: isApple ? "iOS" : "Android",
+    $os_version: isApple ? "18.1" : "15",
+    $device_type: "Mobile",
+    $app_version: "1.8.2",
+  };
+  const none = {
+    $current_url: undefined,
+    $pathname: undefined,
+    $host: undefined,
+    $browser: undefined,
+    $browser_version: undefined,
+    $referrer: undefined,
+    $referring_domain: undefined,
+  };
   visit.note("Application Opened", { ...none, ...of }, 0);
-  for (let n = visitor.dice.between(1, 4); n > 0; n -= 1) visit.note("$screen", { ...none, ...of, $screen_name: visitor.dice.of([["Orders", 5], ["Scan", 3], ["Stock", 3]]) }, visitor.dice.between(4, 40));
+  for (let n = visitor.dice.between(1, 4); n > 0; n -= 1)
+    visit.note(
+      "$screen",
+      {
+        ...none,
+        ...of,
+        $screen_name: visitor.dice.of([
+          ["Orders", 5],
+          ["Scan", 3],
+          ["Stock", 3],
+        ]),
+      },
+      visitor.dice.between(4, 40),
+    );
 }
 
 function serverEvent(visitor, atMs, amount) {
   visitor.events.push({
-    event: "invoice_paid", distinct_id: visitor.userId, timestamp: new Date(atMs).toISOString(), uuid: uuid7(atMs, `invoice of ${visitor.name}`),
-    properties: { amount, currency: "USD", $lib: "posthog-node", $lib_version: "5.70.0", $geoip_disable: true, ...(visitor.company === null ? {} : { $groups: { company: visitor.company.key } }) },
+    event: "invoice_paid",
+    distinct_id: visitor.userId,
+    timestamp: new Date(atMs).toISOString(),
+    uuid: uuid7(atMs, `invoice of ${visitor.name}`),
+    properties: {
+      amount,
+      currency: "USD",
+      $lib: "posthog-node",
+      $lib_version: "5.70.0",
+      $geoip_disable: true,
+      ...(visitor.company === null ? {} : { $groups: { company: visitor.company.key } }),
+    },
   });
 }
 
@@ -294,7 +518,8 @@ function newcomers(day, dayMs, scale) {
 }
 
 /** How likely somebody comes `age` days after the first time: less and less. */
-const comesBack = (visitor, age, dayMs) => (visitor.userId === null ? 0.08 * age ** -0.8 : 0.52 * age ** -0.42) * (isWeekend(dayMs) ? 0.45 : 1);
+const comesBack = (visitor, age, dayMs) =>
+  (visitor.userId === null ? 0.08 * age ** -0.8 : 0.52 * age ** -0.42) * (isWeekend(dayMs) ? 0.45 : 1);
 
 function lifeOf(visitor, began, days) {
   const { dice: luck, born } = visitor;
@@ -315,10 +540,21 @@ function lifeOf(visitor, began, days) {
 
 /** The shop's own server says when a new version is out. */
 function deploys(seed, began, days) {
-  const versions = [[3, "1.8.0"], [12, "1.8.1"], [21, "1.8.2"], [27, "1.8.3"]].filter(([day]) => day < days);
+  const versions = [
+    [3, "1.8.0"],
+    [12, "1.8.1"],
+    [21, "1.8.2"],
+    [27, "1.8.3"],
+  ].filter(([day]) => day < days);
   return versions.map(([day, version]) => {
     const at = began + Number(day) * DAY_MS + 9.5 * 3_600_000;
-    return { event: "$deploy", distinct_id: "ci", timestamp: new Date(at).toISOString(), uuid: uuid7(at, `${seed} deploy ${version}`), properties: { version, $lib: "posthog-node", $lib_version: "5.70.0", $process_person_profile: false, $geoip_disable: true } };
+    return {
+      event: "$deploy",
+      distinct_id: "ci",
+      timestamp: new Date(at).toISOString(),
+      uuid: uuid7(at, `${seed} deploy ${version}`),
+      properties: { version, $lib: "posthog-node", $lib_version: "5.70.0", $process_person_profile: false, $geoip_disable: true },
+    };
   });
 }
 

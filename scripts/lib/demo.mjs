@@ -38,10 +38,12 @@ export async function sendDemo({ url, token = DEMO_TOKEN, signingSecret = "", be
     onProgress(sent, all.length);
   };
   onProgress(0, all.length);
-  await Promise.all(Array.from({ length: LANES }, async (_, lane) => {
-    const mine = all.filter((each) => each.lane === lane).map(({ event }) => event);
-    for (let at = 0; at < mine.length; at += BATCH) await post(mine.slice(at, at + BATCH));
-  }));
+  await Promise.all(
+    Array.from({ length: LANES }, async (_, lane) => {
+      const mine = all.filter((each) => each.lane === lane).map(({ event }) => event);
+      for (let at = 0; at < mine.length; at += BATCH) await post(mine.slice(at, at + BATCH));
+    }),
+  );
   return sent;
 }
 

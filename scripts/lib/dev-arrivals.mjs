@@ -15,7 +15,12 @@ async function namesOf(pipeline, count) {
   const response = await fetch(`${pipeline}/sql?q=${encodeURIComponent(query)}`, { signal: AbortSignal.timeout(2000) });
   const rows = response.ok ? await response.json() : [];
   const more = rows.length > NAMES_MAX ? ", …" : "";
-  return rows.slice(0, NAMES_MAX).map(({ event, n }) => `${n} ${event}`).join(", ") + more;
+  return (
+    rows
+      .slice(0, NAMES_MAX)
+      .map(({ event, n }) => `${n} ${event}`)
+      .join(", ") + more
+  );
 }
 
 /** Announces what comes after `before`. @param {string} pipeline @param {Awaited<ReturnType<typeof counts>>} before */
@@ -26,12 +31,21 @@ export async function announceArrivals(pipeline, before, print = console.log) {
       const now = await counts(pipeline);
       const parts = Object.entries(now).flatMap(([stream, { rows, bad }]) => {
         const more = { rows: rows - (before[stream]?.rows ?? 0), bad: bad - (before[stream]?.bad ?? 0) };
-        return [more.rows > 0 ? `${more.rows} ${stream}` : "", more.bad > 0 ? `${more.bad} ${stream} refused by the schema (GET /bad)` : ""].filter(Boolean);
+        return [
+          more.rows > 0 ? `${more.rows} ${stream}` : "",
+          more.bad > 0 ? `${more.bad} ${stream} refused by the schema (GET /bad)` : "",
+        ].filter(Boolean);
       });
       const events = now.events.rows - (before.events?.rows ?? 0);
       before = now;
       if (parts.length === 0) continue;
-      const names = events > 0 ? await namesOf(pipeline, events).then((text) => `: ${text}`, () => "") : "";
+      const names =
+        events > 0
+          ? await namesOf(pipeline, events).then(
+              (text) => `: ${text}`,
+              () => "",
+            )
+          : "";
       print(`${new Date().toISOString().slice(11, 19)} arrived ${parts.join(", ")}${names}`);
     } catch {
       // The fake pipeline is being started again.

@@ -32,7 +32,9 @@ function takeLock(path, owner) {
       // Cut off while it was written; nobody alive holds it.
     }
     if (holder !== undefined && isAlive(holder.pid)) {
-      throw new Error(`scripts/dev runs on this state already: process ${holder.pid}, port ${holder.port}, since ${holder.since}; end it, or choose another HOGFLARE_STATE_DIR`);
+      throw new Error(
+        `scripts/dev runs on this state already: process ${holder.pid}, port ${holder.port}, since ${holder.since}; end it, or choose another HOGFLARE_STATE_DIR`,
+      );
     }
     // Of two that find a dead owner, one renames and the other looks again.
     try {

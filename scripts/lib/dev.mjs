@@ -1,6 +1,6 @@
 // Runs the fake pipeline and the Worker and keeps them running; scripts/dev is its front.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -74,7 +74,8 @@ function workerVariables() {
   }
   chosen.HOGFLARE_PROJECTS = withDemoProject(chosen);
   // Flags are edited in the console unless they come from elsewhere.
-  const hasOwnFlags = chosen.HOGFLARE_FEATURE_FLAGS !== undefined || chosen.HOGFLARE_FLAGS_KV_KEY !== undefined || FLAGS_FILE !== '{ "flags": [] }';
+  const hasOwnFlags =
+    chosen.HOGFLARE_FEATURE_FLAGS !== undefined || chosen.HOGFLARE_FLAGS_KV_KEY !== undefined || FLAGS_FILE !== '{ "flags": [] }';
   if (!hasOwnFlags) {
     chosen.HOGFLARE_FLAGS_KV_KEY = "flags";
     chosen.HOGFLARE_FLAGS_TTL_SECS ??= "2";
@@ -85,7 +86,8 @@ function workerVariables() {
 /** The operator's projects, or one for any token, and the demo's beside them where its number is free. */
 function withDemoProject({ HOGFLARE_PROJECTS: given, POSTHOG_TEAM_ID: team = "1" }) {
   const demo = { [DEMO_TOKEN]: { team_id: DEMO_TEAM } };
-  if (given === undefined) return team === String(DEMO_TEAM) || !/^[1-9]\d*$/.test(team) ? undefined : JSON.stringify({ "*": { team_id: Number(team) }, ...demo });
+  if (given === undefined)
+    return team === String(DEMO_TEAM) || !/^[1-9]\d*$/.test(team) ? undefined : JSON.stringify({ "*": { team_id: Number(team) }, ...demo });
   try {
     const projects = JSON.parse(given);
     const isTaken = DEMO_TOKEN in projects || Object.values(projects).some((project) => project.team_id === DEMO_TEAM);
@@ -147,9 +149,13 @@ function workerdIsAlive() {
 /** Limits with room for variables that no deployment could have: said, and tried all the same. */
 function roomFor(vars) {
   const { variable_bytes: most } = platformLimits();
-  const sizes = Object.entries(vars).map(([name, value]) => ({ name, bytes: Buffer.byteLength(value) })).filter(({ bytes }) => bytes > most);
+  const sizes = Object.entries(vars)
+    .map(([name, value]) => ({ name, bytes: Buffer.byteLength(value) }))
+    .filter(({ bytes }) => bytes > most);
   for (const { name, bytes } of sizes) {
-    console.error(`${name} has ${bytes} bytes; Cloudflare deploys at most ${most} in a variable${name === "HOGFLARE_FEATURE_FLAGS" ? " (larger flags stand in flags.json or in KV: docs/FLAGS.md)" : ""}`);
+    console.error(
+      `${name} has ${bytes} bytes; Cloudflare deploys at most ${most} in a variable${name === "HOGFLARE_FEATURE_FLAGS" ? " (larger flags stand in flags.json or in KV: docs/FLAGS.md)" : ""}`,
+    );
   }
   return sizes.length === 0 ? {} : { variable_bytes: Math.max(...sizes.map(({ bytes }) => bytes)) };
 }
@@ -212,14 +218,20 @@ const serve = demoService({
   scale: Number(process.env.HOGFLARE_DEMO_SCALE ?? "1"),
   log: (line) => console.error(line),
 });
-superviseWorker({ port: workerPort, stateDir, vars, platform: roomFor(vars), demo: hasDemo ? { team_id: DEMO_TEAM, name: DEMO_NAME, serve } : null }).catch((error) =>
-  fail(`the Worker did not start: ${error.stack ?? error}`),
-);
+superviseWorker({
+  port: workerPort,
+  stateDir,
+  vars,
+  platform: roomFor(vars),
+  demo: hasDemo ? { team_id: DEMO_TEAM, name: DEMO_NAME, serve } : null,
+}).catch((error) => fail(`the Worker did not start: ${error.stack ?? error}`));
 await waitFor(`http://127.0.0.1:${pipelinePort}/health`, "the fake pipeline");
 await waitFor(`http://127.0.0.1:${workerPort}/_liveness`, "the Worker");
 const pipelineUrl = `http://127.0.0.1:${pipelinePort}`;
 // What arrives right after the next line is announced, too.
 const before = await counts(pipelineUrl);
-console.error(`console http://127.0.0.1:${workerPort}/app, sign in with ${vars.HOGFLARE_ADMIN_TOKEN === LOCAL_TOKEN ? `the token ${LOCAL_TOKEN}` : "HOGFLARE_ADMIN_TOKEN"}; npm run demo sends a month of traffic`);
+console.error(
+  `console http://127.0.0.1:${workerPort}/app, sign in with ${vars.HOGFLARE_ADMIN_TOKEN === LOCAL_TOKEN ? `the token ${LOCAL_TOKEN}` : "HOGFLARE_ADMIN_TOKEN"}; npm run demo sends a month of traffic`,
+);
 console.log(`ready http://127.0.0.1:${workerPort}`);
 announceArrivals(pipelineUrl, before);

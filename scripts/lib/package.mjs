@@ -50,7 +50,11 @@ const LIBRARIES = [
 /** Parts of the toolchain that end up in the module, with Debian's copyright files. */
 const RUNTIME = [
   { title: "musl (Emscripten's C library)", license: "MIT", file: "/usr/share/emscripten/system/lib/libc/musl/COPYRIGHT" },
-  { title: "Emscripten, libc++ and compiler-rt", license: "MIT OR Apache-2.0 WITH LLVM-exception", file: "/usr/share/doc/emscripten/copyright" },
+  {
+    title: "Emscripten, libc++ and compiler-rt",
+    license: "MIT OR Apache-2.0 WITH LLVM-exception",
+    file: "/usr/share/doc/emscripten/copyright",
+  },
 ];
 
 const read = (path) => readFileSync(join(ROOT, path), "utf8");
@@ -68,7 +72,10 @@ function archiveOf(name) {
 }
 
 function licenceText(archive, pattern) {
-  return execFileSync("tar", ["-xOf", archive, "--wildcards", "--no-wildcards-match-slash", pattern], { encoding: "utf8", maxBuffer: 1 << 24 });
+  return execFileSync("tar", ["-xOf", archive, "--wildcards", "--no-wildcards-match-slash", pattern], {
+    encoding: "utf8",
+    maxBuffer: 1 << 24,
+  });
 }
 
 /** What esbuild put into the console and the player: name, version, terms and their text. @param {string[]} folders */
@@ -100,12 +107,14 @@ function thirdPartyLicences(bundled) {
 function npmPackages(bundled) {
   const { packages } = JSON.parse(read("package-lock.json"));
   const inside = new Set(bundled.map(({ folder }) => folder));
-  return Object.entries(packages)
-    .filter(([path, entry]) => path !== "" && ((!entry.dev && !entry.devOptional) || inside.has(path)))
-    .map(([path, entry]) => ({ name: path.slice(path.lastIndexOf("node_modules/") + 13), ...entry }))
-    .sort((left, right) => (left.name < right.name ? -1 : 1))
-    // One release may lie in several places.
-    .filter(({ name, version }, i, all) => all.findIndex((each) => each.name === name && each.version === version) === i);
+  return (
+    Object.entries(packages)
+      .filter(([path, entry]) => path !== "" && ((!entry.dev && !entry.devOptional) || inside.has(path)))
+      .map(([path, entry]) => ({ name: path.slice(path.lastIndexOf("node_modules/") + 13), ...entry }))
+      .sort((left, right) => (left.name < right.name ? -1 : 1))
+      // One release may lie in several places.
+      .filter(({ name, version }, i, all) => all.findIndex((each) => each.name === name && each.version === version) === i)
+  );
 }
 
 /** CycloneDX 1.5, without a time or a serial number: the same commit has the same list. */
@@ -130,7 +139,9 @@ function sbom(version, wasm, bundled) {
       version: of,
       purl: `pkg:npm/${name.replace("@", "%40")}@${of}`,
       ...(license === undefined ? {} : { licenses: [{ expression: license }] }),
-      ...(integrity === undefined ? {} : { hashes: [{ alg: "SHA-512", content: Buffer.from(integrity.replace("sha512-", ""), "base64").toString("hex") }] }),
+      ...(integrity === undefined
+        ? {}
+        : { hashes: [{ alg: "SHA-512", content: Buffer.from(integrity.replace("sha512-", ""), "base64").toString("hex") }] }),
     })),
   ];
   return {
@@ -180,7 +191,10 @@ function packageJson(source) {
 function wranglerExample() {
   return read("wrangler.toml.example")
     .replace('main = "js-shim/worker.js"', 'main = "node_modules/hogflare/js-shim/worker.js"')
-    .replace("fill in the endpoint or the\n# stream binding, `scripts/build worker`, then", "fill in the endpoint or the\n# stream binding, `node node_modules/hogflare/scripts/lib/assets.mjs assets`, then")
+    .replace(
+      "fill in the endpoint or the\n# stream binding, `scripts/build worker`, then",
+      "fill in the endpoint or the\n# stream binding, `node node_modules/hogflare/scripts/lib/assets.mjs assets`, then",
+    )
     .replace('directory = "build/assets"', 'directory = "assets"');
 }
 

@@ -10,7 +10,11 @@ const SQL = resolve(dirname(fileURLToPath(import.meta.url)), "../../sql");
 const STREAMS = ["events", "persons", "rejects", "distinct_ids"];
 
 const read = (...path) => readFileSync(join(SQL, ...path), "utf8");
-const withoutComments = (text) => text.replace(/^\s*--.*\n/gm, "").trim().replace(/;$/, "");
+const withoutComments = (text) =>
+  text
+    .replace(/^\s*--.*\n/gm, "")
+    .trim()
+    .replace(/;$/, "");
 
 /** Files of views for a dialect, in the order they build on one another: [{name, path}]. */
 export function viewFiles(dialect) {
@@ -22,7 +26,10 @@ export function viewFiles(dialect) {
     .map(({ file, path }) => ({ name: file.replace(/^\d+_|\.sql$/g, ""), path }));
 }
 
-export const recipes = () => readdirSync(join(SQL, "recipes")).map((file) => file.replace(".sql", "")).sort();
+export const recipes = () =>
+  readdirSync(join(SQL, "recipes"))
+    .map((file) => file.replace(".sql", ""))
+    .sort();
 
 /** What a recipe's head says: {text, parameters: {name: {value, meaning}}}. */
 export function describe(recipe) {
@@ -55,9 +62,7 @@ function withParameters(text, known, given) {
 
 /** The macros of a dialect: [{name, arguments, body}]. */
 function macros(dialect) {
-  const found = withoutComments(read("macros", `${dialect}.sql`)).matchAll(
-    /CREATE OR REPLACE MACRO (\w+)\(([^)]*)\) AS ([^;]*);?/g,
-  );
+  const found = withoutComments(read("macros", `${dialect}.sql`)).matchAll(/CREATE OR REPLACE MACRO (\w+)\(([^)]*)\) AS ([^;]*);?/g);
   return [...found].map(([, name, names, body]) => ({ name, names: names.split(",").map((each) => each.trim()), body }));
 }
 

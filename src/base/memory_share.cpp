@@ -63,9 +63,9 @@ Result<std::string> MemoryShare::unpack(Encoding encoding, std::string_view byte
                                         size_t output_bytes_max, Decompressor* host) {
   const size_t most = std::min(output_bytes_max, left());
   if (most == 0) return refusal();
-  return taken(host != nullptr ? host->run(encoding, bytes, most)
-                               : decompress(encoding, bytes, most),
-               most < output_bytes_max);
+  return taken(
+      host != nullptr ? host->run(encoding, bytes, most) : decompress(encoding, bytes, most),
+      most < output_bytes_max);
 }
 
 Result<std::string> MemoryShare::unpack_lz(std::string_view base64, size_t output_bytes_max) {

@@ -90,9 +90,9 @@ Uuid Uuid::version_5(const Uuid& name_space, std::string_view name, std::string_
 }
 
 Uuid Uuid::of_person(int64_t team_id, std::string_view distinct_id) {
-  static constexpr std::array<uint8_t, 16> kPersonNamespace = {
-      0x93, 0x29, 0x79, 0xb4, 0x65, 0xc3, 0x44, 0x24,
-      0x84, 0x67, 0x0b, 0x66, 0xec, 0x27, 0xbc, 0x22};
+  static constexpr std::array<uint8_t, 16> kPersonNamespace = {0x93, 0x29, 0x79, 0xb4, 0x65, 0xc3,
+                                                               0x44, 0x24, 0x84, 0x67, 0x0b, 0x66,
+                                                               0xec, 0x27, 0xbc, 0x22};
   char team[24];
   char* end = std::to_chars(team, team + sizeof team - 1, team_id).ptr;
   *end++ = ':';
@@ -102,7 +102,8 @@ Uuid Uuid::of_person(int64_t team_id, std::string_view distinct_id) {
 
 std::string Uuid::text() const {
   static constexpr char kHex[] = "0123456789abcdef";
-  // Where each byte's two digits stand: known to the compiler, which leaves no branch for the hyphens.
+  // Where each byte's two digits stand: known to the compiler, which leaves no branch for the
+  // hyphens.
   static constexpr uint8_t kPlaces[] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
   static_assert(sizeof kPlaces == sizeof bytes_);
   std::string out(36, '-');

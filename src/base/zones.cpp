@@ -50,8 +50,7 @@ Zones::Day Zones::ask(std::string_view name, int64_t day) {
   const int64_t begins = day * kDaySeconds;
   asked.change = begins + kDaySeconds;
   const std::optional<int32_t> before = host_.offset_at(name, begins);
-  const std::optional<int32_t> after =
-      before ? host_.offset_at(name, asked.change) : std::nullopt;
+  const std::optional<int32_t> after = before ? host_.offset_at(name, asked.change) : std::nullopt;
   if (!after) return asked;
   asked.is_known = true;
   asked.before = *before;

@@ -48,10 +48,10 @@ void add_event(const Value& item, size_t index, const EventClock& clock,
   event.historical = batch.historical;
   std::optional<Error> error;
   if (item.raw().size() > limits::kEventBytesMax) {
-    error = Error{ErrorCode::kEventTooLarge, "the event has " + std::to_string(item.raw().size()) +
-                                                 " bytes of JSON; at most " +
-                                                 std::to_string(limits::kEventBytesMax) +
-                                                 " are taken"};
+    error =
+        Error{ErrorCode::kEventTooLarge, "the event has " + std::to_string(item.raw().size()) +
+                                             " bytes of JSON; at most " +
+                                             std::to_string(limits::kEventBytesMax) + " are taken"};
   } else if (item.is_object()) {
     error = capture::fill_event(RootFields::of(item), clock, context, event);
   } else {

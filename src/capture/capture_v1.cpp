@@ -21,10 +21,26 @@ constexpr std::string_view kDroppedPerformanceEvent = "dropped_performance_event
 
 // PostHog capture/src/v1/analytics/constants.rs: what broken clients send for everybody.
 constexpr std::array<std::string_view, 20> kIllegalDistinctIds = {
-    "0",         "00000000-0000-0000-0000-000000000000",
-    "anonymous", "anonymous-user", "[object object]", "backend", "distinct_id", "distinctid",
-    "email",     "false",          "guest",           "id",      "nan",         "none",
-    "not_authenticated", "null",   "system",          "true",    "undefined",   "user"};
+    "0",
+    "00000000-0000-0000-0000-000000000000",
+    "anonymous",
+    "anonymous-user",
+    "[object object]",
+    "backend",
+    "distinct_id",
+    "distinctid",
+    "email",
+    "false",
+    "guest",
+    "id",
+    "nan",
+    "none",
+    "not_authenticated",
+    "null",
+    "system",
+    "true",
+    "undefined",
+    "user"};
 
 bool is_illegal(std::string_view distinct_id) {
   for (const std::string_view illegal : kIllegalDistinctIds) {

@@ -68,8 +68,8 @@ std::string compact(std::string_view raw) {
   return out;
 }
 
-// An object or list as serde_json writes it, whose maps are sorted by name: PostHog's capture makes a
-// distinct_id of it (rust/common/types/src/event.rs).
+// An object or list as serde_json writes it, whose maps are sorted by name: PostHog's capture makes
+// a distinct_id of it (rust/common/types/src/event.rs).
 void append_sorted(const Value& value, std::string& out) {
   if (value.is_string()) return json::append_string(out, value.text());
   if (!value.is_object() && !value.is_array()) {
@@ -121,7 +121,8 @@ bool may_have_size(const json::Member& member, uint32_t sizes) {
   return size > 31 || (sizes >> size & 1u) != 0;
 }
 
-// Of a text that is a UUID: whether it is written as rows have it, without braces, URN and capitals.
+// Of a text that is a UUID: whether it is written as rows have it, without braces, URN and
+// capitals.
 bool is_canonical(std::string_view uuid) {
   constexpr size_t kTextBytes = 36;
   return uuid.size() == kTextBytes && !may_have_capital(uuid);
@@ -130,8 +131,8 @@ bool is_canonical(std::string_view uuid) {
 std::optional<Error> fill_name(const Value& name, Event& event) {
   if (!name.exists()) return Error{ErrorCode::kHydrateFailed, "the event has no event name"};
   if (!name.is_string()) {
-    return Error{ErrorCode::kMissingEventName, "event must be a string, not " +
-                                                   std::string(first_code_points(name.raw(), 64))};
+    return Error{ErrorCode::kMissingEventName,
+                 "event must be a string, not " + std::string(first_code_points(name.raw(), 64))};
   }
   std::string text = name.text();
   if (text.empty()) return Error{ErrorCode::kMissingEventName};
@@ -144,9 +145,8 @@ std::optional<Error> fill_name(const Value& name, Event& event) {
 
 std::optional<Error> check_shape(const RootFields& fields, const PropertyFields& inner) {
   // PHP's json_encode makes [] of an empty map.
-  const bool is_empty_list =
-      fields.properties.is_array() && fields.properties.elements().empty() &&
-      compact(fields.properties.raw()) == "[]";
+  const bool is_empty_list = fields.properties.is_array() && fields.properties.elements().empty() &&
+                             compact(fields.properties.raw()) == "[]";
   if (fields.properties.exists() && !fields.properties.is_object() && !is_empty_list) {
     return Error{ErrorCode::kInvalidProperties, "properties must be a JSON object"};
   }

@@ -50,7 +50,8 @@ std::optional<Error> read_uuid(const json::Value& uuid, std::string& out);
 // `timestamp` and `offset` of an event.
 EventTimes times_of(const RootFields& fields, int64_t now_ms);
 
-// Milliseconds of a string or number; nullopt when absent or unreadable. `now_ms` reads times of today.
+// Milliseconds of a string or number; nullopt when absent or unreadable. `now_ms` reads times of
+// today.
 std::optional<int64_t> time_of(const json::Value& value, std::optional<int64_t> now_ms = {});
 
 // kInvalidSignature when requests are signed, this one is not, and `token` is none of
@@ -65,8 +66,8 @@ Result<const Project*> authorize(std::string_view token, const RequestHead& head
 // `?_=` or `?sent_at=`: milliseconds, ignored up to the year 2020.
 std::optional<int64_t> query_sent_at(std::string_view query);
 
-// Fills `event` from `fields`, whose root it names; says why when it cannot be stored. What could be
-// read before that is in `event`.
+// Fills `event` from `fields`, whose root it names; says why when it cannot be stored. What could
+// be read before that is in `event`.
 std::optional<Error> fill_event(const RootFields& fields, const EventClock& clock,
                                 const CaptureContext& context, Event& event);
 

@@ -34,9 +34,12 @@ struct SnapshotFields {
   static SnapshotFields of(const Value& properties) {
     SnapshotFields fields;
     const std::pair<std::string_view, Value*> places[] = {
-        {"$session_id", &fields.session_id},       {"$window_id", &fields.window_id},
-        {"$snapshot_source", &fields.source},      {"$lib", &fields.library},
-        {"$snapshot_data", &fields.data},          {"distinct_id", &fields.distinct_id},
+        {"$session_id", &fields.session_id},
+        {"$window_id", &fields.window_id},
+        {"$snapshot_source", &fields.source},
+        {"$lib", &fields.library},
+        {"$snapshot_data", &fields.data},
+        {"distinct_id", &fields.distinct_id},
         {"$cookieless_mode", &fields.cookieless_mode},
         {"$ignore_sent_at", &fields.ignore_sent_at}};
     for (const json::Member member : properties.members()) {
@@ -110,7 +113,8 @@ class ReplayDecoder {
   }
 
   std::optional<Error> read(const Value& item, Recording& recording) {
-    if (!item.is_object()) return Error{ErrorCode::kHydrateFailed, "an event must be a JSON object"};
+    if (!item.is_object())
+      return Error{ErrorCode::kHydrateFailed, "an event must be a JSON object"};
     const RootFields root = RootFields::of(item);
     if (root.properties.exists() && !root.properties.is_object()) {
       return Error{ErrorCode::kInvalidProperties, "properties must be a JSON object"};
@@ -148,8 +152,7 @@ class ReplayDecoder {
       return invalid("replay event has invalid session id: it must be a string of at most " +
                      std::to_string(limits::kSessionIdBytesMax) + " letters, digits and '-'");
     }
-    recording.session_id =
-        inherits ? batch_.recordings.back().session_id : fields.session_id.raw();
+    recording.session_id = inherits ? batch_.recordings.back().session_id : fields.session_id.raw();
     recording.window_id = recording.session_id;
     if (fields.window_id.exists()) {
       recording.window_id = fields.window_id.raw();
@@ -185,13 +188,14 @@ Result<std::unique_ptr<CaptureBatch>> decode_replay(const RequestHead& head, std
   size_t alone = 0;
   MemoryShare own(alone);
   MemoryShare& memory = context.memory != nullptr ? *context.memory : own;
-  Result<DecodedBody> decoded = decode_body(head, Endpoint::kReplay, std::move(body),
-                                            context.config.body_bytes_max, memory);
+  Result<DecodedBody> decoded =
+      decode_body(head, Endpoint::kReplay, std::move(body), context.config.body_bytes_max, memory);
   if (!decoded.ok()) return decoded.error();
   auto batch = std::make_unique<CaptureBatch>();
   batch->body = std::move(decoded.value().text);
   if (auto error = capture::parse_body(*batch, kIndexDepth, memory)) return std::move(*error);
-  const Result<Shape> shape = capture::find_shape(batch->document->root(), context.config.events_max);
+  const Result<Shape> shape =
+      capture::find_shape(batch->document->root(), context.config.events_max);
   if (!shape.ok()) return shape.error();
   if (auto error = capture::admit(shape.value(), decoded.value().token,
                                   capture::TokenRule::kFirstEvent, head, context, *batch)) {

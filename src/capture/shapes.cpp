@@ -209,9 +209,9 @@ bool needs_rewriting(Endpoint endpoint, const Shape& shape) {
 }
 
 Result<std::string> rewrite(Endpoint endpoint, const Shape& shape, MemoryShare& memory) {
-  const Error too_large(ErrorCode::kTooLarge,
-                        "as events the request has more than " +
-                            std::to_string(limits::kDecompressedBytesMax) + " bytes");
+  const Error too_large(ErrorCode::kTooLarge, "as events the request has more than " +
+                                                  std::to_string(limits::kDecompressedBytesMax) +
+                                                  " bytes");
   std::string text;
   // What an item may become is its own text, and what is added is less than this.
   size_t expected = shape.wrapper.exists() ? shape.wrapper.raw().size() : 0;

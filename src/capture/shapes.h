@@ -14,24 +14,25 @@
 namespace hogflare::capture {
 
 struct Shape {
-  json::Value wrapper;               // {api_key, batch, …}; does not exist for arrays and singles
-  std::vector<json::Value> items;    // events in order
+  json::Value wrapper;             // {api_key, batch, …}; does not exist for arrays and singles
+  std::vector<json::Value> items;  // events in order
   bool is_single = false;
 };
 
 // kTooLarge when the array holds more than `events_max` events.
 std::optional<Error> too_many_events(const json::Value& list, size_t events_max);
 
-// kHydrateFailed when it is no shape of an event request, kEmptyBatch without events, kTooLarge with
-// too many.
+// kHydrateFailed when it is no shape of an event request, kEmptyBatch without events, kTooLarge
+// with too many.
 Result<Shape> find_shape(const json::Value& root, size_t events_max);
 
-// The text inside {"data": "<text>"} with its compression undone, or nullopt when the root is not of
-// that shape. The wrapper's token goes to `token`.
+// The text inside {"data": "<text>"} with its compression undone, or nullopt when the root is not
+// of that shape. The wrapper's token goes to `token`.
 std::optional<Result<std::string>> unwrap_data_text(const json::Value& root, size_t bytes_max,
                                                     std::string& token, MemoryShare& memory);
 
-// True when an item of /engage, /identify, /alias or /groups has no event name and must be rewritten.
+// True when an item of /engage, /identify, /alias or /groups has no event name and must be
+// rewritten.
 bool needs_rewriting(Endpoint endpoint, const Shape& shape);
 
 // The request's text with every such item turned into the event PostHog's SDKs send for it:

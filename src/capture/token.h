@@ -21,8 +21,8 @@ std::optional<Error> admit(const Shape& shape, const std::string& form_token, To
                            const RequestHead& head, const CaptureContext& context,
                            CaptureBatch& batch);
 
-// The wrapper's `sent_at`, else the query's. Where the body is signed the query does not count: it is not
-// covered, and who has recorded a body could give it another time.
+// The wrapper's `sent_at`, else the query's. Where the body is signed the query does not count: it
+// is not covered, and who has recorded a body could give it another time.
 std::optional<int64_t> sent_at_of(const json::Value& wrapper, const RequestHead& head,
                                   const Config& config);
 

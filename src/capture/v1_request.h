@@ -19,13 +19,13 @@ struct RequestHeaders {
   std::string_view token;
   BodyEncoding encoding = BodyEncoding::kNone;
   int64_t request_time_ms = 0;
-  std::string_view library;          // of PostHog-Sdk-Info; empty when it is not usable
+  std::string_view library;  // of PostHog-Sdk-Info; empty when it is not usable
   std::string_view library_version;
 };
 
 // kMissingAuthorization, kMissingHeader (which names all that are absent), kInvalidHeader,
-// kUnsupportedMediaType, kUnsupportedEncoding; in PostHog's order (v1/context.rs). What the token is
-// worth `authorize` says.
+// kUnsupportedMediaType, kUnsupportedEncoding; in PostHog's order (v1/context.rs). What the token
+// is worth `authorize` says.
 Result<RequestHeaders> read_headers(const RequestHead& head);
 
 // kTooLarge, kEmptyPayload, kDecodeFailed, kMemoryBusy; kUnsupportedEncoding for brotli and zstd
@@ -37,7 +37,7 @@ Result<std::string> decode_body(const RequestHeaders& headers, std::string body,
 struct Options {
   std::string properties;  // JSON members, comma between them: what they become
   bool disable_skew_correction = false;
-  std::string wrong;       // what cannot be used; empty: all is well
+  std::string wrong;  // what cannot be used; empty: all is well
 };
 std::vector<Options> read_options(const json::Value& batch);
 

@@ -66,7 +66,8 @@ bool is_possible_origin(std::string_view origin) {
 bool is_possible_path(std::string_view prefix) {
   if (prefix != without_double_slash(prefix)) return false;
   for (const char c : prefix) {
-    if (c <= ' ' || c >= 0x7F || std::string_view("?#\\\"<>`{}").find(c) != std::string_view::npos) {
+    if (c <= ' ' || c >= 0x7F ||
+        std::string_view("?#\\\"<>`{}").find(c) != std::string_view::npos) {
       return false;
     }
   }
@@ -84,7 +85,8 @@ std::string problem_of_alias(std::string_view alias, std::string_view target) {
     return "is, or ends like, a path of PostHog's; choose a name of your own";
   }
   const Route route = find_route(target);
-  if (route.metric == MetricRoute::kAdmin) return "stands for an operator's path, which has no alias";
+  if (route.metric == MetricRoute::kAdmin)
+    return "stands for an operator's path, which has no alias";
   if (route.endpoint == RouteKind::kNone && path_swallowed_by(target).empty()) {
     return "stands for no path that is served; it must be as /e, /flags or /static";
   }

@@ -31,8 +31,8 @@ struct Reader {
     return found != vars.end() && found->is_string() ? found->get<std::string>() : std::string();
   }
 
-  // A value as a problem shows it. What was pasted into the wrong variable may be a secret: only what
-  // is too short for one, and part of none, is repeated.
+  // A value as a problem shows it. What was pasted into the wrong variable may be a secret: only
+  // what is too short for one, and part of none, is repeated.
   std::string shown(const std::string& value) const {
     constexpr size_t kShownMax = 24;
     bool is_secret = value.size() > kShownMax;
@@ -82,8 +82,8 @@ struct Reader {
     const std::string value = text(name);
     if (value.empty() || value == "false" || value == "0") return false;
     if (value == "true" || value == "1") return true;
-    problem(false, std::string(name) + " is " + shown(value) +
-                       "; it must be true or false; using false");
+    problem(false,
+            std::string(name) + " is " + shown(value) + "; it must be true or false; using false");
     return false;
   }
 };
@@ -115,8 +115,9 @@ void read_sinks(Reader& reader, const std::vector<std::string>& bindings) {
     } else if (is_http_url(endpoint)) {
       reader.config.sinks[i] = SinkKind::kHttp;
     } else if (!endpoint.empty()) {
-      reader.problem(i == 0, std::string(kStreams[i].endpoint) +
-                                 " must be a URL such as https://<stream-id>.ingest.cloudflare.com");
+      reader.problem(i == 0,
+                     std::string(kStreams[i].endpoint) +
+                         " must be a URL such as https://<stream-id>.ingest.cloudflare.com");
     } else if (i == 0) {
       reader.problem(true,
                      "no sink for events: bind EVENTS_STREAM to a pipeline stream or set "
@@ -130,9 +131,10 @@ void read_sinks(Reader& reader, const std::vector<std::string>& bindings) {
     }
   }
   if (reader.config.uses_cookieless() && !bound("COOKIELESS")) {
-    reader.problem(true,
-                   "a project's cookieless mode is on, and the Durable Object binding COOKIELESS is "
-                   "missing; see wrangler.toml.example");
+    reader.problem(
+        true,
+        "a project's cookieless mode is on, and the Durable Object binding COOKIELESS is "
+        "missing; see wrangler.toml.example");
   }
 }
 
@@ -141,8 +143,8 @@ bool is_team_id(const Json& value) {
   return value.is_number_unsigned() && value.get<uint64_t>() > 0 && value.get<uint64_t>() <= kMax;
 }
 
-// False with a problem when the list holds what is no text; a text that can never match is a problem
-// too, but closes the project no further.
+// False with a problem when the list holds what is no text; a text that can never match is a
+// problem too, but closes the project no further.
 bool read_origins(Reader& reader, const std::string& where, const Json& list, Project& project) {
   for (const Json& origin : list) {
     if (!origin.is_string()) {
@@ -151,10 +153,11 @@ bool read_origins(Reader& reader, const std::string& where, const Json& list, Pr
     }
     project.origins.push_back(origin.get<std::string>());
     if (is_possible_origin(project.origins.back())) continue;
-    reader.problem(false, where + ".origins has " + reader.shown(project.origins.back()) +
-                              ", which no browser sends: scheme and host in lower case, without path "
-                              "or wildcard, as https://www.example.com; leave the list out to take "
-                              "any origin");
+    reader.problem(false,
+                   where + ".origins has " + reader.shown(project.origins.back()) +
+                       ", which no browser sends: scheme and host in lower case, without path "
+                       "or wildcard, as https://www.example.com; leave the list out to take "
+                       "any origin");
   }
   return true;
 }
@@ -221,11 +224,12 @@ std::optional<Project> read_project(Reader& reader, const std::string& token, co
     } else if (key == "origins" && setting.is_array()) {
       if (!read_origins(reader, where, setting, project)) return std::nullopt;
     } else {
-      reader.problem(true, where + "." + key +
-                               " is not a known setting of the right type (team_id: positive integer, "
-                               "origins: list of strings, person_processing_opt_out, anonymize_ips, "
-                               "flag_called_personless: true or false, cookieless: disabled, stateless "
-                               "or stateful, timezone: a name such as Europe/Berlin)");
+      reader.problem(true,
+                     where + "." + key +
+                         " is not a known setting of the right type (team_id: positive integer, "
+                         "origins: list of strings, person_processing_opt_out, anonymize_ips, "
+                         "flag_called_personless: true or false, cookieless: disabled, stateless "
+                         "or stateful, timezone: a name such as Europe/Berlin)");
       return std::nullopt;
     }
   }
@@ -268,8 +272,9 @@ void read_path_prefix(Reader& reader) {
                                     " away; choose one that is no path of PostHog's, as /ingest");
   }
   if (!is_possible_path(prefix)) {
-    return reader.problem(false, "HOGFLARE_PATH_PREFIX is " + reader.shown(prefix) +
-                                     ", with which no request's path begins; it must be as /ingest");
+    return reader.problem(false,
+                          "HOGFLARE_PATH_PREFIX is " + reader.shown(prefix) +
+                              ", with which no request's path begins; it must be as /ingest");
   }
   reader.config.path_prefix = std::move(prefix);
 }
@@ -280,8 +285,9 @@ void read_path_aliases(Reader& reader) {
   if (text.empty()) return;
   const Json aliases = Json::parse(text, nullptr, false);
   if (!aliases.is_object()) {
-    return reader.problem(true, "HOGFLARE_PATH_ALIASES must be a JSON object such as "
-                                "{\"/q1\": \"/e\", \"/js\": \"/static\"}");
+    return reader.problem(true,
+                          "HOGFLARE_PATH_ALIASES must be a JSON object such as "
+                          "{\"/q1\": \"/e\", \"/js\": \"/static\"}");
   }
   for (const auto& [name, value] : aliases.items()) {
     std::string alias = name;
@@ -295,10 +301,9 @@ void read_path_aliases(Reader& reader) {
       reader.problem(false, "HOGFLARE_PATH_ALIASES: " + reader.shown(name) + " " + wrong);
     }
   }
-  std::sort(reader.config.path_aliases.begin(), reader.config.path_aliases.end(),
-            [](const auto& left, const auto& right) {
-              return left.first.size() > right.first.size();
-            });
+  std::sort(
+      reader.config.path_aliases.begin(), reader.config.path_aliases.end(),
+      [](const auto& left, const auto& right) { return left.first.size() > right.first.size(); });
 }
 
 void read_personless(Reader& reader) {
@@ -323,8 +328,9 @@ void read_unsigned_tokens(Reader& reader) {
   }
   if (list.empty()) return;
   if (reader.config.signing_secret.empty()) {
-    reader.problem(false, "HOGFLARE_UNSIGNED_TOKENS has no effect without POSTHOG_SIGNING_SECRET: "
-                          "no request needs a signature");
+    reader.problem(false,
+                   "HOGFLARE_UNSIGNED_TOKENS has no effect without POSTHOG_SIGNING_SECRET: "
+                   "no request needs a signature");
   }
   for (const std::string& token : reader.config.unsigned_tokens) {
     if (reader.config.project_of(token) != nullptr) continue;
@@ -347,8 +353,8 @@ void read_row_modes(Reader& reader) {
   if (rows == "lean") {
     reader.config.rows = RowsMode::kLean;
   } else if (!rows.empty() && rows != "full") {
-    reader.problem(false, "HOGFLARE_ROWS is " + reader.shown(rows) +
-                              "; it must be full or lean; using full");
+    reader.problem(
+        false, "HOGFLARE_ROWS is " + reader.shown(rows) + "; it must be full or lean; using full");
   }
 }
 
@@ -357,9 +363,10 @@ void check_row_modes(Reader& reader) {
   const Config& config = reader.config;
   if (config.sinks[static_cast<size_t>(Stream::kPersons)] != SinkKind::kNone) return;
   if (config.person_properties != PersonPropertiesMode::kRow || config.rows == RowsMode::kLean) {
-    reader.problem(false, "HOGFLARE_PERSON_PROPERTIES and HOGFLARE_ROWS leave out of event rows what "
-                          "the persons stream has, and there is none: bind PERSONS_STREAM or set "
-                          "CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT");
+    reader.problem(false,
+                   "HOGFLARE_PERSON_PROPERTIES and HOGFLARE_ROWS leave out of event rows what "
+                   "the persons stream has, and there is none: bind PERSONS_STREAM or set "
+                   "CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT");
   }
 }
 
@@ -372,8 +379,9 @@ void read_group_types(Reader& reader) {
     config.has_group_types |= !type.empty();
     const auto end = config.group_types.begin() + static_cast<std::ptrdiff_t>(i);
     if (!type.empty() && std::find(config.group_types.begin(), end, type) != end) {
-      reader.problem(false, name + " names a group type that an earlier one names already; no group "
-                                   "is put into this slot");
+      reader.problem(false, name +
+                                " names a group type that an earlier one names already; no group "
+                                "is put into this slot");
     }
   }
 }
@@ -397,7 +405,8 @@ void check_names(Reader& reader) {
     const auto has_name = [&name = name](const ConfigVariable& each) { return each.name == name; };
     if (!is_ours || std::any_of(known.begin(), known.end(), has_name)) continue;
     const std::string nearest = nearest_variable(name);
-    reader.problem(false, name.substr(0, 100) + " is not a variable of Hogflare's and has no effect" +
+    reader.problem(false, name.substr(0, 100) +
+                              " is not a variable of Hogflare's and has no effect" +
                               (nearest.empty() ? "" : "; did you mean " + nearest + "?"));
   }
 }
@@ -408,15 +417,14 @@ void read_request_limits(Reader& reader) {
   config.object_calls_max = static_cast<uint32_t>(
       reader.integer("HOGFLARE_OBJECT_CALLS_MAX", limits::kObjectCallsMax,
                      limits::kObjectCallsMaxLowest, limits::kObjectCallsMaxHighest));
-  config.events_max = static_cast<size_t>(
-      reader.integer("HOGFLARE_EVENTS_PER_REQUEST_MAX", limits::kEventsPerRequestMax, 1,
-                     limits::kEventsPerRequestMax));
-  config.body_bytes_max = static_cast<size_t>(
-      reader.integer("HOGFLARE_BODY_BYTES_MAX", limits::kDecompressedBytesMax, 64 << 10,
-                     limits::kDecompressedBytesMax));
-  config.reject_rows_max =
-      static_cast<size_t>(reader.integer("HOGFLARE_REJECT_ROWS_MAX", limits::kRejectRowsMax, 1,
-                                         limits::kEventsPerRequestMax));
+  config.events_max = static_cast<size_t>(reader.integer("HOGFLARE_EVENTS_PER_REQUEST_MAX",
+                                                         limits::kEventsPerRequestMax, 1,
+                                                         limits::kEventsPerRequestMax));
+  config.body_bytes_max =
+      static_cast<size_t>(reader.integer("HOGFLARE_BODY_BYTES_MAX", limits::kDecompressedBytesMax,
+                                         64 << 10, limits::kDecompressedBytesMax));
+  config.reject_rows_max = static_cast<size_t>(reader.integer(
+      "HOGFLARE_REJECT_ROWS_MAX", limits::kRejectRowsMax, 1, limits::kEventsPerRequestMax));
 }
 
 // "on" and "off" too, as the other switches of who may do what.
@@ -448,9 +456,10 @@ void read_sql_tables(Reader& reader) {
     if (is_given && found->is_string() && is_resource_name(found->get<std::string>())) {
       table = found->get<std::string>();
     } else if (is_given || !given.is_object()) {
-      reader.problem(false, "HOGFLARE_SQL_TABLES must be names by stream such as {\"events\": "
-                            "\"hogflare_events_v2\"}; " + std::string(kStreamNames[i]) +
-                                " are read from " + table);
+      reader.problem(false,
+                     "HOGFLARE_SQL_TABLES must be names by stream such as {\"events\": "
+                     "\"hogflare_events_v2\"}; " +
+                         std::string(kStreamNames[i]) + " are read from " + table);
     }
     reader.config.sql_tables[i] = space + "." + table;
   }
@@ -480,8 +489,9 @@ void read_sql_engine(Reader& reader) {
   config.has_sql_engine = set == 3;
   const std::string url = reader.text("HOGFLARE_SQL_URL");
   if (!url.empty() && !is_http_url(url)) {
-    reader.problem(false, "HOGFLARE_SQL_URL must be a URL such as "
-                          "https://api.sql.cloudflarestorage.com: no question can be asked");
+    reader.problem(false,
+                   "HOGFLARE_SQL_URL must be a URL such as "
+                   "https://api.sql.cloudflarestorage.com: no question can be asked");
     config.has_sql_engine = false;
   }
   read_sql_tables(reader);
@@ -493,8 +503,9 @@ void read_access(Reader& reader) {
   const std::string audience = reader.text("HOGFLARE_ACCESS_AUD");
   if (team.empty() && audience.empty()) return;
   if (team.empty() || audience.empty()) {
-    return reader.problem(false, "HOGFLARE_ACCESS_TEAM and HOGFLARE_ACCESS_AUD work together; one of "
-                                 "them is not set, so Cloudflare Access is not asked who somebody is");
+    return reader.problem(false,
+                          "HOGFLARE_ACCESS_TEAM and HOGFLARE_ACCESS_AUD work together; one of "
+                          "them is not set, so Cloudflare Access is not asked who somebody is");
   }
   while (team.back() == '/' && team.size() > 1) team.pop_back();
   if (team.find('.') == std::string::npos && !is_http_url(team)) team += ".cloudflareaccess.com";
@@ -521,17 +532,18 @@ void read_variables(Reader& reader) {
   config.viewer_token = reader.text("HOGFLARE_VIEWER_TOKEN");
   read_sql_engine(reader);
   read_access(reader);
-  config.pipeline_timeout_ms = static_cast<uint32_t>(
-      1000 * reader.integer("CLOUDFLARE_PIPELINE_TIMEOUT_SECS", 10, 1, 60));
+  config.pipeline_timeout_ms =
+      static_cast<uint32_t>(1000 * reader.integer("CLOUDFLARE_PIPELINE_TIMEOUT_SECS", 10, 1, 60));
   // SDKs give up after 8 s (ruby), 10 s (node, go, php) and 15 s (python), and send again.
   config.answer_within_ms =
       static_cast<uint32_t>(1000 * reader.integer("HOGFLARE_ANSWER_WITHIN_SECS", 4, 2, 60));
   config.outbox_bytes_max = static_cast<uint64_t>(
       reader.integer("HOGFLARE_OUTBOX_MAX_BYTES", int64_t{1} << 30, 0, kIntegerMax));
   if (config.outbox_bytes_max == 0) {
-    reader.problem(false,
-                   "HOGFLARE_OUTBOX_MAX_BYTES is 0: nothing is kept while a sink fails, and clients "
-                   "get 503");
+    reader.problem(
+        false,
+        "HOGFLARE_OUTBOX_MAX_BYTES is 0: nothing is kept while a sink fails, and clients "
+        "get 503");
   }
   read_request_limits(reader);
   config.flags_kv_key = reader.text("HOGFLARE_FLAGS_KV_KEY");
@@ -577,10 +589,11 @@ void read_unusable_classes(Reader& reader, const Json& host) {
   if (list == host.end() || !list->is_array()) return;
   for (const Json& name : *list) {
     if (!name.is_string()) continue;
-    reader.problem(true, "the Durable Object class bound as " + name.get<std::string>() +
-                             " is not SQLite-backed: its migration must list it under "
-                             "new_sqlite_classes. A class made with new_classes stays as it is; give "
-                             "it another name in a further migration; see wrangler.toml.example");
+    reader.problem(true,
+                   "the Durable Object class bound as " + name.get<std::string>() +
+                       " is not SQLite-backed: its migration must list it under "
+                       "new_sqlite_classes. A class made with new_classes stays as it is; give "
+                       "it another name in a further migration; see wrangler.toml.example");
   }
 }
 
@@ -704,10 +717,11 @@ std::vector<ConfigVariable> config_variables() {
 }
 
 std::vector<std::string_view> config_bindings() {
-  return {"PERSONS",       "PERSON_ID_COUNTER", "GROUPS",         "OUTBOX", "COOKIELESS",
-          "EVENTS_STREAM", "PERSONS_STREAM",    "REJECTS_STREAM", "DISTINCT_IDS_STREAM",
-          "FLAGS",         "ANALYTICS",         "ASSETS",         "RECORDINGS", "SYMBOLS",
-          "LIVE"};
+  return {"PERSONS",        "PERSON_ID_COUNTER", "GROUPS",
+          "OUTBOX",         "COOKIELESS",        "EVENTS_STREAM",
+          "PERSONS_STREAM", "REJECTS_STREAM",    "DISTINCT_IDS_STREAM",
+          "FLAGS",          "ANALYTICS",         "ASSETS",
+          "RECORDINGS",     "SYMBOLS",           "LIVE"};
 }
 
 }  // namespace hogflare

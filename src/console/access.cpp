@@ -20,9 +20,9 @@ constexpr size_t kModulusBytesMax = 1024;
 constexpr std::string_view kSha256Info(
     "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20", 19);
 
-// A number of as many 32-bit limbs as the key's modulus, the lowest first. OpenSSL's would bring its
-// random numbers, files and error strings into the module; a check with a public key has no secret, so
-// that plain arithmetic will do.
+// A number of as many 32-bit limbs as the key's modulus, the lowest first. OpenSSL's would bring
+// its random numbers, files and error strings into the module; a check with a public key has no
+// secret, so that plain arithmetic will do.
 using Limbs = std::vector<uint32_t>;
 
 Limbs limbs_of(std::string_view bytes, size_t count) {
@@ -218,7 +218,8 @@ bool AccessKeys::take(std::string_view json, int64_t now_ms) {
   for (const Json& key : set["keys"]) {
     if (!key.is_object() || text_of(key, "kty") != "RSA") continue;
     Key read{decode_base64url(text_of(key, "n")), decode_base64url(text_of(key, "e"))};
-    if (!read.modulus.empty() && !read.exponent.empty()) keys[text_of(key, "kid")] = std::move(read);
+    if (!read.modulus.empty() && !read.exponent.empty())
+      keys[text_of(key, "kid")] = std::move(read);
   }
   if (keys.empty()) return false;
   keys_ = std::move(keys);
@@ -236,10 +237,12 @@ AccessAnswer AccessKeys::verify(const Config& config, std::string_view jwt, int6
   if (!head.is_object() || text_of(head, "alg") != "RS256") return bad("it is not signed by RS256");
   const auto key = keys_.find(text_of(head, "kid"));
   if (key == keys_.end()) {
-    return {AccessAnswer::Verdict::kUnknownKey, "", "it is signed with a key that the team has not published"};
+    return {AccessAnswer::Verdict::kUnknownKey, "",
+            "it is signed with a key that the team has not published"};
   }
   const std::string signature = decode_base64url(jwt.substr(second + 1));
-  if (!verify_rs256({key->second.modulus, key->second.exponent}, jwt.substr(0, second), signature)) {
+  if (!verify_rs256({key->second.modulus, key->second.exponent}, jwt.substr(0, second),
+                    signature)) {
     return bad("its signature is wrong");
   }
   const Json claims =

@@ -104,7 +104,8 @@ Json conditions_of(const Json& document, std::string_view key, const ProbeContex
     if (!group.is_object()) continue;
     Json condition = {{"index", i}, {"matches", context.is_on(probe_key(i, -1))}};
     const Json* rollout = member(group, "rollout_percentage");
-    condition["rollout_percentage"] = rollout == nullptr || rollout->is_null() ? Json(100) : *rollout;
+    condition["rollout_percentage"] =
+        rollout == nullptr || rollout->is_null() ? Json(100) : *rollout;
     const Json* variant = member(group, "variant");
     condition["variant"] = variant == nullptr ? Json(nullptr) : *variant;
     condition["filters"] = Json::array();
@@ -134,7 +135,7 @@ Json summary_of(const Json& flag) {
   const Json* filters = member(flag, "filters");
   const Json* multivariate = filters == nullptr ? nullptr : member(*filters, "multivariate");
   const bool has_variants = multivariate != nullptr && multivariate->is_object();
-  summary["kind"] = filters == nullptr                       ? "simple"
+  summary["kind"] = filters == nullptr                     ? "simple"
                     : member(*filters, "rules") != nullptr ? "rules"
                     : has_variants                         ? "multivariate"
                                                            : "boolean";

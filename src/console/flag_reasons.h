@@ -1,6 +1,6 @@
-// Why a flag answers as it does, condition by condition. The evaluator says which condition decided;
-// here every condition, and every filter in it, becomes a flag of its own that is asked beside the
-// others, so that the answers are the evaluator's own.
+// Why a flag answers as it does, condition by condition. The evaluator says which condition
+// decided; here every condition, and every filter in it, becomes a flag of its own that is asked
+// beside the others, so that the answers are the evaluator's own.
 //
 //   const std::string probed = with_probes(document, "beta");
 //   … evaluate it as any document …
@@ -17,8 +17,8 @@ namespace hogflare::console {
 // The document's flags as an array, whichever way it holds them; null when it has none.
 const nlohmann::ordered_json* flags_of(const nlohmann::ordered_json& document);
 
-// The document with a flag for each condition of the flag `key` and for each of their filters. The same
-// document when the flag is not in PostHog's format, whose conditions are lists of filters.
+// The document with a flag for each condition of the flag `key` and for each of their filters. The
+// same document when the flag is not in PostHog's format, whose conditions are lists of filters.
 std::string with_probes(const nlohmann::ordered_json& document, std::string_view key);
 // Whether `key` is such a flag's.
 bool is_probe(std::string_view key);

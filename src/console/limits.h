@@ -18,21 +18,22 @@ inline constexpr size_t kConsoleBodyBytesMax = 2u << 20;
 
 // An isolate asks a project's object this often whether somebody looks at what arrives.
 inline constexpr int64_t kLiveAskMs = 10'000;
-// Of one request so many events, and rejects and warnings, go to who looks; and so much of an event's
-// properties. A page is shown 50 events a second.
+// Of one request so many events, and rejects and warnings, go to who looks; and so much of an
+// event's properties. A page is shown 50 events a second.
 inline constexpr size_t kLiveEventsMax = 50;
 inline constexpr size_t kLiveNotesMax = 20;
 inline constexpr size_t kLivePropertiesBytesMax = 16u << 10;
 
-// Keys of Cloudflare Access are read again after so long; they change every six weeks, with the next one
-// published before. And at most so often when there are none or an unknown one is named.
+// Keys of Cloudflare Access are read again after so long; they change every six weeks, with the
+// next one published before. And at most so often when there are none or an unknown one is named.
 inline constexpr int64_t kAccessKeysAgeMs = 3'600'000;
 inline constexpr int64_t kAccessKeysRetryMs = 60'000;
 inline constexpr uint32_t kAccessKeysTimeoutMs = 5'000;
 // Clocks of Access and of this Worker may differ by so much.
 inline constexpr int64_t kAccessSkewS = 60;
 inline constexpr size_t kAccessTokenBytesMax = 16u << 10;
-// Of a second an isolate shows who looks so many requests; of the others it tells how many there were.
+// Of a second an isolate shows who looks so many requests; of the others it tells how many there
+// were.
 inline constexpr uint32_t kLiveFeedsPerSecond = 50;
 
 }  // namespace hogflare::limits

@@ -40,9 +40,7 @@ bool LiveWatch::may_show(size_t seen, int64_t now_ms) {
   return false;
 }
 
-CallObject ask_live(int64_t team_id) {
-  return {ObjectClass::kLive, std::to_string(team_id), ""};
-}
+CallObject ask_live(int64_t team_id) { return {ObjectClass::kLive, std::to_string(team_id), ""}; }
 
 LiveFeed::LiveFeed(std::string_view token)
     : token_last4_(token.substr(token.size() - std::min<size_t>(4, token.size()))) {}
@@ -83,7 +81,8 @@ void LiveFeed::settle(size_t key, std::string_view state) {
 
 void LiveFeed::end_window() { window_at_ = entries_.size(); }
 
-void LiveFeed::warn(size_t key, std::string_view name, std::string_view detail, const Event& event) {
+void LiveFeed::warn(size_t key, std::string_view name, std::string_view detail,
+                    const Event& event) {
   std::string warning = "{";
   append_text(warning, "name", name);
   append_text(warning, "detail", detail);

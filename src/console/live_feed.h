@@ -1,5 +1,5 @@
-// What a page that looks is shown of a request: its events with what became of their rows, its rejects
-// and its warnings. Exists only while somebody looks; nobody waits for it.
+// What a page that looks is shown of a request: its events with what became of their rows, its
+// rejects and its warnings. Exists only while somebody looks; nobody waits for it.
 //
 //   LiveFeed feed(token);
 //   feed.add(event, index, row);          // while rows are written
@@ -66,7 +66,7 @@ class LiveFeed {
  private:
   struct Entry {
     size_t key;
-    std::string json;      // members without state and warnings
+    std::string json;  // members without state and warnings
     std::string_view state = "waiting";
     std::string warnings;  // of a JSON array
   };

@@ -48,9 +48,10 @@ std::string own_policy() {
 }
 
 Reply page(uint16_t status, std::string_view title, std::string_view body) {
-  std::string html = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                     "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-                     "<link rel=\"icon\" href=\"data:,\"><title>";
+  std::string html =
+      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
+      "<link rel=\"icon\" href=\"data:,\"><title>";
   html.append(escape_html(title)).append("</title><style>").append(kStyle);
   html.append("</style></head><body><main>").append(body).append("</main></body></html>\n");
   return {status, page_headers(own_policy()), std::move(html)};
@@ -59,7 +60,8 @@ Reply page(uint16_t status, std::string_view title, std::string_view body) {
 }  // namespace
 
 const std::string_view kApplicationPolicy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src "
+    "'self'; "
     "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'; require-trusted-types-for 'script'";
 const std::string_view kReplayPolicy =
@@ -69,11 +71,16 @@ const std::string_view kReplayPolicy =
 std::string escape_html(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c == '&') out += "&amp;";
-    else if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '"') out += "&quot;";
-    else out += c;
+    if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '"')
+      out += "&quot;";
+    else
+      out += c;
   }
   return out;
 }
@@ -102,24 +109,28 @@ Reply message_page(uint16_t status, std::string_view title, std::string_view sen
 
 Reply front_page(const FrontPage& front) {
   const std::string host = escape_html(front.host);
-  const std::string token =
-      front.takes_any_token ? "phc_hogflare" : "your project&#39;s token";
-  std::string body = "<h1>Hogflare</h1><p>This host takes events and answers feature flags as PostHog "
-                     "does, and keeps them in your own tables.</p><p role=\"status\">";
-  body += front.status == "ok"         ? "<b class=\"ok\">It works.</b>"
-          : front.status == "degraded" ? "<b class=\"warn\">It takes events, and something needs a look.</b> "
-                                         "The console&#39;s page Health says what."
-                                       : "<b class=\"bad\">It takes no events: its configuration is not usable.</b> "
-                                         "/healthz with the admin token says why.";
-  body += " Version " + escape_html(front.version) + ".</p><h2>Send it something</h2>"
-          "<p>Into a page&#39;s head:</p><pre tabindex=\"0\">&lt;script src=\"" + host +
-          "/static/array.js\"&gt;&lt;/script&gt;\n&lt;script&gt;\n  posthog.init(\"" + token +
-          "\", { api_host: \"" + host + "\", defaults: \"2026-01-30\" });\n&lt;/script&gt;</pre>"
-          "<p>Or from a command line:</p><pre tabindex=\"0\">curl " + host +
-          "/i/v0/e/ -H \"content-type: application/json\" \\\n  -d &#39;{\"api_key\": \"" + token +
-          "\", \"event\": \"hello\", \"distinct_id\": \"me\"}&#39;</pre>";
-  body += "<h2>Look at it</h2><ul><li><a href=\"" + host + "/app\">The console</a></li><li><a href=\"" +
-          host + "/healthz\">/healthz</a>: whether it works, for programs</li></ul>";
+  const std::string token = front.takes_any_token ? "phc_hogflare" : "your project&#39;s token";
+  std::string body =
+      "<h1>Hogflare</h1><p>This host takes events and answers feature flags as PostHog "
+      "does, and keeps them in your own tables.</p><p role=\"status\">";
+  body += front.status == "ok" ? "<b class=\"ok\">It works.</b>"
+          : front.status == "degraded"
+              ? "<b class=\"warn\">It takes events, and something needs a look.</b> "
+                "The console&#39;s page Health says what."
+              : "<b class=\"bad\">It takes no events: its configuration is not usable.</b> "
+                "/healthz with the admin token says why.";
+  body += " Version " + escape_html(front.version) +
+          ".</p><h2>Send it something</h2>"
+          "<p>Into a page&#39;s head:</p><pre tabindex=\"0\">&lt;script src=\"" +
+          host + "/static/array.js\"&gt;&lt;/script&gt;\n&lt;script&gt;\n  posthog.init(\"" +
+          token + "\", { api_host: \"" + host +
+          "\", defaults: \"2026-01-30\" });\n&lt;/script&gt;</pre>"
+          "<p>Or from a command line:</p><pre tabindex=\"0\">curl " +
+          host + "/i/v0/e/ -H \"content-type: application/json\" \\\n  -d &#39;{\"api_key\": \"" +
+          token + "\", \"event\": \"hello\", \"distinct_id\": \"me\"}&#39;</pre>";
+  body += "<h2>Look at it</h2><ul><li><a href=\"" + host +
+          "/app\">The console</a></li><li><a href=\"" + host +
+          "/healthz\">/healthz</a>: whether it works, for programs</li></ul>";
   return page(200, "Hogflare", body);
 }
 

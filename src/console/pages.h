@@ -1,5 +1,5 @@
-// The pages that the core writes itself: what this host is, and how to set the console's tokens. Neither
-// has a script, and both forbid everything but their own style.
+// The pages that the core writes itself: what this host is, and how to set the console's tokens.
+// Neither has a script, and both forbid everything but their own style.
 #pragma once
 
 #include <string>
@@ -22,8 +22,8 @@ Reply no_token_page();
 Reply message_page(uint16_t status, std::string_view title, std::string_view sentence);
 
 struct FrontPage {
-  std::string host;      // "https://hogflare.example.workers.dev", with the path prefix
-  bool takes_any_token;  // no project is configured, so a snippet works as it is
+  std::string host;         // "https://hogflare.example.workers.dev", with the path prefix
+  bool takes_any_token;     // no project is configured, so a snippet works as it is
   std::string_view status;  // "ok", "degraded" or "error", as /healthz says
   std::string_view version;
 };

@@ -27,9 +27,7 @@ std::string mac_with(const std::string& token, std::string_view purpose, std::st
 constexpr std::string_view kCookiePurpose = "hogflare console cookie v1";
 constexpr std::string_view kCsrfPurpose = "hogflare console csrf v1";
 
-bool is_https(const ConsoleHead& console) {
-  return console.own_origin.substr(0, 8) == "https://";
-}
+bool is_https(const ConsoleHead& console) { return console.own_origin.substr(0, 8) == "https://"; }
 
 // A prefix of "__Host-" makes browsers refuse the cookie of another host or path; they refuse it of
 // plain http, too, which a local run has.
@@ -141,15 +139,16 @@ NewSession begin_session(const Config& config, Role role, const ConsoleHead& con
   const std::string& token = token_of(config, role);
   NewSession session;
   session.caller = {role, mac_with(token, kCsrfPurpose, said), expires_s};
-  session.set_cookie = std::string(cookie_name(console)) + '=' + said + '.' +
-                       mac_with(token, kCookiePurpose, said) + "; Path=/; HttpOnly; SameSite=Strict; Max-Age=" +
-                       std::to_string(limits::kConsoleSessionS);
+  session.set_cookie =
+      std::string(cookie_name(console)) + '=' + said + '.' + mac_with(token, kCookiePurpose, said) +
+      "; Path=/; HttpOnly; SameSite=Strict; Max-Age=" + std::to_string(limits::kConsoleSessionS);
   if (is_https(console)) session.set_cookie += "; Secure";
   return session;
 }
 
 std::string end_session(const ConsoleHead& console) {
-  std::string cookie = std::string(cookie_name(console)) + "=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0";
+  std::string cookie =
+      std::string(cookie_name(console)) + "=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0";
   if (is_https(console)) cookie += "; Secure";
   return cookie;
 }
@@ -179,8 +178,7 @@ uint32_t Attempts::seconds_until_free(std::string_view address, int64_t now_ms) 
   if (seed_.empty()) return 0;
   const Slot& slot = slots_[slot_of(address)];
   const bool is_over = slot.failures < limits::kSignInAttemptsMax ||
-                       now_ms - slot.last_ms >= limits::kSignInWindowMs ||
-                       now_ms < slot.last_ms;
+                       now_ms - slot.last_ms >= limits::kSignInWindowMs || now_ms < slot.last_ms;
   if (is_over) return 0;
   const int64_t left_ms = slot.last_ms + limits::kSignInWindowMs - now_ms;
   return static_cast<uint32_t>((left_ms + 999) / 1000);

@@ -1,11 +1,12 @@
-// Who asks the console: the signed cookie, its token against forgery, and how often an address may try.
+// Who asks the console: the signed cookie, its token against forgery, and how often an address may
+// try.
 //
 //   const Caller caller = caller_of(config, head, console_head, now_ms);
 //   if (!caller.is_known()) return signed_out();
 //
-// The cookie is "v1.ROLE.ISSUED.EXPIRES.ID.MAC": times in Unix seconds, ID and MAC in hexadecimal. The
-// key of the MAC is made from the role's token, so a new token ends every session of the old one.
-// Nothing is stored.
+// The cookie is "v1.ROLE.ISSUED.EXPIRES.ID.MAC": times in Unix seconds, ID and MAC in hexadecimal.
+// The key of the MAC is made from the role's token, so a new token ends every session of the old
+// one. Nothing is stored.
 #pragma once
 
 #include <array>
@@ -44,8 +45,8 @@ Role role_of_token(const Config& config, std::string_view token);
 Caller caller_of(const Config& config, const RequestHead& head, const ConsoleHead& console,
                  int64_t now_ms);
 
-// Why a request that changes something is not the page's own; nullopt: it is. A bearer token is proof
-// enough, for no browser adds one by itself.
+// Why a request that changes something is not the page's own; nullopt: it is. A bearer token is
+// proof enough, for no browser adds one by itself.
 std::optional<std::string_view> refuse_forged(const Caller& caller, const ConsoleHead& console);
 // The same without the token against forgery, which nobody has before having signed in.
 std::optional<std::string_view> refuse_foreign(const ConsoleHead& console);
@@ -59,8 +60,8 @@ NewSession begin_session(const Config& config, Role role, const ConsoleHead& con
 // The Set-Cookie header's value that ends one.
 std::string end_session(const ConsoleHead& console);
 
-// Failed attempts to sign in, by address. A fixed table under a seed of the isolate's own: addresses
-// that share a slot share its attempts, and no number of addresses takes more memory.
+// Failed attempts to sign in, by address. A fixed table under a seed of the isolate's own:
+// addresses that share a slot share its attempts, and no number of addresses takes more memory.
 class Attempts {
  public:
   // Seconds until this address may try again; 0: now.

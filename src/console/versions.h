@@ -1,5 +1,5 @@
-// Documents in the flags namespace with the versions before: a document stands under its key, a version
-// that was replaced under "KEY@TIME" (the same for `hogflare flags history`).
+// Documents in the flags namespace with the versions before: a document stands under its key, a
+// version that was replaced under "KEY@TIME" (the same for `hogflare flags history`).
 #pragma once
 
 #include <cstddef>

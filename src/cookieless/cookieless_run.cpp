@@ -21,8 +21,10 @@ struct Found {
     Found found;
     if (!properties.exists()) return found;
     const std::pair<std::string_view, json::Value*> places[] = {
-        {"$ip", &found.ip},         {"$raw_user_agent", &found.user_agent},
-        {"$host", &found.host},     {"$timezone", &found.zone},
+        {"$ip", &found.ip},
+        {"$raw_user_agent", &found.user_agent},
+        {"$host", &found.host},
+        {"$timezone", &found.zone},
         {"$cookieless_extra", &found.extra},
         {"$process_person_profile", &found.person_switch}};
     for (const json::Member member : properties.members()) {
@@ -128,8 +130,8 @@ void CookielessRun::decide(size_t index, const Turn& turn) {
   }
   if (std::optional<Error> error = refuse_early(event)) {
     const bool warns = error->code == ErrorCode::kCookielessNoIdentify;
-    return refuse(index, std::move(*error), warns ? error_info(ErrorCode::kCookielessNoIdentify).tag
-                                                  : std::string_view());
+    return refuse(index, std::move(*error),
+                  warns ? error_info(ErrorCode::kCookielessNoIdentify).tag : std::string_view());
   }
   const Found found = Found::in(event.properties);
   Guest guest;
@@ -235,11 +237,11 @@ void CookielessRun::call(size_t index, Effects& effects) {
   ++group.attempts;
   std::vector<CookielessOp> ops;
   for (const size_t guest : group.guests) {
-    ops.push_back({guests_[guest].visit, guests_[guest].op_key,
-                   events_[guests_[guest].event].timestamp_ms});
+    ops.push_back(
+        {guests_[guest].visit, guests_[guest].op_key, events_[guests_[guest].event].timestamp_ms});
   }
-  const uint32_t id = effects.add(CallObject{ObjectClass::kCookieless, group.object,
-                                             write_cookieless_visit(group.day, ops)});
+  const uint32_t id = effects.add(
+      CallObject{ObjectClass::kCookieless, group.object, write_cookieless_visit(group.day, ops)});
   in_flight_[id] = {index, false};
 }
 
@@ -275,9 +277,8 @@ void CookielessRun::finish() {
     if (is_stateful && guest.visit == CookielessVisit::kIdentify) ids.anon_distinct_id = id;
     ids.device_id = cookieless_device_id(salt, guest.visitor);
     ids.names_distinct_id = !is_stateful;
-    ids.session_id =
-        is_stateful ? guest.place.session
-                    : cookieless_day_session(salt, guest.visitor, guest.midnight_ms);
+    ids.session_id = is_stateful ? guest.place.session
+                                 : cookieless_day_session(salt, guest.visitor, guest.midnight_ms);
     text_ += text_.empty() ? '[' : ',';
     append_cookieless_event(text_, event, ids);
     event.distinct_id = ids.distinct_id;

@@ -37,7 +37,8 @@ int64_t cookieless_midnight_ms(int64_t day, const VisitorZone& zone) {
   const flags::TimeZone where = zone_of(zone);
   const int64_t midnight = day * kDaySeconds;
   // Where a change of clocks skips midnight, the day begins with the change.
-  return where.to_utc_seconds(midnight).value_or(midnight - where.offset_at(midnight - kDaySeconds)) *
+  return where.to_utc_seconds(midnight).value_or(midnight -
+                                                 where.offset_at(midnight - kDaySeconds)) *
          1000;
 }
 
@@ -56,8 +57,8 @@ std::optional<int64_t> parse_cookieless_day(std::string_view text) {
   const auto month = parse_int64(text.substr(5, 2));
   const auto day = parse_int64(text.substr(8, 2));
   if (!year || !month || !day) return std::nullopt;
-  const int64_t days = days_from_civil(Civil{
-      static_cast<int>(*year), static_cast<int>(*month), static_cast<int>(*day)});
+  const int64_t days = days_from_civil(
+      Civil{static_cast<int>(*year), static_cast<int>(*month), static_cast<int>(*day)});
   // Signs, 31 June and the like come out as another day's text.
   if (cookieless_day_text(days) != text) return std::nullopt;
   return days;
@@ -77,8 +78,7 @@ bool has_cookieless_salt(int64_t day, int64_t now_ms) {
 
 bool takes_cookieless_day(int64_t day, int64_t now_ms, const VisitorZone& zone) {
   if (has_cookieless_salt(day, now_ms)) return true;
-  return may_have_cookieless_salt(day, now_ms) &&
-         now_ms >= cookieless_midnight_ms(day, zone);
+  return may_have_cookieless_salt(day, now_ms) && now_ms >= cookieless_midnight_ms(day, zone);
 }
 
 bool may_have_cookieless_salt(int64_t day, int64_t now_ms) {

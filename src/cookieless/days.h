@@ -7,9 +7,9 @@
 
 namespace hogflare {
 
-// Whether an event of that day in the zone is taken: the window is open (has_cookieless_salt), or the
-// day has begun where the visitor is, which east of +12 is earlier. PostHog refuses the first two
-// hours of a day in Kiribati.
+// Whether an event of that day in the zone is taken: the window is open (has_cookieless_salt), or
+// the day has begun where the visitor is, which east of +12 is earlier. PostHog refuses the first
+// two hours of a day in Kiribati.
 bool takes_cookieless_day(int64_t day, int64_t now_ms, const VisitorZone& zone);
 
 // Whether a salt of the day may exist: some zone's events are taken.

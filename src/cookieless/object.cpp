@@ -77,8 +77,7 @@ std::string salt_of(const Turn& turn, int64_t day, std::optional<StoredFault>& f
     ByteReader in(bytes);
     const uint8_t version = in.u8();
     std::string salt(in.text());
-    if (version == kCookielessVersion && in.done() &&
-        salt.size() == limits::kCookielessSaltBytes) {
+    if (version == kCookielessVersion && in.done() && salt.size() == limits::kCookielessSaltBytes) {
       return salt;
     }
     fault = StoredFault{key, version, kCookielessVersion};
@@ -227,9 +226,7 @@ std::string session_of(Visitor& visitor, int64_t n, int64_t at_ms, Entropy& entr
 }
 
 CookielessPlace visit(Visitor& visitor, const CookielessOp& op, Entropy& entropy) {
-  const auto is_same = [&op](const Recent& each) {
-    return !op.key.empty() && each.key == op.key;
-  };
+  const auto is_same = [&op](const Recent& each) { return !op.key.empty() && each.key == op.key; };
   const auto known = std::find_if(visitor.recent.begin(), visitor.recent.end(), is_same);
   // A copy of an event has the ids of the first.
   if (known != visitor.recent.end()) return known->place;

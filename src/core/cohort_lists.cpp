@@ -72,9 +72,8 @@ flags::StoredCohort::Answer CohortLists::answer(int64_t cohort,
   entry.used_at_ms = now_ms;
   if (entry.has_none) return Answer::kNoList;
   if (!entry.list) return Answer::kFailed;
-  const bool is_in = std::any_of(ids.begin(), ids.end(), [&](std::string_view id) {
-    return entry.list->contains(id);
-  });
+  const bool is_in = std::any_of(ids.begin(), ids.end(),
+                                 [&](std::string_view id) { return entry.list->contains(id); });
   return is_in ? Answer::kIn : Answer::kOut;
 }
 

@@ -43,7 +43,7 @@ class CohortLists {
   struct Entry {
     bool answered = false;
     std::optional<flags::MemberList> list;
-    std::string problem;  // what keeps the list, or a newer one, from being used
+    std::string problem;     // what keeps the list, or a newer one, from being used
     bool has_none = false;   // there is no such key
     bool has_rules = false;  // so that none is missed
     int64_t due_at_ms = 0;

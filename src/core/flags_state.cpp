@@ -38,8 +38,8 @@ void FlagsState::take(std::string_view json, std::string_view source) {
                         parsed.error().detail);
     return;
   }
-  sets_.push_back(std::make_unique<FlagSet>(
-      FlagSet{std::move(parsed).value(), project::read_settings(json)}));
+  sets_.push_back(
+      std::make_unique<FlagSet>(FlagSet{std::move(parsed).value(), project::read_settings(json)}));
   name_problems(source);
   drop_unused();
   has_good_set_ = true;

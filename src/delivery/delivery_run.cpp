@@ -19,9 +19,8 @@ uint32_t sends_at_once(Stream stream) {
 
 DeliveryRun::DeliveryRun(std::vector<RowBatch> batches, SinkHealth& health) : health_(health) {
   // Events are started first: the other streams take what is left of the connections.
-  std::sort(batches.begin(), batches.end(), [](const RowBatch& a, const RowBatch& b) {
-    return a.stream() < b.stream();
-  });
+  std::sort(batches.begin(), batches.end(),
+            [](const RowBatch& a, const RowBatch& b) { return a.stream() < b.stream(); });
   batches_.reserve(batches.size());
   for (RowBatch& rows : batches) {
     HF_ASSERT(batches_.empty() || batches_.back().rows.stream() != rows.stream());
@@ -248,8 +247,8 @@ void DeliveryRun::store(const Turn& turn, size_t index, Effects& effects) {
                                           .reason = send.reason,
                                           .rows = rows});
   send.state = State::kStoring;
-  const uint32_t id = effects.add(
-      CallObject{ObjectClass::kOutbox, outbox_name(send.shard), std::move(request)});
+  const uint32_t id =
+      effects.add(CallObject{ObjectClass::kOutbox, outbox_name(send.shard), std::move(request)});
   in_flight_.push_back({id, index});
   ++connections_;
 }
@@ -259,8 +258,7 @@ void DeliveryRun::handle_stored(const Turn& turn, size_t index, const EffectResu
   const PutResult put = read_put_reply(result);
   if (put == PutResult::kStored) {
     ++turn.metrics.outbox_puts;
-    turn.metrics.outbox_put_bytes +=
-        batches_[send.batch].rows.array_bytes(send.first, send.last);
+    turn.metrics.outbox_put_bytes += batches_[send.batch].rows.array_bytes(send.first, send.last);
     conclude(turn, index, RowFate::kInOutbox);
     return;
   }

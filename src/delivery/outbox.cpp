@@ -15,7 +15,8 @@ constexpr Backoff kFirstWait{.base_ms = limits::kOutboxBackoffBaseMs,
                              .cap_ms = limits::kOutboxBackoffCapMs};
 
 std::optional<Stream> stream_named(std::string_view name) {
-  for (const Stream stream : {Stream::kEvents, Stream::kPersons, Stream::kRejects, Stream::kDistinctIds}) {
+  for (const Stream stream :
+       {Stream::kEvents, Stream::kPersons, Stream::kRejects, Stream::kDistinctIds}) {
     if (name == name_of(stream)) return stream;
   }
   return std::nullopt;

@@ -13,9 +13,8 @@ constexpr uint32_t kRedriveCalls =
     static_cast<uint32_t>(limits::kQuarantineRowsMax) / limits::kRedriveRows;
 
 Reply json_reply(uint16_t status, std::string body) {
-  return {.status = status,
-          .headers = {{"content-type", "application/json"}},
-          .body = std::move(body)};
+  return {
+      .status = status, .headers = {{"content-type", "application/json"}}, .body = std::move(body)};
 }
 
 uint16_t status_of(uint32_t answered, uint32_t failed) {
@@ -143,8 +142,8 @@ class ShardsTask final : public Task {
       body += std::to_string(failed_[i]);
     }
     body += "]}";
-    finish(json_reply(status_of(answered_, static_cast<uint32_t>(failed_.size())),
-                      std::move(body)));
+    finish(
+        json_reply(status_of(answered_, static_cast<uint32_t>(failed_.size())), std::move(body)));
   }
 
   AdminKind kind_;

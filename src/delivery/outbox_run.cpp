@@ -11,8 +11,8 @@ namespace {
 
 constexpr Backoff kBackoff{.base_ms = limits::kOutboxBackoffBaseMs,
                            .cap_ms = limits::kOutboxBackoffCapMs};
-constexpr PerStream<Stream> kStreamsInOrder = {Stream::kEvents, Stream::kPersons,
-                                               Stream::kRejects, Stream::kDistinctIds};
+constexpr PerStream<Stream> kStreamsInOrder = {Stream::kEvents, Stream::kPersons, Stream::kRejects,
+                                               Stream::kDistinctIds};
 
 // Appends the rows of one stored send, an array, to an array that is being built.
 void join(std::string& array, std::string_view rows) {
@@ -42,8 +42,8 @@ std::vector<std::string_view> rows_of(const json::Document& array) {
 }
 
 // `send` with only the rows [first, last), and as if it had not failed.
-StoredSend part_of(const StoredSend& send, const std::vector<std::string_view>& rows,
-                   size_t first, size_t last) {
+StoredSend part_of(const StoredSend& send, const std::vector<std::string_view>& rows, size_t first,
+                   size_t last) {
   return {.key = {},
           .stream = send.stream,
           .first_failed_ms = send.first_failed_ms,
@@ -167,8 +167,7 @@ bool OutboxRun::send_next(const Turn& turn, Stream stream, Effects& effects) {
   if (!run.active) return false;
   OutboxStore store(turn);
   if (run.in_flight >= sends_at_once(stream, store)) return false;
-  run.lacked_memory =
-      *bytes_in_flight_ + limits::kSendBytesMax > limits::kOutboxMemoryBytesMax;
+  run.lacked_memory = *bytes_in_flight_ + limits::kSendBytesMax > limits::kOutboxMemoryBytesMax;
   if (run.lacked_memory) return false;
   const bool halved = !run.parcels.empty();
   Parcel keys = halved ? std::move(run.parcels.front()) : next_keys(store, stream);
@@ -197,8 +196,8 @@ bool OutboxRun::send_next(const Turn& turn, Stream stream, Effects& effects) {
   }
   if (parcel.empty()) return true;  // another run has delivered them
   const size_t bytes = rows.size();
-  const uint32_t id = effects.add(
-      SendRows{stream, std::move(rows), row_count, turn.config.pipeline_timeout_ms});
+  const uint32_t id =
+      effects.add(SendRows{stream, std::move(rows), row_count, turn.config.pipeline_timeout_ms});
   in_flight_.emplace(id, Flight{stream, std::move(parcel), turn.now_ms, bytes});
   *bytes_in_flight_ += bytes;
   ++run.in_flight;
@@ -223,8 +222,8 @@ void OutboxRun::handle_delivered(const Turn& turn, Stream stream, const Parcel& 
   turn.metrics.outbox_rows_delivered[index_of(stream)] += rows;
 }
 
-void OutboxRun::handle_failed(const Turn& turn, Stream stream, Parcel parcel,
-                              SinkVerdict verdict, const EffectResult& result) {
+void OutboxRun::handle_failed(const Turn& turn, Stream stream, Parcel parcel, SinkVerdict verdict,
+                              const EffectResult& result) {
   StreamRun& run = streams_[index_of(stream)];
   ++counts_.failures;
   turn.metrics.log.add(LogLevel::kWarn, "outbox_send_failed",

@@ -49,17 +49,17 @@ class OutboxRun {
  private:
   using Parcel = std::vector<std::string>;  // keys of stored sends
   struct StreamRun {
-    bool taken_up = false;         // due in this run
-    bool active = false;           // and not given up
-    std::string after;             // the last key taken from storage
-    std::string stop_after;        // having wrapped around: where this run began
+    bool taken_up = false;   // due in this run
+    bool active = false;     // and not given up
+    std::string after;       // the last key taken from storage
+    std::string stop_after;  // having wrapped around: where this run began
     bool wrapped = false;
     bool lacked_memory = false;    // other objects of the isolate had it
     std::deque<Parcel> parcels;    // halves of failed ones, before new ones
     std::set<std::string> halves;  // keys of stored sends this run has made by halving
     uint32_t parcel_sends = 1;     // stored sends the next parcel may join
     uint32_t in_flight = 0;
-    uint32_t landed = 0;           // parcels
+    uint32_t landed = 0;  // parcels
     uint32_t failed = 0;
     uint32_t failed_in_a_row = 0;
     uint32_t retry_after_ms = 0;
@@ -85,15 +85,15 @@ class OutboxRun {
   void requeue_halves(Stream stream, Parcel parcel);
   void suspect(const Turn& turn, Stream stream, const std::string& key);
   bool split_stored(const Turn& turn, Stream stream, const StoredSend& send, OutboxStore& store);
-  void isolate(const Turn& turn, Stream stream, const std::string& key,
-               const EffectResult& result);
+  void isolate(const Turn& turn, Stream stream, const std::string& key, const EffectResult& result);
   void finish(const Turn& turn);
 
   OutboxRunKind kind_;
   OutboxFaults faults_;
   PerStream<StreamRun> streams_;
   std::map<uint32_t, Flight> in_flight_;
-  // Of the isolate (metrics.h), which outlives its tasks; this run's part of it is that of in_flight_.
+  // Of the isolate (metrics.h), which outlives its tasks; this run's part of it is that of
+  // in_flight_.
   uint64_t* bytes_in_flight_ = nullptr;
   std::optional<uint32_t> rearmed_;  // the pause between arming the alarm and the work
   int64_t started_ms_ = 0;

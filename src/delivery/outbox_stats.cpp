@@ -42,8 +42,7 @@ bool merge(OutboxStats& into, const EffectResult& result) {
   if (!document.ok() || !document.value().root().find("streams").is_object()) return false;
   const json::Value root = document.value().root();
   for (size_t i = 0; i < kStreamCount; ++i) {
-    merge_stream(into.streams[i],
-                 root.find("streams").find(name_of(static_cast<Stream>(i))));
+    merge_stream(into.streams[i], root.find("streams").find(name_of(static_cast<Stream>(i))));
   }
   into.quarantine_rows += count_of<uint64_t>(root, "quarantine_rows");
   into.quarantine_bytes += count_of<uint64_t>(root, "quarantine_bytes");
@@ -88,8 +87,8 @@ void OutboxStatsRun::start(const Turn& turn, Effects& effects) {
 
 void OutboxStatsRun::ask(Effects& effects) {
   while (in_flight_.size() < limits::kSendsAtOnce && next_shard_ < limits::kOutboxShards) {
-    const uint32_t id = effects.add(
-        CallObject{ObjectClass::kOutbox, outbox_name(next_shard_), stats_call()});
+    const uint32_t id =
+        effects.add(CallObject{ObjectClass::kOutbox, outbox_name(next_shard_), stats_call()});
     in_flight_.emplace(id, next_shard_++);
   }
 }

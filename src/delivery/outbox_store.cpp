@@ -57,7 +57,9 @@ std::optional<std::string_view> body_of(std::string_view value) {
   return unseal(value, kStoredVersion);
 }
 
-bool is_v1(std::string_view value) { return !value.empty() && static_cast<uint8_t>(value[0]) >= 0x20; }
+bool is_v1(std::string_view value) {
+  return !value.empty() && static_cast<uint8_t>(value[0]) >= 0x20;
+}
 
 StoredFault fault_of(std::string_view key, std::string_view value) {
   const int found = value.empty() ? -1 : is_v1(value) ? 1 : static_cast<uint8_t>(value[0]);
@@ -174,8 +176,7 @@ bool OutboxStore::has_room(Stream stream, uint64_t rows_bytes) const {
   const uint64_t added = rows_bytes + limits::kOutboxEntryOverheadBytes;
   if (meta_.used_bytes() + added > bytes_max_) return false;
   const uint64_t held = meta_.streams[index_of(stream)].used_bytes();
-  return stream == Stream::kEvents ||
-         (held + added) * limits::kOutboxSideBytesShare <= bytes_max_;
+  return stream == Stream::kEvents || (held + added) * limits::kOutboxSideBytesShare <= bytes_max_;
 }
 
 bool OutboxStore::has_quarantine_room(uint64_t row_bytes) const {
@@ -204,10 +205,10 @@ std::array<std::string, 2> OutboxStore::put_halves(const StoredSend& send, Store
 void OutboxStore::put_as(const StoredSend& send) {
   put_first(send);
   for (size_t piece = 1; piece < pieces_of(send.rows.size()); ++piece) {
-    storage_.put(piece_key(send.key, piece),
-                 seal(kStoredVersion,
-                      std::string_view(send.rows)
-                          .substr(piece * limits::kOutboxPieceBytes, limits::kOutboxPieceBytes)));
+    storage_.put(
+        piece_key(send.key, piece),
+        seal(kStoredVersion, std::string_view(send.rows).substr(piece * limits::kOutboxPieceBytes,
+                                                                limits::kOutboxPieceBytes)));
   }
   OutboxStreamMeta& stream = meta_.streams[index_of(send.stream)];
   ++stream.sends;

@@ -34,7 +34,7 @@ struct OutboxStreamMeta {
   int64_t retry_at_ms = 0;  // not before this; 0: at once
   uint16_t last_status = 0;
   std::string last_reason;
-  std::string cursor;       // the next attempt starts behind this key, to get past a bad send
+  std::string cursor;  // the next attempt starts behind this key, to get past a bad send
 
   bool operator==(const OutboxStreamMeta&) const = default;
   // What counts against the bound: rows and their overhead.
@@ -80,7 +80,8 @@ class OutboxStore {
 
   // Set: the counts cannot be read. Nothing may be done then, for what is done is counted.
   const std::optional<StoredFault>& fault() const { return fault_; }
-  // The last value that load() or load_quarantined() found but could not read. It stays where it is.
+  // The last value that load() or load_quarantined() found but could not read. It stays where it
+  // is.
   std::optional<StoredFault> take_unreadable() { return std::exchange(unreadable_, std::nullopt); }
 
   OutboxMeta& meta() { return meta_; }
@@ -93,8 +94,7 @@ class OutboxStore {
   void put(StoredSend send);
   // Stores the halves of `send` in its place and returns their keys, which stand between those of
   // its neighbours: the rows keep their order however often a send is halved.
-  std::array<std::string, 2> put_halves(const StoredSend& send, StoredSend lower,
-                                        StoredSend upper);
+  std::array<std::string, 2> put_halves(const StoredSend& send, StoredSend lower, StoredSend upper);
   std::optional<StoredSend> load(const std::string& key);
   // Writes the failure count of a send that is there. Rewrites its first value.
   void set_failures(const std::string& key, uint32_t failures);

@@ -23,11 +23,11 @@ enum class Dialect : uint8_t { kPostHog, kSeed };
 
 // Where a slot's value comes from.
 enum class SlotKind : uint8_t {
-  kPerson,     // stored, request, derived, distinct_id
-  kCreatedAt,  // the person's creation time
-  kGroup,      // properties of a group by type index
-  kSeedPerson, // stored and request only
-  kSeedGroup,  // properties of a group by type name
+  kPerson,      // stored, request, derived, distinct_id
+  kCreatedAt,   // the person's creation time
+  kGroup,       // properties of a group by type index
+  kSeedPerson,  // stored and request only
+  kSeedGroup,   // properties of a group by type name
 };
 
 struct Slot {
@@ -50,15 +50,15 @@ struct Filter {
   // kUnknowable: a cohort's leaf of another type, such as behavioral.
   enum class Kind : uint8_t { kProperty, kCohort, kFlag, kNothing, kUnknowable };
   Kind kind = Kind::kNothing;
-  int slot = kNone;         // kProperty; kNone: a group filter without a group
-  Matcher matcher;          // kProperty
-  bool negation = false;    // cohort leaves only
-  int target = kNone;       // kCohort, kFlag: an index; kNone: unknown
-  bool not_in = false;      // kCohort
+  int slot = kNone;            // kProperty; kNone: a group filter without a group
+  Matcher matcher;             // kProperty
+  bool negation = false;       // cohort leaves only
+  int target = kNone;          // kCohort, kFlag: an index; kNone: unknown
+  bool not_in = false;         // kCohort
   bool known_operator = true;  // kCohort, kFlag: false never matches
   bool names_no_id = false;    // kCohort: the value is not the id of any cohort there could be
   bool old_operator = false;   // kProperty: min or max, which SDKs do not know
-  Expected expected;        // kFlag
+  Expected expected;           // kFlag
 };
 
 struct Condition {
@@ -160,7 +160,7 @@ struct Flag {
   // What an evaluation may look at; cohorts have slots and cohorts of their own.
   std::vector<int> slots;    // its own filters', sorted
   std::vector<int> cohorts;  // those its filters name, sorted
-  bool needs_hash = false;  // some identifier is hashed: a rollout below 100 or variants
+  bool needs_hash = false;   // some identifier is hashed: a rollout below 100 or variants
 
   std::optional<SeedRules> seed;
   int config_version = 1;      // 2: in the rules format, or in one that is not known
@@ -180,12 +180,12 @@ struct Cohort {
   enum class State : uint8_t { kOk, kUnknownReference, kCycle, kUnreadable };
   int64_t id = 0;
   bool is_static = false;
-  bool is_stored = false;    // cohort_type realtime or behavioral: its list, where it has one
-  bool is_query = false;     // defined by a query, which nobody here runs
-  bool is_old_form = false;  // defined by groups, which SDKs do not read
-  bool has_unknowable = false;  // some leaf of its own cannot be decided
-  bool agrees = false;          // SDKs decide it as here; see portable.h
-  std::optional<CohortNode> tree;     // none: nobody
+  bool is_stored = false;          // cohort_type realtime or behavioral: its list, where it has one
+  bool is_query = false;           // defined by a query, which nobody here runs
+  bool is_old_form = false;        // defined by groups, which SDKs do not read
+  bool has_unknowable = false;     // some leaf of its own cannot be decided
+  bool agrees = false;             // SDKs decide it as here; see portable.h
+  std::optional<CohortNode> tree;  // none: nobody
   std::optional<MemberList> members;  // the document's list
   State state = State::kOk;
   std::vector<int> references;  // sorted

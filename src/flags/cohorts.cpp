@@ -63,10 +63,9 @@ std::optional<Membership> CohortMemberships::listed(const Cohort& cohort) const 
   const Membership out = stored_.has_all_person_ids ? Membership::kOut : Membership::kUnknown;
   if (cohort.members) {
     const MemberList& members = *cohort.members;
-    const bool is_in =
-        members.contains(request_.distinct_id) ||
-        std::any_of(stored_.person_ids.begin(), stored_.person_ids.end(),
-                    [&](const std::string& id) { return members.contains(id); });
+    const bool is_in = members.contains(request_.distinct_id) ||
+                       std::any_of(stored_.person_ids.begin(), stored_.person_ids.end(),
+                                   [&](const std::string& id) { return members.contains(id); });
     return is_in ? Membership::kIn : out;
   }
   const auto found =

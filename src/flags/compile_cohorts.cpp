@@ -9,7 +9,7 @@
 
 #include "flags/compiler.h"
 #include "flags/text.h"
-#include "hogflare/insights_limits.h"
+#include "hogflare/flags_limits.h"
 
 namespace hogflare::flags {
 namespace {
@@ -42,7 +42,7 @@ CohortNode unknowable(Cohort& cohort) {
 void drop_members(Value& definition) {
   const Value* members = definition.find("members");
   if (members == nullptr) return;
-  if (members->is_array() && members->items.size() <= limits::kFilterValuesMax) return;
+  if (members->is_array() && members->items.size() <= limits::kCohortMembersKeptMax) return;
   definition.set("members", Value::array());
 }
 
@@ -141,11 +141,13 @@ void Compiler::compile_cohort(size_t index, const Value& definition) {
     Scope list(*this, "groups");
     cohort.is_old_form = true;
     cohort.tree = compile_old_groups(*groups, cohort);
-  } else if (const Value* query = definition.find("query"); query != nullptr && query->is_object()) {
+  } else if (const Value* query = definition.find("query");
+             query != nullptr && query->is_object()) {
     cohort.is_query = true;
     cohort.is_stored = true;
-    error("is defined by a query, which is not run here: flags that use it fail unless its members "
-          "are listed");
+    error(
+        "is defined by a query, which is not run here: flags that use it fail unless its members "
+        "are listed");
   } else {
     warn("has no filters: nobody is a member");
   }
@@ -155,9 +157,10 @@ void Compiler::compile_members(const Value& definition, Cohort& cohort) {
   const Value* members = definition.find("members");
   if (members == nullptr || members->is_null()) {
     if (cohort.is_static) {
-      warn(fmt::format("has no members here: they are read from the KV key cohort:{}, and flags "
-                       "that use the cohort fail while that cannot be had",
-                       cohort.id));
+      warn(
+          fmt::format("has no members here: they are read from the KV key cohort:{}, and flags "
+                      "that use the cohort fail while that cannot be had",
+                      cohort.id));
     }
     return;
   }
@@ -217,9 +220,10 @@ CohortNode Compiler::compile_cohort_leaf(const Value& definition, Cohort& cohort
   const bool is_property =
       type.empty() || type == "person" || type == "group" || type == "person_metadata";
   if (!is_property && type != "cohort") {
-    warn(fmt::format("a rule of type '{}' cannot be evaluated here and counts as a miss; where it "
-                     "would have to count as a match, the flag fails",
-                     type));
+    warn(
+        fmt::format("a rule of type '{}' cannot be evaluated here and counts as a miss; where it "
+                    "would have to count as a match, the flag fails",
+                    type));
     return unknowable(cohort);
   }
   CohortNode node;
@@ -263,9 +267,8 @@ CohortNode Compiler::compile_old_group(const Value& group, Cohort& cohort) {
       if (type == nullptr || type->is_null() || (type->is_string() && type->text == "event")) {
         leaf.set("type", Value::of(std::string_view("person")));
       }
-      node.values.push_back(leaf.find("values") != nullptr
-                                ? compile_cohort_group(leaf, cohort, 1)
-                                : compile_cohort_leaf(leaf, cohort));
+      node.values.push_back(leaf.find("values") != nullptr ? compile_cohort_group(leaf, cohort, 1)
+                                                           : compile_cohort_leaf(leaf, cohort));
     }
     return node;
   }

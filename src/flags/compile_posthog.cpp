@@ -77,9 +77,10 @@ int Compiler::read_group_index(const Value& object, std::string_view name) {
   }
   if (*index >= limits::kGroupTypes || catalog_->group_types[static_cast<size_t>(*index)].empty()) {
     Scope scope(*this, name);
-    warn(fmt::format("group type {} has no name; add it to group_type_mapping or the flag's group "
-                     "conditions are never met",
-                     *index));
+    warn(
+        fmt::format("group type {} has no name; add it to group_type_mapping or the flag's group "
+                    "conditions are never met",
+                    *index));
   }
   return static_cast<int>(*index);
 }
@@ -222,8 +223,8 @@ Filter Compiler::compile_filter(const Value& definition, int group_index, Flag* 
   if (type == "flag") return compile_flag_filter(definition, flag);
   Filter filter;
   Scope scope(*this, "type");
-  unreadable(fmt::format("unknown type '{}'; give person, group, cohort, flag or person_metadata",
-                         type));
+  unreadable(
+      fmt::format("unknown type '{}'; give person, group, cohort, flag or person_metadata", type));
   return filter;
 }
 
@@ -262,7 +263,8 @@ Filter Compiler::compile_property_filter(const Value& definition, std::string_vi
   }
   if (!op) {
     Scope scope(*this, "operator");
-    unreadable(fmt::format("unknown operator '{}'; see docs/FLAGS.md for those there are", name->text));
+    unreadable(
+        fmt::format("unknown operator '{}'; see docs/FLAGS.md for those there are", name->text));
     filter.kind = Filter::Kind::kNothing;
     return filter;
   }
@@ -298,8 +300,8 @@ Filter Compiler::compile_cohort_filter(const Value& definition) {
   }
   filter.names_no_id = !id;
   Scope scope(*this, "value");
-  error(fmt::format("unknown cohort {}; add it to cohorts",
-                    value == nullptr ? "" : to_json(*value)));
+  error(
+      fmt::format("unknown cohort {}; add it to cohorts", value == nullptr ? "" : to_json(*value)));
   return filter;
 }
 

@@ -42,8 +42,8 @@ std::string canonical_uuid(std::string_view text) {
 
 bool is_variant_key(std::string_view key) {
   return !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
   });
 }
 
@@ -62,7 +62,8 @@ bool is_version_operand(std::string_view text, Operator op) {
   return !text.empty() && text[0] != 'v' && parse_version(text).has_value();
 }
 
-// One `filters`. The first fault ends the reading: every reader returns false or nothing from there.
+// One `filters`. The first fault ends the reading: every reader returns false or nothing from
+// there.
 class RuleReader {
  public:
   RuleReader(const TextFaults& faults, const TimeZone& zone) : faults_(faults), zone_(zone) {}
@@ -82,8 +83,7 @@ class RuleReader {
   bool fail(std::string path, std::string_view kind, std::string_view field,
             std::string_view what) {
     if (!reading_.problem) {
-      reading_.problem =
-          RulesProblem{std::move(path), fmt::format("{} {}: {}", kind, field, what)};
+      reading_.problem = RulesProblem{std::move(path), fmt::format("{} {}: {}", kind, field, what)};
     }
     return false;
   }
@@ -136,10 +136,10 @@ class RuleReader {
 
   bool read_filters(const Value& filters) {
     if (!read_text_faults(filters)) return false;
-    if (!is_closed(filters,
-                   {"version", "return_type", "default_value", "rules",
-                    "aggregation_group_type_index"},
-                   "", "filters")) {
+    if (!is_closed(
+            filters,
+            {"version", "return_type", "default_value", "rules", "aggregation_group_type_index"},
+            "", "filters")) {
       return false;
     }
     if (!read_return_type(filters)) return false;
@@ -183,11 +183,16 @@ class RuleReader {
   bool read_return_type(const Value& filters) {
     const std::string* name = required_text(filters, "return_type", "");
     if (name == nullptr) return false;
-    if (*name == "boolean") return_type_ = ReturnType::kBoolean;
-    else if (*name == "string") return_type_ = ReturnType::kString;
-    else if (*name == "number") return_type_ = ReturnType::kNumber;
-    else if (*name == "object") return_type_ = ReturnType::kObject;
-    else return malformed("return_type", "return_type", "give boolean, string, number or object");
+    if (*name == "boolean")
+      return_type_ = ReturnType::kBoolean;
+    else if (*name == "string")
+      return_type_ = ReturnType::kString;
+    else if (*name == "number")
+      return_type_ = ReturnType::kNumber;
+    else if (*name == "object")
+      return_type_ = ReturnType::kObject;
+    else
+      return malformed("return_type", "return_type", "give boolean, string, number or object");
     return true;
   }
 
@@ -210,9 +215,8 @@ class RuleReader {
     if (value.is_number()) return std::fabs(value.number) <= kSafeIntegerMax;
     if (!value.is_object() && !value.is_array()) return true;
     return level <= limits::kRuleValueDepthMax &&
-           std::all_of(value.items.begin(), value.items.end(), [level](const Value& item) {
-             return is_nested_value(item, level + 1);
-           });
+           std::all_of(value.items.begin(), value.items.end(),
+                       [level](const Value& item) { return is_nested_value(item, level + 1); });
   }
 
   int keep(const Value& value) {
@@ -270,11 +274,11 @@ class RuleReader {
     }
     if (*type == "percentage_rollout") {
       rule.kind = RuleKind::kPercentageRollout;
-      return is_closed(definition,
-                       {"id", "rule_type", "targeting", "description", "metadata", "value",
-                        "rollout_percentage", "on_rollout_miss", "assignment_algorithm", "seed",
-                        "assign_by"},
-                       path, "rule");
+      return is_closed(
+          definition,
+          {"id", "rule_type", "targeting", "description", "metadata", "value", "rollout_percentage",
+           "on_rollout_miss", "assignment_algorithm", "seed", "assign_by"},
+          path, "rule");
     }
     if (*type != "experiment") {
       return malformed(below(path, "rule_type"), "rule_type",
@@ -575,8 +579,9 @@ void Compiler::compile_rules_flag(const Value& filters, Flag& flag) {
   const Value& version = *filters.find("version");
   if (!version.is_number() || version.number != 2) {
     Scope place(*this, "version");
-    unreadable(fmt::format("unsupported version: {} is no format known here; give 2, or leave it out",
-                           to_json(version)));
+    unreadable(
+        fmt::format("unsupported version: {} is no format known here; give 2, or leave it out",
+                    to_json(version)));
     return;
   }
   if (!text_faults_) text_faults_ = scan_filters(text_);

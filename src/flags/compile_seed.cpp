@@ -115,8 +115,7 @@ std::vector<SeedVariant> Compiler::compile_seed_variants(const Value& owner) {
     SeedVariant variant;
     variant.key = std::string(read_text(list->items[i], "key"));
     if (variant.key.empty()) error("must be an object with a key that is not empty");
-    variant.weight =
-        std::max(0.0, read_number(list->items[i], "rollout_percentage").value_or(0));
+    variant.weight = std::max(0.0, read_number(list->items[i], "rollout_percentage").value_or(0));
     sum += variant.weight;
     variants.push_back(std::move(variant));
   }

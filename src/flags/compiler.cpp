@@ -13,7 +13,6 @@
 namespace hogflare::flags {
 namespace {
 
-
 std::string_view kind_name(Value::Kind kind) {
   switch (kind) {
     case Value::Kind::kNull:
@@ -146,8 +145,7 @@ std::optional<double> Compiler::read_percentage(const Value& object, std::string
 int Compiler::slot(Slot wanted) {
   const std::string name = fmt::format("{}|{}|{}|{}", static_cast<int>(wanted.kind),
                                        wanted.group_index, wanted.group_type, wanted.key);
-  const auto [found, added] =
-      slot_index_.emplace(name, static_cast<int>(catalog_->slots.size()));
+  const auto [found, added] = slot_index_.emplace(name, static_cast<int>(catalog_->slots.size()));
   if (added) catalog_->slots.push_back(std::move(wanted));
   return found->second;
 }
@@ -159,7 +157,7 @@ std::unique_ptr<Catalog> Compiler::compile(std::string_view json) {
   text_ = json;
   if (json.size() > limits::kFlagDefinitionsBytesMax) {
     no_document(fmt::format("the document has {} bytes; at most {} are taken", json.size(),
-                      limits::kFlagDefinitionsBytesMax));
+                            limits::kFlagDefinitionsBytesMax));
     return std::move(catalog_);
   }
   Result<Value> parsed = parse_value(json);
@@ -188,7 +186,7 @@ std::unique_ptr<Catalog> Compiler::compile(std::string_view json) {
   }
   if (flags->items.size() > limits::kFlagsMax) {
     no_document(fmt::format("holds {} flags; at most {} are taken", flags->items.size(),
-                      limits::kFlagsMax));
+                            limits::kFlagsMax));
     return std::move(catalog_);
   }
   collect_keys(*flags);
@@ -219,10 +217,11 @@ void Compiler::compile_document_options(const Value& document) {
       catalog_->zone = *parsed;
     } else {
       Scope scope(*this, "timezone");
-      error(fmt::format("'{}' is not a known time zone; give UTC, an offset such as +02:00, an "
-                        "IANA name such as Europe/Berlin, or a POSIX rule such as "
-                        "CET-1CEST,M3.5.0,M10.5.0/3",
-                        zone));
+      error(
+          fmt::format("'{}' is not a known time zone; give UTC, an offset such as +02:00, an "
+                      "IANA name such as Europe/Berlin, or a POSIX rule such as "
+                      "CET-1CEST,M3.5.0,M10.5.0/3",
+                      zone));
     }
   }
   const std::optional<int64_t> version = read_integer(document, "property_matching_version");
@@ -417,19 +416,17 @@ void Compiler::order_flags() {
     changed = false;
     for (Flag& flag : flags) {
       if (flag.cyclic) continue;
-      flag.cyclic = std::any_of(flag.dependencies.begin(), flag.dependencies.end(), [&](int d) {
-        return flags[static_cast<size_t>(d)].cyclic;
-      });
+      flag.cyclic = std::any_of(flag.dependencies.begin(), flag.dependencies.end(),
+                                [&](int d) { return flags[static_cast<size_t>(d)].cyclic; });
       changed = changed || flag.cyclic;
     }
   }
-  catalog_->has_cycle = std::any_of(flags.begin(), flags.end(),
-                                    [](const Flag& flag) { return flag.cyclic; });
-  catalog_->order.erase(std::remove_if(catalog_->order.begin(), catalog_->order.end(),
-                                       [&](int flag) {
-                                         return flags[static_cast<size_t>(flag)].cyclic;
-                                       }),
-                        catalog_->order.end());
+  catalog_->has_cycle =
+      std::any_of(flags.begin(), flags.end(), [](const Flag& flag) { return flag.cyclic; });
+  catalog_->order.erase(
+      std::remove_if(catalog_->order.begin(), catalog_->order.end(),
+                     [&](int flag) { return flags[static_cast<size_t>(flag)].cyclic; }),
+      catalog_->order.end());
 }
 
 // Gathers what an evaluation of `flag` may look at.

@@ -116,7 +116,7 @@ class Compiler {
   int slot(Slot wanted);
 
   const ParseOptions& options_;
-  std::string_view text_;  // of the document
+  std::string_view text_;                                         // of the document
   std::optional<std::map<std::string, TextFaults>> text_faults_;  // read when rules need them
   std::unique_ptr<Catalog> catalog_;
   std::vector<Problem> problems_;
@@ -124,8 +124,8 @@ class Compiler {
   bool is_no_document_ = false;
   bool unreadable_ = false;  // of the flag or cohort at hand
   std::unordered_map<std::string, int> slot_index_;
-  std::unordered_map<std::string, int> flag_index_;  // by key, and by numeric id as text
-  std::unordered_map<int64_t, int> cohort_index_;  // by id
+  std::unordered_map<std::string, int> flag_index_;      // by key, and by numeric id as text
+  std::unordered_map<int64_t, int> cohort_index_;        // by id
   std::vector<std::pair<size_t, int>> cohort_problems_;  // index into problems_, cohort
   std::vector<const Value*> cohort_definitions_;
   std::vector<std::string> cohort_paths_;

@@ -58,8 +58,8 @@ std::optional<Relative> parse_relative(std::string_view text) {
   return Relative{count, unit};
 }
 
-// A wall clock that much earlier. One calendar step after the other, the day cut to the month's length
-// each time: 31 March less two months is 28 January.
+// A wall clock that much earlier. One calendar step after the other, the day cut to the month's
+// length each time: 31 March less two months is 28 January.
 int64_t step_back(int64_t wall_us, int count, char unit) {
   if (unit == 'h') return wall_us - count * 3600 * kMicrosPerSecond;
   if (unit == 'd') return wall_us - count * kMicrosPerDay;
@@ -123,9 +123,9 @@ bool is_portable_date(std::string_view text, const TimeZone& zone) {
   }
   if (text.size() < 10 || !is_digit(text[0])) return false;
   const bool has_zone = parse_rfc3339_us(text).has_value();
-  return has_zone || (zone.is_utc() && parse_iso_us(text, IsoForms::kAny) &&
-                      text.find_first_not_of("0123456789-:.T") == std::string_view::npos &&
-                      text[4] == '-');
+  return has_zone ||
+         (zone.is_utc() && parse_iso_us(text, IsoForms::kAny) &&
+          text.find_first_not_of("0123456789-:.T") == std::string_view::npos && text[4] == '-');
 }
 
 std::optional<int64_t> instant_from_seconds(double seconds) {

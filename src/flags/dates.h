@@ -16,8 +16,8 @@
 
 namespace hogflare::flags {
 
-// What a filter's date text means: nothing, a fixed instant, "N units before now" on the zone's wall
-// clock, or a text that counts from today ("4:00 PM").
+// What a filter's date text means: nothing, a fixed instant, "N units before now" on the zone's
+// wall clock, or a text that counts from today ("4:00 PM").
 class DateFilter {
  public:
   DateFilter() = default;
@@ -38,20 +38,21 @@ class DateFilter {
   std::string text_;
 };
 
-// `-?N[hdwmy]` below 10000; RFC 3339; ISO dates and times, naive ones in `zone`, of digits as few as they
-// come (2025-6-8 9:5); the other forms of docs/FLAGS.md, naive ones in UTC as the service has them.
+// `-?N[hdwmy]` below 10000; RFC 3339; ISO dates and times, naive ones in `zone`, of digits as few
+// as they come (2025-6-8 9:5); the other forms of docs/FLAGS.md, naive ones in UTC as the service
+// has them.
 DateFilter parse_date_filter(std::string_view text, const TimeZone& zone);
 
 // The same for a property's text; numeric text is epoch seconds instead.
 std::optional<int64_t> parse_date_property(std::string_view text, const TimeZone& zone,
                                            int64_t now_ms);
 
-// Whether SDKs read the filter's text as the service does: they count and read naive times in UTC, know
-// ISO forms alone, and go back several months or years in one step.
+// Whether SDKs read the filter's text as the service does: they count and read naive times in UTC,
+// know ISO forms alone, and go back several months or years in one step.
 bool is_portable_date(std::string_view text, const TimeZone& zone);
 
-// Epoch seconds as an instant, NaN as 0 as the service has it; absent beyond the years -262143 to 262142,
-// the calendar of the service. Milliseconds are thus a date in the far future.
+// Epoch seconds as an instant, NaN as 0 as the service has it; absent beyond the years -262143 to
+// 262142, the calendar of the service. Milliseconds are thus a date in the far future.
 std::optional<int64_t> instant_from_seconds(double seconds);
 
 }  // namespace hogflare::flags

@@ -98,9 +98,8 @@ Evaluation Evaluator::run() {
       evaluation.errors_while_computing = true;
     }
   }
-  std::sort(results_.begin(), results_.end(), [](const FlagResult& left, const FlagResult& right) {
-    return left.flag < right.flag;
-  });
+  std::sort(results_.begin(), results_.end(),
+            [](const FlagResult& left, const FlagResult& right) { return left.flag < right.flag; });
   evaluation.results = std::move(results_);
   return evaluation;
 }
@@ -226,8 +225,8 @@ bool Evaluator::decide_holdout(const Flag& flag, FlagResult& result) {
 }
 
 // Conditions in stored order, the first that matches decides. A filter on a failed flag, and one
-// whose pattern cannot run here, passes provisionally: what would be answered is noted, and if the settled answer is another one, then
-// nobody can say which is right.
+// whose pattern cannot run here, passes provisionally: what would be answered is noted, and if the
+// settled answer is another one, then nobody can say which is right.
 void Evaluator::decide_conditions(const Flag& flag, FlagResult& result) {
   Outcome best = Outcome::kNoGroupType;
   bool groups_skipped = false;
@@ -291,7 +290,8 @@ Outcome Evaluator::fail(Reason reason, FlagResult& result) {
   return Outcome::kFailed;
 }
 
-// `provisional` is set where a match hangs on a flag that failed, or on a pattern that cannot run here.
+// `provisional` is set where a match hangs on a flag that failed, or on a pattern that cannot run
+// here.
 Outcome Evaluator::evaluate_condition(const Flag& flag, const Condition& condition,
                                       FlagResult& result, bool& provisional) {
   if (condition.group_index == kNone && flag.by_device &&
@@ -346,8 +346,7 @@ Outcome Evaluator::evaluate_cohorts(const Condition& condition, FlagResult& resu
   for (const Filter& filter : condition.cohort_filters) {
     const Membership membership = cohorts_.of(filter.target);
     const bool known = membership == Membership::kIn || membership == Membership::kOut;
-    if (!filter.known_operator ||
-        (known && (membership == Membership::kIn) == filter.not_in)) {
+    if (!filter.known_operator || (known && (membership == Membership::kIn) == filter.not_in)) {
       if (catalog_.cohorts[static_cast<size_t>(filter.target)].has_unknowable) {
         behavioural_miss_ = true;
       }
@@ -369,8 +368,8 @@ bool Evaluator::has_failed(int flag) const {
   return !reads_as_false(flag);
 }
 
-// A flag in a format that is not known reads as false where another depends on it; other failed flags
-// have no value.
+// A flag in a format that is not known reads as false where another depends on it; other failed
+// flags have no value.
 bool Evaluator::reads_as_false(int flag) const {
   const Flag& known = catalog_.flags[static_cast<size_t>(flag)];
   return known.unreadable && known.config_version != 1;
@@ -526,9 +525,8 @@ std::vector<std::string> hash_keys_to_store(const Definitions& definitions, cons
   if (!request.anon_distinct_id || stored.hash_keys_read == Read::kFailed) return missing;
   for (const Flag& flag : definitions.catalog().flags) {
     if (!flag.continuity || !flag.active || flag.deleted) continue;
-    const bool known =
-        std::any_of(stored.hash_keys.begin(), stored.hash_keys.end(),
-                    [&](const auto& entry) { return entry.first == flag.key; });
+    const bool known = std::any_of(stored.hash_keys.begin(), stored.hash_keys.end(),
+                                   [&](const auto& entry) { return entry.first == flag.key; });
     if (!known) missing.push_back(flag.key);
   }
   return missing;

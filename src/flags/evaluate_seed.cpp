@@ -125,8 +125,8 @@ void decide(const Flag& flag, const SeedCondition* condition, const Request& req
     }
     identifier = &group->key;
   }
-  const double rollout = condition != nullptr && condition->rollout ? *condition->rollout
-                                                                    : rules.rollout;
+  const double rollout =
+      condition != nullptr && condition->rollout ? *condition->rollout : rules.rollout;
   const int bucket = seed_bucket(rules.salt, *identifier);
   if (!(bucket < std::clamp(rollout, 0.0, 100.0))) {
     result.reason = Reason::kSeedOutOfRollout;

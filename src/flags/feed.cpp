@@ -116,8 +116,7 @@ std::string FeedWriter::write(FlagCalledEvents events) {
     const Flag& flag = catalog_.flags[i];
     const Value& definition = flags->items[i];
     if (flag.deleted || is_true(definition, "is_remote_configuration")) continue;
-    json.value(flag.dialect == Dialect::kSeed ? seed_entry(flag)
-                                              : posthog_entry(flag, definition));
+    json.value(flag.dialect == Dialect::kSeed ? seed_entry(flag) : posthog_entry(flag, definition));
   }
   json.close_array();
   write_group_types(json);
@@ -363,9 +362,9 @@ void FeedWriter::write_group_types(JsonWriter& json) const {
 
 // Whether a cohort is there and all of its own rules can be evaluated.
 bool FeedWriter::is_decided_by_rules(const std::string& id) const {
-  const auto found = std::find_if(
-      catalog_.cohorts.begin(), catalog_.cohorts.end(),
-      [&](const Cohort& cohort) { return fmt::format("{}", cohort.id) == id; });
+  const auto found =
+      std::find_if(catalog_.cohorts.begin(), catalog_.cohorts.end(),
+                   [&](const Cohort& cohort) { return fmt::format("{}", cohort.id) == id; });
   return found != catalog_.cohorts.end() && !found->is_static && !found->is_stored &&
          !found->has_unknowable;
 }
@@ -401,16 +400,18 @@ std::string FeedWriter::write_cohorts_for_questions() const {
   for (size_t i = 0; cohorts != nullptr && i < cohorts->items.size(); ++i) {
     const Value& definition = cohorts->items[i];
     const std::string id = cohort_id(*cohorts, i);
-    const auto known = std::find_if(
-        catalog_.cohorts.begin(), catalog_.cohorts.end(),
-        [&id](const Cohort& cohort) { return fmt::format("{}", cohort.id) == id; });
+    const auto known =
+        std::find_if(catalog_.cohorts.begin(), catalog_.cohorts.end(),
+                     [&id](const Cohort& cohort) { return fmt::format("{}", cohort.id) == id; });
     if (known == catalog_.cohorts.end() || known->is_query) continue;
     const bool is_list = known->is_static || known->is_stored;
     const Value* who = is_list ? definition.find("members") : group_of_cohort(definition);
     if (who == nullptr) continue;
-    // A list that is too long for a question, or stands in another form, is not known rather than empty.
-    const bool is_left_out = is_list && (!who->is_array() || (who->items.empty() && known->members &&
-                                                              known->members->size() > 0));
+    // A list that is too long for a question, or stands in another form, is not known rather than
+    // empty.
+    const bool is_left_out =
+        is_list &&
+        (!who->is_array() || (who->items.empty() && known->members && known->members->size() > 0));
     if (is_left_out) continue;
     json.key(id).open_object().key("name").text(
         text_of(definition, "name").empty() ? std::string_view(id) : text_of(definition, "name"));

@@ -49,8 +49,8 @@ std::optional<MemberList> MemberList::read(const Value& value, std::string& prob
     }
   }
   if (ids.size() > limits::kCohortMembersMax) {
-    problem = fmt::format("holds {} ids; at most {} are taken", ids.size(),
-                          limits::kCohortMembersMax);
+    problem =
+        fmt::format("holds {} ids; at most {} are taken", ids.size(), limits::kCohortMembersMax);
     return std::nullopt;
   }
   std::sort(ids.begin(), ids.end());

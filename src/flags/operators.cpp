@@ -80,8 +80,7 @@ bool looks_boolean(const Value& value) {
     case Value::Kind::kBool:
       return true;
     case Value::Kind::kString:
-      return equals_ignoring_case(value.text, "true") ||
-             equals_ignoring_case(value.text, "false");
+      return equals_ignoring_case(value.text, "true") || equals_ignoring_case(value.text, "false");
     case Value::Kind::kArray:
       return std::all_of(value.items.begin(), value.items.end(), looks_boolean);
     default:
@@ -136,9 +135,8 @@ bool is_plain_version(std::string_view text, Operator op) {
     const std::string_view part = text.substr(0, dot);
     const bool last = dot == std::string_view::npos;
     if (op == Operator::kSemverWildcard && last) return part == "*" && parts > 0 && parts < 3;
-    const bool digits = !part.empty() && std::all_of(part.begin(), part.end(), [](char c) {
-      return c >= '0' && c <= '9';
-    });
+    const bool digits = !part.empty() && std::all_of(part.begin(), part.end(),
+                                                     [](char c) { return c >= '0' && c <= '9'; });
     if (!digits || (part.size() > 1 && part[0] == '0')) return false;
     ++parts;
     if (last) return parts == 3;
@@ -491,9 +489,9 @@ Match Matcher::match(Property& property, const MatchContext& context) const {
     case Operator::kEndsWith:
     case Operator::kNotEndsWith: {
       const std::string& text = property.ascii_lowered();
-      const bool ends = text.size() >= texts_[0].size() &&
-                        text.compare(text.size() - texts_[0].size(), std::string::npos,
-                                     texts_[0]) == 0;
+      const bool ends =
+          text.size() >= texts_[0].size() &&
+          text.compare(text.size() - texts_[0].size(), std::string::npos, texts_[0]) == 0;
       return to_match(ends == (op_ == Operator::kEndsWith));
     }
     case Operator::kRegex:

@@ -41,12 +41,12 @@ std::optional<Pattern> Pattern::compile(std::string_view pattern, std::string& p
   compiled.regex_ = std::make_unique<re2::RE2>(translation->text, options);
   if (!compiled.regex_->ok()) {
     is_beyond = compiled.regex_->error_code() == re2::RE2::ErrorPatternTooLarge;
-    problem =
-        is_beyond
-            ? fmt::format("pattern '{}' compiles to more than {} bytes; make its repetitions smaller",
-                          pattern, limits::kRegexBytesMax)
-            : fmt::format("pattern '{}' is not a valid regular expression: {}", pattern,
-                          compiled.regex_->error());
+    problem = is_beyond
+                  ? fmt::format(
+                        "pattern '{}' compiles to more than {} bytes; make its repetitions smaller",
+                        pattern, limits::kRegexBytesMax)
+                  : fmt::format("pattern '{}' is not a valid regular expression: {}", pattern,
+                                compiled.regex_->error());
     return std::nullopt;
   }
   compiled.is_marked_ = translation->is_marked;
@@ -70,9 +70,9 @@ uint32_t Pattern::stand_in(uint32_t point) const {
   if (point < 0x80) return point;
   if (!is_projected_) return point >= 0xfdd0 && point <= 0xfdef ? 0xfffd : point;
   if (point == kLongS || point == kKelvin) return point;
-  const auto after = std::upper_bound(
-      kept_.begin(), kept_.end(), point,
-      [](uint32_t value, const Points& range) { return value < range.first; });
+  const auto after =
+      std::upper_bound(kept_.begin(), kept_.end(), point,
+                       [](uint32_t value, const Points& range) { return value < range.first; });
   if (after != kept_.begin() && point <= (after - 1)->last) return point;
   if (is_digit_point(point)) return kSomeDigit;
   if (is_word_point(point)) return kSomeLetter;

@@ -1,17 +1,19 @@
-// Regular expressions as PostHog's service reads them (Rust's regex and fancy-regex crates), written out
-// for RE2, which runs in linear time and bounded memory.
+// Regular expressions as PostHog's service reads them (Rust's regex and fancy-regex crates),
+// written out for RE2, which runs in linear time and bounded memory.
 //
 //   std::string problem;
 //   std::optional<Pattern> pattern = Pattern::compile("^\\w+$", problem);
 //   pattern->found_in("Müller") == true
 //
-// Differences that are translated: \w \d \s \b are Unicode; `(?<n>a)`, `(?x)`, `(?#note)`, `\u00e9`, `\h`,
-// `\e`, `\Z`, `\<`, `x{,2}`, `a{1001}`, `[a-z&&[^b]]`, a possessive or atomic repeat that nothing could
-// shorten. Look-around, back-references and what else needs backtracking is a problem.
+// Differences that are translated: \w \d \s \b are Unicode; `(?<n>a)`, `(?x)`, `(?#note)`,
+// `\u00e9`, `\h`,
+// `\e`, `\Z`, `\<`, `x{,2}`, `a{1001}`, `[a-z&&[^b]]`, a possessive or atomic repeat that nothing
+// could shorten. Look-around, back-references and what else needs backtracking is a problem.
 //
-// How \w and \b become small and linear: a subject's letters beyond ASCII that the pattern does not name
-// are all alike to it, so they are replaced by one letter, one digit, one space and one other character;
-// for \b the subject gets a mark at every place between two characters, which ^ and $ look at too. docs/FLAGS.md has the table.
+// How \w and \b become small and linear: a subject's letters beyond ASCII that the pattern does not
+// name are all alike to it, so they are replaced by one letter, one digit, one space and one other
+// character; for \b the subject gets a mark at every place between two characters, which ^ and $
+// look at too. docs/FLAGS.md has the table.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +52,8 @@ class Pattern {
 
   // Whether the pattern matches anywhere. Time linear in the text.
   bool found_in(std::string_view text) const;
-  // Spellings that mean something else to JavaScript or Python, where SDKs and editors try patterns.
+  // Spellings that mean something else to JavaScript or Python, where SDKs and editors try
+  // patterns.
   const std::vector<std::string>& notes() const { return notes_; }
   // What RE2 runs.
   const std::string& translated() const;

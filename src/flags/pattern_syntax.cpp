@@ -183,9 +183,10 @@ class Translator {
   }
 
   void note(std::string_view spelling, std::string_view meaning) {
-    std::string text = fmt::format("'{}' is {} here, as in PostHog's service, and something else in "
-                                   "JavaScript or Python",
-                                   spelling, meaning);
+    std::string text = fmt::format(
+        "'{}' is {} here, as in PostHog's service, and something else in "
+        "JavaScript or Python",
+        spelling, meaning);
     const bool is_known = std::find(out_.notes.begin(), out_.notes.end(), text) != out_.notes.end();
     if (!is_known) out_.notes.push_back(std::move(text));
   }
@@ -205,8 +206,8 @@ class Translator {
     return next.point;
   }
 
-  // What the pattern names beyond ASCII, in capitals and small letters; too many points, or a class that
-  // only RE2 knows, and subjects stay as they are.
+  // What the pattern names beyond ASCII, in capitals and small letters; too many points, or a class
+  // that only RE2 knows, and subjects stay as they are.
   void close_kept() {
     uint64_t count = 0;
     for (const Points& range : named_.ranges()) count += range.last - range.first + 1;
@@ -232,7 +233,9 @@ class Translator {
 
   PointSet perl_points(char kind) {
     PointSet set;
-    const auto belongs = kind == 'w' ? is_word_point : kind == 'd' ? is_digit_point : is_space_point;
+    const auto belongs = kind == 'w'   ? is_word_point
+                         : kind == 'd' ? is_digit_point
+                                       : is_space_point;
     for (uint32_t point = 0; point < 0x80; ++point) {
       if (belongs(point)) set.add(point);
     }
@@ -271,8 +274,9 @@ class Translator {
     }
     if (negative && in_class) return beyond("\\W beside \\p in one class");
     set.negated = negative;
-    set.classes += "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{200c}\\x{200d}\\x{24b6}-\\x{24e9}"
-                   "\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}";
+    set.classes +=
+        "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{200c}\\x{200d}\\x{24b6}-\\x{24e9}"
+        "\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}";
     return true;
   }
 
@@ -284,8 +288,8 @@ class Translator {
     set.points.add(negative ? digits.complement() : digits);
   }
 
-  // RE2's name of a general category or script, whose names the service reads whatever their case, spaces,
-  // hyphens and underscores (UAX44-LM3); empty when it can be none.
+  // RE2's name of a general category or script, whose names the service reads whatever their case,
+  // spaces, hyphens and underscores (UAX44-LM3); empty when it can be none.
   static std::string property_name(std::string_view name) {
     std::string loose;
     std::string titled;  // a script as Unicode writes it: Old_Italic
@@ -312,19 +316,47 @@ class Translator {
       std::string_view name;
       std::string_view category;
     };
-    static constexpr std::array<Long, 41> kLong = {
-        {{"any", "Any"}, {"letter", "L"}, {"mark", "M"}, {"combiningmark", "M"}, {"number", "N"},
-         {"punctuation", "P"}, {"punct", "P"}, {"symbol", "S"}, {"separator", "Z"}, {"other", "C"},
-         {"uppercaseletter", "Lu"}, {"lowercaseletter", "Ll"}, {"titlecaseletter", "Lt"},
-         {"modifierletter", "Lm"}, {"otherletter", "Lo"}, {"nonspacingmark", "Mn"},
-         {"spacingmark", "Mc"}, {"enclosingmark", "Me"}, {"decimalnumber", "Nd"}, {"digit", "Nd"},
-         {"letternumber", "Nl"}, {"othernumber", "No"}, {"connectorpunctuation", "Pc"},
-         {"dashpunctuation", "Pd"}, {"openpunctuation", "Ps"}, {"closepunctuation", "Pe"},
-         {"initialpunctuation", "Pi"}, {"finalpunctuation", "Pf"}, {"otherpunctuation", "Po"},
-         {"mathsymbol", "Sm"}, {"currencysymbol", "Sc"}, {"modifiersymbol", "Sk"},
-         {"othersymbol", "So"}, {"spaceseparator", "Zs"}, {"lineseparator", "Zl"},
-         {"paragraphseparator", "Zp"}, {"control", "Cc"}, {"cntrl", "Cc"}, {"format", "Cf"},
-         {"whitespace", "Space"}, {"space", "Space"}}};
+    static constexpr std::array<Long, 41> kLong = {{{"any", "Any"},
+                                                    {"letter", "L"},
+                                                    {"mark", "M"},
+                                                    {"combiningmark", "M"},
+                                                    {"number", "N"},
+                                                    {"punctuation", "P"},
+                                                    {"punct", "P"},
+                                                    {"symbol", "S"},
+                                                    {"separator", "Z"},
+                                                    {"other", "C"},
+                                                    {"uppercaseletter", "Lu"},
+                                                    {"lowercaseletter", "Ll"},
+                                                    {"titlecaseletter", "Lt"},
+                                                    {"modifierletter", "Lm"},
+                                                    {"otherletter", "Lo"},
+                                                    {"nonspacingmark", "Mn"},
+                                                    {"spacingmark", "Mc"},
+                                                    {"enclosingmark", "Me"},
+                                                    {"decimalnumber", "Nd"},
+                                                    {"digit", "Nd"},
+                                                    {"letternumber", "Nl"},
+                                                    {"othernumber", "No"},
+                                                    {"connectorpunctuation", "Pc"},
+                                                    {"dashpunctuation", "Pd"},
+                                                    {"openpunctuation", "Ps"},
+                                                    {"closepunctuation", "Pe"},
+                                                    {"initialpunctuation", "Pi"},
+                                                    {"finalpunctuation", "Pf"},
+                                                    {"otherpunctuation", "Po"},
+                                                    {"mathsymbol", "Sm"},
+                                                    {"currencysymbol", "Sc"},
+                                                    {"modifiersymbol", "Sk"},
+                                                    {"othersymbol", "So"},
+                                                    {"spaceseparator", "Zs"},
+                                                    {"lineseparator", "Zl"},
+                                                    {"paragraphseparator", "Zp"},
+                                                    {"control", "Cc"},
+                                                    {"cntrl", "Cc"},
+                                                    {"format", "Cf"},
+                                                    {"whitespace", "Space"},
+                                                    {"space", "Space"}}};
     for (const Long& known : kLong) {
       if (loose == known.name) return std::string(known.category);
     }
@@ -460,8 +492,8 @@ class Translator {
       char letter;
       uint32_t point;
     };
-    static constexpr std::array<Named, 7> kNamed = {{{'n', '\n'}, {'r', '\r'}, {'t', '\t'},
-                                                     {'f', '\f'}, {'v', '\v'}, {'a', 7}, {'e', 27}}};
+    static constexpr std::array<Named, 7> kNamed = {
+        {{'n', '\n'}, {'r', '\r'}, {'t', '\t'}, {'f', '\f'}, {'v', '\v'}, {'a', 7}, {'e', 27}}};
     const char c = peek();
     for (const Named& named : kNamed) {
       if (named.letter != c) continue;
@@ -521,7 +553,7 @@ class Translator {
       if (!problem_.empty()) return false;
       if (!take_escaped_point(point)) {
         if (!problem_.empty()) return false;
-        return peek() >= '1' && peek() <= '9'  ? beyond("back-references")
+        return peek() >= '1' && peek() <= '9'   ? beyond("back-references")
                : peek() == 'k' || peek() == 'g' ? beyond("back-references")
                : peek() == 'G' || peek() == 'K' ? beyond(std::string("\\") + peek())
                                                 : fail("an escape it does not know");
@@ -845,13 +877,14 @@ class Translator {
     return true;
   }
 
-  // Whether a repeat of `set` stops by itself: at the pattern's end, or where a letter or digit follows
-  // that is not in it. Giving back, as backtracking does, could then match nothing more.
+  // Whether a repeat of `set` stops by itself: at the pattern's end, or where a letter or digit
+  // follows that is not in it. Giving back, as backtracking does, could then match nothing more.
   bool nothing_shortens(const Set& set) const {
     if (done()) return true;
     const auto next = static_cast<unsigned char>(peek());
     const bool is_plain = next < 0x80 && is_word_point(next);
-    const bool is_sure = std::string_view("?*{").find(peek(1)) == std::string_view::npos || peek(1) == '\0';
+    const bool is_sure =
+        std::string_view("?*{").find(peek(1)) == std::string_view::npos || peek(1) == '\0';
     return is_plain && is_sure && !flags_.ignore_case && !set.negated && set.classes.empty() &&
            !set.points.contains(next);
   }

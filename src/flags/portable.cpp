@@ -91,10 +91,9 @@ bool own_rules_agree(const Catalog& catalog, const Flag& flag) {
   if (flag.missing_dependency || flag.cyclic || flag.continuity) return false;
   // An SDK passes over a condition it cannot decide; the condition might have ended the flag.
   if (flag.early_exit && flag.conditions.size() > 1) return false;
-  return std::all_of(flag.conditions.begin(), flag.conditions.end(),
-                     [&](const Condition& condition) {
-                       return condition_agrees(catalog, flag, condition);
-                     });
+  return std::all_of(
+      flag.conditions.begin(), flag.conditions.end(),
+      [&](const Condition& condition) { return condition_agrees(catalog, flag, condition); });
 }
 
 }  // namespace
@@ -141,8 +140,9 @@ bool is_portable_pattern(std::string_view pattern) {
       return false;  // POSIX classes; "]" first in a class
     } else if ((c == '&' || c == '-' || c == '~') && next == c) {
       return false;  // classes combined
-    } else if (c == '+' && i > 0 && (pattern[i - 1] == '+' || pattern[i - 1] == '*' ||
-                                     pattern[i - 1] == '?' || pattern[i - 1] == '}')) {
+    } else if (c == '+' && i > 0 &&
+               (pattern[i - 1] == '+' || pattern[i - 1] == '*' || pattern[i - 1] == '?' ||
+                pattern[i - 1] == '}')) {
       return false;  // possessive
     } else if (c == '{' && !is_digit(next)) {
       return false;  // "{,3}" is a repetition to some and text to others

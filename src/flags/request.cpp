@@ -120,7 +120,8 @@ bool starts_with_any(std::string_view text, std::initializer_list<std::string_vi
   });
 }
 
-// After a log-in SDKs in cookieless mode send everybody's placeholder: nobody is put into a bucket by it.
+// After a log-in SDKs in cookieless mode send everybody's placeholder: nobody is put into a bucket
+// by it.
 void leave_out_placeholders(Request& request) {
   for (std::optional<std::string>* id : {&request.anon_distinct_id, &request.device_id}) {
     if (*id && is_cookieless_placeholder(**id)) id->reset();
@@ -140,8 +141,7 @@ Runtime detect_runtime(const RequestHeaders& headers) {
                               "posthog-flutter/"})) {
     return Runtime::kClient;
   }
-  for (const std::string_view browser :
-       {"Mozilla/", "Chrome/", "Safari/", "Firefox/", "Edge/"}) {
+  for (const std::string_view browser : {"Mozilla/", "Chrome/", "Safari/", "Firefox/", "Edge/"}) {
     if (agent.find(browser) != std::string_view::npos) return Runtime::kClient;
   }
   return headers.has_browser_headers ? Runtime::kClient : Runtime::kUnknown;
@@ -195,8 +195,7 @@ Result<Request> parse_request(std::string_view json, const RequestHeaders& heade
   if (!distinct_id->is_string() && !distinct_id->is_number()) {
     return wrong_type("distinct_id", "a text or a number");
   }
-  request.distinct_id =
-      std::string(first_code_points(distinct_id->text, limits::kDistinctIdChars));
+  request.distinct_id = std::string(first_code_points(distinct_id->text, limits::kDistinctIdChars));
   return request;
 }
 
@@ -238,7 +237,8 @@ OfrepRequest parse_ofrep_request(std::string_view json, const RequestHeaders& he
         request.group_properties = value;
       }
     } else if (name != "targetingKey") {
-      // An object names nothing twice, so that nothing needs to be looked for: set() would for each.
+      // An object names nothing twice, so that nothing needs to be looked for: set() would for
+      // each.
       request.person_properties.keys.push_back(name);
       request.person_properties.items.push_back(value);
     }

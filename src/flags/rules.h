@@ -4,12 +4,12 @@
 //   if (reading.problem) ...                       // the flag is answered as failed
 //   evaluate_rules(*reading.rules, request, stored, properties, context, result);
 //
-// Closed objects: any member the contract does not name makes the flag malformed, as does whatever JSON
-// readers hide (a member twice, a percentage written with more than two decimals), so the text itself is
-// looked at as well.
+// Closed objects: any member the contract does not name makes the flag malformed, as does whatever
+// JSON readers hide (a member twice, a percentage written with more than two decimals), so the text
+// itself is looked at as well.
 //
-// Source: PostHog's contract feature_flag_rules_v2 3.0.0; rust/feature-flags/src/flags/config_v2.rs and
-// evaluate_v2.rs.
+// Source: PostHog's contract feature_flag_rules_v2 3.0.0; rust/feature-flags/src/flags/config_v2.rs
+// and evaluate_v2.rs.
 #pragma once
 
 #include <cstdint>
@@ -64,7 +64,7 @@ struct Rule {
   std::vector<Predicate> targeting;
   int value = -1;  // into Rules::values; -1: the variants have it
   bool paused = false;
-  double rollout = 100;  // percent
+  double rollout = 100;    // percent
   bool miss_ends = false;  // on_rollout_miss: return_default
   std::string seed;
   std::vector<RuleVariant> variants;
@@ -82,8 +82,8 @@ struct Rules {
 // What a parsed value no longer shows of one `filters`.
 struct TextFaults {
   bool has_duplicates = false;
-  bool underflows = false;            // a number too small for a double
-  std::set<std::string> decimals;     // rules[0].rollout_percentage: more than two of them
+  bool underflows = false;         // a number too small for a double
+  std::set<std::string> decimals;  // rules[0].rollout_percentage: more than two of them
 };
 
 // Faults by the path of `filters`: "flags[3].filters". `json` as parse_value takes it.

@@ -81,8 +81,8 @@ int compare_identifiers(std::string_view left, std::string_view right) {
     const bool right_number = all_digits(rights[i]);
     int order = 0;
     if (left_number && right_number) {
-      order = compare_numeric_text(without_leading_zeros(lefts[i]),
-                                   without_leading_zeros(rights[i]));
+      order =
+          compare_numeric_text(without_leading_zeros(lefts[i]), without_leading_zeros(rights[i]));
       // Build metadata may hold zeros in front: 01 is above 1.
       if (order == 0) order = compare_numeric_text(lefts[i], rights[i]);
     } else if (left_number != right_number) {

@@ -4,9 +4,9 @@
 //   VersionRequirement::caret("1.2")->matches(*version);                           // false
 //   VersionRequirement::wildcard(">=3.1, <4")->matches(*version);                  // true
 //
-// Source: F-4.4: versions and requirements are those of the Rust crate `semver`: SemVer 2 order, except
-// that build metadata takes part; a requirement takes a pre-release only when a comparator of it names
-// its triple with one.
+// Source: F-4.4: versions and requirements are those of the Rust crate `semver`: SemVer 2 order,
+// except that build metadata takes part; a requirement takes a pre-release only when a comparator
+// of it names its triple with one.
 #pragma once
 
 #include <array>

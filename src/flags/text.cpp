@@ -33,9 +33,9 @@ constexpr uint32_t kCapitalIWithDot = 0x130;
 
 template <typename Range, size_t kCount>
 const Range* find_range(const Range (&ranges)[kCount], uint32_t point) {
-  const Range* after = std::upper_bound(
-      std::begin(ranges), std::end(ranges), point,
-      [](uint32_t value, const Range& range) { return value < range.first; });
+  const Range* after =
+      std::upper_bound(std::begin(ranges), std::end(ranges), point,
+                       [](uint32_t value, const Range& range) { return value < range.first; });
   if (after == std::begin(ranges)) return nullptr;
   const Range* range = after - 1;
   return point <= range->last ? range : nullptr;

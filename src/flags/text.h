@@ -27,8 +27,8 @@ std::optional<double> parse_number(std::string_view text);
 // `text` without ASCII and Unicode white space at both ends.
 std::string_view trim(std::string_view text);
 
-// Code points, as the regular expressions of pattern.h need them. Beyond Unicode: kNotUtf8, one byte that
-// is not UTF-8.
+// Code points, as the regular expressions of pattern.h need them. Beyond Unicode: kNotUtf8, one
+// byte that is not UTF-8.
 inline constexpr uint32_t kNotUtf8 = 0xffffffff;
 struct Decoded {
   uint32_t point;

@@ -29,8 +29,8 @@ class TimeZone {
   // Seconds east of UTC at an instant, in seconds since 1970.
   int64_t offset_at(int64_t utc_seconds) const;
 
-  // The instant of a wall clock reading, both in seconds since 1970. Of two instants the first; absent for
-  // a reading that a spring change skips, as in PostHog's service.
+  // The instant of a wall clock reading, both in seconds since 1970. Of two instants the first;
+  // absent for a reading that a spring change skips, as in PostHog's service.
   std::optional<int64_t> to_utc_seconds(int64_t local_seconds) const;
 
  private:

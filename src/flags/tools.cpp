@@ -80,11 +80,11 @@ StoredState read_stored(const Value& arguments) {
     const std::optional<double> id = parse_number(cohorts->keys[i]);
     const std::string& answer = cohorts->items[i].text;
     if (!id) continue;
-    stored.cohorts.push_back({static_cast<int64_t>(*id),
-                              answer == "in"       ? StoredCohort::Answer::kIn
-                              : answer == "out"    ? StoredCohort::Answer::kOut
-                              : answer == "failed" ? StoredCohort::Answer::kFailed
-                                                   : StoredCohort::Answer::kNoList});
+    stored.cohorts.push_back(
+        {static_cast<int64_t>(*id), answer == "in"       ? StoredCohort::Answer::kIn
+                                    : answer == "out"    ? StoredCohort::Answer::kOut
+                                    : answer == "failed" ? StoredCohort::Answer::kFailed
+                                                         : StoredCohort::Answer::kNoList});
   }
   const Value* hash_keys = arguments.find("hash_keys");
   for (size_t i = 0; hash_keys != nullptr && i < hash_keys->keys.size(); ++i) {
@@ -224,8 +224,7 @@ std::string tool_answer(std::string_view arguments_json, Zones& zones) {
   arguments.options.zones = &zones;
   read_arguments(arguments_json, arguments);
   if (!arguments.error.empty()) return failure(arguments.error, {});
-  const Result<Definitions> definitions =
-      Definitions::parse(arguments.document, arguments.options);
+  const Result<Definitions> definitions = Definitions::parse(arguments.document, arguments.options);
   if (!definitions.ok()) return failure(definitions.error().detail, {});
   const Result<Request> request = read_request(arguments.root);
   if (!request.ok()) return failure(request.error().detail, {});

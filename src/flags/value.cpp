@@ -215,9 +215,8 @@ void append_text_form(const Value& value, std::string& out) {
     case Value::Kind::kObject: {
       std::vector<size_t> order(value.keys.size());
       std::iota(order.begin(), order.end(), size_t{0});
-      std::sort(order.begin(), order.end(), [&](size_t left, size_t right) {
-        return value.keys[left] < value.keys[right];
-      });
+      std::sort(order.begin(), order.end(),
+                [&](size_t left, size_t right) { return value.keys[left] < value.keys[right]; });
       out.push_back('{');
       for (size_t i = 0; i < order.size(); ++i) {
         if (i > 0) out.push_back(',');

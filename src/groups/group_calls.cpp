@@ -66,8 +66,8 @@ void store_group(Storage& storage, const Group& group) {
 
 enum class GroupChange : uint8_t { kNone, kChanged, kTooLarge, kBad };
 
-// A group's properties taken apart, so that many operations cost what they set and not as many times
-// what the group holds. The group's stored text and the operations outlive it.
+// A group's properties taken apart, so that many operations cost what they set and not as many
+// times what the group holds. The group's stored text and the operations outlive it.
 class OpenGroup {
  public:
   explicit OpenGroup(Group& group) : group_(group) {
@@ -232,7 +232,8 @@ class GroupTask final : public Task {
       if (std::find(types.begin(), types.end(), type) == types.end()) types.emplace_back(type);
     }
     reply.body = write_types(types);
-    if (types.size() != known) turn.storage->put(kTypesKey, seal(kStoredVersion, types_body(types)));
+    if (types.size() != known)
+      turn.storage->put(kTypesKey, seal(kStoredVersion, types_body(types)));
     reply.status = 200;
   }
 

@@ -185,8 +185,8 @@ void GroupsRun::find_identified(size_t index) {
   const json::Value set = event.properties.find("$group_set");
   const bool is_absent = !set.exists() || set.is_null();
   if (!is_absent && !set.is_object()) {
-    warnings_.push_back({index, "invalid_group_set",
-                         "$group_set must be an object; the group was not changed"});
+    warnings_.push_back(
+        {index, "invalid_group_set", "$group_set must be an object; the group was not changed"});
     return;
   }
   std::optional<std::string> type_text = id_text(type);
@@ -302,9 +302,9 @@ void GroupsRun::call_group(size_t index, Effects& effects) {
   for (const size_t event : group.ops) {
     ops.push_back({events_[event].set, source_[event].timestamp_ms});
   }
-  const uint32_t id = effects.add(CallObject{
-      ObjectClass::kGroup, group_object_name(project_.team_id, group.type, group.key),
-      write_group_call(ops)});
+  const uint32_t id = effects.add(
+      CallObject{ObjectClass::kGroup, group_object_name(project_.team_id, group.type, group.key),
+                 write_group_call(ops)});
   in_flight_.emplace(id, Sent{SentKind::kGroup, index});
 }
 
@@ -329,8 +329,8 @@ void GroupsRun::group_answered(size_t index, const Turn& turn, const EffectResul
 void GroupsRun::keep(Group& group, GroupReply reply) {
   size_t bytes = 0;
   for (const std::string& text : reply.texts) bytes += text.size();
-  group.left_out = memory_bytes_ + bytes > limits::kKeptGroupTextsBytesMax ||
-                   !budget_.memory.take(bytes);
+  group.left_out =
+      memory_bytes_ + bytes > limits::kKeptGroupTextsBytesMax || !budget_.memory.take(bytes);
   if (group.left_out) {
     reply.texts = {"{}"};
     reply.after.assign(reply.after.size(), 0);

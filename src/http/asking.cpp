@@ -16,8 +16,7 @@ using Json = nlohmann::ordered_json;
 
 // Of a page of the console; nobody where another page may have sent the request.
 console::Role role_by_cookie(const Config& config, const HttpRequest& request, int64_t now_ms) {
-  const console::Caller caller =
-      console::caller_of(config, request.head, request.console, now_ms);
+  const console::Caller caller = console::caller_of(config, request.head, request.console, now_ms);
   if (!caller.has_cookie()) return console::Role::kNobody;
   const bool is_read = request.head.method == "GET" || request.head.method == "HEAD";
   const bool is_forged = is_read ? console::refuse_foreign(request.console).has_value()
@@ -48,9 +47,8 @@ AskingRight may_ask(const Config& config, const HttpRequest& request, int64_t no
 }
 
 Reply json_answer(std::string body) {
-  return {200,
-          {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
-          std::move(body)};
+  return {
+      200, {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}}, std::move(body)};
 }
 
 Reply answer_as_asked(const RequestHead& head, std::string answer) {
@@ -76,7 +74,8 @@ Reply fault_reply(const Fault& fault) {
   return reply;
 }
 
-std::optional<Fault> refuse_asking(const Config& config, const HttpRequest& request, int64_t now_ms) {
+std::optional<Fault> refuse_asking(const Config& config, const HttpRequest& request,
+                                   int64_t now_ms) {
   const RequestHead& head = request.head;
   if (!may_ask(config, request, now_ms).may_ask) {
     const bool has_none = config.admin_token.empty() && config.personal_api_key.empty() &&
@@ -99,8 +98,9 @@ std::optional<Fault> refuse_asking(const Config& config, const HttpRequest& requ
   return Fault{.status = 503,
                .type = "server_error",
                .code = "no_sql_engine",
-               .detail = "no SQL engine is configured: set HOGFLARE_SQL_ACCOUNT_ID, "
-                         "HOGFLARE_SQL_BUCKET and HOGFLARE_SQL_TOKEN"};
+               .detail =
+                   "no SQL engine is configured: set HOGFLARE_SQL_ACCOUNT_ID, "
+                   "HOGFLARE_SQL_BUCKET and HOGFLARE_SQL_TOKEN"};
 }
 
 const Project* asked_project(const Config& config, std::string_view segment) {
@@ -129,12 +129,13 @@ std::string planner_project(const Config& config, const Project& project, int64_
                        {"persons", table(Stream::kPersons)},
                        {"rejects", table(Stream::kRejects)},
                        {"distinct_ids", table(Stream::kDistinctIds)}};
-  std::string out = Json{{"now", now},
-                         {"timezone", project.timezone},
-                         {"team_id", project.team_id},
-                         {"tables", tables},
-                         {"one_team_only", true}}
-                        .dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string out = Json{
+      {"now", now},
+      {"timezone", project.timezone},
+      {"team_id", project.team_id},
+      {"tables", tables},
+      {"one_team_only",
+       true}}.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (cohorts.empty()) return out;
   out.pop_back();
   return out.append(R"(,"cohorts":)").append(cohorts).append("}");

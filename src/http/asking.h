@@ -1,4 +1,5 @@
-// Who may ask about a project's data, in which words a question is refused, and which project it means.
+// Who may ask about a project's data, in which words a question is refused, and which project it
+// means.
 #pragma once
 
 #include <optional>
@@ -20,13 +21,13 @@ struct AskingRight {
   bool may_write = false;  // what changes something: the admin's token alone
 };
 
-// Whether the request brings `token` as "Authorization: Bearer …", compared in constant time; an empty token
-// is nobody's.
+// Whether the request brings `token` as "Authorization: Bearer …", compared in constant time; an
+// empty token is nobody's.
 bool bears(const RequestHead& head, const std::string& token);
 
-// By `Authorization: Bearer`: HOGFLARE_ADMIN_TOKEN, POSTHOG_PERSONAL_API_KEY or HOGFLARE_VIEWER_TOKEN,
-// each compared in constant time; or by the console's cookie, with its token against forgery where the
-// request is a POST. The one place that decides it.
+// By `Authorization: Bearer`: HOGFLARE_ADMIN_TOKEN, POSTHOG_PERSONAL_API_KEY or
+// HOGFLARE_VIEWER_TOKEN, each compared in constant time; or by the console's cookie, with its token
+// against forgery where the request is a POST. The one place that decides it.
 AskingRight may_ask(const Config& config, const HttpRequest& request, int64_t now_ms);
 
 // A refusal in PostHog's words for its API: {"type", "code", "detail", "attr"}.
@@ -44,16 +45,17 @@ Reply json_answer(std::string body);
 // The envelope as it is, or with "?format=csv" as CSV (csv.h).
 Reply answer_as_asked(const RequestHead& head, std::string answer);
 
-// What every path of the API needs before it looks at its own: the right to ask, a configuration that can
-// be used, an engine. nullopt: go on.
-std::optional<Fault> refuse_asking(const Config& config, const HttpRequest& request, int64_t now_ms);
+// What every path of the API needs before it looks at its own: the right to ask, a configuration
+// that can be used, an engine. nullopt: go on.
+std::optional<Fault> refuse_asking(const Config& config, const HttpRequest& request,
+                                   int64_t now_ms);
 
 // The project that the path's segment names: a team id, or "@current" where there is one team only.
 // Null: not of this deployment.
 const Project* asked_project(const Config& config, std::string_view segment);
 
-// The planner's project (insights.h, Asking::project) as JSON: time, zone, team and its tables, and cohorts
-// where the question needs them (an object; Asking::project says its form).
+// The planner's project (insights.h, Asking::project) as JSON: time, zone, team and its tables, and
+// cohorts where the question needs them (an object; Asking::project says its form).
 std::string planner_project(const Config& config, const Project& project, int64_t now_ms,
                             std::string_view cohorts = {});
 

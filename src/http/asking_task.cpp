@@ -46,17 +46,18 @@ std::optional<Fault> AskingTask::begin(const Turn& turn, Effects& effects) {
   return plan(turn, effects);
 }
 
-// Cohorts stand in the flags' document, which is as long as it likes: only questions that name one look there.
+// Cohorts stand in the flags' document, which is as long as it likes: only questions that name one
+// look there.
 std::optional<Fault> AskingTask::plan(const Turn& turn, Effects& effects) {
   const Config& config = state().config;
   const FlagsLease lease = state().flags.lease();
   const std::string cohorts =
       names_cohorts_ ? flags::write_cohorts_for_questions(lease.definitions()) : std::string();
-  insights::Asked asked = insights::ask({.project = planner_project(config, *project_, turn.now_ms,
-                                                                    cohorts),
-                                         .question = question_.query,
-                                         .dialect = insights::Dialect::kBasin,
-                                         .zones = config.zones});
+  insights::Asked asked =
+      insights::ask({.project = planner_project(config, *project_, turn.now_ms, cohorts),
+                     .question = question_.query,
+                     .dialect = insights::Dialect::kBasin,
+                     .zones = config.zones});
   if (asked.refusal) return fault_of(*asked.refusal, question_.path);
   if (asked.plan->is_free_sql() && !may_ask(config, request(), turn.now_ms).may_sql) {
     return Fault{.status = 403,
@@ -96,8 +97,8 @@ void AskingTask::resume(const Turn& turn, EffectResult result, Effects& effects)
   conclude(turn, effects);
 }
 
-// Kept answers are the answer of a kind of question with its values and instants: what the statements say.
-// A question about the last days is another one tomorrow, by itself.
+// Kept answers are the answer of a kind of question with its values and instants: what the
+// statements say. A question about the last days is another one tomorrow, by itself.
 std::string AskingTask::cache_key() const {
   std::string all = std::to_string(project_->team_id) + "\n" + question_.query;
   for (const insights::Statement& statement : plan_->statements) all += "\n" + statement.sql;
@@ -106,8 +107,8 @@ std::string AskingTask::cache_key() const {
 
 uint32_t AskingTask::age_s(const Turn& turn) const {
   const int64_t until_ms = run_.plan().until_us / 1000;
-  const bool is_settled =
-      until_ms > 0 && !run_.plan().is_free_sql() && until_ms + limits::kSettledAfterMs < turn.now_ms;
+  const bool is_settled = until_ms > 0 && !run_.plan().is_free_sql() &&
+                          until_ms + limits::kSettledAfterMs < turn.now_ms;
   return is_settled ? limits::kSettledAnswerAgeS : limits::kAnswerAgeS;
 }
 
@@ -129,11 +130,11 @@ void AskingTask::answer_kept(const Turn& turn, const std::string& kept) {
       end == std::string::npos ? std::string_view() : std::string_view(kept).substr(end);
   const auto document = json::Document::parse_const(answer, 0);
   if (!document.ok() || !document.value().root().is_object()) {
-    return respond(fault_reply(
-        {.status = 503,
-         .type = "server_error",
-         .code = "cache_unreadable",
-         .detail = "the kept answer cannot be read: ask with refresh true"}));
+    return respond(
+        fault_reply({.status = 503,
+                     .type = "server_error",
+                     .code = "cache_unreadable",
+                     .detail = "the kept answer cannot be read: ask with refresh true"}));
   }
   const std::string age_s = std::to_string((turn.now_ms - at_ms) / 1000);
   const std::string status = query_status();
@@ -151,8 +152,8 @@ void AskingTask::conclude(const Turn& turn, Effects& effects) {
   if (run_.fault()) return respond(fault_reply(*run_.fault()));
   if (answer_.size() > limits::kCachedAnswerBytesMax) return respond(write(std::move(answer_)));
   // Waited for, since nothing that a request has begun is sure to go on once it is answered.
-  write_effect_ = effects.add(
-      WriteCache{key_, std::to_string(turn.now_ms) + "\n" + answer_, age_s(turn)});
+  write_effect_ =
+      effects.add(WriteCache{key_, std::to_string(turn.now_ms) + "\n" + answer_, age_s(turn)});
 }
 
 // Members in the order of their names, as those of every answer.

@@ -1,5 +1,5 @@
-// What every path that answers from the lake does: who may ask, which project, the cache, the engine, the
-// envelope. A path says what its question is and how its answer is written.
+// What every path that answers from the lake does: who may ask, which project, the cache, the
+// engine, the envelope. A path says what its question is and how its answer is written.
 #pragma once
 
 #include <optional>
@@ -13,10 +13,10 @@ namespace hogflare {
 
 // A question as a path makes it.
 struct Question {
-  std::string query;     // PostHog's query JSON
-  std::string path;      // where it stands in the request, for refusals
-  std::string query_id;  // the client's own name for it
-  bool must_ask = false;    // whatever is kept is passed over
+  std::string query;          // PostHog's query JSON
+  std::string path;           // where it stands in the request, for refusals
+  std::string query_id;       // the client's own name for it
+  bool must_ask = false;      // whatever is kept is passed over
   bool must_not_ask = false;  // only what is kept is answered
 };
 
@@ -55,7 +55,7 @@ class AskingTask : public HttpTask {
   uint32_t flags_effect_ = 0;  // 0: none under way
   uint32_t read_effect_ = 0;
   uint32_t write_effect_ = 0;
-  std::string answer_;         // waits until it is kept
+  std::string answer_;  // waits until it is kept
   MemoryShare memory_{state().request_memory_bytes};
   QuestionRun run_{memory_};
 };

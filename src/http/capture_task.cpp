@@ -1,6 +1,6 @@
-// A capture request from its bytes to its answer (design: docs/ARCHITECTURE.md, "The life of a capture
-// request"): decode, people and groups, rows, delivery, reply. The three kinds of request differ in
-// how they are decoded and answered, not in between.
+// A capture request from its bytes to its answer (design: docs/ARCHITECTURE.md, "The life of a
+// capture request"): decode, people and groups, rows, delivery, reply. The three kinds of request
+// differ in how they are decoded and answered, not in between.
 #include <algorithm>
 #include <optional>
 #include <set>
@@ -87,11 +87,11 @@ class CaptureTask final : public HttpTask {
     return std::nullopt;
   }
 
-  // What is needed from the decoded request on: its window's events, and their rows with their copies on
-  // the way out.
+  // What is needed from the decoded request on: its window's events, and their rows with their
+  // copies on the way out.
   std::optional<Error> reserve_work() {
-    const size_t events = std::max({batch_->items.size(), batch_->events.size(),
-                                    batch_->recordings.size()});
+    const size_t events =
+        std::max({batch_->items.size(), batch_->events.size(), batch_->recordings.size()});
     const size_t window = std::min(events, limits::kWindowEventsMax);
     const size_t rows = std::min(batch_->body.size() + added_bytes(window, batch_->body.size()),
                                  limits::kRowsInMemoryBytes);
@@ -182,7 +182,8 @@ class CaptureTask final : public HttpTask {
     effects.add(live_->take(batch_->project->team_id, state().live.take_unshown()));
   }
 
-  // A refused request is nobody's project: whoever looks sees it, for it may be the one they wait for.
+  // A refused request is nobody's project: whoever looks sees it, for it may be the one they wait
+  // for.
   void show_refusal(const Turn& turn, Effects& effects) {
     const std::string_view token = batch_ == nullptr ? std::string_view() : batch_->token;
     std::string_view rest = request().watched;
@@ -203,8 +204,8 @@ class CaptureTask final : public HttpTask {
       const RowFate fate = row == kNoRow || row == kFailed ? RowFate::kFailed
                                                            : delivery_->fate(Stream::kEvents, row);
       live_->settle(i, row == kNoRow || fate == RowFate::kFailed ? "rejected"
-                       : fate == RowFate::kInOutbox               ? "waiting"
-                                                                  : "landed");
+                       : fate == RowFate::kInOutbox              ? "waiting"
+                                                                 : "landed");
     }
   }
 
@@ -220,8 +221,8 @@ class CaptureTask final : public HttpTask {
     return std::span<const Event>(batch_->events).subspan(first_, last_ - first_);
   }
 
-  // Plans the first window, and counts the object calls of all of them: nothing of a request that would
-  // need more than one may have is stored.
+  // Plans the first window, and counts the object calls of all of them: nothing of a request that
+  // would need more than one may have is stored.
   std::optional<Error> plan(const Turn& turn) {
     const size_t calls_max = turn.config.object_calls_max;
     size_t calls = plan_window(turn);
@@ -318,8 +319,8 @@ class CaptureTask final : public HttpTask {
   }
 
   bool has_rows_left() const {
-    return next_row_ < last_ || next_recording_ < batch_->recordings.size() ||
-           window_notes_left_ || rejects_left_;
+    return next_row_ < last_ || next_recording_ < batch_->recordings.size() || window_notes_left_ ||
+           rejects_left_;
   }
 
   void send_rows(const Turn& turn, Effects& effects) {
@@ -385,7 +386,8 @@ class CaptureTask final : public HttpTask {
   // The number of the event's row, kNoRow or kFailed.
   uint32_t append_event_row(const RowWriter& writer, size_t index, RowBatch& rows) {
     const size_t in_window = index - first_;
-    if (batch_->events[index].cookieless == CookielessPart::kFailed || people_->failed(in_window) || groups_->failed(in_window)) {
+    if (batch_->events[index].cookieless == CookielessPart::kFailed || people_->failed(in_window) ||
+        groups_->failed(in_window)) {
       some_object_failed_ = true;
       return kFailed;
     }
@@ -393,19 +395,21 @@ class CaptureTask final : public HttpTask {
     if (person.dropped) return kNoRow;
     if (is_repeated_call(batch_->events[index])) return kFolded;
     // What there is no room for is not put together first: it may be large, and its events many.
-    GroupView groups =
-        groups_->take_view(in_window, room_beside(person.person_properties.size()));
+    GroupView groups = groups_->take_view(in_window, room_beside(person.person_properties.size()));
     bound_carried(person, groups);
     if (!writer.append_event(batch_->events[index], person, groups, rows)) note_cut(in_window);
     return rows.size() - 1;
   }
 
-  // Lean rows: that a person was given a flag's variant is said once a request, however often it was.
+  // Lean rows: that a person was given a flag's variant is said once a request, however often it
+  // was.
   bool is_repeated_call(const Event& event) {
-    if (state().config.rows != RowsMode::kLean || event.name != "$feature_flag_called") return false;
+    if (state().config.rows != RowsMode::kLean || event.name != "$feature_flag_called")
+      return false;
     std::string call = event.distinct_id;
     for (const std::string_view name : {"$feature_flag", "$feature_flag_response", "$session_id"}) {
-      const json::Value value = event.properties.exists() ? event.properties.find(name) : json::Value();
+      const json::Value value =
+          event.properties.exists() ? event.properties.find(name) : json::Value();
       call += '\n';
       if (value.exists()) call += value.raw();
     }
@@ -414,14 +418,14 @@ class CaptureTask final : public HttpTask {
 
   void note_cut(size_t in_window) {
     cut_.push_back({in_window, "event_truncated",
-                    "the event's row would have more than " +
-                        std::to_string(limits::kRowBytesMax) +
+                    "the event's row would have more than " + std::to_string(limits::kRowBytesMax) +
                         " bytes; of its largest values the beginning was kept, and "
                         "$hogflare_truncated in the row names them"});
   }
 
   uint64_t carried_left() const {
-    const uint64_t budget = limits::kCarriedBytesFree + limits::kCarriedBytesPerByte * received_bytes_;
+    const uint64_t budget =
+        limits::kCarriedBytesFree + limits::kCarriedBytesPerByte * received_bytes_;
     return budget - std::min(carried_bytes_, budget);
   }
 
@@ -650,7 +654,8 @@ class CaptureTask final : public HttpTask {
   // Of a time that could not be read a warning shows so much.
   static constexpr size_t kShownTimeChars = 64;
 
-  // What a row has beside the event's own JSON, roughly, and what an event takes until its row is there.
+  // What a row has beside the event's own JSON, roughly, and what an event takes until its row is
+  // there.
   static constexpr size_t kAddedBytes = 800;
   static constexpr size_t kColumnsBytes = 600;
   // What rows have beside their events' JSON: of it the own properties come twice.

@@ -1,7 +1,7 @@
 // /app/api/documents: dashboards and saved insights, JSON in the flags namespace.
 //
-// Keys: "console/TEAM/KIND/SLUG", versions before "console-versions/TEAM/KIND/SLUG@TIME": two prefixes,
-// so that a list of documents does not list their versions.
+// Keys: "console/TEAM/KIND/SLUG", versions before "console-versions/TEAM/KIND/SLUG@TIME": two
+// prefixes, so that a list of documents does not list their versions.
 #include "console/versions.h"
 #include "console_task.h"
 #include "hogflare/timestamp.h"
@@ -124,7 +124,8 @@ class DocumentsTask final : public ConsoleTask {
     for (const ConsoleJson& entry : ConsoleJson::parse(told, nullptr, false)) {
       const std::string name = entry["name"].get<std::string>();
       ConsoleJson document = {{"slug", name.substr(list_key_.size())}};
-      if (entry.contains("metadata") && entry["metadata"].is_object()) document.update(entry["metadata"]);
+      if (entry.contains("metadata") && entry["metadata"].is_object())
+        document.update(entry["metadata"]);
       documents.push_back(std::move(document));
     }
     answer(200, {{"results", std::move(documents)}});
@@ -140,11 +141,13 @@ class DocumentsTask final : public ConsoleTask {
     const std::string_view if_match = console().if_match;
     const bool fits = exists ? console::matches(if_match, etag) : if_match.empty();
     if (exists && if_match.empty() && is("PUT")) {
-      return refuse(428, "no_if_match", "there is such a document: send If-Match with its etag", {{"etag", etag}});
+      return refuse(428, "no_if_match", "there is such a document: send If-Match with its etag",
+                    {{"etag", etag}});
     }
     if (!exists && is("DELETE")) return refuse(404, "no_document", "there is no such document");
     if (!fits && !(is("DELETE") && if_match.empty())) {
-      return refuse(409, "changed", exists ? "it was changed elsewhere" : "it was deleted elsewhere",
+      return refuse(409, "changed",
+                    exists ? "it was changed elsewhere" : "it was deleted elsewhere",
                     {{"etag", exists ? ConsoleJson(etag) : ConsoleJson(nullptr)}});
     }
     write(turn, exists, etag, result.body, effects);
@@ -156,8 +159,9 @@ class DocumentsTask final : public ConsoleTask {
     append_rfc3339(now, turn.now_ms);
     state_ = State::kWriting;
     if (exists) {
-      effects.add(console::put_kv(console::version_key(versions_key(), turn.now_ms),
-                                  {{"etag", etag}, {"bytes", before.size()}, {"replaced_by", "admin"}}, before));
+      effects.add(console::put_kv(
+          console::version_key(versions_key(), turn.now_ms),
+          {{"etag", etag}, {"bytes", before.size()}, {"replaced_by", "admin"}}, before));
       ++open_;
     }
     ++open_;
@@ -168,7 +172,8 @@ class DocumentsTask final : public ConsoleTask {
     const std::string text = document_.dump(-1, ' ', false, ConsoleJson::error_handler_t::replace);
     etag_ = console::etag_of(text);
     effects.add(console::put_kv(
-        key_, {{"name", name_of_document(document_, slug_)}, {"updated_at", now}, {"etag", etag_}}, text));
+        key_, {{"name", name_of_document(document_, slug_)}, {"updated_at", now}, {"etag", etag_}},
+        text));
   }
 
   void tidy(const Turn& turn, const std::string& versions, Effects& effects) {
@@ -196,7 +201,8 @@ class DocumentsTask final : public ConsoleTask {
 
 }  // namespace
 
-std::unique_ptr<Task> make_console_documents_task(CoreState& state, std::unique_ptr<HttpRequest> request) {
+std::unique_ptr<Task> make_console_documents_task(CoreState& state,
+                                                  std::unique_ptr<HttpRequest> request) {
   return std::make_unique<DocumentsTask>(state, std::move(request));
 }
 

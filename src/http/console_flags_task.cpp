@@ -40,7 +40,8 @@ ConsoleJson flag_at(const ConsoleJson& document, std::string_view path) {
   return key == (*flags)[index].end() ? ConsoleJson(nullptr) : *key;
 }
 
-// What the core's checker says of a document: {"ok", "problems": [{"flag", "path", "severity", "message"}]}.
+// What the core's checker says of a document: {"ok", "problems": [{"flag", "path", "severity",
+// "message"}]}.
 ConsoleJson check_document(const Config& config, const std::string& document) {
   const ConsoleJson arguments = {{"document", document}, {"group_types", group_types_of(config)}};
   const ConsoleJson told = ConsoleJson::parse(
@@ -80,7 +81,8 @@ class FlagsDocumentTask : public ConsoleTask {
   }
 
   void resume(const Turn& turn, EffectResult result, Effects& effects) override {
-    if (read_effect_ == 0 || result.id != read_effect_) return go_on(turn, std::move(result), effects);
+    if (read_effect_ == 0 || result.id != read_effect_)
+      return go_on(turn, std::move(result), effects);
     read_effect_ = 0;
     if (!result.ok) return refuse(503, "kv_unavailable", "the namespace FLAGS does not answer");
     if (result.http_status == 404) {
@@ -98,8 +100,9 @@ class FlagsDocumentTask : public ConsoleTask {
   bool refuse_without_kv(const Config& config) {
     if (is_writable(config)) return false;
     refuse(503, "no_kv",
-           has_kv() ? "set HOGFLARE_FLAGS_KV_KEY to edit flags here"
-                    : "bind a KV namespace as FLAGS and set HOGFLARE_FLAGS_KV_KEY to edit flags here");
+           has_kv()
+               ? "set HOGFLARE_FLAGS_KV_KEY to edit flags here"
+               : "bind a KV namespace as FLAGS and set HOGFLARE_FLAGS_KV_KEY to edit flags here");
     return true;
   }
 
@@ -108,7 +111,9 @@ class FlagsDocumentTask : public ConsoleTask {
 
  private:
   void take_fallback(const Config& config) {
-    source_ = !config.feature_flags.empty() ? "variable" : !config.bundled_flags.empty() ? "file" : "none";
+    source_ = !config.feature_flags.empty()   ? "variable"
+              : !config.bundled_flags.empty() ? "file"
+                                              : "none";
     document_ = !config.feature_flags.empty() ? config.feature_flags : config.bundled_flags;
   }
 
@@ -158,8 +163,8 @@ class FlagsCheckTask final : public ConsoleTask {
   void resume(const Turn&, EffectResult, Effects&) override {}
 };
 
-// Compares, checks, keeps the version before, and puts the new one in force. KV has no conditional put:
-// two edits within the same moment are told apart by their versions.
+// Compares, checks, keeps the version before, and puts the new one in force. KV has no conditional
+// put: two edits within the same moment are told apart by their versions.
 class FlagsPutTask final : public FlagsDocumentTask {
  public:
   using FlagsDocumentTask::FlagsDocumentTask;
@@ -173,7 +178,8 @@ class FlagsPutTask final : public FlagsDocumentTask {
       return refuse(400, "no_document", "\"document\" must hold the text of the definitions");
     }
     if (console().if_match.empty()) {
-      return refuse(428, "no_if_match", "send If-Match with the etag of the version that was edited");
+      return refuse(428, "no_if_match",
+                    "send If-Match with the etag of the version that was edited");
     }
     new_document_ = document->get<std::string>();
     read_document(turn, effects);
@@ -190,22 +196,26 @@ class FlagsPutTask final : public FlagsDocumentTask {
       return refuse(422, "refused", "the edge would refuse this document",
                     {{"problems", checked["problems"]}});
     }
-    if (new_document_ == document_) return answer(200, {{"etag", etag}, {"changed", false}}, {{"ETag", etag}});
+    if (new_document_ == document_)
+      return answer(200, {{"etag", etag}, {"changed", false}}, {{"ETag", etag}});
     const std::string& key = turn.config.flags_kv_key;
     if (source_ == "kv") {
-      const ConsoleJson about = {{"etag", etag}, {"bytes", document_.size()}, {"replaced_by", name_of(caller().role)}};
+      const ConsoleJson about = {
+          {"etag", etag}, {"bytes", document_.size()}, {"replaced_by", name_of(caller().role)}};
       effects.add(console::put_kv(console::version_key(key, turn.now_ms), about, document_));
       ++puts_;
     }
     effects.add(console::put_kv(
-        key, {{"etag", console::etag_of(new_document_)}, {"bytes", new_document_.size()}}, new_document_));
+        key, {{"etag", console::etag_of(new_document_)}, {"bytes", new_document_.size()}},
+        new_document_));
     ++puts_;
   }
 
   void go_on(const Turn& turn, EffectResult result, Effects& effects) override {
     if (puts_ > 0) {
       if (!result.ok) {
-        return refuse(503, "kv_unavailable", "the namespace FLAGS took nothing, or not all: read again");
+        return refuse(503, "kv_unavailable",
+                      "the namespace FLAGS took nothing, or not all: read again");
       }
       if (--puts_ > 0) return;
       list_effect_ = effects.add(ChangeKv{KvChange::kList, turn.config.flags_kv_key + "@", "", 0});
@@ -228,9 +238,12 @@ class FlagsPutTask final : public FlagsDocumentTask {
     state().flags.take_kv(stored, turn.now_ms);
     const std::string etag = console::etag_of(new_document_);
     turn.metrics.log.add(LogLevel::kInfo, "console_change",
-                         {{"what", "flags"}, {"who", caller_text()},
-                          {"before", console::etag_of(document_)}, {"after", etag}});
-    answer(200, {{"etag", etag}, {"changed", true}, {"seen_after_s", turn.config.flags_ttl_ms / 1000}},
+                         {{"what", "flags"},
+                          {"who", caller_text()},
+                          {"before", console::etag_of(document_)},
+                          {"after", etag}});
+    answer(200,
+           {{"etag", etag}, {"changed", true}, {"seen_after_s", turn.config.flags_ttl_ms / 1000}},
            {{"ETag", etag}});
   }
 
@@ -261,17 +274,20 @@ class FlagsHistoryTask final : public FlagsDocumentTask {
   void go_on(const Turn& turn, EffectResult result, Effects&) override {
     if (!result.ok) return refuse(503, "kv_unavailable", "the namespace FLAGS does not answer");
     if (at_.empty()) {
-      return answer(200, {{"versions", console::versions_of(result.body, turn.config.flags_kv_key)}});
+      return answer(200,
+                    {{"versions", console::versions_of(result.body, turn.config.flags_kv_key)}});
     }
-    if (result.http_status == 404) return refuse(404, "no_version", "no version of this time is kept");
+    if (result.http_status == 404)
+      return refuse(404, "no_version", "no version of this time is kept");
     answer(200, {{"at", at_}, {"document", result.body}, {"etag", console::etag_of(result.body)}});
   }
 
   std::string at_;
 };
 
-// What one person gets: what the request brings over what is stored, as /flags does it, and with ?key=
-// or "key" each condition of that flag. With "people" how many of them get the flag, by condition.
+// What one person gets: what the request brings over what is stored, as /flags does it, and with
+// ?key= or "key" each condition of that flag. With "people" how many of them get the flag, by
+// condition.
 class FlagsEvaluateTask final : public FlagsDocumentTask {
  public:
   using FlagsDocumentTask::FlagsDocumentTask;
@@ -305,7 +321,8 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
     options.group_types = turn.config.group_types;
     options.zones = turn.config.zones;
     Result<flags::Definitions> definitions = flags::Definitions::parse(
-        key_.empty() || parsed_.is_discarded() ? document_ : console::with_probes(parsed_, key_), options);
+        key_.empty() || parsed_.is_discarded() ? document_ : console::with_probes(parsed_, key_),
+        options);
     if (!definitions.ok()) {
       return refuse(422, "refused", "these definitions are no document",
                     {{"problems", check_document(turn.config, document_)["problems"]}});
@@ -370,35 +387,35 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
     const bool has_properties = properties != person.end() && properties->is_object();
     ConsoleJson asked = {{"token", "console"}, {"distinct_id", person["distinct_id"]}};
     if (has_properties) asked["person_properties"] = *properties;
-    const Result<flags::Request> request = flags::parse_request(
-        asked.dump(-1, ' ', false, ConsoleJson::error_handler_t::replace), {});
+    const Result<flags::Request> request =
+        flags::parse_request(asked.dump(-1, ' ', false, ConsoleJson::error_handler_t::replace), {});
     if (!request.ok()) return ConsoleJson::object();
     flags::StoredState stored;
     stored.person_exists = true;
     const flags::Evaluation evaluation =
         flags::evaluate(*definitions_, request.value(), stored, turn.now_ms);
     const flags::ResponseContext context{"00000000-0000-4000-8000-000000000000", turn.now_ms, {}};
-    return ConsoleJson::parse(
-        flags::write_flags(evaluation, flags::FlagsVersion::kV2, context), nullptr, false)["flags"];
+    return ConsoleJson::parse(flags::write_flags(evaluation, flags::FlagsVersion::kV2, context),
+                              nullptr, false)["flags"];
   }
 
   void note_conditions(const ConsoleJson& told, const ConsoleJson& result,
                        std::vector<std::pair<uint64_t, uint64_t>>& counts) const {
-    const ConsoleJson met = console::conditions_of(
-        parsed_, key_,
-        {[&told](std::string_view key) {
-           const auto found = told.find(std::string(key));
-           return found != told.end() && (*found)["enabled"] == true;
-         },
-         [](const ConsoleJson&) { return ConsoleJson(nullptr); }});
+    const ConsoleJson met =
+        console::conditions_of(parsed_, key_,
+                               {[&told](std::string_view key) {
+                                  const auto found = told.find(std::string(key));
+                                  return found != told.end() && (*found)["enabled"] == true;
+                                },
+                                [](const ConsoleJson&) { return ConsoleJson(nullptr); }});
     if (!met.is_array()) return;
     counts.resize(std::max(counts.size(), met.size()));
     const ConsoleJson reason = result.value("reason", ConsoleJson::object());
     const auto decided = reason.find("condition_index");
     for (size_t i = 0; i < met.size(); ++i) {
       if (met[i]["matches"] == true) ++counts[i].first;
-      const bool is_it = result["enabled"] == true && decided != reason.end() &&
-                         *decided == met[i]["index"];
+      const bool is_it =
+          result["enabled"] == true && decided != reason.end() && *decided == met[i]["index"];
       if (is_it) ++counts[i].second;
     }
   }
@@ -443,14 +460,16 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
     for (const auto& [key, result] : told["flags"].items()) {
       if (!console::is_probe(key)) results[key] = result;
     }
-    if (!key_.empty() && results.contains(key_)) results[key_]["conditions"] = conditions(told["flags"]);
+    if (!key_.empty() && results.contains(key_))
+      results[key_]["conditions"] = conditions(told["flags"]);
     const flags::StoredState& stored = stored_->state();
     ConsoleJson body = {{"flags", std::move(results)}};
     body["errorsWhileComputingFlags"] = told["errorsWhileComputingFlags"];
     body["source"] = source_;
     body["person"] = {{"exists", stored.person_exists},
                       {"read", stored.person_read == flags::Read::kOk ? "ok" : "failed"},
-                      {"properties", ConsoleJson::parse(flags::to_json(stored.person_properties), nullptr, false)}};
+                      {"properties", ConsoleJson::parse(flags::to_json(stored.person_properties),
+                                                        nullptr, false)}};
     answer(200, body);
   }
 
@@ -458,7 +477,8 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
     const auto given = [this](const char* name) {
       return body_.contains(name) && body_[name].is_object() ? body_[name] : ConsoleJson::object();
     };
-    ConsoleJson person = ConsoleJson::parse(flags::to_json(stored_->state().person_properties), nullptr, false);
+    ConsoleJson person =
+        ConsoleJson::parse(flags::to_json(stored_->state().person_properties), nullptr, false);
     if (!person.is_object()) person = ConsoleJson::object();
     person.update(given("person_properties"));
     const auto is_on = [&answers](std::string_view key) {
@@ -489,20 +509,25 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
 
 }  // namespace
 
-std::unique_ptr<Task> make_console_flags_task(CoreState& state, std::unique_ptr<HttpRequest> request) {
-  if (request->head.method == "PUT") return std::make_unique<FlagsPutTask>(state, std::move(request));
+std::unique_ptr<Task> make_console_flags_task(CoreState& state,
+                                              std::unique_ptr<HttpRequest> request) {
+  if (request->head.method == "PUT")
+    return std::make_unique<FlagsPutTask>(state, std::move(request));
   return std::make_unique<FlagsGetTask>(state, std::move(request));
 }
 
-std::unique_ptr<Task> make_console_flags_check_task(CoreState& state, std::unique_ptr<HttpRequest> request) {
+std::unique_ptr<Task> make_console_flags_check_task(CoreState& state,
+                                                    std::unique_ptr<HttpRequest> request) {
   return std::make_unique<FlagsCheckTask>(state, std::move(request));
 }
 
-std::unique_ptr<Task> make_console_flags_history_task(CoreState& state, std::unique_ptr<HttpRequest> request) {
+std::unique_ptr<Task> make_console_flags_history_task(CoreState& state,
+                                                      std::unique_ptr<HttpRequest> request) {
   return std::make_unique<FlagsHistoryTask>(state, std::move(request));
 }
 
-std::unique_ptr<Task> make_console_flags_evaluate_task(CoreState& state, std::unique_ptr<HttpRequest> request) {
+std::unique_ptr<Task> make_console_flags_evaluate_task(CoreState& state,
+                                                       std::unique_ptr<HttpRequest> request) {
   return std::make_unique<FlagsEvaluateTask>(state, std::move(request));
 }
 

@@ -1,5 +1,6 @@
-// Before every request of the console's API where Cloudflare Access is configured: who asks. The keys
-// are read when they are needed, and then the request's own task goes on as if nothing had been.
+// Before every request of the console's API where Cloudflare Access is configured: who asks. The
+// keys are read when they are needed, and then the request's own task goes on as if nothing had
+// been.
 #include "console_task.h"
 
 namespace hogflare {
@@ -23,8 +24,9 @@ class GateTask final : public ConsoleTask {
     const bool is_read = result.ok && result.http_status == 200 &&
                          state().access_keys.take(result.body, turn.now_ms);
     if (!is_read) {
-      turn.metrics.log.add(LogLevel::kWarn, "access_keys_unavailable",
-                           {{"status", result.http_status}, {"reason", result.ok ? "" : result.body}});
+      turn.metrics.log.add(
+          LogLevel::kWarn, "access_keys_unavailable",
+          {{"status", result.http_status}, {"reason", result.ok ? "" : result.body}});
     }
     decide(turn, effects);
   }
@@ -39,7 +41,8 @@ class GateTask final : public ConsoleTask {
     const std::string_view jwt = request_->console.access_jwt;
     const console::AccessAnswer answer = state().access_keys.verify(turn.config, jwt, turn.now_ms);
     const bool is_unknown = answer.verdict == console::AccessAnswer::Verdict::kUnknownKey;
-    if (is_unknown && state().access_keys.are_due(turn.now_ms, true)) return read_keys(turn, effects);
+    if (is_unknown && state().access_keys.are_due(turn.now_ms, true))
+      return read_keys(turn, effects);
     if (answer.verdict == console::AccessAnswer::Verdict::kGood) {
       request_->who = answer.who;
       inner_ = make_(state(), std::move(request_));

@@ -43,7 +43,9 @@ class HealthTask final : public ConsoleTask {
     const Config& config = turn.config;
     ConsoleJson found = problems(config);
     const bool is_fatal = config.has_fatal_problem();
-    ConsoleJson body = {{"status", is_fatal ? "error" : found.empty() ? "ok" : "degraded"},
+    ConsoleJson body = {{"status", is_fatal        ? "error"
+                                   : found.empty() ? "ok"
+                                                   : "degraded"},
                         {"version", std::string(kVersion)}};
     body["sinks"] = sinks(config);
     body["outbox"] = outbox();
@@ -146,7 +148,8 @@ class HealthActionTask final : public ConsoleTask {
     if (!admit(turn, console::Role::kAdmin)) return;
     const bool looks = path() == "health/quarantine";
     if (!looks) {
-      turn.metrics.log.add(LogLevel::kInfo, "console_change", {{"what", path()}, {"who", caller_text()}});
+      turn.metrics.log.add(LogLevel::kInfo, "console_change",
+                           {{"what", path()}, {"who", caller_text()}});
     }
     AdminQuery query;
     const std::string shard = form_value(head().query, "shard").value_or("");
@@ -154,7 +157,7 @@ class HealthActionTask final : public ConsoleTask {
     const auto [end, error] = std::from_chars(shard.data(), shard.data() + shard.size(), number);
     if (error == std::errc() && end == shard.data() + shard.size()) query.shard = number;
     query.after = form_value(head().query, "after").value_or("");
-    admin_ = make_admin_task(looks                     ? AdminKind::kQuarantine
+    admin_ = make_admin_task(looks                      ? AdminKind::kQuarantine
                              : path() == "health/drain" ? AdminKind::kDrain
                                                         : AdminKind::kRedriveQuarantine,
                              std::move(query));
@@ -177,7 +180,8 @@ class HealthActionTask final : public ConsoleTask {
 
 }  // namespace
 
-std::unique_ptr<Task> make_console_health_task(CoreState& state, std::unique_ptr<HttpRequest> request) {
+std::unique_ptr<Task> make_console_health_task(CoreState& state,
+                                               std::unique_ptr<HttpRequest> request) {
   return std::make_unique<HealthTask>(state, std::move(request));
 }
 

@@ -35,7 +35,8 @@ class LiveTask final : public ConsoleTask {
 
 }  // namespace
 
-std::unique_ptr<Task> make_console_live_task(CoreState& state, std::unique_ptr<HttpRequest> request) {
+std::unique_ptr<Task> make_console_live_task(CoreState& state,
+                                             std::unique_ptr<HttpRequest> request) {
   return std::make_unique<LiveTask>(state, std::move(request));
 }
 

@@ -29,11 +29,12 @@ class PersonTask final : public ConsoleTask {
       return ask(told["redirect_to"].get<std::string>(), effects);
     }
     if (told["state"] != "person") {
-      return refuse(404, "no_person",
-                    told["personless"] == true
-                        ? "this id sent events without a person; they stand in the events table only"
-                        : "no person has this id; events without a person stand in the events table only",
-                    {{"personless", told["personless"]}});
+      return refuse(
+          404, "no_person",
+          told["personless"] == true
+              ? "this id sent events without a person; they stand in the events table only"
+              : "no person has this id; events without a person stand in the events table only",
+          {{"personless", told["personless"]}});
     }
     describe(told);
   }
@@ -52,7 +53,8 @@ class PersonTask final : public ConsoleTask {
     for (const ConsoleJson& id : told["distinct_ids"]) {
       body["distinct_ids"].push_back(id["distinct_id"]);
     }
-    for (const char* name : {"distinct_ids_count", "properties", "created_at", "is_identified", "version"}) {
+    for (const char* name :
+         {"distinct_ids_count", "properties", "created_at", "is_identified", "version"}) {
       body[name] = told[name];
     }
     // The objects that led here: each gave its person away to the next.
@@ -68,32 +70,36 @@ class PersonTask final : public ConsoleTask {
     ConsoleJson list = ConsoleJson::array();
     for (const ConsoleJson& id : told["distinct_ids"]) {
       const bool is_override = id["version"] != 0;
-      list.push_back({{"distinct_id", id["distinct_id"]},
-                      {"version", id["version"]},
-                      {"why", is_override ? "came with a merge: rows stored under it before belong to this "
-                                            "person now, and the table distinct_ids says so"
-                                          : "its rows have named this person from the first"}});
+      list.push_back(
+          {{"distinct_id", id["distinct_id"]},
+           {"version", id["version"]},
+           {"why", is_override ? "came with a merge: rows stored under it before belong to this "
+                                 "person now, and the table distinct_ids says so"
+                               : "its rows have named this person from the first"}});
     }
     return list;
   }
 
-  // The last changes remember which person an event absorbed; older merges are known by their ids alone.
+  // The last changes remember which person an event absorbed; older merges are known by their ids
+  // alone.
   ConsoleJson merges(const ConsoleJson& told) const {
     ConsoleJson list = ConsoleJson::array();
     for (size_t i = 0; i + 1 < path_.size(); ++i) {
       list.push_back({{"kind", "redirect"},
                       {"from", path_[i]},
                       {"to", path_[i + 1]},
-                      {"sentence", "The id " + path_[i] + " was merged into the person of " + path_[i + 1] + "."}});
+                      {"sentence", "The id " + path_[i] + " was merged into the person of " +
+                                       path_[i + 1] + "."}});
     }
     for (const ConsoleJson& change : told["changes"]) {
       if (!change.contains("merged_uuid")) continue;
-      list.push_back({{"kind", "absorbed"},
-                      {"event_uuid", change["event_uuid"]},
-                      {"merged_uuid", change["merged_uuid"]},
-                      {"sentence", "The event " + change["event_uuid"].get<std::string>() +
-                                       " merged the person " + change["merged_uuid"].get<std::string>() +
-                                       " into this one."}});
+      list.push_back(
+          {{"kind", "absorbed"},
+           {"event_uuid", change["event_uuid"]},
+           {"merged_uuid", change["merged_uuid"]},
+           {"sentence", "The event " + change["event_uuid"].get<std::string>() +
+                            " merged the person " + change["merged_uuid"].get<std::string>() +
+                            " into this one."}});
     }
     return list;
   }
@@ -105,7 +111,8 @@ class PersonTask final : public ConsoleTask {
 
 }  // namespace
 
-std::unique_ptr<Task> make_console_person_task(CoreState& state, std::unique_ptr<HttpRequest> request) {
+std::unique_ptr<Task> make_console_person_task(CoreState& state,
+                                               std::unique_ptr<HttpRequest> request) {
   return std::make_unique<PersonTask>(state, std::move(request));
 }
 

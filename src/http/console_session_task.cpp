@@ -43,7 +43,8 @@ class SessionTask final : public ConsoleTask {
       return refuse(401, "wrong_token", "this is neither the admin's token nor the viewers'");
     }
     const console::NewSession session = console::begin_session(turn.config, role, console(), turn);
-    turn.metrics.log.add(LogLevel::kInfo, "console_sign_in", {{"role", name_of(role)}, {"who", request().who}});
+    turn.metrics.log.add(LogLevel::kInfo, "console_sign_in",
+                         {{"role", name_of(role)}, {"who", request().who}});
     answer(200, describe(turn, session.caller), {{"Set-Cookie", session.set_cookie}});
   }
 
@@ -112,7 +113,8 @@ class SessionTask final : public ConsoleTask {
 
 }  // namespace
 
-std::unique_ptr<Task> make_console_session_task(CoreState& state, std::unique_ptr<HttpRequest> request) {
+std::unique_ptr<Task> make_console_session_task(CoreState& state,
+                                                std::unique_ptr<HttpRequest> request) {
   return std::make_unique<SessionTask>(state, std::move(request));
 }
 

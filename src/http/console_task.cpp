@@ -124,10 +124,14 @@ struct FileType {
   std::string_view type;
 };
 constexpr FileType kFileTypes[] = {
-    {".js", "text/javascript; charset=utf-8"}, {".css", "text/css; charset=utf-8"},
-    {".svg", "image/svg+xml"},                 {".png", "image/png"},
-    {".woff2", "font/woff2"},                  {".json", "application/json"},
-    {".txt", "text/plain; charset=utf-8"},     {".map", "application/json"},
+    {".js", "text/javascript; charset=utf-8"},
+    {".css", "text/css; charset=utf-8"},
+    {".svg", "image/svg+xml"},
+    {".png", "image/png"},
+    {".woff2", "font/woff2"},
+    {".json", "application/json"},
+    {".txt", "text/plain; charset=utf-8"},
+    {".map", "application/json"},
 };
 
 std::string_view type_of(std::string_view path) {
@@ -140,8 +144,8 @@ std::string_view type_of(std::string_view path) {
   return {};
 }
 
-// The application's documents, and its files where the platform does not serve them by itself: below
-// a path prefix.
+// The application's documents, and its files where the platform does not serve them by itself:
+// below a path prefix.
 class ConsoleFileTask final : public HttpTask {
  public:
   using HttpTask::HttpTask;
@@ -153,7 +157,9 @@ class ConsoleFileTask final : public HttpTask {
     is_file_ = last.find('.') != std::string_view::npos && last != "index.html";
     is_replay_ = path == "frame/replay" || path == "frame/replay.html";
     if (is_replay_) is_file_ = false;
-    std::string file = is_replay_ ? "frame/replay.html" : is_file_ ? std::string(path) : "index.html";
+    std::string file = is_replay_ ? "frame/replay.html"
+                       : is_file_ ? std::string(path)
+                                  : "index.html";
     effects.add(ReadAsset{"/app/" + std::move(file)});
   }
 
@@ -166,9 +172,10 @@ class ConsoleFileTask final : public HttpTask {
           "Its files are not among this Worker's static assets: run scripts/build assets, and bind "
           "the folder as ASSETS."));
     }
-    respond({200,
-             console::page_headers(is_replay_ ? console::kReplayPolicy : console::kApplicationPolicy),
-             with_prefix(turn.config.path_prefix, std::move(result.body))});
+    respond(
+        {200,
+         console::page_headers(is_replay_ ? console::kReplayPolicy : console::kApplicationPolicy),
+         with_prefix(turn.config.path_prefix, std::move(result.body))});
   }
 
  private:
@@ -182,7 +189,8 @@ class ConsoleFileTask final : public HttpTask {
             std::move(body)};
   }
 
-  // An open page of an older deployment asks for its files: it must not be given a document instead.
+  // An open page of an older deployment asks for its files: it must not be given a document
+  // instead.
   static Reply no_file() {
     return {404,
             {{"Content-Type", "text/plain"}, {"Cache-Control", "no-store"}},
@@ -215,11 +223,13 @@ class FrontTask final : public ConsoleTask {
     }
     const Config& config = turn.config;
     const bool has_problems = !config.problems.empty() || !state().flags.problems().empty();
-    Reply page = console::front_page(
-        {.host = std::string(console().own_origin) + config.path_prefix,
-         .takes_any_token = config.project_of("") != nullptr,
-         .status = config.has_fatal_problem() ? "error" : has_problems ? "degraded" : "ok",
-         .version = kVersion});
+    Reply page =
+        console::front_page({.host = std::string(console().own_origin) + config.path_prefix,
+                             .takes_any_token = config.project_of("") != nullptr,
+                             .status = config.has_fatal_problem() ? "error"
+                                       : has_problems             ? "degraded"
+                                                                  : "ok",
+                             .version = kVersion});
     page.headers.push_back({"Vary", "Accept"});
     respond(std::move(page));
   }
@@ -240,8 +250,8 @@ class RefusalTask final : public ConsoleTask {
 };
 
 std::unique_ptr<Task> refuse_route(CoreState& state, std::unique_ptr<HttpRequest> request) {
-  return make_console_refusal_task(
-      state, std::move(request), {404, "no_route", "docs/CONSOLE.md lists the console's routes"});
+  return make_console_refusal_task(state, std::move(request),
+                                   {404, "no_route", "docs/CONSOLE.md lists the console's routes"});
 }
 
 std::unique_ptr<Task> refuse_method(CoreState& state, std::unique_ptr<HttpRequest> request) {
@@ -293,12 +303,14 @@ std::unique_ptr<Task> make_api_task(CoreState& state, std::unique_ptr<HttpReques
     }
     return make_console_gate_task(state, std::move(request), each.make);
   }
-  return is_known ? refuse_method(state, std::move(request)) : refuse_route(state, std::move(request));
+  return is_known ? refuse_method(state, std::move(request))
+                  : refuse_route(state, std::move(request));
 }
 
 }  // namespace
 
-std::unique_ptr<Task> make_console_refusal_task(CoreState& state, std::unique_ptr<HttpRequest> request,
+std::unique_ptr<Task> make_console_refusal_task(CoreState& state,
+                                                std::unique_ptr<HttpRequest> request,
                                                 ConsoleRefusal refusal) {
   return std::make_unique<RefusalTask>(state, std::move(request), std::move(refusal));
 }

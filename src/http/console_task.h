@@ -61,21 +61,31 @@ struct ConsoleRefusal {
   std::string_view code;
   std::string detail;
 };
-std::unique_ptr<Task> make_console_refusal_task(CoreState& state, std::unique_ptr<HttpRequest> request,
+std::unique_ptr<Task> make_console_refusal_task(CoreState& state,
+                                                std::unique_ptr<HttpRequest> request,
                                                 ConsoleRefusal refusal);
 // Asks Cloudflare Access who it is before the task that `make` makes.
 std::unique_ptr<Task> make_console_gate_task(CoreState& state, std::unique_ptr<HttpRequest> request,
                                              ConsoleMaker make);
-std::unique_ptr<Task> make_console_session_task(CoreState& state, std::unique_ptr<HttpRequest> request);
-std::unique_ptr<Task> make_console_health_task(CoreState& state, std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_console_session_task(CoreState& state,
+                                                std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_console_health_task(CoreState& state,
+                                               std::unique_ptr<HttpRequest> request);
 std::unique_ptr<Task> make_console_health_action_task(CoreState& state,
                                                       std::unique_ptr<HttpRequest> request);
-std::unique_ptr<Task> make_console_person_task(CoreState& state, std::unique_ptr<HttpRequest> request);
-std::unique_ptr<Task> make_console_flags_task(CoreState& state, std::unique_ptr<HttpRequest> request);
-std::unique_ptr<Task> make_console_flags_check_task(CoreState& state, std::unique_ptr<HttpRequest> request);
-std::unique_ptr<Task> make_console_flags_history_task(CoreState& state, std::unique_ptr<HttpRequest> request);
-std::unique_ptr<Task> make_console_flags_evaluate_task(CoreState& state, std::unique_ptr<HttpRequest> request);
-std::unique_ptr<Task> make_console_live_task(CoreState& state, std::unique_ptr<HttpRequest> request);
-std::unique_ptr<Task> make_console_documents_task(CoreState& state, std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_console_person_task(CoreState& state,
+                                               std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_console_flags_task(CoreState& state,
+                                              std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_console_flags_check_task(CoreState& state,
+                                                    std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_console_flags_history_task(CoreState& state,
+                                                      std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_console_flags_evaluate_task(CoreState& state,
+                                                       std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_console_live_task(CoreState& state,
+                                             std::unique_ptr<HttpRequest> request);
+std::unique_ptr<Task> make_console_documents_task(CoreState& state,
+                                                  std::unique_ptr<HttpRequest> request);
 
 }  // namespace hogflare

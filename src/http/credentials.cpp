@@ -28,7 +28,9 @@ Reply api_error_reply(uint16_t status, std::string_view type, std::string_view c
   body += ",\"detail\":";
   json::append_string(body, detail);
   body += ",\"attr\":null}";
-  return {status, {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}}, std::move(body)};
+  return {status,
+          {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
+          std::move(body)};
 }
 
 std::optional<Reply> refuse_access(const HttpRequest& request, const Config& config, Access access,

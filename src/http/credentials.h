@@ -1,5 +1,5 @@
-// Who may see and who may change what a project has stored. Keys are compared in constant time; one that
-// is not configured is nobody's.
+// Who may see and who may change what a project has stored. Keys are compared in constant time; one
+// that is not configured is nobody's.
 #pragma once
 
 #include <optional>

@@ -13,8 +13,8 @@ void append_cell(std::string& out, const Json& value) {
   std::string text = value.is_string() ? value.get<std::string>()
                      : value.is_null() ? std::string()
                                        : value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  const bool is_formula =
-      value.is_string() && !text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos;
+  const bool is_formula = value.is_string() && !text.empty() &&
+                          std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos;
   if (is_formula) text.insert(text.begin(), '\'');
   if (text.find_first_of("\",\n\r") == std::string::npos) {
     out += text;
@@ -96,8 +96,10 @@ std::string write_csv(std::string_view answer) {
     return out;
   }
   for (const Json& row : results) {
-    if (!row.empty() && row[0].is_object() && !columns.is_array()) write_objects(row, out);
-    else append_line(out, row);
+    if (!row.empty() && row[0].is_object() && !columns.is_array())
+      write_objects(row, out);
+    else
+      append_line(out, row);
   }
   return out;
 }

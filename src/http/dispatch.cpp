@@ -13,10 +13,10 @@ bool is_preflight(const HttpRequest& request) {
 
 bool method_is_allowed(const HttpRequest& request) {
   const std::string_view method = request.head.method;
-  const uint8_t bit = method == "GET"    ? kGet
-                      : method == "POST" ? kPost
-                      : method == "HEAD" ? kHead
-                      : method == "PUT"  ? kPut
+  const uint8_t bit = method == "GET"      ? kGet
+                      : method == "POST"   ? kPost
+                      : method == "HEAD"   ? kHead
+                      : method == "PUT"    ? kPut
                       : method == "DELETE" ? kDelete
                                            : 0;
   return (request.route.methods & bit) != 0;
@@ -39,7 +39,8 @@ class ImmediateTask final : public HttpTask {
  private:
   Reply answer() {
     if (route().endpoint == RouteKind::kNone) {
-      return error_reply(head(), {ErrorCode::kNotFound, "the paths served here are listed in docs/COMPATIBILITY.md"});
+      return error_reply(head(), {ErrorCode::kNotFound,
+                                  "the paths served here are listed in docs/COMPATIBILITY.md"});
     }
     if (is_preflight(request())) return options_reply(head());
     if (!method_is_allowed(request())) {

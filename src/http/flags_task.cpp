@@ -128,8 +128,8 @@ class FlagsTask final : public HttpTask {
   }
 
   flags::RequestHeaders request_headers() const {
-    return {head().user_agent, !head().origin.empty() || !head().referer.empty() ||
-                                   !head().sec_fetch_mode.empty()};
+    return {head().user_agent,
+            !head().origin.empty() || !head().referer.empty() || !head().sec_fetch_mode.empty()};
   }
 
   // The token's project, or why the request is refused.
@@ -175,8 +175,8 @@ class FlagsTask final : public HttpTask {
   void visitor_known(const Turn& turn, Effects& effects) {
     if (!visitor_->finished()) return;
     if (!visitor_->error()) return gather(turn, effects);
-    const bool is_ofrep = route().endpoint == RouteKind::kOfrepFlags ||
-                          route().endpoint == RouteKind::kOfrepFlag;
+    const bool is_ofrep =
+        route().endpoint == RouteKind::kOfrepFlags || route().endpoint == RouteKind::kOfrepFlag;
     if (visitor_->error()->code != ErrorCode::kCookielessFlags) {
       // Clients of flags repeat a 502, not a 503.
       Reply reply = error_reply(head(), *visitor_->error());
@@ -242,8 +242,7 @@ class FlagsTask final : public HttpTask {
   void evaluate(const Turn& turn) {
     static const flags::StoredState kNothingStored;
     const flags::StoredState& stored = stored_ ? stored_->state() : kNothingStored;
-    flags::Evaluation evaluation =
-        flags::evaluate(definitions(), *request_, stored, turn.now_ms);
+    flags::Evaluation evaluation = flags::evaluate(definitions(), *request_, stored, turn.now_ms);
     // Without a set there are no values; with this mark clients keep those they have.
     if (!has_flags_ && !request_->disable_flags) evaluation.errors_while_computing = true;
     turn.metrics.flag_evaluations += evaluation.results.size();
@@ -315,8 +314,7 @@ class FlagsTask final : public HttpTask {
     if (auto refused = reserve_values(body())) return respond(error_reply(head(), *refused));
     flags::OfrepRequest parsed = flags::parse_ofrep_request(body(), request_headers());
     if (parsed.error != flags::OfrepError::kNone) {
-      return respond(
-          ofrep(flags::write_ofrep_error(parsed.error, parsed.detail, path_key())));
+      return respond(ofrep(flags::write_ofrep_error(parsed.error, parsed.detail, path_key())));
     }
     request_ = std::move(parsed.request);
     request_->token = bearer_token();
@@ -324,8 +322,8 @@ class FlagsTask final : public HttpTask {
       return respond(error_reply(head(), *refused));
     }
     if (!has_flags_) {
-      return respond(ofrep(flags::write_ofrep_error(flags::OfrepError::kGeneral, kNoFlags,
-                                                    path_key())));
+      return respond(
+          ofrep(flags::write_ofrep_error(flags::OfrepError::kGeneral, kNoFlags, path_key())));
     }
     fill_geoip();
     find_visitor(turn, effects);
@@ -415,10 +413,10 @@ class FlagsTask final : public HttpTask {
                                   "Authentication credentials were not provided.");
     }
     const Config& config = state().config;
-    const bool personal = !config.personal_api_key.empty() &&
-                          constant_time_equal(given, config.personal_api_key);
-    const bool secret = !config.project_secret_key.empty() &&
-                        constant_time_equal(given, config.project_secret_key);
+    const bool personal =
+        !config.personal_api_key.empty() && constant_time_equal(given, config.personal_api_key);
+    const bool secret =
+        !config.project_secret_key.empty() && constant_time_equal(given, config.project_secret_key);
     if (personal || secret) return std::nullopt;
     return authentication_error(
         "authentication_failed",

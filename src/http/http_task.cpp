@@ -79,9 +79,9 @@ void read_edge(FieldReader& fields, EdgeInfo& edge) {
 
 // Behind everything else, and only of the paths that js-shim/abi.js names.
 constexpr std::array kConsole = {
-    &ConsoleHead::own_origin, &ConsoleHead::origin,   &ConsoleHead::cookie, &ConsoleHead::csrf,
-    &ConsoleHead::sec_fetch_site, &ConsoleHead::if_match, &ConsoleHead::accept,
-    &ConsoleHead::access_jwt, &ConsoleHead::upgrade,
+    &ConsoleHead::own_origin, &ConsoleHead::origin,         &ConsoleHead::cookie,
+    &ConsoleHead::csrf,       &ConsoleHead::sec_fetch_site, &ConsoleHead::if_match,
+    &ConsoleHead::accept,     &ConsoleHead::access_jwt,     &ConsoleHead::upgrade,
 };
 
 // Whether the console's cookie may say who asks.

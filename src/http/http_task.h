@@ -77,7 +77,8 @@ class HttpTask : public Task {
   std::unique_ptr<HttpRequest> request_;
 };
 
-// Paths of an operator and of those who may read the data: no other site's page has business with them.
+// Paths of an operator and of those who may read the data: no other site's page has business with
+// them.
 inline bool is_for_operators(const Route& route) {
   return route.metric == MetricRoute::kAdmin || route.metric == MetricRoute::kQuery;
 }

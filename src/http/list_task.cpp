@@ -1,5 +1,5 @@
-// GET /api/projects/{id}/persons, events, property_definitions and event_definitions: lists from the lake,
-// each a question of its own with the query's parameters for members.
+// GET /api/projects/{id}/persons, events, property_definitions and event_definitions: lists from
+// the lake, each a question of its own with the query's parameters for members.
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -72,9 +72,8 @@ class ListTask final : public AskingTask {
   }
 
   void refuse(const char* name, const char* sentence) {
-    wrong_ = Fault{.code = "invalid_input",
-                   .detail = std::string(name) + " " + sentence,
-                   .attr = name};
+    wrong_ =
+        Fault{.code = "invalid_input", .detail = std::string(name) + " " + sentence, .attr = name};
   }
 
   Json with_page(Json query) {
@@ -101,8 +100,8 @@ class ListTask final : public AskingTask {
   }
 
   Json property_definitions() {
-    Json query = with_texts({{"kind", "_PropertyDefinitions"}},
-                            {{"type", "type"}, {"search", "search"}});
+    Json query =
+        with_texts({{"kind", "_PropertyDefinitions"}}, {{"type", "type"}, {"search", "search"}});
     const std::string names = parameter("event_names");
     if (names.empty()) return query;
     query["event_names"] = names[0] == '[' ? document("event_names") : Json::array({names});
@@ -110,11 +109,9 @@ class ListTask final : public AskingTask {
   }
 
   Json events() {
-    Json query = with_texts({{"kind", "EventsQuery"}, {"select", {"*", "person"}}},
-                            {{"event", "event"},
-                             {"person_id", "personId"},
-                             {"after", "after"},
-                             {"before", "before"}});
+    Json query = with_texts(
+        {{"kind", "EventsQuery"}, {"select", {"*", "person"}}},
+        {{"event", "event"}, {"person_id", "personId"}, {"after", "after"}, {"before", "before"}});
     const std::string distinct_id = parameter("distinct_id");
     Json filters = Json::array();
     if (!parameter("properties").empty()) filters = document("properties");
@@ -161,7 +158,8 @@ class ListTask final : public AskingTask {
       rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
       if (pair.substr(0, 7) != "offset=") query.append(pair).push_back('&');
     }
-    const int64_t offset = envelope.value("offset", int64_t{0}) + envelope.value("limit", int64_t{0});
+    const int64_t offset =
+        envelope.value("offset", int64_t{0}) + envelope.value("limit", int64_t{0});
     return "?" + query + "offset=" + std::to_string(offset);
   }
 

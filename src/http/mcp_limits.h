@@ -9,7 +9,8 @@ namespace hogflare::limits {
 inline constexpr size_t kMcpBodyBytesMax = 2u << 20;
 // A tool's answer; more than this fills any model's context.
 inline constexpr size_t kMcpAnswerBytesMax = 1u << 20;
-// Messages of one batch, which the protocol's version 2025-03-26 alone has; they run one after another.
+// Messages of one batch, which the protocol's version 2025-03-26 alone has; they run one after
+// another.
 inline constexpr size_t kMcpBatchMax = 8;
 // Bytes of one text among a tool's arguments, where its schema says nothing else.
 inline constexpr size_t kMcpTextBytesMax = 10'000;

@@ -9,11 +9,15 @@ constexpr std::string_view kSchemaUri = "hogflare://schema";
 constexpr std::string_view kRecipesUri = "hogflare://recipes";
 
 constexpr std::string_view kSchemaNotes[] = {
-    "One row of events is one event as it arrived; copies share (team_id, uuid, event, distinct_id).",
-    "person_id is the person an event was stored with. Whom a distinct_id belongs to now says the row of "
+    "One row of events is one event as it arrived; copies share (team_id, uuid, event, "
+    "distinct_id).",
+    "person_id is the person an event was stored with. Whom a distinct_id belongs to now says the "
+    "row of "
     "distinct_ids with the highest version; the tool query does that by itself.",
-    "persons holds snapshots: the row with the highest version of a person_id counts, unless is_deleted.",
-    "properties is JSON text; json_get_str(properties, '$pathname') reads one, of texts under 2,000 bytes. "
+    "persons holds snapshots: the row with the highest version of a person_id counts, unless "
+    "is_deleted.",
+    "properties is JSON text; json_get_str(properties, '$pathname') reads one, of texts under "
+    "2,000 bytes. "
     "custom_properties holds the event's own ones and always fits. Typed columns cost least.",
     "Every table shows the project's rows only, so that no condition on team_id is needed."};
 
@@ -56,8 +60,9 @@ Json list_resources() {
                       {{"uri", kRecipesUri},
                        {"name", "recipes"},
                        {"title", "Questions that work"},
-                       {"description", "Arguments of the tools query and sql, to be used as they stand "
-                                       "or changed"},
+                       {"description",
+                        "Arguments of the tools query and sql, to be used as they stand "
+                        "or changed"},
                        {"mimeType", "application/json"}}});
 }
 
@@ -66,8 +71,9 @@ std::optional<Json> read_resource(std::string_view uri) {
   if (uri == kSchemaUri) text = schema_text();
   if (uri == kRecipesUri) text = kRecipes;
   if (text.empty()) return std::nullopt;
-  return Json{{"contents",
-               Json::array({{{"uri", uri}, {"mimeType", "application/json"}, {"text", std::move(text)}}})}};
+  return Json{
+      {"contents",
+       Json::array({{{"uri", uri}, {"mimeType", "application/json"}, {"text", std::move(text)}}})}};
 }
 
 }  // namespace hogflare::mcp

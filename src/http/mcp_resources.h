@@ -1,5 +1,5 @@
-// What a client of the Model Context Protocol may read before it asks: the tables' columns, and questions
-// that work as they stand.
+// What a client of the Model Context Protocol may read before it asks: the tables' columns, and
+// questions that work as they stand.
 #pragma once
 
 #include <optional>

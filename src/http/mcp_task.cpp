@@ -22,15 +22,17 @@ using mcp::Json;
 
 // Newest first: a client that names none of them is offered the first.
 constexpr std::string_view kVersions[] = {"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"};
-// The one version with batches, and the one a client means that names none (2025-11-25, basic/transports,
-// "Protocol Version Header").
+// The one version with batches, and the one a client means that names none (2025-11-25,
+// basic/transports, "Protocol Version Header").
 constexpr std::string_view kVersionOfBatches = "2025-03-26";
 // From here on a tool's wrong arguments are its answer, so that a model can mend them (SEP-1303).
 constexpr std::string_view kVersionOfMending = "2025-11-25";
 
 constexpr std::string_view kInstructions =
-    "Product analytics of one project. Ask events and properties for the names that exist, then query with "
-    "PostHog's query JSON (hogflare://recipes has examples) or sql (hogflare://schema has the tables). Data "
+    "Product analytics of one project. Ask events and properties for the names that exist, then "
+    "query with "
+    "PostHog's query JSON (hogflare://recipes has examples) or sql (hogflare://schema has the "
+    "tables). Data "
     "arrives some minutes after the events. Refusals say what to change.";
 
 // JSON-RPC 2.0, section 5.1.
@@ -70,8 +72,9 @@ bool accepts_json(std::string_view accept) {
          accept.find("*/*") != std::string_view::npos;
 }
 
-// Whether the page that sent the request, if one did, is this Worker's own. Over plain http a name may be
-// somebody else's that leads here (DNS rebinding), so that there only this machine's own names count.
+// Whether the page that sent the request, if one did, is this Worker's own. Over plain http a name
+// may be somebody else's that leads here (DNS rebinding), so that there only this machine's own
+// names count.
 bool is_own_page(const ConsoleHead& head) {
   if (head.origin.empty()) return true;
   if (head.origin != head.own_origin) return false;
@@ -126,22 +129,26 @@ class McpTask final : public HttpTask {
   std::optional<Reply> admit() {
     const ConsoleHead& more = request().console;
     if (!is_own_page(more)) {
-      return refusal(403, kInvalidRequest, "another site's page may not ask: its Origin is not this host's");
+      return refusal(403, kInvalidRequest,
+                     "another site's page may not ask: its Origin is not this host's");
     }
     // A cookie is no credential here: clients of this protocol are no pages.
     const bool is_admin = bears(head(), config_.admin_token);
     const bool is_reader = bears(head(), config_.personal_api_key);
     const bool is_viewer = bears(head(), config_.viewer_token);
     if (!is_admin && !is_reader && !is_viewer) {
-      return refusal(401, kInvalidRequest,
-                     "send Authorization: Bearer with a personal API key, the admin's or a viewer's token");
+      return refusal(
+          401, kInvalidRequest,
+          "send Authorization: Bearer with a personal API key, the admin's or a viewer's token");
     }
     role_ = is_admin ? console::Role::kAdmin : console::Role::kViewer;
     if (std::optional<Error> unusable = refuse_unusable()) {
       return refusal(503, kInvalidRequest, unusable->detail);
     }
     if (!accepts_json(more.accept)) {
-      return refusal(406, kInvalidRequest, "answers are application/json: send Accept: application/json, text/event-stream");
+      return refusal(
+          406, kInvalidRequest,
+          "answers are application/json: send Accept: application/json, text/event-stream");
     }
     if (head().content_type.substr(0, 16) != "application/json") {
       return refusal(415, kInvalidRequest, "send Content-Type: application/json");
@@ -162,7 +169,8 @@ class McpTask final : public HttpTask {
       return refusal(415, kInvalidRequest, "send the message as it is, without Content-Encoding");
     }
     if (memory_.hold(body().size() * limits::kQueryReplyMemoryShare)) {
-      return refusal(503, kInvalidRequest, "other requests take the memory that this one needs: ask again");
+      return refusal(503, kInvalidRequest,
+                     "other requests take the memory that this one needs: ask again");
     }
     return std::nullopt;
   }
@@ -178,7 +186,8 @@ class McpTask final : public HttpTask {
     version_ = named.empty() ? kVersionOfBatches : named;
     const bool begins = parsed.is_object() && parsed.value("method", Json()) == "initialize";
     if (!begins && !is_known_version(version_)) {
-      return refusal(400, kInvalidRequest, "MCP-Protocol-Version names a version that is not spoken here",
+      return refusal(400, kInvalidRequest,
+                     "MCP-Protocol-Version names a version that is not spoken here",
                      {{"supported", kVersions}});
     }
     if (!parsed.is_array()) {
@@ -187,7 +196,8 @@ class McpTask final : public HttpTask {
     }
     is_batch_ = true;
     if (version_ != kVersionOfBatches) {
-      return refusal(400, kInvalidRequest, "this version of the protocol has no batches: send one message");
+      return refusal(400, kInvalidRequest,
+                     "this version of the protocol has no batches: send one message");
     }
     if (parsed.empty() || parsed.size() > limits::kMcpBatchMax) {
       return refusal(400, kInvalidRequest,
@@ -255,7 +265,8 @@ class McpTask final : public HttpTask {
     const bool is_list = method == "tools/list" || method == "resources/list" ||
                          method == "resources/templates/list";
     if (!is_list) {
-      return refuse(id, kMethodNotFound, fmt::format("there is no method '{}' here", method.substr(0, 100)));
+      return refuse(id, kMethodNotFound,
+                    fmt::format("there is no method '{}' here", method.substr(0, 100)));
     }
     if (params.contains("cursor")) {
       return refuse(id, kInvalidParams, "cursor is none that was given out: lists are whole");
@@ -276,10 +287,11 @@ class McpTask final : public HttpTask {
     const Json capabilities = {{"tools", {{"listChanged", false}}},
                                {"resources", {{"subscribe", false}, {"listChanged", false}}}};
     answers_.push_back(result_of(
-        id, {{"protocolVersion", is_known_version(version) ? std::string_view(version) : kVersions[0]},
-             {"capabilities", capabilities},
-             {"serverInfo", {{"name", "hogflare"}, {"title", "Hogflare"}, {"version", kVersion}}},
-             {"instructions", kInstructions}}));
+        id,
+        {{"protocolVersion", is_known_version(version) ? std::string_view(version) : kVersions[0]},
+         {"capabilities", capabilities},
+         {"serverInfo", {{"name", "hogflare"}, {"title", "Hogflare"}, {"version", kVersion}}},
+         {"instructions", kInstructions}}));
   }
 
   void read_resource(const Json& id, const Json& params) {
@@ -323,7 +335,8 @@ class McpTask final : public HttpTask {
       return refuse_arguments(id, wrong->sentence);
     }
     if (project == nullptr) {
-      return refuse_arguments(id, "team_id must name a project of this deployment, which has several or another");
+      return refuse_arguments(
+          id, "team_id must name a project of this deployment, which has several or another");
     }
     id_ = id;
     inner_ = make_inner(std::move(std::get<mcp::Call>(made)));
@@ -335,15 +348,16 @@ class McpTask final : public HttpTask {
   const Project* project_of(const Json& arguments) {
     const bool is_named = arguments.is_object() && arguments.contains("team_id") &&
                           arguments["team_id"].is_number_integer();
-    return asked_project(config_,
-                         is_named ? arguments["team_id"].dump() : std::string("@current"));
+    return asked_project(config_, is_named ? arguments["team_id"].dump() : std::string("@current"));
   }
 
-  // The request a tool stands for, with the caller's own credential: its task decides as it always does.
+  // The request a tool stands for, with the caller's own credential: its task decides as it always
+  // does.
   std::unique_ptr<Task> make_inner(mcp::Call call) {
     auto inner = std::make_unique<HttpRequest>();
     std::string& text = inner->input.head;
-    text = call.path + '\0' + call.query + '\0' + call.if_match + '\0' + std::string(head().authorization);
+    text = call.path + '\0' + call.query + '\0' + call.if_match + '\0' +
+           std::string(head().authorization);
     const std::string_view all = text;
     RequestHead& into = inner->head;
     size_t at = 0;
@@ -363,8 +377,9 @@ class McpTask final : public HttpTask {
     inner->vouched_for = role_;
     inner->who = "by /mcp";
     inner->route = find_route(into.path);
-    return inner->route.endpoint == RouteKind::kConsole ? make_console_task(state(), std::move(inner))
-                                                        : make_query_task(state(), std::move(inner));
+    return inner->route.endpoint == RouteKind::kConsole
+               ? make_console_task(state(), std::move(inner))
+               : make_query_task(state(), std::move(inner));
   }
 
   void take_inner() {
@@ -374,14 +389,16 @@ class McpTask final : public HttpTask {
     inner_.reset();
     if (text.size() > limits::kMcpAnswerBytesMax) {
       return answers_.push_back(result_of(
-          id_, tool_answer(fmt::format("the answer has {} bytes, and a tool gives at most {}: ask for less "
-                                       "by limit, a shorter time, or fewer values",
-                                       text.size(), limits::kMcpAnswerBytesMax),
-                           true)));
+          id_, tool_answer(
+                   fmt::format("the answer has {} bytes, and a tool gives at most {}: ask for less "
+                               "by limit, a shorter time, or fewer values",
+                               text.size(), limits::kMcpAnswerBytesMax),
+                   true)));
     }
     if (memory_.hold_more(text.size() * limits::kQueryReplyMemoryShare)) {
       return answers_.push_back(result_of(
-          id_, tool_answer("other requests take the memory that this answer needs: ask again", true)));
+          id_,
+          tool_answer("other requests take the memory that this answer needs: ask again", true)));
     }
     answers_.push_back(result_of(id_, tool_answer(std::move(text), !is_good)));
   }

@@ -13,7 +13,8 @@ std::string text_of(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-// Appends "&name=value" with everything but letters, digits and -._~ as %xx; nothing for an empty value.
+// Appends "&name=value" with everything but letters, digits and -._~ as %xx; nothing for an empty
+// value.
 void append_form_value(std::string& form, std::string_view name, std::string_view value) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
   if (value.empty()) return;
@@ -126,7 +127,8 @@ Made flags(const Arguments& given) {
   if (action == "check") {
     return Call{.method = "POST", .path = "/app/api/flags/check", .body = text_of(body)};
   }
-  if (!given.has("etag")) return wrong("write needs etag, which list gives: of the version that was edited");
+  if (!given.has("etag"))
+    return wrong("write needs etag, which list gives: of the version that was edited");
   return Call{.method = "PUT",
               .path = "/app/api/flags",
               .body = text_of(body),
@@ -164,21 +166,27 @@ struct Tool {
 
 constexpr Tool kTools[] = {
     {"query", "Ask a question",
-     "Answers a question in PostHog's query JSON: TrendsQuery, FunnelsQuery, RetentionQuery, PathsQuery, "
-     "LifecycleQuery, StickinessQuery, WebOverviewQuery, WebStatsTableQuery, SessionsQuery, EventsQuery, "
-     "PersonsQuery, ActorsQuery, ErrorTrackingQuery, ExperimentQuery. hogflare://recipes has examples. What "
+     "Answers a question in PostHog's query JSON: TrendsQuery, FunnelsQuery, RetentionQuery, "
+     "PathsQuery, "
+     "LifecycleQuery, StickinessQuery, WebOverviewQuery, WebStatsTableQuery, SessionsQuery, "
+     "EventsQuery, "
+     "PersonsQuery, ActorsQuery, ErrorTrackingQuery, ExperimentQuery. hogflare://recipes has "
+     "examples. What "
      "is not done is refused by its path.",
      R"({"query": {"type": "object", "description": "{\"kind\": \"TrendsQuery\", \"series\": [{\"kind\": \"EventsNode\", \"event\": \"$pageview\", \"math\": \"dau\"}], \"dateRange\": {\"date_from\": \"-7d\"}}"},
          "refresh": {"type": "boolean", "description": "ask anew instead of giving a kept answer"}})",
      R"(["query"])", query},
     {"sql", "Read by SQL",
-     "One read-only SELECT in Basin SQL over the project's tables events, persons, distinct_ids and rejects "
-     "(hogflare://schema). At most 10,000 rows; no OFFSET, no recursion. Filter by \"timestamp\", which costs least.",
+     "One read-only SELECT in Basin SQL over the project's tables events, persons, distinct_ids "
+     "and rejects "
+     "(hogflare://schema). At most 10,000 rows; no OFFSET, no recursion. Filter by \"timestamp\", "
+     "which costs least.",
      R"({"sql": {"type": "string", "maxLength": 100000},
          "refresh": {"type": "boolean", "description": "ask anew instead of giving a kept answer"}})",
      R"(["sql"])", sql},
     {"events", "Events",
-     "The names of events of the last 30 days with their counts, or, with show=rows, events themselves, the "
+     "The names of events of the last 30 days with their counts, or, with show=rows, events "
+     "themselves, the "
      "newest first.",
      R"({"show": {"type": "string", "enum": ["names", "rows"], "description": "names unless set"},
          "search": {"type": "string", "description": "of names: those with this text"},
@@ -189,20 +197,24 @@ constexpr Tool kTools[] = {
          "limit": {"type": "integer", "minimum": 1, "maximum": 1000}, "offset": {"type": "integer", "minimum": 0, "maximum": 5000}})",
      "[]", events},
     {"properties", "Properties",
-     "The properties of events or people in a sample of rows: name, type, share of rows, frequent values.",
+     "The properties of events or people in a sample of rows: name, type, share of rows, frequent "
+     "values.",
      R"({"type": {"type": "string", "enum": ["event", "person"]},
          "event_names": {"type": "array", "items": {"type": "string"}, "maxItems": 100},
          "search": {"type": "string"}})",
      "[]", properties},
     {"person", "A person",
-     "With distinct_id: that person as of now, all ids, properties, merges explained, last changes. With "
+     "With distinct_id: that person as of now, all ids, properties, merges explained, last "
+     "changes. With "
      "search: people by name, e-mail or id.",
      R"({"distinct_id": {"type": "string", "maxLength": 400}, "search": {"type": "string"},
          "limit": {"type": "integer", "minimum": 1, "maximum": 1000}, "offset": {"type": "integer", "minimum": 0, "maximum": 5000}})",
      "[]", person},
     {"flags", "Feature flags",
-     "list: the definitions in force and what their checker says. evaluate: what one person gets and why "
-     "(with key: each condition). check: what the checker says of a document. write: puts a document in "
+     "list: the definitions in force and what their checker says. evaluate: what one person gets "
+     "and why "
+     "(with key: each condition). check: what the checker says of a document. write: puts a "
+     "document in "
      "force; needs the admin's token, the namespace FLAGS and the etag that list gave.",
      R"({"action": {"type": "string", "enum": ["list", "evaluate", "check", "write"]},
          "distinct_id": {"type": "string", "maxLength": 400}, "key": {"type": "string"},
@@ -211,7 +223,8 @@ constexpr Tool kTools[] = {
          "etag": {"type": "string"}})",
      R"(["action"])", flags},
     {"errors", "Errors",
-     "Exceptions by fingerprint: how often, how many people, first and last seen, and the status that was decided "
+     "Exceptions by fingerprint: how often, how many people, first and last seen, and the status "
+     "that was decided "
      "(active, resolved, ignored). Of the last 7 days unless date_from says otherwise.",
      R"({"date_from": {"type": "string"}, "date_to": {"type": "string"}, "search": {"type": "string"},
          "status": {"type": "string", "enum": ["all", "active", "resolved", "ignored"], "description": "all unless set"},
@@ -219,22 +232,25 @@ constexpr Tool kTools[] = {
          "limit": {"type": "integer", "minimum": 1, "maximum": 1000}, "offset": {"type": "integer", "minimum": 0, "maximum": 5000}})",
      "[]", errors},
     {"recordings", "Recorded sessions",
-     "Recorded sessions, the newest first: whose, when, how large. Of the last 7 days unless after says "
+     "Recorded sessions, the newest first: whose, when, how large. Of the last 7 days unless after "
+     "says "
      "otherwise.",
      R"({"after": {"type": "string"}, "before": {"type": "string"}, "distinct_id": {"type": "string", "maxLength": 400},
          "limit": {"type": "integer", "minimum": 1, "maximum": 1000}, "offset": {"type": "integer", "minimum": 0, "maximum": 5000}})",
      "[]", recordings},
     {"health", "Health",
-     "Whether anything is being lost: sinks, rows that wait, quarantine, problems with what to change, version.",
+     "Whether anything is being lost: sinks, rows that wait, quarantine, problems with what to "
+     "change, version.",
      "{}", "[]", health},
 };
 
 // Its schema with the project's id, which every tool takes.
 Json schema_of(const Tool& tool) {
   Json properties = Json::parse(tool.properties, nullptr, false);
-  properties["team_id"] = {{"type", "integer"},
-                           {"minimum", 1},
-                           {"description", "the project; needed where this deployment has several"}};
+  properties["team_id"] = {
+      {"type", "integer"},
+      {"minimum", 1},
+      {"description", "the project; needed where this deployment has several"}};
   return {{"type", "object"},
           {"properties", std::move(properties)},
           {"required", Json::parse(tool.required, nullptr, false)},
@@ -350,9 +366,9 @@ std::variant<Call, WrongArguments> make_call(std::string_view name, const Json& 
   }
   std::string names;
   for (const Tool& tool : kTools) names.append(names.empty() ? "" : ", ").append(tool.name);
-  return WrongArguments{.is_unknown_tool = true,
-                        .sentence = fmt::format("there is no tool '{}'; there are {}",
-                                                name.substr(0, 100), names)};
+  return WrongArguments{
+      .is_unknown_tool = true,
+      .sentence = fmt::format("there is no tool '{}'; there are {}", name.substr(0, 100), names)};
 }
 
 }  // namespace hogflare::mcp

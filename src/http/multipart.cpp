@@ -29,7 +29,8 @@ bool names(std::string_view headers, std::string_view name) {
 
 }  // namespace
 
-FormPart find_form_part(std::string_view content_type, std::string_view body, std::string_view name) {
+FormPart find_form_part(std::string_view content_type, std::string_view body,
+                        std::string_view name) {
   constexpr std::string_view kHeadersEnd = "\r\n\r\n";
   const std::string_view boundary = boundary_of(content_type);
   if (boundary.empty()) return {};

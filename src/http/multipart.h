@@ -15,6 +15,7 @@ struct FormPart {
 };
 
 // The first field called `name` of a body with this Content-Type.
-FormPart find_form_part(std::string_view content_type, std::string_view body, std::string_view name);
+FormPart find_form_part(std::string_view content_type, std::string_view body,
+                        std::string_view name);
 
 }  // namespace hogflare

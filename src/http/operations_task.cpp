@@ -19,8 +19,8 @@ using Json = nlohmann::ordered_json;
 Json health_of_config(const Config& config) {
   Json bindings = Json::object();
   for (const std::string_view name : config_bindings()) {
-    bindings[std::string(name)] = std::find(config.bindings.begin(), config.bindings.end(), name) !=
-                                  config.bindings.end();
+    bindings[std::string(name)] =
+        std::find(config.bindings.begin(), config.bindings.end(), name) != config.bindings.end();
   }
   static constexpr const char* kSinkNames[] = {"none", "http", "binding"};
   Json sinks = Json::object();
@@ -50,12 +50,12 @@ class OperationsTask final : public HttpTask {
     const RouteKind kind = route().endpoint;
     if (kind != RouteKind::kHealth) {
       if (state().config.admin_token.empty()) {
-        return respond(error_reply(head(), {ErrorCode::kNotFound,
-                                            "set HOGFLARE_ADMIN_TOKEN to use this path"}));
+        return respond(error_reply(
+            head(), {ErrorCode::kNotFound, "set HOGFLARE_ADMIN_TOKEN to use this path"}));
       }
       if (!bears(head(), state().config.admin_token)) {
-        return respond(error_reply(
-            head(), {ErrorCode::kUnauthorized, "send Authorization: Bearer <HOGFLARE_ADMIN_TOKEN>"}));
+        return respond(error_reply(head(), {ErrorCode::kUnauthorized,
+                                            "send Authorization: Bearer <HOGFLARE_ADMIN_TOKEN>"}));
       }
     }
     if (kind == RouteKind::kHealth || kind == RouteKind::kMetrics) {
@@ -148,7 +148,9 @@ class OperationsTask final : public HttpTask {
     }
     const bool fatal = config.has_fatal_problem();
     Json health = {
-        {"status", fatal ? "error" : problems.empty() ? "ok" : "degraded"},
+        {"status", fatal              ? "error"
+                   : problems.empty() ? "ok"
+                                      : "degraded"},
         {"version", kVersion},
     };
     // Anybody may ask; values of mis-set variables, tokens and depths are the operator's.

@@ -136,7 +136,8 @@ class ProjectTask final : public HttpTask {
                          file.find('/') == std::string_view::npos;
     if (!is_file) {
       return respond(error_reply(
-          head(), {ErrorCode::kNotFound, "/static/NAME.js and /static/VERSION/NAME.js have scripts"}));
+          head(),
+          {ErrorCode::kNotFound, "/static/NAME.js and /static/VERSION/NAME.js have scripts"}));
     }
     asset_effect_ = effects.add(ReadAsset{"/static/" + std::string(file)});
   }
@@ -154,7 +155,8 @@ class ProjectTask final : public HttpTask {
     if (route().endpoint == RouteKind::kArrayJs) {
       return array_reply(std::move(config_script_) + result.body);
     }
-    return script_reply(std::move(result.body), asked_version_ == version ? kVersionedAge : kScriptAge);
+    return script_reply(std::move(result.body),
+                        asked_version_ == version ? kVersionedAge : kScriptAge);
   }
 
   // The SDK with the project's config before it.
@@ -191,8 +193,9 @@ class ProjectTask final : public HttpTask {
                               app.id + "\"]);\n",
                           kScriptAge);
     }
-    return error_reply(head(), {ErrorCode::kNotFound, "no such site app; the document's site_apps "
-                                                      "lists them"});
+    return error_reply(head(), {ErrorCode::kNotFound,
+                                "no such site app; the document's site_apps "
+                                "lists them"});
   }
 
   // --- Lists ---
@@ -208,7 +211,7 @@ class ProjectTask final : public HttpTask {
     return json_reply(project::write_surveys(settings));
   }
 
-  uint32_t kv_effect_ = 0;     // 0: none under way
+  uint32_t kv_effect_ = 0;  // 0: none under way
   uint32_t asset_effect_ = 0;
   std::string config_script_;
   std::string_view asked_version_;

@@ -10,10 +10,12 @@
 namespace hogflare {
 namespace {
 
-// PostHog's names for how fresh an answer must be (posthog/hogql_queries/query_runner.py, ExecutionMode).
-constexpr std::string_view kRefreshes[] = {
-    "blocking",    "force_blocking",            "async",      "force_async",
-    "force_cache", "async_except_on_cache_miss", "lazy_async"};
+// PostHog's names for how fresh an answer must be (posthog/hogql_queries/query_runner.py,
+// ExecutionMode).
+constexpr std::string_view kRefreshes[] = {"blocking",    "force_blocking",
+                                           "async",       "force_async",
+                                           "force_cache", "async_except_on_cache_miss",
+                                           "lazy_async"};
 
 Fault invalid(std::string_view attr, std::string_view sentence) {
   return {.code = "invalid_input",
@@ -43,10 +45,10 @@ class QueryTask final : public AskingTask {
                    .detail = missing->detail};
     }
     if (body().size() > limits::kQuestionBodyBytesMax) {
-      return Fault{.status = 413,
-                   .code = "too_large",
-                   .detail = fmt::format("a question may have {} bytes",
-                                         limits::kQuestionBodyBytesMax)};
+      return Fault{
+          .status = 413,
+          .code = "too_large",
+          .detail = fmt::format("a question may have {} bytes", limits::kQuestionBodyBytesMax)};
     }
     if (!head().content_encoding.empty() && head().content_encoding != "identity") {
       return Fault{.status = 415,
@@ -67,8 +69,9 @@ class QueryTask final : public AskingTask {
     const auto document = json::Document::parse_const(body(), 2);
     if (!document.ok() || !document.value().root().is_object()) {
       return Fault{.code = "parse_error",
-                   .detail = "the body must be JSON such as {\"query\": {\"kind\": "
-                             "\"TrendsQuery\", \"series\": []}}"};
+                   .detail =
+                       "the body must be JSON such as {\"query\": {\"kind\": "
+                       "\"TrendsQuery\", \"series\": []}}"};
     }
     for (const json::Member member : document.value().root().members()) {
       if (std::optional<Fault> refused = read_member(member)) return refused;
@@ -106,8 +109,9 @@ class QueryTask final : public AskingTask {
     request_->must_ask = mode.rfind("force_", 0) == 0 && mode != "force_cache";
     request_->must_not_ask = mode == "force_cache";
     if (std::find(std::begin(kRefreshes), std::end(kRefreshes), mode) == std::end(kRefreshes)) {
-      return invalid("refresh", "must be true, false, blocking, force_blocking, force_cache, async "
-                                "or another of PostHog's");
+      return invalid("refresh",
+                     "must be true, false, blocking, force_blocking, force_cache, async "
+                     "or another of PostHog's");
     }
     return std::nullopt;
   }

@@ -61,12 +61,13 @@ Fault no_answer(const EffectResult& result) {
                                   "time, fewer values, or fewer and shorter columns",
                                   limits::kQueryReplyBytesMax)};
   }
-  return {.status = 504,
-          .type = kServer,
-          .code = "engine_timeout",
-          .detail = fmt::format("the SQL engine gave no answer within {} seconds: ask for a shorter "
-                                "time, fewer series or a narrower filter",
-                                limits::kQueryTimeoutMs / 1000)};
+  return {
+      .status = 504,
+      .type = kServer,
+      .code = "engine_timeout",
+      .detail = fmt::format("the SQL engine gave no answer within {} seconds: ask for a shorter "
+                            "time, fewer series or a narrower filter",
+                            limits::kQueryTimeoutMs / 1000)};
 }
 
 // What the engine's refusal means to who asked; `is_free_sql`: the text was the asker's own.
@@ -78,16 +79,18 @@ Fault refusal_of(const EffectResult& result, const std::string& bucket, bool is_
       return {.status = 503,
               .type = kServer,
               .code = "engine_refuses_token",
-              .detail = "the SQL engine refuses HOGFLARE_SQL_TOKEN: it needs R2 SQL read, data "
-                        "catalog read and storage read and write of the bucket " +
-                        bucket};
+              .detail =
+                  "the SQL engine refuses HOGFLARE_SQL_TOKEN: it needs R2 SQL read, data "
+                  "catalog read and storage read and write of the bucket " +
+                  bucket};
     case 404:
       return {.status = 503,
               .type = kServer,
               .code = "engine_unknown",
-              .detail = "the SQL engine knows no such account or bucket: HOGFLARE_SQL_ACCOUNT_ID "
-                        "and HOGFLARE_SQL_BUCKET (" +
-                        bucket + ")"};
+              .detail =
+                  "the SQL engine knows no such account or bucket: HOGFLARE_SQL_ACCOUNT_ID "
+                  "and HOGFLARE_SQL_BUCKET (" +
+                  bucket + ")"};
     case 429:
       return {.status = 429,
               .type = "throttled_error",
@@ -108,17 +111,20 @@ Fault refusal_of(const EffectResult& result, const std::string& bucket, bool is_
   }
   if (says(error, {"would scan", "budget"})) {
     return {.code = "scan_budget",
-            .detail = "the SQL engine would have to read more than it may for this: ask for a "
-                      "shorter time or a narrower filter (" +
-                      error.message + ")"};
+            .detail =
+                "the SQL engine would have to read more than it may for this: ask for a "
+                "shorter time or a narrower filter (" +
+                error.message + ")"};
   }
-  if (!is_free_sql && says(error, {"not found", "does not exist", "no such table", "No such table"})) {
+  if (!is_free_sql &&
+      says(error, {"not found", "does not exist", "no such table", "No such table"})) {
     return {.status = 503,
             .type = kServer,
             .code = "no_table",
-            .detail = "the lake has no such table or column yet: tables appear with their first "
-                      "rows, and HOGFLARE_SQL_NAMESPACE and HOGFLARE_SQL_TABLES name them (" +
-                      error.message + ")"};
+            .detail =
+                "the lake has no such table or column yet: tables appear with their first "
+                "rows, and HOGFLARE_SQL_NAMESPACE and HOGFLARE_SQL_TABLES name them (" +
+                error.message + ")"};
   }
   if (is_free_sql) {
     return {.code = "engine_refuses_sql", .detail = "the SQL engine says: " + error.message};
@@ -138,8 +144,7 @@ Fault unreadable() {
 
 }  // namespace
 
-void QuestionRun::start(const Turn& turn, insights::Plan plan, std::string path,
-                        Effects& effects) {
+void QuestionRun::start(const Turn& turn, insights::Plan plan, std::string path, Effects& effects) {
   plan_ = std::move(plan);
   path_ = std::move(path);
   bucket_ = turn.config.sql_bucket;
@@ -214,7 +219,8 @@ void QuestionRun::take(const Turn& turn, size_t index, EffectResult& result, Eff
   begin_more(turn, effects);
 }
 
-// {"result": {"schema": [{"name", "descriptor": {"type": {"name"}}}], "rows": [{…}], "metrics": {…}}}
+// {"result": {"schema": [{"name", "descriptor": {"type": {"name"}}}], "rows": [{…}], "metrics":
+// {…}}}
 void QuestionRun::read_reply(size_t index, std::string body) {
   // Down to the cells of rows, and with free SQL to the names of types.
   const bool is_free = plan_->statements[index].columns.empty();
@@ -261,9 +267,8 @@ std::string QuestionRun::answer(std::string_view more) {
   for (const Came& came : came_) rows.push_back({.list = came.rows, .columns = came.names});
   insights::Answered answered = plan_->answer(rows, more);
   if (!answered.refusal) return std::move(answered.json);
-  fault_ = Fault{.code = "too_many_rows",
-                 .detail = path_ + " " + answered.refusal->sentence,
-                 .attr = path_};
+  fault_ = Fault{
+      .code = "too_many_rows", .detail = path_ + " " + answered.refusal->sentence, .attr = path_};
   return {};
 }
 

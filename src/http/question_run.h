@@ -1,4 +1,5 @@
-// Asks the engine a plan's statements, a few at a time, and reads the answer. A part of a request's task.
+// Asks the engine a plan's statements, a few at a time, and reads the answer. A part of a request's
+// task.
 //
 //   run.start(turn, std::move(plan), effects);
 //   if (run.owns(result.id)) run.resume(turn, std::move(result), effects);
@@ -74,7 +75,8 @@ class QuestionRun {
   std::string path_;
   std::string bucket_;
   std::vector<Asked> asked_;
-  std::vector<Came> came_;  // by statement; of one size from the start, since places lie inside of it
+  std::vector<Came>
+      came_;  // by statement; of one size from the start, since places lie inside of it
   size_t answered_ = 0;
   AskingCost cost_;
   std::string columns_;

@@ -1,5 +1,5 @@
-// Recordings as they are read: a list of them, and the parts of one, from the bucket and from the tables.
-// docs/RECORDINGS.md.
+// Recordings as they are read: a list of them, and the parts of one, from the bucket and from the
+// tables. docs/RECORDINGS.md.
 //
 //   GET /api/projects/{team}/session_recordings[?limit=&date_from=-7d&session_ids=["…"]]
 //   GET /api/projects/{team}/session_recordings/{session}/snapshots[?after=CURSOR]
@@ -358,9 +358,11 @@ class RecordingListTask final : public ReadingTask {
     const std::string ids = form_value(query, "session_ids").value_or("");
     if (!ids.empty()) {
       hours_ = limits::kRecordingListHoursMax;
-      const Json list = json::Document::parse_const(ids, 1).ok() ? Json::parse(ids, nullptr, false) : Json();
-      const bool is_list = list.is_array() && list.size() <= limits::kRecordingsNamedMax &&
-                           std::all_of(list.begin(), list.end(), [](const Json& id) { return id.is_string(); });
+      const Json list =
+          json::Document::parse_const(ids, 1).ok() ? Json::parse(ids, nullptr, false) : Json();
+      const bool is_list =
+          list.is_array() && list.size() <= limits::kRecordingsNamedMax &&
+          std::all_of(list.begin(), list.end(), [](const Json& id) { return id.is_string(); });
       if (!is_list) return invalid("session_ids", "must be a JSON list of at most 100 ids");
       for (const Json& id : list) only_.push_back(id.get<std::string>());
     }
@@ -368,7 +370,9 @@ class RecordingListTask final : public ReadingTask {
     if (from.empty()) return std::nullopt;
     const int64_t unit = from.back() == 'd' ? 24 : from.back() == 'h' ? 1 : 0;
     const std::optional<int64_t> count =
-        from.size() > 2 && from.size() < 8 ? whole_number(std::string_view(from).substr(1, from.size() - 2)) : std::nullopt;
+        from.size() > 2 && from.size() < 8
+            ? whole_number(std::string_view(from).substr(1, from.size() - 2))
+            : std::nullopt;
     hours_ = count.value_or(0) * unit;
     if (from.front() != '-' || hours_ < 1 || hours_ > limits::kRecordingListHoursMax) {
       return invalid("date_from", "must be hours or days before now: -24h, -7d, at most -366d");
@@ -377,7 +381,8 @@ class RecordingListTask final : public ReadingTask {
   }
 
   void answered(const Turn&, const Json& answer, Effects&) override {
-    respond(json_answer(text_of({{"results", answer["results"]}, {"has_next", answer["has_next"]}})));
+    respond(
+        json_answer(text_of({{"results", answer["results"]}, {"has_next", answer["has_next"]}})));
   }
 
   void failed(const Fault& fault) override {
@@ -389,7 +394,8 @@ class RecordingListTask final : public ReadingTask {
 
   void list(std::string after, Effects& effects) {
     ++calls_;
-    effects.add(ListObjects{Bucket::kRecordings, prefix_, std::move(after), limits::kBucketKeysMax});
+    effects.add(
+        ListObjects{Bucket::kRecordings, prefix_, std::move(after), limits::kBucketKeysMax});
   }
 
   struct Found {
@@ -409,7 +415,8 @@ class RecordingListTask final : public ReadingTask {
       note(last.substr(std::min(prefix_.size(), last.size())));
     }
     const bool has_more = result.http_status == 206;
-    if (has_more && calls_ < limits::kRecordingListCallsMax) return list(std::string(last), effects);
+    if (has_more && calls_ < limits::kRecordingListCallsMax)
+      return list(std::string(last), effects);
     answer_found(has_more);
   }
 
@@ -450,7 +457,8 @@ class RecordingListTask final : public ReadingTask {
                          {"distinct_id", nullptr},
                          {"person_id", nullptr}});
     }
-    respond(json_answer(text_of({{"results", std::move(results)}, {"has_next", has_more || was_cut_}})));
+    respond(json_answer(
+        text_of({{"results", std::move(results)}, {"has_next", has_more || was_cut_}})));
   }
 
   int64_t limit_ = 100;
@@ -466,7 +474,8 @@ class RecordingListTask final : public ReadingTask {
 
 std::unique_ptr<Task> make_recording_reading_task(CoreState& state,
                                                   std::unique_ptr<HttpRequest> request) {
-  const bool is_list = request->route.argument.find("/session_recordings/") == std::string_view::npos;
+  const bool is_list =
+      request->route.argument.find("/session_recordings/") == std::string_view::npos;
   if (is_list) return std::make_unique<RecordingListTask>(state, std::move(request));
   return std::make_unique<SnapshotsTask>(state, std::move(request));
 }

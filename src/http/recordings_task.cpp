@@ -105,7 +105,8 @@ class RecordingsTask final : public HttpTask {
       before = ",";
     }
     const uint16_t status = sessions_.empty() ? 200 : 202;
-    return {status, {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}}, body + "]}"};
+    return {
+        status, {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}}, body + "]}"};
   }
 
   int64_t team_id_ = 0;

@@ -210,7 +210,9 @@ std::string_view path_swallowed_by(std::string_view prefix) {
   for (const Fixed& fixed : kFixed) {
     if (is_at_or_under(fixed.path, prefix)) return fixed.path;
   }
-  for (const std::string_view folder : {"/array", "/api/projects", "/api/environments", "/ofrep/v1/evaluate/flags", "/static", "/site_app", "/app"}) {
+  for (const std::string_view folder :
+       {"/array", "/api/projects", "/api/environments", "/ofrep/v1/evaluate/flags", "/static",
+        "/site_app", "/app"}) {
     if (is_at_or_under(folder, prefix) || is_at_or_under(prefix, folder)) return folder;
   }
   return {};

@@ -5,7 +5,8 @@
 
 namespace hogflare {
 
-// The text up to the next slash, which goes with it; all of it where there is none. Views of `path`'s text.
+// The text up to the next slash, which goes with it; all of it where there is none. Views of
+// `path`'s text.
 inline std::string_view take_segment(std::string_view& path) {
   const size_t end = path.find('/');
   const std::string_view segment = path.substr(0, end);

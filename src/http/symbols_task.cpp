@@ -1,10 +1,10 @@
-// Symbol sets (source maps and the like) and releases, as posthog-cli uploads them and as who looks at an
-// exception reads them. Source: PostHog cli/src/api/{symbol_sets,releases}.rs and
+// Symbol sets (source maps and the like) and releases, as posthog-cli uploads them and as who looks
+// at an exception reads them. Source: PostHog cli/src/api/{symbol_sets,releases}.rs and
 // products/error_tracking/backend/api/{symbol_sets,releases}.py. docs/RECORDINGS.md.
 //
 // A record is JSON at symbols/{team}/{id}.json, the file beside it at {id}.data; a release is at
-// releases/{team}/{id}.json. Ids are version 5 of the chunk's id or the release's hash, so that both ways of
-// asking need one read.
+// releases/{team}/{id}.json. Ids are version 5 of the chunk's id or the release's hash, so that
+// both ways of asking need one read.
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -28,7 +28,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Reply json_answer(uint16_t status, const Json& body) {
-  return {status, {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
+  return {status,
+          {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
           body.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
 
@@ -117,10 +118,11 @@ class SymbolsTask final : public HttpTask {
         kind == RouteKind::kSymbolsUpload ||
         (kind == RouteKind::kSymbolContent && form_value(head().query, "signature"));
     if (!is_signed) {
-      const Access access = head().method == "DELETE"       ? Access::kRemove
-                            : head().method == "POST"       ? Access::kUpload
-                                                            : Access::kRead;
-      if (auto refused = refuse_access(request(), state().config, access, turn.now_ms)) return refused;
+      const Access access = head().method == "DELETE" ? Access::kRemove
+                            : head().method == "POST" ? Access::kUpload
+                                                      : Access::kRead;
+      if (auto refused = refuse_access(request(), state().config, access, turn.now_ms))
+        return refused;
     }
     if (!state().has_symbols) {
       return invalid("object_storage_required",
@@ -135,7 +137,8 @@ class SymbolsTask final : public HttpTask {
       return refuse_signature("upload", turn);
     }
     if (body().size() > limits::kSymbolSetsMax * 4096) {
-      return api_error_reply(413, "validation_error", "too_large", "send fewer symbol sets at once");
+      return api_error_reply(413, "validation_error", "too_large",
+                             "send fewer symbol sets at once");
     }
     return std::nullopt;
   }
@@ -155,13 +158,15 @@ class SymbolsTask final : public HttpTask {
     const std::string& key =
         config.personal_api_key.empty() ? config.admin_token : config.personal_api_key;
     std::string message = "hogflare-symbols\n";
-    message.append(act).append("\n").append(team_).append("\n").append(id).append("\n").append(expires);
+    message.append(act).append("\n").append(team_).append("\n").append(id).append("\n").append(
+        expires);
     return to_hex(hmac_sha256(key, message));
   }
 
   // A field of the upload's form, or of the query.
   std::string given(std::string_view name) {
-    if (route().endpoint == RouteKind::kSymbolContent) return form_value(head().query, name).value_or("");
+    if (route().endpoint == RouteKind::kSymbolContent)
+      return form_value(head().query, name).value_or("");
     const FormPart part = find_form_part(head().content_type, body(), name);
     return part.exists() ? body().substr(part.begin, std::min<size_t>(part.size, 256)) : "";
   }
@@ -188,14 +193,21 @@ class SymbolsTask final : public HttpTask {
     std::string text(kind);
     return Uuid::version_5(*space, text.append(":").append(team_).append(":").append(name)).text();
   }
-  std::string set_key(std::string_view id) const { return "symbols/" + team_ + "/" + std::string(id) + ".json"; }
-  std::string data_key(std::string_view id) const { return "symbols/" + team_ + "/" + std::string(id) + ".data"; }
-  std::string release_key(std::string_view id) const { return "releases/" + team_ + "/" + std::string(id) + ".json"; }
+  std::string set_key(std::string_view id) const {
+    return "symbols/" + team_ + "/" + std::string(id) + ".json";
+  }
+  std::string data_key(std::string_view id) const {
+    return "symbols/" + team_ + "/" + std::string(id) + ".data";
+  }
+  std::string release_key(std::string_view id) const {
+    return "releases/" + team_ + "/" + std::string(id) + ".json";
+  }
 
   // --- The bucket ---
 
   void read(const std::string& key, Effects& effects) {
-    const uint32_t id = effects.add(GetObject{Bucket::kSymbols, key, limits::kSymbolRecordBytesMax});
+    const uint32_t id =
+        effects.add(GetObject{Bucket::kSymbols, key, limits::kSymbolRecordBytesMax});
     asked_.emplace(id, key);
     ++under_way_;
   }
@@ -242,7 +254,10 @@ class SymbolsTask final : public HttpTask {
     if (kind == RouteKind::kSymbolSets) {
       Json results = Json::array();
       if (found != nullptr) results.push_back(*found);
-      return respond(json_answer(200, {{"count", results.size()}, {"next", nullptr}, {"previous", nullptr}, {"results", results}}));
+      return respond(json_answer(200, {{"count", results.size()},
+                                       {"next", nullptr},
+                                       {"previous", nullptr},
+                                       {"results", results}}));
     }
     // What was given may be the set's own id instead of the chunk's.
     if (found == nullptr && !is_own_id_tried_ && Uuid::try_parse(argument_)) {
@@ -270,7 +285,11 @@ class SymbolsTask final : public HttpTask {
           200, {{"url", address("symbol_sets/" + id + "/content") + "?expires=" + expires +
                             "&signature=" + signature_of("content", id, expires)}}));
     }
-    Reply reply{200, {{"Content-Type", "application/octet-stream"}, {"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}}, ""};
+    Reply reply{200,
+                {{"Content-Type", "application/octet-stream"},
+                 {"Cache-Control", "no-store"},
+                 {"X-Content-Type-Options", "nosniff"}},
+                ""};
     reply.objects_of = Bucket::kSymbols;
     reply.objects = data_key(id) + '\0';
     respond(std::move(reply));
@@ -290,7 +309,8 @@ class SymbolsTask final : public HttpTask {
     const auto ids = given.find("chunk_ids");
     if (ids != given.end() && ids->is_array()) {
       for (const Json& id : *ids) {
-        if (!is_name(id)) return invalid("invalid_input", "chunk_ids must be texts of 1 to 200 bytes");
+        if (!is_name(id))
+          return invalid("invalid_input", "chunk_ids must be texts of 1 to 200 bytes");
         wanted_.push_back({id.get<std::string>(), text_of(given, "release_id"), ""});
       }
     }
@@ -298,9 +318,11 @@ class SymbolsTask final : public HttpTask {
     if (sets != given.end() && sets->is_array()) {
       for (const Json& set : *sets) {
         if (!set.is_object() || !set.contains("chunk_id") || !is_name(set["chunk_id"])) {
-          return invalid("invalid_input", "symbol_sets[].chunk_id must be a text of 1 to 200 bytes");
+          return invalid("invalid_input",
+                         "symbol_sets[].chunk_id must be a text of 1 to 200 bytes");
         }
-        wanted_.push_back({text_of(set, "chunk_id"), text_of(set, "release_id"), text_of(set, "content_hash")});
+        wanted_.push_back(
+            {text_of(set, "chunk_id"), text_of(set, "release_id"), text_of(set, "content_hash")});
       }
     }
     force_ = given.value("force", Json(false)) == true;
@@ -310,7 +332,8 @@ class SymbolsTask final : public HttpTask {
       if (!seen.insert(each.chunk_id).second) {
         return invalid("invalid_chunk_ids", "Duplicate chunk IDs provided: " + each.chunk_id);
       }
-      if (each.release_id.size() > limits::kSymbolNameBytesMax || each.content_hash.size() > limits::kSymbolNameBytesMax) {
+      if (each.release_id.size() > limits::kSymbolNameBytesMax ||
+          each.content_hash.size() > limits::kSymbolNameBytesMax) {
         return invalid("invalid_input", "release_id and content_hash have at most 200 bytes");
       }
     }
@@ -356,12 +379,15 @@ class SymbolsTask final : public HttpTask {
       Json now = old != nullptr ? *old : new_record(turn, id, each);
       const std::string old_release = text_of(now, "release_id");
       if (!each.release_id.empty() && !old_release.empty() && old_release != each.release_id) {
-        return respond(invalid("release_id_mismatch", "Symbol set " + each.chunk_id + " already has a release ID"));
+        return respond(invalid("release_id_mismatch",
+                               "Symbol set " + each.chunk_id + " already has a release ID"));
       }
       const std::string old_hash = text_of(now, "content_hash");
       const bool differs = !old_hash.empty() && old_hash != each.content_hash;
       if (differs && !force_ && !skip_on_conflict_) {
-        return respond(invalid("content_hash_mismatch", "Symbol set " + each.chunk_id + " already exists, with different content."));
+        return respond(
+            invalid("content_hash_mismatch",
+                    "Symbol set " + each.chunk_id + " already exists, with different content."));
       }
       const bool is_upload = old_hash.empty() || (differs && force_);
       if (!each.release_id.empty()) now["release_id"] = each.release_id;
@@ -392,15 +418,19 @@ class SymbolsTask final : public HttpTask {
 
   Json upload_form(const Turn& turn, const std::string& id) {
     const std::string expires = std::to_string(turn.now_ms + limits::kSymbolUploadMs);
-    return {{"url", address("symbol_sets/upload")},
-            {"fields", {{"key", id}, {"expires", expires}, {"signature", signature_of("upload", id, expires)}}}};
+    return {
+        {"url", address("symbol_sets/upload")},
+        {"fields",
+         {{"key", id}, {"expires", expires}, {"signature", signature_of("upload", id, expires)}}}};
   }
 
   void take_file(Effects& effects) {
     const FormPart file = find_form_part(head().content_type, body(), "file");
-    if (!file.exists() || file.size == 0) return respond(invalid("file_not_found", "the form has no file"));
+    if (!file.exists() || file.size == 0)
+      return respond(invalid("file_not_found", "the form has no file"));
     if (file.size > limits::kSymbolSetBytesMax) {
-      return respond(api_error_reply(413, "validation_error", "file_too_large", "The uploaded symbol set file was too large."));
+      return respond(api_error_reply(413, "validation_error", "file_too_large",
+                                     "The uploaded symbol set file was too large."));
     }
     // In place: a copy of 24 MB is a good part of an isolate's memory.
     std::string& bytes = body();
@@ -417,11 +447,13 @@ class SymbolsTask final : public HttpTask {
       return respond(invalid("invalid_input", "content_hashes are required"));
     }
     if (hashes->size() > limits::kSymbolSetsMax) {
-      return respond(invalid("invalid_input", "send at most 250 symbol sets at once (--batch-size)"));
+      return respond(
+          invalid("invalid_input", "send at most 250 symbol sets at once (--batch-size)"));
     }
     for (const auto& [id, hash] : hashes->items()) {
       if (!Uuid::try_parse(id) || !is_name(hash)) {
-        return respond(invalid("invalid_input", "content_hashes maps ids of symbol sets to hashes"));
+        return respond(
+            invalid("invalid_input", "content_hashes maps ids of symbol sets to hashes"));
       }
       hashes_[id] = hash.get<std::string>();
     }
@@ -440,7 +472,8 @@ class SymbolsTask final : public HttpTask {
     answer_ = json_answer(201, {{"success", true}});
     for (const auto& [id, hash] : hashes_) {
       const Json* old = record(set_key(id));
-      if (old == nullptr) continue;  // of another team, or removed meanwhile: PostHog passes it over too
+      if (old == nullptr)
+        continue;  // of another team, or removed meanwhile: PostHog passes it over too
       Json now = *old;
       now["content_hash"] = hash;
       write(set_key(id), now.dump(), effects);
@@ -453,11 +486,14 @@ class SymbolsTask final : public HttpTask {
   void start_release(const Turn& turn, Effects& effects) {
     const Json given = parsed_body();
     if (!given.is_object()) return respond(invalid("invalid_input", "send a JSON object"));
-    if (!given.contains("version") || !is_name(given["version"])) return respond(invalid("invalid_input", "Version is required"));
-    if (!given.contains("project") || !is_name(given["project"])) return respond(invalid("invalid_input", "Project is required"));
+    if (!given.contains("version") || !is_name(given["version"]))
+      return respond(invalid("invalid_input", "Version is required"));
+    if (!given.contains("project") || !is_name(given["project"]))
+      return respond(invalid("invalid_input", "Project is required"));
     std::string hash = text_of(given, "hash_id");
     if (hash.empty()) hash = Uuid::version_7(turn.now_ms, turn.entropy).text();
-    if (hash.size() > 128) return respond(invalid("invalid_input", "Hash id length cannot exceed 128 bytes"));
+    if (hash.size() > 128)
+      return respond(invalid("invalid_input", "Hash id length cannot exceed 128 bytes"));
     std::string created;
     append_rfc3339(created, turn.now_ms);
     const auto metadata = given.find("metadata");
@@ -477,7 +513,8 @@ class SymbolsTask final : public HttpTask {
   void create_release(Effects& effects) {
     const std::string key = release_key(text_of(release_, "id"));
     if (record(key) != nullptr) {
-      return respond(invalid("invalid_input", "Hash id " + text_of(release_, "hash_id") + " already in use"));
+      return respond(
+          invalid("invalid_input", "Hash id " + text_of(release_, "hash_id") + " already in use"));
     }
     answer_ = json_answer(201, release_);
     write(key, release_.dump(), effects);

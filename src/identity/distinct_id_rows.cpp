@@ -9,7 +9,8 @@ void append_distinct_id_rows(RowBatch& rows, const IdRowHead& head,
                              const std::vector<PersonId>& ids) {
   for (const PersonId& id : ids) {
     const Uuid own = Uuid::of_person(head.team_id, id.distinct_id);
-    // A version is the number of times that the id came to another person: it grows with each of them.
+    // A version is the number of times that the id came to another person: it grows with each of
+    // them.
     if (id.version == 0 && own.text() == head.person_uuid) continue;
     const std::string version = std::to_string(id.version);
     std::string& out = rows.buffer();

@@ -18,9 +18,9 @@ namespace hogflare {
 namespace {
 
 // I-6.3: in lower case, and in exactly this spelling.
-constexpr auto kIllegalAnyCase = std::to_array<std::string_view>(
-    {"anonymous", "guest", "distinctid", "distinct_id", "id", "not_authenticated", "email",
-     "undefined", "true", "false"});
+constexpr auto kIllegalAnyCase =
+    std::to_array<std::string_view>({"anonymous", "guest", "distinctid", "distinct_id", "id",
+                                     "not_authenticated", "email", "undefined", "true", "false"});
 constexpr auto kIllegalExact = std::to_array<std::string_view>(
     {"[object Object]", "NaN", "None", "none", "null", "0", "undefined"});
 
@@ -166,9 +166,9 @@ void set_if_missing(PropertyBag& bag, std::string_view key, std::string_view val
   if (!bag.has(key)) bag.set(key, value);
 }
 
-// Meta's cookie of a click: fb.1.<start of the click's UTC day in ms>.<fbclid>. Empty: the id cannot be
-// one. A day is enough for Meta's window of ninety, and one value a visit rewrites no person. Source:
-// PostHog nodejs/src/common/utils/db/utils.ts, facebookClickId.
+// Meta's cookie of a click: fb.1.<start of the click's UTC day in ms>.<fbclid>. Empty: the id
+// cannot be one. A day is enough for Meta's window of ninety, and one value a visit rewrites no
+// person. Source: PostHog nodejs/src/common/utils/db/utils.ts, facebookClickId.
 std::string facebook_click(std::string_view fbclid_raw, int64_t clicked_at_ms) {
   constexpr int64_t kDayMs = 86'400'000;
   if (fbclid_raw.size() < 3 || fbclid_raw.front() != '"') return {};
@@ -202,8 +202,8 @@ void lift_properties(const Event& event, const Found& found, int64_t now_ms, Pro
     // The value may be kept by `set`, which lives as long.
     if (!member.value.is_null()) set_if_missing(once, initial, value);
   }
-  // $os_name is another name of $os, except on servers. What stands in $set only is the client's own.
-  // A name that is spelled with escapes was not lifted.
+  // $os_name is another name of $os, except on servers. What stands in $set only is the client's
+  // own. A name that is spelled with escapes was not lifted.
   if (found.os_name.exists() && !is_server && set.has("$os_name")) {
     const std::string_view value = set.find("$os_name")->value;
     set_if_missing(set, "$os", value);
@@ -216,8 +216,8 @@ void lift_properties(const Event& event, const Found& found, int64_t now_ms, Pro
   if (!click.empty()) set.set("$fbc", set.keep(std::move(click)));
 }
 
-// The connection's place for the person, unless the client speaks of a place, or of an address, of its
-// own: a server's city is nobody's.
+// The connection's place for the person, unless the client speaks of a place, or of an address, of
+// its own: a server's city is nobody's.
 const ConnectionPlace* place_of(const Found& found, const ConnectionPlace* place) {
   if (place == nullptr || place->set.empty() || found.has_geoip) return nullptr;
   if (is_truthy(found.geoip_disable)) return nullptr;
@@ -297,12 +297,28 @@ bool is_uuid_raw(std::string_view raw) {
 
 // SDKs that PostHog knows to send other uuids than version 7, and events without a $lib
 // (validate-event-uuid-version.ts, KNOWN_NON_V7_LIBS).
-constexpr auto kOtherUuidLibs = std::to_array<std::string_view>(
-    {"", "web", "posthog-node", "posthog-python", "posthog-go", "posthog-ios", "posthog-android",
-     "posthog-ruby", "posthog-php", "posthog-dotnet", "posthog-rs", "posthog-react-native",
-     "posthog-flutter", "posthog-edge", "posthog-java", "posthog-chrome-extension",
-     "posthog-capture-v1-internal", "detsys-ids-client", "determinate-nixd", "pixiehog",
-     "github.com/hollow-cube/posthog-java"});
+constexpr auto kOtherUuidLibs =
+    std::to_array<std::string_view>({"",
+                                     "web",
+                                     "posthog-node",
+                                     "posthog-python",
+                                     "posthog-go",
+                                     "posthog-ios",
+                                     "posthog-android",
+                                     "posthog-ruby",
+                                     "posthog-php",
+                                     "posthog-dotnet",
+                                     "posthog-rs",
+                                     "posthog-react-native",
+                                     "posthog-flutter",
+                                     "posthog-edge",
+                                     "posthog-java",
+                                     "posthog-chrome-extension",
+                                     "posthog-capture-v1-internal",
+                                     "detsys-ids-client",
+                                     "determinate-nixd",
+                                     "pixiehog",
+                                     "github.com/hollow-cube/posthog-java"});
 
 // The time inside of a version 7 uuid's text.
 int64_t uuid_time_ms(std::string_view uuid) {
@@ -366,8 +382,8 @@ void plan_merge(const Event& event, const Found& found, IdentityPlan& plan) {
   std::optional<std::string> other_id = js_string(other);
   if (!other_id) return warn_of_illegal_id(other.raw(), plan);
   plan.other = std::move(*other_id);
-  for (const std::string_view id : {std::string_view(event.distinct_id),
-                                    std::string_view(plan.other)}) {
+  for (const std::string_view id :
+       {std::string_view(event.distinct_id), std::string_view(plan.other)}) {
     if (!is_illegal_distinct_id(id)) continue;
     warn_of_illegal_id(id, plan);
     plan.other.clear();
@@ -468,9 +484,9 @@ std::optional<NamedWarning> long_group_key(const Event& event) {
       return std::nullopt;
     }
   }
-  return NamedWarning{"group_key_too_long",
-                      "$group_key has more than " + std::to_string(limits::kGroupKeyUnitsMax) +
-                          " characters; the event was dropped"};
+  return NamedWarning{"group_key_too_long", "$group_key has more than " +
+                                                std::to_string(limits::kGroupKeyUnitsMax) +
+                                                " characters; the event was dropped"};
 }
 
 }  // namespace
@@ -478,8 +494,8 @@ std::optional<NamedWarning> long_group_key(const Event& event) {
 bool is_illegal_distinct_id(std::string_view id) {
   if (is_blank_id(id) || is_listed(id) || is_cookieless_placeholder(id)) return true;
   if (id.find('\0') != std::string_view::npos || code_points(id) > 400) return true;
-  const bool quoted = id.size() >= 2 && id.front() == id.back() &&
-                      (id.front() == '\'' || id.front() == '"');
+  const bool quoted =
+      id.size() >= 2 && id.front() == id.back() && (id.front() == '\'' || id.front() == '"');
   return quoted && is_listed(id.substr(1, id.size() - 2));
 }
 
@@ -524,9 +540,9 @@ IdentityPlan plan_identity(const Event& event, const IdentityContext& context) {
   const json::Value wanted = found.switch_value;
   if (wanted.exists() && !wanted.is_bool()) {
     plan.warnings.push_back(
-        {"invalid_process_person_profile",
-         "$process_person_profile must be true or false, not " +
-             std::string(wanted.raw().substr(0, 100)) + "; the event was processed with a person"});
+        {"invalid_process_person_profile", "$process_person_profile must be true or false, not " +
+                                               std::string(wanted.raw().substr(0, 100)) +
+                                               "; the event was processed with a person"});
   }
   warn_of_data(event, found, plan);
   if (wanted.is_false() || project.person_processing_opt_out) {
@@ -543,8 +559,8 @@ IdentityPlan plan_identity(const Event& event, const IdentityContext& context) {
   plan_sets(event, found, context, plan);
   plan.updates_existing = event.name != "$exception" && event.name != "$$heatmap";
   plan.writes_noisy = merge_kind(event.name) != MergeKind::kNone || event.name == "$set";
-  if (event.name == "$feature_flag_called" && project.flag_called_personless &&
-      !wanted.is_true() && !is_nonempty_object(found.groups)) {
+  if (event.name == "$feature_flag_called" && project.flag_called_personless && !wanted.is_true() &&
+      !is_nonempty_object(found.groups)) {
     plan.access = PersonAccess::kIfExists;
   }
   return plan;

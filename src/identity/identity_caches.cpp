@@ -86,8 +86,8 @@ void IdentityCaches::remember_group_types(int64_t team_id, std::vector<std::stri
     group_types_.clear();
     group_type_bytes_ = 0;
   }
-  // Slots are only ever added: the longer list is the newer one. What a shorter one took stays counted
-  // until the table is emptied.
+  // Slots are only ever added: the longer list is the newer one. What a shorter one took stays
+  // counted until the table is emptied.
   std::vector<std::string>& known = group_types_[team_id];
   if (types.size() < known.size()) return;
   known = std::move(types);

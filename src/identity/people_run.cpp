@@ -152,11 +152,10 @@ ApplyRequest PeopleRun::next_request(Chain& chain) const {
   for (size_t at = chain.next; at < chain.events.size(); ++at) {
     const Event& event = source_[chain.events[at]];
     const IdentityPlan& plan = events_[chain.events[at]].plan;
-    const bool is_own = event.distinct_id == last_own ||
-                        owner_of(chain, event.distinct_id) == chain.target;
+    const bool is_own =
+        event.distinct_id == last_own || owner_of(chain, event.distinct_id) == chain.target;
     if (is_own) last_own = event.distinct_id;
-    const bool is_merged =
-        !is_own && merged.contains(std::string_view(event.distinct_id));
+    const bool is_merged = !is_own && merged.contains(std::string_view(event.distinct_id));
     if (!is_own && !is_merged) break;
     bytes += plan.set.size() + plan.set_once.size() + event.distinct_id.size() + 64;
     if (bytes > limits::kPersonCallBytesMax && at > chain.next) break;
@@ -272,7 +271,8 @@ void PeopleRun::answered(size_t index, const Turn& turn, EffectResult result, Ef
   }
 }
 
-// A reply stays until the window's rows are written; what there is no memory for its rows do without.
+// A reply stays until the window's rows are written; what there is no memory for its rows do
+// without.
 void PeopleRun::keep(ApplyReply reply) {
   size_t bytes = memory_of(reply);
   if (memory_bytes_ + bytes > limits::kKeptTextsBytesMax || !budget_.memory.take(bytes)) {
@@ -315,11 +315,11 @@ void PeopleRun::take_results(Chain& chain, ApplyReply& reply) {
 
 void PeopleRun::warn_of(size_t event, const OpResult& result) {
   if (result.is_full) {
-    warnings_.push_back({event, "person_merge_move_limit_hit",
-                         "a person with \"" + events_[event].plan.other + "\" and \"" +
-                             source_[event].distinct_id + "\" would have more than " +
-                             std::to_string(limits::kPersonIdsMax) +
-                             " distinct ids, or too long ones; the event was stored without a merge"});
+    warnings_.push_back(
+        {event, "person_merge_move_limit_hit",
+         "a person with \"" + events_[event].plan.other + "\" and \"" + source_[event].distinct_id +
+             "\" would have more than " + std::to_string(limits::kPersonIdsMax) +
+             " distinct ids, or too long ones; the event was stored without a merge"});
   } else if (result.refused) {
     warnings_.push_back({event, "cannot_merge_already_identified",
                          "\"" + events_[event].plan.other +
@@ -346,7 +346,8 @@ void PeopleRun::moved(Chain& chain, const ApplyReply& reply, Effects& effects) {
         CallObject{ObjectClass::kPerson, person_object_name(project_.team_id, chain.came_from),
                    write_repoint(chain.came_from, chain.target, reply.moved_to)});
     in_flight_.push_back({SentKind::kRepoint, 0, id});
-    caches_.remember_redirect(person_object_name(project_.team_id, chain.came_from), reply.moved_to);
+    caches_.remember_redirect(person_object_name(project_.team_id, chain.came_from),
+                              reply.moved_to);
   }
   chain.came_from = chain.target;
   chain.target = reply.moved_to;
@@ -367,7 +368,8 @@ void PeopleRun::again(size_t index, const Turn& turn, Effects& effects, uint32_t
 void PeopleRun::fail(size_t index) {
   Chain& chain = chains_[index];
   // Later events of the chain depend on the earlier ones' order.
-  for (size_t at = chain.next; at < chain.events.size(); ++at) events_[chain.events[at]].failed = true;
+  for (size_t at = chain.next; at < chain.events.size(); ++at)
+    events_[chain.events[at]].failed = true;
   --open_;
 }
 
@@ -398,8 +400,8 @@ PersonView PeopleRun::take_view(size_t index) {
     return view;
   }
   // $feature_flag_called without a person becomes a personless event (I-3.5).
-  view.personless = plan.personless || (plan.access == PersonAccess::kIfExists &&
-                                        !plan.only_reads && !planned.exists);
+  view.personless = plan.personless ||
+                    (plan.access == PersonAccess::kIfExists && !plan.only_reads && !planned.exists);
   if (!view.personless) {
     view.row_set = plan.set;
     view.row_set_once = plan.set_once;

@@ -10,39 +10,100 @@ namespace hogflare {
 namespace {
 
 // I-5.2.
-constexpr NameSet kLifted(std::to_array<std::string_view>({
-    "$app_build", "$app_name", "$app_namespace", "$app_version", "$browser", "$browser_version",
-    "$current_url", "$device_type", "$os", "$os_name", "$os_version", "$pathname",
-    "$raw_user_agent", "$referrer", "$referring_domain", "$screen_height", "$screen_width",
-    "$viewport_height", "$viewport_width", "_kx", "dclid", "epik", "fbclid", "gad_source",
-    "gbraid", "gclid", "gclsrc", "igshid", "irclid", "li_fat_id", "mc_cid", "msclkid", "qclid",
-    "rdt_cid", "sccid", "ttclid", "twclid", "utm_campaign", "utm_content", "utm_medium",
-    "utm_name", "utm_source", "utm_term", "wbraid"}));
+constexpr NameSet kLifted(std::to_array<std::string_view>({"$app_build",
+                                                           "$app_name",
+                                                           "$app_namespace",
+                                                           "$app_version",
+                                                           "$browser",
+                                                           "$browser_version",
+                                                           "$current_url",
+                                                           "$device_type",
+                                                           "$os",
+                                                           "$os_name",
+                                                           "$os_version",
+                                                           "$pathname",
+                                                           "$raw_user_agent",
+                                                           "$referrer",
+                                                           "$referring_domain",
+                                                           "$screen_height",
+                                                           "$screen_width",
+                                                           "$viewport_height",
+                                                           "$viewport_width",
+                                                           "_kx",
+                                                           "dclid",
+                                                           "epik",
+                                                           "fbclid",
+                                                           "gad_source",
+                                                           "gbraid",
+                                                           "gclid",
+                                                           "gclsrc",
+                                                           "igshid",
+                                                           "irclid",
+                                                           "li_fat_id",
+                                                           "mc_cid",
+                                                           "msclkid",
+                                                           "qclid",
+                                                           "rdt_cid",
+                                                           "sccid",
+                                                           "ttclid",
+                                                           "twclid",
+                                                           "utm_campaign",
+                                                           "utm_content",
+                                                           "utm_medium",
+                                                           "utm_name",
+                                                           "utm_source",
+                                                           "utm_term",
+                                                           "wbraid"}));
 // Their names as the person's first values, in the same order.
-constexpr auto kInitialNames = std::to_array<std::string_view>({
-    "$initial_app_build", "$initial_app_name", "$initial_app_namespace", "$initial_app_version",
-    "$initial_browser", "$initial_browser_version", "$initial_current_url",
-    "$initial_device_type", "$initial_os", "$initial_os_name", "$initial_os_version",
-    "$initial_pathname", "$initial_raw_user_agent", "$initial_referrer",
-    "$initial_referring_domain", "$initial_screen_height", "$initial_screen_width",
-    "$initial_viewport_height", "$initial_viewport_width", "$initial__kx", "$initial_dclid",
-    "$initial_epik", "$initial_fbclid", "$initial_gad_source", "$initial_gbraid",
-    "$initial_gclid", "$initial_gclsrc", "$initial_igshid", "$initial_irclid",
-    "$initial_li_fat_id", "$initial_mc_cid", "$initial_msclkid", "$initial_qclid",
-    "$initial_rdt_cid", "$initial_sccid", "$initial_ttclid", "$initial_twclid",
-    "$initial_utm_campaign", "$initial_utm_content", "$initial_utm_medium", "$initial_utm_name",
-    "$initial_utm_source", "$initial_utm_term", "$initial_wbraid"});
+constexpr auto kInitialNames = std::to_array<std::string_view>(
+    {"$initial_app_build",      "$initial_app_name",     "$initial_app_namespace",
+     "$initial_app_version",    "$initial_browser",      "$initial_browser_version",
+     "$initial_current_url",    "$initial_device_type",  "$initial_os",
+     "$initial_os_name",        "$initial_os_version",   "$initial_pathname",
+     "$initial_raw_user_agent", "$initial_referrer",     "$initial_referring_domain",
+     "$initial_screen_height",  "$initial_screen_width", "$initial_viewport_height",
+     "$initial_viewport_width", "$initial__kx",          "$initial_dclid",
+     "$initial_epik",           "$initial_fbclid",       "$initial_gad_source",
+     "$initial_gbraid",         "$initial_gclid",        "$initial_gclsrc",
+     "$initial_igshid",         "$initial_irclid",       "$initial_li_fat_id",
+     "$initial_mc_cid",         "$initial_msclkid",      "$initial_qclid",
+     "$initial_rdt_cid",        "$initial_sccid",        "$initial_ttclid",
+     "$initial_twclid",         "$initial_utm_campaign", "$initial_utm_content",
+     "$initial_utm_medium",     "$initial_utm_name",     "$initial_utm_source",
+     "$initial_utm_term",       "$initial_wbraid"});
 
 // I-5.3.
-constexpr NameSet kNoisy(std::to_array<std::string_view>({
-    "$browser", "$browser_version", "$current_url", "$device_type", "$geoip_accuracy_radius",
-    "$geoip_city_confidence", "$geoip_country_confidence", "$geoip_latitude", "$geoip_longitude",
-    "$geoip_postal_code", "$geoip_postal_code_confidence", "$geoip_subdivision_1_code",
-    "$geoip_subdivision_1_confidence", "$geoip_subdivision_1_name", "$geoip_subdivision_2_code",
-    "$geoip_subdivision_2_confidence", "$geoip_subdivision_2_name", "$geoip_subdivision_3_code",
-    "$geoip_subdivision_3_name", "$geoip_time_zone", "$os", "$os_name", "$os_version",
-    "$pathname", "$raw_user_agent", "$referrer", "$referring_domain", "$screen_height",
-    "$screen_width", "$viewport_height", "$viewport_width"}));
+constexpr NameSet kNoisy(std::to_array<std::string_view>({"$browser",
+                                                          "$browser_version",
+                                                          "$current_url",
+                                                          "$device_type",
+                                                          "$geoip_accuracy_radius",
+                                                          "$geoip_city_confidence",
+                                                          "$geoip_country_confidence",
+                                                          "$geoip_latitude",
+                                                          "$geoip_longitude",
+                                                          "$geoip_postal_code",
+                                                          "$geoip_postal_code_confidence",
+                                                          "$geoip_subdivision_1_code",
+                                                          "$geoip_subdivision_1_confidence",
+                                                          "$geoip_subdivision_1_name",
+                                                          "$geoip_subdivision_2_code",
+                                                          "$geoip_subdivision_2_confidence",
+                                                          "$geoip_subdivision_2_name",
+                                                          "$geoip_subdivision_3_code",
+                                                          "$geoip_subdivision_3_name",
+                                                          "$geoip_time_zone",
+                                                          "$os",
+                                                          "$os_name",
+                                                          "$os_version",
+                                                          "$pathname",
+                                                          "$raw_user_agent",
+                                                          "$referrer",
+                                                          "$referring_domain",
+                                                          "$screen_height",
+                                                          "$screen_width",
+                                                          "$viewport_height",
+                                                          "$viewport_width"}));
 static_assert(kLifted.complete() && kNoisy.complete());
 
 // I-5.4: what a trim of an oversized record leaves alone.
@@ -84,7 +145,8 @@ struct Changes {
     if (old == nullptr) {
       growth_bytes += static_cast<ptrdiff_t>(key.size() + value.size() + 4);
     } else {
-      growth_bytes += static_cast<ptrdiff_t>(value.size()) - static_cast<ptrdiff_t>(old->value.size());
+      growth_bytes +=
+          static_cast<ptrdiff_t>(value.size()) - static_cast<ptrdiff_t>(old->value.size());
     }
     if (old == nullptr || !is_noisy_property(key)) must_persist = true;
   }
@@ -180,14 +242,15 @@ Update update_person(Person& person, PropertyBag& bag, const PersonOp& op,
     changes = {};
   }
 
-  const bool persists = flips || trimmed || changes.must_persist ||
-                        (op.writes_noisy && !changes.list.empty());
+  const bool persists =
+      flips || trimmed || changes.must_persist || (op.writes_noisy && !changes.list.empty());
   if (persists) {
     apply_changes(bag, changes);
     if (flips) person.is_identified = true;
     ++person.version;
     update.persisted = true;
-    if (op.wants_text && !all_present(bag, set)) update.row_properties = row_text(bag, nullptr, set);
+    if (op.wants_text && !all_present(bag, set))
+      update.row_properties = row_text(bag, nullptr, set);
   } else if (!op.wants_text) {
     return update;
   } else if (!changes.list.empty() || !all_present(bag, set)) {

@@ -1,5 +1,6 @@
-// Finishes the merge a crash left behind, tells surrendered objects that they may forget, and reports
-// merges to the persons and the distinct_ids stream. Each step leaves its note in storage until it is done.
+// Finishes the merge a crash left behind, tells surrendered objects that they may forget, and
+// reports merges to the persons and the distinct_ids stream. Each step leaves its note in storage
+// until it is done.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -123,8 +124,8 @@ class AlarmTask final : public MergingTask {
   // The next of those that wait, behind those this alarm has tried.
   void acknowledge_some(PersonWork& work, Effects& effects) {
     if (tried_ >= bounds_.acknowledges_per_alarm) return;
-    for (auto& [key, object] : load_dismissals(work.storage(), last_tried_,
-                                               bounds_.acknowledge_at_once, work.fault())) {
+    for (auto& [key, object] :
+         load_dismissals(work.storage(), last_tried_, bounds_.acknowledge_at_once, work.fault())) {
       const uint32_t id =
           effects.add(CallObject{ObjectClass::kPerson, std::move(object), write_acknowledge()});
       last_tried_ = key;
@@ -146,7 +147,8 @@ class AlarmTask final : public MergingTask {
     if (pending_.empty()) run(work, turn, effects);
   }
 
-  // Tells the persons stream of the person as it is now, and then the distinct_ids stream of its ids.
+  // Tells the persons stream of the person as it is now, and then the distinct_ids stream of its
+  // ids.
   void report(PersonWork& work, const Turn& turn, Effects& effects) {
     const std::vector<UnreportedMerge> merges =
         load_reports(work.storage(), work.record(), work.fault());
@@ -204,7 +206,8 @@ class AlarmTask final : public MergingTask {
     if (report_->finished()) reported(work, turn, effects);
   }
 
-  // Those inside the record first: while the report is under way they may move to pages behind the last.
+  // Those inside the record first: while the report is under way they may move to pages behind the
+  // last.
   void append_ids(PersonWork& work, const Turn& turn, RowBatch& rows) {
     const Person& person = work.record().person;
     const IdRowHead head{report_team_id_, person.uuid, turn.now_ms};
@@ -251,7 +254,8 @@ class AlarmTask final : public MergingTask {
   void end_report(PersonWork& work, const Turn& turn, Effects& effects) {
     PersonRecord& record = work.record();
     erase_reports(work.storage(), record, reported_before_);
-    // Merges that came meanwhile are still to be reported, from where the earliest of them needs it.
+    // Merges that came meanwhile are still to be reported, from where the earliest of them needs
+    // it.
     if (!owes_report(record)) forget_moved_ids(work.storage());
     work.touch_record();
     work.commit();
@@ -268,7 +272,8 @@ class AlarmTask final : public MergingTask {
   bool has_reported_ = false;
   uint64_t reported_before_ = 0;  // the number of the first note that is not in the report
   int64_t report_team_id_ = 1;
-  std::optional<uint32_t> next_page_;  // of ids to be told of; nullopt: those inside the record first
+  std::optional<uint32_t>
+      next_page_;  // of ids to be told of; nullopt: those inside the record first
   bool has_failed_ = false;
   int steps_ = 0;
 };

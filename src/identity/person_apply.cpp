@@ -11,8 +11,8 @@
 namespace hogflare {
 namespace {
 
-// What is stored of an operation is bounded where it is planned; another deployment's Worker may have
-// planned it.
+// What is stored of an operation is bounded where it is planned; another deployment's Worker may
+// have planned it.
 bool is_storable(const PersonOp& op) {
   size_t unset_bytes = 0;
   for (const std::string_view key : op.unset) unset_bytes += key.size();
@@ -200,8 +200,7 @@ class ApplyTask final : public MergingTask {
   }
 
   void apply(PersonWork& work, const PersonOp& op) {
-    Operation operation(work, changes_, op,
-                        {request_.team_id, request_.self, request_.personless});
+    Operation operation(work, changes_, op, {request_.team_id, request_.self, request_.personless});
     // An operation whose ids are one person already still identifies it (I-6.7).
     operation.apply(op.merge == MergeKind::kNone ? IdentifiedChange::kKeep
                                                  : IdentifiedChange::kIdentify);
@@ -229,11 +228,12 @@ class ApplyTask final : public MergingTask {
     work.commit();
   }
 
-  // An error undoes the turn, whatever it has written. What earlier turns of the call did stands, and
-  // is done again.
+  // An error undoes the turn, whatever it has written. What earlier turns of the call did stands,
+  // and is done again.
   void end_failed(const PersonWork& work) {
     if (!work.is_refused()) return;  // a stored value that cannot be read has an answer of its own
-    finish_well({.status = 500, .headers = {}, .body = "an operation's properties are no text of ours"});
+    finish_well(
+        {.status = 500, .headers = {}, .body = "an operation's properties are no text of ours"});
   }
 
   void end(ApplyStatus status, std::string_view moved_to = {}, bool covered = false) {

@@ -14,8 +14,8 @@ constexpr size_t kHeadBytesMax = 64;
 constexpr size_t kUuidTextBytes = 36;
 // What one result with a usual person's properties takes, so that it is written without growing.
 constexpr size_t kFirstResultBytes = 500;
-// Of an id or a uuid in a change: five times what one may have (limits::kIdBytesMax), so that a person from
-// before the limit is still reported, and a change's row fits the sink.
+// Of an id or a uuid in a change: five times what one may have (limits::kIdBytesMax), so that a
+// person from before the limit is still reported, and a change's row fits the sink.
 constexpr size_t kChangeTextBytesMax = 8'000;
 // What a request asks of its reply, and the reply's own flags. An older object takes any number as
 // "changes", an older Worker asks for nothing else.
@@ -81,7 +81,8 @@ bool is_uuid(std::string_view text) {
 
 // What a row is made from without looking at it again.
 bool is_whole(const PersonChange& change) {
-  if (!is_uuid(change.uuid) || !(change.merged_into.empty() || is_uuid(change.merged_into))) return false;
+  if (!is_uuid(change.uuid) || !(change.merged_into.empty() || is_uuid(change.merged_into)))
+    return false;
   if (change.properties.size() > limits::kPersonPropertiesBytesMax) return false;
   if (change.distinct_id.size() > kChangeTextBytesMax) return false;
   if (change.event_uuid.size() > kChangeTextBytesMax) return false;
@@ -288,12 +289,13 @@ void ApplyReplyWriter::add(const OpResult& result, const Properties& properties,
                            const PersonOp& op) {
   if (count_ == 0) results_.reserve(kFirstResultBytes);
   const PersonAccess access = op.access;
-  const bool same_person = has_last_ && result.uuid == at(last_uuid_) &&
-                           result.created_at_ms == last_created_at_ms_;
+  const bool same_person =
+      has_last_ && result.uuid == at(last_uuid_) && result.created_at_ms == last_created_at_ms_;
   // A text that is not looked at costs nothing, however large.
   const bool is_left_out = !op.wants_text;
   const bool same_properties = !is_left_out && is_last(properties);
-  const bool has_hash_keys = access == PersonAccess::kRead || access == PersonAccess::kWriteHashKeys;
+  const bool has_hash_keys =
+      access == PersonAccess::kRead || access == PersonAccess::kWriteHashKeys;
   results_.u8(static_cast<uint8_t>(
       flag_if(result.exists, kExists) | flag_if(result.created, kCreated) |
       flag_if(result.refused, kRefused) | flag_if(result.too_large, kTooLarge) |
@@ -344,8 +346,7 @@ void ApplyReplyWriter::write_properties(std::string_view properties) {
   const size_t suffix = common_suffix(last, properties, prefix);
   results_.number(prefix);
   results_.number(suffix);
-  const Place written =
-      write_text(properties.substr(prefix, properties.size() - prefix - suffix));
+  const Place written = write_text(properties.substr(prefix, properties.size() - prefix - suffix));
   last_is_joined_ = prefix + suffix > 0;
   if (last_is_joined_) {
     joined_properties_ = properties;

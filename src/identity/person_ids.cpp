@@ -69,7 +69,9 @@ uint64_t bytes_of_ids(const std::vector<PersonId>& ids) {
 }
 
 uint64_t count_of_ids(const Person& person) { return person.paged_ids + person.ids.size(); }
-uint64_t bytes_of_ids(const Person& person) { return person.paged_bytes + bytes_of_ids(person.ids); }
+uint64_t bytes_of_ids(const Person& person) {
+  return person.paged_bytes + bytes_of_ids(person.ids);
+}
 
 bool is_id_page(std::string_view body) {
   ByteReader in(body);

@@ -1,8 +1,10 @@
-// A person's distinct ids beyond those in its record: pages of them, and an index that says on which
-// pages an id may stand, so that a look for one id reads two values however many ids there are.
+// A person's distinct ids beyond those in its record: pages of them, and an index that says on
+// which pages an id may stand, so that a look for one id reads two values however many ids there
+// are.
 //
 //   ids/00000000 …   sealed write_ids()
-//   ids/index        sealed: for each page its number of ids and four bytes of hash for each of them
+//   ids/index        sealed: for each page its number of ids and four bytes of hash for each of
+//   them
 #pragma once
 
 #include <map>

@@ -64,8 +64,7 @@ void MergingTask::send(const PersonRecord& record, uint64_t first_page, Effects&
   request.unless_identified = intent.into_existed && op.merge != MergeKind::kDangerously;
   // Whoever has no person yet brings its own id along.
   const uint64_t own_ids = record.has_person ? count_of_ids(record.person) : 1;
-  const uint64_t own_bytes =
-      record.has_person ? bytes_of_ids(record.person) : intent.self.size();
+  const uint64_t own_bytes = record.has_person ? bytes_of_ids(record.person) : intent.self.size();
   request.room_ids = left_of(bounds_.ids, own_ids);
   request.room_bytes = left_of(bounds_.ids_bytes, own_bytes);
   request.first_page = first_page;
@@ -90,8 +89,8 @@ bool MergingTask::is_current(PersonRecord& record) const {
 
 bool MergingTask::is_complete(const PersonRecord& record, SurrenderReply& reply, Effects& effects) {
   if (reply.status != SurrenderStatus::kGiven || !reply.has_person) return true;
-  const bool continues = reply.first_page > 0 && parts_.has_value() &&
-                         parts_->pages.size() == reply.first_page;
+  const bool continues =
+      reply.first_page > 0 && parts_.has_value() && parts_->pages.size() == reply.first_page;
   if (continues) {
     for (std::string& page : reply.pages) parts_->pages.push_back(std::move(page));
   } else if (reply.first_page == 0) {

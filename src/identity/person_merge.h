@@ -40,8 +40,8 @@ class MergingTask : public Task {
   void ask(const PersonRecord& record, Effects& effects);
   // The answer to it; nullopt when there is none, or none that can be read.
   std::optional<SurrenderReply> take_answer(const EffectResult& result);
-  // Whether the record still holds the intent that was asked for: else another call or the alarm was
-  // faster.
+  // Whether the record still holds the intent that was asked for: else another call or the alarm
+  // was faster.
   bool is_current(PersonRecord& record) const;
   // Puts the parts of a surrendered person together. False: more was asked for.
   bool is_complete(const PersonRecord& record, SurrenderReply& reply, Effects& effects);

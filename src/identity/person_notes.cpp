@@ -42,8 +42,7 @@ bool has_dismissals(Storage& storage) { return !storage.list(kDismissalPrefix, {
 std::vector<std::pair<std::string, std::string>> load_dismissals(
     Storage& storage, std::string_view after, size_t count_max, std::optional<StoredFault>& fault) {
   std::vector<std::pair<std::string, std::string>> found;
-  for (std::string& key :
-       storage.list(kDismissalPrefix, after, static_cast<uint32_t>(count_max))) {
+  for (std::string& key : storage.list(kDismissalPrefix, after, static_cast<uint32_t>(count_max))) {
     std::string value;
     if (!storage.get(key, value)) continue;
     const std::optional<std::string_view> object = unseal(value, kPersonStoredVersion);

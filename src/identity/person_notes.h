@@ -1,10 +1,11 @@
-// What a person's object has to do after merges, a row for each: tombstones that its alarm lets other
-// objects drop, and merges that the persons stream may not have heard of. In rows, because either list
-// grows with every merge and shrinks later.
+// What a person's object has to do after merges, a row for each: tombstones that its alarm lets
+// other objects drop, and merges that the persons stream may not have heard of. In rows, because
+// either list grows with every merge and shrinks later.
 //
 //   dismiss/000000000000 …   sealed name of an object
 //   report/000000000000 …    sealed UnreportedMerge; numbered first_report to next_report - 1
-//   report-ids               sealed number: of the pages of ids, the first that has ids which came with a
+//   report-ids               sealed number: of the pages of ids, the first that has ids which came
+//   with a
 //                            merge to be reported; none: the first of all
 #pragma once
 
@@ -34,8 +35,8 @@ std::vector<UnreportedMerge> load_reports(Storage& storage, const PersonRecord& 
 // Those before the number `end` are done.
 void erase_reports(Storage& storage, PersonRecord& record, uint64_t end);
 
-// A merge is about to be noted as a report: its ids stand in the record, or on pages from `first_page` on.
-// Before note_report().
+// A merge is about to be noted as a report: its ids stand in the record, or on pages from
+// `first_page` on. Before note_report().
 void note_moved_ids(Storage& storage, const PersonRecord& record, uint32_t first_page,
                     std::optional<StoredFault>& fault);
 uint32_t first_moved_page(Storage& storage, std::optional<StoredFault>& fault);

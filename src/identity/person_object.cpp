@@ -1,4 +1,5 @@
-// The entries of a person's object: calls that are over in one turn, and what the others begin with.
+// The entries of a person's object: calls that are over in one turn, and what the others begin
+// with.
 #include "hogflare/person_object.h"
 
 #include <optional>
@@ -112,7 +113,8 @@ StoredPerson read_stored_person(Storage& storage) {
     read_ids(in, ids);
     for (const PersonId& id : ids) stored.distinct_ids.emplace_back(id.distinct_id, id.version);
   }
-  for (const PersonId& id : person.ids) stored.distinct_ids.emplace_back(id.distinct_id, id.version);
+  for (const PersonId& id : person.ids)
+    stored.distinct_ids.emplace_back(id.distinct_id, id.version);
   return stored;
 }
 

@@ -155,8 +155,8 @@ void Operation::report_again() {
 
 void Operation::note_personless() {
   PersonRecord& record = work_.record();
-  const bool remembers = op_.access == PersonAccess::kPersonless ||
-                         op_.access == PersonAccess::kIfExists;
+  const bool remembers =
+      op_.access == PersonAccess::kPersonless || op_.access == PersonAccess::kIfExists;
   if (!exact() || !remembers || record.personless) return;
   record.personless = true;
   work_.touch_record();
@@ -262,8 +262,8 @@ void Operation::force_persist() {
   if (row_storage_.empty()) show_person();
 }
 
-// Pages of another person's ids become pages of this one. The call does not list them among what it has
-// changed, for they may be many: the alarm's report does.
+// Pages of another person's ids become pages of this one. The call does not list them among what it
+// has changed, for they may be many: the alarm's report does.
 void Operation::take_pages(const std::vector<std::string>& pages, uint64_t version_step) {
   std::vector<PersonId> ids;
   for (const std::string& page : pages) {

@@ -1,5 +1,5 @@
-// One operation's work on the record at hand: creation, update, and what becomes of two people that are
-// one. Everything here is one turn.
+// One operation's work on the record at hand: creation, update, and what becomes of two people that
+// are one. Everything here is one turn.
 //
 //   Operation operation(work, changes, op, {team_id, self, mode});
 //   operation.apply(IdentifiedChange::kKeep);

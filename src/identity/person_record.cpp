@@ -49,10 +49,9 @@ std::string write_record(const PersonRecord& record) {
   ByteWriter out;
   out.reserve(record.person.properties.size() + 256);
   out.u8(static_cast<uint8_t>(record.state));
-  out.u8(static_cast<uint8_t>((record.personless ? kPersonless : 0) |
-                              (record.has_person ? kHasPerson : 0) |
-                              (record.intent.has_value() ? kHasIntent : 0) |
-                              (is_apart(record) ? kOpIsApart : 0)));
+  out.u8(static_cast<uint8_t>(
+      (record.personless ? kPersonless : 0) | (record.has_person ? kHasPerson : 0) |
+      (record.intent.has_value() ? kHasIntent : 0) | (is_apart(record) ? kOpIsApart : 0)));
   out.text(record.redirect_to);
   out.number(record.given_sequence);
   if (record.has_person) {
@@ -179,8 +178,8 @@ PersonRecord load_record(Storage& storage, const PersonBounds& bounds,
   // A record of a later version was written by newer code; this one must not guess.
   const std::optional<std::string_view> body = unseal(value, kPersonStoredVersion);
   ByteReader in(body.value_or(std::string_view()));
-  const bool is_read = body.has_value() && read_record(in, record) &&
-                       read_op_of(storage, record, fault);
+  const bool is_read =
+      body.has_value() && read_record(in, record) && read_op_of(storage, record, fault);
   if (!is_read && !fault.has_value()) fault = unreadable(kRecordKey, value);
   if (fault.has_value()) return {};
   return record;

@@ -29,14 +29,14 @@ enum class RecordState : uint8_t { kEmpty = 0, kOwner = 1, kRedirect = 2 };
 // A merge under way at the surviving object. While it is stored the object is locked: nobody reads
 // or changes the person, and it surrenders to nobody.
 struct Intent {
-  uint64_t sequence = 0;    // of the survivor's merges
-  std::string self;         // the survivor's distinct id
-  std::string target;       // the object being asked now; moves along redirects
+  uint64_t sequence = 0;  // of the survivor's merges
+  std::string self;       // the survivor's distinct id
+  std::string target;     // the object being asked now; moves along redirects
   bool into_existed = false;
   bool exact = false;
   int64_t since_ms = 0;
   int64_t team_id = 1;
-  std::string op;           // bytes of the PersonOp
+  std::string op;  // bytes of the PersonOp
 };
 
 // A survivor was told that its merge up to `sequence` was cancelled: it must never be granted.
@@ -47,17 +47,17 @@ struct CancelNote {
 
 struct PersonRecord {
   RecordState state = RecordState::kEmpty;
-  bool personless = false;           // exact mode: events came while nobody was there
-  std::string redirect_to;           // kRedirect
-  uint64_t given_sequence = 0;       // kRedirect: the survivor's merge that took the person
-  bool has_person = false;           // kOwner, or a redirect's tombstone
+  bool personless = false;      // exact mode: events came while nobody was there
+  std::string redirect_to;      // kRedirect
+  uint64_t given_sequence = 0;  // kRedirect: the survivor's merge that took the person
+  bool has_person = false;      // kOwner, or a redirect's tombstone
   // Its `unreported` is empty: those notes have rows of their own.
   Person person;
-  uint64_t sequence = 0;             // of the last merge begun here
+  uint64_t sequence = 0;  // of the last merge begun here
   std::optional<Intent> intent;
-  std::vector<uint64_t> applied;     // the last merges carried out, newest last
+  std::vector<uint64_t> applied;  // the last merges carried out, newest last
   std::vector<CancelNote> cancelled;
-  uint64_t next_dismissal = 0;       // numbers of notes, person_notes.h
+  uint64_t next_dismissal = 0;  // numbers of notes, person_notes.h
   uint64_t first_report = 0;
   uint64_t next_report = 0;
 
@@ -69,8 +69,9 @@ struct PersonRecord {
   void note_applied(uint64_t merge);
 };
 
-// What is stored, an empty record when nothing is. A value that cannot be read sets `fault`, and what
-// is returned then is of no use. A record of version 1 with lists in it is written anew at once.
+// What is stored, an empty record when nothing is. A value that cannot be read sets `fault`, and
+// what is returned then is of no use. A record of version 1 with lists in it is written anew at
+// once.
 PersonRecord load_record(Storage& storage, const PersonBounds& bounds,
                          std::optional<StoredFault>& fault);
 // Moves ids beyond a bound to pages first.

@@ -1,5 +1,5 @@
-// Version 1 of a person's record: one value with everything in it, without a checksum, and pages of ids
-// under keys of their own. Read until every record has been written anew.
+// Version 1 of a person's record: one value with everything in it, without a checksum, and pages of
+// ids under keys of their own. Read until every record has been written anew.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ namespace hogflare {
 
 // What a record of version 1 holds that has rows of its own since.
 struct RecordV1Lists {
-  std::vector<std::string> unacknowledged;   // names of objects
+  std::vector<std::string> unacknowledged;  // names of objects
   std::vector<UnreportedMerge> unreported;
   std::vector<std::vector<PersonId>> pages;
 

@@ -25,7 +25,8 @@ void note_cancelled(PersonRecord& record, const SurrenderRequest& request) {
   record.cancelled.erase(std::remove_if(record.cancelled.begin(), record.cancelled.end(), same),
                          record.cancelled.end());
   record.cancelled.push_back({std::string(request.survivor), request.sequence});
-  if (record.cancelled.size() > limits::kCancelNotesMax) record.cancelled.erase(record.cancelled.begin());
+  if (record.cancelled.size() > limits::kCancelNotesMax)
+    record.cancelled.erase(record.cancelled.begin());
 }
 
 void give_pages(Storage& storage, const PersonRecord& record, uint64_t first, uint8_t version,
@@ -56,8 +57,7 @@ SurrenderReply given(Storage& storage, const PersonRecord& record, const Surrend
 
 SurrenderReply surrender_redirect(Storage& storage, const PersonRecord& record,
                                   const SurrenderRequest& request, uint8_t version,
-                                  const ProtocolFaults& faults,
-                                  std::optional<StoredFault>& fault) {
+                                  const ProtocolFaults& faults, std::optional<StoredFault>& fault) {
   const bool is_repeated =
       record.redirect_to == request.survivor && record.given_sequence == request.sequence;
   if (is_repeated && !faults.forget_surrender_sequence) {

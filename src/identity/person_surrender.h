@@ -14,8 +14,8 @@
 
 namespace hogflare {
 
-// Of these messages. Version 1 knows neither room nor parts: it is understood, and spoken to an object
-// that did not understand this one, for a rollout runs old and new code side by side.
+// Of these messages. Version 1 knows neither room nor parts: it is understood, and spoken to an
+// object that did not understand this one, for a rollout runs old and new code side by side.
 inline constexpr uint8_t kSurrenderVersion = 2;
 
 struct SurrenderRequest {
@@ -26,7 +26,7 @@ struct SurrenderRequest {
   // How many ids, and bytes of them, the survivor may still take.
   uint64_t room_ids = UINT64_MAX;
   uint64_t room_bytes = UINT64_MAX;
-  uint64_t first_page = 0;    // above 0: the pages of ids from here on and nothing else
+  uint64_t first_page = 0;  // above 0: the pages of ids from here on and nothing else
 };
 
 enum class SurrenderStatus : uint8_t {
@@ -43,7 +43,7 @@ struct SurrenderReply {
   std::string moved_to;
   bool personless = false;
   bool has_person = false;
-  Person person;                   // only with the first page; id_pages says how many there are
+  Person person;  // only with the first page; id_pages says how many there are
   uint64_t first_page = 0;
   std::vector<std::string> pages;  // as many as fit, each as write_ids made it
 };

@@ -71,7 +71,7 @@ class PersonWork {
   std::string stored_properties_;  // what the bag's views show
   PropertyBag bag_;
   bool bag_loaded_ = false;
-  bool person_touched_ = false;    // the bag may differ from them
+  bool person_touched_ = false;  // the bag may differ from them
   std::string text_;
   bool text_stale_ = true;
   uint64_t text_revision_ = 1;

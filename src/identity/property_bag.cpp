@@ -28,8 +28,9 @@ size_t find_nul_escape(std::string_view raw, size_t from) {
   return std::string_view::npos;
 }
 
-// The members of a text that PropertyBag::write() made, without a document of their places. The text
-// comes out of storage: one that cannot have been written so is broken, never read past its end.
+// The members of a text that PropertyBag::write() made, without a document of their places. The
+// text comes out of storage: one that cannot have been written so is broken, never read past its
+// end.
 class WrittenMembers {
  public:
   explicit WrittenMembers(std::string_view object) : text_(object) {
@@ -131,8 +132,8 @@ bool same_value(std::string_view left, std::string_view right) {
   if (left == right) return true;
   if (is_number(left) && is_number(right)) return number_of(left) == number_of(right);
   if (left[0] != '"' || right[0] != '"') return false;
-  const bool escaped = left.find('\\') != std::string_view::npos ||
-                       right.find('\\') != std::string_view::npos;
+  const bool escaped =
+      left.find('\\') != std::string_view::npos || right.find('\\') != std::string_view::npos;
   return escaped && json::decode_string(left) == json::decode_string(right);
 }
 
@@ -143,7 +144,8 @@ using SortedMembers = std::vector<std::pair<std::string, json::Value>>;
 // By name; of members with one name the last, as JavaScript has it.
 SortedMembers sorted_members(json::Value object) {
   SortedMembers members;
-  for (const json::Member member : object.members()) members.emplace_back(member.key(), member.value);
+  for (const json::Member member : object.members())
+    members.emplace_back(member.key(), member.value);
   const auto by_name = [](const auto& left, const auto& right) { return left.first < right.first; };
   std::stable_sort(members.begin(), members.end(), by_name);
   SortedMembers unique;

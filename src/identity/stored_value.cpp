@@ -24,7 +24,8 @@ uint64_t checksum(std::string_view bytes) {
     sum ^= sum >> 32;
   };
   size_t at = 0;
-  for (; at + sizeof sum <= bytes.size(); at += sizeof sum) add(word_at(bytes.data() + at, sizeof sum));
+  for (; at + sizeof sum <= bytes.size(); at += sizeof sum)
+    add(word_at(bytes.data() + at, sizeof sum));
   if (at < bytes.size()) add(word_at(bytes.data() + at, bytes.size() - at));
   return sum;
 }

@@ -1,5 +1,5 @@
-// The envelope of a value that an object stores: a version, a checksum and the bytes. Damage anywhere
-// shows when the value is opened, so what is inside is used without another look.
+// The envelope of a value that an object stores: a version, a checksum and the bytes. Damage
+// anywhere shows when the value is opened, so what is inside is used without another look.
 //
 //   storage.put(key, seal(kVersion, body));
 //   std::optional<std::string_view> body = unseal(value, kVersion);   // nullopt: not ours

@@ -288,8 +288,7 @@ std::string stickiness_actors_sql(const View& query, const View& source, const C
   const Stickiness sticky = read_stickiness(source, context);
   if (sticky.series.empty() || context.refusals.first) return {};
   const int64_t last = static_cast<int64_t>(sticky.series.size()) - 1;
-  const Series& series =
-      sticky.series[static_cast<size_t>(query["series"].integer(0, {0, last}))];
+  const Series& series = sticky.series[static_cast<size_t>(query["series"].integer(0, {0, last}))];
   if (series.math == "unique_group") query["source"].refuse("counts groups, not people");
   const bool before = query["compare"].one_of({"current", "previous"}) == "previous";
   if (before && sticky.periods.size() < 2) {

@@ -1,6 +1,7 @@
-// What events and properties there are: our own kinds of questions behind /api/projects/{id}/*_definitions.
-// There are no definitions stored anywhere: names are counted over a month, properties looked at in a
-// sample of a week, whose rows are drawn by the random end of their uuid.
+// What events and properties there are: our own kinds of questions behind
+// /api/projects/{id}/*_definitions. There are no definitions stored anywhere: names are counted
+// over a month, properties looked at in a sample of a week, whose rows are drawn by the random end
+// of their uuid.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,10 +23,9 @@ struct Seen {
 };
 
 bool is_date(const std::string& text) {
-  return text.size() >= 19 && text[4] == '-' && text[7] == '-' && (text[10] == 'T' || text[10] == ' ') &&
-         text[13] == ':' && std::all_of(text.begin(), text.begin() + 4, [](char c) {
-           return c >= '0' && c <= '9';
-         });
+  return text.size() >= 19 && text[4] == '-' && text[7] == '-' &&
+         (text[10] == 'T' || text[10] == ' ') && text[13] == ':' &&
+         std::all_of(text.begin(), text.begin() + 4, [](char c) { return c >= '0' && c <= '9'; });
 }
 
 void look_at(Seen& seen, const Json& value) {
@@ -48,8 +48,8 @@ std::string_view type_of(const Seen& seen) {
 Json write_seen(const std::string& name, const Seen& seen, size_t rows) {
   std::vector<std::pair<std::string, int64_t>> values(seen.values.begin(), seen.values.end());
   const size_t shown = std::min(values.size(), limits::kDefinitionValuesMax);
-  std::partial_sort(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(shown), values.end(),
-                    [](const auto& left, const auto& right) {
+  std::partial_sort(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(shown),
+                    values.end(), [](const auto& left, const auto& right) {
                       return left.second != right.second ? left.second > right.second
                                                          : left.first < right.first;
                     });
@@ -103,8 +103,9 @@ Built build_event_definitions(const View& question, const Context& context) {
            "\"timestamp\" >= {}{} GROUP BY event ORDER BY n DESC, event LIMIT {}",
            epoch_us(context.dialect, "\"timestamp\""), table_name(context.project.events),
            context.project.team_id, instant(since),
-           search.empty() ? ""
-                          : fmt::format(" AND strpos(lower(event), lower({})) > 0", literal(search)),
+           search.empty()
+               ? ""
+               : fmt::format(" AND strpos(lower(event), lower({})) > 0", literal(search)),
            limits::kDefinitionsMax),
        .columns = {"event", "n", "last_t"}});
   built.read = [](const std::vector<Table>& tables) {

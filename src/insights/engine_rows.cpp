@@ -95,7 +95,8 @@ bool append_document(std::string& out, std::string_view text) {
     return true;
   }
   const size_t begin = text.find_first_not_of(" \t\n\r");
-  const bool is_nested = begin != std::string_view::npos && (text[begin] == '{' || text[begin] == '[');
+  const bool is_nested =
+      begin != std::string_view::npos && (text[begin] == '{' || text[begin] == '[');
   const auto document = json::Document::parse_const(text, is_nested ? limits::kJsonDepthMax : 0);
   if (!document.ok()) return false;
   append_tree(out, document.value().root());

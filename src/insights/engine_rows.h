@@ -1,11 +1,11 @@
-// The engine's rows read where they lie, and answers written as text: what questions with many rows are
-// answered by. A tree of a thousand rows takes more time than all the rest of their answer.
+// The engine's rows read where they lie, and answers written as text: what questions with many rows
+// are answered by. A tree of a thousand rows takes more time than all the rest of their answer.
 //
 //   std::optional<Rows> rows = Rows::read({.list = value, .columns = statement.columns});
 //   for (size_t i = 0; i < rows->size(); ++i) append_json(out, (*rows)[i][0]);
 //
-// Texts are spelled as Json::dump spells them (names in order, numbers and escapes in its form), so that an
-// answer's bytes do not depend on which way it was made.
+// Texts are spelled as Json::dump spells them (names in order, numbers and escapes in its form), so
+// that an answer's bytes do not depend on which way it was made.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +29,8 @@ class Rows {
 
   size_t size() const { return ends_.size(); }
   size_t bytes() const { return bytes_; }  // of the text they came as
-  // Cells in the order of the statement's columns, as many as those; of free SQL as many as came. A cell that
-  // is missing does not exist().
+  // Cells in the order of the statement's columns, as many as those; of free SQL as many as came. A
+  // cell that is missing does not exist().
   std::span<const json::Value> operator[](size_t row) const {
     const uint32_t begin = row == 0 ? 0 : ends_[row - 1];
     return {cells_.data() + begin, ends_[row] - begin};

@@ -100,8 +100,8 @@ Filter read_cohort(const View& view, const Project& project, int depth) {
 
 Filter read_test(const View& view, const Project& project, int depth);
 
-// A leaf or a group of a cohort's rules. What of them cannot be decided over the lake is refused, for a member
-// that is left out is a wrong number.
+// A leaf or a group of a cohort's rules. What of them cannot be decided over the lake is refused,
+// for a member that is left out is a wrong number.
 Filter read_rule(const View& view, const Project& project, int depth) {
   if (depth > limits::kFilterDepthMax) {
     view.refuse("nests cohorts or their rules too deeply");
@@ -116,7 +116,7 @@ Filter read_rule(const View& view, const Project& project, int depth) {
   }
   Filter out;
   out.kind = view["type"].one_of({"AND", "OR", "property"}) == "OR" ? Filter::Kind::kOr
-                                                                   : Filter::Kind::kAnd;
+                                                                    : Filter::Kind::kAnd;
   for (const View& part : view["values"].items()) {
     out.parts.push_back(read_rule(part, project, depth + 1));
   }
@@ -299,8 +299,8 @@ std::string metadata_column(const Filter& filter, Scan& scan, Refusals& refusals
   return "NULL";
 }
 
-// `key` says whether the list has persons' ids only. A distinct id's person is that of its row, of the stream
-// of persons, or, where neither knows it, of the event itself.
+// `key` says whether the list has persons' ids only. A distinct id's person is that of its row, of
+// the stream of persons, or, where neither knows it, of the event itself.
 std::string listed(const Filter& filter, Scan& scan) {
   std::vector<std::string> ids;
   for (const Json& id : filter.values) ids.push_back(id.get<std::string>());

@@ -202,8 +202,8 @@ std::string exclusions_sql(const Funnel& funnel, Scan& scan, const Context& cont
 }
 
 struct FunnelSql {
-  std::string ctes;    // up to "kept"
-  std::string where;   // of "kept": what could convert
+  std::string ctes;   // up to "kept"
+  std::string where;  // of "kept": what could convert
   Statement statement;
 };
 
@@ -240,10 +240,11 @@ FunnelSql funnel_sql(const Funnel& funnel, const Context& context) {
       funnel.range.from_us, funnel.range.to_us);
   const std::string kept =
       fmt::format("unit IN (SELECT unit FROM kept WHERE {} AND unit IS NOT NULL)", entered);
-  out.sql = fmt::format("{} SELECT unit, t, steps, exclusions, b{} FROM kept WHERE {}{} "
-                        "ORDER BY unit, t, uuid LIMIT {}",
-                        ctes, names, kept, strict ? "" : " AND (steps > 0 OR exclusions > 0)",
-                        rows_max(context.dialect));
+  out.sql = fmt::format(
+      "{} SELECT unit, t, steps, exclusions, b{} FROM kept WHERE {}{} "
+      "ORDER BY unit, t, uuid LIMIT {}",
+      ctes, names, kept, strict ? "" : " AND (steps > 0 OR exclusions > 0)",
+      rows_max(context.dialect));
   return {.ctes = ctes, .where = kept, .statement = std::move(out)};
 }
 
@@ -551,7 +552,9 @@ FunnelActors funnel_actors(const View& query, const View& source, const Context&
       for (const Values& each : values_of(funnel, unit)) {
         if (has_value && each != value) continue;
         const FunnelRun run = walk_funnel(rules_for(funnel, each), events_for(funnel, unit, each));
-        const auto reached = [&run](int64_t number) { return (run.reached >> (number - 1) & 1) != 0; };
+        const auto reached = [&run](int64_t number) {
+          return (run.reached >> (number - 1) & 1) != 0;
+        };
         const bool is_there = step > 0 ? reached(step) : reached(-step - 1) && !reached(-step);
         if (is_there) people.insert(unit.name);
       }

@@ -47,9 +47,10 @@ std::string_view until_next(std::string_view& rest) {
 }  // namespace
 
 std::string_view Decision::status_now() const {
-  const bool is_over = (status == "resolved" && occurrences > 0) ||
-                       (status == "ignored" && until_people && people >= *until_people) ||
-                       (status == "ignored" && until_occurrences && occurrences >= *until_occurrences);
+  const bool is_over =
+      (status == "resolved" && occurrences > 0) ||
+      (status == "ignored" && until_people && people >= *until_people) ||
+      (status == "ignored" && until_occurrences && occurrences >= *until_occurrences);
   return is_over ? "active" : std::string_view(status);
 }
 
@@ -81,28 +82,30 @@ Statement decisions_statement(const Context& context) {
   const std::string fingerprint = scan.event_property(nowhere, "$exception_fingerprint");
   // Copies of an event change nothing here: the newest of all is taken.
   const std::string newest = fmt::format(
-      "max(concat(lpad(CAST({} AS VARCHAR), {}, '0'), {}, '|', coalesce({}, ''), '|', coalesce({}, '')))",
+      "max(concat(lpad(CAST({} AS VARCHAR), {}, '0'), {}, '|', coalesce({}, ''), '|', coalesce({}, "
+      "'')))",
       epoch_us(context.dialect, "\"timestamp\""), kTimeDigits, said(context, "status"),
       said(context, "until_people"), said(context, "until_occurrences"));
-  return {.sql = fmt::format(
-              "{with}, said AS (SELECT {issue} AS id, {newest} AS newest FROM {events} WHERE team_id = "
-              "{team} AND event = 'issue_status_changed' AND \"timestamp\" >= {from} AND \"timestamp\" "
-              "<= {to} AND {status} IN ('active', 'resolved', 'ignored') GROUP BY {issue}), "
-              "met AS (SELECT said.id AS id, e.{person} AS person FROM e JOIN said ON said.id = "
-              "e.{fingerprint} WHERE e.t > CAST(substr(said.newest, 1, {digits}) AS BIGINT)), "
-              "times AS (SELECT id, count(*) AS n FROM met GROUP BY id), "
-              "people_of AS (SELECT id, count(*) AS n FROM (SELECT DISTINCT id, person FROM met) AS p "
-              "GROUP BY id) "
-              "SELECT said.id, newest, coalesce(times.n, 0) AS occurrences, coalesce(people_of.n, 0) "
-              "AS users FROM said LEFT JOIN times ON times.id = said.id LEFT JOIN people_of ON "
-              "people_of.id = said.id WHERE said.id <> '' ORDER BY said.id LIMIT {rows}",
-              fmt::arg("with", scan.with(from_us, now_us)), fmt::arg("issue", said(context, "issue")),
-              fmt::arg("newest", newest), fmt::arg("events", table_name(context.project.events)),
-              fmt::arg("team", context.project.team_id), fmt::arg("from", instant(from_us)),
-              fmt::arg("to", instant(now_us)), fmt::arg("status", said(context, "status")),
-              fmt::arg("person", person), fmt::arg("fingerprint", fingerprint),
-              fmt::arg("digits", kTimeDigits), fmt::arg("rows", rows_max(context.dialect))),
-          .columns = {"id", "newest", "occurrences", "users"}};
+  return {
+      .sql = fmt::format(
+          "{with}, said AS (SELECT {issue} AS id, {newest} AS newest FROM {events} WHERE team_id = "
+          "{team} AND event = 'issue_status_changed' AND \"timestamp\" >= {from} AND \"timestamp\" "
+          "<= {to} AND {status} IN ('active', 'resolved', 'ignored') GROUP BY {issue}), "
+          "met AS (SELECT said.id AS id, e.{person} AS person FROM e JOIN said ON said.id = "
+          "e.{fingerprint} WHERE e.t > CAST(substr(said.newest, 1, {digits}) AS BIGINT)), "
+          "times AS (SELECT id, count(*) AS n FROM met GROUP BY id), "
+          "people_of AS (SELECT id, count(*) AS n FROM (SELECT DISTINCT id, person FROM met) AS p "
+          "GROUP BY id) "
+          "SELECT said.id, newest, coalesce(times.n, 0) AS occurrences, coalesce(people_of.n, 0) "
+          "AS users FROM said LEFT JOIN times ON times.id = said.id LEFT JOIN people_of ON "
+          "people_of.id = said.id WHERE said.id <> '' ORDER BY said.id LIMIT {rows}",
+          fmt::arg("with", scan.with(from_us, now_us)), fmt::arg("issue", said(context, "issue")),
+          fmt::arg("newest", newest), fmt::arg("events", table_name(context.project.events)),
+          fmt::arg("team", context.project.team_id), fmt::arg("from", instant(from_us)),
+          fmt::arg("to", instant(now_us)), fmt::arg("status", said(context, "status")),
+          fmt::arg("person", person), fmt::arg("fingerprint", fingerprint),
+          fmt::arg("digits", kTimeDigits), fmt::arg("rows", rows_max(context.dialect))),
+      .columns = {"id", "newest", "occurrences", "users"}};
 }
 
 Decisions read_decisions(const Table& table) {

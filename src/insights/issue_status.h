@@ -1,9 +1,9 @@
 // What is decided about an issue (the exceptions of one fingerprint), and what came of it.
 //
-// A decision is an event of our own, issue_status_changed, with the properties `issue` (the fingerprint),
-// `status` (active, resolved, ignored) and, of ignored, `until_people` and `until_occurrences`: how many
-// people, or events, it takes after the decision until the issue is active again. The newest counts. A
-// resolved issue that is met after the decision is active again.
+// A decision is an event of our own, issue_status_changed, with the properties `issue` (the
+// fingerprint), `status` (active, resolved, ignored) and, of ignored, `until_people` and
+// `until_occurrences`: how many people, or events, it takes after the decision until the issue is
+// active again. The newest counts. A resolved issue that is met after the decision is active again.
 //
 //   built.statements.push_back(decisions_statement(context));
 //   Decisions decisions = read_decisions(table);
@@ -25,7 +25,8 @@ struct Decision {
   std::optional<int64_t> until_people, until_occurrences;  // 1 or more
   int64_t people = 0, occurrences = 0;                     // that met it after `at_us`
 
-  // What holds now: active where a resolved issue was met again, or a bound of an ignored one is reached.
+  // What holds now: active where a resolved issue was met again, or a bound of an ignored one is
+  // reached.
   std::string_view status_now() const;
 };
 

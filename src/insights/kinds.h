@@ -29,8 +29,9 @@ struct Written {
   Json members = Json::object();
 };
 
-// `read` gives the answer's object: "results" and what else the kind says. Kinds that many rows or long
-// answers are usual for have `write` instead, which makes no trees. Both hold what they need by value.
+// `read` gives the answer's object: "results" and what else the kind says. Kinds that many rows or
+// long answers are usual for have `write` instead, which makes no trees. Both hold what they need
+// by value.
 struct Built {
   std::vector<Statement> statements;
   std::function<Json(const std::vector<Table>&)> read = {};
@@ -63,8 +64,8 @@ std::string lifecycle_actors_sql(const View& query, const View& source, const Co
 std::string stickiness_actors_sql(const View& query, const View& source, const Context& context);
 std::string retention_actors_sql(const View& query, const View& source, const Context& context);
 
-// The people at a funnel's step. Its walk is done here and not in SQL: `ctes` end in "actors", everybody
-// who entered, and `pick` says whom of them the first statement's rows put at that step.
+// The people at a funnel's step. Its walk is done here and not in SQL: `ctes` end in "actors",
+// everybody who entered, and `pick` says whom of them the first statement's rows put at that step.
 struct FunnelActors {
   std::string ctes;
   Statement events;

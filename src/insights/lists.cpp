@@ -50,7 +50,9 @@ Json parsed(const Json& cell) {
 
 using Cells = std::span<const json::Value>;
 
-void append_time(std::string& out, const json::Value& cell) { append_instant(out, integer_of(cell)); }
+void append_time(std::string& out, const json::Value& cell) {
+  append_instant(out, integer_of(cell));
+}
 
 // Members in the order of their names, as those of every answer.
 void append_cell(std::string& out, const Cell& cell, Cells row) {
@@ -289,8 +291,8 @@ Json people_answer(const People& people, const Table& table) {
               {"limit", people.limit},     {"offset", people.offset}};
 }
 
-// What people's list is made from: CTEs that end in "actors", and, where the engine cannot say which of
-// them, who is left of everybody in there.
+// What people's list is made from: CTEs that end in "actors", and, where the engine cannot say
+// which of them, who is left of everybody in there.
 struct Behind {
   std::string ctes;
   std::optional<FunnelActors> funnel = {};
@@ -327,10 +329,10 @@ Built build_people(const View& question, const Context& context, const Behind& s
     where += (where.empty() ? "" : " AND ") + any;
   }
   if (!distinct_id.empty()) {
-    where += fmt::format("{}(distinct_id = {} OR strpos(coalesce(distinct_ids, ''), {}) > 0)",
-                         where.empty() ? "" : " AND ", literal(distinct_id),
-                         literal(Json(distinct_id).dump(-1, ' ', false,
-                                                        Json::error_handler_t::replace)));
+    where += fmt::format(
+        "{}(distinct_id = {} OR strpos(coalesce(distinct_ids, ''), {}) > 0)",
+        where.empty() ? "" : " AND ", literal(distinct_id),
+        literal(Json(distinct_id).dump(-1, ' ', false, Json::error_handler_t::replace)));
   }
   const std::string from =
       behind
@@ -340,12 +342,12 @@ Built build_people(const View& question, const Context& context, const Behind& s
   Built built;
   if (context.refusals.first) return built;
   built.statements.push_back(
-      {.sql = fmt::format("{}{} SELECT person_id, distinct_id, distinct_ids, properties, created_t "
-                          "FROM {}{} ORDER BY created_t DESC, person_id LIMIT {}",
-                          behind ? with + ", " : "WITH ", persons_cte(context), from,
-                          where.empty() ? "" : " WHERE " + where,
-                          source.funnel ? rows_max(context.dialect)
-                                        : people.limit + people.offset + 1),
+      {.sql = fmt::format(
+           "{}{} SELECT person_id, distinct_id, distinct_ids, properties, created_t "
+           "FROM {}{} ORDER BY created_t DESC, person_id LIMIT {}",
+           behind ? with + ", " : "WITH ", persons_cte(context), from,
+           where.empty() ? "" : " WHERE " + where,
+           source.funnel ? rows_max(context.dialect) : people.limit + people.offset + 1),
        .columns = {"person_id", "distinct_id", "distinct_ids", "properties", "created_t"}});
   if (source.funnel) {
     built.statements.push_back(source.funnel->events);
@@ -385,9 +387,9 @@ Built build_actors(const View& question, const Context& context) {
   }
   query.only({"source", "day", "series", "breakdown", "compare", "interval", "status",
               "includeRecordings", "modifiers"});
-  const std::string kind = insight["kind"].one_of(
-      {"TrendsQuery", "LifecycleQuery", "StickinessQuery", "RetentionQuery", "PathsQuery",
-       "WebOverviewQuery", "WebStatsTableQuery"});
+  const std::string kind =
+      insight["kind"].one_of({"TrendsQuery", "LifecycleQuery", "StickinessQuery", "RetentionQuery",
+                              "PathsQuery", "WebOverviewQuery", "WebStatsTableQuery"});
   if (kind != "RetentionQuery") query["interval"].refuse_if_given("is not done here");
   const auto sql = kind == "TrendsQuery"       ? trends_actors_sql
                    : kind == "LifecycleQuery"  ? lifecycle_actors_sql
@@ -408,7 +410,7 @@ struct Errors {
   int64_t resolution = 20;
   int64_t limit = 50;
   int64_t offset = 0;
-  std::string order;  // a column and its direction
+  std::string order;           // a column and its direction
   std::string status = "all";  // of the issues that are given
 };
 
@@ -561,20 +563,20 @@ Built build_errors(const View& question, const Context& context) {
         "substr(max(concat(lpad(CAST(t AS VARCHAR), 17, '0'), coalesce({}, ''))), 18)", column);
   };
   built.statements.push_back(
-      {.sql = fmt::format("{}, sums AS (SELECT id, count(*) AS occurrences, min(t) AS first_seen, "
-                          "max(t) AS last_seen, {} AS type, {} AS message FROM kept GROUP BY id), "
-                          "people_of AS (SELECT id, count(*) AS users FROM (SELECT DISTINCT id, "
-                          "person FROM kept) AS p GROUP BY id), "
-                          "visits_of AS (SELECT id, count(*) AS sessions FROM (SELECT DISTINCT id, "
-                          "visit FROM kept WHERE visit <> '') AS v GROUP BY id) "
-                          "SELECT sums.id, occurrences, coalesce(sessions, 0) AS sessions, users, "
-                          "first_seen, last_seen, type, message FROM sums "
-                          "JOIN people_of ON people_of.id = sums.id LEFT JOIN visits_of ON "
-                          "visits_of.id = sums.id ORDER BY {}, sums.id LIMIT {}",
-                          with, latest("type"), latest("message"), errors.order,
-                          // Who has the status is known once all are there.
-                          errors.status == "all" ? errors.limit + errors.offset + 1
-                                                 : rows_max(context.dialect)),
+      {.sql = fmt::format(
+           "{}, sums AS (SELECT id, count(*) AS occurrences, min(t) AS first_seen, "
+           "max(t) AS last_seen, {} AS type, {} AS message FROM kept GROUP BY id), "
+           "people_of AS (SELECT id, count(*) AS users FROM (SELECT DISTINCT id, "
+           "person FROM kept) AS p GROUP BY id), "
+           "visits_of AS (SELECT id, count(*) AS sessions FROM (SELECT DISTINCT id, "
+           "visit FROM kept WHERE visit <> '') AS v GROUP BY id) "
+           "SELECT sums.id, occurrences, coalesce(sessions, 0) AS sessions, users, "
+           "first_seen, last_seen, type, message FROM sums "
+           "JOIN people_of ON people_of.id = sums.id LEFT JOIN visits_of ON "
+           "visits_of.id = sums.id ORDER BY {}, sums.id LIMIT {}",
+           with, latest("type"), latest("message"), errors.order,
+           // Who has the status is known once all are there.
+           errors.status == "all" ? errors.limit + errors.offset + 1 : rows_max(context.dialect)),
        .columns = {"id", "occurrences", "sessions", "users", "first_seen", "last_seen", "type",
                    "message"}});
   const int64_t size = std::max<int64_t>((errors.to_us - errors.from_us) / errors.resolution, 1);

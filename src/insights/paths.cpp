@@ -226,7 +226,8 @@ Statement paths_statement(const Paths& paths, const Context& context) {
         fmt::format(" {} count(*) <= {}", having.empty() ? "HAVING" : "AND", paths.weight_max);
   std::string sql = edges_sql(paths, context);
   sql += fmt::format(
-      " SELECT concat(CAST(j AS VARCHAR), '_', item) AS source, concat(CAST(j + 1 AS VARCHAR), '_', "
+      " SELECT concat(CAST(j AS VARCHAR), '_', item) AS source, concat(CAST(j + 1 AS VARCHAR), "
+      "'_', "
       "target) AS target, count(*) AS n, "
       "avg(CAST(target_t - t AS DOUBLE) / 1000) AS ms FROM edges WHERE target IS NOT NULL "
       "GROUP BY j, item, edges.target{} ORDER BY n DESC, 1, 2 LIMIT {}",

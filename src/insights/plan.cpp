@@ -231,9 +231,8 @@ Asked ask(const Asking& asking) {
   if (!refusals.first) refusals.first = check_statements(reader->built);
   out.refusal = refusals.first;
   if (out.refusal) return out;
-  out.plan = Plan{.statements = reader->built.statements,
-                  .until_us = reader->built.until_us,
-                  .reader = reader};
+  out.plan = Plan{
+      .statements = reader->built.statements, .until_us = reader->built.until_us, .reader = reader};
   return out;
 }
 

@@ -57,12 +57,13 @@ Built build_recorded_visits(const View& question, const Context& context) {
   Built built;
   if (context.refusals.first) return built;
   built.statements.push_back(
-      {.sql = fmt::format("{0} SELECT {1} AS session_id, min(distinct_id) AS distinct_id, min(t) AS "
-                          "first_t, max(t) AS last_t, count(*) AS parts, sum({2}) AS bytes FROM e "
-                          "WHERE {1} <> ''{3} GROUP BY {1} ORDER BY first_t DESC, session_id LIMIT {4}",
-                          scan.with(after + 1, before - 1), session, bytes,
-                          distinct_id.empty() ? "" : " AND distinct_id = " + literal(distinct_id),
-                          limit + offset + 1),
+      {.sql = fmt::format(
+           "{0} SELECT {1} AS session_id, min(distinct_id) AS distinct_id, min(t) AS "
+           "first_t, max(t) AS last_t, count(*) AS parts, sum({2}) AS bytes FROM e "
+           "WHERE {1} <> ''{3} GROUP BY {1} ORDER BY first_t DESC, session_id LIMIT {4}",
+           scan.with(after + 1, before - 1), session, bytes,
+           distinct_id.empty() ? "" : " AND distinct_id = " + literal(distinct_id),
+           limit + offset + 1),
        .columns = {"session_id", "distinct_id", "first_t", "last_t", "parts", "bytes"}});
   built.read = [limit, offset](const std::vector<Table>& tables) {
     return visits_page(tables[0], limit, offset);

@@ -1,4 +1,5 @@
-// Our own kind of question "_RecordedVisits": recorded visits, the newest first, without their recordings.
+// Our own kind of question "_RecordedVisits": recorded visits, the newest first, without their
+// recordings.
 #pragma once
 
 #include "insights/kinds.h"

@@ -1,6 +1,7 @@
-// Recordings in the tables: our own kinds of questions behind /api/projects/{id}/session_recordings. Which
-// sessions were recorded, which rows a recording has, and the text of some of them. A recording may be
-// many megabytes, so its rows are named first, with their sizes, and read a few at a time.
+// Recordings in the tables: our own kinds of questions behind
+// /api/projects/{id}/session_recordings. Which sessions were recorded, which rows a recording has,
+// and the text of some of them. A recording may be many megabytes, so its rows are named first,
+// with their sizes, and read a few at a time.
 #include "insights/recordings.h"
 
 #include <fmt/format.h>
@@ -35,12 +36,13 @@ std::vector<std::string> texts_of(const View& list, size_t count_max) {
 Built build_recordings(const View& question, const Context& context) {
   question.only({"limit", "hours", "sessionIds"});
   const int64_t limit = question["limit"].integer(100, {1, limits::kListRowsMax});
-  const int64_t hours = question["hours"].integer(limits::kRecordingListHours,
-                                                  {1, limits::kRecordingListHoursMax});
+  const int64_t hours =
+      question["hours"].integer(limits::kRecordingListHours, {1, limits::kRecordingListHoursMax});
   const int64_t since = context.project.clock.now_us - hours * 3'600'000'000;
   std::string only;
   if (question["sessionIds"].given()) {
-    const std::vector<std::string> ids = texts_of(question["sessionIds"], limits::kRecordingsNamedMax);
+    const std::vector<std::string> ids =
+        texts_of(question["sessionIds"], limits::kRecordingsNamedMax);
     if (!ids.empty()) only = fmt::format(" AND session_id IN ({})", literals(ids));
   }
   // An event that was sent again is counted once. Rows of recordings name no person.
@@ -54,8 +56,10 @@ Built build_recordings(const View& question, const Context& context) {
   Built built;
   built.statements.push_back(
       {.sql = fmt::format(
-           "SELECT session_id, min(t) AS first_t, max(t) AS last_t, sum(rec) AS n, sum(pageview) AS "
-           "pageviews, sum(fault) AS faults, max(who) AS distinct_id, max(person) AS person_id FROM "
+           "SELECT session_id, min(t) AS first_t, max(t) AS last_t, sum(rec) AS n, sum(pageview) "
+           "AS "
+           "pageviews, sum(fault) AS faults, max(who) AS distinct_id, max(person) AS person_id "
+           "FROM "
            "({}) AS once GROUP BY session_id HAVING sum(rec) > 0 ORDER BY last_t DESC, session_id "
            "LIMIT {}",
            once, limit + 1),
@@ -67,15 +71,16 @@ Built build_recordings(const View& question, const Context& context) {
       if (static_cast<int64_t>(results.size()) == limit) break;
       const int64_t first = integer_of(row[1]);
       const int64_t last = integer_of(row[2]);
-      results.push_back(Json{{"id", row[0]},
-                             {"start_time", instant_text(first)},
-                             {"end_time", instant_text(last)},
-                             {"recording_duration", plain(static_cast<double>((last - first) / 1'000'000))},
-                             {"parts", integer_of(row[3])},
-                             {"pageviews", integer_of(row[4])},
-                             {"exceptions", integer_of(row[5])},
-                             {"distinct_id", row[6]},
-                             {"person_id", row[7]}});
+      results.push_back(
+          Json{{"id", row[0]},
+               {"start_time", instant_text(first)},
+               {"end_time", instant_text(last)},
+               {"recording_duration", plain(static_cast<double>((last - first) / 1'000'000))},
+               {"parts", integer_of(row[3])},
+               {"pageviews", integer_of(row[4])},
+               {"exceptions", integer_of(row[5])},
+               {"distinct_id", row[6]},
+               {"person_id", row[7]}});
     }
     return Json{{"results", std::move(results)},
                 {"has_next", static_cast<int64_t>(tables[0].size()) > limit}};
@@ -96,16 +101,18 @@ Built build_recording_parts(const View& question, const Context& context) {
   }
   Built built;
   built.statements.push_back(
-      {.sql = fmt::format("SELECT uuid, min({}) AS t, max(properties_bytes) AS size FROM {} WHERE {}{} "
-                          "GROUP BY uuid{} ORDER BY t, uuid LIMIT {}",
-                          at, table_name(context.project.events),
-                          of_session(context, question["sessionId"].text()), since, behind,
-                          limits::kRecordingRowsMax),
+      {.sql = fmt::format(
+           "SELECT uuid, min({}) AS t, max(properties_bytes) AS size FROM {} WHERE {}{} "
+           "GROUP BY uuid{} ORDER BY t, uuid LIMIT {}",
+           at, table_name(context.project.events),
+           of_session(context, question["sessionId"].text()), since, behind,
+           limits::kRecordingRowsMax),
        .columns = {"uuid", "t", "size"}});
   built.read = [](const std::vector<Table>& tables) {
     Json results = Json::array();
     for (const Row& row : tables[0]) {
-      results.push_back({row[0], integer_of(row[1]), row[2].is_null() ? Json() : Json(integer_of(row[2]))});
+      results.push_back(
+          {row[0], integer_of(row[1]), row[2].is_null() ? Json() : Json(integer_of(row[2]))});
     }
     return Json{{"results", std::move(results)}};
   };
@@ -114,7 +121,8 @@ Built build_recording_parts(const View& question, const Context& context) {
 
 Built build_recording_text(const View& question, const Context& context) {
   question.only({"sessionId", "uuids", "fromUs", "toUs"});
-  const std::vector<std::string> uuids = texts_of(question["uuids"], static_cast<size_t>(limits::kRecordingRowsMax));
+  const std::vector<std::string> uuids =
+      texts_of(question["uuids"], static_cast<size_t>(limits::kRecordingRowsMax));
   const auto time = [&question](std::string_view name) {
     return instant(question[name].integer(0, {0, INT64_MAX / 2}));
   };

@@ -187,10 +187,11 @@ std::string retention_ctes(const Retention& r, const Context& context) {
 }
 
 Statement retention_statement(const Retention& r, const Context& context) {
-  return {.sql = fmt::format("{} SELECT v, b, k, count(*) AS n FROM cells GROUP BY v, b, k ORDER BY "
-                             "v, b, k LIMIT {}",
-                             retention_ctes(r, context), rows_max(context.dialect)),
-          .columns = {"v", "b", "k", "n"}};
+  return {
+      .sql = fmt::format("{} SELECT v, b, k, count(*) AS n FROM cells GROUP BY v, b, k ORDER BY "
+                         "v, b, k LIMIT {}",
+                         retention_ctes(r, context), rows_max(context.dialect)),
+      .columns = {"v", "b", "k", "n"}};
 }
 
 using Grid = std::vector<std::vector<double>>;
@@ -251,7 +252,8 @@ Json retention_answer(const Retention& r, const Clock& clock, const Table& table
 
 }  // namespace
 
-// `interval` is the row, `day` (ours) the column: 0 the row's people, k those of them who came again.
+// `interval` is the row, `day` (ours) the column: 0 the row's people, k those of them who came
+// again.
 std::string retention_actors_sql(const View& query, const View& source, const Context& context) {
   const Retention retention = read_retention(source, context);
   if (context.refusals.first) return {};

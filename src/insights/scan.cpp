@@ -10,8 +10,8 @@
 namespace hogflare::insights {
 namespace {
 
-// Parts of recordings are nobody's doing, and megabytes: only who names them gets them. A visit does not last
-// until the last of them either.
+// Parts of recordings are nobody's doing, and megabytes: only who names them gets them. A visit
+// does not last until the last of them either.
 constexpr std::string_view kNoRecordings = " AND event NOT IN ('$snapshot', '$snapshot_items')";
 
 struct Lifted {
@@ -265,8 +265,7 @@ std::string Scan::sessions_cte(int64_t from_us, int64_t to_us) const {
       fmt::arg("session", session), fmt::arg("t", epoch_us(dialect_, "min(\"timestamp\")")),
       fmt::arg("raw", raw), fmt::arg("events", table_name(project_->events)),
       fmt::arg("team", project_->team_id), fmt::arg("from", from),
-      fmt::arg("others", kNoRecordings),
-      fmt::arg("to", instant(to_us + kSessionMarginUs)));
+      fmt::arg("others", kNoRecordings), fmt::arg("to", instant(to_us + kSessionMarginUs)));
   // is_bounce is NULL for a visit without a page.
   out += fmt::format(
       "visit_sums AS (SELECT session_id, min(t) AS start_t, {duration} AS duration_s, "

@@ -149,8 +149,9 @@ constexpr std::pair<std::string_view, std::string_view> kHogql[] = {
     {"toint", "TRY_CAST(... AS BIGINT)"}};
 
 // Words that end the list of tables behind FROM.
-constexpr std::string_view kAfterTables[] = {"where",  "group",     "order",  "having",  "limit", "union",
-                                             "except", "intersect", "window", "qualify", "select"};
+constexpr std::string_view kAfterTables[] = {"where",  "group",   "order",  "having",
+                                             "limit",  "union",   "except", "intersect",
+                                             "window", "qualify", "select"};
 
 bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -288,17 +289,18 @@ class Check {
     if (token.kind == Token::Kind::kQuotedName && sign(i + 1, '('))
       return fmt::format("the function \"{}\" is not taken", token.text);
     if (token.kind != Token::Kind::kWord) return std::nullopt;
-    if (token.text == "with" && i > 0 && !word(i + 1, "time")) return "WITH stands at the beginning only";
-    if (sign(i + 1, '(') && !is_one_of(token.text, kFunctions))
-      return function_refusal(token.text);
+    if (token.text == "with" && i > 0 && !word(i + 1, "time"))
+      return "WITH stands at the beginning only";
+    if (sign(i + 1, '(') && !is_one_of(token.text, kFunctions)) return function_refusal(token.text);
     static constexpr std::string_view kForbidden[] = {
-        "into",      "attach", "copy",    "pragma",   "install", "load",   "call",   "set",
-        "create",    "insert", "update",  "delete",   "drop",    "alter",  "export", "import",
-        "recursive", "table", "pivot",  "unpivot", "describe", "show",    "lateral"};
+        "into",      "attach", "copy",   "pragma",  "install",  "load",  "call",   "set",
+        "create",    "insert", "update", "delete",  "drop",     "alter", "export", "import",
+        "recursive", "table",  "pivot",  "unpivot", "describe", "show",  "lateral"};
     if (is_one_of(token.text, kForbidden) && !sign(i + 1, '.') && !(i > 0 && sign(i - 1, '.')))
       return fmt::format("'{}' is not taken", token.text);
     // EXTRACT(x FROM t) and substring(x FROM n) list no tables; the words before tell.
-    const bool lists = (token.text == "from" && !is_extract(i) && !is_comparison(i)) || token.text == "join";
+    const bool lists =
+        (token.text == "from" && !is_extract(i) && !is_comparison(i)) || token.text == "join";
     if (lists) {
       set_listing(true);
       return table_at(i + 1);
@@ -321,8 +323,8 @@ class Check {
            tokens_[i - 1].kind == Token::Kind::kWord;
   }
 
-  // "a.b IS [NOT] DISTINCT FROM": only behind a parenthesis or a name with its table's, for elsewhere "is"
-  // may be a column's name and FROM what it always is.
+  // "a.b IS [NOT] DISTINCT FROM": only behind a parenthesis or a name with its table's, for
+  // elsewhere "is" may be a column's name and FROM what it always is.
   bool is_comparison(size_t i) const {
     if (i < 4 || !word(i - 1, "distinct")) return false;
     const size_t is = word(i - 2, "not") ? i - 3 : i - 2;
@@ -391,8 +393,8 @@ std::string team_ctes(const Project& project) {
       {"rejects", project.rejects}};
   std::string out;
   for (const auto& [name, table] : tables) {
-    out += fmt::format("{}{} AS (SELECT * FROM {} WHERE team_id = {})", out.empty() ? "WITH " : ", ",
-                       name, table_name(table), project.team_id);
+    out += fmt::format("{}{} AS (SELECT * FROM {} WHERE team_id = {})",
+                       out.empty() ? "WITH " : ", ", name, table_name(table), project.team_id);
   }
   return out + " ";
 }
@@ -425,7 +427,8 @@ Built build_sql(const View& question, const Context& context) {
   const int64_t most = std::min<int64_t>(rows_max(context.dialect) - 1, 9'999);
   built.statements.push_back(
       {.sql = fmt::format("{}SELECT * FROM ({}) AS q LIMIT {}",
-                          one_team ? team_ctes(context.project) : "", sql, most), .columns = {}});
+                          one_team ? team_ctes(context.project) : "", sql, most),
+       .columns = {}});
   built.write = [most](const std::vector<Rows>& rows) {
     Written out{.results = "[",
                 .members = Json{{"hasMore", static_cast<int64_t>(rows[0].size()) >= most}}};

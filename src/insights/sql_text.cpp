@@ -102,7 +102,8 @@ std::string epoch_us(Dialect dialect, std::string_view timestamp) {
 
 namespace {
 
-// `digits` places of `value` and what stands behind them. 32 bits: WebAssembly divides 64 by dividing.
+// `digits` places of `value` and what stands behind them. 32 bits: WebAssembly divides 64 by
+// dividing.
 char* put(char* at, uint32_t value, int digits, char behind) {
   for (int i = digits - 1; i >= 0; --i, value /= 10) at[i] = static_cast<char>('0' + value % 10);
   at[digits] = behind;

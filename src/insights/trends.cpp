@@ -432,7 +432,8 @@ std::vector<Line> lines_of(const Trends& trends, size_t buckets, const Rows& row
     lines.push_back({.key = {}, .data = std::vector<double>(buckets, 0), .label = {}});
   if (!cohort.empty()) lines.back().key.push_back(cohort);
   std::map<std::vector<std::string>, size_t> known;
-  std::unordered_map<std::string, size_t> spelled;  // the same by the cells as they came, which is quicker
+  std::unordered_map<std::string, size_t>
+      spelled;  // the same by the cells as they came, which is quicker
   std::string spelling;
   for (size_t r = 0; r < rows.size(); ++r) {
     const std::span<const json::Value> row = rows[r];
@@ -549,8 +550,7 @@ void write_line(std::string& out, const Trends& trends, const Line& line, const 
     out += R"(,"compare":true,"compare_label":)";
     out += place.period == 0 ? R"("current")" : R"("previous")";
   }
-  const double count =
-      trends.cumulative && !line.data.empty() ? line.data.back() : line.total();
+  const double count = trends.cumulative && !line.data.empty() ? line.data.back() : line.total();
   append_json(out += R"(,"count":)", trends.total ? Json(0) : Json(count));
   out += R"(,"data":[)";
   for (size_t i = 0; i < line.data.size() && !trends.total; ++i) {
@@ -625,7 +625,8 @@ std::vector<std::vector<Line>> series_of(const Trends& trends, size_t period,
 
 Written write_answer(const Trends& trends, const Project& project, const std::vector<Rows>& rows) {
   Written out{.results = "["};
-  const auto write = [&out, &trends](const Line& line, const LinePlace& place, const Shared& shared) {
+  const auto write = [&out, &trends](const Line& line, const LinePlace& place,
+                                     const Shared& shared) {
     if (out.results.back() != '[') out.results += ',';
     write_line(out.results, trends, line, place, shared);
   };

@@ -263,7 +263,8 @@ Stats read_stats(const View& question, const Context& context) {
   return stats;
 }
 
-// CTEs that end in "rows_of": each visit's views of a value. `bounce`: how the bounce rate is made of them.
+// CTEs that end in "rows_of": each visit's views of a value. `bounce`: how the bounce rate is made
+// of them.
 std::string stats_rows_sql(const Stats& stats, const Range& range, const View& by,
                            const Context& context, std::string& bounce) {
   Scan scan(context.project, context.dialect, stats.web.common.person_properties);

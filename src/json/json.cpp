@@ -57,7 +57,8 @@ bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
 
 // One pass over the text. Its functions take the place they begin at and give the one they ended
 // at, which so stays in a register; null means that `fail` was called. An explicit stack instead of
-// recursion, so depth costs no wasm stack. Compact JSON, as SDKs send it, is what is asked for first.
+// recursion, so depth costs no wasm stack. Compact JSON, as SDKs send it, is what is asked for
+// first.
 class Parser {
  public:
   Parser(std::string_view text, uint32_t index_depth, Surrogates surrogates,
@@ -238,8 +239,7 @@ class Parser {
   }
 
   HF_INLINE const char* literal(const char* at, const char* word, size_t size) {
-    const bool is_there =
-        static_cast<size_t>(end_ - at) >= size && same_bytes(at, word, size);
+    const bool is_there = static_cast<size_t>(end_ - at) >= size && same_bytes(at, word, size);
     return is_there ? at + size : fail(at, "a value");
   }
 

@@ -15,7 +15,8 @@
 
 namespace hogflare {
 
-// Appends "name": for a value that follows, with a comma before it unless it is the first of its object.
+// Appends "name": for a value that follows, with a comma before it unless it is the first of its
+// object.
 inline void append_name(std::string& out, std::string_view name) {
   if (out.back() != '{') out += ',';
   json::append_string(out, name);
@@ -32,8 +33,8 @@ inline void append_text(std::string& out, std::string_view name, std::string_vie
   json::append_string(out, text);
 }
 
-// An object's members as texts, written in the order of their names. Borrows the texts; of two members of one name
-// the later one stays.
+// An object's members as texts, written in the order of their names. Borrows the texts; of two
+// members of one name the later one stays.
 class MemberTexts {
  public:
   void put(std::string_view name, std::string_view text) { members_[std::string(name)] = text; }

@@ -54,8 +54,8 @@ void LogBuffer::add(LogLevel level, std::string_view event,
 
 std::vector<LogEntry> LogBuffer::take() {
   if (dropped_ > 0) {
-    entries_.push_back({LogLevel::kWarn, log_line(LogLevel::kWarn, "log_lines_dropped",
-                                                  {{"count", dropped_}})});
+    entries_.push_back(
+        {LogLevel::kWarn, log_line(LogLevel::kWarn, "log_lines_dropped", {{"count", dropped_}})});
     dropped_ = 0;
   }
   return std::exchange(entries_, {});

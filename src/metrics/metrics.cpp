@@ -8,19 +8,16 @@
 namespace hogflare {
 namespace {
 
-constexpr PerStream<std::string_view> kStreams = {"events", "persons", "rejects",
-                                                  "distinct_ids"};
+constexpr PerStream<std::string_view> kStreams = {"events", "persons", "rejects", "distinct_ids"};
 constexpr std::array<std::string_view, kSinkVerdictCount> kVerdicts = {
     "delivered", "transient", "too_large", "poison", "misconfigured"};
 constexpr std::array<std::string_view, kMetricRouteCount> kRoutes = {
-    "capture",          "capture_v1",    "replay", "ai_capture", "flags",
-    "flag_definitions", "remote_config", "query",  "admin",      "health",
-    "other"};
+    "capture",       "capture_v1", "replay", "ai_capture", "flags", "flag_definitions",
+    "remote_config", "query",      "admin",  "health",     "other"};
 constexpr std::array<std::string_view, 6> kStatusClasses = {"other", "1xx", "2xx",
                                                             "3xx",   "4xx", "5xx"};
-constexpr std::array<std::string_view, kObjectClassCount> kClasses = {"person", "group",
-                                                                      "person_id_counter",
-                                                                      "outbox", "cookieless", "live"};
+constexpr std::array<std::string_view, kObjectClassCount> kClasses = {
+    "person", "group", "person_id_counter", "outbox", "cookieless", "live"};
 
 // Label values: backslash, quote and line feed are escaped; nothing else may be.
 void append_label_value(std::string& out, std::string_view value) {
@@ -86,9 +83,9 @@ class Walk {
       for (size_t status = 0; status < kStatusClasses.size(); ++status) {
         const uint64_t value = metrics_.requests[route][status];
         if (value == 0) continue;  // 60 series of which most never count
-        visitor_.value(two_labels(label("route", kRoutes[route]),
-                                  label("status", kStatusClasses[status])),
-                       value);
+        visitor_.value(
+            two_labels(label("route", kRoutes[route]), label("status", kStatusClasses[status])),
+            value);
       }
     }
   }
@@ -124,9 +121,9 @@ class Walk {
     visitor_.family({"hogflare_sends_total", "Sends to a sink, by what its answer meant."});
     for (size_t stream = 0; stream < kStreams.size(); ++stream) {
       for (size_t verdict = 0; verdict < kVerdicts.size(); ++verdict) {
-        visitor_.value(two_labels(label("stream", kStreams[stream]),
-                                  label("verdict", kVerdicts[verdict])),
-                       metrics_.sends[stream][verdict]);
+        visitor_.value(
+            two_labels(label("stream", kStreams[stream]), label("verdict", kVerdicts[verdict])),
+            metrics_.sends[stream][verdict]);
       }
     }
     per_stream("hogflare_send_retries_total", "Sends repeated within their request.",
@@ -172,8 +169,7 @@ class Walk {
     visitor_.value("", value);
   }
 
-  void per_stream(std::string_view name, std::string_view help,
-                  const PerStream<uint64_t>& values) {
+  void per_stream(std::string_view name, std::string_view help, const PerStream<uint64_t>& values) {
     visitor_.family({name, help});
     for (size_t i = 0; i < values.size(); ++i) {
       visitor_.value(label("stream", kStreams[i]), values[i]);

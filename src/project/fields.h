@@ -22,8 +22,8 @@ enum Kind : uint16_t {
   kBool = 2,
   kText = 4,
   kNumber = 8,
-  kRate = 16,      // a number from 0 to 1, or its decimal text; handed on as text
-  kTexts = 32,     // a list of texts
+  kRate = 16,   // a number from 0 to 1, or its decimal text; handed on as text
+  kTexts = 32,  // a list of texts
   kObject = 64,
   kObjects = 128,  // a list of objects
   kAny = 256,
@@ -38,13 +38,13 @@ enum class Wrong : uint8_t {
 struct Field {
   std::string_view name;
   uint16_t kinds;
-  std::span<const Field> fields = {};       // of kObject and kObjects; empty: any members
-  std::string_view choices = {};            // of kText: "any|all"; empty: any text
-  double low = 0;                           // of kNumber, when low < high
+  std::span<const Field> fields = {};  // of kObject and kObjects; empty: any members
+  std::string_view choices = {};       // of kText: "any|all"; empty: any text
+  double low = 0;                      // of kNumber, when low < high
   double high = 0;
   Wrong wrong = Wrong::kMember;
-  bool needed = false;                      // its object is left out when it is not there
-  bool open = false;                        // members that `fields` does not name pass unremarked
+  bool needed = false;  // its object is left out when it is not there
+  bool open = false;    // members that `fields` does not name pass unremarked
 };
 
 // Names what is wrong, with its path.
@@ -57,8 +57,8 @@ class Checker {
 
   // The value as it is handed on; nullopt when it cannot be used.
   std::optional<Json> value(const Json& given, const Field& field, const std::string& path);
-  // The members that can be used; nullopt when one failed whose fault is the whole object's. A member
-  // that no field names is kept, with a warning.
+  // The members that can be used; nullopt when one failed whose fault is the whole object's. A
+  // member that no field names is kept, with a warning.
   std::optional<Json> object(const Json& given, const Field& field, const std::string& path);
   // The items that can be used.
   Json objects(const Json& given, const Field& field, const std::string& path);

@@ -1,6 +1,6 @@
 // What clients are told about a project. Sources: posthog-js, types/remote-config.d.ts of
-// @posthog/browser-common, and what it asks for when a field is there (`surveys: false` makes it load
-// the surveys script, so a field that is off is left out).
+// @posthog/browser-common, and what it asks for when a field is there (`surveys: false` makes it
+// load the surveys script, so a field that is off is left out).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -58,9 +58,8 @@ bool is_recorded_here(const RemoteConfig& config) {
   if (domains.empty()) return true;
   const std::string_view page =
       config.origin.empty() ? origin_of(config.referer) : origin_of(config.origin);
-  return !page.empty() && std::any_of(domains.begin(), domains.end(), [page](const auto& domain) {
-    return names(domain, page);
-  });
+  return !page.empty() && std::any_of(domains.begin(), domains.end(),
+                                      [page](const auto& domain) { return names(domain, page); });
 }
 
 std::string session_recording(const RemoteConfig& config) {
@@ -70,8 +69,8 @@ std::string session_recording(const RemoteConfig& config) {
   return config.session_recording ? kByDefault : "false";
 }
 
-// The pinned surveys script needs PostHogPersistence.get_property, which posthog-js has since 1.131;
-// in an older page it would only fill the console.
+// The pinned surveys script needs PostHogPersistence.get_property, which posthog-js has
+// since 1.131; in an older page it would only fill the console.
 bool can_show_surveys(std::string_view sdk_version) {
   constexpr std::string_view kMajor = "1.";
   constexpr int kFirstMinor = 131;

@@ -7,7 +7,8 @@
 namespace hogflare::project {
 namespace {
 
-// --- The fields of remote config, as posthog-js declares them -------------------------------------
+// --- The fields of remote config, as posthog-js declares them
+// -------------------------------------
 
 constexpr Field kUrlTrigger[] = {
     {.name = "url", .kinds = kText, .needed = true},
@@ -33,7 +34,8 @@ constexpr Field kScriptConfig[] = {
 constexpr Field kTriggerProperty[] = {
     {.name = "key", .kinds = kText, .needed = true},
     {.name = "type", .kinds = kText, .choices = "event|person", .needed = true},
-    {.name = "operator", .kinds = kText,
+    {.name = "operator",
+     .kinds = kText,
      .choices = "exact|is_not|icontains|not_icontains|regex|not_regex|gt|lt"},
     {.name = "value", .kinds = kText | kNumber | kBool | kTexts},
 };
@@ -55,15 +57,17 @@ constexpr Field kTriggerGroup[] = {
     {.name = "minDurationMs", .kinds = kNumber, .low = 0, .high = 3'600'000},
     {.name = "conditions", .kinds = kObject, .fields = kTriggerConditions, .needed = true},
 };
-// What keeps something out of a recording closes the whole when it cannot be read: a page must not be
-// recorded without the mask its operator meant.
+// What keeps something out of a recording closes the whole when it cannot be read: a page must not
+// be recorded without the mask its operator meant.
 constexpr Field kSessionRecording[] = {
     {.name = "endpoint", .kinds = kText},
     {.name = "recorderVersion", .kinds = kText},
     {.name = "consoleLogRecordingEnabled", .kinds = kBool},
     {.name = "sampleRate", .kinds = kRate | kNull, .wrong = Wrong::kParent},
     {.name = "minimumDurationMilliseconds", .kinds = kNumber | kNull, .low = 0, .high = 3'600'000},
-    {.name = "linkedFlag", .kinds = kText | kObject | kNull, .fields = kLinkedFlag,
+    {.name = "linkedFlag",
+     .kinds = kText | kObject | kNull,
+     .fields = kLinkedFlag,
      .wrong = Wrong::kParent},
     {.name = "networkPayloadCapture", .kinds = kObject | kNull, .fields = kPayloadCapture},
     {.name = "masking", .kinds = kObject | kNull, .fields = kMasking, .wrong = Wrong::kParent},
@@ -73,7 +77,9 @@ constexpr Field kSessionRecording[] = {
     {.name = "urlTriggers", .kinds = kObjects, .fields = kUrlTrigger, .wrong = Wrong::kParent},
     {.name = "urlBlocklist", .kinds = kObjects, .fields = kUrlTrigger, .wrong = Wrong::kParent},
     {.name = "eventTriggers", .kinds = kTexts, .wrong = Wrong::kParent},
-    {.name = "triggerMatchType", .kinds = kText | kNull, .choices = "any|all",
+    {.name = "triggerMatchType",
+     .kinds = kText | kNull,
+     .choices = "any|all",
      .wrong = Wrong::kParent},
     {.name = "version", .kinds = kNumber, .low = 1, .high = 2},
     {.name = "triggerGroups", .kinds = kObjects, .fields = kTriggerGroup, .wrong = Wrong::kParent},
@@ -87,7 +93,10 @@ constexpr Field kPerformance[] = {
     {.name = "web_vitals_allowed_metrics", .kinds = kTexts | kNull},
 };
 constexpr Field kSuppressionValue[] = {
-    {.name = "key", .kinds = kText, .choices = "$exception_types|$exception_values", .needed = true},
+    {.name = "key",
+     .kinds = kText,
+     .choices = "$exception_types|$exception_values",
+     .needed = true},
     {.name = "operator", .kinds = kText, .needed = true},
     {.name = "value", .kinds = kText | kTexts, .needed = true},
     {.name = "type", .kinds = kText},
@@ -146,16 +155,19 @@ Json recording_defaults() {
 
 // What this server says by itself, as it stands in an answer of PostHog's that somebody pasted.
 constexpr std::string_view kOwnFields[] = {
-    "token",           "supportedCompression", "hasFeatureFlags",     "analytics",
-    "isAuthenticated", "toolbarParams",        "toolbarVersion",      "editorParams",
-    "surveys",         "survey_config",        "productTours",        "siteApps",
+    "token",           "supportedCompression", "hasFeatureFlags",      "analytics",
+    "isAuthenticated", "toolbarParams",        "toolbarVersion",       "editorParams",
+    "surveys",         "survey_config",        "productTours",         "siteApps",
     "config",          "featureFlags",         "elementsChainAsString"};
 
-// --- The lists ------------------------------------------------------------------------------------
+// --- The lists
+// ------------------------------------------------------------------------------------
 
 constexpr Field kQuestion[] = {
-    {.name = "type", .kinds = kText,
-     .choices = "open|link|rating|single_choice|multiple_choice", .needed = true},
+    {.name = "type",
+     .kinds = kText,
+     .choices = "open|link|rating|single_choice|multiple_choice",
+     .needed = true},
     {.name = "question", .kinds = kText, .needed = true},
 };
 constexpr Field kSurvey[] = {
@@ -167,8 +179,10 @@ constexpr Field kSurvey[] = {
 constexpr Field kEarlyAccess[] = {
     {.name = "name", .kinds = kText, .needed = true},
     {.name = "flagKey", .kinds = kText | kNull, .needed = true},
-    {.name = "stage", .kinds = kText,
-     .choices = "draft|concept|alpha|beta|general-availability|archived", .needed = true},
+    {.name = "stage",
+     .kinds = kText,
+     .choices = "draft|concept|alpha|beta|general-availability|archived",
+     .needed = true},
 };
 constexpr Field kExperiment[] = {
     {.name = "name", .kinds = kText, .needed = true},
@@ -180,15 +194,15 @@ constexpr Field kTour[] = {
     {.name = "name", .kinds = kText, .needed = true},
 };
 constexpr Field kSurveys = {.name = "surveys", .kinds = kObjects, .fields = kSurvey, .open = true};
-constexpr Field kQuestions = {.name = "questions", .kinds = kObjects, .fields = kQuestion,
-                              .open = true};
+constexpr Field kQuestions = {
+    .name = "questions", .kinds = kObjects, .fields = kQuestion, .open = true};
 constexpr Field kSurveyConfig = {.name = "survey_config", .kinds = kObject | kNull};
-constexpr Field kEarlyAccessFeatures = {.name = "early_access_features", .kinds = kObjects,
-                                        .fields = kEarlyAccess, .open = true};
-constexpr Field kExperiments = {.name = "web_experiments", .kinds = kObjects,
-                                .fields = kExperiment, .open = true};
-constexpr Field kTours = {.name = "product_tours", .kinds = kObjects, .fields = kTour,
-                          .open = true};
+constexpr Field kEarlyAccessFeatures = {
+    .name = "early_access_features", .kinds = kObjects, .fields = kEarlyAccess, .open = true};
+constexpr Field kExperiments = {
+    .name = "web_experiments", .kinds = kObjects, .fields = kExperiment, .open = true};
+constexpr Field kTours = {
+    .name = "product_tours", .kinds = kObjects, .fields = kTour, .open = true};
 constexpr Field kSiteApp[] = {
     {.name = "id", .kinds = kText, .needed = true},
     {.name = "source", .kinds = kText, .needed = true},
@@ -303,10 +317,8 @@ class Reader {
       Json usable = Json::array();
       for (size_t i = 0; surveys && i < surveys->size(); ++i) {
         Json& survey = (*surveys)[i];
-        const std::string path =
-            "surveys (" + survey["id"].get<std::string>() + ").questions";
-        const std::optional<Json> questions =
-            checker_.value(survey["questions"], kQuestions, path);
+        const std::string path = "surveys (" + survey["id"].get<std::string>() + ").questions";
+        const std::optional<Json> questions = checker_.value(survey["questions"], kQuestions, path);
         // A survey with one question fewer would mean another.
         if (!questions || questions->size() != survey["questions"].size()) continue;
         usable.push_back(std::move(survey));

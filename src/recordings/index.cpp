@@ -84,7 +84,8 @@ class ItemReader {
   }
 
   void note_url(const Value& href) {
-    if (!href.exists() || !href.is_string() || index_.urls.size() == limits::kRecordingUrlsMax) return;
+    if (!href.exists() || !href.is_string() || index_.urls.size() == limits::kRecordingUrlsMax)
+      return;
     std::string url = href.text();
     // One byte a code point is the least, so this is no more than so many bytes of ASCII.
     if (url.size() > limits::kRecordingUrlBytesMax) {
@@ -118,12 +119,16 @@ std::string recording_text(const Recording& recording) {
   constexpr std::string_view kWindow = "{\"window_id\":";
   constexpr std::string_view kUuid = ",\"uuid\":\"";
   constexpr std::string_view kData = "\",\"data\":[";
-  size_t bytes = kWindow.size() + recording.window_id.size() + kUuid.size() + recording.uuid.size() +
-                 kData.size() + 3;
+  size_t bytes = kWindow.size() + recording.window_id.size() + kUuid.size() +
+                 recording.uuid.size() + kData.size() + 3;
   for (const std::string_view items : recording.items) bytes += items.size() + 1;
   std::string text;
   text.reserve(bytes);
-  text.append(kWindow).append(recording.window_id).append(kUuid).append(recording.uuid).append(kData);
+  text.append(kWindow)
+      .append(recording.window_id)
+      .append(kUuid)
+      .append(recording.uuid)
+      .append(kData);
   std::string_view before;
   for (const std::string_view items : recording.items) {
     text.append(before).append(items);

@@ -15,7 +15,8 @@ void RecordingPuts::start(const Turn& turn, Effects& effects) {
 bool RecordingPuts::put(const Turn& turn, Effects& effects) {
   const Recording& recording = recordings_[indexes_.size()];
   indexes_.emplace_back();
-  if (indexes_.size() > limits::kRecordingPutsMax || turn.now_ms < health_.retry_at_ms) return false;
+  if (indexes_.size() > limits::kRecordingPutsMax || turn.now_ms < health_.retry_at_ms)
+    return false;
   std::string text = recording_text(recording);
   // The copy, and while it is looked at the places of its items.
   const size_t copy_bytes = text.size();

@@ -111,7 +111,8 @@ std::optional<std::string> check_row(std::string_view row) {
   size_t next = 0;
   for (const json::Member member : document.value().root().members()) {
     while (next < kColumns.size() && !member.key_is(kColumns[next].name)) {
-      if (kColumns[next].required) return "column " + std::string(kColumns[next].name) + " is missing";
+      if (kColumns[next].required)
+        return "column " + std::string(kColumns[next].name) + " is missing";
       ++next;
     }
     if (next == kColumns.size()) return "column " + member.key() + " is unknown or out of order";
@@ -121,7 +122,8 @@ std::optional<std::string> check_row(std::string_view row) {
     ++next;
   }
   for (; next < kColumns.size(); ++next) {
-    if (kColumns[next].required) return "column " + std::string(kColumns[next].name) + " is missing";
+    if (kColumns[next].required)
+      return "column " + std::string(kColumns[next].name) + " is missing";
   }
   return std::nullopt;
 }

@@ -13,17 +13,36 @@ namespace hogflare::rows {
 namespace {
 
 // With what stands before each value.
-constexpr std::array<std::string_view, kLiftedColumns> kNames = {
-    ",\"session_id\":",     ",\"window_id\":",         ",\"current_url\":",
-    ",\"host\":",           ",\"pathname\":",          ",\"screen_name\":",
-    ",\"referrer\":",       ",\"referring_domain\":",  ",\"utm_source\":",
-    ",\"utm_medium\":",     ",\"utm_campaign\":",      ",\"utm_term\":",
-    ",\"utm_content\":",    ",\"browser\":",           ",\"browser_version\":",
-    ",\"os\":",             ",\"os_version\":",        ",\"device_type\":",
-    ",\"country_code\":",   ",\"region\":",            ",\"city\":",
-    ",\"lib\":",            ",\"lib_version\":",       ",\"is_identified\":",
-    ",\"person_mode\":",    ",\"feature_flag\":",      ",\"feature_flag_variant\":",
-    ",\"exception_type\":", ",\"exception_message\":", ",\"exception_fingerprint\":"};
+constexpr std::array<std::string_view, kLiftedColumns> kNames = {",\"session_id\":",
+                                                                 ",\"window_id\":",
+                                                                 ",\"current_url\":",
+                                                                 ",\"host\":",
+                                                                 ",\"pathname\":",
+                                                                 ",\"screen_name\":",
+                                                                 ",\"referrer\":",
+                                                                 ",\"referring_domain\":",
+                                                                 ",\"utm_source\":",
+                                                                 ",\"utm_medium\":",
+                                                                 ",\"utm_campaign\":",
+                                                                 ",\"utm_term\":",
+                                                                 ",\"utm_content\":",
+                                                                 ",\"browser\":",
+                                                                 ",\"browser_version\":",
+                                                                 ",\"os\":",
+                                                                 ",\"os_version\":",
+                                                                 ",\"device_type\":",
+                                                                 ",\"country_code\":",
+                                                                 ",\"region\":",
+                                                                 ",\"city\":",
+                                                                 ",\"lib\":",
+                                                                 ",\"lib_version\":",
+                                                                 ",\"is_identified\":",
+                                                                 ",\"person_mode\":",
+                                                                 ",\"feature_flag\":",
+                                                                 ",\"feature_flag_variant\":",
+                                                                 ",\"exception_type\":",
+                                                                 ",\"exception_message\":",
+                                                                 ",\"exception_fingerprint\":"};
 
 constexpr uint32_t bit_of(Column column) { return 1u << static_cast<unsigned>(column); }
 
@@ -59,7 +78,8 @@ class TextBuffer {
 // As much of `utf8` as fits, never half a character.
 std::string_view cut_text(std::string_view utf8) {
   size_t size = std::min(utf8.size(), limits::kColumnTextBytesMax);
-  while (size < utf8.size() && size > 0 && (static_cast<unsigned char>(utf8[size]) & 0xC0) == 0x80) {
+  while (size < utf8.size() && size > 0 &&
+         (static_cast<unsigned char>(utf8[size]) & 0xC0) == 0x80) {
     --size;
   }
   return utf8.substr(0, size);
@@ -71,8 +91,8 @@ struct Member {
   size_t at;
 };
 
-// The smallest members that fit into custom_properties together. However many there are, it holds no more
-// than that: what is taken out for a smaller one would not have fitted beside it.
+// The smallest members that fit into custom_properties together. However many there are, it holds
+// no more than that: what is taken out for a smaller one would not have fitted beside it.
 class SmallestMembers {
  public:
   bool has_room_for(const Member& member) const {
@@ -152,8 +172,8 @@ void ColumnValues::append(std::string& out, size_t properties_bytes) const {
 
 bool is_events_own(std::string_view name) {
   const KnownProperty known = known_property(name);
-  return known.role == Role::kPlain && known.column == KnownProperty::kNone && is_persons_own(name) &&
-         name != "distinct_id" && name != "token";
+  return known.role == Role::kPlain && known.column == KnownProperty::kNone &&
+         is_persons_own(name) && name != "distinct_id" && name != "token";
 }
 
 void CustomProperties::append(std::string& out, const json::Value& all, IsOwn is_own) const {

@@ -1,5 +1,5 @@
-// The typed columns behind `extra`: values that questions group and filter by, lifted from what the row
-// holds already. Where each comes from: docs/SCHEMAS.md.
+// The typed columns behind `extra`: values that questions group and filter by, lifted from what the
+// row holds already. Where each comes from: docs/SCHEMAS.md.
 //
 //   ColumnValues columns;
 //   columns.lift(Column::kOs, member.value);      // while the properties are written
@@ -54,8 +54,8 @@ inline constexpr size_t kLiftedColumns = static_cast<size_t>(Column::kExceptionF
 
 class ColumnValues {
  public:
-  // Notes a property's value; what says nothing (null, empty text, list, object) leaves the column as
-  // it is. The value must live until append().
+  // Notes a property's value; what says nothing (null, empty text, list, object) leaves the column
+  // as it is. The value must live until append().
   void lift(Column column, const json::Value& value) {
     if (column == Column::kIsIdentified && !value.is_bool()) return;
     lift(column, value.raw());
@@ -93,8 +93,8 @@ bool is_events_own(std::string_view name);
 inline bool is_persons_own(std::string_view name) { return name.empty() || name.front() != '$'; }
 
 // The own properties of an event or a person, but null. Of those that have more than
-// limits::kCustomPropertiesBytesMax the smallest are taken, in the order they came in. Views must live
-// until append().
+// limits::kCustomPropertiesBytesMax the smallest are taken, in the order they came in. Views must
+// live until append().
 class CustomProperties {
  public:
   void add(const json::Member& member) {
@@ -120,8 +120,8 @@ class CustomProperties {
   void append(std::string& out, const json::Value& all, IsOwn is_own) const;
 
  private:
-  // Members between which stands nothing but a comma are one run. Events have a few; where there are
-  // more `all` is walked again.
+  // Members between which stands nothing but a comma are one run. Events have a few; where there
+  // are more `all` is walked again.
   static constexpr size_t kHeld = 24;
   struct Run {
     const char* begin;

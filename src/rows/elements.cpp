@@ -14,8 +14,8 @@ namespace {
 
 using json::Value;
 
-// ASCII in the order of the root collation (CLDR), which JavaScript's localeCompare has; what stands
-// behind it sorts by its bytes.
+// ASCII in the order of the root collation (CLDR), which JavaScript's localeCompare has; what
+// stands behind it sorts by its bytes.
 constexpr std::string_view kCollation =
     "_-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$0123456789"
     "aAbBcCdDeEfFgGhHiIjJkKlLmMnNoOpPqQrRsStTuUvVwWxXyYzZ";
@@ -106,8 +106,10 @@ void append_element(const Value& element, std::string& out) {
     if ((name == "nth_child" || name == "nth_of_type") && !value.is_null()) {
       put(name == "nth_child" ? "nth-child" : "nth-of-type", text_of(value));
     }
-    if (name == "$el_text" && is_truthy(value)) put("text", cut_text(value, limits::kElementTextUnits));
-    if (name == "attr__href" && is_truthy(value)) put("href", cut_text(value, limits::kElementHrefUnits));
+    if (name == "$el_text" && is_truthy(value))
+      put("text", cut_text(value, limits::kElementTextUnits));
+    if (name == "attr__href" && is_truthy(value))
+      put("href", cut_text(value, limits::kElementHrefUnits));
     if (name == "attr__id" && is_truthy(value)) put("attr_id", text_of(value));
     if (name.substr(0, 6) == "attr__" && !value.is_null()) put(name, text_of(value));
   }

@@ -42,7 +42,11 @@ ConnectionPlace ConnectionPlace::of(const RequestHead& head) {
   const auto add = [&](std::string_view name, std::string_view value) {
     const std::string_view comma = place.set.empty() ? "" : ",";
     place.set.append(comma).append("\"$geoip_").append(name).append("\":").append(value);
-    place.set_once.append(comma).append("\"$initial_geoip_").append(name).append("\":").append(value);
+    place.set_once.append(comma)
+        .append("\"$initial_geoip_")
+        .append(name)
+        .append("\":")
+        .append(value);
   };
   const auto text = [&](std::string_view name, std::string_view value) {
     if (value.empty()) return;
@@ -71,8 +75,8 @@ bool Enrichment::is_address(std::string_view ip_raw) const {
   if (policy_ == IpPolicy::kAnonymize) return equals_ignoring_case(ip_raw, address_raw_);
   constexpr size_t kName = std::string_view(",\"$ip\":").size();
   if (ends_[kEnrichedIp] <= kName) return false;
-  return equals_ignoring_case(
-      ip_raw, std::string_view(members_).substr(kName, ends_[kEnrichedIp] - kName));
+  return equals_ignoring_case(ip_raw,
+                              std::string_view(members_).substr(kName, ends_[kEnrichedIp] - kName));
 }
 
 Enrichment Enrichment::of(const RequestHead& head, IpPolicy policy) {

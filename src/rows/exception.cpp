@@ -15,7 +15,8 @@ using json::Value;
 
 // From the list down to a frame's members: list, exception, stacktrace, frames, frame.
 constexpr uint32_t kListDepth = 5;
-// A position further right than this in a script's line is one in a minified script (cymbal: js.rs).
+// A position further right than this in a script's line is one in a minified script (cymbal:
+// js.rs).
 constexpr int64_t kMinifiedColumn = 300;
 
 // Empty when the member is no text.
@@ -34,7 +35,8 @@ bool has(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-// The path of a script's address without line and column: what stays the same wherever it is served.
+// The path of a script's address without line and column: what stays the same wherever it is
+// served.
 std::string script_path(std::string_view url) {
   const size_t scheme = url.find("://");
   if (url.substr(0, 4) != "http" || scheme == std::string_view::npos) return {};
@@ -75,7 +77,8 @@ Frame read_frame(const Value& raw) {
   const Value in_app = raw.find("in_app");
   frame.is_in_app = !in_app.exists() || !in_app.is_false();
   if (platform == "node:javascript") {
-    frame.is_in_app = frame.is_in_app && !has(filename, "node_modules") && filename.rfind("node:", 0) != 0;
+    frame.is_in_app =
+        frame.is_in_app && !has(filename, "node_modules") && filename.rfind("node:", 0) != 0;
     if (has_chunk) frame.source.clear();
   } else if (platform == "python") {
     const std::string path = text_of(raw, "abs_path");
@@ -87,7 +90,8 @@ Frame read_frame(const Value& raw) {
     frame.column = number_of(raw, "colno");
     const bool has_place = frame.line.has_value() && frame.column.has_value();
     const bool has_script = !frame.source.empty() || has_chunk;
-    frame.is_resolved = !has_place || !has_script || (!has_chunk && *frame.column <= kMinifiedColumn);
+    frame.is_resolved =
+        !has_place || !has_script || (!has_chunk && *frame.column <= kMinifiedColumn);
     frame.is_in_app = frame.is_in_app && (has_place || filename != "<anonymous>");
   } else {
     frame.is_resolved = !frame.function.empty();

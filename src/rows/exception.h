@@ -1,5 +1,5 @@
-// What an `$exception` event is grouped by: PostHog's rule (rust/cymbal, "fingerprinting"), without source
-// maps, which nobody has when the event comes. docs/SCHEMAS.md has the rule in words.
+// What an `$exception` event is grouped by: PostHog's rule (rust/cymbal, "fingerprinting"), without
+// source maps, which nobody has when the event comes. docs/SCHEMAS.md has the rule in words.
 #pragma once
 
 #include <string>

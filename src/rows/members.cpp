@@ -29,7 +29,9 @@ struct Place {
 std::string mark_of(const std::vector<Place>& places) {
   std::string mark(kMarkStart);
   for (const Place& place : places) {
-    if (place.fate == Fate::kStays || mark.size() + place.member.raw_key().size() > kMarkBytesMax - 2) continue;
+    if (place.fate == Fate::kStays ||
+        mark.size() + place.member.raw_key().size() > kMarkBytesMax - 2)
+      continue;
     if (mark.back() != '[') mark += ',';
     mark += place.member.raw_key();
   }
@@ -37,9 +39,10 @@ std::string mark_of(const std::vector<Place>& places) {
   return mark;
 }
 
-// The size that values are cut to so that all of them have `room` bytes together. `by_size` begins with
-// the largest. Below limits::kCutValueBytesMin: there is none.
-size_t level_of(const std::vector<Place>& places, const std::vector<uint32_t>& by_size, size_t room) {
+// The size that values are cut to so that all of them have `room` bytes together. `by_size` begins
+// with the largest. Below limits::kCutValueBytesMin: there is none.
+size_t level_of(const std::vector<Place>& places, const std::vector<uint32_t>& by_size,
+                size_t room) {
   size_t left = places.size();
   for (auto at = by_size.rbegin(); at != by_size.rend(); ++at, --left) {
     const size_t bytes = places[*at].bytes;
@@ -49,8 +52,8 @@ size_t level_of(const std::vector<Place>& places, const std::vector<uint32_t>& b
   return SIZE_MAX;
 }
 
-// Cuts the values over the level that makes everything fit, or, where there are so many that nothing
-// would be left of them, drops the largest. What is left of cut values goes to `cuts`.
+// Cuts the values over the level that makes everything fit, or, where there are so many that
+// nothing would be left of them, drops the largest. What is left of cut values goes to `cuts`.
 void fit(std::vector<Place>& places, size_t bytes_max, std::vector<std::string>& cuts) {
   std::vector<uint32_t> by_size(places.size());
   for (uint32_t i = 0; i < by_size.size(); ++i) by_size[i] = i;

@@ -82,8 +82,9 @@ inline void close_object(std::string& out, size_t begin) {
   out += '}';
 }
 
-// `object` (JSON text) with its largest values cut to a size that makes it `bytes_max` bytes at most: each
-// keeps its beginning, as JSON of its kind. A value without a beginning goes whole. A member
+// `object` (JSON text) with its largest values cut to a size that makes it `bytes_max` bytes at
+// most: each keeps its beginning, as JSON of its kind. A value without a beginning goes whole. A
+// member
 // `$hogflare_truncated` lists the names of both. What is no object is replaced by the mark alone.
 std::string shrink_object(std::string object, size_t bytes_max);
 

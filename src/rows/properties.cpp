@@ -135,8 +135,8 @@ const KnownProperty& known_property(std::string_view name) {
   const uint8_t slot = kTable[slot_of(name.data(), name.size())];
   if (slot == kEmptySlot) return kPlain;
   const Entry& entry = kAll[slot];
-  const bool same = entry.name.size() == name.size() &&
-                    same_bytes(entry.name.data(), name.data(), name.size());
+  const bool same =
+      entry.name.size() == name.size() && same_bytes(entry.name.data(), name.data(), name.size());
   return same ? entry.known : kPlain;
 }
 

@@ -58,8 +58,8 @@ constexpr size_t kAddedBytesMax = 64u << 10;
 // An event from here on cannot become a row in full, whatever its row leaves out.
 constexpr size_t kHopelessBytes = 4 * limits::kRowBytesMax;
 
-constexpr std::string_view kGroupColumns[] = {",\"group0\":", ",\"group1\":", ",\"group2\":",
-                                              ",\"group3\":", ",\"group4\":"};
+constexpr std::string_view kGroupColumns[] = {
+    ",\"group0\":", ",\"group1\":", ",\"group2\":", ",\"group3\":", ",\"group4\":"};
 constexpr std::string_view kGroupProperties[] = {
     ",\"$group_0\":", ",\"$group_1\":", ",\"$group_2\":", ",\"$group_3\":", ",\"$group_4\":"};
 
@@ -147,8 +147,8 @@ bool stays(const Member& member, rows::KnownProperty known, const Event& event,
   return true;
 }
 
-// What the row has under another name or in another form than the client. Lean rows have what becomes a
-// column there alone.
+// What the row has under another name or in another form than the client. Lean rows have what
+// becomes a column there alone.
 void add_converted(Pieces& pieces, const Event& event, Seen& seen, bool is_lean) {
   if (!seen.session_id.empty()) pieces.add(",\"$session_id\":").add(seen.session_id);
   // PostHog's normalizeOsAlias (nodejs/src/common/utils/event.ts).
@@ -237,10 +237,7 @@ RowWriter::RowWriter(const RequestHead& head, const RowShared& shared, const Con
       team_id_(shared.project == nullptr ? config.team_id : shared.project->team_id),
       mode_(config.rows),
       person_properties_(config.person_properties) {
-  Pieces(behind_timestamp_)
-      .add(",\"created_at\":")
-      .time(now_ms)
-      .add(",\"properties\":");
+  Pieces(behind_timestamp_).add(",\"created_at\":").time(now_ms).add(",\"properties\":");
   Pieces(api_key_member_).add(",\"api_key\":").string(shared.token);
   const int64_t sent_at_ms = shared.sent_at_ms.value_or(kFirstWritableMs - 1);
   if (sent_at_ms >= kFirstWritableMs && sent_at_ms <= kLastWritableMs) {
@@ -371,8 +368,8 @@ void RowWriter::append_columns(std::string& out, const Event& event, Seen& seen,
   seen.custom.append(out, event.properties, rows::is_events_own);
 }
 
-void RowWriter::append_extra_members(std::string& out, const Event& event,
-                                     const PersonView& person, std::string_view time) const {
+void RowWriter::append_extra_members(std::string& out, const Event& event, const PersonView& person,
+                                     std::string_view time) const {
   MemberRun run(out);
   std::string scratch;
   Value timestamp;
@@ -407,8 +404,8 @@ bool RowWriter::shows_person_properties(const PersonView& person) const {
          (person_properties_ == PersonPropertiesMode::kChanged && person.is_changed);
 }
 
-bool RowWriter::append_event(const Event& event, const PersonView& person,
-                             const GroupView& groups, RowBatch& rows) const {
+bool RowWriter::append_event(const Event& event, const PersonView& person, const GroupView& groups,
+                             RowBatch& rows) const {
   HF_ASSERT(!person.dropped);
   std::string& out = rows.buffer();
   const size_t begin = out.size();

@@ -32,10 +32,9 @@ HF_IMPORT(storage_alarm) double host_storage_alarm();
 // format: 3 brotli, 4 zstd. Returns the size of the kept result, -1
 // when the input is broken, -2 when the output would exceed `size_max`.
 HF_IMPORT(decompress)
-int32_t host_decompress(uint32_t format, const char* input, uint32_t input_size,
-                        uint32_t size_max);
-// Seconds east of UTC in the zone of that IANA name at an instant in seconds since 1970; kNoZone where
-// no zone has the name.
+int32_t host_decompress(uint32_t format, const char* input, uint32_t input_size, uint32_t size_max);
+// Seconds east of UTC in the zone of that IANA name at an instant in seconds since 1970; kNoZone
+// where no zone has the name.
 HF_IMPORT(zone_offset)
 int32_t host_zone_offset(const char* name, uint32_t name_size, double utc_seconds);
 }
@@ -98,9 +97,8 @@ class HostDecompressor final : public Decompressor {
                           size_t output_bytes_max) override {
     const uint32_t format = encoding == Encoding::kBrotli ? 3 : 4;
     HF_ASSERT(encoding == Encoding::kBrotli || encoding == Encoding::kZstd);
-    const int32_t size =
-        host_decompress(format, bytes.data(), static_cast<uint32_t>(bytes.size()),
-                        static_cast<uint32_t>(output_bytes_max));
+    const int32_t size = host_decompress(format, bytes.data(), static_cast<uint32_t>(bytes.size()),
+                                         static_cast<uint32_t>(output_bytes_max));
     if (size == -2) return Error(ErrorCode::kTooLarge, "the body is too large after decompression");
     if (size < 0) return Error(ErrorCode::kDecodeFailed, "the compressed body is broken or cut");
     std::string output(static_cast<size_t>(size), '\0');

@@ -30,9 +30,11 @@ struct EffectRecord {
   uint32_t a;     // object class | stream | - | delay_ms | - | bucket (8 to 11), change (12)
   uint32_t b;     // - | rows | max_age_s (7), bytes_max (9), count_max (10), bytes of metadata (12)
   uint32_t c;     // timeout_ms | timeout_ms | … | timeout_ms (5, 8, 13)
-  uint32_t name;  // object name | - | key | - | path | - | key | key | key | key | prefix | - | key | address
+  uint32_t name;  // object name | - | key | - | path | - | key | key | key | key | prefix | - | key
+                  // | address
   uint32_t name_size;
-  uint32_t bytes;  // object request | rows | … | the object (8), after (10), keys (11), metadata and value (12)
+  uint32_t bytes;  // object request | rows | … | the object (8), after (10), keys (11), metadata
+                   // and value (12)
   uint32_t bytes_size;
 };
 
@@ -93,8 +95,8 @@ struct Module {
   HostStorage storage;
   HostDecompressor decompressor;
   HostZones zones;
-  std::string input;  // of the next entry, which takes it over
-  std::string text;   // result of hf_tool
+  std::string input;        // of the next entry, which takes it over
+  std::string text;         // result of hf_tool
   uint32_t large_slot = 0;  // whose effects hold many bytes that the host has copied; 0: none
 };
 
@@ -218,8 +220,8 @@ void count_call_result(Slot& slot, const EffectResult& result) {
   }
 }
 
-// Bytes of effects from which on they are let go before the next entry, not with their task's next turn: a
-// send may be under way for seconds.
+// Bytes of effects from which on they are let go before the next entry, not with their task's next
+// turn: a send may be under way for seconds.
 constexpr uint32_t kLargeEffectBytes = 64u << 10;
 
 OutputRecord* describe(uint32_t index, Slot& slot, double now_ms) {
@@ -261,8 +263,8 @@ std::string take_tail(size_t size) {
 std::string take_input() { return std::exchange(module().input, {}); }
 
 // A request whose client went away, or a task whose object was ended, is never resumed again: after
-// this long without a turn its slot, and the body it may hold, is let go. Nothing the core waits for
-// takes as long.
+// this long without a turn its slot, and the body it may hold, is let go. Nothing the core waits
+// for takes as long.
 constexpr double kAbandonedMs = 300'000;
 // Looking for them touches every slot, so it is not done for every request.
 constexpr double kSweepMs = 1'000;
@@ -290,8 +292,9 @@ uint32_t new_slot(double now_ms) {
   return number;
 }
 
-// The task the host means; slots.end() when it is gone, as an abandoned one is, and as every task that
-// waits is taken to be when the clock jumps ahead. The one meant is mostly among the last ones begun.
+// The task the host means; slots.end() when it is gone, as an abandoned one is, and as every task
+// that waits is taken to be when the clock jumps ahead. The one meant is mostly among the last ones
+// begun.
 std::vector<NumberedSlot>::iterator find_slot(uint32_t number) {
   auto& slots = module().slots;
   auto at = slots.end();
@@ -318,8 +321,8 @@ OutputRecord* start(uint32_t index, std::unique_ptr<Task> task, double now_ms, b
 
 using namespace hogflare;
 
-// Room for the input of the next entry, which takes it over: a body of 20 MB is not copied again. What the
-// last output showed has been copied by now.
+// Room for the input of the next entry, which takes it over: a body of 20 MB is not copied again.
+// What the last output showed has been copied by now.
 HF_EXPORT(hf_input) char* hf_input(uint32_t size) {
   if (module().large_slot != 0) {
     const auto found = find_slot(std::exchange(module().large_slot, 0));
@@ -332,8 +335,7 @@ HF_EXPORT(hf_input) char* hf_input(uint32_t size) {
 // Reads the host's description (config.h) from the input. Must come first; a second call replaces
 // the core.
 HF_EXPORT(hf_configure) void hf_configure(double trap_count) {
-  module().core =
-      std::make_unique<Core>(take_input(), module().decompressor, module().zones);
+  module().core = std::make_unique<Core>(take_input(), module().decompressor, module().zones);
   module().core->set_trap_count(static_cast<uint64_t>(trap_count));
 }
 
@@ -366,8 +368,8 @@ OutputRecord* hf_object(uint32_t entry, uint32_t object_class, double now_ms) {
 constexpr uint32_t kOutcomeOk = 1;
 constexpr uint32_t kOutcomeShared = 2;
 
-// Feeds one effect's result into its task. Input: the result's body. Null when the task is gone: the
-// host answers for it.
+// Feeds one effect's result into its task. Input: the result's body. Null when the task is gone:
+// the host answers for it.
 HF_EXPORT(hf_resume)
 OutputRecord* hf_resume(uint32_t index, uint32_t effect_id, uint32_t outcome, uint32_t http_status,
                         uint32_t retry_after_ms, double now_ms) {

@@ -17,7 +17,8 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-// Reads a text from left to right. A taker that fails leaves the place anywhere: its form is given up.
+// Reads a text from left to right. A taker that fails leaves the place anywhere: its form is given
+// up.
 class Reader {
  public:
   explicit Reader(std::string_view text) : text_(text) {}
@@ -104,8 +105,8 @@ std::optional<int64_t> join(const Civil& date, const Clock& clock, int64_t offse
   return seconds * kSecondUs + clock.micros;
 }
 
-std::optional<int64_t> join_at_end(const Reader& reader, const Civil& date,
-                                   const Clock& clock = {}, int64_t offset = 0) {
+std::optional<int64_t> join_at_end(const Reader& reader, const Civil& date, const Clock& clock = {},
+                                   int64_t offset = 0) {
   return reader.done() ? join(date, clock, offset) : std::nullopt;
 }
 
@@ -127,18 +128,25 @@ std::optional<int> hours_of_zone(std::string_view name) {
     std::string_view name;
     int hours;
   };
-  static constexpr std::array<Zone, 11> kZones = {{{"GMT", 0}, {"UT", 0}, {"UTC", 0},
-                                                   {"EST", -5}, {"EDT", -4}, {"CST", -6},
-                                                   {"CDT", -5}, {"MST", -7}, {"MDT", -6},
-                                                   {"PST", -8}, {"PDT", -7}}};
+  static constexpr std::array<Zone, 11> kZones = {{{"GMT", 0},
+                                                   {"UT", 0},
+                                                   {"UTC", 0},
+                                                   {"EST", -5},
+                                                   {"EDT", -4},
+                                                   {"CST", -6},
+                                                   {"CDT", -5},
+                                                   {"MST", -7},
+                                                   {"MDT", -6},
+                                                   {"PST", -8},
+                                                   {"PDT", -7}}};
   for (const Zone& zone : kZones) {
     if (equals_ignoring_case(name, zone.name)) return zone.hours;
   }
   return std::nullopt;
 }
 
-// An offset or a zone's name of three to six letters up to the end of the text. Names that RFC 2822 does
-// not know are UTC, as that document has it and PostHog reads them.
+// An offset or a zone's name of three to six letters up to the end of the text. Names that RFC 2822
+// does not know are UTC, as that document has it and PostHog reads them.
 bool take_zone(Reader& reader, int64_t& offset) {
   if (!is_letter(reader.peek())) return take_offset(reader, offset) && reader.done();
   const std::string_view name = reader.letters();
@@ -285,8 +293,7 @@ std::optional<int64_t> parse_year_first(std::string_view text) {
   if (!is_digit(behind.peek())) {
     return take_zone(behind, offset) ? join(date, clock, offset) : std::nullopt;
   }
-  if (!reader.spaces() ||
-      !take_clock(reader, {.hour_digits_min = 2, .fraction = true}, clock)) {
+  if (!reader.spaces() || !take_clock(reader, {.hour_digits_min = 2, .fraction = true}, clock)) {
     return std::nullopt;
   }
   if (reader.done()) return join(date, clock);
@@ -384,8 +391,8 @@ std::optional<int64_t> parse_month_first(std::string_view text, std::optional<in
 std::optional<int64_t> parse_day_first(std::string_view text) {
   Reader reader(text);
   Civil date{};
-  if (!reader.digits(1, 2, date.day) || !reader.spaces() ||
-      !take_month(reader, true, date.month) || !reader.spaces()) {
+  if (!reader.digits(1, 2, date.day) || !reader.spaces() || !take_month(reader, true, date.month) ||
+      !reader.spaces()) {
     return std::nullopt;
   }
   Reader short_year = reader;
@@ -453,9 +460,8 @@ std::optional<int64_t> parse_mysql_log(std::string_view text) {
   Clock clock;
   int year = 0;
   if (!reader.digits(2, 2, year) || !reader.digits(2, 2, date.month) ||
-      !reader.digits(2, 2, date.day) || !reader.spaces() ||
-      !reader.digits(2, 2, clock.hour) || !reader.take(':') ||
-      !reader.digits(2, 2, clock.minute) || !reader.take(':') ||
+      !reader.digits(2, 2, date.day) || !reader.spaces() || !reader.digits(2, 2, clock.hour) ||
+      !reader.take(':') || !reader.digits(2, 2, clock.minute) || !reader.take(':') ||
       !reader.digits(2, 2, clock.second)) {
     return std::nullopt;
   }
@@ -529,9 +535,8 @@ std::optional<int64_t> parse_rfc3339_us(std::string_view text) {
   int64_t offset = 0;
   if (!take_iso_date(reader, date) ||
       (!reader.take('T') && !reader.take('t') && !reader.take(' ')) ||
-      !reader.digits(2, 2, clock.hour) || !reader.take(':') ||
-      !reader.digits(2, 2, clock.minute) || !reader.take(':') ||
-      !reader.digits(2, 2, clock.second)) {
+      !reader.digits(2, 2, clock.hour) || !reader.take(':') || !reader.digits(2, 2, clock.minute) ||
+      !reader.take(':') || !reader.digits(2, 2, clock.second)) {
     return std::nullopt;
   }
   if (reader.take('.') && !reader.fraction(kDateTextBytesMax, clock.micros)) return std::nullopt;
@@ -549,9 +554,9 @@ std::optional<int64_t> parse_date_text_us(std::string_view text, std::optional<i
   }
   if (!is_digit(text[0])) return std::nullopt;
   if (const auto at = parse_epoch(text)) return at;
-  for (const auto form : {parse_year_first, parse_slashes, parse_day_first, parse_rfc2822,
-                          parse_year_month_name, parse_short_zulu, parse_mysql_log,
-                          parse_chinese}) {
+  for (const auto form :
+       {parse_year_first, parse_slashes, parse_day_first, parse_rfc2822, parse_year_month_name,
+        parse_short_zulu, parse_mysql_log, parse_chinese}) {
     if (const auto at = form(text)) return at;
   }
   if (const auto at = parse_dots(text, now_ms)) return at;
@@ -606,8 +611,7 @@ std::optional<int64_t> parse_wall_clock_us(std::string_view text) {
   if (reader.done()) return join(date, clock);
   if (!reader.take('T') && !is_space(reader.peek())) return std::nullopt;
   reader.skip_spaces();
-  if (!reader.digits(1, 2, clock.hour) || !reader.take(':') ||
-      !reader.digits(1, 2, clock.minute)) {
+  if (!reader.digits(1, 2, clock.hour) || !reader.take(':') || !reader.digits(1, 2, clock.minute)) {
     return std::nullopt;
   }
   if (reader.take(':')) {

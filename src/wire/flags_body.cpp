@@ -20,7 +20,8 @@ constexpr size_t kCopiesOfPacked = 3;
 Error failed(std::string detail) { return {ErrorCode::kDecodeFailed, std::move(detail)}; }
 
 Result<Packing> packing_of(const RequestHead& head) {
-  const std::string named = to_lower(trim_ascii(form_value(head.query, "compression").value_or("")));
+  const std::string named =
+      to_lower(trim_ascii(form_value(head.query, "compression").value_or("")));
   if (named == "gzip" || named == "gzip-js") return Packing::kGzip;
   if (named == "base64") return Packing::kBase64;
   if (!named.empty()) {

@@ -207,8 +207,7 @@ Result<std::string> decompress_lz_base64(std::string_view base64, size_t output_
     if (base64_value(c) >= 0) continue;
     return Error{ErrorCode::kDecodeFailed, "LZ-string data is not base64 of the standard alphabet"};
   }
-  Result<std::vector<char16_t>> units =
-      Unpacker(base64, output_bytes_max, memory_bytes_max).run();
+  Result<std::vector<char16_t>> units = Unpacker(base64, output_bytes_max, memory_bytes_max).run();
   if (!units.ok()) return units.error();
   const size_t text_bytes = utf8_bytes_at_most(units.value());
   const size_t units_bytes = units.value().capacity() * sizeof(char16_t);

@@ -53,8 +53,7 @@ Result<Ok> check_signature(const RequestHead& head, std::string_view body,
       header_matches(head.x_posthog_signature, "sha256", body, secret)) {
     return Ok{};
   }
-  if (!head.x_hub_signature.empty() &&
-      header_matches(head.x_hub_signature, "sha1", body, secret)) {
+  if (!head.x_hub_signature.empty() && header_matches(head.x_hub_signature, "sha1", body, secret)) {
     return Ok{};
   }
   return Error{ErrorCode::kInvalidSignature, "the HMAC is not the one of this body"};

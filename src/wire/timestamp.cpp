@@ -113,8 +113,8 @@ std::optional<int64_t> parse_usual(std::string_view text) {
   const int second = digits_at(text, 17, 2);
   const int ms = digits_at(text, 20, 3);
   if (date.year < 0 || date.month < 1 || date.month > 12 || date.day < 1 ||
-      date.day > days_in_month(date.year, date.month) ||
-      hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59 || ms < 0) {
+      date.day > days_in_month(date.year, date.month) || hour < 0 || hour > 23 || minute < 0 ||
+      minute > 59 || second < 0 || second > 59 || ms < 0) {
     return std::nullopt;
   }
   return days_of(date) * kDayMs + hour * kHourMs + minute * kMinuteMs + second * kSecondMs + ms;

@@ -84,14 +84,14 @@ std::optional<Error> unwrap_form(Payload& payload) {
   is_hinted ? restore_hinted_pluses(*data) : restore_pluses(*data);
   payload.bytes = std::move(*data);
   // LZ-string reads the base64 itself. With a hint the padding may be missing.
-  const bool is_base64 = payload.hint != Hint::kLzString &&
-                         (looks_like_base64(payload.bytes) ||
-                          (is_hinted && decode_base64(payload.bytes).has_value()));
+  const bool is_base64 =
+      payload.hint != Hint::kLzString &&
+      (looks_like_base64(payload.bytes) || (is_hinted && decode_base64(payload.bytes).has_value()));
   return is_base64 ? unwrap_base64(payload.bytes) : std::nullopt;
 }
 
-// What taking a body apart needs before it is unpacked: beside a form stand its value and a copy of that
-// with its '+' restored, beside base64 stand its bytes.
+// What taking a body apart needs before it is unpacked: beside a form stand its value and a copy of
+// that with its '+' restored, beside base64 stand its bytes.
 size_t packed_bytes(const RequestHead& head, std::string_view body) {
   const size_t copies = is_gzip(body) ? 1 : is_form(head, body) ? 3 : 2;
   return copies * body.size() + 3 * head.query.size();
@@ -102,8 +102,8 @@ Result<std::string> decompressed(Payload payload, size_t text_bytes_max, MemoryS
     if (!is_gzip(payload.bytes)) return std::move(payload.bytes);
     return memory.unpack(Encoding::kGzip, payload.bytes, text_bytes_max);
   }
-  const bool is_json = !payload.bytes.empty() &&
-                       (payload.bytes.front() == '{' || payload.bytes.front() == '[');
+  const bool is_json =
+      !payload.bytes.empty() && (payload.bytes.front() == '{' || payload.bytes.front() == '[');
   if (is_json) return std::move(payload.bytes);
   if (payload.hint == Hint::kLzString) {
     return memory.unpack_lz(payload.bytes, std::min(text_bytes_max, limits::kLzStringBytesMax));
@@ -128,8 +128,8 @@ std::optional<Error> unwrap_payload(const RequestHead& head, bool from_query, Pa
   return std::nullopt;
 }
 
-// What nearly every SDK sends: JSON as it is. Nothing that needs decoding begins with a bracket, and
-// a hint beside it (a proxy may have inflated the body) changes nothing.
+// What nearly every SDK sends: JSON as it is. Nothing that needs decoding begins with a bracket,
+// and a hint beside it (a proxy may have inflated the body) changes nothing.
 bool is_plain_json(const RequestHead& head, std::string_view body) {
   return !body.empty() && (body.front() == '{' || body.front() == '[') &&
          form_value(head.query, "data").value_or("").empty() &&

@@ -12,7 +12,12 @@ const FLAGS = {
       active: true,
       filters: {
         groups: [{ properties: [], rollout_percentage: 100 }],
-        multivariate: { variants: [{ key: "control", rollout_percentage: 0 }, { key: "test", rollout_percentage: 100 }] },
+        multivariate: {
+          variants: [
+            { key: "control", rollout_percentage: 0 },
+            { key: "test", rollout_percentage: 100 },
+          ],
+        },
         payloads: { test: '{"colour":"blue"}' },
       },
     },
@@ -74,8 +79,7 @@ const captures = (page) => toWorker(page).filter((request) => /\/e\/|\/batch\/|\
 
 for (const library of Object.keys(LIBRARIES)) {
   describe(`posthog-js, ${library} release`, () => {
-    const open = (config = {}) =>
-      browser.open({ library, apiHost: system.url, config: { person_profiles: "always", ...config } });
+    const open = (config = {}) => browser.open({ library, apiHost: system.url, config: { person_profiles: "always", ...config } });
 
     it("sends page views and events of its own, which land with what the browser knows", async () => {
       const page = await open();
@@ -112,11 +116,17 @@ for (const library of Object.keys(LIBRARIES)) {
         },
         { what: "20 rows" },
       );
-      assert.deepEqual(rows.map((row) => row.properties.i).sort((a, b) => a - b), [...Array(20).keys()]);
+      assert.deepEqual(
+        rows.map((row) => row.properties.i).sort((a, b) => a - b),
+        [...Array(20).keys()],
+      );
       const gzipped = captures(page).filter(
         (request) =>
           request.url().includes("compression=gzip-js") ||
-          request.postDataBuffer()?.subarray(0, 2).equals(Buffer.from([0x1f, 0x8b])),
+          request
+            .postDataBuffer()
+            ?.subarray(0, 2)
+            .equals(Buffer.from([0x1f, 0x8b])),
       );
       assert.ok(gzipped.length > 0, "a capture request is gzip");
       for (const request of gzipped) assert.equal(request.headers()["content-type"], "text/plain");
@@ -194,7 +204,10 @@ for (const library of Object.keys(LIBRARIES)) {
         await page.waitForTimeout(700);
       };
       await captureAndWait();
-      assert.deepEqual(captures(page).map((request) => request.url()), []);
+      assert.deepEqual(
+        captures(page).map((request) => request.url()),
+        [],
+      );
 
       await page.evaluate(() => window.posthog.opt_in_capturing());
       await landed(page, "$opt_in");
@@ -245,9 +258,7 @@ for (const library of Object.keys(LIBRARIES)) {
 
     it("reads flags, variants and payloads, and says which it used", async () => {
       const page = await open();
-      const seen = await page.evaluate(
-        () => new Promise((done) => window.posthog.onFeatureFlags((flags) => done(flags))),
-      );
+      const seen = await page.evaluate(() => new Promise((done) => window.posthog.onFeatureFlags((flags) => done(flags))));
       assert.deepEqual(seen, ["new-checkout"]);
       const read = await page.evaluate(() => ({
         variant: window.posthog.getFeatureFlag("new-checkout"),
@@ -343,7 +354,11 @@ describe("posthog-js, current release only", () => {
       };
       return [await ask("/e/", "{"), await ask("/e/", '{"event":"x"}'), await ask("/nowhere", "")];
     }, system.url);
-    assert.deepEqual(statuses, [[400, true], [401, true], [404, true]]);
+    assert.deepEqual(statuses, [
+      [400, true],
+      [401, true],
+      [404, true],
+    ]);
     await page.context().close();
   });
 
@@ -351,11 +366,8 @@ describe("posthog-js, current release only", () => {
     const page = await open({ config: { session_recording: { maskAllInputs: false } } });
     const session = await page.evaluate(() => window.posthog.get_session_id());
     const recordings = () =>
-      system.sql(
-        `SELECT uuid, is_complete, snapshot_data FROM sessions_replay WHERE session_id = '${session}' ORDER BY "timestamp"`,
-      );
-    const items = async () =>
-      (await recordings()).flatMap((row) => [JSON.parse(row.snapshot_data)].flat());
+      system.sql(`SELECT uuid, is_complete, snapshot_data FROM sessions_replay WHERE session_id = '${session}' ORDER BY "timestamp"`);
+    const items = async () => (await recordings()).flatMap((row) => [JSON.parse(row.snapshot_data)].flat());
     // The recorder sends nothing before the visitor does something, and does not see what was done
     // before it had started.
     const snapshot = async () => {
@@ -379,11 +391,20 @@ describe("posthog-js, current release only", () => {
       },
       { what: "the input and the large change" },
     );
-    assert.ok(page.sent.some((request) => request.url() === `${system.url}/s/`), "to the endpoint it was told");
+    assert.ok(
+      page.sent.some((request) => request.url() === `${system.url}/s/`),
+      "to the endpoint it was told",
+    );
     for (const recording of await recordings()) assert.equal(recording.is_complete, true);
     const rows = (await system.rows()).filter((row) => row.properties.$session_id === session);
-    assert.ok(rows.some((row) => row.properties.$hogflare_chunk_count > 1), "a recording was cut into rows");
-    assert.ok(rows.some((row) => row.event === "$pageview"), "its session is that of the events");
+    assert.ok(
+      rows.some((row) => row.properties.$hogflare_chunk_count > 1),
+      "a recording was cut into rows",
+    );
+    assert.ok(
+      rows.some((row) => row.event === "$pageview"),
+      "its session is that of the events",
+    );
     assert.deepEqual(page.errors, []);
     await page.context().close();
   });
@@ -403,7 +424,10 @@ describe("a deployment without flags that takes one site's pages only", () => {
   it("tells posthog-js that there are no flags, so that it asks for none", async () => {
     const page = await browser.open({ apiHost: strict.url, config: { person_profiles: "always" } });
     await eventually(async () => (await strict.rows()).length > 0, { what: "a row" });
-    assert.deepEqual(page.sent.map((request) => request.url()).filter((url) => url.includes("/flags")), []);
+    assert.deepEqual(
+      page.sent.map((request) => request.url()).filter((url) => url.includes("/flags")),
+      [],
+    );
     assert.ok(page.sent.some((request) => request.url().includes(`/array/${TOKEN}/config`)));
     assert.equal((await strict.rows())[0].team_id, 3);
     assert.equal(await page.evaluate(() => window.posthog.sessionRecordingStarted()), false);

@@ -68,7 +68,9 @@ for (const [where, settings] of Object.entries({
       assert.deepEqual(texts.sort(), ["Ada", "Grace"]);
       assert.equal(await page.getByText(/could not be read|have not arrived whole/).count(), 0);
       await page.screenshot({ path: join(PICTURES, `recording-${where.replaceAll(" ", "-")}.png`) });
-      const elsewhere = page.sent.map((request) => request.url()).filter((url) => !url.startsWith(system.url) && !url.startsWith(browser.site.url) && !/^(data|blob):/.test(url));
+      const elsewhere = page.sent
+        .map((request) => request.url())
+        .filter((url) => !url.startsWith(system.url) && !url.startsWith(browser.site.url) && !/^(data|blob):/.test(url));
       assert.deepEqual(elsewhere, [], "nothing is fetched from elsewhere");
       await page.context().close();
     });

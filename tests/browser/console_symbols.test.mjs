@@ -37,8 +37,14 @@ const injected = (chunk) =>
 
 async function minified(chunk, sourcefile) {
   const { outputFiles } = await build({
-    stdin: { contents: SOURCE, loader: "ts", sourcefile }, bundle: true, minify: true, format: "iife", write: false, outdir: "out",
-    sourcemap: "external", banner: { js: injected(chunk) },
+    stdin: { contents: SOURCE, loader: "ts", sourcefile },
+    bundle: true,
+    minify: true,
+    format: "iife",
+    write: false,
+    outdir: "out",
+    sourcemap: "external",
+    banner: { js: injected(chunk) },
   });
   const textOf = (end) => outputFiles.find(({ path }) => path.endsWith(end)).text;
   return { script: textOf(".js"), map: textOf(".map") };
@@ -66,7 +72,10 @@ async function upload(system, chunk, data) {
     return response.json();
   };
   const { id_map } = await ask("bulk_start_upload", { symbol_sets: [{ chunk_id: chunk, release_id: null, content_hash }] });
-  const { presigned_url: { url, fields }, symbol_set_id } = id_map[chunk];
+  const {
+    presigned_url: { url, fields },
+    symbol_set_id,
+  } = id_map[chunk];
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) form.append(name, value);
   form.append("file", new Blob([data]), "file");
@@ -80,7 +89,11 @@ describe("a stack of minified code", () => {
   before(async () => {
     mkdirSync(PICTURES, { recursive: true });
     browser = await openBrowser();
-    system = await startSystem({ vars: { HOGFLARE_VIEWER_TOKEN: VIEWER, POSTHOG_PERSONAL_API_KEY: KEY }, hasSql: true, r2Buckets: ["SYMBOLS"] });
+    system = await startSystem({
+      vars: { HOGFLARE_VIEWER_TOKEN: VIEWER, POSTHOG_PERSONAL_API_KEY: KEY },
+      hasSql: true,
+      r2Buckets: ["SYMBOLS"],
+    });
   });
   after(async () => {
     await browser?.close();

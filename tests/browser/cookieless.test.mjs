@@ -60,7 +60,9 @@ async function start(mode) {
         async () => {
           if ((await system.rows()).length === 0) return false;
           const rows = await system.sql("SELECT * FROM events_with_person");
-          return rows.filter((row) => row.event === event).length >= count && rows.map((row) => ({ ...row, properties: json(row.properties) }));
+          return (
+            rows.filter((row) => row.event === event).length >= count && rows.map((row) => ({ ...row, properties: json(row.properties) }))
+          );
         },
         { what: `${count} rows of ${event}` },
       ),
@@ -93,7 +95,8 @@ function plain(body) {
   return JSON.parse(data === null ? text || "{}" : Buffer.from(data, "base64").toString());
 }
 
-const stored = (page) => page.evaluate(() => JSON.stringify([document.cookie, ...Object.values(localStorage), ...Object.values(sessionStorage)]));
+const stored = (page) =>
+  page.evaluate(() => JSON.stringify([document.cookie, ...Object.values(localStorage), ...Object.values(sessionStorage)]));
 const identify = (page, id) => page.evaluate((user) => window.posthog.identify(user, { name: user }), id);
 const capture = (page, event) => page.evaluate((name) => window.posthog.capture(name), event);
 
@@ -219,7 +222,8 @@ describe("posthog-js in cookieless mode while the project's is off", () => {
     const one = await product.open("one", "always");
     await capture(one, "looked");
     await eventually(
-      async () => (await product.system.stream("rejects")).some((row) => row.event === "looked" && row.reason === "cookieless_team_disabled"),
+      async () =>
+        (await product.system.stream("rejects")).some((row) => row.event === "looked" && row.reason === "cookieless_team_disabled"),
       { what: "a reject row" },
     );
     assert.deepEqual(await product.system.rows(), []);

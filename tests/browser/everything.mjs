@@ -18,7 +18,21 @@ export const SURVEY = {
   schedule: "always",
 };
 export const DOCUMENT = {
-  flags: [{ key: "beta", active: true, filters: { groups: [{ properties: [], rollout_percentage: 0 }], super_groups: [{ properties: [{ key: "$feature_enrollment/beta", type: "person", operator: "exact", value: ["true"] }], rollout_percentage: 100 }] } }],
+  flags: [
+    {
+      key: "beta",
+      active: true,
+      filters: {
+        groups: [{ properties: [], rollout_percentage: 0 }],
+        super_groups: [
+          {
+            properties: [{ key: "$feature_enrollment/beta", type: "person", operator: "exact", value: ["true"] }],
+            rollout_percentage: 100,
+          },
+        ],
+      },
+    },
+  ],
   remote_config: {
     sessionRecording: { masking: { maskAllInputs: true } },
     captureDeadClicks: true,
@@ -27,5 +41,7 @@ export const DOCUMENT = {
     heatmaps: true,
   },
   surveys: [SURVEY],
-  early_access_features: [{ id: "ea", name: "Beta", description: "", stage: "beta", documentationUrl: null, payload: null, flagKey: "beta" }],
+  early_access_features: [
+    { id: "ea", name: "Beta", description: "", stage: "beta", documentationUrl: null, payload: null, flagKey: "beta" },
+  ],
 };

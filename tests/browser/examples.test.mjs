@@ -11,8 +11,23 @@ import { openBrowser } from "./page.mjs";
 
 const EXAMPLES = join(ROOT, "examples/browser");
 const DOCUMENT = {
-  flags: [{ key: "layout", active: true, filters: { groups: [{ properties: [], rollout_percentage: 100 }], multivariate: { variants: [{ key: "wide", rollout_percentage: 100 }] } } }],
-  remote_config: { sessionRecording: true, autocaptureExceptions: true, heatmaps: true, captureDeadClicks: true, capturePerformance: { web_vitals: true } },
+  flags: [
+    {
+      key: "layout",
+      active: true,
+      filters: {
+        groups: [{ properties: [], rollout_percentage: 100 }],
+        multivariate: { variants: [{ key: "wide", rollout_percentage: 100 }] },
+      },
+    },
+  ],
+  remote_config: {
+    sessionRecording: true,
+    autocaptureExceptions: true,
+    heatmaps: true,
+    captureDeadClicks: true,
+    capturePerformance: { web_vitals: true },
+  },
 };
 
 let system;
@@ -20,7 +35,10 @@ let browser;
 before(async () => {
   system = await startSystem({ vars: { HOGFLARE_FEATURE_FLAGS: JSON.stringify(DOCUMENT), HOGFLARE_COOKIELESS: "stateful" } });
   browser = await openBrowser();
-  for (const [name, source] of [["/bundle.js", "bundle.js"], ["/react.js", "react.jsx"]]) {
+  for (const [name, source] of [
+    ["/bundle.js", "bundle.js"],
+    ["/react.js", "react.jsx"],
+  ]) {
     const built = await build({
       entryPoints: [join(EXAMPLES, source)],
       bundle: true,
@@ -43,7 +61,9 @@ const opened = new Set();
 /** Opens an example with the operator's host and token in it; nothing else is changed. */
 async function open(name, query = "") {
   opened.add(name);
-  const html = readFileSync(join(EXAMPLES, name), "utf8").replaceAll("https://hogflare.example.workers.dev", system.url).replaceAll("phc_your_project", TOKEN);
+  const html = readFileSync(join(EXAMPLES, name), "utf8")
+    .replaceAll("https://hogflare.example.workers.dev", system.url)
+    .replaceAll("phc_your_project", TOKEN);
   browser.pages.set(`/${name}`, html);
   return browser.visit(`/${name}${query}`);
 }
@@ -52,7 +72,9 @@ function landed(page, ...events) {
   const mine = new URL(page.url()).pathname;
   return eventually(
     async () => {
-      const rows = (await system.rows()).filter((row) => String(row.properties?.$current_url ?? row.properties?.$pathname ?? "").includes(mine));
+      const rows = (await system.rows()).filter((row) =>
+        String(row.properties?.$current_url ?? row.properties?.$pathname ?? "").includes(mine),
+      );
       return events.every((event) => rows.some((row) => row.event === event)) && rows;
     },
     { what: `rows of ${events.join(", ")} (${mine})`, timeoutMs: 60_000 },
@@ -70,10 +92,21 @@ const isRecorded = (page) =>
 
 /** Who asked for what: own pages and the Worker alone, all answered well. */
 function isQuiet(page) {
-  assert.deepEqual(page.answers.filter(({ status }) => status >= 400), []);
+  assert.deepEqual(
+    page.answers.filter(({ status }) => status >= 400),
+    [],
+  );
   assert.deepEqual(page.errors, []);
-  const origins = new Set(page.sent.map((request) => request.url()).filter((url) => /^https?:/.test(url)).map((url) => new URL(url).origin));
-  assert.deepEqual([...origins].filter((origin) => ![system.url, browser.site.url].includes(origin)), []);
+  const origins = new Set(
+    page.sent
+      .map((request) => request.url())
+      .filter((url) => /^https?:/.test(url))
+      .map((url) => new URL(url).origin),
+  );
+  assert.deepEqual(
+    [...origins].filter((origin) => ![system.url, browser.site.url].includes(origin)),
+    [],
+  );
 }
 
 describe("examples/browser", () => {
@@ -93,12 +126,15 @@ describe("examples/browser", () => {
     const page = await open("strict-csp.html");
     page.expects(/Content Security Policy/);
     await landed(page, "$pageview");
-    const violated = await page.evaluate(() => new Promise((done) => {
-      document.addEventListener("securitypolicyviolation", (event) => done(event.violatedDirective));
-      const script = document.createElement("script");
-      script.textContent = "window.isInline = true";
-      document.head.append(script);
-    }));
+    const violated = await page.evaluate(
+      () =>
+        new Promise((done) => {
+          document.addEventListener("securitypolicyviolation", (event) => done(event.violatedDirective));
+          const script = document.createElement("script");
+          script.textContent = "window.isInline = true";
+          document.head.append(script);
+        }),
+    );
     assert.match(violated, /^script-src/);
     assert.equal(await page.evaluate(() => window.isInline), undefined);
     await page.context().close();
@@ -117,8 +153,14 @@ describe("examples/browser", () => {
     const [exception] = (await landed(page, "$exception")).filter((row) => row.event === "$exception");
     assert.equal(exception.exception_message, "a component's mistake");
     // React says itself what a boundary caught.
-    assert.deepEqual(page.errors.filter((text) => !text.includes("a component's mistake")), []);
-    assert.deepEqual(page.answers.filter(({ status }) => status >= 400), []);
+    assert.deepEqual(
+      page.errors.filter((text) => !text.includes("a component's mistake")),
+      [],
+    );
+    assert.deepEqual(
+      page.answers.filter(({ status }) => status >= 400),
+      [],
+    );
     await page.context().close();
   });
 
@@ -138,6 +180,9 @@ describe("examples/browser", () => {
   });
 
   it("has no page that is not opened here", () => {
-    assert.deepEqual(readdirSync(EXAMPLES).filter((name) => name.endsWith(".html") && !opened.has(name)), []);
+    assert.deepEqual(
+      readdirSync(EXAMPLES).filter((name) => name.endsWith(".html") && !opened.has(name)),
+      [],
+    );
   });
 });

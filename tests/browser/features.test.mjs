@@ -61,7 +61,14 @@ const bundles = new Map();
 async function bundleOf(library) {
   if (!bundles.has(library)) {
     const alias = library === NEWEST ? {} : { "posthog-js": folderOf(library) };
-    const built = await build({ entryPoints: [join(EXAMPLES, "bundle.js")], bundle: true, write: false, format: "iife", alias, logLevel: "error" });
+    const built = await build({
+      entryPoints: [join(EXAMPLES, "bundle.js")],
+      bundle: true,
+      write: false,
+      format: "iife",
+      alias,
+      logLevel: "error",
+    });
     bundles.set(library, built.outputFiles[0].text);
   }
   return bundles.get(library);
@@ -92,10 +99,13 @@ for (const [library, way, prefix] of CASES) {
       const visitor = await page.evaluate(() => window.posthog.get_distinct_id());
       const mine = async () => (await system.rows()).filter((row) => row.distinct_id === visitor);
       const landed = (...events) =>
-        eventually(async () => {
-          const rows = await mine();
-          return events.every((event) => !has(event) || rows.some((row) => row.event === event)) && rows;
-        }, { what: events.filter(has).join(", "), timeoutMs: 60_000 }).catch(async (error) => {
+        eventually(
+          async () => {
+            const rows = await mine();
+            return events.every((event) => !has(event) || rows.some((row) => row.event === event)) && rows;
+          },
+          { what: events.filter(has).join(", "), timeoutMs: 60_000 },
+        ).catch(async (error) => {
           throw new Error(`${error.message}; there are ${(await mine()).map((row) => row.event).join(", ")}`);
         });
       await landed("$pageview");
@@ -114,21 +124,30 @@ for (const [library, way, prefix] of CASES) {
       await page.click("h1");
       // Three clicks within a second, however slow the machine.
       await page.evaluate(() => [1, 2, 3].forEach(() => document.querySelector("#buy").click()));
-      await page.evaluate(() => setTimeout(() => {
-        throw new Error("the page's own mistake");
-      }));
+      await page.evaluate(() =>
+        setTimeout(() => {
+          throw new Error("the page's own mistake");
+        }),
+      );
       await landed("$autocapture", "$rageclick", "$exception", "$$heatmap", "$web_vitals");
 
       await page.evaluate(() => document.querySelector("#dead").click());
       await landed("$dead_click");
 
       const features = await page.evaluate(() => new Promise((done) => window.posthog.getEarlyAccessFeatures(done, true)));
-      assert.deepEqual(features.map(({ flagKey }) => flagKey), ["beta"]);
+      assert.deepEqual(
+        features.map(({ flagKey }) => flagKey),
+        ["beta"],
+      );
       await page.evaluate(() => window.posthog.updateEarlyAccessFeatureEnrollment("beta", true));
-      await eventually(() => page.evaluate(() => {
-        window.posthog.reloadFeatureFlags();
-        return window.posthog.isFeatureEnabled("beta", { send_event: false }) === true;
-      }), { what: "the flag of the feature", everyMs: 500, timeoutMs: 60_000 });
+      await eventually(
+        () =>
+          page.evaluate(() => {
+            window.posthog.reloadFeatureFlags();
+            return window.posthog.isFeatureEnabled("beta", { send_event: false }) === true;
+          }),
+        { what: "the flag of the feature", everyMs: 500, timeoutMs: 60_000 },
+      );
 
       await page.goto(`${browser.site.url}/elsewhere`);
       await landed("$feature_enrollment_update", "$pageleave");

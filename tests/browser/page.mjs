@@ -98,8 +98,7 @@ export async function openBrowser() {
   const version = /\d+/.exec(execFileSync(executablePath, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }))[0];
   // Chromium's own name with "Headless" left out: posthog-js takes headless browsers for bots. As a
   // flag it holds while a page is unloaded too, which Playwright's own option does not.
-  const userAgent =
-    `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${version}.0.0.0 Safari/537.36`;
+  const userAgent = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${version}.0.0.0 Safari/537.36`;
   const browser = await chromium.launch({ executablePath, args: [...FLAGS, `--user-agent=${userAgent}`] });
   const pages = new Map();
   const site = await startSite(pages);
@@ -119,7 +118,11 @@ export async function openBrowser() {
     const check = () => {
       unchecked.delete(check);
       const bad = answers.filter(({ status }) => status >= 400).map(({ url, status }) => `${status} ${url}`);
-      assert.deepEqual([...bad, ...errors].filter((text) => !isExpected(text)), [], "the page's requests and console");
+      assert.deepEqual(
+        [...bad, ...errors].filter((text) => !isExpected(text)),
+        [],
+        "the page's requests and console",
+      );
     };
     unchecked.add(check);
     const close = context.close.bind(context);
@@ -160,10 +163,7 @@ export async function openBrowser() {
         await page.evaluate(
           ([token, settings]) =>
             new Promise((done) => /** @type {any} */ (window).posthog.init(token, { ...settings, loaded: () => done(undefined) })),
-          /** @type {[string, object]} */ ([
-            TOKEN,
-            { api_host: apiHost, request_queue_config: { flush_interval_ms: 250 }, ...config },
-          ]),
+          /** @type {[string, object]} */ ([TOKEN, { api_host: apiHost, request_queue_config: { flush_interval_ms: 250 }, ...config }]),
         );
       }
       return Object.assign(page, { visit });

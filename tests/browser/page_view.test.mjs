@@ -13,7 +13,13 @@ import { openBrowser } from "./page.mjs";
 
 const ADMIN = "an-admin-token-of-some-length";
 const EXAMPLES = join(ROOT, "examples/browser");
-const EVERYTHING = { sessionRecording: true, autocaptureExceptions: true, heatmaps: true, captureDeadClicks: true, capturePerformance: { web_vitals: true } };
+const EVERYTHING = {
+  sessionRecording: true,
+  autocaptureExceptions: true,
+  heatmaps: true,
+  captureDeadClicks: true,
+  capturePerformance: { web_vitals: true },
+};
 const FLAGS = { flags: [{ key: "beta", active: true, filters: { groups: [{ properties: [], rollout_percentage: 100 }] } }] };
 
 // On 127.0.0.1 posthog-js says of the visitor that it is a tester: an event and a request that no site's page has.
@@ -47,7 +53,9 @@ const KINDS = { scripts: /^\/static\//, config: /^\/array\//, flags: /^\/flags\/
 
 /** A visit until it is still, and then leaving: requests by kind, and runs of the Worker. */
 async function visit(name, remoteConfig) {
-  const system = await startSystem({ vars: { HOGFLARE_ADMIN_TOKEN: ADMIN, HOGFLARE_FEATURE_FLAGS: JSON.stringify({ ...FLAGS, remote_config: remoteConfig }) } });
+  const system = await startSystem({
+    vars: { HOGFLARE_ADMIN_TOKEN: ADMIN, HOGFLARE_FEATURE_FLAGS: JSON.stringify({ ...FLAGS, remote_config: remoteConfig }) },
+  });
   const host = await startCountingHost(system.url);
   try {
     const html = readFileSync(join(EXAMPLES, name), "utf8")
@@ -59,7 +67,11 @@ async function visit(name, remoteConfig) {
     const page = await browser.visit(`/${name}`);
     const has = (event) => system.rows().then((rows) => rows.some((row) => row.event === event));
     await eventually(() => has("$pageview"), { what: "the page view", timeoutMs: 60_000 });
-    await eventually(() => page.evaluate(() => window.posthog.featureFlags?.hasLoadedFlags ?? window.posthog.isFeatureEnabled("beta", { send_event: false })), { what: "the flags", timeoutMs: 60_000 });
+    await eventually(
+      () =>
+        page.evaluate(() => window.posthog.featureFlags?.hasLoadedFlags ?? window.posthog.isFeatureEnabled("beta", { send_event: false })),
+      { what: "the flags", timeoutMs: 60_000 },
+    );
     const viewed = host.requests.length;
     await page.goto(`${browser.site.url}/elsewhere`);
     await eventually(() => has("$pageleave"), { what: "the page's end", timeoutMs: 60_000 });
@@ -68,10 +80,22 @@ async function visit(name, remoteConfig) {
     const ran = host.requests.filter(({ path }) => !KINDS.scripts.test(path));
     await eventually(async () => (await runsOf(system)) >= ran.length, { what: "every run to be counted" });
     const count = (requests) => {
-      const by = Object.fromEntries(Object.entries(KINDS).map(([kind, pattern]) => [kind, requests.filter(({ path }) => pattern.test(path)).length]));
-      return { ...by, others: requests.length - Object.values(by).reduce((sum, each) => sum + each, 0), preflights: requests.filter(({ method }) => method === "OPTIONS").length };
+      const by = Object.fromEntries(
+        Object.entries(KINDS).map(([kind, pattern]) => [kind, requests.filter(({ path }) => pattern.test(path)).length]),
+      );
+      return {
+        ...by,
+        others: requests.length - Object.values(by).reduce((sum, each) => sum + each, 0),
+        preflights: requests.filter(({ method }) => method === "OPTIONS").length,
+      };
     };
-    const measured = { view: count(host.requests.slice(0, viewed)), leaving: count(host.requests.slice(viewed)), all: count(host.requests), runs: await runsOf(system), events: host.requests.map(eventsIn).filter((events) => events.length > 0) };
+    const measured = {
+      view: count(host.requests.slice(0, viewed)),
+      leaving: count(host.requests.slice(viewed)),
+      all: count(host.requests),
+      runs: await runsOf(system),
+      events: host.requests.map(eventsIn).filter((events) => events.length > 0),
+    };
     console.log(`${name}, ${Object.keys(remoteConfig).length > 0 ? "everything on" : "plain"}: ${JSON.stringify(measured)}`);
     return measured;
   } finally {
@@ -84,7 +108,10 @@ for (const name of ["snippet.html", "bundle.html"]) {
   describe(`a page view of ${name}`, () => {
     it("is one config, one flags and its events in one request; leaving is one more; scripts run nothing", async () => {
       const { view, leaving, all, runs, events } = await visit(name, {});
-      assert.deepEqual({ config: all.config, flags: all.flags, replay: all.replay, others: all.others, preflights: all.preflights }, { config: 1, flags: 1, replay: 0, others: 0, preflights: 0 });
+      assert.deepEqual(
+        { config: all.config, flags: all.flags, replay: all.replay, others: all.others, preflights: all.preflights },
+        { config: 1, flags: 1, replay: 0, others: 0, preflights: 0 },
+      );
       assert.equal(all.scripts, name === "snippet.html" ? 1 : 0);
       assert.ok(view.events <= 1, JSON.stringify(events));
       assert.ok(leaving.events <= 1, JSON.stringify(events));
@@ -93,7 +120,10 @@ for (const name of ["snippet.html", "bundle.html"]) {
 
     it("with everything switched on loads more scripts, which run nothing, and adds what the recorder sends", async () => {
       const { all, runs } = await visit(name, EVERYTHING);
-      assert.deepEqual({ config: all.config, flags: all.flags, others: all.others, preflights: all.preflights }, { config: 1, flags: 1, others: 0, preflights: 0 });
+      assert.deepEqual(
+        { config: all.config, flags: all.flags, others: all.others, preflights: all.preflights },
+        { config: 1, flags: 1, others: 0, preflights: 0 },
+      );
       assert.ok(all.scripts >= 3, `${all.scripts} scripts`);
       assert.equal(runs, all.config + all.flags + all.events + all.replay);
     });

@@ -3,7 +3,10 @@ import assert from "node:assert/strict";
 import { eventually, TOKEN } from "../lib/harness.mjs";
 
 /** Remote config that records, masking what stands in .mask. */
-export const RECORDING = { flags: [], remote_config: { sessionRecording: { masking: { maskAllInputs: false, maskTextSelector: ".mask" } } } };
+export const RECORDING = {
+  flags: [],
+  remote_config: { sessionRecording: { masking: { maskAllInputs: false, maskTextSelector: ".mask" } } },
+};
 
 const PAGE = (host) => `<!doctype html><html><head><meta charset="utf-8"><title>Shop</title>
 <style>h1 { color: rgb(10, 120, 60); }</style>
@@ -44,8 +47,14 @@ export async function record(browser, system) {
   const sessionOf = (page) => page.evaluate(() => window.posthog.get_session_id());
   browser.pages.set("/recorded", PAGE(system.url));
   const page = await browser.visit("/recorded");
-  await eventually(() => page.evaluate(() => window.isLoaded === true && window.posthog.sessionRecordingStarted()), { what: "the recorder", timeoutMs: 60_000 });
-  await eventually(() => page.evaluate(() => window.posthog.sessionRecording.status === "active"), { what: "an active recording", timeoutMs: 60_000 });
+  await eventually(() => page.evaluate(() => window.isLoaded === true && window.posthog.sessionRecordingStarted()), {
+    what: "the recorder",
+    timeoutMs: 60_000,
+  });
+  await eventually(() => page.evaluate(() => window.posthog.sessionRecording.status === "active"), {
+    what: "an active recording",
+    timeoutMs: 60_000,
+  });
   await page.fill("#name", "Ada");
   await page.fill("#secret", "hunter2");
   await page.click("#grow");
@@ -53,7 +62,10 @@ export async function record(browser, system) {
   // A second window of the same session.
   const second = await page.context().newPage();
   await second.goto(page.url());
-  await eventually(() => second.evaluate(() => window.isLoaded === true && window.posthog.sessionRecording.status === "active"), { what: "the second window", timeoutMs: 60_000 });
+  await eventually(() => second.evaluate(() => window.isLoaded === true && window.posthog.sessionRecording.status === "active"), {
+    what: "the second window",
+    timeoutMs: 60_000,
+  });
   assert.equal(await sessionOf(second), await sessionOf(page));
   await second.fill("#name", "Grace");
   const session = await sessionOf(page);

@@ -30,7 +30,10 @@ after(async () => {
 });
 
 const replay = (...args) =>
-  execFileSync(process.execPath, [join(ROOT, "scripts/replay.mjs"), "--from", system.pipeline.url, ...args], { encoding: "utf8", cwd: ROOT });
+  execFileSync(process.execPath, [join(ROOT, "scripts/replay.mjs"), "--from", system.pipeline.url, ...args], {
+    encoding: "utf8",
+    cwd: ROOT,
+  });
 
 /** The recorded document at the end of its window, inside the player's frame. */
 async function playToEnd(player, index) {
@@ -54,7 +57,9 @@ describe("a recorded session", () => {
 
     browser.pages.set("/played", html);
     const player = await browser.visit("/played");
-    const outside = player.sent.map((request) => request.url()).filter((url) => !url.startsWith(browser.site.url) && !url.startsWith("data:") && !url.startsWith("blob:"));
+    const outside = player.sent
+      .map((request) => request.url())
+      .filter((url) => !url.startsWith(browser.site.url) && !url.startsWith("data:") && !url.startsWith("blob:"));
     const skips = () => player.evaluate(() => window.player.config.skipInactive);
     assert.equal(await skips(), true, "idle time is skipped");
     await player.uncheck("#idle");
@@ -69,7 +74,9 @@ describe("a recorded session", () => {
       assert.equal(await frame.locator("#hidden").count(), 0);
       texts.push(await frame.locator("#name").inputValue());
       if (texts[index] === "Ada") {
-        await eventually(async () => (await frame.locator("#list li").count()) === 29, { what: `the removed item gone (${await frame.locator("#list li").count()} items, big ${await frame.locator("#big").count()})` });
+        await eventually(async () => (await frame.locator("#list li").count()) === 29, {
+          what: `the removed item gone (${await frame.locator("#list li").count()} items, big ${await frame.locator("#big").count()})`,
+        });
         assert.equal((await frame.locator("#big").textContent()).length, bigLength);
       }
     }

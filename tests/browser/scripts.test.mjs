@@ -101,7 +101,10 @@ function landed(page, ...events) {
 
 /** Nothing of the page was answered 404 or worse, and its console is silent. */
 function isQuiet(page) {
-  assert.deepEqual(page.answers.filter(({ status }) => status >= 400), []);
+  assert.deepEqual(
+    page.answers.filter(({ status }) => status >= 400),
+    [],
+  );
   assert.deepEqual(page.errors, []);
 }
 
@@ -130,7 +133,10 @@ describe("the HTML snippet", () => {
     const page = await browser.visit(path);
     await landed(page, "$pageview");
     const asked = page.sent.map((request) => new URL(request.url())).filter((url) => url.origin === system.url);
-    assert.deepEqual(asked.map((url) => url.pathname).filter((name) => !/^\/(q[1-5]|js|c)\//.test(name)), []);
+    assert.deepEqual(
+      asked.map((url) => url.pathname).filter((name) => !/^\/(q[1-5]|js|c)\//.test(name)),
+      [],
+    );
     isQuiet(page);
     await page.context().close();
   });
@@ -154,9 +160,11 @@ for (const library of VERSIONS) {
       await landed(page, "$pageview");
       await page.click("#buy");
       await page.fill("#name", "Ada");
-      await page.evaluate(() => setTimeout(() => {
-        throw new Error("the page's own mistake");
-      }));
+      await page.evaluate(() =>
+        setTimeout(() => {
+          throw new Error("the page's own mistake");
+        }),
+      );
       const session = await page.evaluate(() => window.posthog.get_session_id());
       await eventually(
         async () => (await system.rows()).some((row) => /^\$snapshot/.test(row.event) && row.properties.$session_id === session),
@@ -165,8 +173,14 @@ for (const library of VERSIONS) {
       const showsSurveys = library !== "posthog-js-1.100";
       if (showsSurveys) await eventually(() => loaded(page, "/surveys.js"), { what: "the surveys script" });
       if (library === "posthog-js") await landed(page, "$exception");
-      assert.deepEqual(page.answers.filter(({ status }) => status >= 400), []);
-      assert.deepEqual(page.errors.filter((text) => !text.includes("the page's own mistake")), []);
+      assert.deepEqual(
+        page.answers.filter(({ status }) => status >= 400),
+        [],
+      );
+      assert.deepEqual(
+        page.errors.filter((text) => !text.includes("the page's own mistake")),
+        [],
+      );
       await page.context().close();
     });
   });
@@ -190,12 +204,19 @@ describe("what remote config switches on", () => {
     const page = await openSnippet(system.url);
     await eventually(() => page.evaluate(() => window.posthog.__loaded === true), { what: "the library" });
     const list = await page.evaluate(() => new Promise((done) => window.posthog.getEarlyAccessFeatures(done, true)));
-    assert.deepEqual(list.map((feature) => feature.flagKey), ["beta"]);
+    assert.deepEqual(
+      list.map((feature) => feature.flagKey),
+      ["beta"],
+    );
     await page.evaluate(() => window.posthog.updateEarlyAccessFeatureEnrollment("beta", true));
-    await eventually(() => page.evaluate(() => {
-      window.posthog.reloadFeatureFlags();
-      return window.posthog.isFeatureEnabled("beta", { send_event: false }) === true;
-    }), { what: "the flag", everyMs: 500, timeoutMs: 60_000 });
+    await eventually(
+      () =>
+        page.evaluate(() => {
+          window.posthog.reloadFeatureFlags();
+          return window.posthog.isFeatureEnabled("beta", { send_event: false }) === true;
+        }),
+      { what: "the flag", everyMs: 500, timeoutMs: 60_000 },
+    );
     isQuiet(page);
     await page.context().close();
   });
@@ -216,7 +237,10 @@ describe("what remote config switches on", () => {
 
 describe("the scripts themselves", () => {
   const { version, files } = scripts();
-  const digest = async (response) => createHash("sha384").update(new Uint8Array(await response.arrayBuffer())).digest("base64");
+  const digest = async (response) =>
+    createHash("sha384")
+      .update(new Uint8Array(await response.arrayBuffer()))
+      .digest("base64");
 
   it("are those of the npm package, byte for byte, in every shape of address", async () => {
     for (const [name, integrity] of Object.entries(files)) {
@@ -257,7 +281,13 @@ describe("the scripts themselves", () => {
     const path = `/array/${TOKEN}/array.js`;
     const response = await system.request(path, { headers: { origin: "https://www.example.com" } });
     assert.equal(response.status, 200);
-    for (const [name, value] of [["cache-control", "public, max-age=300"], ["access-control-allow-origin", "https://www.example.com"], ["cross-origin-resource-policy", "cross-origin"], ["x-content-type-options", "nosniff"], ["x-hogflare-script-version", version]]) {
+    for (const [name, value] of [
+      ["cache-control", "public, max-age=300"],
+      ["access-control-allow-origin", "https://www.example.com"],
+      ["cross-origin-resource-policy", "cross-origin"],
+      ["x-content-type-options", "nosniff"],
+      ["x-hogflare-script-version", version],
+    ]) {
       assert.equal(response.headers.get(name), value, name);
     }
     const etag = response.headers.get("etag");

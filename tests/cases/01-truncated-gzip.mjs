@@ -4,9 +4,26 @@
 import { id, TOKEN, check, same, send, rows, done } from "./world.mjs";
 
 import { gzipSync } from "node:zlib";
-const events = Array.from({ length: 40 }, (_, i) => ({ event: "cut", distinct_id: id("cut"), properties: { token: TOKEN, i, pad: "x".repeat(i * 7) } }));
+const events = Array.from({ length: 40 }, (_, i) => ({
+  event: "cut",
+  distinct_id: id("cut"),
+  properties: { token: TOKEN, i, pad: "x".repeat(i * 7) },
+}));
 const whole = gzipSync(JSON.stringify(events));
-for (const [name, body] of [["half", whole.subarray(0, whole.length >> 1)], ["no trailer", whole.subarray(0, -8)], ["no crc", whole.subarray(0, -4)], ["header", whole.subarray(0, 10)], ["bad crc", (() => { const b = Buffer.from(whole); b[b.length - 6] ^= 1; return b; })()]]) {
+for (const [name, body] of [
+  ["half", whole.subarray(0, whole.length >> 1)],
+  ["no trailer", whole.subarray(0, -8)],
+  ["no crc", whole.subarray(0, -4)],
+  ["header", whole.subarray(0, 10)],
+  [
+    "bad crc",
+    (() => {
+      const b = Buffer.from(whole);
+      b[b.length - 6] ^= 1;
+      return b;
+    })(),
+  ],
+]) {
   const answer = await send("/e/?compression=gzip-js&ip=0&_=1", body, { "content-type": "text/plain", origin: "https://shop.example" });
   const text = await answer.text();
   check(answer.status === 400, `${name}: ${answer.status} ${text.slice(0, 80)}`);

@@ -4,9 +4,12 @@
 import { id, TOKEN, check, same, send, parsed, rows, done } from "./world.mjs";
 
 const text = "🦔 日本語 ü+/= ~~~???>>>";
-const forms = [];
-const make = (event) => Buffer.from(JSON.stringify({ event, properties: { distinct_id: id("beacon"), token: TOKEN, text } })).toString("base64");
-const b1 = make("encoded"), b2 = make("raw-plus"), b3 = make("no-padding").replace(/=+$/, ""), b4 = make("charset");
+const make = (event) =>
+  Buffer.from(JSON.stringify({ event, properties: { distinct_id: id("beacon"), token: TOKEN, text } })).toString("base64");
+const b1 = make("encoded"),
+  b2 = make("raw-plus"),
+  b3 = make("no-padding").replace(/=+$/, ""),
+  b4 = make("charset");
 for (const [name, body, type, query, status] of [
   ["encoded", `data=${encodeURIComponent(b1)}`, "application/x-www-form-urlencoded", "?compression=base64&beacon=1", 204],
   ["raw-plus", `data=${b2}`, "application/x-www-form-urlencoded", "?compression=base64", 200],
@@ -17,9 +20,15 @@ for (const [name, body, type, query, status] of [
   same(answer.status, status, `${name} status`);
 }
 const landed = await rows(`distinct_id='${id("beacon")}' ORDER BY event`);
-same(landed.map((row) => row.event), ["charset", "encoded", "no-padding", "raw-plus"], "events");
+same(
+  landed.map((row) => row.event),
+  ["charset", "encoded", "no-padding", "raw-plus"],
+  "events",
+);
 for (const row of landed) same(parsed(row.properties).text, text, row.event);
-const ask = Buffer.from(JSON.stringify({ token: TOKEN, distinct_id: "$posthog_cookieless", groups: {}, person_properties: { note: text } })).toString("base64");
+const ask = Buffer.from(
+  JSON.stringify({ token: TOKEN, distinct_id: "$posthog_cookieless", groups: {}, person_properties: { note: text } }),
+).toString("base64");
 for (const body of [`data=${encodeURIComponent(ask)}`, `data=${ask}`, `data=${encodeURIComponent(ask.replace(/=+$/, ""))}`]) {
   const answer = await send("/flags/?v=2&compression=base64", body, { "content-type": "application/x-www-form-urlencoded" });
   check(answer.status === 200, `flags: ${answer.status} ${(await answer.text()).slice(0, 80)}`);

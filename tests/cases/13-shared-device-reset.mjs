@@ -8,10 +8,21 @@ const identify = (user, anon) => ({ event: "$identify", distinct_id: id(user), p
 await batch([view("anon1"), identify("u1", "anon1"), view("u1"), view("anon2"), identify("u2", "anon2"), view("u2")]);
 await batch([view("u3")]);
 await batch([identify("u3", "u1"), view("u3")]);
-await batch([{ event: "$create_alias", distinct_id: id("rn"), properties: { alias: id("rn"), distinct_id: id("rn") } }, view("rnanon"), identify("rn", "rnanon"), view("rn")]);
+await batch([
+  { event: "$create_alias", distinct_id: id("rn"), properties: { alias: id("rn"), distinct_id: id("rn") } },
+  view("rnanon"),
+  identify("rn", "rnanon"),
+  view("rn"),
+]);
 const owner = async (name) => (await sql(`SELECT person_id FROM person_distinct_ids WHERE distinct_id='${id(name)}'`))[0]?.person_id;
 const [a1, u1, a2, u2, u3, rn, rnanon] = await Promise.all(["anon1", "u1", "anon2", "u2", "u3", "rn", "rnanon"].map(owner));
-same([a1 === u1, a2 === u2, u1 !== u2, u3 !== u1, rn === rnanon], [true, true, true, true, true], "anon1=u1, anon2=u2, u1!=u2, u3!=u1, rn=rnanon");
-const people = await sql(`SELECT distinct_id, count(DISTINCT person_id)::INT AS n FROM events_with_person WHERE distinct_id LIKE '%${run}' GROUP BY 1 HAVING n > 1`);
+same(
+  [a1 === u1, a2 === u2, u1 !== u2, u3 !== u1, rn === rnanon],
+  [true, true, true, true, true],
+  "anon1=u1, anon2=u2, u1!=u2, u3!=u1, rn=rnanon",
+);
+const people = await sql(
+  `SELECT distinct_id, count(DISTINCT person_id)::INT AS n FROM events_with_person WHERE distinct_id LIKE '%${run}' GROUP BY 1 HAVING n > 1`,
+);
 same(people, [], "distinct ids with more than one person in events_with_person");
 done();

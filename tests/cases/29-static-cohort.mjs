@@ -8,5 +8,8 @@ const answer = await send("/flags/?v=2", { token: TOKEN, distinct_id: id("tester
 const body = await answer.json();
 const health = await (await fetch(BASE + "/healthz")).text();
 const said = body.errorsWhileComputingFlags === true || body.flags?.beta?.failed === true || /cohort/i.test(health);
-check(said, `beta ${body.flags?.beta?.enabled}, not-beta ${body.flags?.["not-beta"]?.enabled}, errors ${body.errorsWhileComputingFlags}, nothing on /healthz about the cohort`);
+check(
+  said,
+  `beta ${body.flags?.beta?.enabled}, not-beta ${body.flags?.["not-beta"]?.enabled}, errors ${body.errorsWhileComputingFlags}, nothing on /healthz about the cohort`,
+);
 done();

@@ -5,11 +5,17 @@ export const run = Math.random().toString(36).slice(2, 10);
 export const id = (name) => `${name}-${run}`;
 export const TOKEN = "phc_case";
 export const problems = [];
-export const check = (ok, words) => { if (!ok) problems.push(words); };
+export const check = (ok, words) => {
+  if (!ok) problems.push(words);
+};
 export const same = (got, want, what) =>
   check(JSON.stringify(got) === JSON.stringify(want), `${what}: got ${JSON.stringify(got)}, want ${JSON.stringify(want)}`);
 export const send = (path, body, headers = {}, method = "POST") =>
-  fetch(BASE + path, { method, headers, body: body === undefined || typeof body === "string" || ArrayBuffer.isView(body) ? body : JSON.stringify(body) });
+  fetch(BASE + path, {
+    method,
+    headers,
+    body: body === undefined || typeof body === "string" || ArrayBuffer.isView(body) ? body : JSON.stringify(body),
+  });
 export const json = { "content-type": "application/json" };
 export const batch = async (events, extra = {}) => {
   const answer = await send("/batch/", { api_key: TOKEN, batch: events, ...extra }, json);

@@ -25,8 +25,7 @@ const post = (path, body, headers = {}) =>
     body,
   });
 const packed = (path, text) => post(path, gzipSync(text), { "content-encoding": "gzip" });
-const copies = (count, event, list = "batch") =>
-  `{"api_key":"${TOKEN}","${list}":[${Array(count).fill(event).join(",")}]}`;
+const copies = (count, event, list = "batch") => `{"api_key":"${TOKEN}","${list}":[${Array(count).fill(event).join(",")}]}`;
 
 async function expectNoTrap() {
   const answer = await fetch(`${system.url}/metrics`, { headers: { authorization: "Bearer admin" } });
@@ -72,13 +71,18 @@ describe("what a request may cost", () => {
     let answer = "";
     slow.setEncoding("utf8").on("data", (text) => (answer += text));
     await once(slow, "connect");
-    slow.write(`POST /batch/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${large.length}\r\n\r\n`);
+    slow.write(
+      `POST /batch/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${large.length}\r\n\r\n`,
+    );
     await new Promise((done) => slow.write(large.subarray(0, -1), done));
     // Announced or not, a second one of its size finds no room until the first is there.
     for (const body of [large, new Blob([large]).stream()]) {
       let refused;
       do {
-        refused = await fetch(`${system.url}/batch/`, /** @type {any} */ ({ method: "POST", headers: { "content-type": "application/json" }, body, duplex: "half" }));
+        refused = await fetch(
+          `${system.url}/batch/`,
+          /** @type {any} */ ({ method: "POST", headers: { "content-type": "application/json" }, body, duplex: "half" }),
+        );
         await refused.text();
         // The first may not have been looked at yet.
       } while (refused.status === 200 && body === large);
@@ -134,9 +138,10 @@ describe("what a request may cost", () => {
       () => post(`/e/?data=${encodeURIComponent(base64)}`, ""),
       () => post("/e/?compression=lz64", "A".repeat(19 * MB)),
       () => packed("/flags/?v=2", values),
-      () => post("/ofrep/v1/evaluate/flags", `{"context":{"a":[${Array(900_000).fill(1)}]}}`, {
-        authorization: `Bearer ${TOKEN}`,
-      }),
+      () =>
+        post("/ofrep/v1/evaluate/flags", `{"context":{"a":[${Array(900_000).fill(1)}]}}`, {
+          authorization: `Bearer ${TOKEN}`,
+        }),
     ];
     // Each three times at once: what one of them may take, three may not.
     const answers = await Promise.all(sends.flatMap((send) => [send(), send(), send()]));
@@ -153,10 +158,7 @@ describe("what a request may cost", () => {
       `{"event":"$groupidentify","distinct_id":"large","properties":{"$group_type":"t","$group_key":"k","$group_set":{"f":"${large}"}}}`,
     ];
     for (const event of first) assert.equal((await post("/batch/", copies(1, event))).status, 200);
-    const sets = Array.from(
-      { length: 300 },
-      (_, i) => `{"event":"$set","distinct_id":"large","properties":{"$set":{"n":${i}}}}`,
-    );
+    const sets = Array.from({ length: 300 }, (_, i) => `{"event":"$set","distinct_id":"large","properties":{"$set":{"n":${i}}}}`);
     const groups = Array.from(
       { length: 2_000 },
       (_, i) =>

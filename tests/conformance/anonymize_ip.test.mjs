@@ -21,11 +21,7 @@ describe("HOGFLARE_ANONYMIZE_IP", () => {
   it("neither the connection's address nor the client's own stays; the place does", async () => {
     const own = { $ip: "198.51.100.1", properties: { $ip: "198.51.100.2" } };
     assert.equal((await system.post("/e/", single({ properties: own.properties }), HEADERS)).status, 200);
-    const v1 = await system.post(
-      "/i/v1/analytics/events",
-      v1Batch([v1Event({ properties: own.properties })]),
-      v1Headers(HEADERS),
-    );
+    const v1 = await system.post("/i/v1/analytics/events", v1Batch([v1Event({ properties: own.properties })]), v1Headers(HEADERS));
     assert.equal(v1.status, 200);
     const snapshot = { event: "$snapshot", properties: { token: TOKEN, distinct_id: "u", $session_id: "s", $snapshot_data: [] } };
     assert.equal((await system.post("/s/", snapshot, HEADERS)).status, 200);

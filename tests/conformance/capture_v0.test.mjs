@@ -44,11 +44,11 @@ describe("shapes", () => {
   });
 
   it("an array of events keeps its order", async () => {
-    const rows = await expectStored(
-      await system.post("/e/", [single({ event: "one" }), single({ event: "two" })]),
-      2,
+    const rows = await expectStored(await system.post("/e/", [single({ event: "one" }), single({ event: "two" })]), 2);
+    assert.deepEqual(
+      rows.map((row) => row.event),
+      ["one", "two"],
     );
-    assert.deepEqual(rows.map((row) => row.event), ["one", "two"]);
   });
 
   for (const path of PATHS) {
@@ -60,28 +60,18 @@ describe("shapes", () => {
   }
 
   it("historical_migration is kept", async () => {
-    const [row] = await expectStored(
-      await system.post("/batch/", { ...batch([event()]), historical_migration: true }),
-      1,
-    );
+    const [row] = await expectStored(await system.post("/batch/", { ...batch([event()]), historical_migration: true }), 1);
     assert.match(JSON.stringify(row.extra), /historical_migration":true/);
   });
 
   it("/engage without an event name is $identify", async () => {
-    const [row] = await expectStored(
-      await system.post("/engage/", { token: TOKEN, $distinct_id: "u", $set: { plan: "pro" } }),
-      1,
-    );
+    const [row] = await expectStored(await system.post("/engage/", { token: TOKEN, $distinct_id: "u", $set: { plan: "pro" } }), 1);
     assert.equal(row.event, "$identify");
     assert.equal(row.person_properties.plan, "pro");
   });
 
   it("the same elsewhere is refused", async () => {
-    await expectRefused(
-      await system.post("/e/", { token: TOKEN, $distinct_id: "u", $set: { plan: "pro" } }),
-      400,
-      /event/,
-    );
+    await expectRefused(await system.post("/e/", { token: TOKEN, $distinct_id: "u", $set: { plan: "pro" } }), 400, /event/);
   });
 });
 
@@ -165,10 +155,7 @@ describe("fields", () => {
   });
 
   it("a distinct_id at the root wins over one in properties", async () => {
-    const [row] = await expectStored(
-      await system.post("/e/", single({ distinct_id: "root", properties: { distinct_id: "props" } })),
-      1,
-    );
+    const [row] = await expectStored(await system.post("/e/", single({ distinct_id: "root", properties: { distinct_id: "props" } })), 1);
     assert.equal(row.distinct_id, "root");
   });
 
@@ -177,15 +164,15 @@ describe("fields", () => {
       await system.post("/batch/", batch([42, { a: 1 }, "x".repeat(222)].map((id) => event({ distinct_id: id })))),
       3,
     );
-    assert.deepEqual(rows.map((row) => row.distinct_id), ["42", '{"a":1}', "x".repeat(200)]);
+    assert.deepEqual(
+      rows.map((row) => row.distinct_id),
+      ["42", '{"a":1}', "x".repeat(200)],
+    );
   });
 
   it("a client's uuid is kept, an empty one replaced", async () => {
     const uuid = "01890a5d-ac96-774b-bcce-b302099a8057";
-    const rows = await expectStored(
-      await system.post("/batch/", batch([event({ uuid }), event({ uuid: "" })])),
-      2,
-    );
+    const rows = await expectStored(await system.post("/batch/", batch([event({ uuid }), event({ uuid: "" })])), 2);
     assert.equal(rows[0].uuid, uuid);
     assert.match(rows[1].uuid, UUID);
   });
@@ -243,11 +230,7 @@ describe("refusals", () => {
     await expectRefused(await system.post("/e/", event()), 401, /without an api_key/);
   });
   it("two tokens in one array", async () => {
-    await expectRefused(
-      await system.post("/e/", [single(), { ...single(), token: "phc_other" }]),
-      401,
-      /more than one/,
-    );
+    await expectRefused(await system.post("/e/", [single(), { ...single(), token: "phc_other" }]), 401, /more than one/);
   });
   for (const [name, token] of [
     ["an empty token", ""],

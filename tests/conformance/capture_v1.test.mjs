@@ -145,11 +145,20 @@ describe("capture v1", () => {
       { result: "ok", details: "person_processing_disabled" },
     ];
     const got = await results(await send(v1Batch(events)));
-    assert.deepEqual(events.map((sent) => got[sent.uuid]), expected);
+    assert.deepEqual(
+      events.map((sent) => got[sent.uuid]),
+      expected,
+    );
     const rows = await system.rows();
-    assert.deepEqual(rows.map((row) => row.uuid), [events[0].uuid, events[9].uuid]);
+    assert.deepEqual(
+      rows.map((row) => row.uuid),
+      [events[0].uuid, events[9].uuid],
+    );
     const rejects = await system.stream("rejects");
-    assert.deepEqual(rejects.map((row) => row.event_uuid), events.slice(1, 8).map((sent) => sent.uuid));
+    assert.deepEqual(
+      rejects.map((row) => row.event_uuid),
+      events.slice(1, 8).map((sent) => sent.uuid),
+    );
   });
 
   it("all dropped is still 200", async () => {

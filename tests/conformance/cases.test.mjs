@@ -17,14 +17,20 @@ const ADMIN = "admin-token-of-the-cases";
 function flagsOf(name) {
   const own = join(CASES, `${name}.flags.json`);
   if (existsSync(own)) return own;
-  return /^\/\/ .*HOGFLARE_FEATURE_FLAGS = flags\.json/m.test(readFileSync(join(CASES, `${name}.mjs`), "utf8")) ? join(CASES, "flags.json") : "";
+  return /^\/\/ .*HOGFLARE_FEATURE_FLAGS = flags\.json/m.test(readFileSync(join(CASES, `${name}.mjs`), "utf8"))
+    ? join(CASES, "flags.json")
+    : "";
 }
 
 /** @type {Map<string, ReturnType<typeof startSystem>>} products by their definitions */
 const systems = new Map();
 function systemWith(flags) {
   if (!systems.has(flags)) {
-    const vars = { HOGFLARE_ADMIN_TOKEN: ADMIN, POSTHOG_PERSONAL_API_KEY: "phx_case", ...(flags === "" ? {} : { HOGFLARE_FEATURE_FLAGS: readFileSync(flags, "utf8") }) };
+    const vars = {
+      HOGFLARE_ADMIN_TOKEN: ADMIN,
+      POSTHOG_PERSONAL_API_KEY: "phx_case",
+      ...(flags === "" ? {} : { HOGFLARE_FEATURE_FLAGS: readFileSync(flags, "utf8") }),
+    };
     systems.set(flags, startSystem({ vars }));
   }
   return systems.get(flags);
@@ -45,7 +51,9 @@ function runCase(name, system) {
 }
 
 describe("cases from the field", () => {
-  const names = readdirSync(CASES).filter((name) => /^\d.*\.mjs$/.test(name)).map((name) => basename(name, ".mjs"));
+  const names = readdirSync(CASES)
+    .filter((name) => /^\d.*\.mjs$/.test(name))
+    .map((name) => basename(name, ".mjs"));
   for (const name of names) {
     it(name, { timeout: 240_000 }, async () => {
       const { code, text } = await runCase(name, await systemWith(flagsOf(name)));

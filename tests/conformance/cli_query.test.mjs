@@ -11,17 +11,27 @@ import { recipes } from "../../scripts/lib/sql.mjs";
 import { startSystem } from "../lib/harness.mjs";
 
 const KEY = "phx_a-key-nobody-guesses";
-const QUESTION = { kind: "TrendsQuery", dateRange: { date_from: "2026-10-01", date_to: "2026-10-03" }, series: [{ kind: "EventsNode", event: "viewed" }, { kind: "EventsNode", event: "bought" }] };
+const QUESTION = {
+  kind: "TrendsQuery",
+  dateRange: { date_from: "2026-10-01", date_to: "2026-10-03" },
+  series: [
+    { kind: "EventsNode", event: "viewed" },
+    { kind: "EventsNode", event: "bought" },
+  ],
+};
 
 let system;
 let cwd;
 before(async () => {
   cwd = mkdtempSync(join(tmpdir(), "hogflare-query-"));
-  system = await startSystem({ hasSql: true, vars: { POSTHOG_PERSONAL_API_KEY: KEY, HOGFLARE_PROJECTS: JSON.stringify({ phc_test: { team_id: 1 }, phc_two: { team_id: 2 } }) } });
+  system = await startSystem({
+    hasSql: true,
+    vars: { POSTHOG_PERSONAL_API_KEY: KEY, HOGFLARE_PROJECTS: JSON.stringify({ phc_test: { team_id: 1 }, phc_two: { team_id: 2 } }) },
+  });
   const event = (name, id, timestamp, properties = {}) => ({ event: name, distinct_id: id, timestamp, properties });
   const events = [
     event("viewed", "ada", "2026-10-01T10:00:00Z", { note: "=1+1" }),
-    event("viewed", "bob", "2026-10-02T10:00:00Z", { note: "a, \"b\"" }),
+    event("viewed", "bob", "2026-10-02T10:00:00Z", { note: 'a, "b"' }),
     event("bought", "ada", "2026-10-02T11:00:00Z"),
   ];
   assert.equal((await system.post("/batch/", { api_key: "phc_test", batch: events })).status, 200);
@@ -49,11 +59,17 @@ describe("hogflare query --worker", () => {
     writeFileSync(join(cwd, "question.json"), JSON.stringify(QUESTION));
     const table = await ask(["question.json"]);
     assert.equal(table.code, 0, table.stderr);
-    assert.equal(table.stdout, "date        viewed  bought\n──────────  ──────  ──────\n2026-10-01       1       0\n2026-10-02       1       1\n2026-10-03       0       0\n");
+    assert.equal(
+      table.stdout,
+      "date        viewed  bought\n──────────  ──────  ──────\n2026-10-01       1       0\n2026-10-02       1       1\n2026-10-03       0       0\n",
+    );
     const csv = await ask(["-", "--csv"], { input: JSON.stringify({ query: QUESTION }) });
     assert.equal(csv.stdout, "date,viewed,bought\r\n2026-10-01,1,0\r\n2026-10-02,1,1\r\n2026-10-03,0,0\n");
     const json = await ask(["question.json", "--json", "--refresh"]);
-    assert.deepEqual(JSON.parse(json.stdout).results.map((series) => series.count), [2, 1]);
+    assert.deepEqual(
+      JSON.parse(json.stdout).results.map((series) => series.count),
+      [2, 1],
+    );
   });
 
   it("takes SQL, with streams' names in braces as without a Worker, from a file too", async () => {
@@ -82,7 +98,7 @@ describe("hogflare query --worker", () => {
       [["SELECT 1", "since=1"], 2, /only recipes have parameters/],
       [["funnel", "since"], 2, /"since" is no parameter/],
       [["funnel", "sinc=1"], 2, /no parameter sinc; there are/],
-      [["{\"kind\": "], 2, /the question is not JSON/],
+      [['{"kind": '], 2, /the question is not JSON/],
       [[JSON.stringify({ ...QUESTION, series: [] })], 2, /400 .*series/],
       [["DELETE FROM events"], 2, /400 .*SELECT/],
       [["SELECT 1"], 4, /401 /, { key: "phx_another-key-of-some-length" }],
@@ -103,14 +119,29 @@ describe("hogflare query --worker", () => {
 
 describe("tables of the terminal", () => {
   it("read the CSV that the Worker writes, and write one that spreadsheets take as text", () => {
-    const lines = [["a", "b"], ["1", "x, \"y\"\nz"], ["", "é"]];
+    const lines = [
+      ["a", "b"],
+      ["1", 'x, "y"\nz'],
+      ["", "é"],
+    ];
     assert.deepEqual(cellsOf(csvOf(lines)), lines);
     assert.equal(csvOf([["=1", "-2", "-a"]]), "'=1,-2,'-a");
-    assert.deepEqual(cellsOf("a,b\r\n,\r\n1,\r\n"), [["a", "b"], ["", ""], ["1", ""]]);
+    assert.deepEqual(cellsOf("a,b\r\n,\r\n1,\r\n"), [
+      ["a", "b"],
+      ["", ""],
+      ["1", ""],
+    ]);
   });
 
   it("align numbers to the right, cut what is long, and let no control character through", () => {
-    assert.equal(tableOf([["n", "t"], ["10", "\u001b[31mred"], ["2", "x"]]), " n  t\n──  ────────\n10   [31mred\n 2  x");
+    assert.equal(
+      tableOf([
+        ["n", "t"],
+        ["10", "\u001b[31mred"],
+        ["2", "x"],
+      ]),
+      " n  t\n──  ────────\n10   [31mred\n 2  x",
+    );
     assert.match(tableOf([["t"], ["x".repeat(100)]]), /x…$/);
   });
 });

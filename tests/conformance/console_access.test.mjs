@@ -21,7 +21,11 @@ before(async () => {
     asked += 1;
     assert.equal(request.url, "/cdn-cgi/access/certs");
     response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify({ keys: published.map(({ kid, key }) => ({ ...key.publicKey.export({ format: "jwk" }), kid, alg: "RS256", use: "sig" })) }));
+    response.end(
+      JSON.stringify({
+        keys: published.map(({ kid, key }) => ({ ...key.publicKey.export({ format: "jwk" }), kid, alg: "RS256", use: "sig" })),
+      }),
+    );
   });
   await new Promise((done) => team.listen(0, "127.0.0.1", done));
   issuer = `http://127.0.0.1:${team.address().port}`;
@@ -51,8 +55,7 @@ function token({ head = {}, claims = {}, key = current } = {}) {
   return `${said}.${createSign("RSA-SHA256").update(said).sign(key.privateKey).toString("base64url")}`;
 }
 
-const signIn = (jwt) =>
-  system.post("/app/api/session", { token: ADMIN }, jwt === undefined ? {} : { "cf-access-jwt-assertion": jwt });
+const signIn = (jwt) => system.post("/app/api/session", { token: ADMIN }, jwt === undefined ? {} : { "cf-access-jwt-assertion": jwt });
 
 test("who Access lets through is named, and the console's token still says which role", async () => {
   const response = await signIn(token());

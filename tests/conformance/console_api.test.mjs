@@ -61,12 +61,10 @@ test("health names sinks, outbox, problems and the figures of what came and went
   assert.equal(json.counts.rejected_by_reason.missing_distinct_id, 1);
   assert.equal(json.counts.waiting, 0);
   assert.equal(json.counts.quarantined, 0);
-  assert.deepEqual(json.sinks.map(({ stream, kind }) => `${stream} ${kind}`), [
-    "events http",
-    "persons http",
-    "rejects http",
-    "distinct_ids http",
-  ]);
+  assert.deepEqual(
+    json.sinks.map(({ stream, kind }) => `${stream} ${kind}`),
+    ["events http", "persons http", "rejects http", "distinct_ids http"],
+  );
   assert.ok(!JSON.stringify(json).includes(ADMIN));
 });
 
@@ -74,14 +72,20 @@ test("while the sink is down health says what waits, and an admin's drain lands 
   await system.pipeline.fault({ seconds: 3_600, status: 503 });
   await send(event({ distinct_id: "waits", event: "waiting" }));
   const waiting = (await ask("health")).json;
-  assert.equal(waiting.outbox.rows, waiting.sinks.reduce((sum, sink) => sum + sink.waiting_rows, 0));
+  assert.equal(
+    waiting.outbox.rows,
+    waiting.sinks.reduce((sum, sink) => sum + sink.waiting_rows, 0),
+  );
   assert.ok(waiting.counts.waiting >= 1);
   assert.equal(waiting.sinks[0].last_status, 503);
   // A sink that fails once is no news; one that fails again is.
-  const again = await eventually(async () => {
-    const { json } = await ask("health");
-    return json.problems.some(({ code }) => code === "outbox") && json;
-  }, { what: "the problem's being told", timeoutMs: 60_000 });
+  const again = await eventually(
+    async () => {
+      const { json } = await ask("health");
+      return json.problems.some(({ code }) => code === "outbox") && json;
+    },
+    { what: "the problem's being told", timeoutMs: 60_000 },
+  );
   assert.equal(again.status, "degraded");
   await system.pipeline.fault({ clear: true });
   assert.equal((await ask("health/drain", { method: "POST", token: VIEWER })).status, 403);
@@ -99,7 +103,12 @@ test("a person is what its object knows, under each of its ids, with the events 
   await send(event({ distinct_id: "anon-1", properties: { $set: { plan: "free" } } }));
   const merging = "0192aaaa-0000-7000-8000-000000000001";
   await send(
-    event({ event: "$identify", distinct_id: "ada", uuid: merging, properties: { $anon_distinct_id: "anon-1", $set: { email: "ada@example.com" } } }),
+    event({
+      event: "$identify",
+      distinct_id: "ada",
+      uuid: merging,
+      properties: { $anon_distinct_id: "anon-1", $set: { email: "ada@example.com" } },
+    }),
   );
   for (const id of ["ada", "anon-1"]) {
     const { status, json } = await ask(`person?team_id=1&distinct_id=${id}`, { token: VIEWER });
@@ -110,7 +119,10 @@ test("a person is what its object knows, under each of its ids, with the events 
     assert.equal(json.is_identified, true);
     assert.match(json.created_at, /^\d{4}-/);
     assert.equal(json.distinct_ids_count, 2);
-    assert.ok(json.last_changes.some((change) => change.event_uuid === merging), "the merge's event is named");
+    assert.ok(
+      json.last_changes.some((change) => change.event_uuid === merging),
+      "the merge's event is named",
+    );
   }
   const { json: ada } = await ask("person?distinct_id=ada");
   const { json: anonymous } = await ask("person?distinct_id=anon-1");
@@ -122,7 +134,10 @@ test("a person is what its object knows, under each of its ids, with the events 
 });
 
 test("two people that became one are told with the event and the uuid that went", async () => {
-  await send(event({ distinct_id: "left", properties: { $set: { a: 1 } } }), event({ distinct_id: "right", properties: { $set: { b: 2 } } }));
+  await send(
+    event({ distinct_id: "left", properties: { $set: { a: 1 } } }),
+    event({ distinct_id: "right", properties: { $set: { b: 2 } } }),
+  );
   const gone = new Set([(await ask("person?distinct_id=left")).json.uuid, (await ask("person?distinct_id=right")).json.uuid]);
   const uuid = "0192aaaa-0000-7000-8000-000000000002";
   await send(event({ event: "$merge_dangerously", distinct_id: "left", uuid, properties: { alias: "right" } }));
@@ -197,7 +212,10 @@ test("two who edit: the second is told, with the version that is there now", asy
   const theirs = await put(documentOf(onFor("theirs", [])), etag);
   assert.equal(theirs.status, 409);
   assert.deepEqual([theirs.json.code, theirs.json.etag], ["changed", mine.json.etag]);
-  assert.deepEqual((await ask("flags")).json.flags.map(({ key }) => key), ["mine"]);
+  assert.deepEqual(
+    (await ask("flags")).json.flags.map(({ key }) => key),
+    ["mine"],
+  );
   assert.equal((await put(documentOf(), undefined)).status, 428, "who names no version overwrites nobody's");
 });
 
@@ -246,7 +264,14 @@ test("what one person gets, and each condition with the value that was looked at
   assert.equal(json.person.exists, true);
   assert.equal(json.person.properties.plan, "free");
   const conditions = json.flags.offer.conditions;
-  assert.deepEqual(conditions.map(({ matches, rollout_percentage }) => [matches, rollout_percentage]), [[false, 30], [true, 100], [true, 0]]);
+  assert.deepEqual(
+    conditions.map(({ matches, rollout_percentage }) => [matches, rollout_percentage]),
+    [
+      [false, 30],
+      [true, 100],
+      [true, 0],
+    ],
+  );
   assert.deepEqual(conditions[0].filters, [
     { key: "plan", type: "person", operator: "exact", wanted: "pro", actual: "free", matches: false },
     { key: "country", type: "person", operator: "exact", wanted: ["NL", "BE"], actual: "NL", matches: true },
@@ -272,7 +297,12 @@ test("what one person gets, and each condition with the value that was looked at
 test("without KV flags are shown, not edited, and the sentence says what to bind", async () => {
   const { json } = await ask("flags", { of: bare });
   assert.deepEqual([json.source, json.writable, json.flags[0].key], ["variable", false, "fixed"]);
-  for (const [path, method] of [["flags", "PUT"], ["flags/history", "GET"], ["documents/dashboards", "GET"], ["documents/insights/a", "PUT"]]) {
+  for (const [path, method] of [
+    ["flags", "PUT"],
+    ["flags/history", "GET"],
+    ["documents/dashboards", "GET"],
+    ["documents/insights/a", "PUT"],
+  ]) {
     const refused = await ask(path, { method, of: bare, ...(method === "PUT" ? { body: { document: "{}" } } : {}) });
     assert.deepEqual([refused.status, refused.json.code], [503, "no_kv"], path);
     assert.match(refused.json.detail, /FLAGS/);
@@ -286,10 +316,13 @@ test("fifty versions are kept", async () => {
     assert.equal(answer.status, 200);
     etag = answer.json.etag;
   }
-  const { versions } = await eventually(async () => {
-    const { json } = await ask("flags/history");
-    return json.versions.length === 50 && json;
-  }, { what: "fifty versions" });
+  const { versions } = await eventually(
+    async () => {
+      const { json } = await ask("flags/history");
+      return json.versions.length === 50 && json;
+    },
+    { what: "fifty versions" },
+  );
   const newest = (await ask(`flags/history?at=${encodeURIComponent(versions[0].at)}`)).json;
   assert.match(newest.document, /flag-51/);
 });
@@ -304,7 +337,10 @@ test("a dashboard is stored, listed, changed by whoever has seen it, and comes b
   assert.deepEqual(read.json, { name: "Main", tiles: [1] });
   assert.equal(read.headers.get("etag"), made.json.etag);
   const list = (await ask("documents/dashboards", { token: VIEWER })).json.results;
-  assert.deepEqual(list.map(({ slug, name }) => ({ slug, name })), [{ slug: "main", name: "Main" }]);
+  assert.deepEqual(
+    list.map(({ slug, name }) => ({ slug, name })),
+    [{ slug: "main", name: "Main" }],
+  );
   assert.ok(Date.parse(list[0].updated_at) > 0);
   assert.deepEqual((await ask("documents/insights")).json.results, [], "another kind has its own");
 
@@ -329,7 +365,14 @@ test("a dashboard is stored, listed, changed by whoever has seen it, and comes b
 });
 
 test("names in the address are plain, and kinds are two", async () => {
-  for (const path of ["documents/dashboards/Über", "documents/dashboards/a%2Fb", "documents/dashboards/..", `documents/dashboards/${"a".repeat(65)}`, "documents/dashboards/a/b", "documents/dashboards/a/history/b"]) {
+  for (const path of [
+    "documents/dashboards/Über",
+    "documents/dashboards/a%2Fb",
+    "documents/dashboards/..",
+    `documents/dashboards/${"a".repeat(65)}`,
+    "documents/dashboards/a/b",
+    "documents/dashboards/a/history/b",
+  ]) {
     const { status } = await ask(path);
     assert.ok(status === 400 || status === 404, path);
   }

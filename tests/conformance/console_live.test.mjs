@@ -34,10 +34,13 @@ async function cookieOf() {
 
 /** Sends until one is shown: an isolate asks now and then only whether somebody looks. */
 const shown = (frames, name, body = () => batch([event({ event: name })])) =>
-  eventually(async () => {
-    await (await system.post("/batch/", body())).text();
-    return frames.flatMap((frame) => frame.events ?? []).find((each) => each.event === name);
-  }, { what: `${name} on the page`, everyMs: 300, timeoutMs: 60_000 });
+  eventually(
+    async () => {
+      await (await system.post("/batch/", body())).text();
+      return frames.flatMap((frame) => frame.events ?? []).find((each) => each.event === name);
+    },
+    { what: `${name} on the page`, everyMs: 300, timeoutMs: 60_000 },
+  );
 
 test("an event is shown with who, what and where it stands", async () => {
   const { response, socket, frames } = await connect({ headers: bearer });
@@ -70,7 +73,9 @@ test("what waits for its sink, what is refused and what is warned of stand besid
   await eventually(() => frames.some((frame) => frame.kind === "reject" && frame.event === undefined), { what: "the refused request" });
   await system.pipeline.fault({ seconds: 3_600, status: 503 });
   await system.post("/batch/", batch([event({ event: "late" })]));
-  const late = await eventually(() => frames.flatMap((frame) => frame.events ?? []).find((each) => each.event === "late"), { what: "the late event" });
+  const late = await eventually(() => frames.flatMap((frame) => frame.events ?? []).find((each) => each.event === "late"), {
+    what: "the late event",
+  });
   assert.equal(late.state, "waiting");
   await system.pipeline.fault({ clear: true });
   socket.close();
@@ -85,7 +90,10 @@ test("more than fifty in a second are sampled, and the page is told of how many 
   await shown(frames, "last");
   const floods = frames.flatMap((frame) => frame.events ?? []).filter((each) => each.event === "flood");
   assert.ok(floods.length > 0 && floods.length <= 200, `${floods.length} of 1,000`);
-  assert.ok(frames.some((frame) => frame.sampled > 1 && frame.rate > 50), "one of n is said");
+  assert.ok(
+    frames.some((frame) => frame.sampled > 1 && frame.rate > 50),
+    "one of n is said",
+  );
   socket.close();
 });
 

@@ -137,10 +137,16 @@ test("without a token there are the two commands and nothing else", async () => 
 });
 
 test("each token opens its role, for twelve hours, with a cookie that no script and no other page has", async () => {
-  for (const [token, role] of [[ADMIN, "admin"], [VIEWER, "viewer"]]) {
+  for (const [token, role] of [
+    [ADMIN, "admin"],
+    [VIEWER, "viewer"],
+  ]) {
     const session = await sessionOf(token);
     assert.equal(session.role, role);
-    assert.match(session.attributes, /^hf=v1\.\w+\.\d+\.\d+\.[0-9a-f]{32}\.[0-9a-f]{64}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/);
+    assert.match(
+      session.attributes,
+      /^hf=v1\.\w+\.\d+\.\d+\.[0-9a-f]{32}\.[0-9a-f]{64}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/,
+    );
     const hours = (Date.parse(session.expires_at) - Date.now()) / 3_600_000;
     assert.ok(hours > 11.9 && hours <= 12, `${hours} hours`);
     const again = await ask(session);
@@ -154,9 +160,10 @@ test("each token opens its role, for twelve hours, with a cookie that no script 
 
 test("what the page is told: projects, zone, version, and what is on", async () => {
   const session = await sessionOf(VIEWER);
-  assert.deepEqual(session.projects.map(({ team_id, takes_any_token }) => ({ team_id, takes_any_token })), [
-    { team_id: 1, takes_any_token: true },
-  ]);
+  assert.deepEqual(
+    session.projects.map(({ team_id, takes_any_token }) => ({ team_id, takes_any_token })),
+    [{ team_id: 1, takes_any_token: true }],
+  );
   assert.equal(session.time_zone, "UTC");
   assert.match(session.version, /^\d+\.\d+\.\d+$/);
   assert.equal(session.capabilities.documents, true, "FLAGS is bound");

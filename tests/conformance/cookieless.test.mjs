@@ -102,7 +102,9 @@ function valueAt(index, path) {
 
 async function check(index, [relation, first, second, third]) {
   const side = (ref, kind, reason) =>
-    tables.rejects.some((row) => row.team_id === teamOf(index) && row.event_uuid === sent[index][ref] && row.kind === kind && row.reason === reason);
+    tables.rejects.some(
+      (row) => row.team_id === teamOf(index) && row.event_uuid === sent[index][ref] && row.kind === kind && row.reason === reason,
+    );
   const owner = (id) => tables.ids.find((row) => row.team_id === teamOf(index) && row.distinct_id === id)?.person_id;
   switch (relation) {
     case "same":
@@ -126,7 +128,11 @@ async function check(index, [relation, first, second, third]) {
       return assert.notEqual(valueAt(index, first), owner(second));
     case "different_across_projects": {
       const uuid = randomUUID();
-      await system.post("/i/v0/e/", { ...CASES[index].events[0].body, timestamp: undefined, uuid, api_key: "phc_other" }, { "cf-connecting-ip": CASES[index].events[0].connection.ip });
+      await system.post(
+        "/i/v0/e/",
+        { ...CASES[index].events[0].body, timestamp: undefined, uuid, api_key: "phc_other" },
+        { "cf-connecting-ip": CASES[index].events[0].connection.ip },
+      );
       const row = (await system.rows()).find((each) => each.uuid === uuid);
       assert.match(row.distinct_id, /^cookieless_/);
       return assert.notEqual(row.distinct_id, valueAt(index, first));
@@ -173,7 +179,11 @@ describe("flags of cookieless visitors", () => {
         if (relation === "identifier_same_as") {
           const uuid = randomUUID();
           const { connection, body } = test.events[0];
-          await system.post("/i/v0/e/", { ...body, timestamp: undefined, uuid, api_key: tokenOf(index) }, { "cf-connecting-ip": connection.ip });
+          await system.post(
+            "/i/v0/e/",
+            { ...body, timestamp: undefined, uuid, api_key: tokenOf(index) },
+            { "cf-connecting-ip": connection.ip },
+          );
           identifier = (await system.rows()).find((row) => row.uuid === uuid).distinct_id;
         }
         assert.deepEqual(values, (await enabled(index, test.request, identifier)).values);

@@ -95,7 +95,17 @@ describe("endpoints", () => {
     }
   }
 
-  for (const path of ["/i/v1/logs", "/v1/logs", "/i/v1/traces", "/i/v1/metrics", "/i/v0/ai/otel", "/nothing.js", "/nothing", "/batch/more", "/BATCH"]) {
+  for (const path of [
+    "/i/v1/logs",
+    "/v1/logs",
+    "/i/v1/traces",
+    "/i/v1/metrics",
+    "/i/v0/ai/otel",
+    "/nothing.js",
+    "/nothing",
+    "/batch/more",
+    "/BATCH",
+  ]) {
     it(`${path} is 404`, async () => {
       for (const method of ["GET", "POST"]) {
         const response = await system.request(`${path}?token=${TOKEN}`, { method, headers: { origin: ORIGIN } });

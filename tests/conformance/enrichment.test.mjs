@@ -69,7 +69,10 @@ describe("enrichment", () => {
 
   it("$geoip_disable keeps the place out", async () => {
     const properties = await propertiesOf({ $geoip_disable: true });
-    assert.deepEqual(Object.keys(properties).filter((name) => name.startsWith("$geoip_") && name !== "$geoip_disable"), []);
+    assert.deepEqual(
+      Object.keys(properties).filter((name) => name.startsWith("$geoip_") && name !== "$geoip_disable"),
+      [],
+    );
   });
 
   it("$geoip_disable of one event is not its neighbour's", async () => {

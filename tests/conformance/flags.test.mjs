@@ -346,7 +346,10 @@ describe("definitions for local evaluation", () => {
   it("the token is looked at before the credential", async () => {
     const long = "x".repeat(65);
     for (const path of paths) {
-      for (const [query, headers] of [[`?token=${long}`, {}], ["", { "x-posthog-project-api-key": long }]]) {
+      for (const [query, headers] of [
+        [`?token=${long}`, {}],
+        ["", { "x-posthog-project-api-key": long }],
+      ]) {
         const bad = await system.request(path + query, { headers: { ...bearer(PERSONAL), ...headers } });
         assert.equal(bad.status, 401);
         const error = await bad.json();
@@ -379,7 +382,10 @@ describe("definitions for local evaluation", () => {
         assert.equal(list.count, list.results.length);
         assert.deepEqual([list.next, list.previous], [null, null]);
         const halves = list.results.find(({ key }) => key === "halves");
-        assert.deepEqual(halves.filters.multivariate.variants.map(({ key }) => key), ["left", "right"]);
+        assert.deepEqual(
+          halves.filters.multivariate.variants.map(({ key }) => key),
+          ["left", "right"],
+        );
         assert.equal(list.results.find(({ key }) => key === "inactive").active, false);
       }
     }
@@ -414,7 +420,10 @@ describe("definitions for local evaluation", () => {
     }
     const keys = async (query) => (await list(`${path}?${query}`)).results.map(({ key }) => key);
     assert.deepEqual(await keys("active=false"), ["inactive"]);
-    assert.deepEqual(await keys("active=true"), all.filter((key) => key !== "inactive"));
+    assert.deepEqual(
+      await keys("active=true"),
+      all.filter((key) => key !== "inactive"),
+    );
     assert.deepEqual(await keys("search=HALV"), ["halves"]);
     assert.deepEqual(await keys("search=the+third"), ["third"]);
     assert.ok((await keys("type=multivariant")).includes("halves") && !(await keys("type=boolean")).includes("halves"));
@@ -436,12 +445,15 @@ describe("definitions for local evaluation", () => {
       const wrong = await system.request(path + query, { headers: bearer("phx_other") });
       assert.equal(wrong.status, 401);
       const error = await wrong.json();
-      assert.deepEqual({ ...error, detail: "" }, {
-        type: "authentication_error",
-        code: "authentication_failed",
-        detail: "",
-        attr: null,
-      });
+      assert.deepEqual(
+        { ...error, detail: "" },
+        {
+          type: "authentication_error",
+          code: "authentication_failed",
+          detail: "",
+          attr: null,
+        },
+      );
     }
   });
 
@@ -458,7 +470,10 @@ describe("definitions for local evaluation", () => {
     }
     assert.equal(bodies.size, 1);
     const feed = JSON.parse([...bodies][0]);
-    assert.deepEqual(feed.flags.map(({ key }) => key), FLAGS.map(({ key }) => key));
+    assert.deepEqual(
+      feed.flags.map(({ key }) => key),
+      FLAGS.map(({ key }) => key),
+    );
     assert.deepEqual(feed.group_type_mapping, { 0: "company" });
     assert.deepEqual(Object.keys(feed.cohorts), ["1"]);
     const marked = feed.flags.filter((flag) => flag.ensure_experience_continuity).map(({ key }) => key);

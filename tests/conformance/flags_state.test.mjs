@@ -261,8 +261,7 @@ describe("definitions in KV", () => {
     eventually(async () => JSON.stringify(await shown(system)) === JSON.stringify(expected), {
       what: `flags ${expected}`,
     });
-  const feed = (system) =>
-    system.request(`/flags/definitions?token=${TOKEN}`, { headers: { authorization: "Bearer phx_p" } });
+  const feed = (system) => system.request(`/flags/definitions?token=${TOKEN}`, { headers: { authorization: "Bearer phx_p" } });
 
   it("change without a deploy; a bad set keeps the last good one", async () => {
     const system = await startSystem({ vars, extra: faultyWorker() });
@@ -291,7 +290,10 @@ describe("definitions in KV", () => {
 
       await put(system, one("fourth"));
       await becomes(system, ["fourth"]);
-      assert.deepEqual((await health(system)).problems.filter(({ message }) => /flags/.test(message)), []);
+      assert.deepEqual(
+        (await health(system)).problems.filter(({ message }) => /flags/.test(message)),
+        [],
+      );
 
       await (await system.worker.getKVNamespace("FLAGS")).delete(KEY);
       await eventually(async () => (await health(system)).problems.some(({ message }) => /has no key "flags-document"/.test(message)));
@@ -391,7 +393,12 @@ describe("cohorts with a list of members", () => {
     cohorts: [
       { id: 7, is_static: true, filters: {}, count: 3 },
       { id: 8, is_static: true, filters: null, members: ["u-here"] },
-      { id: 9, is_static: false, cohort_type: "realtime", filters: { properties: { type: "OR", values: [{ key: "plan", type: "person", value: "pro" }] } } },
+      {
+        id: 9,
+        is_static: false,
+        cohort_type: "realtime",
+        filters: { properties: { type: "OR", values: [{ key: "plan", type: "person", value: "pro" }] } },
+      },
     ],
   };
   const vars = { HOGFLARE_FEATURE_FLAGS: JSON.stringify(document), HOGFLARE_FLAGS_TTL_SECS: "1", HOGFLARE_ADMIN_TOKEN: ADMIN };
@@ -439,7 +446,9 @@ describe("cohorts with a list of members", () => {
       assert.equal((await values(system, { distinct_id: "u", person_properties: { plan: "pro" } })).realtime, false);
 
       await put(system, 7, '{"oops":');
-      await eventually(async () => (await problems(system)).length > 0 || (await values(system, { distinct_id: "u" }), false), { what: "the unreadable list to be told" });
+      await eventually(async () => (await problems(system)).length > 0 || (await values(system, { distinct_id: "u" }), false), {
+        what: "the unreadable list to be told",
+      });
       assert.match((await problems(system)).join(), /cohort:7 cannot be used/);
       assert.equal((await values(system, { distinct_id: "u" })).in, true, "the last good list stays");
     } finally {

@@ -70,7 +70,10 @@ describe("golden requests", () => {
         expected.push(...events);
         if (request.path.includes("/v1/")) {
           const { results } = JSON.parse(answer);
-          assert.deepEqual(events.map((event) => results[event.uuid]?.result), events.map(() => "ok"));
+          assert.deepEqual(
+            events.map((event) => results[event.uuid]?.result),
+            events.map(() => "ok"),
+          );
         }
       }
       assert.ok(expected.length > 0);
@@ -81,7 +84,10 @@ describe("golden requests", () => {
         expected.map((event) => key(event.event, event.distinct_id ?? event.$distinct_id ?? event.properties?.distinct_id)).sort(),
       );
       for (const event of expected.filter(({ uuid }) => uuid)) {
-        assert.ok(rows.some((row) => row.uuid === event.uuid), event.uuid);
+        assert.ok(
+          rows.some((row) => row.uuid === event.uuid),
+          event.uuid,
+        );
       }
       const purchases = rows.filter((row) => row.event === "purchase");
       for (const row of purchases) {

@@ -97,7 +97,10 @@ async function strike(path, packed, headers = {}) {
 /** The client's median while nobody attacks. */
 async function quietMs() {
   const quiet = await client.measure(() => sleep(1_000));
-  assert.deepEqual(quiet.filter((answer) => answer.status !== 200), []);
+  assert.deepEqual(
+    quiet.filter((answer) => answer.status !== 200),
+    [],
+  );
   return median(quiet.map((answer) => answer.ms));
 }
 
@@ -119,8 +122,16 @@ async function besideTheInnocent(attacks, isAnswer = (status) => status >= 200 &
       statuses = [await attack()].flat();
     });
     seen.push(...answers.map((answer) => /** @type {[string, any]} */ ([name, answer])));
-    assert.deepEqual(statuses.filter((status) => !isAnswer(status)), [], `${name} is answered; ${falls}`);
-    assert.deepEqual(answers.filter((answer) => answer.status !== 200), [], `beside ${name}; ${falls}`);
+    assert.deepEqual(
+      statuses.filter((status) => !isAnswer(status)),
+      [],
+      `${name} is answered; ${falls}`,
+    );
+    assert.deepEqual(
+      answers.filter((answer) => answer.status !== 200),
+      [],
+      `beside ${name}; ${falls}`,
+    );
   }
   const usualMs = Math.max(restMs, quietBefore, await quietMs());
   const slow = seen.filter(([, answer]) => Math.min(answer.ms, answer.cpuMs) > SLOWDOWN_MAX * usualMs);
@@ -169,7 +180,16 @@ describe("beside a steady client", () => {
   });
 
   it("one of each kind at every capture route", async () => {
-    const routes = { "/e/": "batch", "/engage/": "data", "/i/v0/e/": "batch", "/s/": "batch", "/i/v0/ai/batch/": "batch", "/identify": "data", "/alias": "data", "/groups": "batch" };
+    const routes = {
+      "/e/": "batch",
+      "/engage/": "data",
+      "/i/v0/e/": "batch",
+      "/s/": "batch",
+      "/i/v0/ai/batch/": "batch",
+      "/identify": "data",
+      "/alias": "data",
+      "/groups": "batch",
+    };
     for (const [path, list] of Object.entries(routes)) {
       await besideTheInnocent(everything(path, ONE_OF_EACH, ["gzip"], { list }));
     }
@@ -177,11 +197,15 @@ describe("beside a steady client", () => {
 
   it("every shape of capture v1", async () => {
     const headers = (packed) => v1Headers({ "content-encoding": packed.headers["content-encoding"] });
-    await besideTheInnocent(everything("/i/v1/analytics/events", V1_SHAPES, ["plain", "gzip", "deflate", "brotli", "zstd", "gzip twice"], { headers }));
+    await besideTheInnocent(
+      everything("/i/v1/analytics/events", V1_SHAPES, ["plain", "gzip", "deflate", "brotli", "zstd", "gzip twice"], { headers }),
+    );
   });
 
   it("every question about flags", async () => {
-    await besideTheInnocent(everything("/flags/?v=2", FLAG_SHAPES, ["plain", "gzip", "base64", "base64 of gzip", "a form of JSON", "a query of base64 of gzip"]));
+    await besideTheInnocent(
+      everything("/flags/?v=2", FLAG_SHAPES, ["plain", "gzip", "base64", "base64 of gzip", "a form of JSON", "a query of base64 of gzip"]),
+    );
     await besideTheInnocent(everything("/decide/?v=3", FLAG_SHAPES, ["plain"]));
     const headers = () => ({ authorization: `Bearer ${TOKEN}`, "content-type": "application/json" });
     await besideTheInnocent(everything("/ofrep/v1/evaluate/flags", OFREP_SHAPES, ["plain"], { headers }));
@@ -190,36 +214,80 @@ describe("beside a steady client", () => {
 
   it("paths and queries as long as they may be", async () => {
     const long = "a".repeat(12_000);
-    const targets = [`/array/${long}/config.js`, `/array/${TOKEN}/config?${long}`, `/api/surveys/?token=${long}`, `/api/projects/${long}/feature_flags/x/remote_config`, `/flags/definitions?token=${long}`, `/e/?data=${"%2B".repeat(4_000)}`, `/batch/?${"&".repeat(12_000)}`, `/e/?${"data=a&".repeat(1_700)}`, `/${"/".repeat(12_000)}`];
+    const targets = [
+      `/array/${long}/config.js`,
+      `/array/${TOKEN}/config?${long}`,
+      `/api/surveys/?token=${long}`,
+      `/api/projects/${long}/feature_flags/x/remote_config`,
+      `/flags/definitions?token=${long}`,
+      `/e/?data=${"%2B".repeat(4_000)}`,
+      `/batch/?${"&".repeat(12_000)}`,
+      `/e/?${"data=a&".repeat(1_700)}`,
+      `/${"/".repeat(12_000)}`,
+    ];
     await besideTheInnocent(targets.map((target) => [target.slice(0, 40), () => strike(target, { body: null, headers: {} })]));
   });
 
   it("a large person on each of many small events, and changed by each of them", async () => {
     await besideTheInnocent([
-      ["making the person", () => sent(asBatch([`{"event":"$set","distinct_id":"large","properties":{"$set":{"a":"${"x".repeat(600_000)}"}}}`]))],
+      [
+        "making the person",
+        () => sent(asBatch([`{"event":"$set","distinct_id":"large","properties":{"$set":{"a":"${"x".repeat(600_000)}"}}}`])),
+      ],
       ["1,500 events of it", () => sent(asBatch(Array(1_500).fill('{"event":"e","distinct_id":"large"}')))],
-      ["3,000 changes of it", () => sent(asBatch(Array.from({ length: 3_000 }, (_, i) => `{"event":"e","distinct_id":"large","properties":{"$set":{"n":${i}}}}`)))],
-      ["300 changes around it", () => sent(asBatch(Array.from({ length: 300 }, (_, i) => `{"event":"e","distinct_id":"large","properties":{"$set":{"n":${i},"z":${i}}}}`)))],
+      [
+        "3,000 changes of it",
+        () =>
+          sent(asBatch(Array.from({ length: 3_000 }, (_, i) => `{"event":"e","distinct_id":"large","properties":{"$set":{"n":${i}}}}`))),
+      ],
+      [
+        "300 changes around it",
+        () =>
+          sent(
+            asBatch(Array.from({ length: 300 }, (_, i) => `{"event":"e","distinct_id":"large","properties":{"$set":{"n":${i},"z":${i}}}}`)),
+          ),
+      ],
     ]);
   });
 
   it("a person that somebody tries to mine stays writable", async () => {
     const key = "a".repeat(2_000_000);
-    await besideTheInnocent([
-      ["a hash key of 2 MB", () => strike("/flags/?v=2", PACKINGS.gzip(`{"token":"${TOKEN}","distinct_id":"victim","$anon_distinct_id":"${key}"}`))],
-      ["ids of 2 MB", () => sent(asBatch([`{"event":"$identify","distinct_id":"victim","properties":{"$anon_distinct_id":"${key}"}}`, `{"event":"$create_alias","distinct_id":"victim","properties":{"alias":"${key}"}}`]))],
-      ["its own $set", () => sent(asBatch([`{"event":"$set","distinct_id":"victim","properties":{"$set":{"a":"${"x".repeat(2_000)}"}}}`]))],
-    ], (status) => status === 200);
+    await besideTheInnocent(
+      [
+        [
+          "a hash key of 2 MB",
+          () => strike("/flags/?v=2", PACKINGS.gzip(`{"token":"${TOKEN}","distinct_id":"victim","$anon_distinct_id":"${key}"}`)),
+        ],
+        [
+          "ids of 2 MB",
+          () =>
+            sent(
+              asBatch([
+                `{"event":"$identify","distinct_id":"victim","properties":{"$anon_distinct_id":"${key}"}}`,
+                `{"event":"$create_alias","distinct_id":"victim","properties":{"alias":"${key}"}}`,
+              ]),
+            ),
+        ],
+        [
+          "its own $set",
+          () => sent(asBatch([`{"event":"$set","distinct_id":"victim","properties":{"$set":{"a":"${"x".repeat(2_000)}"}}}`])),
+        ],
+      ],
+      (status) => status === 200,
+    );
   });
 
   it("many at once: what does not fit is asked for again", async () => {
     const blanks = PACKINGS.gzip(SHAPES["30 MB of blanks"]("batch"));
     const nothings = PACKINGS.gzip(SHAPES["a million events of nothing"]("data"));
     const atOnce = (count, path, packed) => () => Promise.all(Array.from({ length: count }, () => strike(path, packed)));
-    await besideTheInnocent([
-      ["four of 30 MB", atOnce(4, "/batch/", blanks)],
-      ["fourteen of a million events", atOnce(14, "/engage/", nothings)],
-    ], (status) => status === 503 || (status >= 200 && status < 500));
+    await besideTheInnocent(
+      [
+        ["four of 30 MB", atOnce(4, "/batch/", blanks)],
+        ["fourteen of a million events", atOnce(14, "/engage/", nothings)],
+      ],
+      (status) => status === 503 || (status >= 200 && status < 500),
+    );
   });
 
   it("bad events become few rows, and nothing is sent that is larger than a sink takes", async () => {

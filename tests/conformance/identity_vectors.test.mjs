@@ -110,7 +110,11 @@ function presentPeople(team) {
     uuid: person.person_id,
     is_identified: person.is_identified,
     properties: withoutCreator(person.properties),
-    distinct_ids: tables.ids(team).filter((id) => id.person_id === person.person_id).map((id) => id.distinct_id).sort(),
+    distinct_ids: tables
+      .ids(team)
+      .filter((id) => id.person_id === person.person_id)
+      .map((id) => id.distinct_id)
+      .sort(),
   }));
 }
 
@@ -146,7 +150,6 @@ function expectRow(test, team, row, expected) {
   if (expected.properties !== undefined) {
     const properties = json(row.properties);
     for (const [key, value] of Object.entries(expected.properties)) {
-      const isSet = key === "$set" || key === "$set_once";
       assert.deepEqual(properties[key], value, key);
     }
     for (const key of Object.keys(properties)) {
@@ -189,7 +192,10 @@ describe("identity vectors through workerd, exact mode", () => {
       expectGroups(test, rows);
 
       const warnings = tables.warnings(team).sort((left, right) => uuids.indexOf(left.event_uuid) - uuids.indexOf(right.event_uuid));
-      assert.deepEqual(warnings.map((warning) => warning.reason), test.expect.warnings ?? []);
+      assert.deepEqual(
+        warnings.map((warning) => warning.reason),
+        test.expect.warnings ?? [],
+      );
 
       // Whoever owns an id now owns its old rows, overridden ids included.
       for (const row of tables.attributed(team)) {
@@ -243,9 +249,7 @@ describe("people as data", () => {
       Array(4).fill(personUuid(2, "link-4")),
     );
     assert.equal((await send("seen", "link-1", { $set: { last: true } })).status, 200);
-    const [person] = await system.sql(
-      `SELECT properties FROM persons_current WHERE person_id = '${personUuid(2, "link-4")}'`,
-    );
+    const [person] = await system.sql(`SELECT properties FROM persons_current WHERE person_id = '${personUuid(2, "link-4")}'`);
     assert.equal(json(person.properties).last, true);
   });
 
@@ -260,9 +264,7 @@ describe("people as data", () => {
       everyMs: 1000,
       what: "the alarm's report of the last merge",
     });
-    const [ids] = await system.sql(
-      `SELECT distinct_ids FROM persons WHERE person_id = '${survivor}' AND api_key IS NULL LIMIT 1`,
-    );
+    const [ids] = await system.sql(`SELECT distinct_ids FROM persons WHERE person_id = '${survivor}' AND api_key IS NULL LIMIT 1`);
     assert.deepEqual([...json(ids.distinct_ids)].sort(), ["link-1", "link-2", "link-3", "link-4"]);
   });
 });

@@ -13,7 +13,17 @@ import { ROOT } from "../../scripts/lib/worker.mjs";
 import { startSystem, TOKEN } from "../lib/harness.mjs";
 import { KEY, PROJECT, startPostHogApi } from "../lib/posthog_api.mjs";
 
-const CF = { country: "AT", city: "Vienna", continent: "EU", latitude: "48.2", longitude: "16.3", asn: 1853, asOrganization: "Importer Ltd", colo: "VIE", metroCode: "807" };
+const CF = {
+  country: "AT",
+  city: "Vienna",
+  continent: "EU",
+  latitude: "48.2",
+  longitude: "16.3",
+  asn: 1853,
+  asOrganization: "Importer Ltd",
+  colo: "VIE",
+  metroCode: "807",
+};
 const uuidOf = (n) => `01900000-0000-7000-8000-${String(n).padStart(12, "0")}`;
 
 /** People with one id, with several, and one with many. */
@@ -33,21 +43,61 @@ function makeWorld() {
     distinct_id: n % 3 === 0 ? `anon-${(n % 30) * 3}` : `user-${n % 30}`,
     // Several at the same moment, so that a page of the query ends among them.
     timestamp: `2025-0${1 + Math.floor(n / 400)}-15T08:00:${String(Math.floor(n / 40) % 60).padStart(2, "0")}.000100Z`,
-    properties: { $ip: "203.0.113.7", $geoip_country_code: "NZ", $current_url: "https://shop.example/a", n, $set: { plan: "old" }, $lib: "web" },
+    properties: {
+      $ip: "203.0.113.7",
+      $geoip_country_code: "NZ",
+      $current_url: "https://shop.example/a",
+      n,
+      $set: { plan: "old" },
+      $lib: "web",
+    },
   }));
   return {
-    people, events,
+    people,
+    events,
     groupTypes: [{ group_type: "company", group_type_index: 0, name_singular: null, name_plural: null }],
     groups: Array.from({ length: 120 }, (_, n) => ({
-      group_type_index: 0, group_key: `company-${n}`, group_properties: { tier: n % 2 === 0 ? "gold" : "tin" }, created_at: "2025-02-01T00:00:00Z",
+      group_type_index: 0,
+      group_key: `company-${n}`,
+      group_properties: { tier: n % 2 === 0 ? "gold" : "tin" },
+      created_at: "2025-02-01T00:00:00Z",
     })),
     flags: [
-      { id: 1, key: "for-pro", name: "", active: true, deleted: false, created_by: { email: "who@example.com" },
-        filters: { groups: [{ properties: [{ key: "plan", value: ["pro"], operator: "exact", type: "person" }], rollout_percentage: 100 }] } },
-      { id: 2, key: "for-list", name: "", active: true, deleted: false,
-        filters: { groups: [{ properties: [{ key: "id", value: 5, type: "cohort" }], rollout_percentage: 100 }] } },
-      { id: 3, key: "for-gold", name: "", active: true, deleted: false,
-        filters: { aggregation_group_type_index: 0, groups: [{ properties: [{ key: "tier", value: "gold", operator: "exact", type: "group", group_type_index: 0 }], rollout_percentage: 100 }] } },
+      {
+        id: 1,
+        key: "for-pro",
+        name: "",
+        active: true,
+        deleted: false,
+        created_by: { email: "who@example.com" },
+        filters: {
+          groups: [{ properties: [{ key: "plan", value: ["pro"], operator: "exact", type: "person" }], rollout_percentage: 100 }],
+        },
+      },
+      {
+        id: 2,
+        key: "for-list",
+        name: "",
+        active: true,
+        deleted: false,
+        filters: { groups: [{ properties: [{ key: "id", value: 5, type: "cohort" }], rollout_percentage: 100 }] },
+      },
+      {
+        id: 3,
+        key: "for-gold",
+        name: "",
+        active: true,
+        deleted: false,
+        filters: {
+          aggregation_group_type_index: 0,
+          groups: [
+            {
+              properties: [{ key: "tier", value: "gold", operator: "exact", type: "group", group_type_index: 0 }],
+              rollout_percentage: 100,
+            },
+          ],
+        },
+      },
       { id: 4, key: "gone", active: true, deleted: true, filters: { groups: [] } },
     ],
     cohorts: [{ id: 5, name: "A list", is_static: true, deleted: false, filters: {}, groups: [] }],
@@ -69,13 +119,17 @@ function run(args, { key = KEY } = {}) {
   let stderr = "";
   child.stdout.on("data", (text) => (stdout += text));
   child.stderr.on("data", (text) => (stderr += text));
-  return new Promise((done) => child.once("close", (code) => {
-    let told = {};
-    try {
-      told = JSON.parse(stdout);
-    } catch { /* no --json */ }
-    done({ code, stdout, stderr, told });
-  }));
+  return new Promise((done) =>
+    child.once("close", (code) => {
+      let told = {};
+      try {
+        told = JSON.parse(stdout);
+      } catch {
+        /* no --json */
+      }
+      done({ code, stdout, stderr, told });
+    }),
+  );
 }
 /** A column of JSON, which is a text or read already. */
 const objectOf = (value) => (typeof value === "string" ? JSON.parse(value) : value);
@@ -111,7 +165,11 @@ describe("an import into a Worker", () => {
       const properties = objectOf(row.properties);
       const names = Object.keys(properties).filter((name) => name.startsWith("cf_") || name.startsWith("$geoip_c") || name === "$ip");
       const own = row.event === "$pageview" || row.event === "bought" ? ["$ip", "$geoip_country_code"] : [];
-      assert.deepEqual(names.filter((name) => !own.includes(name)), [], row.event);
+      assert.deepEqual(
+        names.filter((name) => !own.includes(name)),
+        [],
+        row.event,
+      );
       // People of earlier tests have the place of their own events.
       assert.doesNotMatch(JSON.stringify({ ...row, person_properties: null }), /Vienna|Importer Ltd|127\.0\.0\.1/);
     }
@@ -182,17 +240,31 @@ describe("an import into a Worker", () => {
   });
 
   it("a document keeps what was in it", async () => {
-    writeFileSync(join(folder, "mine.json"), JSON.stringify({ timezone: "Europe/Vienna", flags: [{ key: "mine", rollout_percentage: 5 }, { key: "for-pro", rollout_percentage: 1 }] }));
+    writeFileSync(
+      join(folder, "mine.json"),
+      JSON.stringify({
+        timezone: "Europe/Vienna",
+        flags: [
+          { key: "mine", rollout_percentage: 5 },
+          { key: "for-pro", rollout_percentage: 1 },
+        ],
+      }),
+    );
     assert.equal((await run([...source(), "--only", "flags", "--document", "mine.json"])).code, 0);
     const document = JSON.parse(readFileSync(join(folder, "mine.json"), "utf8"));
     assert.equal(document.timezone, "Europe/Vienna");
-    assert.deepEqual(document.flags.map((flag) => flag.key), ["mine", "for-pro", "for-list", "for-gold"]);
+    assert.deepEqual(
+      document.flags.map((flag) => flag.key),
+      ["mine", "for-pro", "for-list", "for-gold"],
+    );
     assert.equal(document.flags[1].id, 1);
   });
 
   /** Every event once, where it happened, with nothing of the importer's. */
   async function eventsAreThere() {
-    const rows = await system.sql("SELECT uuid, event, distinct_id, \"timestamp\", properties, country_code FROM events_deduplicated WHERE event IN ('$pageview', 'bought')");
+    const rows = await system.sql(
+      "SELECT uuid, event, distinct_id, \"timestamp\", properties, country_code FROM events_deduplicated WHERE event IN ('$pageview', 'bought')",
+    );
     assert.deepEqual(rows.map((row) => row.uuid).sort(), world.events.map((each) => each.uuid).sort());
     const sent = new Map(world.events.map((each) => [each.uuid, each]));
     for (const row of rows) {
@@ -217,8 +289,11 @@ describe("an import into a Worker", () => {
     writeFileSync(join(folder, "2.jsonl.gz"), gzipSync(lines(parts[1])));
     writeFileSync(join(folder, "3.lines"), lines(parts[2]));
     // Written as PostHog writes it, by another's writer: properties as text, times of microseconds, zstd.
-    const python = "import duckdb, sys; duckdb.execute(f\"COPY (SELECT uuid, event, distinct_id, CAST(\\\"timestamp\\\" AS TIMESTAMP) AS \\\"timestamp\\\", CAST(properties AS VARCHAR) AS properties, '' AS elements_chain FROM read_json('{sys.argv[1]}', format='newline_delimited', columns={{uuid:'VARCHAR',event:'VARCHAR',distinct_id:'VARCHAR',timestamp:'VARCHAR',properties:'JSON'}})) TO '{sys.argv[2]}' (FORMAT parquet, COMPRESSION zstd)\")";
-    const made = spawnSync(join(ROOT, ".venv/bin/python"), ["-c", python, join(folder, "3.lines"), join(folder, "3.parquet.zst")], { encoding: "utf8" });
+    const python =
+      "import duckdb, sys; duckdb.execute(f\"COPY (SELECT uuid, event, distinct_id, CAST(\\\"timestamp\\\" AS TIMESTAMP) AS \\\"timestamp\\\", CAST(properties AS VARCHAR) AS properties, '' AS elements_chain FROM read_json('{sys.argv[1]}', format='newline_delimited', columns={{uuid:'VARCHAR',event:'VARCHAR',distinct_id:'VARCHAR',timestamp:'VARCHAR',properties:'JSON'}})) TO '{sys.argv[2]}' (FORMAT parquet, COMPRESSION zstd)\")";
+    const made = spawnSync(join(ROOT, ".venv/bin/python"), ["-c", python, join(folder, "3.lines"), join(folder, "3.parquet.zst")], {
+      encoding: "utf8",
+    });
     assert.equal(made.status, 0, made.stderr);
     const { code, told, stderr } = await run([...target(), "--only", "events", "--files", folder, "--json"], { key: "" });
     assert.equal(code, 0, stderr);
@@ -231,7 +306,17 @@ describe("an import into a Worker", () => {
   });
 
   it("events come from the query API, page by page", async () => {
-    const { code, told, stderr } = await run([...source(), ...target(), "--only", "events", "--since", "2025-01-01T00:00:00Z", "--until", "2025-12-01T00:00:00Z", "--json"]);
+    const { code, told, stderr } = await run([
+      ...source(),
+      ...target(),
+      "--only",
+      "events",
+      "--since",
+      "2025-01-01T00:00:00Z",
+      "--until",
+      "2025-12-01T00:00:00Z",
+      "--json",
+    ]);
     assert.equal(code, 0, stderr);
     assert.equal(told.events, 1234);
     await eventsAreThere();
@@ -241,7 +326,11 @@ describe("an import into a Worker", () => {
     posthog.pageMax = 20;
     const words = [...source(), ...target(), "--only", "people,groups", "--json"];
     // PostHog refuses in the middle: seven pages, then the key is no good any more.
-    posthog.fail.push(...Array.from({ length: 7 }, () => undefined), { status: 401, code: "authentication_failed", detail: "Key was revoked." });
+    posthog.fail.push(...Array.from({ length: 7 }, () => undefined), {
+      status: 401,
+      code: "authentication_failed",
+      detail: "Key was revoked.",
+    });
     const first = await run(words);
     assert.equal(first.code, 4, first.stderr);
     assert.match(first.stderr, /Key was revoked/);
@@ -250,7 +339,11 @@ describe("an import into a Worker", () => {
     const second = await run(words);
     assert.equal(second.code, 0, second.stderr);
     assert.deepEqual([second.told.people, second.told.groups], [230, 120]);
-    assert.deepEqual(posthog.asked.slice(0, asked - 1).filter((each) => posthog.asked.slice(asked).includes(each)), [], "no page is read twice");
+    assert.deepEqual(
+      posthog.asked.slice(0, asked - 1).filter((each) => posthog.asked.slice(asked).includes(each)),
+      [],
+      "no page is read twice",
+    );
     const [{ n, of }] = await system.sql("SELECT count(*) AS n, count(DISTINCT uuid) AS of FROM events");
     assert.deepEqual([Number(n), Number(of)], [Number(of), 120 + world.people.reduce((sum, each) => sum + each.distinct_ids.length, 0)]);
     const third = await run(words);
@@ -265,7 +358,9 @@ describe("an import into a Worker", () => {
   it("a killed import sends at most its last step again, under the same uuids", async () => {
     posthog.pageMax = 10;
     const child = spawn(process.execPath, [join(ROOT, "bin/hogflare"), "import", ...source(), ...target(), "--only", "people"], {
-      cwd: folder, stdio: "ignore", env: { ...process.env, POSTHOG_IMPORT_API_KEY: KEY },
+      cwd: folder,
+      stdio: "ignore",
+      env: { ...process.env, POSTHOG_IMPORT_API_KEY: KEY },
     });
     const ended = new Promise((done) => child.once("exit", done));
     while (posthog.asked.length < 8) await new Promise((done) => setTimeout(done, 5));
@@ -273,14 +368,22 @@ describe("an import into a Worker", () => {
     await ended;
     const again = await run([...source(), ...target(), "--only", "people", "--json"]);
     assert.equal(again.told.people, 230, again.stderr);
-    const [{ n, of, once }] = await system.sql("SELECT count(*) AS n, count(DISTINCT uuid) AS of, (SELECT count(*) FROM events_deduplicated) AS once FROM events");
-    assert.equal(Number(of), world.people.reduce((sum, each) => sum + each.distinct_ids.length, 0));
+    const [{ n, of, once }] = await system.sql(
+      "SELECT count(*) AS n, count(DISTINCT uuid) AS of, (SELECT count(*) FROM events_deduplicated) AS once FROM events",
+    );
+    assert.equal(
+      Number(of),
+      world.people.reduce((sum, each) => sum + each.distinct_ids.length, 0),
+    );
     assert.equal(Number(once), Number(of));
     assert.ok(Number(n) - Number(of) <= 10 * 60);
   });
 
   it("limits and passing errors are waited out", async () => {
-    posthog.fail.push({ status: 429, headers: { "retry-after": "1" } }, { status: 502, detail: "Bad gateway" }, undefined, { status: 429, headers: { "retry-after": "0" } });
+    posthog.fail.push({ status: 429, headers: { "retry-after": "1" } }, { status: 502, detail: "Bad gateway" }, undefined, {
+      status: 429,
+      headers: { "retry-after": "0" },
+    });
     const { code, told, stderr } = await run([...source(), ...target(), "--only", "people", "--json"]);
     assert.equal(code, 0, stderr);
     assert.equal(told.people, 230);
@@ -294,7 +397,16 @@ describe("an import into a Worker", () => {
   });
 
   it("a dry run reads and counts, and leaves nothing", async () => {
-    const { code, told, stderr } = await run([...source(), ...target(), "--since", "2025-01-01T00:00:00Z", "--until", "2025-12-01T00:00:00Z", "--dry-run", "--json"]);
+    const { code, told, stderr } = await run([
+      ...source(),
+      ...target(),
+      "--since",
+      "2025-01-01T00:00:00Z",
+      "--until",
+      "2025-12-01T00:00:00Z",
+      "--dry-run",
+      "--json",
+    ]);
     assert.equal(code, 0, stderr);
     assert.deepEqual([told.people, told.groups, told.flags, told.cohorts, told.events], [230, 120, 3, 1, 1234]);
     assert.deepEqual(await system.rows(), []);
@@ -343,7 +455,20 @@ describe("what the command says before it does anything", () => {
   it("ids beyond those that the API lists come by the query API, page by page", async () => {
     const distinct_ids = Array.from({ length: 12_600 }, (_, n) => `id's-${n}`);
     const rich = await startPostHogApi({ ...world, people: [{ ...world.people[0], distinct_ids }] });
-    const { code, told, stderr } = await run(["--from", rich.url, "--project", PROJECT, "--to", "http://127.0.0.1:9", "--token", TOKEN, "--only", "people", "--dry-run", "--json"]);
+    const { code, told, stderr } = await run([
+      "--from",
+      rich.url,
+      "--project",
+      PROJECT,
+      "--to",
+      "http://127.0.0.1:9",
+      "--token",
+      TOKEN,
+      "--only",
+      "people",
+      "--dry-run",
+      "--json",
+    ]);
     await rich.stop();
     assert.equal(code, 0, stderr);
     assert.equal(told.distinct_ids, 12_600);

@@ -86,7 +86,10 @@ describe("limits", () => {
   }
 
   for (const [name, text] of [
-    ["200 levels", `{"api_key":"${TOKEN}","batch":[{"event":"e","distinct_id":"u","properties":{"deep":${"[".repeat(200)}${"]".repeat(200)}}}]}`],
+    [
+      "200 levels",
+      `{"api_key":"${TOKEN}","batch":[{"event":"e","distinct_id":"u","properties":{"deep":${"[".repeat(200)}${"]".repeat(200)}}}]}`,
+    ],
     ["a million open brackets", "[".repeat(1_000_000)],
     ["a million open objects", '{"a":'.repeat(1_000_000)],
   ]) {
@@ -123,8 +126,7 @@ describe("limits", () => {
   });
 
   it("ten thousand small events are ten thousand rows", async () => {
-    const events = Array.from({ length: 10_000 }, (_, i) =>
-      event({ event: `e${i}`, properties: { $process_person_profile: false } }));
+    const events = Array.from({ length: 10_000 }, (_, i) => event({ event: `e${i}`, properties: { $process_person_profile: false } }));
     const rows = await stored(system, await system.post("/batch/", batch(events)), 10_000);
     // They went to the sink in several sends at once, which keep no order among themselves.
     assert.equal(new Set(rows.map((row) => row.event)).size, 10_000);

@@ -73,10 +73,8 @@ async function expectSound() {
 }
 
 const batchOf = (count, event) => `{"api_key":"phc_x","batch":[${Array(count).fill(event).join(",")}]}`;
-const padded = (bytes) =>
-  `{"event":"e","distinct_id":"u","properties":{"$process_person_profile":false,"text":"${"x".repeat(bytes)}"}}`;
-const TINY =
-  '{"event":"e","distinct_id":"u","properties":{"$process_person_profile":false,"a":1,"b":"0123456789","c":null,"d":[1,2,3]}}';
+const padded = (bytes) => `{"event":"e","distinct_id":"u","properties":{"$process_person_profile":false,"text":"${"x".repeat(bytes)}"}}`;
+const TINY = '{"event":"e","distinct_id":"u","properties":{"$process_person_profile":false,"a":1,"b":"0123456789","c":null,"d":[1,2,3]}}';
 
 describe("bodies at the limit", () => {
   it("19.9 MB of plain JSON becomes its rows", async () => {
@@ -115,9 +113,7 @@ describe("bodies at the limit", () => {
 
   it("an event of 300,000 properties becomes a row", async () => {
     const properties = Array.from({ length: 300_000 }, (_, i) => `"name-${i}":${i}`).join(",");
-    const answer = await send(
-      batchOf(1, `{"event":"e","distinct_id":"u","properties":{"$process_person_profile":false,${properties}}}`),
-    );
+    const answer = await send(batchOf(1, `{"event":"e","distinct_id":"u","properties":{"$process_person_profile":false,${properties}}}`));
     assert.deepEqual([answer.status, answer.rows], [200, 1], answer.text);
     await expectSound();
   });

@@ -14,8 +14,7 @@ async function traps(system) {
   return Number(/^hogflare_traps_total(?:\{[^}]*\})? (\d+)/m.exec(text)?.[1]);
 }
 
-const people = (count) =>
-  Array.from({ length: count }, (_, n) => ({ event: "e", distinct_id: `p${n}`, properties: {} }));
+const people = (count) => Array.from({ length: count }, (_, n) => ({ event: "e", distinct_id: `p${n}`, properties: {} }));
 
 /** A system with smaller numbers for one describe. */
 function withPlatform(platform, vars = {}) {

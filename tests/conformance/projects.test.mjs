@@ -36,12 +36,15 @@ describe("projects", () => {
     const headers = v1Headers({ authorization: "Bearer phc_two" });
     assert.equal((await system.post("/i/v1/analytics/events", v1Batch([v1Event()]), headers)).status, 200);
     const rows = await system.rows();
-    assert.deepEqual(rows.map((row) => [row.api_key, row.team_id]), [
-      ["phc_one", 11],
-      ["phc_two", 22],
-      ["phc_one", 11],
-      ["phc_two", 22],
-    ]);
+    assert.deepEqual(
+      rows.map((row) => [row.api_key, row.team_id]),
+      [
+        ["phc_one", 11],
+        ["phc_two", 22],
+        ["phc_one", 11],
+        ["phc_two", 22],
+      ],
+    );
   });
 
   it("one distinct_id in two projects is two people", async () => {

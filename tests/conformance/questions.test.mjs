@@ -16,7 +16,11 @@ const vars = {
   HOGFLARE_FEATURE_FLAGS: JSON.stringify({
     flags: [],
     cohorts: [
-      { id: 1, name: "Ada", filters: { properties: { type: "AND", values: [{ key: "email", type: "person", value: "ada@", operator: "icontains" }] } } },
+      {
+        id: 1,
+        name: "Ada",
+        filters: { properties: { type: "AND", values: [{ key: "email", type: "person", value: "ada@", operator: "icontains" }] } },
+      },
       { id: 2, name: "listed", is_static: true, members: ["bob"] },
       { id: 3, name: "listed elsewhere", is_static: true },
       { id: 4, name: "gone", deleted: true, filters: { properties: { type: "AND", values: [] } } },
@@ -55,7 +59,12 @@ describe("questions", () => {
     assert.equal(answer.results[0].data.length, 8);
     assert.equal(answer.is_cached, false);
     assert.deepEqual(answer.query_status, {
-      id: "mine", team_id: 1, query_async: false, complete: true, error: false, error_message: null,
+      id: "mine",
+      team_id: 1,
+      query_async: false,
+      complete: true,
+      error: false,
+      error_message: null,
     });
     assert.ok(answer.hogflare.bytes_scanned > 0);
     assert.ok(answer.hogflare.sql[0].includes("default"));
@@ -103,7 +112,8 @@ describe("questions", () => {
       const response = await system.post("/mcp", message, { ...READER, "mcp-protocol-version": "2025-11-25" });
       return (await response.json()).result;
     };
-    const rows = async (team_id) => JSON.parse((await call("sql", { team_id, sql: "SELECT distinct_id FROM events ORDER BY distinct_id" })).content[0].text).results;
+    const rows = async (team_id) =>
+      JSON.parse((await call("sql", { team_id, sql: "SELECT distinct_id FROM events ORDER BY distinct_id" })).content[0].text).results;
     assert.deepEqual(await rows(2), [["eve"]]);
     assert.deepEqual(new Set((await rows(1)).flat()), new Set(["ada", "bob"]));
     for (const args of [{}, { team_id: 3 }, { team_id: -1 }]) {
@@ -112,7 +122,10 @@ describe("questions", () => {
       assert.match(refused.content[0].text, /team_id/);
     }
     assert.match((await call("person", { team_id: 2, distinct_id: "ada" })).content[0].text, /no person/);
-    assert.match((await call("sql", { team_id: 2, sql: "SELECT * FROM default.hogflare_events_v1" })).content[0].text, /no table that can be asked/);
+    assert.match(
+      (await call("sql", { team_id: 2, sql: "SELECT * FROM default.hogflare_events_v1" })).content[0].text,
+      /no table that can be asked/,
+    );
   });
 
   test("each kind of question is answered", async () => {
@@ -121,7 +134,9 @@ describe("questions", () => {
     const entity = (id) => ({ id, type: "events" });
     const answers = {
       FunnelsQuery: { series: steps, dateRange },
-      RetentionQuery: { retentionFilter: { targetEntity: entity("viewed"), returningEntity: entity("bought"), period: "Day", totalIntervals: 4 } },
+      RetentionQuery: {
+        retentionFilter: { targetEntity: entity("viewed"), returningEntity: entity("bought"), period: "Day", totalIntervals: 4 },
+      },
       LifecycleQuery: { series: [steps[0]], dateRange },
       StickinessQuery: { series: [steps[0]], dateRange },
       PathsQuery: { pathsFilter: { includeEventTypes: ["custom_event"] }, dateRange },
@@ -139,18 +154,31 @@ describe("questions", () => {
       assert.ok(answer.hogflare.sql.length > 0, kind);
     }
     const funnel = await ask(system, { kind: "FunnelsQuery", ...answers.FunnelsQuery });
-    assert.deepEqual(funnel.results.map((step) => step.count), [2, 1]);
+    assert.deepEqual(
+      funnel.results.map((step) => step.count),
+      [2, 1],
+    );
   });
 
   test("cohorts of the flags' document are asked about", async () => {
     const of = (value, operator = "in") => ({ ...TRENDS, properties: [{ type: "cohort", key: "id", value, operator }] });
-    for (const [question, count] of [[of(1), 2], [of(1, "not_in"), 1], [of(2), 1]]) {
+    for (const [question, count] of [
+      [of(1), 2],
+      [of(1, "not_in"), 1],
+      [of(2), 1],
+    ]) {
       const answer = await ask(system, question);
       assert.equal(answer.status, 200, JSON.stringify(answer));
       assert.equal(answer.results[0].count, count, JSON.stringify(question.properties));
     }
     const lines = await ask(system, { ...TRENDS, breakdownFilter: { breakdown_type: "cohort", breakdown: [1, 2] } });
-    assert.deepEqual(lines.results.map(({ label, count }) => [label, count]), [["Ada", 2], ["listed", 1]]);
+    assert.deepEqual(
+      lines.results.map(({ label, count }) => [label, count]),
+      [
+        ["Ada", 2],
+        ["listed", 1],
+      ],
+    );
     for (const unknown of [3, 4, 5]) {
       const refused = await ask(system, of(unknown));
       assert.equal(refused.status, 400);
@@ -169,7 +197,12 @@ describe("questions", () => {
     const trend = await ask(system, { ...TRENDS, series: [{ ...TRENDS.series[0], math: "dau" }] });
     for (const [index, count] of trend.results[0].data.entries()) {
       const day = trend.results[0].days[index];
-      const people = await behind({ kind: "InsightActorsQuery", source: { ...TRENDS, series: [{ ...TRENDS.series[0], math: "dau" }] }, day, series: 0 });
+      const people = await behind({
+        kind: "InsightActorsQuery",
+        source: { ...TRENDS, series: [{ ...TRENDS.series[0], math: "dau" }] },
+        day,
+        series: 0,
+      });
       assert.equal(people.length, count, day);
     }
     const funnel = { kind: "FunnelsQuery", series: steps, dateRange };
@@ -183,7 +216,10 @@ describe("questions", () => {
       assert.equal((await behind({ kind: "InsightActorsQuery", source: sticky, day: index + 1, series: 0 })).length, count);
     }
     const entity = (id) => ({ id, type: "events" });
-    const kept = { kind: "RetentionQuery", retentionFilter: { targetEntity: entity("viewed"), returningEntity: entity("viewed"), period: "Day", totalIntervals: 4 } };
+    const kept = {
+      kind: "RetentionQuery",
+      retentionFilter: { targetEntity: entity("viewed"), returningEntity: entity("viewed"), period: "Day", totalIntervals: 4 },
+    };
     const retention = await ask(system, kept);
     for (const [interval, row] of retention.results.entries()) {
       assert.equal((await behind({ kind: "InsightActorsQuery", source: kept, interval })).length, row.values[0].count);
@@ -201,7 +237,10 @@ describe("questions", () => {
     const answer = await ask(system, sql, { headers: ADMIN });
     assert.deepEqual(answer.columns, ["what", "n"]);
     assert.deepEqual(answer.types, ["string", "int64"]);
-    assert.deepEqual(answer.results, [["bought", 1], ["viewed", 3]]);
+    assert.deepEqual(answer.results, [
+      ["bought", 1],
+      ["viewed", 3],
+    ]);
     const refused = await ask(system, sql, { headers: VIEWER });
     assert.equal(refused.status, 403);
     assert.equal(refused.code, "permission_denied");
@@ -242,17 +281,34 @@ describe("questions", () => {
 
   test("lists: events and properties that there are", async () => {
     const events = await get("event_definitions/");
-    assert.deepEqual(events.results.map(({ name, count }) => [name, count]).filter(([name]) => !name.startsWith("$")), [["viewed", 3], ["bought", 1]]);
+    assert.deepEqual(
+      events.results.map(({ name, count }) => [name, count]).filter(([name]) => !name.startsWith("$")),
+      [
+        ["viewed", 3],
+        ["bought", 1],
+      ],
+    );
     assert.match(events.results[0].last_seen_at, /^\d{4}-/);
-    assert.deepEqual((await get("event_definitions/?search=BOU")).results.map(({ name }) => name), ["bought"]);
+    assert.deepEqual(
+      (await get("event_definitions/?search=BOU")).results.map(({ name }) => name),
+      ["bought"],
+    );
     const all = await get("property_definitions/?type=event&event_names=[%22viewed%22]");
     const plan = all.results.find(({ name }) => name === "plan");
     assert.equal(plan.property_type, "String");
     assert.equal(plan.share, 1);
-    assert.deepEqual(plan.values, [{ value: "pro", count: 2 }, { value: "free", count: 1 }]);
+    assert.deepEqual(plan.values, [
+      { value: "pro", count: 2 },
+      { value: "free", count: 1 },
+    ]);
     assert.equal((await get("property_definitions/?event_names=bought&search=pri")).results[0].property_type, "Numeric");
-    assert.deepEqual((await get("property_definitions/?type=person&search=email")).results[0].values, [{ value: "ada@example.test", count: 1 }]);
-    assert.equal((await get("property_definitions/", READER, 2)).results.some(({ name }) => name === "plan"), false);
+    assert.deepEqual((await get("property_definitions/?type=person&search=email")).results[0].values, [
+      { value: "ada@example.test", count: 1 },
+    ]);
+    assert.equal(
+      (await get("property_definitions/", READER, 2)).results.some(({ name }) => name === "plan"),
+      false,
+    );
   });
 
   test("lists: people and events as PostHog's", async () => {
@@ -260,14 +316,20 @@ describe("questions", () => {
     assert.deepEqual(people.results.flatMap((person) => person.distinct_ids).sort(), ["ada", "bob"]);
     const [ada] = (await get("persons/?distinct_id=ada")).results;
     assert.equal(ada.properties.email, "ada@example.test");
-    assert.deepEqual((await get("persons/?search=example.test")).results.map(({ name }) => name), ["ada@example.test"]);
+    assert.deepEqual(
+      (await get("persons/?search=example.test")).results.map(({ name }) => name),
+      ["ada@example.test"],
+    );
     const events = await get("events/?after=-7d&event=viewed&limit=2");
     assert.equal(events.results.length, 2);
     assert.equal(events.results[0].event, "viewed");
     const next = await get(`events/${events.next}`);
     assert.equal(next.results.length, 1);
     assert.equal(next.next, null);
-    assert.deepEqual((await get("events/?after=-7d&distinct_id=bob")).results.map(({ distinct_id }) => distinct_id), ["bob"]);
+    assert.deepEqual(
+      (await get("events/?after=-7d&distinct_id=bob")).results.map(({ distinct_id }) => distinct_id),
+      ["bob"],
+    );
     for (const query of ["events/?properties=x", "events/?limit=many", "persons/?limit=-4", "property_definitions/?type=cat"]) {
       assert.equal((await get(query)).status, 400, query);
     }
@@ -283,7 +345,9 @@ describe("questions", () => {
     };
     const sql = `SELECT event, '=HYPERLINK("x")' AS formula, 'a,"b"' AS quoted, -1 AS n FROM events WHERE event = 'bought'`;
     assert.deepEqual(await csv({ kind: "HogQLQuery", query: sql }), [
-      "event,formula,quoted,n", `bought,"'=HYPERLINK(""x"")","a,""b""",-1`, "",
+      "event,formula,quoted,n",
+      `bought,"'=HYPERLINK(""x"")","a,""b""",-1`,
+      "",
     ]);
     const trend = await csv(TRENDS);
     assert.equal(trend[0], "date,viewed");
@@ -305,13 +369,26 @@ describe("questions", () => {
 
   test("hostile bodies get 4xx", async () => {
     const bodies = [
-      "", "null", "[]", "{", '"query"', "{}", '{"query": 1}', '{"query": {}}', `{"query": ${"[".repeat(100_000)}`,
-      `{"query": {"kind": ${'{"a":'.repeat(500)}1${"}".repeat(500)}}}`, `{"query": {"kind": "${"x".repeat(600_000)}"}}`,
-      '{"query": {"kind": "TrendsQuery", "series": 7}}', '{"query": {"kind": "HogQLQuery", "query": "SELECT \'"}}',
+      "",
+      "null",
+      "[]",
+      "{",
+      '"query"',
+      "{}",
+      '{"query": 1}',
+      '{"query": {}}',
+      `{"query": ${"[".repeat(100_000)}`,
+      `{"query": {"kind": ${'{"a":'.repeat(500)}1${"}".repeat(500)}}}`,
+      `{"query": {"kind": "${"x".repeat(600_000)}"}}`,
+      '{"query": {"kind": "TrendsQuery", "series": 7}}',
+      '{"query": {"kind": "HogQLQuery", "query": "SELECT \'"}}',
       `{"query": {"kind": "HogQLQuery", "query": "SELECT ${"(".repeat(20_000)}"}}`,
       JSON.stringify({ query: { ...TRENDS, series: Array.from({ length: 2000 }, () => TRENDS.series[0]) } }),
-      JSON.stringify({ query: { ...TRENDS, properties: [{ key: "a'); DROP TABLE x; --", type: "event", value: ["'"], operator: "nope" }] } }),
-      new Uint8Array([0xff, 0xfe, 0x7b]), JSON.stringify({ query: { ...TRENDS, dateRange: { date_from: "1-1-1", date_to: "9999999-01-01" } } }),
+      JSON.stringify({
+        query: { ...TRENDS, properties: [{ key: "a'); DROP TABLE x; --", type: "event", value: ["'"], operator: "nope" }] },
+      }),
+      new Uint8Array([0xff, 0xfe, 0x7b]),
+      JSON.stringify({ query: { ...TRENDS, dateRange: { date_from: "1-1-1", date_to: "9999999-01-01" } } }),
     ];
     for (const body of bodies) {
       const response = await system.post("/api/projects/1/query/", body, READER);

@@ -10,11 +10,12 @@ const vars = { HOGFLARE_ADMIN_TOKEN: ADMIN };
 /** A minute, so that no window ends while a test counts; each test has addresses of its own. */
 const ratelimits = { CLIENT_RATE_LIMIT: { namespace_id: "1", simple: { limit: LIMIT, period: 60 } } };
 
-const capture = (system, address, headers = {}) => fetch(`${system.url}/batch/`, {
-  method: "POST",
-  headers: { "content-type": "application/json", "cf-connecting-ip": address, ...headers },
-  body: JSON.stringify({ api_key: TOKEN, batch: [{ event: "e", distinct_id: "d", properties: { $process_person_profile: false } }] }),
-});
+const capture = (system, address, headers = {}) =>
+  fetch(`${system.url}/batch/`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "cf-connecting-ip": address, ...headers },
+    body: JSON.stringify({ api_key: TOKEN, batch: [{ event: "e", distinct_id: "d", properties: { $process_person_profile: false } }] }),
+  });
 /** Statuses of requests one after the other; a window that ended in between begins once more. */
 async function burst(send, count = LIMIT + 3) {
   for (;;) {
@@ -27,7 +28,9 @@ async function burst(send, count = LIMIT + 3) {
 const statuses = (answers) => answers.map((each) => each.status);
 const expected = [...Array(LIMIT).fill(200), 429, 429, 429];
 const limitedCount = async (system) => {
-  const text = await (await fetch(`${system.url}/metrics`, { headers: { authorization: `Bearer ${ADMIN}`, "cf-connecting-ip": "198.51.100.99" } })).text();
+  const text = await (
+    await fetch(`${system.url}/metrics`, { headers: { authorization: `Bearer ${ADMIN}`, "cf-connecting-ip": "198.51.100.99" } })
+  ).text();
   return Number(/^hogflare_rate_limited_total (\d+)$/m.exec(text)?.[1] ?? NaN);
 };
 
@@ -45,25 +48,38 @@ describe("with CLIENT_RATE_LIMIT", () => {
     const [over] = answers.slice(LIMIT);
     assert.equal(over.headers.get("retry-after"), "5");
     assert.equal(over.headers.get("access-control-allow-origin"), "https://www.example.com");
-    assert.deepEqual(await over.json(), { type: "validation_error", code: "rate_limit_exceeded", detail: "Rate limit exceeded", attr: null });
+    assert.deepEqual(await over.json(), {
+      type: "validation_error",
+      code: "rate_limit_exceeded",
+      detail: "Rate limit exceeded",
+      attr: null,
+    });
     assert.equal((await capture(system, "192.0.2.2")).status, 200);
     assert.ok((await limitedCount(system)) >= before + 3, "counted");
   });
 
   it("limits flags too, and of IPv6 the network that a client has", async () => {
     let host = 0;
-    const flags = () => fetch(`${system.url}/flags/?v=2`, {
-      method: "POST", headers: { "cf-connecting-ip": `2001:db8:0:1::${(host += 1).toString(16)}` }, body: JSON.stringify({ token: TOKEN, distinct_id: "d" }),
-    });
+    const flags = () =>
+      fetch(`${system.url}/flags/?v=2`, {
+        method: "POST",
+        headers: { "cf-connecting-ip": `2001:db8:0:1::${((host += 1)).toString(16)}` },
+        body: JSON.stringify({ token: TOKEN, distinct_id: "d" }),
+      });
     assert.deepEqual(statuses(await burst(flags)), expected);
   });
 
   it("leaves preflights and the operator's paths alone", async () => {
     const from = { "cf-connecting-ip": "192.0.2.3" };
-    const preflight = () => fetch(`${system.url}/batch/`, { method: "OPTIONS", headers: { ...from, origin: "https://www.example.com", "access-control-request-method": "POST" } });
+    const preflight = () =>
+      fetch(`${system.url}/batch/`, {
+        method: "OPTIONS",
+        headers: { ...from, origin: "https://www.example.com", "access-control-request-method": "POST" },
+      });
     for (const answer of await burst(preflight)) assert.ok(answer.ok, String(answer.status));
     for (const path of ["/healthz", "/metrics", "/admin/outbox"]) {
-      for (const answer of await burst(() => fetch(system.url + path, { headers: { ...from, authorization: `Bearer ${ADMIN}` } }))) assert.equal(answer.status, 200, path);
+      for (const answer of await burst(() => fetch(system.url + path, { headers: { ...from, authorization: `Bearer ${ADMIN}` } })))
+        assert.equal(answer.status, 200, path);
     }
   });
 });
@@ -82,7 +98,12 @@ describe("without it", () => {
 
 describe("a client's address", () => {
   for (const [address, client] of [
-    ["192.0.2.1", "192.0.2.1"], ["2001:db8:0:1::5", "2001:db8:0:1"], ["2001:0db8:0000:0001:aaaa:bbbb:cccc:dddd", "2001:db8:0:1"],
-    ["2001:db8::5", "2001:db8:0:0"], ["::1", "0:0:0:0"], ["2001:db8:1:2:3::", "2001:db8:1:2"],
-  ]) it(`${address} is ${client}`, () => assert.equal(clientOf(address), client));
+    ["192.0.2.1", "192.0.2.1"],
+    ["2001:db8:0:1::5", "2001:db8:0:1"],
+    ["2001:0db8:0000:0001:aaaa:bbbb:cccc:dddd", "2001:db8:0:1"],
+    ["2001:db8::5", "2001:db8:0:0"],
+    ["::1", "0:0:0:0"],
+    ["2001:db8:1:2:3::", "2001:db8:1:2"],
+  ])
+    it(`${address} is ${client}`, () => assert.equal(clientOf(address), client));
 });

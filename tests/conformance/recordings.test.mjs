@@ -38,20 +38,38 @@ afterEach(() => nothingBad(system));
 const meta = (href, timestamp) => ({ type: 4, data: { href, width: 800, height: 600 }, timestamp });
 const click = (timestamp) => ({ type: 3, data: { source: 2, type: 2, id: 4, x: 1, y: 1 }, timestamp });
 const input = (text, timestamp) => ({ type: 3, data: { source: 5, text, isChecked: false, id: 5 }, timestamp });
-const ITEMS = [meta("https://shop.example/", 1_700_000_000_000), click(1_700_000_000_500), input("Größe 🛒", 1_700_000_000_900), input("b", 1_700_000_001_000)];
+const ITEMS = [
+  meta("https://shop.example/", 1_700_000_000_000),
+  click(1_700_000_000_500),
+  input("Größe 🛒", 1_700_000_000_900),
+  input("b", 1_700_000_001_000),
+];
 
 function snapshot(session, properties = {}, fields = {}) {
   return {
     event: "$snapshot",
     uuid: randomUUID(),
-    properties: { token: TOKEN, distinct_id: "watched", $session_id: session, $window_id: "window/1", $snapshot_data: ITEMS, $lib: "web", ...properties },
+    properties: {
+      token: TOKEN,
+      distinct_id: "watched",
+      $session_id: session,
+      $window_id: "window/1",
+      $snapshot_data: ITEMS,
+      $lib: "web",
+      ...properties,
+    },
     ...fields,
   };
 }
 
-const snapshots = (session, key = ADMIN, query = "") => system.request(`/api/projects/1/session_recordings/${session}/snapshots${query}`, { headers: BY(key) });
+const snapshots = (session, key = ADMIN, query = "") =>
+  system.request(`/api/projects/1/session_recordings/${session}/snapshots${query}`, { headers: BY(key) });
 const keysOf = async (prefix = "") => (await bucket.list({ prefix, limit: 1000 })).objects.map(({ key }) => key);
-const lines = (text) => text.trimEnd().split("\n").map((line) => JSON.parse(line));
+const lines = (text) =>
+  text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
 
 describe("a recording with a bucket", () => {
   it("is one packed object a request; its row says where, when, how much and on which pages", async () => {
@@ -83,8 +101,16 @@ describe("a recording with a bucket", () => {
       $hogflare_recording_last_ms: 1_700_000_001_000,
       $hogflare_recording_urls: ["https://shop.example/"],
     });
-    const [view] = await system.sql(`SELECT is_complete, snapshot_data, recording_key, keys, bytes FROM sessions_replay WHERE session_id = '${session}'`);
-    assert.deepEqual(view, { is_complete: true, snapshot_data: null, recording_key: key, keys: 2, bytes: row.properties.$hogflare_recording_bytes });
+    const [view] = await system.sql(
+      `SELECT is_complete, snapshot_data, recording_key, keys, bytes FROM sessions_replay WHERE session_id = '${session}'`,
+    );
+    assert.deepEqual(view, {
+      is_complete: true,
+      snapshot_data: null,
+      recording_key: key,
+      keys: 2,
+      bytes: row.properties.$hogflare_recording_bytes,
+    });
     const [listed] = await system.sql(`SELECT windows, keys, bytes, is_complete FROM replay_sessions WHERE session_id = '${session}'`);
     assert.deepEqual(listed, { windows: 1, keys: 2, bytes: row.properties.$hogflare_recording_bytes, is_complete: true });
   });
@@ -94,14 +120,23 @@ describe("a recording with a bucket", () => {
     const items = [{ type: 2, data: { node: "x".repeat(2_400_000) }, timestamp: 5 }];
     await stored(system, await system.post("/s/", JSON.stringify([snapshot(session, { $snapshot_data: items })])), 1);
     const response = await snapshots(session);
-    assert.deepEqual(lines(await response.text()).map(({ data }) => data), [items]);
+    assert.deepEqual(
+      lines(await response.text()).map(({ data }) => data),
+      [items],
+    );
   });
 
   it("keeps every byte: packed parts, number spelling, key order", async () => {
     const session = randomUUID();
     const latin = Array.from({ length: 256 }, (_, i) => String.fromCharCode(i)).join("");
-    const spelled = JSON.stringify({ type: 2, cv: "2024-10", data: latin, timestamp: 1, big: 0 }).replace('"big":0', '"big":12345678901234567890.10');
-    const body = JSON.stringify([snapshot(session, { $snapshot_data: [] })]).replace('"$snapshot_data":[]', `"$snapshot_data":[${spelled}]`);
+    const spelled = JSON.stringify({ type: 2, cv: "2024-10", data: latin, timestamp: 1, big: 0 }).replace(
+      '"big":0',
+      '"big":12345678901234567890.10',
+    );
+    const body = JSON.stringify([snapshot(session, { $snapshot_data: [] })]).replace(
+      '"$snapshot_data":[]',
+      `"$snapshot_data":[${spelled}]`,
+    );
     await stored(system, await system.post("/s/", body), 1);
     const text = await (await snapshots(session)).text();
     assert.ok(text.endsWith(`"data":[${spelled}]}\n`), text.slice(-200));
@@ -117,7 +152,12 @@ describe("a recording with a bucket", () => {
 
 describe("reading a recording", () => {
   it("is for keys only, and says what is missing", async () => {
-    for (const [headers, status] of [[{}, 401], [BY("wrong"), 401], [BY(KEY), 404], [BY(ADMIN), 404]]) {
+    for (const [headers, status] of [
+      [{}, 401],
+      [BY("wrong"), 401],
+      [BY(KEY), 404],
+      [BY(ADMIN), 404],
+    ]) {
       const response = await system.request(`/api/projects/1/session_recordings/${SESSION}/snapshots`, { headers });
       assert.equal(response.status, status);
       assert.ok((await response.json()).detail.length > 0);
@@ -129,7 +169,8 @@ describe("reading a recording", () => {
   it("comes in parts of four hundred objects, packed for who takes it packed", async () => {
     const session = randomUUID();
     const line = (at) => `${JSON.stringify({ window_id: "w", uuid: `${at}`, data: [{ type: 3, timestamp: at }] })}\n`;
-    const put = (at) => bucket.put(`1/${session}/w/${String(at).padStart(13, "0")}-${at}`, gzipSync(line(at)), { httpMetadata: { contentEncoding: "gzip" } });
+    const put = (at) =>
+      bucket.put(`1/${session}/w/${String(at).padStart(13, "0")}-${at}`, gzipSync(line(at)), { httpMetadata: { contentEncoding: "gzip" } });
     for (let at = 0; at < 450; at += 50) await Promise.all(Array.from({ length: 50 }, (_, more) => put(at + more)));
     const first = await snapshots(session);
     assert.equal(first.headers.get("content-encoding"), "gzip");
@@ -140,7 +181,10 @@ describe("reading a recording", () => {
     const second = await snapshots(session, KEY, `?after=${encodeURIComponent(next)}`);
     const end = lines(await second.text());
     assert.equal(second.headers.get("x-hogflare-next"), null);
-    assert.deepEqual([...begin, ...end].map(({ uuid }) => Number(uuid)), Array.from({ length: 450 }, (_, at) => at));
+    assert.deepEqual(
+      [...begin, ...end].map(({ uuid }) => Number(uuid)),
+      Array.from({ length: 450 }, (_, at) => at),
+    );
 
     const removal = await system.request(`/api/projects/1/session_recordings/${session}`, { method: "DELETE", headers: BY(ADMIN) });
     assert.equal(removal.status, 200);
@@ -157,8 +201,13 @@ describe("removing recordings", () => {
 
   it("takes the sessions that are named and no others, whose names begin alike neither", async () => {
     const [one, two, longer, other] = ["s-1", "s-2", "s-11", "s-3"];
-    for (const session of [one, two, longer, other]) await stored(system, await system.post("/s/", snapshot(session)), 1).then(() => system.reset());
-    const response = await system.post("/api/projects/1/session_recordings/bulk_delete", { session_recording_ids: [one, two, "s-none"] }, BY(ADMIN));
+    for (const session of [one, two, longer, other])
+      await stored(system, await system.post("/s/", snapshot(session)), 1).then(() => system.reset());
+    const response = await system.post(
+      "/api/projects/1/session_recordings/bulk_delete",
+      { session_recording_ids: [one, two, "s-none"] },
+      BY(ADMIN),
+    );
     assert.equal(response.status, 200);
     assert.equal((await response.json()).deleted_objects, 2);
     assert.equal((await keysOf("1/s-1/")).length, 0);
@@ -188,12 +237,22 @@ describe("npm run replay", () => {
   it("plays what lies in rows and what lies in the bucket together, each part once", async () => {
     const session = randomUUID();
     await setFault(system, "recordings", "throw");
-    await system.post("/s/", snapshot(session, { $window_id: "rows", $snapshot_data: [meta("https://a.example/", 1), input("from a row", 2)] }));
+    await system.post(
+      "/s/",
+      snapshot(session, { $window_id: "rows", $snapshot_data: [meta("https://a.example/", 1), input("from a row", 2)] }),
+    );
     await setFault(system, "recordings", "");
-    await bucket.put(`1/${session}/w/0000000000001-x`, gzipSync(`${JSON.stringify({ window_id: "bucket", uuid: "x", data: [meta("https://b.example/", 3), input("from the </script> bucket", 4)] })}\n`), { httpMetadata: { contentEncoding: "gzip" } });
+    await bucket.put(
+      `1/${session}/w/0000000000001-x`,
+      gzipSync(
+        `${JSON.stringify({ window_id: "bucket", uuid: "x", data: [meta("https://b.example/", 3), input("from the </script> bucket", 4)] })}\n`,
+      ),
+      { httpMetadata: { contentEncoding: "gzip" } },
+    );
     const folder = mkdtempSync(join(tmpdir(), "hogflare-recordings-"));
     const file = join(folder, "session.html");
-    const run = (env, ...args) => promisify(execFile)(process.execPath, [join(ROOT, "scripts/replay.mjs"), ...args], { env: { ...process.env, ...env } });
+    const run = (env, ...args) =>
+      promisify(execFile)(process.execPath, [join(ROOT, "scripts/replay.mjs"), ...args], { env: { ...process.env, ...env } });
     const places = ["--from", system.pipeline.url, "--worker", system.url];
     const { stdout } = await run({ HOGFLARE_ADMIN_TOKEN: ADMIN }, ...places, session, file);
     assert.match(stdout, /2 windows, 4 events/);

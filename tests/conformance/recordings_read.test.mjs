@@ -33,7 +33,13 @@ let clock = Date.now() - 3_600_000;
 /** One part of a recording, a second after the one before. */
 function part(session, items, { token = "phc_test", ...fields } = {}) {
   clock += 1_000;
-  return { event: "$snapshot", uuid: randomUUID(), timestamp: new Date(clock).toISOString(), properties: { token, distinct_id: "watched", $session_id: session, $window_id: "w", $snapshot_data: items, $lib: "web" }, ...fields };
+  return {
+    event: "$snapshot",
+    uuid: randomUUID(),
+    timestamp: new Date(clock).toISOString(),
+    properties: { token, distinct_id: "watched", $session_id: session, $window_id: "w", $snapshot_data: items, $lib: "web" },
+    ...fields,
+  };
 }
 const item = (text) => ({ type: 3, data: { source: 5, text, id: 5 }, timestamp: clock });
 
@@ -86,7 +92,7 @@ describe("recordings in rows", () => {
 
   it("come whole, a cut one too, each once though it was sent twice, a megabyte an answer", async () => {
     const session = randomUUID();
-    const texts = ["a", "Größe 🛒 \"quoted\" \\ back", "c".repeat(2_400_000), "d".repeat(600_000), "e".repeat(600_000), "f"];
+    const texts = ["a", 'Größe 🛒 "quoted" \\ back', "c".repeat(2_400_000), "d".repeat(600_000), "e".repeat(600_000), "f"];
     const sent = texts.map((text) => part(session, [item(text)]));
     await send(system, ...sent, sent[1], sent[2]);
     const { parts, answers } = await read(system, session);
@@ -113,9 +119,24 @@ describe("recordings in rows", () => {
     const [first, second, unrecorded] = [randomUUID(), randomUUID(), randomUUID()];
     await send(system, part(first, [item("x")]), part(first, [item("y")]), part(second, [item("z")]));
     const acts = [
-      event({ event: "$pageview", distinct_id: "ada", timestamp: new Date(clock + 8_000).toISOString(), properties: { $session_id: second } }),
-      event({ event: "$exception", distinct_id: "ada", timestamp: new Date(clock + 9_000).toISOString(), properties: { $session_id: second } }),
-      event({ event: "$pageview", distinct_id: "ada", timestamp: new Date(clock + 9_000).toISOString(), properties: { $session_id: unrecorded } }),
+      event({
+        event: "$pageview",
+        distinct_id: "ada",
+        timestamp: new Date(clock + 8_000).toISOString(),
+        properties: { $session_id: second },
+      }),
+      event({
+        event: "$exception",
+        distinct_id: "ada",
+        timestamp: new Date(clock + 9_000).toISOString(),
+        properties: { $session_id: second },
+      }),
+      event({
+        event: "$pageview",
+        distinct_id: "ada",
+        timestamp: new Date(clock + 9_000).toISOString(),
+        properties: { $session_id: unrecorded },
+      }),
     ];
     assert.equal((await system.post("/batch/", batch(acts))).status, 200);
     const { results } = await list(system, "?date_from=-7d");
@@ -125,10 +146,22 @@ describe("recordings in rows", () => {
     assert.match(results[0].person_id, /^[0-9a-f-]{36}$/);
     assert.deepEqual([results[1].recording_duration, results[1].parts, results[1].person_id], [1, 2, null]);
     const named = await list(system, `?session_ids=${encodeURIComponent(JSON.stringify([first, unrecorded]))}`);
-    assert.deepEqual(named.results.map(({ id }) => id), [first]);
+    assert.deepEqual(
+      named.results.map(({ id }) => id),
+      [first],
+    );
     const cut = await list(system, "?limit=1");
     assert.deepEqual([cut.results.length, cut.has_next], [1, true]);
-    for (const wrong of ["?limit=0", "?limit=x", "?limit=1001", "?date_from=7d", "?date_from=-d", "?date_from=-400d", "?session_ids=a", "?session_ids=[1]"]) {
+    for (const wrong of [
+      "?limit=0",
+      "?limit=x",
+      "?limit=1001",
+      "?date_from=7d",
+      "?date_from=-d",
+      "?date_from=-400d",
+      "?session_ids=a",
+      "?session_ids=[1]",
+    ]) {
       assert.equal((await list(system, wrong)).status, 400, wrong);
     }
   });
@@ -146,7 +179,8 @@ describe("recordings in rows", () => {
     }
     assert.equal((await system.request(path.replace("projects/1", "projects/2"), by(ADMIN))).status, 404);
     assert.ok(!(await list(system, "", ADMIN, 2)).results.some(({ id }) => id === session));
-    for (const team of ["3", "@current", "x"]) assert.equal((await system.request(`/api/projects/${team}/session_recordings/`, by(ADMIN))).status, 404, team);
+    for (const team of ["3", "@current", "x"])
+      assert.equal((await system.request(`/api/projects/${team}/session_recordings/`, by(ADMIN))).status, 404, team);
     const quote = await system.request(`/api/projects/1/session_recordings/${encodeURIComponent("x' OR '1'='1")}/snapshots`, by(ADMIN));
     assert.equal(quote.status, 400);
     const removal = await system.request(`/api/projects/1/session_recordings/${session}`, { method: "DELETE", ...by(VIEWER) });
@@ -167,17 +201,30 @@ describe("recordings in rows", () => {
   it("questions about all events do not see them", async () => {
     const session = randomUUID();
     await send(system, part(session, [item("x".repeat(900_000))]));
-    const query = { kind: "EventsQuery", select: ["*"], after: "-90d", properties: [{ type: "event", key: "$session_id", operator: "exact", value: [session] }] };
+    const query = {
+      kind: "EventsQuery",
+      select: ["*"],
+      after: "-90d",
+      properties: [{ type: "event", key: "$session_id", operator: "exact", value: [session] }],
+    };
     const answer = await (await system.post("/api/projects/1/query/", { query }, by(VIEWER).headers)).json();
     assert.deepEqual(answer.results, []);
   });
 
   it("hogflare replay lists and writes them with nothing but the Worker", async () => {
     const session = randomUUID();
-    await send(system, part(session, [{ type: 4, data: { href: "https://a.example/" }, timestamp: 1 }, item("x".repeat(1_500_000))]), part(session, [item("end")]));
+    await send(
+      system,
+      part(session, [{ type: 4, data: { href: "https://a.example/" }, timestamp: 1 }, item("x".repeat(1_500_000))]),
+      part(session, [item("end")]),
+    );
     const folder = mkdtempSync(join(tmpdir(), "hogflare-read-"));
     const file = join(folder, "session.html");
-    const run = (...args) => promisify(execFile)(process.execPath, [join(ROOT, "bin/hogflare"), "replay", ...args], { cwd: folder, env: { ...process.env, HOGFLARE_ADMIN_TOKEN: "", POSTHOG_PERSONAL_API_KEY: "phx_reader" } });
+    const run = (...args) =>
+      promisify(execFile)(process.execPath, [join(ROOT, "bin/hogflare"), "replay", ...args], {
+        cwd: folder,
+        env: { ...process.env, HOGFLARE_ADMIN_TOKEN: "", POSTHOG_PERSONAL_API_KEY: "phx_reader" },
+      });
     const listed = JSON.parse((await run("--worker", system.url, "--json")).stdout);
     assert.ok(listed.some(({ id }) => id === session));
     assert.match((await run("--worker", system.url, session, file)).stdout, /1 windows, 3 events/);
@@ -217,14 +264,27 @@ describe("recordings in a bucket without an engine", () => {
   after(() => system.stop());
 
   it("are listed by the names of objects, newest first, in their project", async () => {
-    const [old, young, older] = [sessionAt(Date.now() - 3_600_000), sessionAt(Date.now() - 60_000), sessionAt(Date.now() - 40 * 86_400_000)];
+    const [old, young, older] = [
+      sessionAt(Date.now() - 3_600_000),
+      sessionAt(Date.now() - 60_000),
+      sessionAt(Date.now() - 40 * 86_400_000),
+    ];
     await send(system, part(old, [item("1")]), part(young, [item("2")]), part(young, [item("3")]), part(older, [item("4")]));
     await send(system, part(sessionAt(Date.now()), [item("5")], { token: "phc_two" }));
     const { results, has_next } = await list(system);
-    assert.deepEqual(results.map(({ id }) => id), [young, old]);
+    assert.deepEqual(
+      results.map(({ id }) => id),
+      [young, old],
+    );
     assert.deepEqual([results[0].parts, results[0].recording_duration, results[0].pageviews, has_next], [2, 1, null, false]);
-    assert.deepEqual((await list(system, "?date_from=-60d")).results.map(({ id }) => id), [young, old, older]);
-    assert.deepEqual((await list(system, `?session_ids=${encodeURIComponent(JSON.stringify([older]))}`)).results.map(({ id }) => id), [older]);
+    assert.deepEqual(
+      (await list(system, "?date_from=-60d")).results.map(({ id }) => id),
+      [young, old, older],
+    );
+    assert.deepEqual(
+      (await list(system, `?session_ids=${encodeURIComponent(JSON.stringify([older]))}`)).results.map(({ id }) => id),
+      [older],
+    );
     const cut = await list(system, "?limit=1");
     assert.deepEqual([cut.results[0].id, cut.has_next], [young, true]);
     assert.equal((await read(system, young)).parts.size, 2);

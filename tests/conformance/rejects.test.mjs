@@ -76,7 +76,10 @@ describe("rejects", () => {
       it(`alone, ${reason} for ${JSON.stringify(bad).slice(0, 60)} is 400 and kept all the same`, async () => {
         const response = await send(kind, [bad]);
         assert.equal(response.status, 400);
-        assert.deepEqual((await system.stream("rejects")).map((row) => row.reason), [reason]);
+        assert.deepEqual(
+          (await system.stream("rejects")).map((row) => row.reason),
+          [reason],
+        );
       });
     }
   }
@@ -97,9 +100,7 @@ describe("rejects", () => {
   it("rejects and refusals are counted", async () => {
     await send("v0", [event(), event({ uuid: "x" })]);
     await system.post("/batch/", "{");
-    const metrics = await (
-      await system.request("/metrics", { headers: { authorization: "Bearer admin" } })
-    ).text();
+    const metrics = await (await system.request("/metrics", { headers: { authorization: "Bearer admin" } })).text();
     assert.match(metrics, /reason="invalid_uuid"\} [1-9]/);
     assert.match(metrics, /reason="parse_failed"\} [1-9]/);
   });

@@ -7,7 +7,13 @@ import { startSystem, TOKEN } from "../lib/harness.mjs";
 
 const KEY = "phx_personal";
 const FLAGS = [
-  { id: 1, key: "with-payload", active: true, version: 1, filters: { groups: [{ properties: [], rollout_percentage: 100 }], payloads: { true: '{"a":1}' } } },
+  {
+    id: 1,
+    key: "with-payload",
+    active: true,
+    version: 1,
+    filters: { groups: [{ properties: [], rollout_percentage: 100 }], payloads: { true: '{"a":1}' } },
+  },
 ];
 let system;
 before(async () => {
@@ -53,7 +59,10 @@ describe("remote config", () => {
     vm.runInContext(await response.text(), page);
     const entry = page._POSTHOG_REMOTE_CONFIG[TOKEN];
     isConfig(entry.config);
-    assert.ok(Array.isArray(vm.runInContext(`Array.from(_POSTHOG_REMOTE_CONFIG[${JSON.stringify(TOKEN)}].siteApps)`, page)) || entry.siteApps.length === 0);
+    assert.ok(
+      Array.isArray(vm.runInContext(`Array.from(_POSTHOG_REMOTE_CONFIG[${JSON.stringify(TOKEN)}].siteApps)`, page)) ||
+        entry.siteApps.length === 0,
+    );
   });
 
   it("config.js keeps what another project has set", async () => {
@@ -84,7 +93,12 @@ describe("remote config", () => {
 });
 
 describe("definitions", () => {
-  for (const path of ["/flags/definitions", "/flags/definitions/", "/api/feature_flag/local_evaluation", "/api/feature_flag/local_evaluation/"]) {
+  for (const path of [
+    "/flags/definitions",
+    "/flags/definitions/",
+    "/api/feature_flag/local_evaluation",
+    "/api/feature_flag/local_evaluation/",
+  ]) {
     it(`${path} without credential is 401 in Django's form`, async () => {
       const response = await get(`${path}?token=${TOKEN}&send_cohorts`);
       assert.equal(response.status, 401);

@@ -87,7 +87,10 @@ describe("replay", () => {
     it(`${name} is refused with its reason and kept as a reject`, async () => {
       await refused(system, await system.post("/s/", snapshot(properties)), 400, words);
       const rejects = await system.stream("rejects");
-      assert.deepEqual(rejects.map((row) => row.reason), ["invalid_replay"]);
+      assert.deepEqual(
+        rejects.map((row) => row.reason),
+        ["invalid_replay"],
+      );
     });
   }
 
@@ -101,10 +104,7 @@ describe("replay", () => {
     const latin = Array.from({ length: 256 }, (_, i) => String.fromCharCode(i)).join("");
     const item = { type: 2, cv: "2024-10", data: latin, timestamp: 1735787045678, big: 0 };
     const spelled = JSON.stringify(item).replace('"big":0', '"big":12345678901234567890.10');
-    const text = JSON.stringify([snapshot({ $snapshot_data: [] })]).replace(
-      '"$snapshot_data":[]',
-      `"$snapshot_data":[${spelled}]`,
-    );
+    const text = JSON.stringify([snapshot({ $snapshot_data: [] })]).replace('"$snapshot_data":[]', `"$snapshot_data":[${spelled}]`);
     await stored(system, await system.post("/s/", gzipSync(text), PLAIN), 1);
     const raw = await (await fetch(`${system.pipeline.url}/events`)).text();
     assert.ok(raw.includes(`"$snapshot_items":[${spelled}]`));
@@ -132,7 +132,9 @@ describe("replay", () => {
       assert.equal(row.properties.$hogflare_chunk_count, rows.length);
       assert.equal(row.properties.$session_id, SESSION);
     }
-    const view = await system.sql("SELECT uuid, session_id, window_id, distinct_id, chunk_count, is_complete, snapshot_data FROM sessions_replay");
+    const view = await system.sql(
+      "SELECT uuid, session_id, window_id, distinct_id, chunk_count, is_complete, snapshot_data FROM sessions_replay",
+    );
     assert.equal(view.length, 1);
     assert.equal(view[0].uuid, sent.uuid);
     assert.equal(view[0].chunk_count, rows.length);

@@ -65,7 +65,10 @@ describe("the seed's /identify", () => {
     await stored(system, await system.post("/identify/", form, FORM), 1);
     await system.reset();
     const rows = await stored(system, await system.post("/identify", batch([sent, { ...sent, distinct_id: "second" }])), 2);
-    assert.deepEqual(rows.map((row) => row.event), ["$identify", "$identify"]);
+    assert.deepEqual(
+      rows.map((row) => row.event),
+      ["$identify", "$identify"],
+    );
   });
 
   it("no distinct_id is refused", async () => {
@@ -86,7 +89,10 @@ describe("the seed's /alias", () => {
       assert.equal(response.status, 200, await response.text());
       await system.post("/e/", single({ distinct_id: alias }));
       const rows = await system.rows();
-      assert.deepEqual(rows.map((row) => row.event), ["testing", "$create_alias", "testing"]);
+      assert.deepEqual(
+        rows.map((row) => row.event),
+        ["testing", "$create_alias", "testing"],
+      );
       assert.equal(rows[0].person_id, rows[2].person_id);
     });
   }
@@ -162,7 +168,11 @@ describe("fields of capture v0", () => {
     assert.ok(["203.0.113.1", "127.0.0.1", "::1"].includes(rows[0].properties.$ip));
   });
 
-  for (const [name, id] of /** @type {[string, unknown][]} */ ([["null", null], ["spaces", "   "], ["an empty text", ""]])) {
+  for (const [name, id] of /** @type {[string, unknown][]} */ ([
+    ["null", null],
+    ["spaces", "   "],
+    ["an empty text", ""],
+  ])) {
     it(`a distinct_id of ${name} is missing`, async () => {
       await refused(system, await system.post("/e/", single({ distinct_id: id })), 400, /without a distinct_id/);
     });

@@ -44,11 +44,7 @@ describe("signing", () => {
     const body = JSON.stringify(value);
 
     it(`${path} takes sha256 and sha1, in upper case and without algorithm too`, async () => {
-      const signatures = [
-        sha256(body),
-        sha1(body),
-        { "x-posthog-signature": hmac("sha256", body).toUpperCase() },
-      ];
+      const signatures = [sha256(body), sha1(body), { "x-posthog-signature": hmac("sha256", body).toUpperCase() }];
       for (const signature of signatures) {
         const response = await system.post(path, body, { ...headers, ...signature });
         assert.equal(response.status, 200, `${JSON.stringify(signature)}: ${await response.text()}`);
@@ -117,7 +113,10 @@ describe("signing", () => {
       assert.equal((await system.post(`/batch/${query}`, body, sha256(body))).status, 200);
     }
     const rows = await system.rows();
-    assert.deepEqual(rows.map((row) => Date.parse(row.timestamp)), [Date.parse(at), Date.parse(at)]);
+    assert.deepEqual(
+      rows.map((row) => Date.parse(row.timestamp)),
+      [Date.parse(at), Date.parse(at)],
+    );
     // The body's own is covered.
     const sent = JSON.stringify(batch([event({ timestamp: at })], { sent_at: at }));
     assert.equal((await system.post("/batch/", sent, sha256(sent))).status, 200);
@@ -167,7 +166,12 @@ describe("tokens of clients that hold no secret", () => {
   for (const [path, value] of WRITING) {
     const isV1 = path.includes("/v1/");
     it(`${path} takes theirs unsigned, and no other`, async () => {
-      for (const [token, status] of [["phc_web", 200], ["phc_app", 200], [TOKEN, 401], ["phc_we", 401]]) {
+      for (const [token, status] of [
+        ["phc_web", 200],
+        ["phc_app", 200],
+        [TOKEN, 401],
+        ["phc_we", 401],
+      ]) {
         const response = await mixed.post(path, named(value, token), isV1 ? asV1(token) : {});
         assert.equal(response.status, status, `${token}: ${await response.text()}`);
       }
@@ -195,8 +199,7 @@ describe("tokens of clients that hold no secret", () => {
   });
 
   it("a payload in the query is theirs alone", async () => {
-    const query = (token) =>
-      `?data=${encodeURIComponent(Buffer.from(JSON.stringify(named(single(), token))).toString("base64"))}`;
+    const query = (token) => `?data=${encodeURIComponent(Buffer.from(JSON.stringify(named(single(), token))).toString("base64"))}`;
     assert.equal((await mixed.request(`/e/${query("phc_web")}`)).status, 200);
     for (const headers of [{}, sha256("")]) {
       assert.equal((await mixed.request(`/e/${query(TOKEN)}`, { headers })).status, 401);

@@ -33,7 +33,10 @@ describe("an outage without outbox", () => {
     assert.equal(second.headers.get("retry-after"), null);
     assert.equal(second.headers.get("posthog-request-id"), headers["posthog-request-id"]);
     assert.deepEqual((await second.json()).results, { [sent.uuid]: { result: "ok" } });
-    assert.deepEqual((await system.rows()).map((row) => row.uuid), [sent.uuid]);
+    assert.deepEqual(
+      (await system.rows()).map((row) => row.uuid),
+      [sent.uuid],
+    );
   });
 
   it("v0 answers 503 with a short Retry-After, CORS included, and takes the same batch later", async () => {

@@ -40,10 +40,7 @@ export async function nothingBad(system) {
 /** Asserts that `text` is a time within `withinMs` of `expectedMs`. */
 export function isNear(text, expectedMs, withinMs = 120_000) {
   const ms = Date.parse(text);
-  assert.ok(
-    Math.abs(ms - expectedMs) <= withinMs,
-    `${text} should be within ${withinMs} ms of ${new Date(expectedMs).toISOString()}`,
-  );
+  assert.ok(Math.abs(ms - expectedMs) <= withinMs, `${text} should be within ${withinMs} ms of ${new Date(expectedMs).toISOString()}`);
 }
 
 /** Headers of a capture v1 request. */

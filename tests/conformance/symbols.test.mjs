@@ -38,7 +38,15 @@ function symbolFile(source, map) {
     return buffer;
   };
   const [minified, mapped] = [Buffer.from(source), Buffer.from(map)];
-  return Buffer.concat([Buffer.from("posthog_error_tracking"), number(1, 4), number(2, 4), number(minified.length, 8), minified, number(mapped.length, 8), mapped]);
+  return Buffer.concat([
+    Buffer.from("posthog_error_tracking"),
+    number(1, 4),
+    number(2, 4),
+    number(minified.length, 8),
+    minified,
+    number(mapped.length, 8),
+    mapped,
+  ]);
 }
 
 async function start(sets, options = {}) {
@@ -86,7 +94,12 @@ describe("posthog-cli", () => {
     const [project, version] = ["shop", "1.4.2"];
     const hash = hashOf(project, version);
     assert.equal((await call("GET", `releases/hash/${hash}`)).status, 404);
-    const made = await call("POST", "releases", { metadata: { git: { branch: "main", commit_id: "abc" } }, hash_id: hash, version, project });
+    const made = await call("POST", "releases", {
+      metadata: { git: { branch: "main", commit_id: "abc" } },
+      hash_id: hash,
+      version,
+      project,
+    });
     assert.equal(made.status, 201);
     const release = await made.json();
     assert.match(release.id, /^[0-9a-f-]{36}$/);
@@ -144,7 +157,9 @@ describe("posthog-cli", () => {
   });
 
   it("cannot move a set to another release, nor name one that is not there", async () => {
-    const [one, two] = await Promise.all([1, 2].map(async () => (await call("POST", "releases", { version: randomUUID(), project: "p" })).json()));
+    const [one, two] = await Promise.all(
+      [1, 2].map(async () => (await call("POST", "releases", { version: randomUUID(), project: "p" })).json()),
+    );
     const chunk_id = randomUUID();
     const data = Buffer.from("x");
     await upload([{ chunk_id, data }]);
@@ -152,7 +167,15 @@ describe("posthog-cli", () => {
     const moved = await start([{ chunk_id, data, release_id: two.id }]);
     assert.equal(moved.body.code, "release_id_mismatch");
     assert.equal((await start([{ chunk_id: randomUUID(), data, release_id: randomUUID() }])).body.code, "invalid_release_id");
-    assert.equal((await start([{ chunk_id, data }, { chunk_id, data }])).body.code, "invalid_chunk_ids");
+    assert.equal(
+      (
+        await start([
+          { chunk_id, data },
+          { chunk_id, data },
+        ])
+      ).body.code,
+      "invalid_chunk_ids",
+    );
   });
 
   it("older ones, which name chunks alone, upload too", async () => {
@@ -178,7 +201,12 @@ describe("symbol sets", () => {
   it("are nobody's without a key, and removed by the admin alone", async () => {
     const chunk_id = randomUUID();
     await upload([{ chunk_id, data: Buffer.from("x") }]);
-    for (const [method, path] of [["GET", `symbol_sets/${chunk_id}/content`], ["GET", `symbol_sets/${chunk_id}`], ["POST", "symbol_sets/bulk_start_upload"], ["POST", "releases"]]) {
+    for (const [method, path] of [
+      ["GET", `symbol_sets/${chunk_id}/content`],
+      ["GET", `symbol_sets/${chunk_id}`],
+      ["POST", "symbol_sets/bulk_start_upload"],
+      ["POST", "releases"],
+    ]) {
       const response = await call(method, path, method === "POST" ? {} : undefined, { key: "wrong" });
       assert.equal(response.status, 401, path);
       assert.equal(response.headers.get("access-control-allow-origin"), null);
@@ -199,19 +227,27 @@ describe("symbol sets", () => {
     const late = { presigned_url: { url: one.presigned_url.url, fields: { ...one.presigned_url.fields, expires: "1" } } };
     assert.equal((await send(late, Buffer.from("x"))).status, 403);
     const { key, expires, signature } = one.presigned_url.fields;
-    const read = await fetch(`${system.url}/api/projects/7/error_tracking/symbol_sets/${key}/content?expires=${expires}&signature=${signature}`);
+    const read = await fetch(
+      `${system.url}/api/projects/7/error_tracking/symbol_sets/${key}/content?expires=${expires}&signature=${signature}`,
+    );
     assert.equal(read.status, 403);
   });
 
   it("of another team than this deployment's are not there", async () => {
-    const response = await fetch(`${system.url}/api/projects/8/error_tracking/symbol_sets/x`, { headers: { authorization: `Bearer ${KEY}` } });
+    const response = await fetch(`${system.url}/api/projects/8/error_tracking/symbol_sets/x`, {
+      headers: { authorization: `Bearer ${KEY}` },
+    });
     assert.equal(response.status, 404);
   });
 
   it("without a bucket are refused in words that posthog-cli shows", async () => {
     const bare = await startSystem({ vars: { POSTHOG_PERSONAL_API_KEY: KEY } });
     try {
-      const response = await bare.post("/api/projects/1/error_tracking/symbol_sets/bulk_start_upload", { symbol_sets: [] }, { authorization: `Bearer ${KEY}` });
+      const response = await bare.post(
+        "/api/projects/1/error_tracking/symbol_sets/bulk_start_upload",
+        { symbol_sets: [] },
+        { authorization: `Bearer ${KEY}` },
+      );
       assert.equal(response.status, 400);
       const body = await response.json();
       assert.equal(body.code, "object_storage_required");

@@ -10,16 +10,28 @@ export const PICTURES = join(ROOT, "build/console-pictures");
 mkdirSync(PICTURES, { recursive: true });
 
 export function openChromium() {
-  const path = process.env["CHROMIUM"] ?? ["chromium", "chromium-browser", "google-chrome"].map((name) => {
-    try {
-      return execFileSync("which", [name], { encoding: "utf8" }).trim();
-    } catch {
-      return "";
-    }
-  }).find((found) => found !== "");
+  const path =
+    process.env["CHROMIUM"] ??
+    ["chromium", "chromium-browser", "google-chrome"]
+      .map((name) => {
+        try {
+          return execFileSync("which", [name], { encoding: "utf8" }).trim();
+        } catch {
+          return "";
+        }
+      })
+      .find((found) => found !== "");
   return chromium.launch({
     executablePath: path ?? "",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
   });
 }
 
@@ -30,13 +42,19 @@ export const LOOKS = [
 
 /** A page that notes what it should not do: faults, refusals by the policy, requests to other hosts. */
 export async function openPage(browser, url, { look = LOOKS[0], token = "admin", path = "/app" } = {}) {
-  const context = await browser.newContext({ viewport: look.viewport, colorScheme: look.colorScheme, locale: "en-GB", timezoneId: "America/New_York" });
+  const context = await browser.newContext({
+    viewport: look.viewport,
+    colorScheme: look.colorScheme,
+    locale: "en-GB",
+    timezoneId: "America/New_York",
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   page.faults = [];
   page.on("pageerror", (fault) => page.faults.push(String(fault)));
   page.on("console", (message) => {
-    if (message.type() === "error" && !/status of (401|403|404|409|422|429|500|503|504)/.test(message.text())) page.faults.push(message.text());
+    if (message.type() === "error" && !/status of (401|403|404|409|422|429|500|503|504)/.test(message.text()))
+      page.faults.push(message.text());
   });
   page.on("request", (request) => {
     if (!request.url().startsWith(url) && !/^(data|blob|about):/.test(request.url())) page.faults.push(`asked ${request.url()}`);
@@ -61,5 +79,10 @@ export async function visit(page, address) {
 
 /** Nothing is being asked any more, and something stands there. */
 export async function settled(page) {
-  await page.waitForFunction(() => document.querySelector("#content")?.children.length && !document.querySelector('#content [aria-busy="true"]') && !document.querySelector("#content .skeleton"));
+  await page.waitForFunction(
+    () =>
+      document.querySelector("#content")?.children.length &&
+      !document.querySelector('#content [aria-busy="true"]') &&
+      !document.querySelector("#content .skeleton"),
+  );
 }

@@ -13,7 +13,7 @@ before(async () => {
   browser = await openChromium();
 });
 after(async () => await browser.close());
-beforeEach(async (t) => {
+beforeEach(async () => {
   mock = await startMock();
 });
 const end = async (page) => {
@@ -27,8 +27,26 @@ const visitId = (n) => sha1(`visit ${n}`).replace(/^(.{8})(.{4}).(.{3}).(.{3})(.
 const ISSUE = createHash("sha512").update("TypeError").digest("hex");
 const ADA = PEOPLE[0].distinct_ids[0];
 const PAGES = [
-  "home", "web", "live", "insights", "insights?tab=FunnelsQuery", "insights?tab=RetentionQuery&from=-14d", "insights?tab=PathsQuery", "insights?tab=LifecycleQuery", "insights?tab=StickinessQuery",
-  "dashboards", "people", `people/${ADA}?tab=identity`, "sessions", "errors", `errors/${ISSUE}`, "flags", "flags/new-checkout", "sql", "health", "settings",
+  "home",
+  "web",
+  "live",
+  "insights",
+  "insights?tab=FunnelsQuery",
+  "insights?tab=RetentionQuery&from=-14d",
+  "insights?tab=PathsQuery",
+  "insights?tab=LifecycleQuery",
+  "insights?tab=StickinessQuery",
+  "dashboards",
+  "people",
+  `people/${ADA}?tab=identity`,
+  "sessions",
+  "errors",
+  `errors/${ISSUE}`,
+  "flags",
+  "flags/new-checkout",
+  "sql",
+  "health",
+  "settings",
 ];
 
 describe("looks", () => {
@@ -45,7 +63,13 @@ describe("looks", () => {
         if ((await page.locator("h1").count()) !== 1) found.push(`${path}: not one h1`);
         const { violations } = await new AxeBuilder({ page }).exclude("iframe").analyze();
         for (const { id, impact, nodes } of violations) {
-          if (impact === "serious" || impact === "critical") found.push(`${path}: ${id}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 120)).join(" | ")}`);
+          if (impact === "serious" || impact === "critical")
+            found.push(
+              `${path}: ${id}: ${nodes
+                .slice(0, 3)
+                .map(({ html }) => html.slice(0, 120))
+                .join(" | ")}`,
+            );
         }
       }
       assert.deepEqual(found, []);
@@ -60,7 +84,10 @@ describe("signing in", () => {
     for (let i = 0; i < 6; i += 1) {
       await page.fill("input[type=password]", `wrong ${i}`);
       await page.click("button[type=submit]");
-      await page.waitForFunction((n) => document.querySelector("[role=alert]") !== null && document.querySelector("button[type=submit]").textContent === "Sign in", i);
+      await page.waitForFunction(
+        () => document.querySelector("[role=alert]") !== null && document.querySelector("button[type=submit]").textContent === "Sign in",
+        i,
+      );
     }
     assert.match(await page.textContent("[role=alert]"), /Too many attempts\. Wait 60 s/);
     await page.fill("input[type=password]", "admin");
@@ -110,7 +137,12 @@ describe("states", () => {
     mock.state.sql = false;
     const page = await openPage(browser, mock.url);
     await page.getByText("Questions need a SQL engine.").waitFor();
-    for (const [path, word] of [["live", "events/s"], ["flags", "new-checkout"], ["health", "Everything accepted"], [`people/${ADA}`, "one person"]]) {
+    for (const [path, word] of [
+      ["live", "events/s"],
+      ["flags", "new-checkout"],
+      ["health", "Everything accepted"],
+      [`people/${ADA}`, "one person"],
+    ]) {
       await visit(page, `/app/1/${path}`);
       await page.locator("#content").getByText(word).first().waitFor();
     }
@@ -118,7 +150,14 @@ describe("states", () => {
   });
 
   it("a failed tile says why in a sentence; the others stand", async () => {
-    mock.state.faults = [{ kind: "ErrorTrackingQuery", status: 500, count: 9, body: { type: "server_error", code: "engine_refused", detail: "The SQL engine refused this: too much to scan." } }];
+    mock.state.faults = [
+      {
+        kind: "ErrorTrackingQuery",
+        status: 500,
+        count: 9,
+        body: { type: "server_error", code: "engine_refused", detail: "The SQL engine refused this: too much to scan." },
+      },
+    ];
     const page = await openPage(browser, mock.url);
     await page.getByText("The SQL engine refused this: too much to scan.").waitFor();
     await page.locator("figure.chart").first().waitFor();
@@ -157,15 +196,25 @@ describe("states", () => {
     const cells = () => page.locator('table[aria-label="Values"] tbody tr').first().locator("td").allTextContents();
     const [, total, ...whole] = await cells();
     const today = new Date().toISOString().slice(0, 10);
-    const late = (query) => query.dateRange.date_from === "-7d" || (query.dateRange.date_from !== today && query.dateRange.date_from === missing);
+    const late = (query) =>
+      query.dateRange.date_from === "-7d" || (query.dateRange.date_from !== today && query.dateRange.date_from === missing);
     const missing = new Date(Date.parse(today) - 3 * 86_400_000).toISOString().slice(0, 10);
-    const fault = { kind: "TrendsQuery", status: 504, count: 2, when: late, body: { type: "server_error", code: "engine_timeout", detail: "No answer within 30 s." } };
+    const fault = {
+      kind: "TrendsQuery",
+      status: 504,
+      count: 2,
+      when: late,
+      body: { type: "server_error", code: "engine_timeout", detail: "No answer within 30 s." },
+    };
     mock.state.faults = [fault];
     await page.getByRole("button", { name: "Ask again" }).click();
     await page.getByText(`1 day did not answer (${missing})`).waitFor();
     const [, sum, ...days] = await cells();
     assert.equal(days.length, whole.length);
-    assert.deepEqual(days.map((text, i) => (i === 3 ? "" : text)), whole.map((text, i) => (i === 3 ? "" : text)));
+    assert.deepEqual(
+      days.map((text, i) => (i === 3 ? "" : text)),
+      whole.map((text, i) => (i === 3 ? "" : text)),
+    );
     assert.equal(numberOf(sum), numberOf(total) - numberOf(whole[3]));
     assert.equal(fault.count, 0);
     // The whole is asked first again, and answers now.
@@ -178,7 +227,14 @@ describe("states", () => {
   it("an engine that answers nothing is asked for two days and no more", async () => {
     const page = await openPage(browser, mock.url, { path: "/app/1/insights" });
     await settled(page);
-    mock.state.faults = [{ kind: "TrendsQuery", status: 504, count: 99, body: { type: "server_error", code: "engine_timeout", detail: "No answer within 30 s." } }];
+    mock.state.faults = [
+      {
+        kind: "TrendsQuery",
+        status: 504,
+        count: 99,
+        body: { type: "server_error", code: "engine_timeout", detail: "No answer within 30 s." },
+      },
+    ];
     const before = mock.asked.length;
     await page.getByRole("button", { name: "Ask again" }).click();
     await page.getByText("No answer within 30 s.").waitFor();
@@ -204,7 +260,12 @@ async function listed(page) {
     const next = page.locator(".sheet").getByRole("button", { name: /Next/ });
     if ((await next.count()) === 0 || (await next.isDisabled())) return count;
     await next.click();
-    await page.waitForFunction((had) => document.querySelector(".sheet .meta")?.textContent.includes(`${(had + 1).toLocaleString("en-GB")} to`) || document.querySelector(".sheet .meta b") !== null, count);
+    await page.waitForFunction(
+      (had) =>
+        document.querySelector(".sheet .meta")?.textContent.includes(`${(had + 1).toLocaleString("en-GB")} to`) ||
+        document.querySelector(".sheet .meta b") !== null,
+      count,
+    );
   }
 }
 const numberOf = (text) => Number(text.replace(/[^\d-]/g, ""));
@@ -212,7 +273,11 @@ const numberOf = (text) => Number(text.replace(/[^\d-]/g, ""));
 describe("a number is a link", () => {
   for (const [kind, address, button] of [
     ["a trend's point", "insights?from=-2d", 'table[aria-label="Values"] tbody td:nth-child(4) button'],
-    ["a lifecycle's piece", "insights?tab=LifecycleQuery&from=-3d", 'table[aria-label="Lifecycle as a table"] tbody tr:nth-child(2) td:nth-child(2) button'],
+    [
+      "a lifecycle's piece",
+      "insights?tab=LifecycleQuery&from=-3d",
+      'table[aria-label="Lifecycle as a table"] tbody tr:nth-child(2) td:nth-child(2) button',
+    ],
     ["days of stickiness", "insights?tab=StickinessQuery&from=-3d", ".bars li:nth-child(3) button"],
     ["a funnel's step", "insights?tab=FunnelsQuery", ".step:nth-child(2) button.plain"],
   ]) {
@@ -221,9 +286,18 @@ describe("a number is a link", () => {
       await settled(page);
       if (kind === "a trend's point") {
         await page.selectOption('select[aria-label^="What of A"]', "dau");
-        await page.waitForFunction(() => !document.querySelector('[aria-busy="true"]') && /people who did/.test(document.querySelector('table[aria-label="Values"]')?.textContent ?? ""));
+        await page.waitForFunction(
+          () =>
+            !document.querySelector('[aria-busy="true"]') &&
+            /people who did/.test(document.querySelector('table[aria-label="Values"]')?.textContent ?? ""),
+        );
       }
-      const shown = numberOf(await page.locator(button).first().evaluate((element) => element.title || element.firstChild.textContent));
+      const shown = numberOf(
+        await page
+          .locator(button)
+          .first()
+          .evaluate((element) => element.title || element.firstChild.textContent),
+      );
       await page.locator(button).first().click();
       assert.equal(await listed(page), shown);
       await end(page);
@@ -381,14 +455,25 @@ describe("what arrives and what was recorded", () => {
     const page = await openPage(browser, mock.url, { path: `/app/1/sessions/${visitId(0)}` });
     await page.getByRole("button", { name: "Play", exact: true }).click();
     const outer = page.frames().find((frame) => frame.url().endsWith("/app/frame/replay"));
-    const inner = () => outer.evaluate(() => {
-      const frame = document.querySelector("iframe");
-      const { document: recorded } = frame.contentWindow;
-      const heading = recorded.querySelector("h1");
-      return { sandbox: frame.getAttribute("sandbox"), colour: heading && getComputedStyle(heading).color, background: getComputedStyle(recorded.body).backgroundColor, text: recorded.querySelector("p")?.textContent };
-    });
+    const inner = () =>
+      outer.evaluate(() => {
+        const frame = document.querySelector("iframe");
+        const { document: recorded } = frame.contentWindow;
+        const heading = recorded.querySelector("h1");
+        return {
+          sandbox: frame.getAttribute("sandbox"),
+          colour: heading && getComputedStyle(heading).color,
+          background: getComputedStyle(recorded.body).backgroundColor,
+          text: recorded.querySelector("p")?.textContent,
+        };
+      });
     await page.waitForFunction(() => Number(document.querySelector("input[type=range]").value) > 3_100);
-    assert.deepEqual(await inner(), { sandbox: "allow-same-origin", colour: "rgb(10, 80, 40)", background: "rgb(230, 240, 255)", text: "Thank you." });
+    assert.deepEqual(await inner(), {
+      sandbox: "allow-same-origin",
+      colour: "rgb(10, 80, 40)",
+      background: "rgb(230, 240, 255)",
+      text: "Thank you.",
+    });
     // The other window of the visit is a recording of its own, from before the first one's change.
     await page.getByRole("button", { name: "Window 2", exact: true }).click();
     await page.waitForFunction(() => document.querySelector('.seek input[type="range"]').disabled === false);

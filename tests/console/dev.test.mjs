@@ -27,16 +27,26 @@ async function startDev() {
   stateDir = mkdtempSync(join(tmpdir(), "hogflare-console-"));
   const ports = { worker: await freePort(), pipeline: await freePort() };
   const child = spawn(process.execPath, [join(ROOT, "scripts/lib/dev.mjs")], {
-    cwd: ROOT, stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, HOGFLARE_PORT: String(ports.worker), FAKE_PIPELINE_PORT: String(ports.pipeline), HOGFLARE_STATE_DIR: stateDir, HOGFLARE_DEMO_SCALE: String(SCALE) },
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      ...process.env,
+      HOGFLARE_PORT: String(ports.worker),
+      FAKE_PIPELINE_PORT: String(ports.pipeline),
+      HOGFLARE_STATE_DIR: stateDir,
+      HOGFLARE_DEMO_SCALE: String(SCALE),
+    },
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (output += data));
   const url = `http://127.0.0.1:${ports.worker}`;
-  await eventually(() => {
-    assert.equal(child.exitCode, null, `it ended:\n${output}`);
-    return output.includes(`ready ${url}\n`);
-  }, { timeoutMs: START_MS_MAX, what: "the line 'ready …'" });
+  await eventually(
+    () => {
+      assert.equal(child.exitCode, null, `it ended:\n${output}`);
+      return output.includes(`ready ${url}\n`);
+    },
+    { timeoutMs: START_MS_MAX, what: "the line 'ready …'" },
+  );
   return { child, url, pipeline: `http://127.0.0.1:${ports.pipeline}` };
 }
 
@@ -93,10 +103,13 @@ describe("the demo's button", () => {
     assert.equal(was, sent.length);
     const until = sent.at(-1).timestamp;
     await api("/app/api/demo", { method: "POST", body: "{}" });
-    const { body } = await eventually(async () => {
-      const told = await api("/app/api/demo");
-      return told.body.state === "running" ? false : told;
-    }, { timeoutMs: 480_000, everyMs: 500, what: "the second sending" });
+    const { body } = await eventually(
+      async () => {
+        const told = await api("/app/api/demo");
+        return told.body.state === "running" ? false : told;
+      },
+      { timeoutMs: 480_000, everyMs: 500, what: "the second sending" },
+    );
     assert.equal(body.state, "done");
     // The clock went on: what happened since is new, nothing else.
     sent = demoEvents({ began: body.began, until: body.until, scale: SCALE }).map(({ event }) => event);
@@ -107,33 +120,56 @@ describe("the demo's button", () => {
   });
 
   it("is for the admin alone, and for this page alone", async () => {
-    const ask = (headers) => fetch(`${dev.url}/app/api/demo`, { method: "POST", headers: { "content-type": "application/json", ...headers }, body: "{}" });
+    const ask = (headers) =>
+      fetch(`${dev.url}/app/api/demo`, { method: "POST", headers: { "content-type": "application/json", ...headers }, body: "{}" });
     assert.equal((await ask({})).status, 401);
     assert.equal((await ask({ authorization: "Bearer local-viewer" })).status, 403);
     const cookie = (await page.context().cookies()).map(({ name, value }) => `${name}=${value}`).join("; ");
     assert.equal((await ask({ cookie })).status, 403);
     const { body } = await api("/app/api/session");
     assert.equal(body.capabilities.demo, true);
-    assert.deepEqual(body.projects.map(({ team_id, name }) => [team_id, name]), [[1, "Project 1"], [2, "Demo"]]);
+    assert.deepEqual(
+      body.projects.map(({ team_id, name }) => [team_id, name]),
+      [
+        [1, "Project 1"],
+        [2, "Demo"],
+      ],
+    );
   });
 });
 
 /** The rows of a table by its label, each cell's text. */
-const rowsOf = (label) => page.locator(`table[aria-label="${label}"] tbody tr`).evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.querySelector("[title]")?.getAttribute("title") || cell.textContent.trim())));
+const rowsOf = (label) =>
+  page
+    .locator(`table[aria-label="${label}"] tbody tr`)
+    .evaluateAll((rows) =>
+      rows.map((row) => [...row.children].map((cell) => cell.querySelector("[title]")?.getAttribute("title") || cell.textContent.trim())),
+    );
 
 describe("what the pages say is what was sent", () => {
   it("a trend by day", async () => {
     await visit(page, `/app/2/insights?${RANGE}&i=day&q=${q({ kind: "TrendsQuery", series: [series("$pageview")] })}`);
-    const [[, total, ...values]] = await page.locator('table[aria-label="Values"] tbody tr').evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)));
+    const [[, total, ...values]] = await page
+      .locator('table[aria-label="Values"] tbody tr')
+      .evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)));
     const wanted = Object.values(plain.trend("$pageview"));
     assert.deepEqual(values.map(number).slice(0, wanted.length), wanted.reverse());
-    assert.equal(number(total), wanted.reduce((sum, each) => sum + each, 0));
+    assert.equal(
+      number(total),
+      wanted.reduce((sum, each) => sum + each, 0),
+    );
   });
 
-  it("a trend that the engine takes too long for, asked day by day, is the same but for the day that does not answer", { timeout: 240_000 }, async () => {
+  it("a trend that the engine takes too long for, asked day by day, is the same but for the day that does not answer", {
+    timeout: 240_000,
+  }, async () => {
     const wanted = Object.entries(plain.trend("sign_up"));
     const [missing] = wanted.at(-4);
-    const refused = { status: 504, contentType: "application/json", body: JSON.stringify({ type: "server_error", code: "engine_timeout", detail: "No answer within 30 s." }) };
+    const refused = {
+      status: 504,
+      contentType: "application/json",
+      body: JSON.stringify({ type: "server_error", code: "engine_timeout", detail: "No answer within 30 s." }),
+    };
     await page.route("**/query/", async (route) => {
       const { query } = route.request().postDataJSON();
       const isLate = query.kind === "TrendsQuery" && (query.dateRange.date_from === "-30d" || query.dateRange.date_from === missing);
@@ -141,10 +177,18 @@ describe("what the pages say is what was sent", () => {
     });
     await visit(page, `/app/2/insights?${RANGE}&i=day&q=${q({ kind: "TrendsQuery", series: [series("sign_up")] })}`);
     await page.getByText(`1 day did not answer (${missing})`).waitFor({ timeout: 120_000 });
-    const [[, total, ...values]] = await page.locator('table[aria-label="Values"] tbody tr').evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)));
+    const [[, total, ...values]] = await page
+      .locator('table[aria-label="Values"] tbody tr')
+      .evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)));
     const left = wanted.map(([day, n]) => (day === missing ? 0 : n)).reverse();
-    assert.deepEqual(values.slice(0, left.length).map((text) => number(text) || 0), left);
-    assert.equal(number(total), left.reduce((sum, n) => sum + n, 0));
+    assert.deepEqual(
+      values.slice(0, left.length).map((text) => number(text) || 0),
+      left,
+    );
+    assert.equal(
+      number(total),
+      left.reduce((sum, n) => sum + n, 0),
+    );
     await page.screenshot({ path: `${PICTURES}/dev-day-missing.png` });
     await page.unroute("**/query/");
     await page.getByRole("button", { name: "Ask for that day" }).click();
@@ -153,50 +197,79 @@ describe("what the pages say is what was sent", () => {
 
   it("active people by day, whoever they are now", async () => {
     await visit(page, `/app/2/insights?${RANGE}&i=day&q=${q({ kind: "TrendsQuery", series: [series(null, { math: "dau" })] })}`);
-    const [[, , ...values]] = await page.locator('table[aria-label="Values"] tbody tr').evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)));
+    const [[, , ...values]] = await page
+      .locator('table[aria-label="Values"] tbody tr')
+      .evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent)));
     const wanted = Object.values(plain.active()).reverse();
     assert.deepEqual(values.map(number).slice(0, wanted.length), wanted);
     const button = page.locator('table[aria-label="Values"] tbody td:nth-child(4) button').first();
     await button.click();
     await page.waitForSelector(".sheet p.meta b");
-    assert.equal(number(await page.textContent(".sheet p.meta b")), wanted[1] === undefined ? 0 : number(await button.textContent()), "the list is as long as the number");
+    assert.equal(
+      number(await page.textContent(".sheet p.meta b")),
+      wanted[1] === undefined ? 0 : number(await button.textContent()),
+      "the list is as long as the number",
+    );
     await page.keyboard.press("Escape");
   });
 
   it("a funnel", async () => {
     const steps = ["$pageview", "sign_up", "project_created", "purchase"];
-    await visit(page, `/app/2/insights?${RANGE}&q=${q({ kind: "FunnelsQuery", series: steps.map((name) => series(name)), funnelsFilter: { funnelWindowInterval: 14, funnelWindowIntervalUnit: "day" } })}`);
+    await visit(
+      page,
+      `/app/2/insights?${RANGE}&q=${q({ kind: "FunnelsQuery", series: steps.map((name) => series(name)), funnelsFilter: { funnelWindowInterval: 14, funnelWindowIntervalUnit: "day" } })}`,
+    );
     const shown = await page.locator(".step button.plain").evaluateAll((buttons) => buttons.map(({ title }) => title));
     assert.deepEqual(shown.map(number), plain.funnel(steps));
   });
 
   it("retention", async () => {
-    const filter = { period: "Day", totalIntervals: 15, retentionType: "retention_first_time", targetEntity: { id: "sign_up", type: "events" }, returningEntity: { id: "$pageview", type: "events" } };
+    const filter = {
+      period: "Day",
+      totalIntervals: 15,
+      retentionType: "retention_first_time",
+      targetEntity: { id: "sign_up", type: "events" },
+      returningEntity: { id: "$pageview", type: "events" },
+    };
     await visit(page, `/app/2/insights?${RANGE}&q=${q({ kind: "RetentionQuery", retentionFilter: filter })}`);
-    const rows = await page.locator("table.cohorts tbody tr:not(.sum)").evaluateAll((all) => all.map((row) => [...row.querySelectorAll("td:nth-child(n+3) button")].map(({ title }) => title)));
+    const rows = await page
+      .locator("table.cohorts tbody tr:not(.sum)")
+      .evaluateAll((all) => all.map((row) => [...row.querySelectorAll("td:nth-child(n+3) button")].map(({ title }) => title)));
     const wanted = plain.retention("sign_up", "$pageview").slice(-15);
-    assert.deepEqual(rows.map((row) => row.map((title) => number(title.split(" of ")[0]))), wanted);
+    assert.deepEqual(
+      rows.map((row) => row.map((title) => number(title.split(" of ")[0]))),
+      wanted,
+    );
   });
 
   it("the web's five figures", async () => {
     const web = plain.web();
     // The first page has asked the same before the second sending; an answer with today in it is kept for a minute.
-    await persistently(async () => {
-      await visit(page, `/app/2/web?${RANGE}`);
-      const titles = await page.locator(".figure .big").evaluateAll((all) => all.map(({ title }) => title));
-      assert.deepEqual(titles.slice(0, 3).map(number), [web.visitors, web.views, web.visits]);
-      assert.ok(Math.abs(number(titles[3]) - web.bounce) < 0.01, `${titles[3]} and ${web.bounce}`);
-      assert.ok(Math.abs(number(titles[4]) - web.length) < 0.01, `${titles[4]} and ${web.length}`);
-    }, { timeoutMs: 150_000, everyMs: 5_000 });
+    await persistently(
+      async () => {
+        await visit(page, `/app/2/web?${RANGE}`);
+        const titles = await page.locator(".figure .big").evaluateAll((all) => all.map(({ title }) => title));
+        assert.deepEqual(titles.slice(0, 3).map(number), [web.visitors, web.views, web.visits]);
+        assert.ok(Math.abs(number(titles[3]) - web.bounce) < 0.01, `${titles[3]} and ${web.bounce}`);
+        assert.ok(Math.abs(number(titles[4]) - web.length) < 0.01, `${titles[4]} and ${web.length}`);
+      },
+      { timeoutMs: 150_000, everyMs: 5_000 },
+    );
   });
 
   it("revenue", async () => {
-    await visit(page, `/app/2/insights?${RANGE}&q=${q({ kind: "TrendsQuery", series: [series("purchase", { math: "sum", math_property: "revenue" })], trendsFilter: { display: "BoldNumber" } })}`);
+    await visit(
+      page,
+      `/app/2/insights?${RANGE}&q=${q({ kind: "TrendsQuery", series: [series("purchase", { math: "sum", math_property: "revenue" })], trendsFilter: { display: "BoldNumber" } })}`,
+    );
     assert.equal(number(await page.locator(".big [title]").first().getAttribute("title")), plain.revenue());
   });
 
   it("every person, and every visit, once", { timeout: 240_000 }, async () => {
-    for (const [path, label, wanted] of [["people", "People", plain.people().size], [`sessions?${RANGE}`, "Visits", plain.visits()]]) {
+    for (const [path, label, wanted] of [
+      ["people", "People", plain.people().size],
+      [`sessions?${RANGE}`, "Visits", plain.visits()],
+    ]) {
       await visit(page, `/app/2/${path}`);
       let shown = 0;
       for (;;) {
@@ -215,7 +288,9 @@ describe("what the pages say is what was sent", () => {
   it("errors by kind, with how many people met them", async () => {
     await visit(page, `/app/2/errors?${RANGE}`);
     const rows = await rowsOf("Errors");
-    const shown = Object.fromEntries(rows.map(([name, , people, events]) => [/^[A-Z]\w*?Error/.exec(name)[0], { events: number(events), people: number(people) }]));
+    const shown = Object.fromEntries(
+      rows.map(([name, , people, events]) => [/^[A-Z]\w*?Error/.exec(name)[0], { events: number(events), people: number(people) }]),
+    );
     assert.deepEqual(shown, plain.errors());
   });
 });
@@ -224,24 +299,70 @@ const user = () => sent.find(({ event }) => event === "sign_up").distinct_id;
 const failed = async () => (await page.locator("#content .note.bad").allTextContents()).join(" | ");
 
 describe("every page with the month, in both widths and both themes", () => {
-  const looks = LOOKS.flatMap((look) => ["light", "dark"].map((colorScheme) => ({ ...look, name: `${look.viewport.width}-${colorScheme}`, colorScheme })));
+  const looks = LOOKS.flatMap((look) =>
+    ["light", "dark"].map((colorScheme) => ({ ...look, name: `${look.viewport.width}-${colorScheme}`, colorScheme })),
+  );
   for (const look of looks) {
     it(`at ${look.name}: no failure, nothing sideways, nothing from elsewhere`, { timeout: 900_000 }, async () => {
       await page.setViewportSize(look.viewport);
       await page.emulateMedia({ colorScheme: /** @type {"light"} */ (look.colorScheme) });
-      const issue = (await api("/api/projects/2/query/", { method: "POST", body: JSON.stringify({ query: { kind: "ErrorTrackingQuery", dateRange: { date_from: "-30d" }, orderBy: "users", orderDirection: "DESC", limit: 1, volumeResolution: 1 } }) })).body.results[0].id;
+      const issue = (
+        await api("/api/projects/2/query/", {
+          method: "POST",
+          body: JSON.stringify({
+            query: {
+              kind: "ErrorTrackingQuery",
+              dateRange: { date_from: "-30d" },
+              orderBy: "users",
+              orderDirection: "DESC",
+              limit: 1,
+              volumeResolution: 1,
+            },
+          }),
+        })
+      ).body.results[0].id;
       const session = sent.find(({ event }) => event === "purchase").properties.$session_id;
       const pages = [
-        `home?${RANGE}`, `web?${RANGE}&cmp=prev`, "live", `insights?${RANGE}`, `insights?${RANGE}&tab=FunnelsQuery`, `insights?from=-14d&tab=RetentionQuery`, `insights?${RANGE}&tab=PathsQuery`,
-        `insights?${RANGE}&tab=LifecycleQuery`, `insights?${RANGE}&tab=StickinessQuery`, "dashboards", "people", `people/${user()}`, `people/${user()}?tab=identity`, `people/${user()}?tab=properties`, `people/${user()}?tab=sessions`, `people/${user()}?tab=flags`,
-        `sessions?${RANGE}`, `sessions/${session}`, `errors?${RANGE}`, `errors/${issue}?${RANGE}`, `errors/${issue}?${RANGE}&tab=before`, `errors/${issue}?${RANGE}&tab=by`, "flags", "sql", "health", "settings", "settings?tab=demo",
+        `home?${RANGE}`,
+        `web?${RANGE}&cmp=prev`,
+        "live",
+        `insights?${RANGE}`,
+        `insights?${RANGE}&tab=FunnelsQuery`,
+        `insights?from=-14d&tab=RetentionQuery`,
+        `insights?${RANGE}&tab=PathsQuery`,
+        `insights?${RANGE}&tab=LifecycleQuery`,
+        `insights?${RANGE}&tab=StickinessQuery`,
+        "dashboards",
+        "people",
+        `people/${user()}`,
+        `people/${user()}?tab=identity`,
+        `people/${user()}?tab=properties`,
+        `people/${user()}?tab=sessions`,
+        `people/${user()}?tab=flags`,
+        `sessions?${RANGE}`,
+        `sessions/${session}`,
+        `errors?${RANGE}`,
+        `errors/${issue}?${RANGE}`,
+        `errors/${issue}?${RANGE}&tab=before`,
+        `errors/${issue}?${RANGE}&tab=by`,
+        "flags",
+        "sql",
+        "health",
+        "settings",
+        "settings?tab=demo",
       ];
       const found = [];
       for (const [i, path] of pages.entries()) {
         await visit(page, `/app/2/${path}`);
         await page.waitForTimeout(250);
         await settled(page);
-        const name = path.replace(user(), "user").replace(issue, "issue").replace(session, "visit").replace(/from=-\d+d/, "").replace(/[^a-z]+/gi, "-").replace(/-+$/, "");
+        const name = path
+          .replace(user(), "user")
+          .replace(issue, "issue")
+          .replace(session, "visit")
+          .replace(/from=-\d+d/, "")
+          .replace(/[^a-z]+/gi, "-")
+          .replace(/-+$/, "");
         await page.screenshot({ path: `${PICTURES}/dev-${String(i).padStart(2, "0")}-${name}-${look.name}.png` });
         const fault = await failed();
         if (fault !== "") found.push(`${path}: ${fault}`);
@@ -261,10 +382,13 @@ describe("what is done in the console is seen by SDKs, and what they do in the c
     await page.getByText("Nothing has arrived").waitFor();
     const sdk = client();
     // An isolate asks every ten seconds whether somebody looks; from then on it shows at once.
-    await eventually(async () => {
-      await sdk.captureImmediate({ distinctId: "ada", event: "first_look" });
-      return (await page.locator("tbody tr").count()) > 0;
-    }, { timeoutMs: 120_000, everyMs: 500, what: "the first event" });
+    await eventually(
+      async () => {
+        await sdk.captureImmediate({ distinctId: "ada", event: "first_look" });
+        return (await page.locator("tbody tr").count()) > 0;
+      },
+      { timeoutMs: 120_000, everyMs: 500, what: "the first event" },
+    );
     // The quickest of five: a machine that is busy for a while says nothing about the product.
     const took = [];
     for (let i = 0; i < 5; i += 1) {
@@ -280,13 +404,22 @@ describe("what is done in the console is seen by SDKs, and what they do in the c
     await sdk.shutdown();
   });
 
-  it("a flag that is published gives an SDK another answer, who would get it is counted, and one person is told why", { timeout: 300_000 }, async () => {
+  it("a flag that is published gives an SDK another answer, who would get it is counted, and one person is told why", {
+    timeout: 300_000,
+  }, async () => {
     const sdk = client();
     const people = sent.filter(({ event }) => event === "sign_up").map(({ distinct_id }) => distinct_id);
-    const planOf = (id) => sent.filter((event) => event.distinct_id === id && event.properties.$set?.plan !== undefined).at(-1).properties.$set.plan;
+    const planOf = (id) =>
+      sent.filter((event) => event.distinct_id === id && event.properties.$set?.plan !== undefined).at(-1).properties.$set.plan;
     const [payer, other] = [people.find((id) => planOf(id) === "team"), people.find((id) => planOf(id) === "free")];
     assert.notEqual(await sdk.getFeatureFlag("new-orders", payer), true);
-    const flag = { id: 1, key: "new-orders", name: "New orders page", active: true, filters: { groups: [{ properties: [{ key: "plan", value: "team", operator: "exact", type: "person" }], rollout_percentage: 100 }] } };
+    const flag = {
+      id: 1,
+      key: "new-orders",
+      name: "New orders page",
+      active: true,
+      filters: { groups: [{ properties: [{ key: "plan", value: "team", operator: "exact", type: "person" }], rollout_percentage: 100 }] },
+    };
     await visit(page, "/app/2/flags");
     await page.getByRole("tab", { name: "JSON" }).click();
     await page.getByLabel("Flags as JSON").fill(JSON.stringify({ flags: [flag] }));
@@ -294,7 +427,11 @@ describe("what is done in the console is seen by SDKs, and what they do in the c
     await page.getByRole("button", { name: "Review and publish" }).click();
     const began = Date.now();
     await page.locator("dialog").getByRole("button", { name: "Publish" }).click();
-    await eventually(async () => (await sdk.getFeatureFlag("new-orders", payer)) === true, { timeoutMs: 120_000, everyMs: 250, what: "the new answer" });
+    await eventually(async () => (await sdk.getFeatureFlag("new-orders", payer)) === true, {
+      timeoutMs: 120_000,
+      everyMs: 250,
+      what: "the new answer",
+    });
     console.log(`from publishing to the SDK's new answer: ${Date.now() - began} ms`);
     assert.equal(await sdk.getFeatureFlag("new-orders", other), false);
 
@@ -325,7 +462,17 @@ describe("what is done in the console is seen by SDKs, and what they do in the c
     await page.locator('table[aria-label="Errors"] tbody tr').filter({ hasText: "ChunkLoadError" }).click();
     await page.getByRole("button", { name: "Resolved" }).click();
     await page.getByText("resolved since").waitFor();
-    await eventually(async () => (await (await fetch(`${dev.pipeline}/sql?q=${encodeURIComponent("SELECT count(*) AS n FROM events WHERE event = 'issue_status_changed' AND team_id = 2")}`)).json())[0].n === 1, { what: "the event" });
+    await eventually(
+      async () =>
+        (
+          await (
+            await fetch(
+              `${dev.pipeline}/sql?q=${encodeURIComponent("SELECT count(*) AS n FROM events WHERE event = 'issue_status_changed' AND team_id = 2")}`,
+            )
+          ).json()
+        )[0].n === 1,
+      { what: "the event" },
+    );
     // Another browser has it from the table.
     const other = await openPage(browser, dev.url, { token: "local", path: `/app/2/errors?${RANGE}` });
     await settled(other);
@@ -347,15 +494,21 @@ describe("what is done in the console is seen by SDKs, and what they do in the c
     await page.screenshot({ path: `${PICTURES}/dev-ignore.png` });
     await page.getByRole("button", { name: "Ignore it" }).click();
     await page.getByText("until 2 more people have met it (0 so far)").waitFor();
-    const { $exception_list } = sent.findLast(({ event, properties }) => event === "$exception" && properties.$exception_list[0].type === "TypeError").properties;
+    const { $exception_list } = sent.findLast(
+      ({ event, properties }) => event === "$exception" && properties.$exception_list[0].type === "TypeError",
+    ).properties;
     const sdk = client();
     const met = (distinctId) => sdk.captureImmediate({ distinctId, event: "$exception", properties: { $exception_list } });
     /** The same from anew: what holds is the table's word, not the page's. */
-    const shows = (text) => persistently(async () => {
-      await page.reload();
-      await settled(page);
-      assert.match(await page.locator("#content").textContent(), text);
-    }, { timeoutMs: 90_000, everyMs: 1_000 });
+    const shows = (text) =>
+      persistently(
+        async () => {
+          await page.reload();
+          await settled(page);
+          assert.match(await page.locator("#content").textContent(), text);
+        },
+        { timeoutMs: 90_000, everyMs: 1_000 },
+      );
     await shows(/until 2 more people have met it \(0 so far\)/);
     await met("grace");
     await met("grace");

@@ -36,20 +36,34 @@ export function plainOf(events) {
     days,
     /** Events of a name for each day. */
     trend: (name) => Object.fromEntries(days.map((day) => [day, named(name).filter((event) => dayOf(event) === day).length])),
-    active: () => Object.fromEntries(days.map((day) => [day, distinct(events.filter((event) => dayOf(event) === day), personOf)])),
+    active: () =>
+      Object.fromEntries(
+        days.map((day) => [
+          day,
+          distinct(
+            events.filter((event) => dayOf(event) === day),
+            personOf,
+          ),
+        ]),
+      ),
     /** People who came to each step, one after another, within two weeks of the first. */
     funnel(steps) {
       const people = new Map();
       for (const event of events) people.set(personOf(event), [...(people.get(personOf(event)) ?? []), event]);
-      const reached = [...people.values()].map((list) => Math.max(0, ...list.map((first, at) => {
-        if (first.event !== steps[0]) return 0;
-        let step = 1;
-        for (const event of list.slice(at + 1)) {
-          if (msOf(event) - msOf(first) > 14 * DAY_MS) break;
-          if (event.event === steps[step]) step += 1;
-        }
-        return step;
-      })));
+      const reached = [...people.values()].map((list) =>
+        Math.max(
+          0,
+          ...list.map((first, at) => {
+            if (first.event !== steps[0]) return 0;
+            let step = 1;
+            for (const event of list.slice(at + 1)) {
+              if (msOf(event) - msOf(first) > 14 * DAY_MS) break;
+              if (event.event === steps[step]) step += 1;
+            }
+            return step;
+          }),
+        ),
+      );
       return steps.map((_, i) => reached.filter((step) => step > i).length);
     },
     /** Of those whose first `target` was on a day: how many did `returning` on each day after. */
@@ -67,8 +81,11 @@ export function plainOf(events) {
       const all = visits().filter(({ views }) => views > 0);
       const bounces = all.map(({ isBounce }) => isBounce).filter((each) => each !== null);
       return {
-        visitors: distinct(all, ({ person }) => person), views: events.filter(isView).length, visits: all.length,
-        bounce: (100 * bounces.filter(Boolean).length) / bounces.length, length: mean(all.map(({ length }) => length)),
+        visitors: distinct(all, ({ person }) => person),
+        views: events.filter(isView).length,
+        visits: all.length,
+        bounce: (100 * bounces.filter(Boolean).length) / bounces.length,
+        length: mean(all.map(({ length }) => length)),
       };
     },
     visits: () => visits().length,

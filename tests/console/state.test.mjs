@@ -39,7 +39,10 @@ describe("addresses", () => {
   });
 
   it("what is not understood is kept, not lost", () => {
-    assert.deepEqual(read("/app/1/web?foo=1&f=nonsense").unknown, [["foo", "1"], ["f", "nonsense"]]);
+    assert.deepEqual(read("/app/1/web?foo=1&f=nonsense").unknown, [
+      ["foo", "1"],
+      ["f", "nonsense"],
+    ]);
     assert.equal(read("/app/%E0%A4%A/x").page, "%E0%A4%A");
   });
 
@@ -71,6 +74,9 @@ describe("ranges", () => {
 
   it("intervals fit the range unless chosen", () => {
     const of = (from, to = "", i = "") => state.intervalOf({ from, to, i });
-    assert.deepEqual([of("-24h"), of("0d/d"), of("-7d"), of("-90d"), of("0y/y"), of("all"), of("-7d", "", "week")], ["hour", "hour", "day", "day", "week", "month", "week"]);
+    assert.deepEqual(
+      [of("-24h"), of("0d/d"), of("-7d"), of("-90d"), of("0y/y"), of("all"), of("-7d", "", "week")],
+      ["hour", "hour", "day", "day", "week", "month", "week"],
+    );
   });
 });

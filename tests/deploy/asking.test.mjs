@@ -12,7 +12,10 @@ after(cleanUp);
 /** Runs a command at a terminal of util-linux's script(1), and gives each answer when its question is shown. */
 function atTerminal(words, answers, { cwd, env }) {
   return new Promise((done, fail) => {
-    const child = spawn("script", ["-qec", `stty cols 120 rows 40; ${words.map((word) => `'${word}'`).join(" ")}`, "/dev/null"], { cwd, env: { ...env, TERM: "xterm" } });
+    const child = spawn("script", ["-qec", `stty cols 120 rows 40; ${words.map((word) => `'${word}'`).join(" ")}`, "/dev/null"], {
+      cwd,
+      env: { ...env, TERM: "xterm" },
+    });
     let shown = "";
     let from = 0;
     const waiting = [...answers];
@@ -38,15 +41,26 @@ describe("create at a terminal", { skip: process.platform === "linux" ? false : 
     const { cloud, cwd, env } = await begin({ edge: false });
     const { CI: _, ...asked } = env;
     const down = "\u001b[B";
-    const answers = [["Name of the Worker", "-two\r"], ["R2 bucket", "\r"], ["Streams", `${down}${down} \r`], ["Custom domain", "\r"]];
-    const { code, shown, unasked } = await atTerminal([NODE, join(ROOT, "bin/hogflare"), "create", "--dry-run"], answers, { cwd, env: asked });
+    const answers = [
+      ["Name of the Worker", "-two\r"],
+      ["R2 bucket", "\r"],
+      ["Streams", `${down}${down} \r`],
+      ["Custom domain", "\r"],
+    ];
+    const { code, shown, unasked } = await atTerminal([NODE, join(ROOT, "bin/hogflare"), "create", "--dry-run"], answers, {
+      cwd,
+      env: asked,
+    });
     assert.deepEqual(unasked, [], shown);
     assert.equal(code, 0, shown);
     assert.match(shown, /would POST r2\/buckets \{"name":"hogflare-two"\}/);
     assert.match(shown, /hogflare_two_events_v1/);
     assert.match(shown, /hogflare_two_distinct_ids_v1/);
     assert.doesNotMatch(shown, /hogflare_two_persons_v1/, "the third of the list was taken out");
-    assert.deepEqual(cloud.requests.filter((call) => call.method !== "GET"), []);
+    assert.deepEqual(
+      cloud.requests.filter((call) => call.method !== "GET"),
+      [],
+    );
     await cloud.stop();
   });
 });

@@ -19,18 +19,38 @@ function filesBelow(folder) {
 /** What a whole deployment is, and that nothing of earlier attempts is left. */
 function assertWhole({ state }) {
   for (const kind of ["streams", "sinks", "pipelines"]) assert.equal(state[kind].length, STREAMS.length, kind);
-  assert.deepEqual(state.pipelines.map((each) => each.status), STREAMS.map(() => "running"));
-  assert.deepEqual(state.buckets.map((each) => each.name), ["hogflare"]);
+  assert.deepEqual(
+    state.pipelines.map((each) => each.status),
+    STREAMS.map(() => "running"),
+  );
+  assert.deepEqual(
+    state.buckets.map((each) => each.name),
+    ["hogflare"],
+  );
   assert.equal(state.kv.length, 1);
   const used = new Set(state.sinks.map((each) => each.tokenId));
   const [script] = state.scripts;
   const reader = state.tokens.find((each) => each.value === script.secrets.get("HOGFLARE_SQL_TOKEN"));
   assert.deepEqual([...reader.groups].sort(), ["Workers R2 Data Catalog Read", "Workers R2 SQL Read", "Workers R2 Storage Read"]);
-  assert.deepEqual(state.tokens.filter((each) => each.name !== "bootstrap" && each !== reader && !used.has(each.id)), [], "tokens nobody holds");
-  const variables = Object.fromEntries(script.versions.at(-1).bindings.filter((each) => each.type === "plain_text").map((each) => [each.name, each.text]));
-  const tables = Object.fromEntries(state.sinks.map((each) => [each.name.replace(/^hogflare_(.*)_sink_v\d+$/, "$1"), each.config.table_name]));
+  assert.deepEqual(
+    state.tokens.filter((each) => each.name !== "bootstrap" && each !== reader && !used.has(each.id)),
+    [],
+    "tokens nobody holds",
+  );
+  const variables = Object.fromEntries(
+    script.versions
+      .at(-1)
+      .bindings.filter((each) => each.type === "plain_text")
+      .map((each) => [each.name, each.text]),
+  );
+  const tables = Object.fromEntries(
+    state.sinks.map((each) => [each.name.replace(/^hogflare_(.*)_sink_v\d+$/, "$1"), each.config.table_name]),
+  );
   const assumed = Object.values(tables).every((each) => each.endsWith("_v1"));
-  assert.deepEqual([variables.HOGFLARE_SQL_ACCOUNT_ID, variables.HOGFLARE_SQL_BUCKET, variables.HOGFLARE_SQL_NAMESPACE], [state.account.id, "hogflare", "default"]);
+  assert.deepEqual(
+    [variables.HOGFLARE_SQL_ACCOUNT_ID, variables.HOGFLARE_SQL_BUCKET, variables.HOGFLARE_SQL_NAMESPACE],
+    [state.account.id, "hogflare", "default"],
+  );
   assert.deepEqual(JSON.parse(variables.HOGFLARE_SQL_TABLES ?? "{}"), assumed ? {} : tables);
   assert.equal(state.catalogs[0].credential_status, "present");
   assert.equal(state.catalogs[0].maintenance_config.compaction.target_size_mb, "128");
@@ -45,13 +65,20 @@ function assertWhole({ state }) {
 describe("plan", () => {
   it("says every step and the price without an account, and asks nobody", async () => {
     const { cloud, json } = await begin({ edge: false });
-    const { code, steps, costs, name, bucket } = await json(["plan", "--offline", "--name", "my-app", "--bucket", "my-rows", "--events", "100000000"], { CLOUDFLARE_API_TOKEN: "" });
+    const { code, steps, costs, name, bucket } = await json(
+      ["plan", "--offline", "--name", "my-app", "--bucket", "my-rows", "--events", "100000000"],
+      { CLOUDFLARE_API_TOKEN: "" },
+    );
     assert.equal(code, 0);
     assert.deepEqual([name, bucket], ["my-app", "my-rows"]);
     const names = steps.map((step) => step.step);
-    for (const stream of STREAMS) for (const part of ["stream", "sink", "pipeline"]) assert.ok(names.includes(`${part}:${stream}`), `${part}:${stream}`);
+    for (const stream of STREAMS)
+      for (const part of ["stream", "sink", "pipeline"]) assert.ok(names.includes(`${part}:${stream}`), `${part}:${stream}`);
     assert.match(JSON.stringify(steps), /my_app_events_v1/);
-    assert.match(steps.find((step) => step.step === "rate-limit").detail, /bind CLIENT_RATE_LIMIT .* 10000 requests of one address in 10 s/);
+    assert.match(
+      steps.find((step) => step.step === "rate-limit").detail,
+      /bind CLIENT_RATE_LIMIT .* 10000 requests of one address in 10 s/,
+    );
     assert.ok(costs.usd > 5 && costs.lines.some((line) => line.usd > 0 && /sinks/.test(line.what)));
     assert.deepEqual(cloud.requests, []);
     await cloud.stop();
@@ -61,7 +88,10 @@ describe("plan", () => {
     const { cloud, json } = await begin({ edge: false });
     const { steps } = await json(["create", "--dry-run"]);
     assert.ok(steps.some((step) => step.step === "bucket" && step.outcome === "would"));
-    assert.deepEqual(cloud.requests.filter((call) => call.method !== "GET"), []);
+    assert.deepEqual(
+      cloud.requests.filter((call) => call.method !== "GET"),
+      [],
+    );
     await cloud.stop();
   });
 });
@@ -73,8 +103,22 @@ describe("create and destroy", () => {
     assert.equal(made.last.code, 0, made.last.stderr);
     console.log(`create: killed ${made.killedAt.length} times`);
     assert.deepEqual(secretsFiles(), [], "also not what killed runs left");
-    for (const part of ["r2/buckets", "/enable", "/tokens", "/credential", "/maintenance-configs", "/streams", "/sinks", "/pipelines ", "/namespaces", "/scripts/hogflare "]) {
-      assert.ok(made.killedAt.some((key) => key.includes(part)), `never killed at ${part}`);
+    for (const part of [
+      "r2/buckets",
+      "/enable",
+      "/tokens",
+      "/credential",
+      "/maintenance-configs",
+      "/streams",
+      "/sinks",
+      "/pipelines ",
+      "/namespaces",
+      "/scripts/hogflare ",
+    ]) {
+      assert.ok(
+        made.killedAt.some((key) => key.includes(part)),
+        `never killed at ${part}`,
+      );
     }
     assertWhole(cloud);
     const again = await command(["create"]);
@@ -87,7 +131,10 @@ describe("create and destroy", () => {
     console.log(`destroy: killed ${gone.killedAt.length} times`);
     const { state } = cloud;
     for (const kind of ["streams", "sinks", "pipelines", "buckets", "catalogs", "kv", "scripts"]) assert.deepEqual(state[kind], [], kind);
-    assert.deepEqual(state.tokens.map((each) => each.name), ["bootstrap"]);
+    assert.deepEqual(
+      state.tokens.map((each) => each.name),
+      ["bootstrap"],
+    );
     await cloud.stop();
   });
 
@@ -106,7 +153,10 @@ describe("create and destroy", () => {
     const second = await command(["create"]);
     assert.equal(second.code, 0, second.stderr);
     assertWhole(cloud);
-    assert.ok(cloud.state.sinks.every((each) => each.name.endsWith("_v2")), JSON.stringify(cloud.state.sinks.map((each) => each.name)));
+    assert.ok(
+      cloud.state.sinks.every((each) => each.name.endsWith("_v2")),
+      JSON.stringify(cloud.state.sinks.map((each) => each.name)),
+    );
     await cloud.stop();
   });
 
@@ -141,7 +191,10 @@ describe("create and destroy", () => {
   it("stop before anything is made when something is missing, and say what", async () => {
     const cases = [
       { account: { r2: false }, says: /R2 is not switched on/ },
-      { groups: ["Workers R2 Storage Write", "Workers KV Storage Write", "Pipelines Write"], says: /Basin Pipelines: Edit" together with "Workers Scripts: Edit/ },
+      {
+        groups: ["Workers R2 Storage Write", "Workers KV Storage Write", "Pipelines Write"],
+        says: /Basin Pipelines: Edit" together with "Workers Scripts: Edit/,
+      },
       { groups: ["Workers Scripts Write"], says: /Workers R2 Storage: Edit/ },
       { foreign: true, code: 5, says: /is not Hogflare's/ },
     ];
@@ -153,7 +206,10 @@ describe("create and destroy", () => {
       const ended = await command(["create"], { CLOUDFLARE_API_TOKEN: token });
       assert.equal(ended.code, code, ended.stderr);
       assert.match(ended.stderr, says);
-      assert.deepEqual(cloud.requests.slice(before).filter((call) => call.method !== "GET"), []);
+      assert.deepEqual(
+        cloud.requests.slice(before).filter((call) => call.method !== "GET"),
+        [],
+      );
       await cloud.stop();
     }
   });
@@ -165,7 +221,10 @@ describe("create and destroy", () => {
     const stopped = await command(["create"], { CLOUDFLARE_API_TOKEN: token });
     assert.equal(stopped.code, 4, stopped.stderr);
     assert.match(stopped.stderr, /HOGFLARE_SINK_TOKEN/);
-    const wrong = await command(["create"], { CLOUDFLARE_API_TOKEN: token, HOGFLARE_SINK_TOKEN: cloud.addToken({ groups: ["Workers R2 Storage Write"], name: "wrong" }).value });
+    const wrong = await command(["create"], {
+      CLOUDFLARE_API_TOKEN: token,
+      HOGFLARE_SINK_TOKEN: cloud.addToken({ groups: ["Workers R2 Storage Write"], name: "wrong" }).value,
+    });
     assert.equal(wrong.code, 4, wrong.stderr);
     const sinks = cloud.addToken({ groups: ["Workers R2 Storage Write", "Workers R2 Data Catalog Write"], name: "sinks" });
     const ended = await command(["create"], { CLOUDFLARE_API_TOKEN: token, HOGFLARE_SINK_TOKEN: sinks.value });

@@ -17,7 +17,8 @@ async function works(args, more) {
   assert.equal(ended.code, 0, `${args.join(" ")}\n${ended.stdout}${ended.stderr}`);
   return ended.stdout;
 }
-const worker = (path, body, headers = {}) => fetch(cloud.workerUrl("hogflare") + path, { method: body ? "POST" : "GET", body: body && JSON.stringify(body), headers });
+const worker = (path, body, headers = {}) =>
+  fetch(cloud.workerUrl("hogflare") + path, { method: body ? "POST" : "GET", body: body && JSON.stringify(body), headers });
 
 before(async () => {
   cloud = await startCloudflare();
@@ -74,8 +75,13 @@ describe("tail", () => {
     await eventually(() => cloud.tails.listening("hogflare"), { what: "the tail", timeoutMs: 60_000 });
     const now = Date.now();
     cloud.tails.send("hogflare", {
-      outcome: "ok", scriptName: "hogflare", exceptions: [], eventTimestamp: now, event: { request: { url: "https://h/batch/", method: "POST", headers: {} }, response: { status: 200 } },
-      logs: [{ message: ['{"level":"warning","event":"send_failed"}'], level: "log", timestamp: now }], diagnosticsChannelEvents: [],
+      outcome: "ok",
+      scriptName: "hogflare",
+      exceptions: [],
+      eventTimestamp: now,
+      event: { request: { url: "https://h/batch/", method: "POST", headers: {} }, response: { status: 200 } },
+      logs: [{ message: ['{"level":"warning","event":"send_failed"}'], level: "log", timestamp: now }],
+      diagnosticsChannelEvents: [],
     });
     // It is left by Ctrl-C, or when Cloudflare ends it.
     await new Promise((done) => setTimeout(done, 500));
@@ -121,18 +127,28 @@ describe("upgrade", () => {
     assert.match(create.stderr, /hogflare upgrade/);
     const { last, killedAt } = await runThroughKills(cloud, ["upgrade"], { cwd, env });
     assert.equal(last.code, 0, last.stderr);
-    for (const part of ["/streams", "/sinks", "/pipelines ", "/hogflare/versions", "/hogflare/deployments"]) assert.ok(killedAt.some((key) => key.includes(part)), `never killed at ${part}`);
-    for (const kind of ["streams", "sinks", "pipelines"]) assert.equal(state[kind].filter((each) => each.name.startsWith("hogflare_events_")).length, 2, kind);
+    for (const part of ["/streams", "/sinks", "/pipelines ", "/hogflare/versions", "/hogflare/deployments"])
+      assert.ok(
+        killedAt.some((key) => key.includes(part)),
+        `never killed at ${part}`,
+      );
+    for (const kind of ["streams", "sinks", "pipelines"])
+      assert.equal(state[kind].filter((each) => each.name.startsWith("hogflare_events_")).length, 2, kind);
     const next = state.streams.find((stream) => stream.name === "hogflare_events_v2");
     const [script] = state.scripts;
     const live = script.versions.find((each) => each.id === script.deployments[0].versions[0].version_id);
     assert.equal(live.bindings.find((each) => each.name === "EVENTS_STREAM").stream, next.id);
     assert.ok(state.streams.includes(old), "what the old stream still holds is not lost");
     const view = readFileSync(join(cwd, "sql/tables.sql"), "utf8");
-    assert.match(view, new RegExp(`NULL AS "${gone}"[^;]*FROM default.hogflare_events_v1\\nUNION ALL\\n[^;]*"${gone}"[^;]*FROM default.hogflare_events_v2;`));
+    assert.match(
+      view,
+      new RegExp(`NULL AS "${gone}"[^;]*FROM default.hogflare_events_v1\\nUNION ALL\\n[^;]*"${gone}"[^;]*FROM default.hogflare_events_v2;`),
+    );
     const sent = await worker("/batch/", { api_key: "phc_x", batch: [{ event: "after the upgrade", distinct_id: "d" }] });
     assert.equal(sent.status, 200);
-    await eventually(() => cloud.table("hogflare", "hogflare_events_v2").rows.some((row) => row.event === "after the upgrade"), { what: "the row in the new table" });
+    await eventually(() => cloud.table("hogflare", "hogflare_events_v2").rows.some((row) => row.event === "after the upgrade"), {
+      what: "the row in the new table",
+    });
     const again = JSON.parse(await works(["upgrade", "--json"]));
     assert.equal(again.tables.events, 2);
   });

@@ -71,15 +71,27 @@ describe("the stand-in refuses as Cloudflare does", () => {
   it("a change of what is immutable, a table name used before, and the twenty-first stream", async () => {
     await refused(400, 1000, "POST", "A/pipelines/v1/streams", { name: "with-hyphen" });
     await refused(400, 1000, "POST", "A/pipelines/v1/streams", { name: "s", schema: { fields: [{ name: "a", type: "text" }] } });
-    const { result: stream } = await call("POST", "A/pipelines/v1/streams", { name: "s", schema: { fields: [{ name: "a", type: "string", required: true }] } });
+    const { result: stream } = await call("POST", "A/pipelines/v1/streams", {
+      name: "s",
+      schema: { fields: [{ name: "a", type: "string", required: true }] },
+    });
     assert.deepEqual(stream.http, { enabled: true, authentication: false });
     await refused(409, 1017, "POST", "A/pipelines/v1/streams", { name: "s" });
     await refused(400, 1000, "PATCH", `A/pipelines/v1/streams/${stream.id}`, { schema: {} });
     await refused(400, 1000, "PATCH", `A/pipelines/v1/streams/${stream.id}`, { http: { enabled: false } });
     await refused(404, 1016, "GET", "A/pipelines/v1/streams/none");
     const sink = (name, more = {}) => ({
-      name, type: "r2_data_catalog", format: { type: "parquet", compression: "zstd" },
-      config: { bucket: "rules", namespace: "default", table_name: "t_v1", token: cloud.token, rolling_policy: { interval_seconds: 60 }, ...more },
+      name,
+      type: "r2_data_catalog",
+      format: { type: "parquet", compression: "zstd" },
+      config: {
+        bucket: "rules",
+        namespace: "default",
+        table_name: "t_v1",
+        token: cloud.token,
+        rolling_policy: { interval_seconds: 60 },
+        ...more,
+      },
     });
     await refused(400, 1000, "POST", "A/pipelines/v1/sinks", sink("k", { rolling_policy: { interval_seconds: 30 } }));
     await refused(400, 1018, "POST", "A/pipelines/v1/sinks", sink("k", { token: "nobody's" }));
@@ -153,7 +165,9 @@ describe("real wrangler", () => {
     folder = mkdtempSync(join(tmpdir(), "hogflare-wrangler-"));
     writeFileSync(join(folder, "worker.js"), "export class One {}\nexport default { fetch: () => new Response('one') };\n");
     const config = {
-      name: "real", main: "worker.js", compatibility_date: "2026-09-15",
+      name: "real",
+      main: "worker.js",
+      compatibility_date: "2026-09-15",
       durable_objects: { bindings: [{ name: "ONE", class_name: "One" }] },
       migrations: [{ tag: "a", new_sqlite_classes: ["One"] }],
     };
@@ -168,7 +182,25 @@ describe("real wrangler", () => {
     assert.match(again.stderr + again.stdout, /10004/);
     await works(["basin", "catalog", "enable", "wr-bucket"]);
     await works(["basin", "pipelines", "streams", "create", "wr_s", "--schema-file", "schema.json", "--http-enabled", "false"]);
-    await works(["basin", "pipelines", "sinks", "create", "wr_k", "--type", "r2-data-catalog", "--bucket", "wr-bucket", "--namespace", "default", "--table", "wr_v1", "--roll-interval", "60", "--catalog-token", cloud.token]);
+    await works([
+      "basin",
+      "pipelines",
+      "sinks",
+      "create",
+      "wr_k",
+      "--type",
+      "r2-data-catalog",
+      "--bucket",
+      "wr-bucket",
+      "--namespace",
+      "default",
+      "--table",
+      "wr_v1",
+      "--roll-interval",
+      "60",
+      "--catalog-token",
+      cloud.token,
+    ]);
     await works(["basin", "pipelines", "create", "wr_p", "--sql", "INSERT INTO wr_k SELECT * FROM wr_s"]);
     assert.equal(cloud.state.pipelines.find((each) => each.name === "wr_p").status, "running");
   });

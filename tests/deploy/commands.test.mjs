@@ -11,12 +11,27 @@ import { NODE } from "../lib/cloudflare.mjs";
 
 const help = (...words) => execFileSync(NODE, [join(ROOT, "bin/hogflare"), ...words, "--help"], { encoding: "utf8" });
 /** Names of the commands in a help text. */
-const commandsOf = (text) => [...text.slice(text.indexOf("Commands:")).matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name).filter((name) => name !== "help");
+const commandsOf = (text) =>
+  [...text.slice(text.indexOf("Commands:")).matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name).filter((name) => name !== "help");
 const all = commandsOf(help()).flatMap((name) => (name === "flags" ? commandsOf(help("flags")).map((each) => ["flags", each]) : [[name]]));
 
 describe("the commands", () => {
   it("are those of the design", () => {
-    const wanted = ["plan", "create", "deploy", "doctor", "status", "tail", "query", "replay", "import", "upgrade", "rollback", "destroy", ...["check", "eval", "push", "pull", "history"].map((name) => `flags ${name}`)];
+    const wanted = [
+      "plan",
+      "create",
+      "deploy",
+      "doctor",
+      "status",
+      "tail",
+      "query",
+      "replay",
+      "import",
+      "upgrade",
+      "rollback",
+      "destroy",
+      ...["check", "eval", "push", "pull", "history"].map((name) => `flags ${name}`),
+    ];
     assert.deepEqual(all.map((words) => words.join(" ")).sort(), wanted.sort());
   });
 
@@ -46,8 +61,14 @@ describe("the commands", () => {
   it("exit with the statuses that docs/DEPLOY.md and --help list, and no other", () => {
     const codes = Object.values(EXIT).sort();
     const table = readFileSync(join(ROOT, "docs/DEPLOY.md"), "utf8").split("| Exit status |")[1].split("\n\n")[0];
-    assert.deepEqual([...table.matchAll(/^\| (\d) \|/gm)].map(([, code]) => Number(code)), codes);
+    assert.deepEqual(
+      [...table.matchAll(/^\| (\d) \|/gm)].map(([, code]) => Number(code)),
+      codes,
+    );
     const listed = help().split("Exit status:")[1].split("\n\n")[0];
-    assert.deepEqual([...listed.matchAll(/\b(\d) /g)].map(([, code]) => Number(code)), codes);
+    assert.deepEqual(
+      [...listed.matchAll(/\b(\d) /g)].map(([, code]) => Number(code)),
+      codes,
+    );
   });
 });

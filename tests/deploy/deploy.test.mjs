@@ -53,7 +53,17 @@ describe("wrangler deploy --dry-run", () => {
 
   it("takes it with every option switched on", () => {
     const printed = dryRun(withOptions(example));
-    for (const name of ["EVENTS_STREAM", "PERSONS_STREAM", "REJECTS_STREAM", "DISTINCT_IDS_STREAM", "FLAGS", "RECORDINGS", "CLIENT_RATE_LIMIT", "ANALYTICS", "HOGFLARE_PROJECTS"]) {
+    for (const name of [
+      "EVENTS_STREAM",
+      "PERSONS_STREAM",
+      "REJECTS_STREAM",
+      "DISTINCT_IDS_STREAM",
+      "FLAGS",
+      "RECORDINGS",
+      "CLIENT_RATE_LIMIT",
+      "ANALYTICS",
+      "HOGFLARE_PROJECTS",
+    ]) {
       assert.match(printed, new RegExp(`env\\.${name}`));
     }
   });

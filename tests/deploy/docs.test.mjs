@@ -50,7 +50,11 @@ const last = (line) => (line.includes("destroy") ? 2 : line.includes("rollback")
 
 describe("the documents' commands", () => {
   it("of README.md, docs/DEPLOY.md and the package's README work in this order", async () => {
-    const lines = once([...commands("README.md", "npx hogflare"), ...commands("package/README.md", "npx hogflare"), ...commands("docs/DEPLOY.md", "npx hogflare")]);
+    const lines = once([
+      ...commands("README.md", "npx hogflare"),
+      ...commands("package/README.md", "npx hogflare"),
+      ...commands("docs/DEPLOY.md", "npx hogflare"),
+    ]);
     assert.ok(lines.length >= 12, lines.join("\n"));
     // A tail has no end of its own, and is tried where one is made; a question needs an engine behind the
     // Worker, and is asked in tests/conformance/cli_query.test.mjs.
@@ -63,11 +67,15 @@ describe("the documents' commands", () => {
   it("of docs/UPGRADING.md and of the manual way", async () => {
     const upgrading = commands("docs/UPGRADING.md", "npx hogflare");
     assert.ok(upgrading.some((line) => /upgrade/.test(line)));
-    for (const line of upgrading.filter((each) => /--name/.test(each))) await type(line, { HOGFLARE_WORKER_URL: cloud.workerUrl("hogflare-two") });
+    for (const line of upgrading.filter((each) => /--name/.test(each)))
+      await type(line, { HOGFLARE_WORKER_URL: cloud.workerUrl("hogflare-two") });
     const manual = ["npx wrangler", "cp ", "node "].flatMap((word) => commands("docs/DEPLOY.md", word));
     assert.equal(manual.length, 8, manual.join("\n"));
     const other = mkdtempSync(join(tmpdir(), "hogflare-manual-"));
-    const block = /## By hand\n\n```bash\n([^]*?)```/.exec(readFileSync(join(ROOT, "docs/DEPLOY.md"), "utf8"))[1].trim().split("\n");
+    const block = /## By hand\n\n```bash\n([^]*?)```/
+      .exec(readFileSync(join(ROOT, "docs/DEPLOY.md"), "utf8"))[1]
+      .trim()
+      .split("\n");
     const account = await startCloudflare({ edge: false });
     cpSync(cwd, other, { recursive: true, verbatimSymlinks: true });
     rmSync(join(other, "wrangler.jsonc"), { force: true });
@@ -75,14 +83,22 @@ describe("the documents' commands", () => {
       const deploys = line === "npx wrangler deploy";
       // In the tree the example names the tree's own places; the package's is rewritten when it is packed.
       if (deploys) {
-        const text = readFileSync(join(other, "wrangler.toml"), "utf8").replace('main = "js-shim', 'main = "node_modules/hogflare/js-shim').replace('"build/assets"', '"assets"');
+        const text = readFileSync(join(other, "wrangler.toml"), "utf8")
+          .replace('main = "js-shim', 'main = "node_modules/hogflare/js-shim')
+          .replace('"build/assets"', '"assets"');
         writeFileSync(join(other, "wrangler.toml"), text);
       }
-      const ended = await run("bash", ["-c", line.replace("npx ", "")], { cwd: other, env: { ...env, ...environment(account, { HOGFLARE_SINK_TOKEN: account.token, PATH: env.PATH }) } });
+      const ended = await run("bash", ["-c", line.replace("npx ", "")], {
+        cwd: other,
+        env: { ...env, ...environment(account, { HOGFLARE_SINK_TOKEN: account.token, PATH: env.PATH }) },
+      });
       assert.equal(ended.code, 0, `${line}\n${ended.stdout}${ended.stderr}`);
     }
     rmSync(other, { recursive: true });
-    assert.deepEqual(account.state.scripts.map((script) => script.name), ["hogflare"]);
+    assert.deepEqual(
+      account.state.scripts.map((script) => script.name),
+      ["hogflare"],
+    );
     assert.equal(account.state.pipelines.length, 1);
     await account.stop();
   });
@@ -90,6 +106,9 @@ describe("the documents' commands", () => {
   it("say nothing that is fetched but what is named here", () => {
     const files = ["README.md", "docs/DEPLOY.md", "docs/UPGRADING.md", "package/README.md"];
     const fetched = files.flatMap((file) => commands(file, "npm ")).filter((line) => !line.startsWith("npm run "));
-    assert.deepEqual(once(fetched).filter((line) => !FETCHED.includes(line)), []);
+    assert.deepEqual(
+      once(fetched).filter((line) => !FETCHED.includes(line)),
+      [],
+    );
   });
 });

@@ -19,7 +19,8 @@ const CREATE_CLOUDFLARE = "2.74.0";
 const NODE = join(ROOT, "node_modules/.bin/node");
 const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
 const tarball = join(ROOT, `dist/hogflare-${version}.tgz`);
-const inFolder = (command, args) => execFileSync(command, args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, CI: "true" } });
+const inFolder = (command, args) =>
+  execFileSync(command, args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, CI: "true" } });
 const sha256 = (path) => createHash("sha256").update(readFileSync(path)).digest("hex");
 
 let folder;
@@ -39,7 +40,10 @@ describe("the package", () => {
     assert.equal(sha256(tarball), first);
     assert.ok(statSync(tarball).size <= 3_000_000);
     const names = execFileSync("tar", ["tzf", tarball], { encoding: "utf8" }).trim().split("\n");
-    assert.deepEqual(names.filter((name) => /\/(src|include|tests|fuzz|bench|node_modules)\//.test(name)), []);
+    assert.deepEqual(
+      names.filter((name) => /\/(src|include|tests|fuzz|bench|node_modules)\//.test(name)),
+      [],
+    );
     assert.doesNotMatch(readFileSync(join(folder, "node_modules/hogflare/wrangler.toml.example"), "utf8"), /\[build\]/);
   });
 
@@ -48,7 +52,19 @@ describe("the package", () => {
     const bill = JSON.parse(readFileSync(join(inside, "sbom.cdx.json"), "utf8"));
     assert.equal(bill.bomFormat, "CycloneDX");
     const names = bill.components.map((component) => component.name);
-    for (const name of ["nlohmann/json", "{fmt}", "RE2", "zlib", "OpenSSL libcrypto", "posthog-js", "preact", "uplot", "@rrweb/replay", "@jridgewell/trace-mapping"]) assert.ok(names.includes(name), name);
+    for (const name of [
+      "nlohmann/json",
+      "{fmt}",
+      "RE2",
+      "zlib",
+      "OpenSSL libcrypto",
+      "posthog-js",
+      "preact",
+      "uplot",
+      "@rrweb/replay",
+      "@jridgewell/trace-mapping",
+    ])
+      assert.ok(names.includes(name), name);
     const refs = bill.components.map((component) => component["bom-ref"]);
     assert.equal(new Set(refs).size, refs.length);
     const sum = sha256(join(inside, "build/wasm/core.wasm"));
@@ -58,7 +74,17 @@ describe("the package", () => {
     for (const path of Object.values(exports)) assert.ok(existsSync(join(inside, path.replace("*", ""))), path);
     assert.equal(exports["./core.wasm"], "./build/wasm/core.wasm");
     const terms = readFileSync(join(inside, "THIRD_PARTY_LICENSES"), "utf8");
-    for (const words of ["Niels Lohmann", "Victor Zverovich", "The RE2 Authors", "Jean-loup Gailly", "Apache License", "Jason Miller", "Leon Sorokin", "Justin Ridgewell"]) assert.ok(terms.includes(words), words);
+    for (const words of [
+      "Niels Lohmann",
+      "Victor Zverovich",
+      "The RE2 Authors",
+      "Jean-loup Gailly",
+      "Apache License",
+      "Jason Miller",
+      "Leon Sorokin",
+      "Justin Ridgewell",
+    ])
+      assert.ok(terms.includes(words), words);
   });
 
   it("deploys dry without a build, and what would be uploaded takes an event and serves a script", async () => {
@@ -83,7 +109,12 @@ describe("the package", () => {
             modulesRoot: out,
             compatibilityDate: compatibilityDate(),
             bindings: sinkVariables(pipeline.url),
-            assets: { directory: join(folder, "assets"), binding: "ASSETS", routerConfig: { has_user_worker: true }, assetConfig: { html_handling: "none" } },
+            assets: {
+              directory: join(folder, "assets"),
+              binding: "ASSETS",
+              routerConfig: { has_user_worker: true },
+              assetConfig: { html_handling: "none" },
+            },
             durableObjects: {
               PERSONS: object("PersonDurableObject"),
               PERSON_ID_COUNTER: object("PersonIdCounterDurableObject"),
@@ -123,11 +154,21 @@ describe("the package", () => {
       const client = new PostHog(TOKEN, { host: url });
       client.capture({ distinctId: "someone", event: "bought", properties: { price: 3 } });
       await client.shutdown();
-      await eventually(async () => (await pipeline.json("/events")).some((row) => row.event === "bought"), { what: "the row", timeoutMs: 60_000 });
-      const asked = await run(NODE, [join(folder, "node_modules/.bin/hogflare"), "query", "SELECT event, distinct_id FROM {events} WHERE event = 'bought'", "--json"], { cwd, env });
+      await eventually(async () => (await pipeline.json("/events")).some((row) => row.event === "bought"), {
+        what: "the row",
+        timeoutMs: 60_000,
+      });
+      const asked = await run(
+        NODE,
+        [join(folder, "node_modules/.bin/hogflare"), "query", "SELECT event, distinct_id FROM {events} WHERE event = 'bought'", "--json"],
+        { cwd, env },
+      );
       assert.deepEqual(JSON.parse(asked.stdout).rows, [{ event: "bought", distinct_id: "someone" }]);
       const answer = await fetch(`${pipeline.url}/export/iceberg?stream=events`);
-      if (answer.status === 501) console.log("the Iceberg writer is not installed here (fake-pipeline/requirements-iceberg.txt); the row is in the stand-in's table");
+      if (answer.status === 501)
+        console.log(
+          "the Iceberg writer is not installed here (fake-pipeline/requirements-iceberg.txt); the row is in the stand-in's table",
+        );
       else assert.equal(answer.status, 200, await answer.text());
     } finally {
       await cloud.stop();
@@ -142,15 +183,25 @@ describe("the package", () => {
     const cwd = mkdtempSync(join(folder, "template-"));
     cpSync(join(ROOT, "template"), cwd, { recursive: true });
     symlinkSync(join(folder, "node_modules"), join(cwd, "node_modules"));
-    const dry = await run(NODE, [join(folder, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", "out"], { cwd, env: { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false", PATH: `${join(ROOT, "node_modules/.bin")}:${process.env.PATH}` } });
+    const dry = await run(NODE, [join(folder, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", "out"], {
+      cwd,
+      env: { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false", PATH: `${join(ROOT, "node_modules/.bin")}:${process.env.PATH}` },
+    });
     assert.equal(dry.code, 0, dry.stdout + dry.stderr);
-    const parts = ownParts({ name: "hogflare", folder: cwd, account: "a", bucket: "hogflare", namespace: "default", rateLimit: 0, streams: [], tables: {} }, { streamIds: {}, kvId: "k" });
+    const parts = ownParts(
+      { name: "hogflare", folder: cwd, account: "a", bucket: "hogflare", namespace: "default", rateLimit: 0, streams: [], tables: {} },
+      { streamIds: {}, kvId: "k" },
+    );
     const { migrations, durable_objects, compatibility_date, assets } = readConfig(cwd);
     const { migrations: m, durable_objects: d, compatibility_date: c, assets: a } = parts;
-    assert.deepEqual({ migrations, durable_objects, compatibility_date, assets }, { migrations: m, durable_objects: d, compatibility_date: c, assets: a });
+    assert.deepEqual(
+      { migrations, durable_objects, compatibility_date, assets },
+      { migrations: m, durable_objects: d, compatibility_date: c, assets: a },
+    );
     for (const { binding } of OBJECTS) assert.ok(template.cloudflare.bindings[binding].description, binding);
     const example = readFileSync(join(ROOT, "wrangler.toml.example"), "utf8");
-    for (const { binding, class: name, tag } of OBJECTS) assert.match(example, new RegExp(`name = "${binding}"\nclass_name = "${name}"[^]*tag = "${tag}"[^\\[]*\\[[^\\]]*"${name}"`));
+    for (const { binding, class: name, tag } of OBJECTS)
+      assert.match(example, new RegExp(`name = "${binding}"\nclass_name = "${name}"[^]*tag = "${tag}"[^\\[]*\\[[^\\]]*"${name}"`));
     assert.match(example, new RegExp(`compatibility_date = "${compatibility_date}"`));
   });
 
@@ -162,23 +213,46 @@ describe("the package", () => {
     const manifest = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"));
     manifest.dependencies.hogflare = `file:${tarball}`;
     writeFileSync(join(repository, "package.json"), JSON.stringify(manifest));
-    const git = (cwd, ...args) => execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@example.com", ...args], { cwd, stdio: "ignore" });
+    const git = (cwd, ...args) =>
+      execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@example.com", ...args], { cwd, stdio: "ignore" });
     git(repository, "init", "-q", "-b", "main");
     git(repository, "add", "-A");
     git(repository, "commit", "-q", "-m", "template");
     git(folder, "clone", "-q", "--bare", repository, join(folder, "served/example/hogflare-template"));
     const env = {
-      ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false", CREATE_CLOUDFLARE_TELEMETRY_DISABLED: "1", PATH: `${join(ROOT, "node_modules/.bin")}:${process.env.PATH}`,
-      npm_config_prefer_offline: "true", npm_config_audit: "false", npm_config_fund: "false",
-      GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: `url.file://${join(folder, "served/")}.insteadOf`, GIT_CONFIG_VALUE_0: "git@github.com:",
+      ...process.env,
+      CI: "1",
+      WRANGLER_SEND_METRICS: "false",
+      CREATE_CLOUDFLARE_TELEMETRY_DISABLED: "1",
+      PATH: `${join(ROOT, "node_modules/.bin")}:${process.env.PATH}`,
+      npm_config_prefer_offline: "true",
+      npm_config_audit: "false",
+      npm_config_fund: "false",
+      GIT_CONFIG_COUNT: "1",
+      GIT_CONFIG_KEY_0: `url.file://${join(folder, "served/")}.insteadOf`,
+      GIT_CONFIG_VALUE_0: "git@github.com:",
     };
     const cwd = mkdtempSync(join(folder, "created-"));
-    const words = ["my-hogflare", "--category", "remote-template", "--template", "github:example/hogflare-template", "--template-mode", "git", "--no-deploy", "--no-git", "--no-open", "--no-agents", "--no-auto-update"];
+    const words = [
+      "my-hogflare",
+      "--category",
+      "remote-template",
+      "--template",
+      "github:example/hogflare-template",
+      "--template-mode",
+      "git",
+      "--no-deploy",
+      "--no-git",
+      "--no-open",
+      "--no-agents",
+      "--no-auto-update",
+    ];
     const made = await run("npm", ["create", "--yes", `cloudflare@${CREATE_CLOUDFLARE}`, "--", ...words], { cwd, env });
     assert.equal(made.code, 0, made.stdout + made.stderr);
     assert.match(made.stdout, /Application created successfully/);
     const project = join(cwd, "my-hogflare");
-    for (const name of [".dev.vars.example", ".gitignore", "node_modules/hogflare/build/wasm/core.wasm"]) assert.ok(existsSync(join(project, name)), name);
+    for (const name of [".dev.vars.example", ".gitignore", "node_modules/hogflare/build/wasm/core.wasm"])
+      assert.ok(existsSync(join(project, name)), name);
     const dry = await run("npx", ["wrangler", "deploy", "--dry-run", "--outdir", "out"], { cwd: project, env });
     assert.equal(dry.code, 0, dry.stdout + dry.stderr);
     assert.ok(readdirSync(join(project, "out")).some((name) => name.endsWith("core.wasm")));
@@ -193,15 +267,38 @@ describe("the package", () => {
     const first = lines.findIndex((line) => line.trim() === "command:") + 1;
     const words = [];
     for (let at = first; /^ +- /.test(lines[at]); ++at) {
-      words.push(lines[at].trim().slice(2).replace("0.0.0.0", "127.0.0.1").replace("8787", String(port)).replace("http://fake-pipeline:8088", pipeline.url).replace("/data", join(folder, "data")).replace(/\$\{.*\}/, ""));
+      words.push(
+        lines[at]
+          .trim()
+          .slice(2)
+          .replace("0.0.0.0", "127.0.0.1")
+          .replace("8787", String(port))
+          .replace("http://fake-pipeline:8088", pipeline.url)
+          .replace("/data", join(folder, "data"))
+          .replace(/\$\{.*\}/, ""),
+      );
     }
     cpSync(join(folder, "node_modules/hogflare/wrangler.toml.example"), join(folder, "wrangler.toml"));
     let child;
-    const ended = run(NODE, ["node_modules/wrangler/bin/wrangler.js", ...words.slice(1)], { cwd: folder, env: { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false" }, onStart: (started) => (child = started) });
+    const ended = run(NODE, ["node_modules/wrangler/bin/wrangler.js", ...words.slice(1)], {
+      cwd: folder,
+      env: { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false" },
+      onStart: (started) => (child = started),
+    });
     try {
       const url = `http://127.0.0.1:${port}`;
-      await eventually(() => fetch(`${url}/_liveness`).then((response) => response.ok, () => false), { what: "the Worker", timeoutMs: 60_000 });
-      const sent = await fetch(`${url}/batch/`, { method: "POST", body: JSON.stringify({ api_key: TOKEN, batch: [{ event: "composed", distinct_id: "d" }] }) });
+      await eventually(
+        () =>
+          fetch(`${url}/_liveness`).then(
+            (response) => response.ok,
+            () => false,
+          ),
+        { what: "the Worker", timeoutMs: 60_000 },
+      );
+      const sent = await fetch(`${url}/batch/`, {
+        method: "POST",
+        body: JSON.stringify({ api_key: TOKEN, batch: [{ event: "composed", distinct_id: "d" }] }),
+      });
       assert.equal(sent.status, 200);
       await eventually(async () => (await pipeline.json("/events")).some((row) => row.event === "composed"), { what: "the row" });
     } finally {

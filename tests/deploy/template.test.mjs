@@ -25,7 +25,9 @@ describe("the template", () => {
   });
 
   it("stands alone: a button given a subdirectory copies that and nothing beside it", () => {
-    const texts = readdirSync(TEMPLATE, { withFileTypes: true }).filter((each) => each.isFile()).map(({ name }) => [name, read(name)]);
+    const texts = readdirSync(TEMPLATE, { withFileTypes: true })
+      .filter((each) => each.isFile())
+      .map(({ name }) => [name, read(name)]);
     for (const [name, text] of texts) assert.doesNotMatch(text, /\.\.\//, name);
     assert.match(config.main, /^node_modules\/hogflare\//);
     for (const version of Object.values(manifest.dependencies)) assert.match(version, /^\d+\.\d+\.\d+$/);
@@ -38,7 +40,10 @@ describe("the template", () => {
   });
 
   it("names only what can be made without an account's ids", () => {
-    assert.deepEqual(Object.keys(config).filter((key) => ![...PROVISIONED, ...PLAIN].includes(key)), []);
+    assert.deepEqual(
+      Object.keys(config).filter((key) => ![...PROVISIONED, ...PLAIN].includes(key)),
+      [],
+    );
     // Without an id the namespace is made; with one it would be somebody else's.
     for (const each of config.kv_namespaces) assert.deepEqual(Object.keys(each), ["binding"]);
     assert.ok(config.migrations.every((each) => each.new_sqlite_classes.length > 0));
@@ -46,8 +51,10 @@ describe("the template", () => {
 
   it("describes each binding, variable and secret that the button asks for, and no other", () => {
     const asked = [
-      ...config.durable_objects.bindings.map((each) => each.name), ...config.kv_namespaces.map((each) => each.binding),
-      ...Object.keys(config.vars), ...secrets,
+      ...config.durable_objects.bindings.map((each) => each.name),
+      ...config.kv_namespaces.map((each) => each.binding),
+      ...Object.keys(config.vars),
+      ...secrets,
     ];
     assert.deepEqual(Object.keys(manifest.cloudflare.bindings).sort(), asked.sort());
     for (const [name, { description }] of Object.entries(manifest.cloudflare.bindings)) assert.ok(description.length > 10, name);

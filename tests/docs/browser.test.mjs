@@ -38,13 +38,18 @@ describe("docs/BROWSER.md", () => {
 
   it("has each script in one row of their table, whose figures are theirs", () => {
     const [, table] = /\| Scripts \|.*\n\|.*\n((?:\|.*\n)+)/.exec(page);
-    const found = table.trim().split("\n").flatMap((row) => {
-      const [, , patterns, count, kilobytes] = row.split("|").map((cell) => cell.trim());
-      const all = patterns.split(", ").map((pattern) => new RegExp(`^${pattern.slice(1, -1).replaceAll(".", "\\.").replaceAll("*", ".*")}$`));
-      const some = names.filter((name) => all.some((pattern) => pattern.test(name)));
-      assert.deepEqual([some.length, Math.round(bytesOf(some) / 1000)], [Number(count), Number(kilobytes)], row);
-      return some;
-    });
+    const found = table
+      .trim()
+      .split("\n")
+      .flatMap((row) => {
+        const [, , patterns, count, kilobytes] = row.split("|").map((cell) => cell.trim());
+        const all = patterns
+          .split(", ")
+          .map((pattern) => new RegExp(`^${pattern.slice(1, -1).replaceAll(".", "\\.").replaceAll("*", ".*")}$`));
+        const some = names.filter((name) => all.some((pattern) => pattern.test(name)));
+        assert.deepEqual([some.length, Math.round(bytesOf(some) / 1000)], [Number(count), Number(kilobytes)], row);
+        return some;
+      });
     assert.deepEqual(found.sort(), [...names].sort());
   });
 });

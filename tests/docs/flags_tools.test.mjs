@@ -48,14 +48,35 @@ describe("npm run flags:check", () => {
 
   /** @type {[string, unknown, string][]} */
   const bad = [
-    ["an unknown operator", [posthog("a", [{ key: "p", value: 1, operator: "near" }])], "flags[0].filters.groups[0].properties[0].operator"],
-    ["a broken regular expression", [posthog("a", [{ key: "p", value: "(", operator: "regex" }])], "flags[0].filters.groups[0].properties[0].value"],
+    [
+      "an unknown operator",
+      [posthog("a", [{ key: "p", value: 1, operator: "near" }])],
+      "flags[0].filters.groups[0].properties[0].operator",
+    ],
+    [
+      "a broken regular expression",
+      [posthog("a", [{ key: "p", value: "(", operator: "regex" }])],
+      "flags[0].filters.groups[0].properties[0].value",
+    ],
     ["look-around", [posthog("a", [{ key: "p", value: "a(?=b)", operator: "regex" }])], "flags[0].filters.groups[0].properties[0].value"],
     ["an unknown cohort", [posthog("a", [{ key: "id", type: "cohort", value: 3 }])], "flags[0].filters.groups[0].properties[0]"],
     ["a key used twice", [{ key: "a" }, { key: "a" }], "flags[1].key"],
     [
       "weights over 100",
-      [{ key: "a", filters: { groups: [{}], multivariate: { variants: [{ key: "x", rollout_percentage: 60 }, { key: "y", rollout_percentage: 60 }] } } }],
+      [
+        {
+          key: "a",
+          filters: {
+            groups: [{}],
+            multivariate: {
+              variants: [
+                { key: "x", rollout_percentage: 60 },
+                { key: "y", rollout_percentage: 60 },
+              ],
+            },
+          },
+        },
+      ],
       "flags[0].filters.multivariate",
     ],
     [
@@ -72,14 +93,20 @@ describe("npm run flags:check", () => {
       const file = fileOf("bad.json", document);
       const { status, stdout } = run("flags:check", file);
       const lines = stdout.trim().split("\n");
-      assert.ok(lines.some((line) => line.startsWith(`error: ${path}`)), stdout);
+      assert.ok(
+        lines.some((line) => line.startsWith(`error: ${path}`)),
+        stdout,
+      );
       assert.match(lines.at(-1), /: \d+ errors?$/);
       assert.equal(status, 1);
     });
   }
 
   it("names every problem of a document at once", () => {
-    const file = fileOf("many.json", bad.slice(0, 3).map(([, [one]], i) => ({ ...one, key: `k${i}` })));
+    const file = fileOf(
+      "many.json",
+      bad.slice(0, 3).map(([, [one]], i) => ({ ...one, key: `k${i}` })),
+    );
     const { stdout } = run("flags:check", file);
     assert.equal(stdout.match(/^error: /gm).length, 3);
     assert.match(stdout, /: 3 errors\n$/);
@@ -104,7 +131,10 @@ describe("npm run flags:check", () => {
     assert.equal(none.status, 2);
   });
 
-  for (const [file, heading] of [["README.md", "Feature flags"], ["docs/FLAGS.md", "The document"]]) {
+  for (const [file, heading] of [
+    ["README.md", "Feature flags"],
+    ["docs/FLAGS.md", "The document"],
+  ]) {
     it(`accepts the example of ${file}`, () => {
       const { status, stdout } = run("flags:check", fileOf("example.json", example(file, heading)));
       assert.match(stdout, /^[^\n]*: 2 flags, fit to use\n$/);
@@ -121,9 +151,15 @@ describe("npm run flags:eval", () => {
   it("shows value, reason, bucket and payload of each flag", () => {
     const file = fileOf("eval.json", example("README.md", "Feature flags"));
     const { status, stdout } = run("flags:eval", file, "--distinct-id", "user-1", "--person", "plan=pro");
-    const [head, ...rows] = stdout.trim().split("\n").map((line) => line.split(/ {2,}/));
+    const [head, ...rows] = stdout
+      .trim()
+      .split("\n")
+      .map((line) => line.split(/ {2,}/));
     assert.deepEqual(head, ["flag", "value", "reason (condition)", "bucket", "payload"]);
-    assert.deepEqual(rows.map(([key]) => key), ["pro-flag", "layout"]);
+    assert.deepEqual(
+      rows.map(([key]) => key),
+      ["pro-flag", "layout"],
+    );
     for (const [, value, reason, bucket] of rows) {
       const on = Number(bucket) < 50;
       assert.equal(value !== "false", on);
@@ -147,12 +183,32 @@ describe("npm run flags:eval", () => {
       ],
     });
     const { status, stdout } = run(
-      "flags:eval", file, "--json", "--distinct-id", "u", "--person", "age=30", "--person", "signed_up=2025-06-10",
-      "--group", "company=acme", "--group-property", "company.tier=gold", "--now", "2025-06-15T12:00:00Z",
+      "flags:eval",
+      file,
+      "--json",
+      "--distinct-id",
+      "u",
+      "--person",
+      "age=30",
+      "--person",
+      "signed_up=2025-06-10",
+      "--group",
+      "company=acme",
+      "--group-property",
+      "company.tier=gold",
+      "--now",
+      "2025-06-15T12:00:00Z",
     );
     assert.equal(status, 0);
     const { flags } = JSON.parse(stdout);
-    assert.deepEqual(flags.map(({ key, value }) => [key, value]), [["age", true], ["recent", true], ["tier", true]]);
+    assert.deepEqual(
+      flags.map(({ key, value }) => [key, value]),
+      [
+        ["age", true],
+        ["recent", true],
+        ["tier", true],
+      ],
+    );
     assert.equal(flags[2].identifier, "acme");
   });
 

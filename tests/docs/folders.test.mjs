@@ -37,10 +37,16 @@ describe("folders of src", () => {
     const all = includes();
     assert.ok(all.length > 300, `${all.length}`);
     const upward = all.filter(isUpward);
-    const fresh = upward.filter(({ from, header }) => !UPWARD.includes(`${from} ${header}`)).map(({ file, header }) => `${file} includes ${header}`);
+    const fresh = upward
+      .filter(({ from, header }) => !UPWARD.includes(`${from} ${header}`))
+      .map(({ file, header }) => `${file} includes ${header}`);
     assert.deepEqual(fresh, [], "points up");
     const found = new Set(upward.map(({ from, header }) => `${from} ${header}`));
-    assert.deepEqual(UPWARD.filter((line) => !found.has(line)), [], "is gone: take it off the list");
+    assert.deepEqual(
+      UPWARD.filter((line) => !found.has(line)),
+      [],
+      "is gone: take it off the list",
+    );
   });
 });
 

@@ -33,9 +33,18 @@ describe("CHANGELOG.md", () => {
     assert.equal(sections[0].name, "Unreleased");
     const released = sections.slice(1);
     for (const { name, date } of released) assert.ok(/^\d+\.\d+\.\d+$/.test(name) && date !== undefined, name);
-    assert.deepEqual(released.map(({ date }) => date), released.map(({ date }) => date).sort().reverse());
+    assert.deepEqual(
+      released.map(({ date }) => date),
+      released
+        .map(({ date }) => date)
+        .sort()
+        .reverse(),
+    );
     const unreleased = text.slice(text.indexOf("## [Unreleased]")).split(/^## \[(?!Unreleased)/m)[0];
-    assert.ok(released.some(({ name }) => name === version) || unreleased.includes(version), `${version} is neither released nor said to come`);
+    assert.ok(
+      released.some(({ name }) => name === version) || unreleased.includes(version),
+      `${version} is neither released nor said to come`,
+    );
   });
 
   it("groups changes by the names of Keep a Changelog", () => {
@@ -50,7 +59,11 @@ describe("CONTRIBUTING.md", () => {
   /** Heading, what marks the example in the code, and where besides the listed files it may stand. */
   const RECIPES = [
     ["An operator of flags, as `semver_caret`", /\bsemver_caret\b|\bkSemverCaret\b/, /^$/],
-    ["A reject reason, as `origin_not_allowed`", /\borigin_not_allowed\b|\bkOriginNotAllowed\b/, /^(include\/hogflare\/capture|src\/capture\/)/],
+    [
+      "A reject reason, as `origin_not_allowed`",
+      /\borigin_not_allowed\b|\bkOriginNotAllowed\b/,
+      /^(include\/hogflare\/capture|src\/capture\/)/,
+    ],
     ["A property that the edge adds, as `cf_metro_code`", /cf_metro_code|\bmetro_?code\b/i, /^bench\//],
     ["A variable, as `HOGFLARE_ANSWER_WITHIN_SECS`", /HOGFLARE_ANSWER_WITHIN_SECS/, /^(docs\/|include\/hogflare\/(recordings_)?limits\.h)/],
     ["A route, as `/api/product_tours`", /\bkProductTours\b|`\/api\/product_tours`/, /^docs\/BROWSER\.md$/],
@@ -78,7 +91,16 @@ describe("CONTRIBUTING.md", () => {
 
 describe("files that a repository is looked for", () => {
   it("are there and lead on", () => {
-    for (const path of ["LICENSE", "NOTICE", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "CHANGELOG.md", ".editorconfig", ".github/pull_request_template.md"]) {
+    for (const path of [
+      "LICENSE",
+      "NOTICE",
+      "CONTRIBUTING.md",
+      "SECURITY.md",
+      "CODE_OF_CONDUCT.md",
+      "CHANGELOG.md",
+      ".editorconfig",
+      ".github/pull_request_template.md",
+    ]) {
       assert.ok(existsSync(join(ROOT, path)), path);
     }
     assert.match(read("SECURITY.md"), /\(docs\/SECURITY\.md\)/);

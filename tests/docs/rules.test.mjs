@@ -11,17 +11,21 @@ const TEXT = /\.(h|cpp|inc|js|mjs|ts|tsx|css|html|py|sh|sql|md|json|toml|example
 const STANDARD = /(?:RFC \d+|WHATWG \w+|ECMA-\d+)(?:(?!\. )[^;]){0,40}$/;
 
 const rules = Object.entries(DOCUMENTS).flatMap(([letter, path]) =>
-  read(path).split("\n").flatMap((line, index) => {
-    const cells = line.startsWith("| ") ? line.split("|").map((cell) => cell.trim()) : [];
-    if (!/^[A-Z]-\d/.test(cells[1] ?? "")) return [];
-    return [{ letter, number: cells[1], text: cells[2], source: cells[3], cells: cells.length, place: `${path}:${index + 1}` }];
-  }),
+  read(path)
+    .split("\n")
+    .flatMap((line, index) => {
+      const cells = line.startsWith("| ") ? line.split("|").map((cell) => cell.trim()) : [];
+      if (!/^[A-Z]-\d/.test(cells[1] ?? "")) return [];
+      return [{ letter, number: cells[1], text: cells[2], source: cells[3], cells: cells.length, place: `${path}:${index + 1}` }];
+    }),
 );
 /** Every number that may be cited: a rule's own, and all beginnings of it. */
-const citable = new Set(rules.flatMap(({ number }) => {
-  const parts = number.split(".");
-  return parts.map((_, index) => parts.slice(0, index + 1).join("."));
-}));
+const citable = new Set(
+  rules.flatMap(({ number }) => {
+    const parts = number.split(".");
+    return parts.map((_, index) => parts.slice(0, index + 1).join("."));
+  }),
+);
 const texts = files().filter((path) => TEXT.test(path) && path !== "docs/rules/README.md" && path !== "tests/docs/rules.test.mjs");
 
 describe("docs/rules", () => {
@@ -45,7 +49,8 @@ describe("docs/rules", () => {
       for (const line of read(path).split("\n")) {
         chapter = /^## ([A-Z]-\d+) /.exec(line)?.[1] ?? chapter;
         const number = /^\| ([A-Z]-\d[\d.]*) /.exec(line)?.[1];
-        if (number !== undefined) assert.ok(number.startsWith(chapter) && !/^\d/.test(number.slice(chapter.length)), `${path}: ${number} under ${chapter}`);
+        if (number !== undefined)
+          assert.ok(number.startsWith(chapter) && !/^\d/.test(number.slice(chapter.length)), `${path}: ${number} under ${chapter}`);
       }
     }
   });
@@ -82,7 +87,9 @@ describe("sections of other texts", () => {
     const named = [];
     for (const path of texts) {
       const text = read(path);
-      for (const match of text.matchAll(/\b(wire-protocol|identity-semantics|flag-semantics|flag-rules-v2|insight-semantics|console-design|posthog-2026|browser-surface)\b(?!\.json)/g)) {
+      for (const match of text.matchAll(
+        /\b(wire-protocol|identity-semantics|flag-semantics|flag-rules-v2|insight-semantics|console-design|posthog-2026|browser-surface)\b(?!\.json)/g,
+      )) {
         named.push(at(path, text, match.index));
       }
     }

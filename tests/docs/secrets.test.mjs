@@ -16,7 +16,9 @@ const SECRET = /\b(?:signing_secret|personal_api_key|project_secret_key|admin_to
 describe("secrets in the core", () => {
   it("are never operands of a comparison", () => {
     const compared = statements.filter(
-      ({ text }) => SECRET.test(text.replace(/"(?:[^"\\\n]|\\.)*"/g, '""')) && /[!=]=|\bmemcmp\b|\bstrn?cmp\b|\.(?:compare|find|rfind|starts_with|substr)\(|std::equal/.test(text),
+      ({ text }) =>
+        SECRET.test(text.replace(/"(?:[^"\\\n]|\\.)*"/g, '""')) &&
+        /[!=]=|\bmemcmp\b|\bstrn?cmp\b|\.(?:compare|find|rfind|starts_with|substr)\(|std::equal/.test(text),
     );
     const known = compared.filter(
       ({ name, text }) =>
@@ -28,12 +30,12 @@ describe("secrets in the core", () => {
 
   it("are compared by the one function: keys and signatures", () => {
     const calls = statements.filter(({ name, text }) => name !== "wire/digest.cpp" && text.includes("constant_time_equal("));
-    assert.equal(calls.reduce((sum, { text }) => sum + text.split("constant_time_equal(").length - 1, 0), 11);
+    assert.equal(
+      calls.reduce((sum, { text }) => sum + text.split("constant_time_equal(").length - 1, 0),
+      11,
+    );
     const digest = sources.find(({ name }) => name === "wire/digest.cpp")?.code ?? "";
     const body = /bool constant_time_equal\([^)]*\) \{([^}]*)\}/.exec(digest)?.[1].trim();
-    assert.equal(
-      body,
-      "return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;",
-    );
+    assert.equal(body, "return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;");
   });
 });

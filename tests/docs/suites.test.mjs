@@ -11,18 +11,32 @@ import { read, ROOT } from "./tree.mjs";
 const suites = /^SUITES=\(([^)]*)\)/m.exec(read("scripts/test"))[1].split(" ");
 const chosenFor = (paths) =>
   execFileSync(join(ROOT, "scripts/lib/changed-suites"), { input: paths.map((path) => `${path}\n`).join(""), encoding: "utf8" })
-    .split("\n").filter(Boolean).map((line) => line.split(" ")).map(([suite, when, path]) => ({ suite, when, path }));
-const names = (paths, when) => chosenFor(paths).filter((each) => when === undefined || each.when === when).map(({ suite }) => suite);
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => line.split(" "))
+    .map(([suite, when, path]) => ({ suite, when, path }));
+const names = (paths, when) =>
+  chosenFor(paths)
+    .filter((each) => when === undefined || each.when === when)
+    .map(({ suite }) => suite);
 
 describe("the table of changed folders", () => {
   it("names suites that there are, and each of them", () => {
     const table = execFileSync(join(ROOT, "scripts/lib/changed-suites"), ["--table"], { encoding: "utf8" });
-    const named = new Set(table.split("\n").filter(Boolean).flatMap((line) => line.split("|").slice(-2).join(" ").split(" ").filter(Boolean)));
+    const named = new Set(
+      table
+        .split("\n")
+        .filter(Boolean)
+        .flatMap((line) => line.split("|").slice(-2).join(" ").split(" ").filter(Boolean)),
+    );
     assert.deepEqual([...named].sort(), [...suites].sort());
   });
 
   it("has a line of its own for each folder that holds code", () => {
-    const tracked = (folder) => readdirSync(join(ROOT, folder), { withFileTypes: true }).filter((entry) => entry.isDirectory() && !entry.name.startsWith(".")).map(({ name }) => name);
+    const tracked = (folder) =>
+      readdirSync(join(ROOT, folder), { withFileTypes: true })
+        .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
+        .map(({ name }) => name);
     const apart = ["build", "node_modules", "dist", "docs"];
     for (const folder of tracked("").filter((name) => !apart.includes(name))) {
       assert.ok(chosenFor([`${folder}/x`]).length > (["bench"].includes(folder) ? 0 : 1), folder);
@@ -58,7 +72,11 @@ describe("scripts/test", () => {
     }
     return { status, stdout, stderr, did };
   };
-  const git = (...args) => execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main", ...args], { cwd: folder, encoding: "utf8" });
+  const git = (...args) =>
+    execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main", ...args], {
+      cwd: folder,
+      encoding: "utf8",
+    });
   const write = (path, text) => {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);
@@ -73,7 +91,10 @@ describe("scripts/test", () => {
       copyFileSync(join(ROOT, path), join(folder, path));
     }
     const setups = ["node", "python", "clients", "browser"].map((name) => `setup_${name}() { echo ${name} >>"${log}"; }`).join("\n");
-    write("scripts/lib/setup.sh", `HOGFLARE_ROOT="${folder}"\nsay() { echo "$*" >&2; }\nfail() { echo "error: $*" >&2; exit 1; }\n${setups}\n`);
+    write(
+      "scripts/lib/setup.sh",
+      `HOGFLARE_ROOT="${folder}"\nsay() { echo "$*" >&2; }\nfail() { echo "error: $*" >&2; exit 1; }\n${setups}\n`,
+    );
     write("scripts/build", `#!/bin/sh\necho "build $1" >>"${log}"\n`);
     write("build/native/hogflare_tests", "#!/bin/sh\necho 'All tests passed (3 assertions in 2 test cases)'\n");
     write(".gitignore", "/build/\n/did.log\n");
@@ -94,7 +115,16 @@ describe("scripts/test", () => {
 
   it("all needs everything, each once", () => {
     const { did } = run();
-    assert.deepEqual([...did].sort(), ["browser", "build console", "build fuzz", "build native", "build wasm", "clients", "node", "python"]);
+    assert.deepEqual([...did].sort(), [
+      "browser",
+      "build console",
+      "build fuzz",
+      "build native",
+      "build wasm",
+      "clients",
+      "node",
+      "python",
+    ]);
   });
 
   it("--changed finds changed and new files, says for which, and leaves what takes minutes", () => {
@@ -124,7 +154,9 @@ describe("scripts/test", () => {
   });
 
   it("every suite is in one of the lanes, and in one only", () => {
-    const lanes = ["COMPUTING", "WAITING"].flatMap((name) => new RegExp(`^${name}=\\(([^)]*)\\)`, "m").exec(read("scripts/test"))[1].split(" "));
+    const lanes = ["COMPUTING", "WAITING"].flatMap((name) =>
+      new RegExp(`^${name}=\\(([^)]*)\\)`, "m").exec(read("scripts/test"))[1].split(" "),
+    );
     assert.deepEqual([...lanes].sort(), [...suites].sort());
   });
 

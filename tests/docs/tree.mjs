@@ -8,8 +8,13 @@ export const read = (path) => readFileSync(join(ROOT, path), "utf8");
 
 /** Folders that hold nothing of ours: what .gitignore names, other people's code and recorded data. */
 const ignored = new Set([
-  ...read(".gitignore").split("\n").filter((line) => line.endsWith("/")).map((line) => line.replaceAll(/^\/|\/$/g, "")),
-  ".git", "third_party", "node_modules",
+  ...read(".gitignore")
+    .split("\n")
+    .filter((line) => line.endsWith("/"))
+    .map((line) => line.replaceAll(/^\/|\/$/g, "")),
+  ".git",
+  "third_party",
+  "node_modules",
 ]);
 const recorded = new Set(["tests/golden", "tests/vectors"]);
 const isIgnored = (path, withData) => ignored.has(path) || ignored.has(path.split("/").at(-1)) || (recorded.has(path) && !withData);
@@ -46,32 +51,34 @@ export function comments(path) {
   const hashed = HASHED.test(path) || (!SOURCE.test(path) && read(path).startsWith("#!") && !/node/.test(read(path).split("\n")[0]));
   let run;
   let inBlock = false;
-  read(path).split("\n").forEach((line, index) => {
-    let text;
-    if (inBlock) {
-      text = line.replace(/\*\/.*/, "").replace(/^\s*\*? ?/, "");
-      inBlock = !line.includes("*/");
-    } else if (hashed) {
-      text = /(?:^|\s)#(?!!) ?(.*)$/.exec(line)?.[1];
-    } else if (path.endsWith(".sql")) {
-      text = /--\s?(.*)$/.exec(line)?.[1];
-    } else {
-      text = /(?:^|[\s;{}(,])\/\/\/?(?!\/) ?(.*)$/.exec(line)?.[1];
-      const block = text === undefined ? /\/\*\*? ?(.*)$/.exec(line) : null;
-      if (block !== null) {
-        text = block[1].replace(/\*\/.*/, "");
-        inBlock = !block[1].includes("*/");
+  read(path)
+    .split("\n")
+    .forEach((line, index) => {
+      let text;
+      if (inBlock) {
+        text = line.replace(/\*\/.*/, "").replace(/^\s*\*? ?/, "");
+        inBlock = !line.includes("*/");
+      } else if (hashed) {
+        text = /(?:^|\s)#(?!!) ?(.*)$/.exec(line)?.[1];
+      } else if (path.endsWith(".sql")) {
+        text = /--\s?(.*)$/.exec(line)?.[1];
+      } else {
+        text = /(?:^|[\s;{}(,])\/\/\/?(?!\/) ?(.*)$/.exec(line)?.[1];
+        const block = text === undefined ? /\/\*\*? ?(.*)$/.exec(line) : null;
+        if (block !== null) {
+          text = block[1].replace(/\*\/.*/, "");
+          inBlock = !block[1].includes("*/");
+        }
       }
-    }
-    if (text === undefined) {
-      run = undefined;
-    } else if (run === undefined) {
-      run = { line: index + 1, text };
-      found.push(run);
-    } else {
-      run.text += `\n${text}`;
-    }
-  });
+      if (text === undefined) {
+        run = undefined;
+      } else if (run === undefined) {
+        run = { line: index + 1, text };
+        found.push(run);
+      } else {
+        run.text += `\n${text}`;
+      }
+    });
   return found;
 }
 
@@ -80,27 +87,37 @@ export const documents = () => files().filter((path) => path.endsWith(".md"));
 /** A document without its fenced blocks; lines keep their numbers. */
 export function prose(path) {
   let inBlock = false;
-  return read(path).split("\n").map((line) => {
-    if (/^\s*```/.test(line)) {
-      inBlock = !inBlock;
-      return "";
-    }
-    return inBlock ? "" : line;
-  }).join("\n");
+  return read(path)
+    .split("\n")
+    .map((line) => {
+      if (/^\s*```/.test(line)) {
+        inBlock = !inBlock;
+        return "";
+      }
+      return inBlock ? "" : line;
+    })
+    .join("\n");
 }
 
 /** The anchors that GitHub gives a document's headings. */
 export function anchors(path) {
   const seen = new Map();
-  return prose(path).split("\n").flatMap((line) => {
-    const heading = /^#{1,6} (.*)$/.exec(line)?.[1];
-    if (heading === undefined) return [];
-    const plain = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1").replaceAll("`", "").trim().toLowerCase()
-      .replaceAll(/[^\p{L}\p{N}\p{M}_ -]/gu, "").replaceAll(" ", "-");
-    const times = seen.get(plain) ?? 0;
-    seen.set(plain, times + 1);
-    return [times === 0 ? plain : `${plain}-${times}`];
-  });
+  return prose(path)
+    .split("\n")
+    .flatMap((line) => {
+      const heading = /^#{1,6} (.*)$/.exec(line)?.[1];
+      if (heading === undefined) return [];
+      const plain = heading
+        .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+        .replaceAll("`", "")
+        .trim()
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}\p{M}_ -]/gu, "")
+        .replaceAll(" ", "-");
+      const times = seen.get(plain) ?? 0;
+      seen.set(plain, times + 1);
+      return [times === 0 ? plain : `${plain}-${times}`];
+    });
 }
 
 /** The rows of the tables below a heading (up to the next heading), as cells; header rows left out. */
@@ -116,7 +133,12 @@ export function tableUnder(path, heading) {
       rows.pop();
       continue;
     }
-    rows.push(line.slice(1, line.lastIndexOf("|")).split(/(?<!\\)\|/).map((cell) => cell.trim()));
+    rows.push(
+      line
+        .slice(1, line.lastIndexOf("|"))
+        .split(/(?<!\\)\|/)
+        .map((cell) => cell.trim()),
+    );
   }
   return rows;
 }

@@ -78,7 +78,10 @@ describe("streams that are bound", () => {
     assert.equal(figures.copies, 0);
     assert.ok((await system.stream("persons")).length > 0);
     const rows = await system.rows();
-    assert.deepEqual(rows.map((row) => row.properties.n), Array.from({ length: 45 }, (_, i) => i + 5));
+    assert.deepEqual(
+      rows.map((row) => row.properties.n),
+      Array.from({ length: 45 }, (_, i) => i + 5),
+    );
     assert.equal(rows[0].properties.text, "grüße 🦔");
     assert.equal(unused.sends.length, 0);
   });

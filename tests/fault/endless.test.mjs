@@ -39,7 +39,12 @@ before(async () => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const isSink = request.method === "POST" && !/\/query\//.test(request.url);
-    if (isSink && status === 200) await fetch(system.pipeline.url + request.url, { method: "POST", headers: { "content-type": "application/json" }, body: Buffer.concat(chunks) });
+    if (isSink && status === 200)
+      await fetch(system.pipeline.url + request.url, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: Buffer.concat(chunks),
+      });
     written.push(await writeForEver(response, isSink ? status : 200));
   });
   await new Promise((done) => endless.listen(0, "127.0.0.1", () => done(undefined)));
@@ -48,8 +53,12 @@ before(async () => {
     vars: {
       HOGFLARE_ADMIN_TOKEN: ADMIN_TOKEN,
       CLOUDFLARE_PIPELINE_ENDPOINT: `${url}/`,
-      HOGFLARE_SQL_URL: url, HOGFLARE_SQL_ACCOUNT_ID: "account", HOGFLARE_SQL_BUCKET: "bucket", HOGFLARE_SQL_TOKEN: "token",
-      HOGFLARE_ACCESS_TEAM: url, HOGFLARE_ACCESS_AUD: "an-audience",
+      HOGFLARE_SQL_URL: url,
+      HOGFLARE_SQL_ACCOUNT_ID: "account",
+      HOGFLARE_SQL_BUCKET: "bucket",
+      HOGFLARE_SQL_TOKEN: "token",
+      HOGFLARE_ACCESS_TEAM: url,
+      HOGFLARE_ACCESS_AUD: "an-audience",
     },
   });
 });
@@ -89,7 +98,9 @@ describe("an answer without an end", () => {
     const answer = await system.request("/api/projects/1/query/", {
       method: "POST",
       headers: { ...asAdmin, "content-type": "application/json" },
-      body: JSON.stringify({ query: { kind: "TrendsQuery", series: [{ kind: "EventsNode", event: "$pageview" }], dateRange: { date_from: "-7d" } } }),
+      body: JSON.stringify({
+        query: { kind: "TrendsQuery", series: [{ kind: "EventsNode", event: "$pageview" }], dateRange: { date_from: "-7d" } },
+      }),
     });
     assert.ok(answer.status >= 400, String(answer.status));
     assert.match(await answer.text(), /answer_too_large/);
@@ -98,8 +109,13 @@ describe("an answer without an end", () => {
 
   it("of Access signs nobody in", async () => {
     const before = written.length;
-    const jwt = [{ alg: "RS256", kid: "k", typ: "JWT" }, { aud: ["an-audience"], exp: Math.floor(Date.now() / 1000) + 600 }]
-      .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).concat(Buffer.alloc(256).toString("base64url")).join(".");
+    const jwt = [
+      { alg: "RS256", kid: "k", typ: "JWT" },
+      { aud: ["an-audience"], exp: Math.floor(Date.now() / 1000) + 600 },
+    ]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
+      .concat(Buffer.alloc(256).toString("base64url"))
+      .join(".");
     const answer = await system.post("/app/api/session", { token: ADMIN_TOKEN }, { "cf-access-jwt-assertion": jwt });
     assert.ok(answer.status >= 400, String(answer.status));
     await allCut(before + 1);

@@ -6,9 +6,7 @@ import { after, before, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ABOUT_THE_ADDRESS, sendRows } from "../../js-shim/sends.js";
 import { eventually, startSystem, TOKEN } from "../lib/harness.mjs";
-import {
-  ADMIN_TOKEN, admin, assertAllLanded, Client, gateVariables, metrics, PASS, settle, startGate,
-} from "./support.mjs";
+import { ADMIN_TOKEN, admin, assertAllLanded, Client, gateVariables, metrics, PASS, settle, startGate } from "./support.mjs";
 
 let gate;
 let system;
@@ -41,8 +39,7 @@ function hold(answer = () => PASS) {
 }
 
 const sendsArrived = (count) => eventually(() => gate.sends.length >= count, { what: `${count} sends` });
-const rowsArrived = (count) =>
-  eventually(() => gate.sends.reduce((sum, send) => sum + send.rows, 0) >= count, { what: `${count} rows` });
+const rowsArrived = (count) => eventually(() => gate.sends.reduce((sum, send) => sum + send.rows, 0) >= count, { what: `${count} rows` });
 
 /** Starts one request that is sent at once, then `count` that find it under way. */
 async function startBehind(client, count, size = 2) {
@@ -216,6 +213,12 @@ describe("a request that dies while it sends others' rows", () => {
     globalThis.fetch = answer;
     const [c, d] = await Promise.all([send("c"), send("d")]);
     assert.ok(c.ok && d.ok);
-    assert.deepEqual(bodies.slice(2).join("").match(/"[cd]"/g), ['"c"', '"d"']);
+    assert.deepEqual(
+      bodies
+        .slice(2)
+        .join("")
+        .match(/"[cd]"/g),
+      ['"c"', '"d"'],
+    );
   });
 });

@@ -111,13 +111,17 @@ describe("kill -9 of workerd under load", () => {
     process.kill(workerdPid(), "SIGKILL");
     dev.kill("SIGKILL");
     await gone;
-    await eventually(() => fetch(`http://127.0.0.1:${ports.pipeline}/health`).then(() => false, () => true));
+    await eventually(() =>
+      fetch(`http://127.0.0.1:${ports.pipeline}/health`).then(
+        () => false,
+        () => true,
+      ),
+    );
     dev = await startDev(ports);
     // Nobody asks: the alarms alone.
-    await eventually(
-      async () => (await system.sql("SELECT count(*) AS n FROM events WHERE distinct_id LIKE 'asleep-%'"))[0].n >= 30,
-      { what: "the rows of the outbox" },
-    );
+    await eventually(async () => (await system.sql("SELECT count(*) AS n FROM events WHERE distinct_id LIKE 'asleep-%'"))[0].n >= 30, {
+      what: "the rows of the outbox",
+    });
     await assertAllLanded(system, client);
   });
 });

@@ -3,18 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { eventually, startSystem, TOKEN } from "../lib/harness.mjs";
-import {
-  ADMIN_TOKEN,
-  admin,
-  asAdmin,
-  Client,
-  gateVariables,
-  metrics,
-  parsePrometheus,
-  PASS,
-  settle,
-  startGate,
-} from "./support.mjs";
+import { ADMIN_TOKEN, admin, asAdmin, Client, gateVariables, metrics, parsePrometheus, PASS, settle, startGate } from "./support.mjs";
 
 const SECRETS = {
   CLOUDFLARE_PIPELINE_AUTH_TOKEN: "secret-of-the-events-sink",
@@ -90,7 +79,15 @@ const PATHS = [
 describe("the operator's paths", () => {
   for (const [method, path] of PATHS) {
     it(`${method} ${path} wants the admin token`, async () => {
-      for (const authorization of [undefined, "Bearer wrong", `Basic ${ADMIN_TOKEN}`, `Bearer ${ADMIN_TOKEN}x`, `Bearer ${ADMIN_TOKEN.slice(0, -1)}`, `Bearer ${ADMIN_TOKEN.slice(0, 5)}`, "Bearer "]) {
+      for (const authorization of [
+        undefined,
+        "Bearer wrong",
+        `Basic ${ADMIN_TOKEN}`,
+        `Bearer ${ADMIN_TOKEN}x`,
+        `Bearer ${ADMIN_TOKEN.slice(0, -1)}`,
+        `Bearer ${ADMIN_TOKEN.slice(0, 5)}`,
+        "Bearer ",
+      ]) {
         const headers = authorization === undefined ? {} : { authorization };
         const refused = await ask(path, { method, headers });
         assert.equal(refused.status, 401, `${authorization}`);
@@ -102,7 +99,11 @@ describe("the operator's paths", () => {
     it(`${method} ${path} answers no page: no CORS, no preflight`, async () => {
       const origin = "https://www.example.com";
       const preflight = { origin, "access-control-request-method": method, "access-control-request-headers": "authorization" };
-      for (const [how, headers] of [["OPTIONS", preflight], [method, { origin }], [method, { origin, ...asAdmin }]]) {
+      for (const [how, headers] of [
+        ["OPTIONS", preflight],
+        [method, { origin }],
+        [method, { origin, ...asAdmin }],
+      ]) {
         const answer = await ask(path, { method: how, headers });
         const cors = [...answer.headers.keys()].filter((name) => name.startsWith("access-control-"));
         assert.deepEqual(cors, [], how);

@@ -2,17 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { eventually, startSystem } from "../lib/harness.mjs";
-import {
-  ADMIN_TOKEN,
-  asAdmin,
-  admin,
-  assertAllLanded,
-  Client,
-  gateVariables,
-  PASS,
-  settle,
-  startGate,
-} from "./support.mjs";
+import { ADMIN_TOKEN, asAdmin, admin, assertAllLanded, Client, gateVariables, PASS, settle, startGate } from "./support.mjs";
 
 let gate;
 let system;
@@ -50,7 +40,10 @@ describe("413", () => {
     // Parts travel at once, so order holds within each of them.
     for (let i = 0; i < numbers.length; i += 8) {
       const part = numbers.slice(i, i + 8);
-      assert.deepEqual(part, [...part].sort((a, b) => a - b));
+      assert.deepEqual(
+        part,
+        [...part].sort((a, b) => a - b),
+      );
     }
   });
 
@@ -66,8 +59,7 @@ describe("413", () => {
 
 describe("a row the sink refuses", () => {
   it("is found by halving; only it is quarantined, and redriven when it may pass", async () => {
-    const refuse = ({ rows }) =>
-      rows.some((row) => row.event === "poison") ? { status: 400, body: "cannot parse a row" } : PASS;
+    const refuse = ({ rows }) => (rows.some((row) => row.event === "poison") ? { status: 400, body: "cannot parse a row" } : PASS);
     gate.decide = refuse;
     const client = new Client(system.url);
     const events = client.batch(100);
@@ -127,8 +119,7 @@ describe("a row the sink refuses", () => {
 describe("a wrong token", () => {
   it("rows wait, /healthz tells, nothing is quarantined, and all land once it is right", async () => {
     let right = "Bearer another-token";
-    gate.decide = ({ authorization }) =>
-      authorization === right ? PASS : { status: 401, body: '{"success":false}' };
+    gate.decide = ({ authorization }) => (authorization === right ? PASS : { status: 401, body: '{"success":false}' });
     const client = new Client(system.url);
     for (let i = 0; i < 3; i += 1) assert.equal(await client.send(client.batch(10)), 1);
     assert.deepEqual(await system.rows(), []);

@@ -4,7 +4,17 @@ import { after, before, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually, startSystem, TOKEN } from "../lib/harness.mjs";
 import {
-  ADMIN_TOKEN, admin, asAdmin, assertAllLanded, Client, gateVariables, inParallel, metrics, PASS, settle, startGate,
+  ADMIN_TOKEN,
+  admin,
+  asAdmin,
+  assertAllLanded,
+  Client,
+  gateVariables,
+  inParallel,
+  metrics,
+  PASS,
+  settle,
+  startGate,
 } from "./support.mjs";
 
 let gate;
@@ -123,11 +133,7 @@ describe("a trap", () => {
 
   it("in a browser's request carries CORS, so that its SDK sees the 503 and retries", async () => {
     await system.pipeline.fault({ count: 1, delay_ms: 20_000 });
-    const pending = system.post(
-      "/e/",
-      { token: TOKEN, event: "e", distinct_id: "u" },
-      { origin: "https://www.example.com" },
-    );
+    const pending = system.post("/e/", { token: TOKEN, event: "e", distinct_id: "u" }, { origin: "https://www.example.com" });
     await eventually(async () => (await system.pipeline.json("/health")).faults === 0);
     await trap();
     const response = await pending;
@@ -168,7 +174,10 @@ describe("a trap", () => {
 });
 
 describe("an object's turn in which something breaks", () => {
-  for (const [what, path, trapped] of [["a trap", "/trap-in-object", 1], ["a refused write", "/refuse-in-object", 0]]) {
+  for (const [what, path, trapped] of [
+    ["a trap", "/trap-in-object", 1],
+    ["a refused write", "/refuse-in-object", 0],
+  ]) {
     it(`${what} undoes what the turn had written, and the request finds another shard`, async () => {
       await system.pipeline.fault({ seconds: 600, status: 503 });
       const before = await traps();
@@ -208,7 +217,10 @@ describe("an object's turn in which something breaks", () => {
 
   it("a trap there refuses the body that brought it about, and no other of that person", async () => {
     const body = (n) => ({
-      token: TOKEN, event: "$identify", distinct_id: "in-person", properties: { $anon_distinct_id: `anon-${n}` },
+      token: TOKEN,
+      event: "$identify",
+      distinct_id: "in-person",
+      properties: { $anon_distinct_id: `anon-${n}` },
     });
     const before = await traps();
     await system.post("/trap-in-person", {});

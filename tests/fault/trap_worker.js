@@ -90,10 +90,14 @@ async function withClock(jumpMs, request, env, ctx) {
         const body = await env.PERSONS.getByName(name).call(bytes);
         Date.now = () => now() + jumpMs;
         try {
-          await worker.fetch(new Request("https://hogflare.test/flags?v=2", {
-            method: "POST",
-            body: JSON.stringify({ token: "phc_clock", distinct_id: "u" }),
-          }), env, ctx);
+          await worker.fetch(
+            new Request("https://hogflare.test/flags?v=2", {
+              method: "POST",
+              body: JSON.stringify({ token: "phc_clock", distinct_id: "u" }),
+            }),
+            env,
+            ctx,
+          );
         } finally {
           Date.now = now;
         }
@@ -116,7 +120,9 @@ export default {
       }
       return new Response("no trap", { status: 200 });
     }
-    const what = { "/trap-in-object": "trap", "/refuse-in-object": "refuse", "/refuse-alarm": "alarm", "/trap-in-person": "person" }[pathname];
+    const what = { "/trap-in-object": "trap", "/refuse-in-object": "refuse", "/refuse-alarm": "alarm", "/trap-in-person": "person" }[
+      pathname
+    ];
     if (what !== undefined) {
       armed = what;
       arming += 1;

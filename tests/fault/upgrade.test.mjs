@@ -13,7 +13,13 @@ import { freePort, sinkVariables, startPipeline } from "../lib/harness.mjs";
 import { admin, ADMIN_TOKEN, assertAllLanded, Client, settle } from "./support.mjs";
 
 const EARLIER = join(ROOT, "tests/fixtures/earlier");
-const CLASSES = { PERSONS: "PersonDurableObject", PERSON_ID_COUNTER: "PersonIdCounterDurableObject", GROUPS: "GroupDurableObject", OUTBOX: "OutboxDurableObject", COOKIELESS: "CookielessDurableObject" };
+const CLASSES = {
+  PERSONS: "PersonDurableObject",
+  PERSON_ID_COUNTER: "PersonIdCounterDurableObject",
+  GROUPS: "GroupDurableObject",
+  OUTBOX: "OutboxDurableObject",
+  COOKIELESS: "CookielessDurableObject",
+};
 const SENDERS = 3;
 /** How many batches each sender gets through before the next step. */
 const BATCHES_A_STEP = 12;
@@ -45,22 +51,38 @@ function unpackEarlier(folder) {
   const [, name] = /import module from "\.\/(.*\.wasm)"/.exec(script);
   writeFileSync(join(folder, "worker.js"), script);
   writeFileSync(join(folder, name), packed("core.wasm"));
-  return [{ type: "ESModule", path: join(folder, "worker.js") }, { type: "CompiledWasm", path: join(folder, name) }];
+  return [
+    { type: "ESModule", path: join(folder, "worker.js") },
+    { type: "CompiledWasm", path: join(folder, name) },
+  ];
 }
 
 /** One runtime with a Worker that takes requests and one whose objects it is bound to. */
 function optionsOf({ entry, objects }) {
   const vars = { ...sinkVariables(pipeline.url), HOGFLARE_ADMIN_TOKEN: ADMIN_TOKEN, CLOUDFLARE_PIPELINE_TIMEOUT_SECS: "2" };
-  const own = (version) => Object.fromEntries([
-    ...Object.entries(CLASSES).map(([binding, className]) => [binding, { className, useSQLite: true, scriptName: "objects" }]),
-    ...(version === "present" ? [["LIVE", { className: "LiveDurableObject", useSQLite: true }]] : []),
-  ]);
+  const own = (version) =>
+    Object.fromEntries([
+      ...Object.entries(CLASSES).map(([binding, className]) => [binding, { className, useSQLite: true, scriptName: "objects" }]),
+      ...(version === "present" ? [["LIVE", { className: "LiveDurableObject", useSQLite: true }]] : []),
+    ]);
   const shared = { compatibilityDate: "2026-09-15", bindings: vars, kvNamespaces: ["FLAGS"] };
-  const others = [{
-    name: "objects", modules: modules[objects], modulesRoot: "/", ...shared,
-    durableObjects: Object.fromEntries(Object.entries(CLASSES).map(([binding, className]) => [binding, { className, useSQLite: true }])),
-  }];
-  return workerOptions({ port, stateDir, vars, others, platform: null, extra: { name: "entry", modules: modules[entry], modulesRoot: "/", durableObjects: own(entry) } });
+  const others = [
+    {
+      name: "objects",
+      modules: modules[objects],
+      modulesRoot: "/",
+      ...shared,
+      durableObjects: Object.fromEntries(Object.entries(CLASSES).map(([binding, className]) => [binding, { className, useSQLite: true }])),
+    },
+  ];
+  return workerOptions({
+    port,
+    stateDir,
+    vars,
+    others,
+    platform: null,
+    extra: { name: "entry", modules: modules[entry], modulesRoot: "/", durableObjects: own(entry) },
+  });
 }
 
 before(async () => {
@@ -70,7 +92,10 @@ before(async () => {
   const dist = bundle();
   const script = readFileSync(join(dist, "worker.js"), "utf8");
   const [, name] = /from "\.\/([^"]*\.wasm)"/.exec(script);
-  modules.present = [{ type: "ESModule", path: join(dist, "worker.js") }, { type: "CompiledWasm", path: join(dist, name) }];
+  modules.present = [
+    { type: "ESModule", path: join(dist, "worker.js") },
+    { type: "CompiledWasm", path: join(dist, name) },
+  ];
   port = await freePort();
   runtime = new Miniflare(optionsOf(STEPS[0]));
   await runtime.ready;
@@ -86,7 +111,13 @@ after(async () => {
 /** Somebody unknown does something, logs in, and does something more; each batch until it is taken. */
 async function logIn(client, n) {
   const [anonymous, known] = [`anonymous-${client.name}-${n}`, `known-${client.name}-${n}`];
-  const make = (event, distinct_id, properties) => ({ uuid: randomUUID(), event, distinct_id, timestamp: new Date().toISOString(), properties });
+  const make = (event, distinct_id, properties) => ({
+    uuid: randomUUID(),
+    event,
+    distinct_id,
+    timestamp: new Date().toISOString(),
+    properties,
+  });
   await client.send([make("seen", anonymous, { $set: { first: n } })]);
   await client.send([make("$identify", known, { $anon_distinct_id: anonymous, $set: { second: n } })]);
   await client.send([make("bought", known, { amount: n }), make("late", anonymous, {})]);
@@ -122,8 +153,12 @@ describe("an earlier build and this one, by turns", () => {
     // A call on its way when the objects' version changes may fail once for each that sends.
     for (const [at, refused] of refusedAt.entries()) assert.ok(refused <= SENDERS, `${refused} answers of 503 in step ${at}`);
 
-    const ids = new Map((await system.sql("SELECT distinct_id, person_id FROM person_distinct_ids")).map((row) => [row.distinct_id, row.person_id]));
-    const current = new Map((await system.sql("SELECT person_id, properties FROM persons_current")).map((row) => [row.person_id, row.properties]));
+    const ids = new Map(
+      (await system.sql("SELECT distinct_id, person_id FROM person_distinct_ids")).map((row) => [row.distinct_id, row.person_id]),
+    );
+    const current = new Map(
+      (await system.sql("SELECT person_id, properties FROM persons_current")).map((row) => [row.person_id, row.properties]),
+    );
     for (const { anonymous, known, n } of people) {
       const owner = ids.get(known);
       assert.ok(owner !== undefined, `nobody is ${known}`);

@@ -121,9 +121,12 @@ class LzWriter {
 };
 
 std::string flags_body(size_t bytes, std::string_view front) {
-  return std::string(front) + list(bytes, [](size_t i) {
-           return "\"property_" + std::to_string(i) + R"(":"a value of some length")";
-         }) + "}}";
+  return std::string(front) +
+         list(bytes,
+              [](size_t i) {
+                return "\"property_" + std::to_string(i) + R"(":"a value of some length")";
+              }) +
+         "}}";
 }
 
 struct Way {
@@ -145,8 +148,7 @@ std::vector<Way> ways() {
   constexpr size_t kUnpacked = 16u << 20;
   constexpr size_t kPlain = 14u << 20;
   return {
-      {"json batch", kPlain,
-       [](size_t bytes) { return plain("/batch/", batch(bytes, event)); }},
+      {"json batch", kPlain, [](size_t bytes) { return plain("/batch/", batch(bytes, event)); }},
       {"json array", kPlain,
        [](size_t bytes) {
          return plain("/e/", "[" + list(bytes, event).insert(1, R"("api_key":"phc_bench",)") + "]");
@@ -199,11 +201,13 @@ std::vector<Way> ways() {
        }},
       {"engage", limits::kEventsPerRequestMax * 100,
        [](size_t bytes) {
-         return plain("/engage/", R"({"api_key":"phc_bench","data":[)" + list(bytes, engage) + "]}");
+         return plain("/engage/",
+                      R"({"api_key":"phc_bench","data":[)" + list(bytes, engage) + "]}");
        }},
       {"replay", kUnpacked / 2,
        [](size_t bytes) {
-         return plain("/s/", "[" + list(bytes, snapshot).insert(1, R"("api_key":"phc_bench",)") + "]");
+         return plain("/s/",
+                      "[" + list(bytes, snapshot).insert(1, R"("api_key":"phc_bench",)") + "]");
        }},
       {"flags", limits::kFlagsWireBytesMax * 9 / 10,
        [](size_t bytes) {

@@ -1,5 +1,5 @@
-// Bodies for every way that capture, flags and OFREP are decoded, as large a part of the way's limit as is
-// asked for: scripts/guard counts the instructions for each of their bytes.
+// Bodies for every way that capture, flags and OFREP are decoded, as large a part of the way's
+// limit as is asked for: scripts/guard counts the instructions for each of their bytes.
 #pragma once
 
 #include <string>

@@ -1,10 +1,11 @@
-// Fixed requests through the whole core, objects included, for counting instead of timing: scripts/guard
-// runs it under callgrind. Same arguments, same instructions.
+// Fixed requests through the whole core, objects included, for counting instead of timing:
+// scripts/guard runs it under callgrind. Same arguments, same instructions.
 //
 //   build/native/guard_main --list
-//   build/native/guard_main browser_single 10     requests handled; prints allocations of one request
-//   build/native/guard_main --decoders             names of the ways a body is decoded
-//   build/native/guard_main --decoder gzip 10      one request of a tenth of the way's limit, handled in
+//   build/native/guard_main browser_single 10     requests handled; prints allocations of one
+//   request build/native/guard_main --decoders             names of the ways a body is decoded
+//   build/native/guard_main --decoder gzip 10      one request of a tenth of the way's limit,
+//   handled in
 //                                                  guard_measured(); prints its bytes
 #include <cstdio>
 #include <cstdlib>
@@ -63,8 +64,9 @@ std::string event(int index, bool with_person, int details) {
           R"("$lib_version":"5.70.0","$geoip_disable":true)";
   if (!with_person) json += R"(,"$process_person_profile":false)";
   for (int i = 0; i < details; ++i) {
-    json += ",\"detail_" + std::to_string(i) +
-            R"(":{"line":12,"text":"an error at \"checkout\" in Zürich","ratio":0.25,"tags":["a",null]})";
+    json +=
+        ",\"detail_" + std::to_string(i) +
+        R"(":{"line":12,"text":"an error at \"checkout\" in Zürich","ratio":0.25,"tags":["a",null]})";
   }
   if (with_person) json += R"(,"$set":{"plan":"pro","seats":7},"$set_once":{"first":"news"})";
   return json + "}}";

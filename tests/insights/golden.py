@@ -4,6 +4,7 @@
 
 test_golden.py compares: a change of the planner shows as a change of these files.
 """
+
 import json
 import pathlib
 
@@ -18,18 +19,32 @@ _FUNNEL = {"kind": "FunnelsQuery", "series": [{"kind": "EventsNode", "event": "$
 # Kinds that the vectors have no case of.
 MORE = {
     "people, searched with quotes": {"kind": "PersonsQuery", "search": "o'\"neil", "distinctId": "a'b", "limit": 10},
-    "people behind a day": {"kind": "ActorsQuery", "select": ["actor"], "source": {
-        "kind": "InsightActorsQuery", "day": "2026-03-28", "series": 0, "source": {"kind": "TrendsQuery", "series": [_PAGES]}}},
+    "people behind a day": {
+        "kind": "ActorsQuery",
+        "select": ["actor"],
+        "source": {"kind": "InsightActorsQuery", "day": "2026-03-28", "series": 0, "source": {"kind": "TrendsQuery", "series": [_PAGES]}},
+    },
     "people who left a funnel": {"kind": "ActorsQuery", "source": {"kind": "FunnelsActorsQuery", "funnelStep": -2, "source": _FUNNEL}},
     "visits": {"kind": "SessionsQuery", "dateRange": {"date_from": "-7d"}},
     "recorded visits": {"kind": "_RecordedVisits", "distinctId": "a'b"},
     "recordings of named sessions": {"kind": "_Recordings", "hours": 24, "sessionIds": ["a'b"]},
     "the rows of a recording": {"kind": "_RecordingParts", "sessionId": "a'b", "afterUs": 1774699200000000, "afterUuid": "it's"},
-    "the text of rows": {"kind": "_RecordingText", "sessionId": "a'b", "uuids": ["it's", "b"], "fromUs": 1774699200000000, "toUs": 1774785600000000},
+    "the text of rows": {
+        "kind": "_RecordingText",
+        "sessionId": "a'b",
+        "uuids": ["it's", "b"],
+        "fromUs": 1774699200000000,
+        "toUs": 1774785600000000,
+    },
     "names of events": {"kind": "_EventDefinitions", "search": "it's"},
     "properties of events": {"kind": "_PropertyDefinitions", "event_names": ["it's", "b"]},
     "SQL of one team": {"kind": "HogQLQuery", "query": "SELECT event, count(*) AS n FROM events WHERE event <> 'it''s' GROUP BY event"},
-    "a week over the change of the clock": {"kind": "TrendsQuery", "series": [_PAGES], "dateRange": {"date_from": "-7d"}, "interval": "hour"},
+    "a week over the change of the clock": {
+        "kind": "TrendsQuery",
+        "series": [_PAGES],
+        "dateRange": {"date_from": "-7d"},
+        "interval": "hour",
+    },
 }
 
 
@@ -37,8 +52,10 @@ def render(planner):
     """{"duckdb/TrendsQuery.sql": text}; a case that is refused stands there with its refusal."""
     vectors = json.loads((world.ROOT / "tests" / "vectors" / "insight.json").read_text())
     files = {}
-    cases = [(case["name"], vectors["datasets"].get(case["dataset"], {"events": []}), case["settings"], case["query"])
-             for case in vectors["cases"]]
+    cases = [
+        (case["name"], vectors["datasets"].get(case["dataset"], {"events": []}), case["settings"], case["query"])
+        for case in vectors["cases"]
+    ]
     cases += [(name, {"events": []}, {**NOW, "one_team_only": True}, query) for name, query in MORE.items()]
     for name, dataset, settings, query in cases:
         project = world.project_of(dataset, settings)

@@ -1,7 +1,7 @@
 """The planner writes the SQL that is checked in, in both dialects."""
-import pytest
 
 import golden
+import pytest
 import world
 
 

@@ -13,16 +13,24 @@ class Story:
 
     def add(self, event, at, person, properties):
         number = len(self.events) + 1
-        self.events.append({
-            "uuid": f"00000000-0000-7000-8000-{number:012}", "event": event, "distinct_id": person, "person": person,
-            "timestamp": f"2026-11-{at}:00Z", "properties": properties})
+        self.events.append(
+            {
+                "uuid": f"00000000-0000-7000-8000-{number:012}",
+                "event": event,
+                "distinct_id": person,
+                "person": person,
+                "timestamp": f"2026-11-{at}:00Z",
+                "properties": properties,
+            }
+        )
 
     def met(self, issue, at, person, **more):
         self.add("$exception", at, person, {"$exception_fingerprint": issue, **more})
 
     def decided(self, issue, at, status, **bounds):
-        self.add("issue_status_changed", at, "hogflare-console", {
-            "issue": issue, "status": status, "$process_person_profile": False, **bounds})
+        self.add(
+            "issue_status_changed", at, "hogflare-console", {"issue": issue, "status": status, "$process_person_profile": False, **bounds}
+        )
 
 
 def told():
@@ -45,21 +53,31 @@ def told():
     issue("resolved at the moment it was met", "resolved", (0, 0), [("20T00:00", "resolved", {})], people=["a"])
     issue("ignored for good", "ignored", (2, 3), [("12T00:00", "ignored", {})], people=["a", "b", "a"])
     # What was before the decision does not count.
-    issue("one person below its bound", "ignored", (2, 3), [("12T00:00", "ignored", {"until_people": 3})], before=5,
-          people=["a", "b", "a"])
-    issue("as many people as its bound", "active", (3, 3), [("12T00:00", "ignored", {"until_people": 3})],
-          people=["a", "b", "c"])
-    issue("one event below its bound", "ignored", (1, 3), [("12T00:00", "ignored", {"until_occurrences": 4})],
-          people=["a", "a", "a"])
-    issue("as many events as its bound", "active", (1, 4), [("12T00:00", "ignored", {"until_occurrences": 4})],
-          people=["a", "a", "a", "a"])
-    issue("the first of two bounds", "active", (2, 2),
-          [("12T00:00", "ignored", {"until_people": 2, "until_occurrences": 100})], people=["a", "b"])
-    issue("bounds that are none", "ignored", (2, 2),
-          [("12T00:00", "ignored", {"until_people": 0, "until_occurrences": "soon"})], people=["a", "b"])
-    issue("the newest decision counts", "active", (2, 2),
-          [("12T00:00", "ignored", {"until_people": 9}), ("13T00:00", "active", {}), ("11T00:00", "resolved", {})],
-          people=["a", "b"])
+    issue("one person below its bound", "ignored", (2, 3), [("12T00:00", "ignored", {"until_people": 3})], before=5, people=["a", "b", "a"])
+    issue("as many people as its bound", "active", (3, 3), [("12T00:00", "ignored", {"until_people": 3})], people=["a", "b", "c"])
+    issue("one event below its bound", "ignored", (1, 3), [("12T00:00", "ignored", {"until_occurrences": 4})], people=["a", "a", "a"])
+    issue("as many events as its bound", "active", (1, 4), [("12T00:00", "ignored", {"until_occurrences": 4})], people=["a", "a", "a", "a"])
+    issue(
+        "the first of two bounds",
+        "active",
+        (2, 2),
+        [("12T00:00", "ignored", {"until_people": 2, "until_occurrences": 100})],
+        people=["a", "b"],
+    )
+    issue(
+        "bounds that are none",
+        "ignored",
+        (2, 2),
+        [("12T00:00", "ignored", {"until_people": 0, "until_occurrences": "soon"})],
+        people=["a", "b"],
+    )
+    issue(
+        "the newest decision counts",
+        "active",
+        (2, 2),
+        [("12T00:00", "ignored", {"until_people": 9}), ("13T00:00", "active", {}), ("11T00:00", "resolved", {})],
+        people=["a", "b"],
+    )
     issue("a status nobody knows", "active", None, [("12T00:00", "won't fix", {})])
     # Two ids of one person; and a text that Basin SQL's JSON functions refuse, in what is counted.
     issue("one person by two ids", "ignored", (1, 2), [("12T00:00", "ignored", {"until_people": 2})], people=["a", "a-2"])
@@ -79,8 +97,13 @@ def planner():
 
 
 def ask(planner, dialect, **question):
-    got = world.answer(planner, world.load(DATASET), world.project_of(DATASET, NOW),
-                       {"kind": "ErrorTrackingQuery", "dateRange": {"date_from": "-30d"}, **question}, dialect)
+    got = world.answer(
+        planner,
+        world.load(DATASET),
+        world.project_of(DATASET, NOW),
+        {"kind": "ErrorTrackingQuery", "dateRange": {"date_from": "-30d"}, **question},
+        dialect,
+    )
     assert got["ok"], got
     return {one["id"]: one for one in got["answer"]["results"]}, got["answer"]
 
@@ -89,12 +112,17 @@ def ask(planner, dialect, **question):
 def test_the_newest_decision_holds_until_its_bound(planner, dialect):
     found, _ = ask(planner, dialect)
     assert {name: one["status"] for name, one in found.items()} == {name: status for name, (status, _) in WANT.items()}
-    since = {name: one["decision"] and (one["decision"]["people"], one["decision"]["occurrences"])
-             for name, one in found.items()}
+    since = {name: one["decision"] and (one["decision"]["people"], one["decision"]["occurrences"]) for name, one in found.items()}
     assert since == {name: since for name, (_, since) in WANT.items()}
     bounded = found["the first of two bounds"]["decision"]
-    assert bounded == {"status": "ignored", "at": "2026-11-12T00:00:00.000000Z", "until_people": 2,
-                       "until_occurrences": 100, "people": 2, "occurrences": 2}
+    assert bounded == {
+        "status": "ignored",
+        "at": "2026-11-12T00:00:00.000000Z",
+        "until_people": 2,
+        "until_occurrences": 100,
+        "people": 2,
+        "occurrences": 2,
+    }
     assert "until_people" not in found["bounds that are none"]["decision"]
 
 
@@ -118,6 +146,7 @@ def test_a_list_of_one_status_is_paged_like_any(planner, dialect, status):
 
 @pytest.mark.parametrize("dialect", ["duckdb", "basin"])
 def test_a_status_that_is_not_kept_is_refused_by_its_path(planner, dialect):
-    got = world.answer(planner, world.load(DATASET), world.project_of(DATASET, NOW),
-                       {"kind": "ErrorTrackingQuery", "status": "suppressed"}, dialect)
+    got = world.answer(
+        planner, world.load(DATASET), world.project_of(DATASET, NOW), {"kind": "ErrorTrackingQuery", "status": "suppressed"}, dialect
+    )
     assert not got["ok"] and got["path"] == "status"

@@ -1,9 +1,8 @@
 """Every case of tests/vectors/insight.json in both dialects."""
+
 import json
-import pathlib
 
 import pytest
-
 import world
 
 VECTORS = json.loads((world.ROOT / "tests" / "vectors" / "insight.json").read_text())
@@ -51,10 +50,10 @@ def reduced(kind, expected, got):
     elif kind == "FunnelsQuery" and isinstance(expected["results"], list) and "day" in expected["results"][0]:
         got["results"] = got["results"][0]["raw"]
     elif kind == "WebStatsTableQuery":
-        got["results"] = [[row[0], row[1][0], row[2][0], *[cell[0] for cell in row[3:]]]
-                          for row in got["results"]]
-        got["results"] = [row[:len(wanted)] for row, wanted in zip(got["results"], expected["results"])] + \
-            got["results"][len(expected["results"]):]
+        got["results"] = [[row[0], row[1][0], row[2][0], *[cell[0] for cell in row[3:]]] for row in got["results"]]
+        got["results"] = [row[: len(wanted)] for row, wanted in zip(got["results"], expected["results"])] + got["results"][
+            len(expected["results"]) :
+        ]
     elif kind == "ErrorTrackingQuery":
         got["results"] = [{**row, **row["aggregations"]} for row in got["results"]]
     elif kind == "ExperimentQuery":

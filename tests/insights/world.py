@@ -3,6 +3,7 @@
 A data set is the form of tests/vectors/insight.json: events with the person written on the row, merges, persons,
 groups, cohorts. Rows get the columns of schemas/events.json, typed ones too, as the core lifts them.
 """
+
 import json
 import pathlib
 import subprocess
@@ -13,15 +14,34 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / "build" / "native" / "insights"
 
 LIFTED = {
-    "$session_id": "session_id", "$window_id": "window_id", "$current_url": "current_url", "$host": "host",
-    "$pathname": "pathname", "$screen_name": "screen_name", "$referrer": "referrer",
-    "$referring_domain": "referring_domain", "utm_source": "utm_source", "utm_medium": "utm_medium",
-    "utm_campaign": "utm_campaign", "utm_term": "utm_term", "utm_content": "utm_content", "$browser": "browser",
-    "$browser_version": "browser_version", "$os": "os", "$os_version": "os_version",
-    "$device_type": "device_type", "$geoip_country_code": "country_code", "$geoip_subdivision_1_name": "region",
-    "$geoip_city_name": "city", "$lib": "lib", "$lib_version": "lib_version", "$feature_flag": "feature_flag",
-    "$feature_flag_response": "feature_flag_variant", "$exception_type": "exception_type",
-    "$exception_message": "exception_message", "$exception_fingerprint": "exception_fingerprint",
+    "$session_id": "session_id",
+    "$window_id": "window_id",
+    "$current_url": "current_url",
+    "$host": "host",
+    "$pathname": "pathname",
+    "$screen_name": "screen_name",
+    "$referrer": "referrer",
+    "$referring_domain": "referring_domain",
+    "utm_source": "utm_source",
+    "utm_medium": "utm_medium",
+    "utm_campaign": "utm_campaign",
+    "utm_term": "utm_term",
+    "utm_content": "utm_content",
+    "$browser": "browser",
+    "$browser_version": "browser_version",
+    "$os": "os",
+    "$os_version": "os_version",
+    "$device_type": "device_type",
+    "$geoip_country_code": "country_code",
+    "$geoip_subdivision_1_name": "region",
+    "$geoip_city_name": "city",
+    "$lib": "lib",
+    "$lib_version": "lib_version",
+    "$feature_flag": "feature_flag",
+    "$feature_flag_response": "feature_flag_variant",
+    "$exception_type": "exception_type",
+    "$exception_message": "exception_message",
+    "$exception_fingerprint": "exception_fingerprint",
 }
 
 # What Basin SQL calls by other names than DuckDB. A text of 2,000 bytes or more is an error there.
@@ -62,10 +82,16 @@ def _rows(dataset):
         properties = event.get("properties", {})
         person = persons.get(event["person"], {})
         row = {
-            "uuid": event["uuid"], "team_id": 1, "source": "capture", "event": event["event"],
-            "distinct_id": event["distinct_id"], "timestamp": event["timestamp"].replace("Z", ""),
-            "created_at": event["timestamp"].replace("Z", ""), "properties": json.dumps(properties),
-            "person_id": event["person"], "person_properties": json.dumps(person.get("properties", {})),
+            "uuid": event["uuid"],
+            "team_id": 1,
+            "source": "capture",
+            "event": event["event"],
+            "distinct_id": event["distinct_id"],
+            "timestamp": event["timestamp"].replace("Z", ""),
+            "created_at": event["timestamp"].replace("Z", ""),
+            "properties": json.dumps(properties),
+            "person_id": event["person"],
+            "person_properties": json.dumps(person.get("properties", {})),
             "custom_properties": json.dumps({k: v for k, v in properties.items() if not k.startswith("$")}),
             "person_mode": "propertyless" if properties.get("$process_person_profile") is False else "full",
         }
@@ -79,10 +105,20 @@ def _rows(dataset):
 
 
 COLUMNS = {
-    "uuid": "VARCHAR", "team_id": "BIGINT", "source": "VARCHAR", "event": "VARCHAR", "distinct_id": "VARCHAR",
-    "timestamp": "TIMESTAMP", "created_at": "TIMESTAMP", "properties": "VARCHAR", "person_id": "VARCHAR",
-    "person_created_at": "TIMESTAMP", "person_properties": "VARCHAR", "custom_properties": "VARCHAR",
-    "person_mode": "VARCHAR", **{f"group{i}": "VARCHAR" for i in range(5)},
+    "uuid": "VARCHAR",
+    "team_id": "BIGINT",
+    "source": "VARCHAR",
+    "event": "VARCHAR",
+    "distinct_id": "VARCHAR",
+    "timestamp": "TIMESTAMP",
+    "created_at": "TIMESTAMP",
+    "properties": "VARCHAR",
+    "person_id": "VARCHAR",
+    "person_created_at": "TIMESTAMP",
+    "person_properties": "VARCHAR",
+    "custom_properties": "VARCHAR",
+    "person_mode": "VARCHAR",
+    **{f"group{i}": "VARCHAR" for i in range(5)},
     **{column: "VARCHAR" for column in LIFTED.values()},
 }
 
@@ -102,27 +138,32 @@ def load(dataset):
     connection.execute(
         "CREATE TABLE persons (uuid VARCHAR, team_id BIGINT, person_id VARCHAR, id BIGINT, distinct_id VARCHAR, "
         "distinct_ids VARCHAR, properties VARCHAR, custom_properties VARCHAR, is_identified BOOLEAN, "
-        "is_deleted BOOLEAN, version BIGINT, created_at TIMESTAMP, timestamp TIMESTAMP)")
+        "is_deleted BOOLEAN, version BIGINT, created_at TIMESTAMP, timestamp TIMESTAMP)"
+    )
     for number, (person, state) in enumerate(dataset.get("persons", {}).items(), 1):
         properties = json.dumps(state.get("properties", {}))
         created = state["created_at"].replace("Z", "")
         connection.execute(
             "INSERT INTO persons VALUES (?, 1, ?, ?, ?, ?, ?, ?, true, false, 1, ?, ?)",
-            [f"row-{number}", person, number, person, json.dumps([person]), properties, properties, created, created])
+            [f"row-{number}", person, number, person, json.dumps([person]), properties, properties, created, created],
+        )
     connection.execute(
         "CREATE TABLE distinct_ids (uuid VARCHAR, team_id BIGINT, distinct_id VARCHAR, person_id VARCHAR, "
-        "version BIGINT, is_deleted BOOLEAN, timestamp TIMESTAMP)")
+        "version BIGINT, is_deleted BOOLEAN, timestamp TIMESTAMP)"
+    )
     for number, merge in enumerate(dataset.get("merges", []), 1):
-        connection.execute("INSERT INTO distinct_ids VALUES (?, 1, ?, ?, ?, false, TIMESTAMP '2024-01-01')",
-                           [f"id-{number}", merge["distinct_id"], merge["person"], number])
+        connection.execute(
+            "INSERT INTO distinct_ids VALUES (?, 1, ?, ?, ?, false, TIMESTAMP '2024-01-01')",
+            [f"id-{number}", merge["distinct_id"], merge["person"], number],
+        )
     return connection
 
 
 def project_of(dataset, settings):
     return {
-        **settings, "team_id": 1,
-        "cohorts": {key: {"name": f"cohort {key}", "person_ids": people}
-                    for key, people in dataset.get("cohorts", {}).items()},
+        **settings,
+        "team_id": 1,
+        "cohorts": {key: {"name": f"cohort {key}", "person_ids": people} for key, people in dataset.get("cohorts", {}).items()},
         "test_account_filters": dataset.get("test_account_filters", []),
     }
 

@@ -88,9 +88,7 @@ class _Person:
             sent["$process_person_profile"] = False
         body = {"event": name, "distinct_id": distinct_id, "uuid": e.uuid, "properties": sent,
                 "timestamp": at.isoformat() + "Z"}  # fmt: skip
-        (self.late if late else self.requests).append(
-            {"path": path, "body": {"api_key": TOKENS[self.team], "batch": [body]}}
-        )
+        (self.late if late else self.requests).append({"path": path, "body": {"api_key": TOKENS[self.team], "batch": [body]}})
         return e
 
     def session(self, distinct_id, begin, personless=False, late=False):
@@ -293,7 +291,7 @@ def make_month(seed: int, events: int, people: int | None = None) -> Month:
             body = {"event": e.name, "distinct_id": survivor, "uuid": e.uuid, "timestamp": e.at.isoformat() + "Z",
                     "properties": {"$anon_distinct_id": other}}  # fmt: skip
             refused.append([{"path": "/batch/", "body": {"api_key": TOKENS[team], "batch": [body]}}])
-    for n in range(5):
+    for _ in range(5):
         bad = {"event": "nobody's", "properties": {}, "timestamp": SINCE.isoformat() + "Z"}
         refused.append([{"path": "/batch/", "body": {"api_key": TOKENS[1], "batch": [bad]}}])
         month.rejects += 1

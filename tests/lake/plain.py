@@ -1,6 +1,6 @@
 """What each recipe must answer, computed slowly and plainly from what was sent.
 
-    ANSWERS["active_people"](events)    # rows as tuples; order does not matter
+ANSWERS["active_people"](events)    # rows as tuples; order does not matter
 """
 
 from __future__ import annotations
@@ -20,13 +20,7 @@ def day_of(at: datetime) -> datetime:
 
 
 def mine(events: list[Event], name: str | None = None) -> list[Event]:
-    return [
-        e
-        for e in events
-        if e.team == TEAM
-        and SINCE <= e.at < UNTIL
-        and (e.name != RECORDED if name is None else e.name == name)
-    ]
+    return [e for e in events if e.team == TEAM and SINCE <= e.at < UNTIL and (e.name != RECORDED if name is None else e.name == name)]
 
 
 def active_people(events):
@@ -217,10 +211,7 @@ def exposures(events, flag="checkout") -> dict[str, tuple]:
     for e in events:
         if e.team == TEAM and e.name == "$feature_flag_called" and e.get("$feature_flag") == flag:
             seen[e.person].append((e.at, e.uuid, e.get("$feature_flag_response")))
-    return {
-        person: (min(s)[2], min(s)[0], len(s), len({variant for *_, variant in s}) > 1)
-        for person, s in seen.items()
-    }
+    return {person: (min(s)[2], min(s)[0], len(s), len({variant for *_, variant in s}) > 1) for person, s in seen.items()}
 
 
 def experiment(events):

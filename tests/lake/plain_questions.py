@@ -127,8 +127,10 @@ def ordered(seen, steps, window) -> int:
 
 def unordered(seen, steps, window) -> int:
     """As many different steps as lie within a window that one of them begins."""
-    return max((len({e.name for e in seen if e.name in steps and first.at <= e.at <= first.at + window})
-                for first in seen if first.name in steps), default=0)
+    return max(
+        (len({e.name for e in seen if e.name in steps and first.at <= e.at <= first.at + window}) for first in seen if first.name in steps),
+        default=0,
+    )
 
 
 def funnel(asked, keep, steps, window, walk=ordered) -> list:

@@ -29,14 +29,10 @@ def recorded(uuid, distinct_id, session, team=1):
 def lake(folder, events):
     catalog = SqlCatalog("local", uri=f"sqlite:///{folder}/catalog.db", warehouse=f"file://{folder}")
     catalog.create_namespace("default")
-    catalog.create_table("default.hogflare_events_v1", EVENTS).append(
-        pa.Table.from_pylist(events, EVENTS)
-    )
+    catalog.create_table("default.hogflare_events_v1", EVENTS).append(pa.Table.from_pylist(events, EVENTS))
     ids = [dict(uuid=d, team_id=1, distinct_id=d, person_id=p, version=1, is_deleted=False)
            for d, p in (("ada", "P"), ("anon", "P"), ("bob", "Q"))]  # fmt: skip
-    catalog.create_table("default.hogflare_distinct_ids_v1", IDS).append(
-        pa.Table.from_pylist(ids, IDS)
-    )
+    catalog.create_table("default.hogflare_distinct_ids_v1", IDS).append(pa.Table.from_pylist(ids, IDS))
     return catalog
 
 

@@ -45,16 +45,18 @@ def rows_of(system, dialect, sql):
         answer = system.pipeline.get("/sql", params={"q": sql})
         assert answer.status_code == 200, answer.text
         return answer.json()
-    answer = system.pipeline.post("/api/v1/accounts/a/basin-sql/query/b", json={"query": sql},
-                                  headers={"authorization": "Bearer x"})
+    answer = system.pipeline.post("/api/v1/accounts/a/basin-sql/query/b", json={"query": sql}, headers={"authorization": "Bearer x"})
     assert answer.status_code == 200, answer.text
     return answer.json()["result"]["rows"]
 
 
 def results_of(system, planner, asked, question, dialect):
     tables = {name: name if dialect == "duckdb" else f"default.hogflare_{name}_v1" for name in STREAMS}
-    asking = {"project": {"now": "2026-11-20T12:00:00Z", "timezone": asked.zone, "team_id": 1, "tables": tables},
-              "question": question, "dialect": dialect}
+    asking = {
+        "project": {"now": "2026-11-20T12:00:00Z", "timezone": asked.zone, "team_id": 1, "tables": tables},
+        "question": question,
+        "dialect": dialect,
+    }
     planned = planner.ask(**asking)
     assert planned["ok"], planned
     rows = [rows_of(system, dialect, statement["sql"]) for statement in planned["statements"]]
@@ -141,8 +143,11 @@ def formula_variant():
 
 def funnel_variant(steps, window, unit, order="ordered"):
     def ask(asked, keep):
-        question = {"kind": "FunnelsQuery", "series": [node(name) for name in steps], "funnelsFilter": {
-            "funnelOrderType": order, "funnelWindowInterval": window, "funnelWindowIntervalUnit": unit}}
+        question = {
+            "kind": "FunnelsQuery",
+            "series": [node(name) for name in steps],
+            "funnelsFilter": {"funnelOrderType": order, "funnelWindowInterval": window, "funnelWindowIntervalUnit": unit},
+        }
         walk = computed.unordered if order == "unordered" else computed.ordered
         expected = computed.funnel(asked, keep, steps, timedelta(**{f"{unit}s": window}), walk)
         return question, lambda results: [step["count"] for step in results] or [0] * len(steps), expected
@@ -153,9 +158,16 @@ def funnel_variant(steps, window, unit, order="ordered"):
 def retention_variant(target, back, rows, period="day", first_time=False):
     def ask(asked, keep):
         entity = [{"id": name, "type": "events"} for name in (target, back)]
-        question = {"kind": "RetentionQuery", "retentionFilter": {
-            "period": period.title(), "totalIntervals": rows, "targetEntity": entity[0], "returningEntity": entity[1],
-            "retentionType": "retention_first_time" if first_time else "retention_recurring"}}
+        question = {
+            "kind": "RetentionQuery",
+            "retentionFilter": {
+                "period": period.title(),
+                "totalIntervals": rows,
+                "targetEntity": entity[0],
+                "returningEntity": entity[1],
+                "retentionType": "retention_first_time" if first_time else "retention_recurring",
+            },
+        }
         expected = computed.retention(asked, keep, target, back, rows, period, first_time)
         return question, lambda results: [[cell["count"] for cell in row["values"]] for row in results], expected
 
@@ -166,8 +178,11 @@ def lifecycle_variant(event, interval="day"):
     def ask(asked, keep):
         def read(results):
             of = {line["status"]: line["data"] for line in results}
-            return {"returning": of["returning"], "dormant": of["dormant"],
-                    "begun": [sum(pair) for pair in zip(of["new"], of["resurrecting"])]}
+            return {
+                "returning": of["returning"],
+                "dormant": of["dormant"],
+                "begun": [sum(pair) for pair in zip(of["new"], of["resurrecting"])],
+            }
 
         question = {"kind": "LifecycleQuery", "series": [node(event)], "interval": interval}
         return question, read, computed.lifecycle(asked, both(named(event), keep), interval)
@@ -261,12 +276,19 @@ SHAPES = {
     "lifecycle": {
         f"{name} by {interval}": (span, "none", lifecycle_variant(event, interval))
         for name, event, span, interval in [
-            ("sign-ups", SIGNED, "month", "day"), ("sign-ups", SIGNED, "month", "week"), ("calls", "$ai_generation", "month", "day"),
-            ("calls", "$ai_generation", "month", "week"), ("calls in Berlin", "$ai_generation", "berlin", "day"),
-            ("calls in Los Angeles", "$ai_generation", "los angeles", "day"), ("purchases", BOUGHT, "month", "day"),
-            ("purchases in Berlin", BOUGHT, "berlin", "day"), ("identified", "$identify", "month", "day"),
-            ("of few days", "$ai_generation", "days", "day"), ("server", "server event", "month", "day"),
-            ("nothing", VIEW, "empty", "day")]
+            ("sign-ups", SIGNED, "month", "day"),
+            ("sign-ups", SIGNED, "month", "week"),
+            ("calls", "$ai_generation", "month", "day"),
+            ("calls", "$ai_generation", "month", "week"),
+            ("calls in Berlin", "$ai_generation", "berlin", "day"),
+            ("calls in Los Angeles", "$ai_generation", "los angeles", "day"),
+            ("purchases", BOUGHT, "month", "day"),
+            ("purchases in Berlin", BOUGHT, "berlin", "day"),
+            ("identified", "$identify", "month", "day"),
+            ("of few days", "$ai_generation", "days", "day"),
+            ("server", "server event", "month", "day"),
+            ("nothing", VIEW, "empty", "day"),
+        ]
     },
     "stickiness": {
         "views": ("month", "none", stickiness_variant(VIEW)),
@@ -285,17 +307,36 @@ SHAPES = {
     "paths": {
         f"{kind} {span} {filter_name} {steps}": (span, filter_name, paths_variant(steps, kind))
         for kind, span, filter_name, steps in [
-            (VIEW, "month", "none", 5), (VIEW, "month", "none", 2), (VIEW, "month", "none", 3), (VIEW, "month", "browser", 5),
-            (VIEW, "month", "not chrome", 4), (VIEW, "berlin", "none", 5), (VIEW, "los angeles", "none", 5),
-            (VIEW, "days", "none", 5), (VIEW, "month", "regex", 5), ("$screen", "month", "none", 5),
-            ("$screen", "los angeles", "none", 3), (VIEW, "empty", "none", 5)]
+            (VIEW, "month", "none", 5),
+            (VIEW, "month", "none", 2),
+            (VIEW, "month", "none", 3),
+            (VIEW, "month", "browser", 5),
+            (VIEW, "month", "not chrome", 4),
+            (VIEW, "berlin", "none", 5),
+            (VIEW, "los angeles", "none", 5),
+            (VIEW, "days", "none", 5),
+            (VIEW, "month", "regex", 5),
+            ("$screen", "month", "none", 5),
+            ("$screen", "los angeles", "none", 3),
+            (VIEW, "empty", "none", 5),
+        ]
     },
     "web overview": {
         f"{span} {filter_name}": (span, filter_name, overview_variant())
         for span, filter_name in [
-            ("month", "none"), ("berlin", "none"), ("los angeles", "none"), ("days", "none"), ("empty", "none"),
-            ("month", "browser"), ("month", "not chrome"), ("month", "no browser"), ("berlin", "browser"),
-            ("los angeles", "not chrome"), ("days", "browser"), ("days", "no browser")]
+            ("month", "none"),
+            ("berlin", "none"),
+            ("los angeles", "none"),
+            ("days", "none"),
+            ("empty", "none"),
+            ("month", "browser"),
+            ("month", "not chrome"),
+            ("month", "no browser"),
+            ("berlin", "browser"),
+            ("los angeles", "not chrome"),
+            ("days", "browser"),
+            ("days", "no browser"),
+        ]
     },
 }
 VARIANTS = [(shape, variant) for shape, variants in SHAPES.items() for variant in variants]

@@ -31,7 +31,7 @@ def test_the_attach_block_gives_tables_and_views(system):
     for stream in STREAMS:
         table = system.catalog().load_table(f"default.hogflare_{stream}_v1").scan().to_arrow()
         connection.register(f"{stream}_arrow", table)
-        connection.execute(f"CREATE TABLE lake.\"default\".hogflare_{stream}_v1 AS SELECT * FROM {stream}_arrow")
+        connection.execute(f'CREATE TABLE lake."default".hogflare_{stream}_v1 AS SELECT * FROM {stream}_arrow')
     statements = [each.query.strip() for each in duckdb.extract_statements("\n".join(lines))]
     assert sum(each.startswith("ATTACH") for each in statements) == 1
     *prepared, last = [each for each in statements if not each.startswith(REMOTE)]

@@ -108,14 +108,8 @@ def test_the_replay_index_and_the_list_have_each_recorded_session(system, compos
     found = engine(columns(composed, "replay_index", names, "session_id"))
     assert as_set(row[1:] for row in found if row[0] == 1) == expected
     pages = {s["id"]: s["pages"] for s in computed.sessions_of(system.month.events)}
-    failed = Counter(
-        e.get("$session_id") for e in computed.mine(system.month.events, "$exception")
-    )
-    listed = as_set(
-        (s, min(at), max(at), pages[s], failed[s], len(at))
-        for s, at in seen.items()
-        if SINCE <= min(at) < UNTIL
-    )
+    failed = Counter(e.get("$session_id") for e in computed.mine(system.month.events, "$exception"))
+    listed = as_set((s, min(at), max(at), pages[s], failed[s], len(at)) for s, at in seen.items() if SINCE <= min(at) < UNTIL)
     rows = engine(composed["recipes"]["replays"])
     assert as_set((r[0], r[3], r[4], r[6], r[7], r[8]) for r in rows) == listed
 
@@ -163,7 +157,9 @@ def test_rejects_are_counted_by_reason(system, engine):
         dialect: subprocess.run(command + words, check=True, capture_output=True, text=True).stdout
         for dialect, words in (("duckdb", []), ("basin", ["--basin"]))
     }
-    stored = Counter((row["kind"], row["reason"]) for row in system.rows("rejects", "kind", "reason", "team_id") if row["team_id"] in (1, None))
+    stored = Counter(
+        (row["kind"], row["reason"]) for row in system.rows("rejects", "kind", "reason", "team_id") if row["team_id"] in (1, None)
+    )
     assert {row[:2]: row[2] for row in engine(texts)} == dict(stored)
     assert sum(n for (kind, _), n in stored.items() if kind == "reject") == system.month.rejects
 

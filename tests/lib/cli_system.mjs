@@ -8,7 +8,9 @@ import { ROOT } from "../../scripts/lib/worker.mjs";
 import { addresses, environment, hogflare } from "./cloudflare.mjs";
 
 export const ADMIN = "an-admin-token-that-nobody-guesses";
-export const STREAMS = readdirSync(join(ROOT, "schemas")).map((name) => name.replace(".json", "")).sort();
+export const STREAMS = readdirSync(join(ROOT, "schemas"))
+  .map((name) => name.replace(".json", ""))
+  .sort();
 const folders = [];
 const newFolder = () => {
   folders.push(mkdtempSync(join(tmpdir(), "hogflare-cli-")));
@@ -42,10 +44,20 @@ export const secretsFiles = () => readdirSync(tmpdir()).filter((name) => name.st
 export async function uploadScript(cloud, name, classes, { tag = "v1", sqlite = true } = {}) {
   cloud.state.account.keyValueObjects = !sqlite;
   const form = new FormData();
-  const migrations = classes.length === 0 ? {} : { migrations: { new_tag: tag, steps: [{ [sqlite ? "new_sqlite_classes" : "new_classes"]: classes }] } };
+  const migrations =
+    classes.length === 0 ? {} : { migrations: { new_tag: tag, steps: [{ [sqlite ? "new_sqlite_classes" : "new_classes"]: classes }] } };
   form.set("metadata", JSON.stringify({ main_module: "w.js", bindings: [], ...migrations }));
-  form.set("w.js", new File([`export default {};\n${classes.map((each) => `export class ${each} {}`).join("\n")}`], "w.js", { type: "application/javascript+module" }));
-  const answer = await fetch(`${cloud.api}/accounts/${cloud.account}/workers/scripts/${name}`, { method: "PUT", headers: { authorization: `Bearer ${cloud.token}` }, body: form });
+  form.set(
+    "w.js",
+    new File([`export default {};\n${classes.map((each) => `export class ${each} {}`).join("\n")}`], "w.js", {
+      type: "application/javascript+module",
+    }),
+  );
+  const answer = await fetch(`${cloud.api}/accounts/${cloud.account}/workers/scripts/${name}`, {
+    method: "PUT",
+    headers: { authorization: `Bearer ${cloud.token}` },
+    body: form,
+  });
   assert.equal(answer.status, 200, await answer.text());
   cloud.state.account.keyValueObjects = false;
 }

@@ -35,9 +35,7 @@ export const FLAGS = [
   flag(11, "german", [condition([filter("$geoip_country_code", "DE")])]),
   flag(12, "inactive", [condition()], { active: false }),
   flag(13, "insider", [condition([{ key: "id", value: 1, operator: "in", type: "cohort" }])]),
-  flag(14, "depends", [
-    condition([{ key: "1", value: true, operator: "flag_evaluates_to", type: "flag" }]),
-  ]),
+  flag(14, "depends", [condition([{ key: "1", value: true, operator: "flag_evaluates_to", type: "flag" }])]),
 ];
 
 export const DOCUMENT = {

@@ -57,18 +57,18 @@ export async function persistently(check, { timeoutMs = 120_000, everyMs = 200 }
 /** Starts a fake pipeline; `stop` ends it and keeps its state. */
 export async function startPipeline(stateDir, { token = "" } = {}) {
   const port = await freePort();
-  const child = spawn(
-    join(ROOT, ".venv/bin/python"),
-    ["-m", "fake_pipeline", "--port", String(port), "--state-dir", stateDir],
-    {
-      cwd: join(ROOT, "fake-pipeline"),
-      stdio: ["ignore", "ignore", "inherit"],
-      env: { ...process.env, FAKE_PIPELINE_TOKEN: token },
-    },
-  );
+  const child = spawn(join(ROOT, ".venv/bin/python"), ["-m", "fake_pipeline", "--port", String(port), "--state-dir", stateDir], {
+    cwd: join(ROOT, "fake-pipeline"),
+    stdio: ["ignore", "ignore", "inherit"],
+    env: { ...process.env, FAKE_PIPELINE_TOKEN: token },
+  });
   const url = `http://127.0.0.1:${port}`;
   await eventually(
-    () => fetch(`${url}/health`).then((response) => response.ok, () => false),
+    () =>
+      fetch(`${url}/health`).then(
+        (response) => response.ok,
+        () => false,
+      ),
     { what: "the fake pipeline", timeoutMs: 120_000 },
   );
   return {
@@ -125,7 +125,9 @@ export async function startSystem({ vars = {}, hasSql = false, ...settings } = {
     token: vars.CLOUDFLARE_PIPELINE_AUTH_TOKEN ?? "",
   });
   const chosen = Object.fromEntries(
-    Object.entries({ ...sinkVariables(pipeline.url), ...(hasSql ? sqlVariables(pipeline.url) : {}), ...vars }).filter(([, value]) => value !== undefined),
+    Object.entries({ ...sinkVariables(pipeline.url), ...(hasSql ? sqlVariables(pipeline.url) : {}), ...vars }).filter(
+      ([, value]) => value !== undefined,
+    ),
   );
   const worker = await startWorker({ stateDir, vars: chosen, ...settings }).catch(async (error) => {
     // A pipeline that is left behind keeps the test runner waiting for it.

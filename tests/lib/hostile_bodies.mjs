@@ -63,15 +63,33 @@ export const SHAPES = {
   "an id of NULs": (list) => one("", list, '"e"', `"${"\\u0000".repeat(1_200_000)}"`),
   "a property of NULs": (list) => one(`"$set":{"a":"${"\\u0000".repeat(1_000_000)}"}`, list),
   "lone surrogates": (list) => one(`"a":"${"\\ud800".repeat(1_000_000)}"`, list),
-  "40,000 group types": (list) => one(`"$groups":{${numbered(40_000, "t").map((name) => `"${name}":"k"`).join(",")}}`, list),
+  "40,000 group types": (list) =>
+    one(
+      `"$groups":{${numbered(40_000, "t")
+        .map((name) => `"${name}":"k"`)
+        .join(",")}}`,
+      list,
+    ),
   "20,000 colliding properties": (list) => one(`"$set":{${members(collidingKeys(20_000))}}`, list),
   "20,000 colliding ids": (list) =>
-    listed(collidingKeys(20_000).map((id) => `{"event":"e","distinct_id":"${id}","properties":{"$process_person_profile":false}}`).join(","), list),
+    listed(
+      collidingKeys(20_000)
+        .map((id) => `{"event":"e","distinct_id":"${id}","properties":{"$process_person_profile":false}}`)
+        .join(","),
+      list,
+    ),
   "300,000 properties": (list) => one(members(numbered(300_000, "p")), list),
   "one property half a million times": (list) => one(times(500_000, '"a":1'), list),
-  "200,000 properties to unset": (list) => one(`"$unset":[${numbered(200_000, "p").map((name) => `"${name}"`).join(",")}]`, list),
+  "200,000 properties to unset": (list) =>
+    one(
+      `"$unset":[${numbered(200_000, "p")
+        .map((name) => `"${name}"`)
+        .join(",")}]`,
+      list,
+    ),
   "a million levels": (list) => one(`"a":${"[".repeat(1_000_000)}`, list),
-  "levels to the limit and two million values": (list) => one(`"alias":${"[".repeat(100)}${times(2_100_000, "1")}${"]".repeat(100)}`, list, '"$create_alias"'),
+  "levels to the limit and two million values": (list) =>
+    one(`"alias":${"[".repeat(100)}${times(2_100_000, "1")}${"]".repeat(100)}`, list, '"$create_alias"'),
   "a number of 4 million digits": (list) => one(`"a":${"9".repeat(4_000_000)},"$set":{"n":${"9".repeat(1_000_000)}}`, list),
   "a time of 4 million characters": (list) =>
     listed(`{"event":"e","distinct_id":"hostile","timestamp":"${"2026-01-01T".repeat(400_000)}"}`, list),
@@ -79,8 +97,7 @@ export const SHAPES = {
   "half a million bad events": (list) => listed(times(500_000, '{"event":"e","distinct_id":""}'), list),
   "50,000 times one person": (list) => listed(times(50_000, '{"event":"e","distinct_id":"small"}'), list),
   "a $set of 3 MB": (list) => one(`"$set":{"a":"${"x".repeat(3_000_000)}"}`, list, '"$set"'),
-  "a merge with a $set of 3 MB": (list) =>
-    one(`"$anon_distinct_id":"anon","$set":{"a":"${"x".repeat(3_000_000)}"}`, list, '"$identify"'),
+  "a merge with a $set of 3 MB": (list) => one(`"$anon_distinct_id":"anon","$set":{"a":"${"x".repeat(3_000_000)}"}`, list, '"$identify"'),
   "a merge with an id of 3 MB": (list) => one(`"$anon_distinct_id":"${"x".repeat(3_000_000)}"`, list, '"$identify"'),
   "an alias of 3 MB": (list) => one(`"alias":"${"x".repeat(3_000_000)}"`, list, '"$create_alias"'),
   "a group key of 3 MB": (list) =>
@@ -100,8 +117,7 @@ export const SHAPES = {
 };
 
 /** Texts of capture v1, whose events must have these members. */
-const v1Event = (rest = "") =>
-  `{"event":"e","uuid":"${randomUUID()}","distinct_id":"hostile","timestamp":"2026-11-22T12:00:00Z"${rest}}`;
+const v1Event = (rest = "") => `{"event":"e","uuid":"${randomUUID()}","distinct_id":"hostile","timestamp":"2026-11-22T12:00:00Z"${rest}}`;
 const v1 = (events) => `{"created_at":"2026-11-22T12:00:00Z","batch":[${events}]}`;
 export const V1_SHAPES = {
   "half a million minimal events": () => v1(times(500_000, `{"uuid":"${randomUUID()}"}`)),
@@ -121,8 +137,18 @@ export const FLAG_SHAPES = {
   "an id of NULs": () => `{"token":"${TOKEN}","distinct_id":"${"\\u0000".repeat(300_000)}"}`,
   "300,000 person properties": () => question(`,"person_properties":{${members(numbered(100_000, "p"))}}`),
   "20,000 colliding person properties": () => question(`,"person_properties":{${members(collidingKeys(20_000))}}`),
-  "100,000 groups": () => question(`,"groups":{${numbered(100_000, "t").map((name) => `"${name}":"k"`).join(",")}}`),
-  "100,000 flag keys": () => question(`,"flag_keys":[${numbered(100_000, "f").map((name) => `"${name}"`).join(",")}]`),
+  "100,000 groups": () =>
+    question(
+      `,"groups":{${numbered(100_000, "t")
+        .map((name) => `"${name}":"k"`)
+        .join(",")}}`,
+    ),
+  "100,000 flag keys": () =>
+    question(
+      `,"flag_keys":[${numbered(100_000, "f")
+        .map((name) => `"${name}"`)
+        .join(",")}]`,
+    ),
   "a million numbers": () => question(`,"person_properties":{"a":[${times(1_000_000, "1")}]}`),
   "a million levels": () => question(`,"person_properties":{"a":${"[".repeat(1_000_000)}`),
   "a number of a million digits": () => question(`,"person_properties":{"age":${"9".repeat(1_000_000)}}`),

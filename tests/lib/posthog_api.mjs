@@ -21,7 +21,11 @@ function answerQuery(world, query) {
   if (/FROM person_distinct_ids/.test(query)) {
     const [person, after] = texts;
     const ids = world.people.find((each) => each.uuid === person)?.distinct_ids ?? [];
-    return [...ids].sort(byName).filter((id) => id > after).slice(0, limit).map((id) => [id]);
+    return [...ids]
+      .sort(byName)
+      .filter((id) => id > after)
+      .slice(0, limit)
+      .map((id) => [id]);
   }
   const [since, until, after] = momentIn(query);
   const behind = /toString\(uuid\) > '([^']+)'/.exec(query)?.[1];
@@ -31,7 +35,14 @@ function answerQuery(world, query) {
     .filter(({ at, uuid }) => after === undefined || at > after || (at === after && uuid > behind))
     .sort((a, b) => byName(a.at, b.at) || byName(a.uuid, b.uuid))
     .slice(0, limit)
-    .map(({ uuid, event, distinct_id, at, properties, elements_chain = "" }) => [uuid, event, distinct_id, at, JSON.stringify(properties), elements_chain]);
+    .map(({ uuid, event, distinct_id, at, properties, elements_chain = "" }) => [
+      uuid,
+      event,
+      distinct_id,
+      at,
+      JSON.stringify(properties),
+      elements_chain,
+    ]);
 }
 
 /** @param {Record<string, any>} world */
@@ -55,7 +66,8 @@ export async function startPostHogApi(world) {
     state.asked.push(`${request.method} ${request.url}`);
     const fault = state.fail.shift();
     if (fault) return error(response, fault.status, fault.code ?? "throttled", fault.detail ?? "Request was throttled.", fault.headers);
-    if (request.headers.authorization !== `Bearer ${KEY}`) return error(response, 401, "authentication_failed", "Personal API key found in request Authorization header is invalid.");
+    if (request.headers.authorization !== `Bearer ${KEY}`)
+      return error(response, 401, "authentication_failed", "Personal API key found in request Authorization header is invalid.");
     const [, api, projects, project, name, id, below] = at.pathname.split("/");
     if (api !== "api" || projects !== "projects" || project !== PROJECT) return error(response, 404, "not_found", "Project not found.");
     const send = (value) => {
@@ -68,7 +80,7 @@ export async function startPostHogApi(world) {
     }
     if (name === "groups_types") return send(world.groupTypes);
     const members = name === "cohorts" && below === "persons";
-    const all = members ? world.members[id] ?? [] : lists[name]?.(at);
+    const all = members ? (world.members[id] ?? []) : lists[name]?.(at);
     if (all === undefined) return error(response, 404, "not_found", "Endpoint not found.");
     const limit = Math.min(Number(at.searchParams.get("limit") ?? PAGE_MAX) || PAGE_MAX, state.pageMax);
     const from = Number(Buffer.from(at.searchParams.get("cursor") ?? "", "base64url").toString() || 0);
@@ -82,5 +94,11 @@ export async function startPostHogApi(world) {
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", () => done(undefined)));
   state.url = `http://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (server.address()).port}`;
-  return Object.assign(state, { stop: () => new Promise((done) => { server.close(done); server.closeAllConnections(); }) });
+  return Object.assign(state, {
+    stop: () =>
+      new Promise((done) => {
+        server.close(done);
+        server.closeAllConnections();
+      }),
+  });
 }

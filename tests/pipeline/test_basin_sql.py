@@ -42,9 +42,7 @@ def test_a_question_is_answered_in_the_real_engines_shape(pipeline, path):
     document = ask(pipeline, query, path).json()
     assert document["success"] is True and document["errors"] == []
     result = document["result"]
-    assert result["rows"] == [
-        {"uuid": "a", "team_id": 1, "timestamp": "2026-01-02T03:04:05.678000Z", "properties": None}
-    ]
+    assert result["rows"] == [{"uuid": "a", "team_id": 1, "timestamp": "2026-01-02T03:04:05.678000Z", "properties": None}]
     named = {column["name"]: column["descriptor"]["type"]["name"] for column in result["schema"]}
     assert named == {
         "uuid": "string", "team_id": "int64", "timestamp": "timestamp_us", "properties": "string"
@@ -90,12 +88,7 @@ def test_json_columns_are_text_and_json_functions_read_them(pipeline):
 
 
 def test_windows_joins_ctes_sets_and_positional_aggregates_run(pipeline):
-    pipeline.send(
-        [
-            event_row(uuid=str(n), distinct_id=f"d{n % 2}", timestamp=f"2026-01-0{n + 1}T00:00:00Z")
-            for n in range(4)
-        ]
-    )
+    pipeline.send([event_row(uuid=str(n), distinct_id=f"d{n % 2}", timestamp=f"2026-01-0{n + 1}T00:00:00Z") for n in range(4)])
     query = (
         "WITH numbered AS (SELECT uuid, distinct_id, row_number() OVER (PARTITION BY distinct_id "
         f"ORDER BY timestamp DESC) AS place FROM {EVENTS} QUALIFY place = 1) "
@@ -238,8 +231,7 @@ def test_rows_are_seen_once_the_sink_has_closed_their_file(tmp_path):
             "recursive",
         ),
         (
-            f"SELECT * FROM ({EVENTS} AS a JOIN {EVENTS} AS b ON a.uuid = b.uuid) "
-            f"JOIN {EVENTS} AS c ON b.uuid = c.uuid",
+            f"SELECT * FROM ({EVENTS} AS a JOIN {EVENTS} AS b ON a.uuid = b.uuid) JOIN {EVENTS} AS c ON b.uuid = c.uuid",
             40004,
             "nested",
         ),
@@ -274,8 +266,7 @@ def test_not_in_on_a_required_column_and_not_exists_are_taken(pipeline):
     pipeline.send([person_row("x", 1)], "persons")
     taken = [
         f"SELECT uuid FROM {EVENTS} WHERE distinct_id NOT IN (SELECT distinct_id FROM {PERSONS})",
-        f"SELECT e.uuid FROM {EVENTS} AS e WHERE NOT EXISTS "
-        f"(SELECT 1 FROM {PERSONS} AS p WHERE p.distinct_id = e.distinct_id)",
+        f"SELECT e.uuid FROM {EVENTS} AS e WHERE NOT EXISTS (SELECT 1 FROM {PERSONS} AS p WHERE p.distinct_id = e.distinct_id)",
     ]
     for query in taken:
         assert rows(pipeline, query) == [{"uuid": "b"}]

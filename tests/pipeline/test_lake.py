@@ -29,9 +29,7 @@ def uuids(process, name=EVENTS):
 
 def test_pyiceberg_duckdb_and_polars_read_the_same_rows(own_pipeline):
     properties = {"plan": "pro", "price": 1.1}
-    own_pipeline.client.send(
-        [event_row(uuid="a", timestamp="2026-01-02T03:04:05.678Z", properties=properties)]
-    )
+    own_pipeline.client.send([event_row(uuid="a", timestamp="2026-01-02T03:04:05.678Z", properties=properties)])
     own_pipeline.client.send([event_row(uuid="b", custom_properties={"x": 1})])
     own_pipeline.client.send([person_row("p", 1, distinct_ids=["p", "q"])], "persons")
     tables = write(own_pipeline)

@@ -30,9 +30,7 @@ custom_properties:json
 
 def test_the_events_stream_has_the_columns_of_the_seed_and_then_the_typed_ones():
     typed = [name if ":" in name else f"{name}:string" for name in TYPED_EVENTS]
-    found = [
-        f"{f['name']}:{f['type']}{'!' if f['required'] else ''}" for f in read("events")["fields"]
-    ]
+    found = [f"{f['name']}:{f['type']}{'!' if f['required'] else ''}" for f in read("events")["fields"]]
     assert found == SEED_EVENTS + typed
 
 
@@ -50,9 +48,7 @@ def test_the_documentation_lists_exactly_the_columns_with_type_and_need(stream):
     text = (PROJECT / "docs" / "SCHEMAS.md").read_text()
     section = re.search(rf"^## {stream}$(.*?)^## ", text, re.MULTILINE | re.DOTALL).group(1)
     documented = re.findall(r"^\| `(\w+)` \| (\w+) \| (yes|no) \| \S.* \|$", section, re.MULTILINE)
-    expected = [
-        (f["name"], f["type"], "yes" if f["required"] else "no") for f in read(stream)["fields"]
-    ]
+    expected = [(f["name"], f["type"], "yes" if f["required"] else "no") for f in read(stream)["fields"]]
     assert documented == expected
 
 
@@ -87,10 +83,7 @@ def test_every_recipe_says_what_it_answers_its_parameters_and_its_cost():
 
 def test_the_macros_of_both_engines_define_what_the_other_has_not():
     """Basin SQL has json_get_str; the rest must be in both files."""
-    names = {
-        engine: set(re.findall(r"MACRO (\w+)", (PROJECT / f"sql/macros/{engine}.sql").read_text()))
-        for engine in ("duckdb", "basin")
-    }
+    names = {engine: set(re.findall(r"MACRO (\w+)", (PROJECT / f"sql/macros/{engine}.sql").read_text())) for engine in ("duckdb", "basin")}
     assert {name for name in names["duckdb"] if not name.startswith("json_")} == names["basin"]
 
 
@@ -103,10 +96,7 @@ def test_the_macros_of_both_engines_define_what_the_other_has_not():
         ({"events": '{"fields":[{"name":"a","type":"text","required":true}]}'}, "type 'text'"),
         ({"events": '{"fields":[{"name":"a\\"","type":"json","required":true}]}'}, "no usable"),
         (
-            {
-                "events": '{"fields":[{"name":"a","type":"json","required":true},'
-                '{"name":"a","type":"json","required":true}]}'
-            },
+            {"events": '{"fields":[{"name":"a","type":"json","required":true},{"name":"a","type":"json","required":true}]}'},
             "no unique name",
         ),
         ({"events": '{"fields":[]}', "a-b": '{"fields":[]}'}, "letters"),

@@ -157,9 +157,7 @@ def test_parquet_holds_the_columns_and_values_of_the_table(pipeline, tmp_path):
     path = tmp_path / "events.parquet"
     path.write_bytes(answer.content)
     with duckdb.connect() as connection:
-        read = connection.execute(
-            f"SELECT uuid, team_id, properties::VARCHAR, created_at::VARCHAR FROM '{path}'"
-        )
+        read = connection.execute(f"SELECT uuid, team_id, properties::VARCHAR, created_at::VARCHAR FROM '{path}'")
         (row,) = read.fetchall()
     assert row == ("u1", 2**40, '{"a": [1, "\\u00e9"]}', "2026-01-02 03:04:05.678")
 

@@ -24,13 +24,8 @@ class IcebergLike:
         self.connection.execute("SET TimeZone = 'UTC'")
         self.arrived = 0
         for stream in ("events", "persons", "distinct_ids", "rejects"):
-            columns = [
-                f'"{name}" {TEXT_TYPES.get(kind, "TIMESTAMPTZ")}'
-                for name, kind in self._fields(stream)
-            ]
-            self.connection.execute(
-                f"CREATE TABLE {stream} ({', '.join(columns)}, __ingest_ts TIMESTAMPTZ)"
-            )
+            columns = [f'"{name}" {TEXT_TYPES.get(kind, "TIMESTAMPTZ")}' for name, kind in self._fields(stream)]
+            self.connection.execute(f"CREATE TABLE {stream} ({', '.join(columns)}, __ingest_ts TIMESTAMPTZ)")
         for path in sql_files(PROJECT / "sql"):
             self.connection.execute(path.read_text())
 
@@ -48,9 +43,7 @@ class IcebergLike:
                 is_text = kind == "json" and value is not None
                 values.append(json.dumps(value) if is_text else value)
             marks = ", ".join("?" for _ in values)
-            self.connection.execute(
-                f"INSERT INTO {stream} VALUES ({marks}, to_timestamp({self.arrived}))", values
-            )
+            self.connection.execute(f"INSERT INTO {stream} VALUES ({marks}, to_timestamp({self.arrived}))", values)
 
     def sql(self, query):
         cursor = self.connection.execute(query)
@@ -97,9 +90,7 @@ def test_events_of_other_names_or_people_that_share_a_uuid_are_all_kept(tables):
 def test_copies_whose_time_drifted_are_folded_into_the_first(tables):
     at = "2026-01-02T00:00:00Z"
     tables.send([event_row(uuid="a", timestamp=at, properties=plan("first"))])
-    tables.send(
-        [event_row(uuid="a", timestamp="2025-01-01T00:00:00Z", properties=plan("earlier clock"))]
-    )
+    tables.send([event_row(uuid="a", timestamp="2025-01-01T00:00:00Z", properties=plan("earlier clock"))])
     tables.send([event_row(uuid="a", timestamp=None, properties=plan("no clock"))])
     query = "SELECT properties->>'plan' FROM events_deduplicated"
     assert values(tables, query) == [("first",)]
@@ -402,9 +393,7 @@ def test_events_of_deleted_people_keep_the_person_they_were_stored_with(tables):
 
 
 def test_events_of_another_team_are_not_touched_by_a_merge(tables):
-    tables.send(
-        [event_row(uuid=str(t), team_id=t, distinct_id="a", person_id="p") for t in (1, 2, None)]
-    )
+    tables.send([event_row(uuid=str(t), team_id=t, distinct_id="a", person_id="p") for t in (1, 2, None)])
     tables.send([tombstone("p", 101, "s", distinct_id="a", team_id=None)], "persons")
     query = "SELECT team_id, person_id FROM events_with_person ORDER BY team_id NULLS LAST"
     assert values(tables, query) == [(1, "p"), (2, "p"), (None, "s")]
@@ -435,10 +424,7 @@ def cut(text, count):
     return [text[n * size : (n + 1) * size] for n in range(count)]
 
 
-ORIGINAL = (
-    '[{"type":2,"big":12345678901234567890,"price":1.10, '
-    '"text":"é😀\\u0041\\n\\"q\\""},{"a":[1,2]}]'
-)
+ORIGINAL = '[{"type":2,"big":12345678901234567890,"price":1.10, "text":"é😀\\u0041\\n\\"q\\""},{"a":[1,2]}]'
 
 
 def test_chunks_give_the_original_text_in_whatever_order_they_arrive(tables):
@@ -484,10 +470,7 @@ def test_recordings_that_were_not_split_pass_through(tables):
             event_row(uuid="u3", event="$pageview", properties={"$session_id": "s1"}),
         ]
     )
-    query = (
-        "SELECT uuid, session_id, chunk_count, is_complete, snapshot_data "
-        "FROM sessions_replay ORDER BY uuid"
-    )
+    query = "SELECT uuid, session_id, chunk_count, is_complete, snapshot_data FROM sessions_replay ORDER BY uuid"
     found = values(tables, query)
     assert [row[:4] for row in found] == [("u1", "s1", 1, True), ("u2", "s2", 1, True)]
     assert [json.loads(row[4]) for row in found] == [data, data]

@@ -48,12 +48,14 @@ class Invocation {
 }
 
 const outside = globalThis.fetch;
-globalThis.fetch = /** @type {typeof fetch} */ (async (...args) => {
-  const invocation = running.getStore();
-  if (invocation === undefined) return outside(...args);
-  invocation.charge(true);
-  return invocation.connected(() => outside(...args));
-});
+globalThis.fetch = /** @type {typeof fetch} */ (
+  async (...args) => {
+    const invocation = running.getStore();
+    if (invocation === undefined) return outside(...args);
+    invocation.charge(true);
+    return invocation.connected(() => outside(...args));
+  }
+);
 
 /** A binding that costs a subrequest for each call of its methods. */
 function charged(binding, names, check) {

@@ -16,8 +16,8 @@ inline constexpr std::string_view kTooManySubrequests =
 inline std::string refusal_of_put(std::string_view key, std::string_view value,
                                   size_t value_bytes_max = kObjectValueBytes) {
   if (key.size() > kObjectKeyBytes) {
-    return "Keys cannot be larger than " + std::to_string(kObjectKeyBytes) + " bytes. A key of size " +
-           std::to_string(key.size()) + " was provided.";
+    return "Keys cannot be larger than " + std::to_string(kObjectKeyBytes) +
+           " bytes. A key of size " + std::to_string(key.size()) + " was provided.";
   }
   if (key.size() + value.size() > value_bytes_max) return "string or blob too big: SQLITE_TOOBIG";
   return {};

@@ -1,9 +1,9 @@
 """Starts and talks to the fake pipeline; for every test suite and example that needs one.
 
-    with PipelineProcess(state_dir) as pipeline:      # on a free port
-        pipeline.client.send([event_row(uuid="u1")])
-        pipeline.client.fault(count=1, status=503)
-        assert pipeline.client.sql("SELECT count(*) AS n FROM events") == [{"n": 1}]
+with PipelineProcess(state_dir) as pipeline:      # on a free port
+    pipeline.client.send([event_row(uuid="u1")])
+    pipeline.client.fault(count=1, status=503)
+    assert pipeline.client.sql("SELECT count(*) AS n FROM events") == [{"n": 1}]
 """
 
 from __future__ import annotations

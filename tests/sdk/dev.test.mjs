@@ -49,7 +49,11 @@ async function start(options = [], env = {}) {
 
 /** A start that ends by itself: its status and what it says. */
 async function refusedStart(options, env) {
-  const child = spawn(join(ROOT, "scripts/dev"), options, { cwd: ROOT, stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...env } });
+  const child = spawn(join(ROOT, "scripts/dev"), options, {
+    cwd: ROOT,
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, ...env },
+  });
   let complaint = "";
   child.stderr.on("data", (data) => (complaint += data));
   const status = await new Promise((done) => {
@@ -62,7 +66,10 @@ async function refusedStart(options, env) {
 /** Every process below `pid`, itself included. */
 function family(pid) {
   const table = execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" });
-  const pairs = table.trim().split("\n").map((line) => line.trim().split(/\s+/).map(Number));
+  const pairs = table
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/).map(Number));
   const found = [pid];
   for (const parent of found) {
     for (const [child, itsParent] of pairs) if (itsParent === parent) found.push(child);
@@ -73,7 +80,9 @@ function family(pid) {
 /** Whether a process runs; one that ended and was not waited for yet does not. */
 function runs(pid) {
   try {
-    return !execFileSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" }).trim().startsWith("Z");
+    return !execFileSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" })
+      .trim()
+      .startsWith("Z");
   } catch {
     return false;
   }
@@ -139,7 +148,11 @@ describe("scripts/dev", () => {
       assert.deepEqual([found[0].event, found[2].event], ["purchase", "upgraded"]);
       assert.equal(new Set(found.map((row) => row.person_id)).size, 1, "one person");
       assert.equal(found[2].person_properties.email, `${distinctId}@example.com`);
-      for (const row of found) assert.deepEqual(Object.keys(row).filter((name) => !name.startsWith("__")), COLUMNS);
+      for (const row of found)
+        assert.deepEqual(
+          Object.keys(row).filter((name) => !name.startsWith("__")),
+          COLUMNS,
+        );
     });
   }
 
@@ -148,9 +161,16 @@ describe("scripts/dev", () => {
     const pid = Number(readFileSync(join(stateDir, "workerd.pid"), "utf8"));
     process.kill(pid, "SIGKILL");
     await eventually(() => !runs(pid), { what: "the end of workerd" });
-    await eventually(() => fetch(`${dev.url}/_liveness`).then((response) => response.ok, () => false), {
-      what: "workerd's return",
-    });
+    await eventually(
+      () =>
+        fetch(`${dev.url}/_liveness`).then(
+          (response) => response.ok,
+          () => false,
+        ),
+      {
+        what: "workerd's return",
+      },
+    );
     assert.equal((await capture("after the crash")).person_id, first.person_id);
     assert.notEqual(Number(readFileSync(join(stateDir, "workerd.pid"), "utf8")), pid);
   });
@@ -177,7 +197,11 @@ describe("scripts/dev", () => {
   for (const options of [[], ["--fresh"]]) {
     it(`refuses a second start on its state${options.map((each) => ` with ${each}`)}, which touches nothing`, async () => {
       const kept = (await rows()).length;
-      const { status, complaint } = await refusedStart(options, { HOGFLARE_PORT: String(await freePort()), FAKE_PIPELINE_PORT: String(await freePort()), HOGFLARE_STATE_DIR: stateDir });
+      const { status, complaint } = await refusedStart(options, {
+        HOGFLARE_PORT: String(await freePort()),
+        FAKE_PIPELINE_PORT: String(await freePort()),
+        HOGFLARE_STATE_DIR: stateDir,
+      });
       assert.equal(status, 1);
       assert.match(complaint, new RegExp(`runs on this state already: process \\d+, port ${ports.worker}`));
       assert.equal((await rows()).length, kept);
@@ -189,7 +213,11 @@ describe("scripts/dev", () => {
     const precious = mkdtempSync(join(tmpdir(), "hogflare-precious-"));
     mkdirSync(join(precious, "sub"));
     writeFileSync(join(precious, "sub/thesis.txt"), "years");
-    const { status, complaint } = await refusedStart(["--fresh"], { HOGFLARE_PORT: String(await freePort()), FAKE_PIPELINE_PORT: String(await freePort()), HOGFLARE_STATE_DIR: precious });
+    const { status, complaint } = await refusedStart(["--fresh"], {
+      HOGFLARE_PORT: String(await freePort()),
+      FAKE_PIPELINE_PORT: String(await freePort()),
+      HOGFLARE_STATE_DIR: precious,
+    });
     assert.equal(status, 1);
     assert.match(complaint, /is no state folder of scripts\/dev/);
     assert.equal(readFileSync(join(precious, "sub/thesis.txt"), "utf8"), "years");
@@ -218,11 +246,20 @@ describe("scripts/dev", () => {
   });
 
   it("says that flags are larger than a deployment's variable may be, and serves them", async () => {
-    const flags = Array.from({ length: 60 }, (_, i) => ({ id: i + 1, key: `flag-${i}`, active: true, filters: { groups: [{ properties: [], rollout_percentage: 100 }] } }));
+    const flags = Array.from({ length: 60 }, (_, i) => ({
+      id: i + 1,
+      key: `flag-${i}`,
+      active: true,
+      filters: { groups: [{ properties: [], rollout_percentage: 100 }] },
+    }));
     const document = JSON.stringify({ flags });
     dev = await start([], { HOGFLARE_FEATURE_FLAGS: document });
     assert.match(dev.output(), new RegExp(`HOGFLARE_FEATURE_FLAGS has ${document.length} bytes; Cloudflare deploys at most 5120`));
-    const response = await fetch(`${dev.url}/flags/?v=2`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ token: "phc_example", distinct_id: "u" }) });
+    const response = await fetch(`${dev.url}/flags/?v=2`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ token: "phc_example", distinct_id: "u" }),
+    });
     const answer = await response.json();
     assert.equal(Object.values(answer.flags).filter(({ enabled }) => enabled).length, flags.length);
     await stop();

@@ -95,29 +95,35 @@ for (const [sdk, Client, mode] of [
   describe(`${sdk}, capture ${mode}`, () => {
     const capabilities = mode === "v1" ? ["v1", "faults"] : ["faults"];
     for (const fault of FAULTS) {
-      it(`sends again after ${fault === "lost" ? "a lost answer" : fault}`, proves(sdk, capabilities, async () => {
-        const proxy = await startProxy(fault, 2);
+      it(
+        `sends again after ${fault === "lost" ? "a lost answer" : fault}`,
+        proves(sdk, capabilities, async () => {
+          const proxy = await startProxy(fault, 2);
+          try {
+            const rows = await through(Client, proxy.url, mode, `${sdk} ${mode} ${fault}`);
+            assert.equal(proxy.seen.length, 3, proxy.seen.join(" "));
+            assert.ok(proxy.seen.every((path) => path.startsWith(mode === "v1" ? "/i/v1/analytics/events" : "/batch")));
+            assertWhole(rows, fault === "lost" ? 3 : 1);
+          } finally {
+            proxy.stop();
+          }
+        }),
+      );
+    }
+
+    it(
+      "sends once while the sink refuses; the outbox has it until then",
+      proves(sdk, capabilities, async () => {
+        await system.pipeline.fault({ seconds: 4, status: 503 });
+        const proxy = await startProxy("", 0);
         try {
-          const rows = await through(Client, proxy.url, mode, `${sdk} ${mode} ${fault}`);
-          assert.equal(proxy.seen.length, 3, proxy.seen.join(" "));
-          assert.ok(proxy.seen.every((path) => path.startsWith(mode === "v1" ? "/i/v1/analytics/events" : "/batch")));
-          assertWhole(rows, fault === "lost" ? 3 : 1);
+          const rows = await through(Client, proxy.url, mode, `${sdk} ${mode} outage`);
+          assert.equal(proxy.seen.length, 1);
+          assertWhole(rows, 1);
         } finally {
           proxy.stop();
         }
-      }));
-    }
-
-    it("sends once while the sink refuses; the outbox has it until then", proves(sdk, capabilities, async () => {
-      await system.pipeline.fault({ seconds: 4, status: 503 });
-      const proxy = await startProxy("", 0);
-      try {
-        const rows = await through(Client, proxy.url, mode, `${sdk} ${mode} outage`);
-        assert.equal(proxy.seen.length, 1);
-        assertWhole(rows, 1);
-      } finally {
-        proxy.stop();
-      }
-    }));
+      }),
+    );
   });
 }

@@ -35,15 +35,17 @@ const rulesFlag = (id, key, return_type, default_value, rule) => ({
     version: 2,
     return_type,
     default_value,
-    rules: [{
-      id: "0190a1b2-0000-4000-8000-000000000001",
-      targeting: { properties: [] },
-      rollout_percentage: 100,
-      on_rollout_miss: "continue",
-      assignment_algorithm: "sha1_60_v1",
-      seed: "seed-of-" + key,
-      ...rule,
-    }],
+    rules: [
+      {
+        id: "0190a1b2-0000-4000-8000-000000000001",
+        targeting: { properties: [] },
+        rollout_percentage: 100,
+        on_rollout_miss: "continue",
+        assignment_algorithm: "sha1_60_v1",
+        seed: "seed-of-" + key,
+        ...rule,
+      },
+    ],
   },
 });
 
@@ -63,20 +65,36 @@ const SPECIAL = [
   flag(110, "after-held", [condition([{ key: "7", value: true, operator: "flag_evaluates_to", type: "flag" }])]),
   flag(111, "look", [condition()], {
     filters: {
-      multivariate: { variants: [{ key: "a", rollout_percentage: 40 }, { key: "b", rollout_percentage: 60 }] },
+      multivariate: {
+        variants: [
+          { key: "a", rollout_percentage: 40 },
+          { key: "b", rollout_percentage: 60 },
+        ],
+      },
       payloads: { a: '{"columns":2}', b: "7" },
     },
   }),
   // SDKs of today read the rules format as no conditions and would say false.
   rulesFlag(112, "rules-split", "string", "base", {
-    rule_type: "experiment", experiment_id: null, paused: false,
-    variants: [{ key: "a", weight: 50, value: "wide" }, { key: "b", weight: 50, value: "narrow" }],
+    rule_type: "experiment",
+    experiment_id: null,
+    paused: false,
+    variants: [
+      { key: "a", weight: 50, value: "wide" },
+      { key: "b", weight: 50, value: "narrow" },
+    ],
   }),
   rulesFlag(113, "rules-half", "boolean", false, { rule_type: "percentage_rollout", value: true, rollout_percentage: 50 }),
   { key: "short-half", rollout_percentage: 50 },
   { key: "short-on", payload: { hint: "x" } },
   { key: "short-plan", conditions: [{ properties: [{ key: "a", value: ["pro", "free"], operator: "in" }] }] },
-  { key: "short-split", variants: [{ key: "l", rollout_percentage: 50 }, { key: "r", rollout_percentage: 50 }] },
+  {
+    key: "short-split",
+    variants: [
+      { key: "l", rollout_percentage: 50 },
+      { key: "r", rollout_percentage: 50 },
+    ],
+  },
 ];
 const generated = made.times(40, made.flag).map((one) => ({
   ...one,
@@ -251,7 +269,23 @@ describe(`posthog-node evaluating locally (seed ${SEED})`, () => {
     }
     console.log(`posthog-node: ${local} values computed locally equal, ${declined} left to the server`);
     assert.ok(local > PEOPLE * FLAGS.flags.length * 0.4);
-    const wanted = ["held", "rules-split", "rules-half", "mixed", "sticky", "by-device", "enrolled", "stored-only", "unset", "in-static", "after-held", "for-clients", "short-half", "short-plan", "short-split"];
+    const wanted = [
+      "held",
+      "rules-split",
+      "rules-half",
+      "mixed",
+      "sticky",
+      "by-device",
+      "enrolled",
+      "stored-only",
+      "unset",
+      "in-static",
+      "after-held",
+      "for-clients",
+      "short-half",
+      "short-plan",
+      "short-split",
+    ];
     for (const key of wanted) assert.ok(marked.has(key), `${key} should have been left to the server`);
   });
 
@@ -288,11 +322,9 @@ describe(`posthog-python (seed ${SEED})`, () => {
     const wanted = answers.map(({ featureFlags }) => featureFlags);
     const timeout_seconds = FLAGS_TIMEOUT_MS / 1000;
     writeFileSync(file, JSON.stringify({ host: system.url, token: TOKEN, personal: PERSONAL, timeout_seconds, people, wanted }));
-    const { stdout } = await promisify(execFile)(
-      join(ROOT, ".venv/bin/python"),
-      [join(import.meta.dirname, "flags_python.py"), file],
-      { maxBuffer: 1 << 28 },
-    );
+    const { stdout } = await promisify(execFile)(join(ROOT, ".venv/bin/python"), [join(import.meta.dirname, "flags_python.py"), file], {
+      maxBuffer: 1 << 28,
+    });
     const report = JSON.parse(stdout);
     assert.equal(report.remote.length, 12);
     for (const [i, { all, look, payload }] of report.remote.entries()) {
@@ -344,24 +376,27 @@ describe("an OpenFeature client over OFREP", () => {
     groupProperties: person.group_properties,
   });
 
-  it("has the values of /flags", proves("OFREP provider 0.1.3 (Node.js)", ["flags"], async () => {
-    for (const [i, person] of people.slice(0, 12).entries()) {
-      const { featureFlags } = answers[i];
-      const context = contextOf(person);
-      for (const key of ["everyone", "third", "gold", "company-half", "stored-only", "short-half"]) {
-        await persistently(async () => {
-          const details = await client.getBooleanDetails(key, !featureFlags[key], context);
-          assert.equal(details.value, featureFlags[key], key);
-          assert.equal(details.errorCode, undefined);
-        });
+  it(
+    "has the values of /flags",
+    proves("OFREP provider 0.1.3 (Node.js)", ["flags"], async () => {
+      for (const [i, person] of people.slice(0, 12).entries()) {
+        const { featureFlags } = answers[i];
+        const context = contextOf(person);
+        for (const key of ["everyone", "third", "gold", "company-half", "stored-only", "short-half"]) {
+          await persistently(async () => {
+            const details = await client.getBooleanDetails(key, !featureFlags[key], context);
+            assert.equal(details.value, featureFlags[key], key);
+            assert.equal(details.errorCode, undefined);
+          });
+        }
+        const look = await client.getStringDetails("look", "default", context);
+        assert.equal(look.value, featureFlags.look);
+        assert.equal(look.variant, featureFlags.look);
+        assert.equal(look.reason, "SPLIT");
+        assert.equal(look.flagMetadata.payload, { a: '{"columns":2}', b: "7" }[featureFlags.look]);
       }
-      const look = await client.getStringDetails("look", "default", context);
-      assert.equal(look.value, featureFlags.look);
-      assert.equal(look.variant, featureFlags.look);
-      assert.equal(look.reason, "SPLIT");
-      assert.equal(look.flagMetadata.payload, { a: '{"columns":2}', b: "7" }[featureFlags.look]);
-    }
-  }));
+    }),
+  );
 
   it("gets the default and a reason where there is no value", async () => {
     const missing = await client.getBooleanDetails("no-such-flag", true, { targetingKey: "u" });

@@ -41,9 +41,7 @@ function answers(cases) {
 
 /** @param {any[]} cases of one call */
 function answersTo(cases) {
-  const lines = cases.flatMap(({ document, now_ms, people }) =>
-    people.map((request) => JSON.stringify({ document, now_ms, request })),
-  );
+  const lines = cases.flatMap(({ document, now_ms, people }) => people.map((request) => JSON.stringify({ document, now_ms, request })));
   const output = execFileSync(TOOL, { input: lines.join("\n") + "\n", maxBuffer: 1 << 28 });
   const reports = output.toString().trim().split("\n").map(JSON.parse);
   return cases.map((_, i) => {

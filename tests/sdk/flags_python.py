@@ -67,11 +67,7 @@ def main():
     )
     computing.load_feature_flags()
     for person in people:
-        report["local"].append(
-            computing.get_all_flags(
-                person["distinct_id"], only_evaluate_locally=True, **arguments_of(person)
-            )
-        )
+        report["local"].append(computing.get_all_flags(person["distinct_id"], only_evaluate_locally=True, **arguments_of(person)))
     for i, person in enumerate(people[:60]):
         report["both"].append(all_flags(computing, person, wanted[i]))
     report["remote_config"] = computing.get_remote_config_payload("everyone")

@@ -21,11 +21,13 @@ function missing(command, args, [major, minor]) {
 const LANGUAGES = [
   { name: "Go", lacks: missing("go", ["version"], [1, 24]), sdks: ["posthog-go-1.23.1", "posthog-go-1.23.1-flags"] },
   {
-    name: "Java", lacks: missing("javac", ["-version"], [17, 0]) || missing("mvn", ["-version"], [3, 6]),
+    name: "Java",
+    lacks: missing("javac", ["-version"], [17, 0]) || missing("mvn", ["-version"], [3, 6]),
     sdks: ["posthog-jvm-6.6.5", "posthog-jvm-6.6.5-flags", "posthog-jvm-3.23.1", "posthog-jvm-3.23.1-flags"],
   },
   {
-    name: "Rust", lacks: missing("cargo", ["--version"], [1, 85]),
+    name: "Rust",
+    lacks: missing("cargo", ["--version"], [1, 85]),
     sdks: ["posthog-rs-0.30.0", "posthog-rs-0.30.0-capture-v1", "posthog-rs-0.30.0-flags", "posthog-rs-0.3.7"],
   },
 ];
@@ -34,7 +36,8 @@ const LANGUAGES = [
 function runLive(names) {
   return new Promise((done) => {
     const child = spawn(join(ROOT, "scripts/record-golden"), ["--live", ...names], {
-      cwd: ROOT, stdio: ["ignore", "pipe", "pipe"],
+      cwd: ROOT,
+      stdio: ["ignore", "pipe", "pipe"],
       // Nobody debugs them, and they are built in half the time.
       env: { ...process.env, CARGO_PROFILE_DEV_DEBUG: "0" },
     });
@@ -46,7 +49,10 @@ function runLive(names) {
 
 describe("SDKs of compiled languages, live", () => {
   for (const { name, lacks, sdks } of LANGUAGES) {
-    it(`${name}: ${sdks.join(", ")}`, { skip: lacks === "" ? false : `${lacks}; its recordings are replayed`, timeout: TIMEOUT_MS }, async () => {
+    it(`${name}: ${sdks.join(", ")}`, {
+      skip: lacks === "" ? false : `${lacks}; its recordings are replayed`,
+      timeout: TIMEOUT_MS,
+    }, async () => {
       const { code, text } = await runLive(sdks);
       assert.equal(code, 0, text);
       for (const sdk of sdks) {

@@ -11,7 +11,15 @@ const ADMIN = "admin-token";
 const READER = "phx_reader";
 const VIEWER = "viewer-token";
 const SQL_TOKEN = "sql-token";
-const FLAGS = { flags: [{ key: "beta", active: true, filters: { groups: [{ properties: [{ key: "plan", value: ["pro"], operator: "exact", type: "person" }], rollout_percentage: 100 }] } }] };
+const FLAGS = {
+  flags: [
+    {
+      key: "beta",
+      active: true,
+      filters: { groups: [{ properties: [{ key: "plan", value: ["pro"], operator: "exact", type: "person" }], rollout_percentage: 100 }] },
+    },
+  ],
+};
 const TRENDS = { kind: "TrendsQuery", dateRange: { date_from: "-7d" }, series: [{ kind: "EventsNode", event: "$pageview", math: "dau" }] };
 
 let system;
@@ -20,7 +28,9 @@ const clients = [];
 /** A client that has been initialised with that token. */
 async function connect(token, path = "/mcp") {
   const client = new Client({ name: "tests", version: "1.0.0" });
-  await client.connect(new StreamableHTTPClientTransport(new URL(path, system.url), { requestInit: { headers: { authorization: `Bearer ${token}` } } }));
+  await client.connect(
+    new StreamableHTTPClientTransport(new URL(path, system.url), { requestInit: { headers: { authorization: `Bearer ${token}` } } }),
+  );
   clients.push(client);
   return client;
 }
@@ -44,11 +54,21 @@ async function refusal(client, name, args = {}) {
 async function send(message, { token = READER, headers = {}, method = "POST", path = "/mcp" } = {}) {
   const response = await system.request(path, {
     method,
-    headers: { "content-type": "application/json", accept: "application/json, text/event-stream", authorization: `Bearer ${token}`, ...headers },
+    headers: {
+      "content-type": "application/json",
+      accept: "application/json, text/event-stream",
+      authorization: `Bearer ${token}`,
+      ...headers,
+    },
     body: method === "GET" ? undefined : typeof message === "string" ? message : JSON.stringify(message),
   });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, text, json: text === "" || !response.headers.get("content-type")?.includes("json") ? undefined : JSON.parse(text) };
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    json: text === "" || !response.headers.get("content-type")?.includes("json") ? undefined : JSON.parse(text),
+  };
 }
 
 const ping = (id = 1) => ({ jsonrpc: "2.0", id, method: "ping" });
@@ -57,20 +77,48 @@ before(async () => {
   system = await startSystem({
     hasSql: true,
     vars: {
-      HOGFLARE_ADMIN_TOKEN: ADMIN, POSTHOG_PERSONAL_API_KEY: READER, HOGFLARE_VIEWER_TOKEN: VIEWER, HOGFLARE_FLAGS_KV_KEY: "flags",
+      HOGFLARE_ADMIN_TOKEN: ADMIN,
+      POSTHOG_PERSONAL_API_KEY: READER,
+      HOGFLARE_VIEWER_TOKEN: VIEWER,
+      HOGFLARE_FLAGS_KV_KEY: "flags",
       HOGFLARE_FEATURE_FLAGS: JSON.stringify(FLAGS),
     },
   });
   const at = (hours) => new Date(Date.now() - hours * 3_600_000).toISOString();
-  const page = { $session_id: "0190d5a7-0000-7000-8000-000000000001", $current_url: "https://shop.example/start", $pathname: "/start", $browser: "Firefox" };
+  const page = {
+    $session_id: "0190d5a7-0000-7000-8000-000000000001",
+    $current_url: "https://shop.example/start",
+    $pathname: "/start",
+    $browser: "Firefox",
+  };
   const events = [
     { event: "$pageview", distinct_id: "ada", timestamp: at(3), properties: { ...page, $set: { email: "ada@shop.example", plan: "pro" } } },
-    { event: "$pageview", distinct_id: "bob", timestamp: at(3), properties: { ...page, $session_id: "0190d5a7-0000-7000-8000-000000000002", $browser: "Chrome" } },
+    {
+      event: "$pageview",
+      distinct_id: "bob",
+      timestamp: at(3),
+      properties: { ...page, $session_id: "0190d5a7-0000-7000-8000-000000000002", $browser: "Chrome" },
+    },
     { event: "signed_up", distinct_id: "ada", timestamp: at(2), properties: { ...page, seats: 3 } },
-    { event: "$exception", distinct_id: "bob", timestamp: at(2), properties: { ...page, $exception_list: [{ type: "TypeError", value: "x is not a function" }] } },
+    {
+      event: "$exception",
+      distinct_id: "bob",
+      timestamp: at(2),
+      properties: { ...page, $exception_list: [{ type: "TypeError", value: "x is not a function" }] },
+    },
   ];
   assert.equal((await system.post("/batch/", { api_key: "phc_test", batch: events })).status, 200);
-  const recorded = { event: "$snapshot", properties: { distinct_id: "ada", $session_id: page.$session_id, $window_id: "w", $snapshot_data: [{ type: 4, data: { href: page.$current_url }, timestamp: Date.now() }], $snapshot_bytes: 60, token: "phc_test" } };
+  const recorded = {
+    event: "$snapshot",
+    properties: {
+      distinct_id: "ada",
+      $session_id: page.$session_id,
+      $window_id: "w",
+      $snapshot_data: [{ type: 4, data: { href: page.$current_url }, timestamp: Date.now() }],
+      $snapshot_bytes: 60,
+      token: "phc_test",
+    },
+  };
   assert.equal((await system.post("/s/", recorded)).status, 200);
 });
 after(async () => {
@@ -85,26 +133,38 @@ describe("the official client", () => {
     assert.match(client.getInstructions(), /query JSON/);
     await client.ping();
     const { tools } = await client.listTools();
-    assert.deepEqual(tools.map((tool) => tool.name), ["query", "sql", "events", "properties", "person", "flags", "errors", "recordings", "health"]);
+    assert.deepEqual(
+      tools.map((tool) => tool.name),
+      ["query", "sql", "events", "properties", "person", "flags", "errors", "recordings", "health"],
+    );
     for (const tool of tools) {
       assert.equal(tool.annotations.readOnlyHint, true, tool.name);
       assert.equal(tool.inputSchema.additionalProperties, false);
     }
     assert.ok(!tools.find((tool) => tool.name === "flags").inputSchema.properties.action.enum.includes("write"));
     const admins = (await (await connect(ADMIN)).listTools()).tools;
-    assert.deepEqual(admins.filter((tool) => !tool.annotations.readOnlyHint).map((tool) => tool.name), ["flags"]);
+    assert.deepEqual(
+      admins.filter((tool) => !tool.annotations.readOnlyHint).map((tool) => tool.name),
+      ["flags"],
+    );
   });
 
   it("reads the schema, which is that of the streams, and recipes that each work", async () => {
     const client = await connect(READER);
     const { resources } = await client.listResources();
-    assert.deepEqual(resources.map((each) => each.uri), ["hogflare://schema", "hogflare://recipes"]);
+    assert.deepEqual(
+      resources.map((each) => each.uri),
+      ["hogflare://schema", "hogflare://recipes"],
+    );
     assert.deepEqual((await client.listResourceTemplates()).resourceTemplates, []);
     const read = async (uri) => JSON.parse((await client.readResource({ uri })).contents[0].text);
     const { tables } = await read("hogflare://schema");
     for (const [name, table] of Object.entries(tables)) {
       const schema = JSON.parse(readFileSync(new URL(`../../schemas/${name}.json`, import.meta.url), "utf8"));
-      assert.deepEqual(table.columns, schema.fields.map((field) => ({ name: field.name, type: field.type })));
+      assert.deepEqual(
+        table.columns,
+        schema.fields.map((field) => ({ name: field.name, type: field.type })),
+      );
     }
     assert.deepEqual(Object.keys(tables).sort(), ["distinct_ids", "events", "persons", "rejects"]);
     const recipes = await read("hogflare://recipes");
@@ -123,7 +183,10 @@ describe("the official client", () => {
     assert.equal(trend.is_cached, false);
     const people = await call(client, "sql", { sql: "SELECT count(*) AS n FROM events WHERE event = 'signed_up'" });
     assert.deepEqual([people.columns, people.results], [["n"], [[1]]]);
-    assert.match(await refusal(client, "query", { query: { ...TRENDS, series: [{ kind: "EventsNode", event: "a", math: "hogql" }] } }), /^query\.series\.0\.math /);
+    assert.match(
+      await refusal(client, "query", { query: { ...TRENDS, series: [{ kind: "EventsNode", event: "a", math: "hogql" }] } }),
+      /^query\.series\.0\.math /,
+    );
     assert.match(await refusal(client, "sql", { sql: "DROP TABLE events" }), /SELECT/);
     assert.match(await refusal(client, "sql", { sql: "SELECT * FROM default.hogflare_events_v1" }), /no table that can be asked/);
   });
@@ -131,19 +194,42 @@ describe("the official client", () => {
   it("looks at events, properties, people, errors and recordings", async () => {
     const client = await connect(VIEWER);
     const names = await call(client, "events", { search: "signed" });
-    assert.deepEqual(names.results.map((each) => [each.name, each.count]), [["signed_up", 1]]);
-    const rows = await call(client, "events", { show: "rows", event: "$pageview", distinct_id: "ada", properties: [{ key: "$browser", value: ["Firefox"], operator: "exact", type: "event" }] });
-    assert.deepEqual(rows.results.map((each) => [each.event, each.distinct_id]), [["$pageview", "ada"]]);
+    assert.deepEqual(
+      names.results.map((each) => [each.name, each.count]),
+      [["signed_up", 1]],
+    );
+    const rows = await call(client, "events", {
+      show: "rows",
+      event: "$pageview",
+      distinct_id: "ada",
+      properties: [{ key: "$browser", value: ["Firefox"], operator: "exact", type: "event" }],
+    });
+    assert.deepEqual(
+      rows.results.map((each) => [each.event, each.distinct_id]),
+      [["$pageview", "ada"]],
+    );
     const properties = await call(client, "properties", { type: "event", event_names: ["signed_up"], search: "seats" });
-    assert.deepEqual(properties.results.map((each) => [each.name, each.property_type]), [["seats", "Numeric"]]);
+    assert.deepEqual(
+      properties.results.map((each) => [each.name, each.property_type]),
+      [["seats", "Numeric"]],
+    );
     const person = await call(client, "person", { distinct_id: "ada" });
     assert.equal(person.properties.email, "ada@shop.example");
     const found = await call(client, "person", { search: "ada@shop" });
-    assert.deepEqual(found.results.map((each) => each.distinct_ids), [["ada"]]);
+    assert.deepEqual(
+      found.results.map((each) => each.distinct_ids),
+      [["ada"]],
+    );
     const errors = await call(client, "errors", { search: "function" });
-    assert.deepEqual(errors.results.map((each) => [each.name, each.aggregations.occurrences]), [["TypeError", 1]]);
+    assert.deepEqual(
+      errors.results.map((each) => [each.name, each.aggregations.occurrences]),
+      [["TypeError", 1]],
+    );
     const recordings = await call(client, "recordings");
-    assert.deepEqual(recordings.results.map((each) => [each.session_id, each.distinct_id, each.parts]), [["0190d5a7-0000-7000-8000-000000000001", "ada", 1]]);
+    assert.deepEqual(
+      recordings.results.map((each) => [each.session_id, each.distinct_id, each.parts]),
+      [["0190d5a7-0000-7000-8000-000000000001", "ada", 1]],
+    );
     assert.deepEqual((await call(client, "recordings", { distinct_id: "bob" })).results, []);
     assert.match(await refusal(client, "person", { distinct_id: "nobody" }), /no person/);
     assert.match(await refusal(client, "sql", { sql: "SELECT 1" }), /viewer may not ask SQL/);
@@ -173,7 +259,12 @@ describe("the official client", () => {
     const client = await connect(VIEWER);
     const health = await call(client, "health");
     assert.ok(Array.isArray(health.sinks));
-    const everything = JSON.stringify([health, await call(client, "flags", { action: "list" }), await client.listTools(), await call(client, "query", { query: TRENDS })]);
+    const everything = JSON.stringify([
+      health,
+      await call(client, "flags", { action: "list" }),
+      await client.listTools(),
+      await call(client, "query", { query: TRENDS }),
+    ]);
     for (const secret of [ADMIN, READER, VIEWER, SQL_TOKEN]) assert.ok(!everything.includes(secret), secret);
   });
 
@@ -192,8 +283,12 @@ describe("the official client", () => {
       ["person", {}, /^give either distinct_id/],
       ["flags", { action: "write", document: "{}" }, /^write needs etag/],
       ["health", { team_id: 2 }, /^team_id must name a project/],
-    ]) assert.match(await refusal(client, tool, args), words);
-    await assert.rejects(client.callTool({ name: "drop", arguments: {} }), { code: -32602, message: /there is no tool 'drop'; there are query, sql/ });
+    ])
+      assert.match(await refusal(client, tool, args), words);
+    await assert.rejects(client.callTool({ name: "drop", arguments: {} }), {
+      code: -32602,
+      message: /there is no tool 'drop'; there are query, sql/,
+    });
     await assert.rejects(client.request({ method: "prompts/list" }, { parse: (value) => value }), { code: -32601 });
   });
 
@@ -204,8 +299,15 @@ describe("the official client", () => {
 
 describe("the protocol", () => {
   it("speaks four versions and offers its newest for others", async () => {
-    const begin = (protocolVersion) => send({ jsonrpc: "2.0", id: "a", method: "initialize", params: { protocolVersion, capabilities: {}, clientInfo: { name: "t", version: "1" } } });
-    for (const version of ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]) assert.equal((await begin(version)).json.result.protocolVersion, version);
+    const begin = (protocolVersion) =>
+      send({
+        jsonrpc: "2.0",
+        id: "a",
+        method: "initialize",
+        params: { protocolVersion, capabilities: {}, clientInfo: { name: "t", version: "1" } },
+      });
+    for (const version of ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"])
+      assert.equal((await begin(version)).json.result.protocolVersion, version);
     assert.equal((await begin("2099-01-01")).json.result.protocolVersion, "2025-11-25");
     assert.equal((await begin(7)).json.error.code, -32602);
     assert.equal((await send(ping(), { headers: { "mcp-protocol-version": "2025-11-25" } })).status, 200);
@@ -217,7 +319,11 @@ describe("the protocol", () => {
   });
 
   it("answers 202 to what needs no answer, and 405 to who wants a stream or to end a session", async () => {
-    for (const message of [{ jsonrpc: "2.0", method: "notifications/initialized" }, { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } }, { jsonrpc: "2.0", id: 9, result: {} }]) {
+    for (const message of [
+      { jsonrpc: "2.0", method: "notifications/initialized" },
+      { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } },
+      { jsonrpc: "2.0", id: 9, result: {} },
+    ]) {
       const answer = await send(message);
       assert.deepEqual([answer.status, answer.text], [202, ""]);
     }
@@ -229,7 +335,10 @@ describe("the protocol", () => {
 
   it("takes batches in the one version that has them", async () => {
     const both = [ping(1), { jsonrpc: "2.0", method: "notifications/initialized" }, ping("two")];
-    assert.deepEqual((await send(both, { headers: { "mcp-protocol-version": "2025-03-26" } })).json.map((each) => each.id), [1, "two"]);
+    assert.deepEqual(
+      (await send(both, { headers: { "mcp-protocol-version": "2025-03-26" } })).json.map((each) => each.id),
+      [1, "two"],
+    );
     assert.equal((await send([both[1]])).status, 202);
     assert.match((await send(both, { headers: { "mcp-protocol-version": "2025-11-25" } })).json.error.message, /no batches/);
     for (const wrong of [[], Array.from({ length: 9 }, (_, id) => ping(id))]) assert.equal((await send(wrong)).status, 400);
@@ -238,9 +347,23 @@ describe("the protocol", () => {
   });
 
   it("refuses what is no message, with JSON-RPC's codes", async () => {
-    for (const [body, code] of [["{", -32700], ["", -32700], ["1", -32600], ["{}", -32600], [{ id: 1, method: "ping" }, -32600], [{ ...ping(), id: null }, -32600], [{ ...ping(), id: 1.5 }, -32600], [{ ...ping(), method: 4 }, -32600], ["[".repeat(5_000) + "]".repeat(5_000), -32700]]) {
+    for (const [body, code] of [
+      ["{", -32700],
+      ["", -32700],
+      ["1", -32600],
+      ["{}", -32600],
+      [{ id: 1, method: "ping" }, -32600],
+      [{ ...ping(), id: null }, -32600],
+      [{ ...ping(), id: 1.5 }, -32600],
+      [{ ...ping(), method: 4 }, -32600],
+      ["[".repeat(5_000) + "]".repeat(5_000), -32700],
+    ]) {
       const answer = await send(body);
-      assert.deepEqual([answer.status, answer.json.error.code, answer.json.jsonrpc, answer.json.id], [400, code, "2.0", null], JSON.stringify(body).slice(0, 80));
+      assert.deepEqual(
+        [answer.status, answer.json.error.code, answer.json.jsonrpc, answer.json.id],
+        [400, code, "2.0", null],
+        JSON.stringify(body).slice(0, 80),
+      );
     }
     assert.equal((await send({ ...ping(), params: [] })).json.error.code, -32602);
     assert.equal((await send({ ...ping(), method: "tools/list", params: { cursor: "x" } })).json.error.code, -32602);
@@ -250,13 +373,25 @@ describe("the protocol", () => {
   });
 
   it("answers no other site's page, nor one that stands behind a name that leads here", async () => {
-    for (const headers of [{ origin: "https://evil.example" }, { origin: "null" }, { origin: "http://evil.example", host: "evil.example" }]) {
+    for (const headers of [
+      { origin: "https://evil.example" },
+      { origin: "null" },
+      { origin: "http://evil.example", host: "evil.example" },
+    ]) {
       const answer = await send(ping(), { headers });
       assert.equal(answer.status, 403, JSON.stringify(headers));
       assert.equal(answer.headers.get("access-control-allow-origin"), null);
     }
     assert.equal((await send(ping(), { headers: { origin: system.url } })).status, 200);
-    assert.equal((await system.request("/mcp", { method: "OPTIONS", headers: { origin: "https://evil.example", "access-control-request-method": "POST" } })).status, 405);
+    assert.equal(
+      (
+        await system.request("/mcp", {
+          method: "OPTIONS",
+          headers: { origin: "https://evil.example", "access-control-request-method": "POST" },
+        })
+      ).status,
+      405,
+    );
   });
 
   it("needs a bearer token of this deployment; no cookie will do", async () => {
@@ -266,6 +401,9 @@ describe("the protocol", () => {
     }
     const session = await system.post("/app/api/session", { token: ADMIN });
     const cookie = session.headers.get("set-cookie").split(";")[0];
-    assert.equal((await send(ping(), { headers: { authorization: "", cookie, "x-hogflare-csrf": (await session.json()).csrf } })).status, 401);
+    assert.equal(
+      (await send(ping(), { headers: { authorization: "", cookie, "x-hogflare-csrf": (await session.json()).csrf } })).status,
+      401,
+    );
   });
 });

@@ -31,7 +31,15 @@ const ANSWERS = {
     created_at: 1,
     status: "completed",
     model: "gpt-5",
-    output: [{ type: "message", id: "msg-1", role: "assistant", status: "completed", content: [{ type: "output_text", text: TEXT, annotations: [] }] }],
+    output: [
+      {
+        type: "message",
+        id: "msg-1",
+        role: "assistant",
+        status: "completed",
+        content: [{ type: "output_text", text: TEXT, annotations: [] }],
+      },
+    ],
     usage: { input_tokens: 9, output_tokens: 3, total_tokens: 12 },
   },
   "/v1/embeddings": {

@@ -19,7 +19,10 @@ describe("posthog-node", () => {
     await client.shutdown();
 
     const rows = await system.rows();
-    assert.deepEqual(rows.map((row) => row.event), ["purchase", "$identify", "upgraded"]);
+    assert.deepEqual(
+      rows.map((row) => row.event),
+      ["purchase", "$identify", "upgraded"],
+    );
     assert.equal(new Set(rows.map((row) => row.person_id)).size, 1);
     assert.equal(rows[0].properties.amount, 29.99);
     assert.equal(rows[2].person_properties.email, "n@example.com");

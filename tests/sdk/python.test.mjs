@@ -18,7 +18,12 @@ const FLAGS = {
       active: true,
       filters: {
         groups: [{ properties: [], rollout_percentage: 100 }],
-        multivariate: { variants: [{ key: "control", rollout_percentage: 50 }, { key: "test", rollout_percentage: 50 }] },
+        multivariate: {
+          variants: [
+            { key: "control", rollout_percentage: 50 },
+            { key: "test", rollout_percentage: 50 },
+          ],
+        },
         payloads: { control: '{"colour":"grey"}', test: '{"colour":"blue"}' },
       },
     },
@@ -69,34 +74,46 @@ async function python(scenario) {
 const rowsOf = async (distinctId) => (await system.rows()).filter((row) => row.distinct_id === distinctId);
 
 describe("posthog-python", () => {
-  it("captures and sets properties; the person stays the same", proves(SDK, ["capture"], async () => {
-    await python("capture");
-    const rows = await rowsOf("py-user");
-    assert.deepEqual(rows.map((row) => row.event), ["purchase", "$set", "$set_once", "upgraded"]);
-    assert.equal(new Set(rows.map((row) => row.person_id)).size, 1);
-    assert.deepEqual([rows[0].properties.amount, rows[0].properties.name], [29.99, "Zoë"]);
-    assert.equal(rows[2].person_properties.plan, "free", "$set_once leaves what is set");
-    const last = rows[3].person_properties;
-    assert.deepEqual([last.plan, last.since, last.email], ["pro", "today", "py@example.com"]);
-    for (const row of rows) {
-      assert.equal(row.properties.$lib, "posthog-python");
-      assert.ok(Math.abs(Date.now() - Date.parse(row.timestamp)) < 60_000, row.timestamp);
-    }
-  }));
+  it(
+    "captures and sets properties; the person stays the same",
+    proves(SDK, ["capture"], async () => {
+      await python("capture");
+      const rows = await rowsOf("py-user");
+      assert.deepEqual(
+        rows.map((row) => row.event),
+        ["purchase", "$set", "$set_once", "upgraded"],
+      );
+      assert.equal(new Set(rows.map((row) => row.person_id)).size, 1);
+      assert.deepEqual([rows[0].properties.amount, rows[0].properties.name], [29.99, "Zoë"]);
+      assert.equal(rows[2].person_properties.plan, "free", "$set_once leaves what is set");
+      const last = rows[3].person_properties;
+      assert.deepEqual([last.plan, last.since, last.email], ["pro", "today", "py@example.com"]);
+      for (const row of rows) {
+        assert.equal(row.properties.$lib, "posthog-python");
+        assert.ok(Math.abs(Date.now() - Date.parse(row.timestamp)) < 60_000, row.timestamp);
+      }
+    }),
+  );
 
-  it("joins an alias and identifies a context as the same person", proves(SDK, ["people"], async () => {
-    await python("identify");
-    const [before] = await rowsOf("py-anonymous");
-    const known = (await rowsOf("py-known")).find((row) => row.event === "in context");
-    assert.equal(known.person_id, before.person_id);
-  }));
+  it(
+    "joins an alias and identifies a context as the same person",
+    proves(SDK, ["people"], async () => {
+      await python("identify");
+      const [before] = await rowsOf("py-anonymous");
+      const known = (await rowsOf("py-known")).find((row) => row.event === "in context");
+      assert.equal(known.person_id, before.person_id);
+    }),
+  );
 
-  it("puts events into groups", proves(SDK, ["groups"], async () => {
-    await python("groups");
-    const row = (await rowsOf("py-grouped")).find((row) => row.event === "in a group");
-    assert.equal(row.group0, "py-acme");
-    assert.equal(row.group_properties.company.size, 12);
-  }));
+  it(
+    "puts events into groups",
+    proves(SDK, ["groups"], async () => {
+      await python("groups");
+      const row = (await rowsOf("py-grouped")).find((row) => row.event === "in a group");
+      assert.equal(row.group0, "py-acme");
+      assert.equal(row.group_properties.company.size, 12);
+    }),
+  );
 
   it("sends gzip, and every event arrives once", async () => {
     await python("gzipped");
@@ -114,31 +131,40 @@ describe("posthog-python", () => {
     assert.ok(late >= 0 && late < 60_000, row.timestamp);
   });
 
-  it("reports exceptions", proves(SDK, ["exceptions"], async () => {
-    await python("exceptions");
-    const [row] = await rowsOf("py-exception");
-    assert.equal(row.event, "$exception");
-    assert.equal(row.properties.$exception_list[0].type, "IndexError");
-  }));
+  it(
+    "reports exceptions",
+    proves(SDK, ["exceptions"], async () => {
+      await python("exceptions");
+      const [row] = await rowsOf("py-exception");
+      assert.equal(row.event, "$exception");
+      assert.equal(row.properties.$exception_list[0].type, "IndexError");
+    }),
+  );
 
-  it("speaks capture v1", proves(SDK, ["v1"], async () => {
-    await python("capture_v1");
-    const [row] = await rowsOf("py-v1");
-    assert.equal(row.event, "over v1");
-    assert.equal(row.properties.n, 1);
-    const metrics = await (await system.request("/metrics", { headers: { authorization: "Bearer admin" } })).text();
-    assert.match(metrics, /^hogflare_requests_total\{.*route="capture_v1".*\} [1-9]/m, "it came over v1");
-  }));
+  it(
+    "speaks capture v1",
+    proves(SDK, ["v1"], async () => {
+      await python("capture_v1");
+      const [row] = await rowsOf("py-v1");
+      assert.equal(row.event, "over v1");
+      assert.equal(row.properties.n, 1);
+      const metrics = await (await system.request("/metrics", { headers: { authorization: "Bearer admin" } })).text();
+      assert.match(metrics, /^hogflare_requests_total\{.*route="capture_v1".*\} [1-9]/m, "it came over v1");
+    }),
+  );
 
-  it("reads flags from the server and evaluates them itself, with the same answers", proves(SDK, ["flags", "local flags"], async () => {
-    const [remote, local] = [await python("flags_remote"), await python("flags_local")];
-    assert.deepEqual(local, remote);
-    assert.equal(remote["py-staff"].staff, true);
-    assert.equal(remote["py-guest"].staff, false);
-    for (const answers of Object.values(remote)) {
-      const colour = { control: "grey", test: "blue" }[answers.all["new-checkout"]];
-      assert.deepEqual(answers.payload, { colour });
-      assert.equal(typeof answers.all.half, "boolean");
-    }
-  }));
+  it(
+    "reads flags from the server and evaluates them itself, with the same answers",
+    proves(SDK, ["flags", "local flags"], async () => {
+      const [remote, local] = [await python("flags_remote"), await python("flags_local")];
+      assert.deepEqual(local, remote);
+      assert.equal(remote["py-staff"].staff, true);
+      assert.equal(remote["py-guest"].staff, false);
+      for (const answers of Object.values(remote)) {
+        const colour = { control: "grey", test: "blue" }[answers.all["new-checkout"]];
+        assert.deepEqual(answers.payload, { colour });
+        assert.equal(typeof answers.all.half, "boolean");
+      }
+    }),
+  );
 });

@@ -28,10 +28,7 @@ def openfeature(url, token, models):
         "look": client.get_string_details("look", "default", who),
         "missing": client.get_boolean_details("no-such-flag", True, who),
     }
-    return {
-        name: [one.value, one.variant, one.error_code and one.error_code.value]
-        for name, one in found.items()
-    }
+    return {name: [one.value, one.variant, one.error_code and one.error_code.value] for name, one in found.items()}
 
 
 def ai(url, token, models):
@@ -46,9 +43,7 @@ def ai(url, token, models):
     }
     messages = [{"role": "user", "content": "Was ist ein Igel? 🦔"}]
     chat = client.chat.completions.create(model="gpt-5", messages=messages, **traced)
-    streamed = client.chat.completions.create(
-        model="gpt-5", messages=messages, stream=True, **traced
-    )
+    streamed = client.chat.completions.create(model="gpt-5", messages=messages, stream=True, **traced)
     text = "".join(chunk.choices[0].delta.content or "" for chunk in streamed if chunk.choices)
     client.responses.create(model="gpt-5", input="Was?", **traced)
     client.embeddings.create(model="embed", input="Igel", **traced)

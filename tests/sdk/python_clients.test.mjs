@@ -51,42 +51,54 @@ const rowsOf = async (distinctId) => (await system.rows()).filter((row) => row.d
 describe("Python", () => {
   const PROVIDER = "openfeature-provider-ofrep 0.3.0 (Python)";
 
-  it("OpenFeature's remote provider has texts, variants and defaults", proves(PROVIDER, ["flags"], async () => {
-    await persistently(async () => {
-      const found = await python("openfeature");
-      assert.deepEqual(found.look, ["a", "a", null]);
-      assert.deepEqual(found.missing, [true, null, "FLAG_NOT_FOUND"]);
-    });
-  }));
+  it(
+    "OpenFeature's remote provider has texts, variants and defaults",
+    proves(PROVIDER, ["flags"], async () => {
+      await persistently(async () => {
+        const found = await python("openfeature");
+        assert.deepEqual(found.look, ["a", "a", null]);
+        assert.deepEqual(found.missing, [true, null, "FLAG_NOT_FOUND"]);
+      });
+    }),
+  );
 
-  it("OpenFeature's remote provider has booleans", proves(PROVIDER, ["flags"], async () => {
-    await persistently(async () => {
-      const found = await python("openfeature");
-      assert.deepEqual(found.on, [true, "true", null]);
-      assert.deepEqual(found.off, [false, "false", null]);
-      assert.deepEqual(found.staff, [true, "true", null]);
-    });
-  }));
+  it(
+    "OpenFeature's remote provider has booleans",
+    proves(PROVIDER, ["flags"], async () => {
+      await persistently(async () => {
+        const found = await python("openfeature");
+        assert.deepEqual(found.on, [true, "true", null]);
+        assert.deepEqual(found.off, [false, "false", null]);
+        assert.deepEqual(found.staff, [true, "true", null]);
+      });
+    }),
+  );
 
-  it("posthog.ai records chats, streams, responses and embeddings", proves("posthog.ai 7.91.1 (Python), models mocked", ["AI"], async () => {
-    assert.deepEqual(await python("ai"), ["Ein Tier.", "Ein Tier."]);
-    const rows = await rowsOf("ai-python");
-    const kinds = rows.map((row) => row.event).sort();
-    assert.deepEqual(kinds, ["$ai_embedding", "$ai_generation", "$ai_generation", "$ai_generation"]);
-    for (const row of rows) {
-      assert.equal(row.properties.$ai_trace_id, "trace-1");
-      assert.equal(row.properties.$ai_provider, "openai");
-      assert.equal(row.properties.plan, "pro");
-    }
-  }));
+  it(
+    "posthog.ai records chats, streams, responses and embeddings",
+    proves("posthog.ai 7.91.1 (Python), models mocked", ["AI"], async () => {
+      assert.deepEqual(await python("ai"), ["Ein Tier.", "Ein Tier."]);
+      const rows = await rowsOf("ai-python");
+      const kinds = rows.map((row) => row.event).sort();
+      assert.deepEqual(kinds, ["$ai_embedding", "$ai_generation", "$ai_generation", "$ai_generation"]);
+      for (const row of rows) {
+        assert.equal(row.properties.$ai_trace_id, "trace-1");
+        assert.equal(row.properties.$ai_provider, "openai");
+        assert.equal(row.properties.plan, "pro");
+      }
+    }),
+  );
 
-  it("Django's middleware gives events the request's person and reports what views throw", proves("posthog-python 7.91.1 in Django 5.2.19", ["capture", "exceptions"], async () => {
-    assert.deepEqual(await python("django"), [200, 500]);
-    const rows = await rowsOf("django-visitor");
-    const bought = rows.find((row) => row.event === "bought");
-    assert.equal(bought.properties.$session_id, "01a20351-0812-7d72-b3dd-c8f87de2236e");
-    assert.match(bought.properties.$current_url, /\/buy$/);
-    const exception = rows.find((row) => row.event === "$exception");
-    assert.equal(exception.properties.$exception_list[0].type, "KeyError");
-  }));
+  it(
+    "Django's middleware gives events the request's person and reports what views throw",
+    proves("posthog-python 7.91.1 in Django 5.2.19", ["capture", "exceptions"], async () => {
+      assert.deepEqual(await python("django"), [200, 500]);
+      const rows = await rowsOf("django-visitor");
+      const bought = rows.find((row) => row.event === "bought");
+      assert.equal(bought.properties.$session_id, "01a20351-0812-7d72-b3dd-c8f87de2236e");
+      assert.match(bought.properties.$current_url, /\/buy$/);
+      const exception = rows.find((row) => row.event === "$exception");
+      assert.equal(exception.properties.$exception_list[0].type, "KeyError");
+    }),
+  );
 });

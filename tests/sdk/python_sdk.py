@@ -97,9 +97,7 @@ def read_flags(reader, **how):
     for who, properties in [("py-staff", {"email": "py@example.com"}), ("py-guest", {"email": "py@elsewhere.org"})]:
         answers[who] = {
             "all": reader.get_all_flags(who, person_properties=properties, **how),
-            "payload": reader.get_feature_flag_payload(
-                "new-checkout", who, person_properties=properties, **how
-            ),
+            "payload": reader.get_feature_flag_payload("new-checkout", who, person_properties=properties, **how),
             "staff": reader.feature_enabled("staff-only", who, person_properties=properties, **how),
         }
     return answers

@@ -3,7 +3,7 @@
 import Module, { createRequire } from "node:module";
 
 /** Whatever is asked of it is a function that gives it again: components, hooks and styles nobody renders. */
-const anything = new Proxy(function () {}, {
+const anything = new Proxy(() => {}, {
   get: (_, name) => (name === "__esModule" ? false : name === Symbol.toPrimitive ? () => "" : anything),
   apply: () => anything,
   construct: () => anything,

@@ -9,7 +9,9 @@ import { learned, VALUES, VARIABLES } from "../golden/record/flags.mjs";
 import { persistently, startSystem } from "../lib/harness.mjs";
 
 const FOLDER = join(import.meta.dirname, "../golden/flags");
-const recordings = readdirSync(FOLDER).sort().map((name) => JSON.parse(readFileSync(join(FOLDER, name), "utf8")));
+const recordings = readdirSync(FOLDER)
+  .sort()
+  .map((name) => JSON.parse(readFileSync(join(FOLDER, name), "utf8")));
 
 /** The ids that its users had before they logged in. */
 function anonymousIds() {
@@ -27,9 +29,11 @@ before(async () => {
   await system.post("/batch/", {
     api_key: "phc_golden",
     batch: [
-      ...anonymousIds().map(($anon_distinct_id) => (
-        { event: "$identify", distinct_id: "jvm-user", properties: { $anon_distinct_id, $set } }
-      )),
+      ...anonymousIds().map(($anon_distinct_id) => ({
+        event: "$identify",
+        distinct_id: "jvm-user",
+        properties: { $anon_distinct_id, $set },
+      })),
       {
         event: "$groupidentify",
         distinct_id: "jvm-user",

@@ -19,7 +19,7 @@ export function eventsOf({ path, headers, body }) {
   if (searchParams.get("compression") === "base64") text = Buffer.from(text, "base64").toString("utf8");
   if (text === "") return [];
   const found = JSON.parse(text);
-  const events = Array.isArray(found) ? found : found.batch ?? [found];
+  const events = Array.isArray(found) ? found : (found.batch ?? [found]);
   return events.map(({ event }) => event).filter((event) => event !== undefined);
 }
 
@@ -44,10 +44,12 @@ export function recordings() {
 
 function recordedFlags() {
   const folder = join(FOLDER, "flags");
-  return readdirSync(folder).sort().map((name) => {
-    const { isLocal } = JSON.parse(readFileSync(join(folder, name), "utf8"));
-    return { sdk: sdkOf(name), capabilities: isLocal ? ["flags", "local flags"] : ["flags"] };
-  });
+  return readdirSync(folder)
+    .sort()
+    .map((name) => {
+      const { isLocal } = JSON.parse(readFileSync(join(folder, name), "utf8"));
+      return { sdk: sdkOf(name), capabilities: isLocal ? ["flags", "local flags"] : ["flags"] };
+    });
 }
 
 function recordedCapture() {

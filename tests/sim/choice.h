@@ -33,9 +33,9 @@ class SeededChoices final : public Choices {
   uint64_t state_;
 };
 
-// Takes the first branch everywhere but at a few numbered decisions. Running a world again and again
-// with every set of at most N deviations visits every schedule that differs from plain order in at
-// most N places.
+// Takes the first branch everywhere but at a few numbered decisions. Running a world again and
+// again with every set of at most N deviations visits every schedule that differs from plain order
+// in at most N places.
 class DeviatingChoices final : public Choices {
  public:
   struct Deviation {

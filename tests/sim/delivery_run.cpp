@@ -178,8 +178,8 @@ struct DeliveryHistory::Impl {
     is_small = choices.below(4) == 0;
     has_poison = !is_small && choices.below(2) == 0;
     options.vars += ",\"HOGFLARE_ADMIN_TOKEN\":\"" + std::string(kAdminToken) + "\"";
-    options.vars += ",\"CLOUDFLARE_PIPELINE_TIMEOUT_SECS\":\"" +
-                    std::to_string(1 + choices.below(10)) + "\"";
+    options.vars +=
+        ",\"CLOUDFLARE_PIPELINE_TIMEOUT_SECS\":\"" + std::to_string(1 + choices.below(10)) + "\"";
     if (is_small) {
       options.vars += ",\"HOGFLARE_OUTBOX_MAX_BYTES\":\"" +
                       std::to_string(8 * (2'000 + choices.below(8'000))) + "\"";
@@ -303,21 +303,20 @@ struct DeliveryHistory::Impl {
   // Asks as an operator would; the outboxes' own figures must agree with their keys.
   void compare_figures(uint64_t quarantined_rows) {
     const auto asked = std::make_shared<bool>(false);
-    world->http(request_to("GET", "/admin/outbox", {}), ++attempts,
-                [this, quarantined_rows, asked](const Reply* reply) {
-                  *asked = true;
-                  if (reply == nullptr || reply->status != 200) {
-                    return fail("/admin/outbox did not answer");
-                  }
-                  const std::string wanted =
-                      "\"shards_failed\":0,\"sends\":0,\"rows\":0,\"bytes\":0,";
-                  const std::string held =
-                      "\"quarantine_rows\":" + std::to_string(quarantined_rows) + ",";
-                  if (reply->body.find(wanted) == std::string::npos ||
-                      reply->body.find(held) == std::string::npos) {
-                    fail("/admin/outbox says " + reply->body);
-                  }
-                });
+    world->http(
+        request_to("GET", "/admin/outbox", {}), ++attempts,
+        [this, quarantined_rows, asked](const Reply* reply) {
+          *asked = true;
+          if (reply == nullptr || reply->status != 200) {
+            return fail("/admin/outbox did not answer");
+          }
+          const std::string wanted = "\"shards_failed\":0,\"sends\":0,\"rows\":0,\"bytes\":0,";
+          const std::string held = "\"quarantine_rows\":" + std::to_string(quarantined_rows) + ",";
+          if (reply->body.find(wanted) == std::string::npos ||
+              reply->body.find(held) == std::string::npos) {
+            fail("/admin/outbox says " + reply->body);
+          }
+        });
     if (!world->run(kMessagesMax) || !*asked) fail("/admin/outbox never answered");
   }
 
@@ -401,8 +400,9 @@ const DeliveryCounts& DeliveryHistory::counts() const { return impl_->counts; }
 const Counts& DeliveryHistory::world_counts() const { return impl_->world->counts(); }
 
 std::string DeliveryHistory::describe() const {
-  constexpr const char* kNames[] = {"status", "stores, then fails", "hangs", "stores, then hangs",
-                                    "no connection", "wrong token", "too large"};
+  constexpr const char* kNames[] = {
+      "status",        "stores, then fails", "hangs",    "stores, then hangs",
+      "no connection", "wrong token",        "too large"};
   std::string text = impl_->is_small ? "a small outbox\n" : "";
   for (const Phase& phase : impl_->sink.phases) {
     text += std::string(name_of(phase.stream)) + " " + kNames[static_cast<int>(phase.trouble)] +

@@ -121,12 +121,12 @@ std::vector<Scene> scenes() {
   const auto merge = [](int into, int other) { return Step{"$merge_dangerously", into, other}; };
   const auto identify = [](int into, int other) { return Step{"$identify", into, other}; };
   return {
-      {{ann, bob}, {merge(0, 1), merge(1, 0)}},               // mutual
+      {{ann, bob}, {merge(0, 1), merge(1, 0)}},  // mutual
       {{ann, bob}, {identify(0, 1), identify(1, 0)}},
       {{}, {identify(0, 1), identify(1, 0)}},
-      {{ann, bob, cat}, {merge(0, 1), merge(1, 2)}},          // chained
+      {{ann, bob, cat}, {merge(0, 1), merge(1, 2)}},  // chained
       {{ann, bob, cat}, {merge(1, 0), merge(2, 1)}},
-      {{ann, bob, cat}, {merge(0, 1), merge(2, 1)}},          // two want one
+      {{ann, bob, cat}, {merge(0, 1), merge(2, 1)}},  // two want one
       {{ann, bob, cat}, {identify(0, 1), identify(2, 1)}},
       {{ann, bob, cat}, {merge(0, 1), merge(1, 2), merge(2, 0)}},  // cyclic
       {{ann, bob}, {merge(0, 1), {"custom", 0, -1}, {"custom", 1, -1}}},

@@ -22,8 +22,8 @@ struct ExhaustiveResult {
 //   four ids, five and six events: $identify (six in stateless mode only)
 ExhaustiveResult enumerate_sequences();
 
-// A few merges at once, two and three ids, in every schedule that differs from plain order in at most
-// `deviations` places, a crash of an object being one of the differences.
+// A few merges at once, two and three ids, in every schedule that differs from plain order in at
+// most `deviations` places, a crash of an object being one of the differences.
 ExhaustiveResult enumerate_schedules(size_t deviations, const ProtocolFaults& protocol);
 
 }  // namespace hogflare::sim

@@ -141,9 +141,8 @@ void Model::merge_people(ModelPerson& into, ModelPerson& other, const ModelEvent
   into.is_identified = true;
   for (const auto& [id, overridden] : other.ids) into.ids[id] = true;
   update(into, event, true);
-  people_.erase(std::find_if(people_.begin(), people_.end(), [&](const ModelPerson& person) {
-    return &person == &other;
-  }));
+  people_.erase(std::find_if(people_.begin(), people_.end(),
+                             [&](const ModelPerson& person) { return &person == &other; }));
 }
 
 std::string Model::text() const {
@@ -153,9 +152,8 @@ std::string Model::text() const {
 }
 
 std::string text_of(std::vector<ModelPerson> people) {
-  std::sort(people.begin(), people.end(), [](const ModelPerson& left, const ModelPerson& right) {
-    return left.ids < right.ids;
-  });
+  std::sort(people.begin(), people.end(),
+            [](const ModelPerson& left, const ModelPerson& right) { return left.ids < right.ids; });
   std::string text;
   for (const ModelPerson& person : people) {
     text += "{uuid of " + person.uuid_of + ", created " + std::to_string(person.created_at_ms);

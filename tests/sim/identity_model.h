@@ -34,8 +34,8 @@ struct ModelPerson {
 
 class Model {
  public:
-  // exact: HOGFLARE_PERSONLESS=exact. Else personless events are unknown here, and a first $identify
-  // takes the other id's uuid (docs/COMPATIBILITY-identity.md).
+  // exact: HOGFLARE_PERSONLESS=exact. Else personless events are unknown here, and a first
+  // $identify takes the other id's uuid (docs/COMPATIBILITY-identity.md).
   explicit Model(bool exact) : exact_(exact) {}
 
   void apply(const ModelEvent& event);

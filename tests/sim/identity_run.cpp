@@ -102,7 +102,8 @@ ModelEvent draw_small_event(Choices& choices, uint32_t ids, int64_t number) {
                  : kind < 18 ? "$feature_flag_called"
                              : "$pageview";
     event.personless = kind == 19;
-    if (event.name == "$pageview") event.properties["$current_url"] = std::to_string(choices.below(3));
+    if (event.name == "$pageview")
+      event.properties["$current_url"] = std::to_string(choices.below(3));
   }
   const std::string value = std::to_string(number);
   for (const char* key : {"a", "b"}) {
@@ -154,8 +155,8 @@ ModelEvent draw_large_event(Choices& choices, uint32_t ids, size_t number) {
 
 }  // namespace
 
-// Half of the histories have people whose ids leave the record at once, in pages of a few, travel in
-// several parts, and are dismissed and reported one by one.
+// Half of the histories have people whose ids leave the record at once, in pages of a few, travel
+// in several parts, and are dismissed and reported one by one.
 static PersonBounds draw_bounds(Choices& choices, bool small) {
   PersonBounds bounds;
   if (choices.below(2) == 0) return bounds;
@@ -178,15 +179,20 @@ Plan draw_plan(Choices& choices) {
   const bool some_give_up = choices.below(3) == 0;
   const bool small = plan.compares_with_model;
   const bool many = !small && choices.below(4) == 0;
-  const uint32_t ids = small ? 2 + choices.below(3) : many ? 10 + choices.below(40) : 2 + choices.below(9);
-  uint32_t left = small ? 2 + choices.below(5) : many ? 30 + choices.below(60) : 6 + choices.below(35);
+  const uint32_t ids = small  ? 2 + choices.below(3)
+                       : many ? 10 + choices.below(40)
+                              : 2 + choices.below(9);
+  uint32_t left = small  ? 2 + choices.below(5)
+                  : many ? 30 + choices.below(60)
+                         : 6 + choices.below(35);
   plan.people = draw_bounds(choices, small);
   plan.clients.resize(small ? 1 + choices.below(3) : 1 + choices.below(6));
   size_t number = 1;
   while (left > 0) {
     PlannedRequest request;
     request.gives_up = some_give_up && choices.below(4) == 0;
-    const uint32_t events = std::min(left, choices.below(3) > 0 ? 1 : 1 + choices.below(small ? 2 : 6));
+    const uint32_t events =
+        std::min(left, choices.below(3) > 0 ? 1 : 1 + choices.below(small ? 2 : 6));
     for (uint32_t i = 0; i < events; ++i, ++number) {
       request.events.push_back(small ? draw_small_event(choices, ids, static_cast<int64_t>(number))
                                      : draw_large_event(choices, ids, number));
@@ -255,16 +261,17 @@ struct IdentityRun::Impl {
   std::vector<Request> requests;
   std::vector<std::vector<size_t>> clients;  // → requests
   std::string wrong;
-  std::string trace;  // empty: nobody wants one
+  std::string trace;                           // empty: nobody wants one
   std::map<std::string, StoredPerson> people;  // every object, by distinct id
   std::map<std::string, Owner> owners;
-  std::map<std::string, std::string> owner_of;  // distinct id → owners
+  std::map<std::string, std::string> owner_of;   // distinct id → owners
   std::map<std::string, std::string> redirects;  // as committed so far
   std::map<std::string, uint64_t> surrendered;   // → when
 
   Impl(Plan a_plan, Choices& choices, WorldOptions options, Sink& sink,
        const std::vector<std::string> (&a_sends)[kStreamCount])
-      : plan(std::move(a_plan)), world(with_mode(std::move(options), plan), choices, sink),
+      : plan(std::move(a_plan)),
+        world(with_mode(std::move(options), plan), choices, sink),
         sends(a_sends) {
     clients.emplace_back();
     for (const PlannedRequest& request : plan.first) add_request(request);
@@ -272,7 +279,9 @@ struct IdentityRun::Impl {
       clients.emplace_back();
       for (const PlannedRequest& request : planned) add_request(request);
     }
-    world.on_commit = [this](const ObjectId& id, ObjectStorage& storage) { committed(id, storage); };
+    world.on_commit = [this](const ObjectId& id, ObjectStorage& storage) {
+      committed(id, storage);
+    };
   }
 
   static WorldOptions with_mode(WorldOptions options, const Plan& plan) {
@@ -343,7 +352,8 @@ struct IdentityRun::Impl {
            (reply == nullptr ? "silence" : reply->body));
     } else {
       request.is_faulted = true;
-      world.after(500 + 500 * request.attempts, [this, client, position] { send(client, position); });
+      world.after(500 + 500 * request.attempts,
+                  [this, client, position] { send(client, position); });
     }
   }
 
@@ -461,7 +471,8 @@ struct IdentityRun::Impl {
       int hops = 0;
       while (people[at].state == StoredPerson::State::kRedirect) {
         at = people[at].redirect_to;
-        if (++hops > limits::kRedirectHopsMax) return fail("redirects from \"" + name + "\" have no end");
+        if (++hops > limits::kRedirectHopsMax)
+          return fail("redirects from \"" + name + "\" have no end");
       }
       const auto owner = owner_of.find(name);
       if (owner == owner_of.end()) {
@@ -471,7 +482,8 @@ struct IdentityRun::Impl {
       }
     }
     for (const Event& event : events) {
-      const bool makes_person = !event.model.personless && event.model.name != "$feature_flag_called";
+      const bool makes_person =
+          !event.model.personless && event.model.name != "$feature_flag_called";
       if (!is_acknowledged(event) || !makes_person) continue;
       if (owner_of.count(event.model.distinct_id) == 0) {
         fail("\"" + event.model.distinct_id + "\" has no person though event " + event.uuid +
@@ -563,7 +575,8 @@ struct IdentityRun::Impl {
     }
     for (const Event& event : events) {
       const ModelEvent& model = event.model;
-      if (!is_acknowledged(event) || model.other.empty() || model.other == model.distinct_id) continue;
+      if (!is_acknowledged(event) || model.other.empty() || model.other == model.distinct_id)
+        continue;
       if (model.personless) continue;
       const std::string into = name_of_owner(model.distinct_id);
       const std::string other = name_of_owner(model.other);
@@ -584,8 +597,8 @@ struct IdentityRun::Impl {
     return found == owner_of.end() ? std::string() : found->second;
   }
 
-  // Whether a merge of the two may have been refused for the number of ids: people only grow, so what
-  // did not fit then does not fit now.
+  // Whether a merge of the two may have been refused for the number of ids: people only grow, so
+  // what did not fit then does not fit now.
   bool has_no_room(const std::string& into, const std::string& other) {
     const size_t others = other.empty() ? 1 : owners[other].stored.distinct_ids.size();
     return owners[into].stored.distinct_ids.size() + others > plan.people.ids;
@@ -596,7 +609,8 @@ struct IdentityRun::Impl {
     const Counts& counts = world.counts();
     if (counts.lost + counts.crashes + counts.evictions + counts.unanswered > 0) return;
     for (const auto& [name, owner] : owners) {
-      if (owner.stored.distinct_ids.size() > plan.people.ids) fail("\"" + name + "\" has too many ids");
+      if (owner.stored.distinct_ids.size() > plan.people.ids)
+        fail("\"" + name + "\" has too many ids");
     }
   }
 
@@ -617,14 +631,15 @@ struct IdentityRun::Impl {
       seen.insert(row["uuid"].get<std::string>());
       const auto found = owner_of.find(id);
       if (found == owner_of.end()) {
-        if (person != Uuid::of_person(1, id).text()) fail("a row of \"" + id + "\" has a strange person");
+        if (person != Uuid::of_person(1, id).text())
+          fail("a row of \"" + id + "\" has a strange person");
         continue;
       }
       const StoredPerson& owner = owners[found->second].stored;
       if (person == owner.uuid) continue;
-      const bool overridden = std::any_of(
-          owner.distinct_ids.begin(), owner.distinct_ids.end(),
-          [&](const auto& entry) { return entry.first == id && entry.second > 0; });
+      const bool overridden =
+          std::any_of(owner.distinct_ids.begin(), owner.distinct_ids.end(),
+                      [&](const auto& entry) { return entry.first == id && entry.second > 0; });
       if (!overridden) fail("a row of \"" + id + "\" stays with a person that is no more");
     }
     for (const Event& event : events) {
@@ -654,7 +669,8 @@ struct IdentityRun::Impl {
     std::map<std::string, std::string> view;
     for (const auto& [uuid, latest] : persons) {
       std::string at = uuid;
-      for (size_t hop = 0; hop < 64 && persons.count(at) > 0 && persons[at].row["is_deleted"]; ++hop) {
+      for (size_t hop = 0; hop < 64 && persons.count(at) > 0 && persons[at].row["is_deleted"];
+           ++hop) {
         at = persons[at].row.value("merged_into", "");
       }
       for (const std::string& id : latest.claims) {
@@ -682,7 +698,8 @@ struct IdentityRun::Impl {
       const std::string id = row["distinct_id"];
       const auto version = row["version"].get<uint64_t>();
       const std::string person = row["person_id"];
-      if (owner_of.count(id) == 0) return fail("a row of distinct_ids is of \"" + id + "\", whom nobody has");
+      if (owner_of.count(id) == 0)
+        return fail("a row of distinct_ids is of \"" + id + "\", whom nobody has");
       const auto [found, is_new] = newest.try_emplace(id, version, person);
       if (is_new) continue;
       if (version == found->second.first && person != found->second.second) {
@@ -695,8 +712,8 @@ struct IdentityRun::Impl {
       const std::string person =
           found == newest.end() ? Uuid::of_person(1, id).text() : found->second.second;
       if (person != owners[object].stored.uuid) {
-        return fail("by the distinct_ids stream \"" + id + "\" is person " + person + ", its object has " +
-                    owners[object].stored.uuid);
+        return fail("by the distinct_ids stream \"" + id + "\" is person " + person +
+                    ", its object has " + owners[object].stored.uuid);
       }
     }
   }
@@ -712,12 +729,12 @@ struct IdentityRun::Impl {
   }
 
   void check_snapshot(const Owner& owner, const Json& row) {
-    const bool is_same = row["properties"] == owner.properties &&
-                         row["is_identified"] == owner.stored.is_identified;
+    const bool is_same =
+        row["properties"] == owner.properties && row["is_identified"] == owner.stored.is_identified;
     if (!is_same && !has_late_activity(owner)) {
-      fail("the latest snapshot of \"" + owner.object_id + "\" is not what its object holds: " +
-           row.dump() + " but " + owner.stored.properties + " version " +
-           std::to_string(owner.stored.version));
+      fail("the latest snapshot of \"" + owner.object_id +
+           "\" is not what its object holds: " + row.dump() + " but " + owner.stored.properties +
+           " version " + std::to_string(owner.stored.version));
     }
   }
 

@@ -22,8 +22,8 @@ struct PlannedRequest {
 // Each client sends its requests one after the other, all clients at once.
 struct Plan {
   bool exact = false;
-  bool compares_with_model = false;  // only small histories
-  PersonBounds people;               // how much of a person goes where
+  bool compares_with_model = false;   // only small histories
+  PersonBounds people;                // how much of a person goes where
   std::vector<PlannedRequest> first;  // answered before the clients begin
   std::vector<std::vector<PlannedRequest>> clients;
 };

@@ -111,7 +111,8 @@ int run_seeds(const Arguments& arguments) {
     }
   }
   std::printf(
-      "seeds from %llu: %.1f s, %.1f M messages, %llu object calls, %llu crashes, %llu evictions, %llu "
+      "seeds from %llu: %.1f s, %.1f M messages, %llu object calls, %llu crashes, %llu evictions, "
+      "%llu "
       "lost, %llu duplicated, %llu alarms\n",
       static_cast<unsigned long long>(arguments.first), seconds_since(begin),
       static_cast<double>(sums.messages) / 1e6,

@@ -96,7 +96,7 @@ struct World::Run {
   std::unique_ptr<Entropy> entropy;
   bool has_answered = false;
   uint32_t subrequests = 0;
-  uint32_t connections = 0;                             // sends under way
+  uint32_t connections = 0;                               // sends under way
   std::deque<std::pair<uint32_t, SendRows>> queued = {};  // sends that wait for a connection
 };
 
@@ -283,10 +283,11 @@ void World::evict(size_t isolate) {
   }
   std::sort(dead.begin(), dead.end());
   for (const uint64_t id : dead) kill(id);
-  const std::string host = "{\"vars\":{" + options_.vars +
-                           "},\"bindings\":[\"PERSONS\",\"GROUPS\",\"PERSON_ID_COUNTER\",\"OUTBOX\",\"COOKIELESS\"]}";
-  isolates_[isolate]->core = std::make_unique<Core>(host, isolates_[isolate]->decompressor,
-                                                     isolates_[isolate]->zones);
+  const std::string host =
+      "{\"vars\":{" + options_.vars +
+      "},\"bindings\":[\"PERSONS\",\"GROUPS\",\"PERSON_ID_COUNTER\",\"OUTBOX\",\"COOKIELESS\"]}";
+  isolates_[isolate]->core =
+      std::make_unique<Core>(host, isolates_[isolate]->decompressor, isolates_[isolate]->zones);
 }
 
 // --- Effects ---
@@ -381,7 +382,8 @@ void World::call_object(uint64_t run_id, uint32_t effect_id, const CallObject& c
   });
 }
 
-void World::arrive(const ObjectId& object, const std::string& request, uint32_t attempt, Done done) {
+void World::arrive(const ObjectId& object, const std::string& request, uint32_t attempt,
+                   Done done) {
   const size_t isolate = isolate_of(object);
   std::unique_ptr<Task> task;
   if (object.object_class == ObjectClass::kPerson) {
@@ -389,8 +391,7 @@ void World::arrive(const ObjectId& object, const std::string& request, uint32_t 
   } else if (object.object_class == ObjectClass::kOutbox) {
     task = make_outbox_call(request, options_.outbox);
   } else {
-    task = isolates_[isolate]->core->object(
-        {ObjectEntry::kCall, object.object_class, request});
+    task = isolates_[isolate]->core->object({ObjectEntry::kCall, object.object_class, request});
   }
   turn(begin(std::move(task), isolate, object, attempt, std::move(done)).id, nullptr);
 }
@@ -435,7 +436,8 @@ void World::send_rows(uint64_t run_id, uint32_t effect_id, const SendRows& send)
   result.http_status = sink.status;
   result.retry_after_ms = sink.retry_after_ms;
   result.body = sink.body;
-  post(options_.any_order ? 0 : sink.delay_ms, [this, run_id, result] { send_ended(run_id, result); });
+  post(options_.any_order ? 0 : sink.delay_ms,
+       [this, run_id, result] { send_ended(run_id, result); });
 }
 
 // --- Alarms ---
@@ -474,8 +476,7 @@ void World::ring(const ObjectId& object, uint64_t setting) {
   } else if (object.object_class == ObjectClass::kOutbox) {
     task = make_outbox_alarm(options_.outbox);
   } else {
-    task = isolates_[isolate]->core->object(
-        {ObjectEntry::kAlarm, object.object_class, {}});
+    task = isolates_[isolate]->core->object({ObjectEntry::kAlarm, object.object_class, {}});
   }
   Done done = [this, object](const Reply* reply) { alarm_ended(object, reply != nullptr); };
   turn(begin(std::move(task), isolate, object, 0, std::move(done)).id, nullptr);

@@ -1,6 +1,6 @@
-// A Cloudflare account in one process: Workers in isolates, objects with storage and alarms, a sink.
-// Everything that happens is one message of a queue ordered by a simulated clock, and every decision
-// (latency, loss, crash, eviction) comes from Choices, so that a seed replays to the byte.
+// A Cloudflare account in one process: Workers in isolates, objects with storage and alarms, a
+// sink. Everything that happens is one message of a queue ordered by a simulated clock, and every
+// decision (latency, loss, crash, eviction) comes from Choices, so that a seed replays to the byte.
 //
 //   SeededChoices choices(seed);
 //   ReliableSink sink;
@@ -8,10 +8,10 @@
 //   world.http(input, attempt, [&](const Reply* reply) { … });   // null: no answer
 //   world.run();                                                // until nothing is left to happen
 //
-// What runs in it is the real core: Core::http for requests and Core::object for objects. An object's
-// turn commits all of its writes or none; a crash may come before the commit, behind it, or between
-// two of the turn's effects, and takes every task of that object along. An eviction takes an isolate:
-// its caches, requests and object tasks. Storage and alarms stay.
+// What runs in it is the real core: Core::http for requests and Core::object for objects. An
+// object's turn commits all of its writes or none; a crash may come before the commit, behind it,
+// or between two of the turn's effects, and takes every task of that object along. An eviction
+// takes an isolate: its caches, requests and object tasks. Storage and alarms stay.
 #pragma once
 
 #include <cstdint>
@@ -69,14 +69,15 @@ struct Faults {
   uint32_t evict = 0;           // of Worker turns
   uint32_t lose_response = 0;   // of requests
   uint32_t late_alarm = 0;      // of alarms
-  uint32_t fail_alarm = 0;      // of alarms: the handler never runs, as when its object cannot start
-  uint32_t refuse_put = 0;      // of object turns: one of its first puts is refused
+  uint32_t fail_alarm = 0;  // of alarms: the handler never runs, as when its object cannot start
+  uint32_t refuse_put = 0;  // of object turns: one of its first puts is refused
   // The platform's own numbers (tests/platform/limits.json) or, where limits bite, smaller ones.
   uint32_t value_bytes_max = platform::kObjectValueBytes;  // key and value together
   uint32_t subrequests_max = platform::kSubrequests;       // of one invocation
-  uint32_t connections_max = platform::kConnections;       // sends of one invocation without an answer
-  // Whether outboxes have the platform's own numbers and no refused puts. A row of the persons stream
-  // that no outbox keeps is lost (docs/DELIVERY.md), and people could not be compared with the stream.
+  uint32_t connections_max = platform::kConnections;  // sends of one invocation without an answer
+  // Whether outboxes have the platform's own numbers and no refused puts. A row of the persons
+  // stream that no outbox keeps is lost (docs/DELIVERY.md), and people could not be compared with
+  // the stream.
   bool spares_outboxes = false;
 };
 
@@ -165,8 +166,8 @@ class World {
   World& operator=(const World&) = delete;
 
   int64_t now_ms() const { return now_ms_; }
-  // Sends a request to some isolate. `attempt` is handed on to every call it leads to; `done` gets null
-  // when the answer was lost.
+  // Sends a request to some isolate. `attempt` is handed on to every call it leads to; `done` gets
+  // null when the answer was lost.
   void http(HttpInput input, uint32_t attempt, Done done);
   // Does something later.
   void after(int64_t delay_ms, std::function<void()> action);

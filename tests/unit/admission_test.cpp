@@ -1,5 +1,5 @@
-// What one request may cost: work that stays linear, counts that are bounded, memory that is asked for
-// before it is taken.
+// What one request may cost: work that stays linear, counts that are bounded, memory that is asked
+// for before it is taken.
 #include <catch2/catch.hpp>
 
 #include "hogflare/js_string.h"
@@ -74,8 +74,8 @@ TEST_CASE("An id too long to be one is refused by its size") {
   IdentityCaches caches;
   const Project project;
   EventBatch batch;
-  batch.add(R"({"event":"$create_alias","distinct_id":"a","properties":{"alias":")" + repeated("a", 9000) +
-            "\"}}");
+  batch.add(R"({"event":"$create_alias","distinct_id":"a","properties":{"alias":")" +
+            repeated("a", 9000) + "\"}}");
   batch.add(R"({"event":"e","distinct_id":"a","properties":{"$groups":{"company":)" + list +
             R"(,"team":"t"}}})");
   RequestRun run(host, caches, project, batch);
@@ -107,7 +107,8 @@ TEST_CASE("Properties that no person can hold are left out and said so") {
   batch.add(R"({"event":"e","distinct_id":"a","properties":{"$set":{"large":)" + large +
             R"(},"$set_once":{"small":1}}})");
   batch.add(R"({"event":"$groupidentify","distinct_id":"a","properties":{"$group_type":"t",
-            "$group_key":"k","$group_set":{"large":)" + large + "}}}");
+            "$group_key":"k","$group_set":{"large":)" +
+            large + "}}}");
   RequestRun run(host, caches, project, batch);
   CHECK(has_warning(run.people.warnings(), "person_properties_size_violation"));
   const std::string person(run.people.take_view(0).person_properties);
@@ -124,8 +125,8 @@ TEST_CASE("A reply of a group that changes very often stays within its bound") {
   const std::string filling(100'000, 'x');
   for (int i = 0; i < 200; ++i) {
     batch.add(R"({"event":"$groupidentify","distinct_id":"a","properties":{"$group_type":"t",
-              "$group_key":"k","$group_set":{"n":)" + std::to_string(i) + ",\"filling\":\"" +
-              filling + "\"}}}");
+              "$group_key":"k","$group_set":{"n":)" +
+              std::to_string(i) + ",\"filling\":\"" + filling + "\"}}}");
   }
   RequestRun run(host, caches, project, batch);
   const auto number_at = [&](size_t event) {

@@ -1,5 +1,5 @@
-// How often an event costs an allocation between request bytes and row bytes: a guard on the hot path
-// that no clock can disturb. The bound is documented in docs/WIRE.md.
+// How often an event costs an allocation between request bytes and row bytes: a guard on the hot
+// path that no clock can disturb. The bound is documented in docs/WIRE.md.
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <new>
@@ -31,9 +31,10 @@ uint64_t cost(int count, int properties) {
   std::string body = R"({"api_key":"phc_x","sent_at":"2026-01-01T12:00:00Z","batch":[)";
   for (int n = 0; n < count; ++n) {
     if (n > 0) body += ',';
-    body += R"({"uuid":"0190a000-0000-7000-8000-)" + std::to_string(100'000'000'000 + n) +
-            R"(","event":"a name that is longer than a short string","distinct_id":"user-with-a-long-id-)" +
-            std::to_string(n) + R"(","timestamp":"2026-01-01T11:00:00Z","properties":{)";
+    body +=
+        R"({"uuid":"0190a000-0000-7000-8000-)" + std::to_string(100'000'000'000 + n) +
+        R"(","event":"a name that is longer than a short string","distinct_id":"user-with-a-long-id-)" +
+        std::to_string(n) + R"(","timestamp":"2026-01-01T11:00:00Z","properties":{)";
     for (int p = 0; p < properties; ++p) {
       body += "\"name" + std::to_string(p) + R"(":{"nested":[1,2,"three"]},)";
     }

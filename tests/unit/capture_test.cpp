@@ -125,9 +125,11 @@ TEST_CASE("posthog-js names token and distinct_id in the properties only (18)") 
 
 TEST_CASE("The root's distinct_id wins over the properties' one (19)") {
   CHECK(distinct_id(event(R"("properties":{"distinct_id":"p"})")) == "u");
-  CHECK(distinct_id(R"({"token":"T","event":"e","distinct_id":null,"properties":{"distinct_id":"p"}})") ==
+  CHECK(distinct_id(
+            R"({"token":"T","event":"e","distinct_id":null,"properties":{"distinct_id":"p"}})") ==
         "p");
-  CHECK(distinct_id(R"({"token":"T","event":"e","$distinct_id":"d","properties":{"distinct_id":"p"}})") ==
+  CHECK(distinct_id(
+            R"({"token":"T","event":"e","$distinct_id":"d","properties":{"distinct_id":"p"}})") ==
         "d");
 }
 
@@ -143,7 +145,9 @@ TEST_CASE("A distinct_id that is no string becomes its JSON text, a long one is 
   std::string accents;
   for (int i = 0; i < 222; ++i) accents += "é";
   CHECK(of("\"" + accents + "\"") == accents.substr(0, 400));
-  CHECK(of(R"("a\u0000b")") == "a\xEF\xBF\xBD" "b");
+  CHECK(of(R"("a\u0000b")") ==
+        "a\xEF\xBF\xBD"
+        "b");
   CHECK(of(R"("  padded ")") == "  padded ");
 }
 
@@ -168,8 +172,10 @@ TEST_CASE("A uuid is kept, an empty one replaced, another text refused (22)") {
     }
     return batch.value()->events[0].uuid;
   };
-  CHECK(uuid(R"("0190a000-0000-7000-8000-00000000000f")") == "0190a000-0000-7000-8000-00000000000f");
-  CHECK(uuid(R"("0190A000-0000-7000-8000-00000000000F")") == "0190a000-0000-7000-8000-00000000000f");
+  CHECK(uuid(R"("0190a000-0000-7000-8000-00000000000f")") ==
+        "0190a000-0000-7000-8000-00000000000f");
+  CHECK(uuid(R"("0190A000-0000-7000-8000-00000000000F")") ==
+        "0190a000-0000-7000-8000-00000000000f");
   CHECK(uuid(R"("0190a0000000700080000000 0000000f")") == "invalid_uuid");
   CHECK(uuid(R"("0190a00000007000800000000000000f")") == "0190a000-0000-7000-8000-00000000000f");
   CHECK(uuid(R"("")").substr(14, 1) == "7");
@@ -250,8 +256,8 @@ TEST_CASE("An empty batch is refused, one of performance events only is not (29)
   Fixture f;
   CHECK(code_of(f.decode(R"({"api_key":"T","batch":[]})")) == ErrorCode::kEmptyBatch);
   CHECK(code_of(f.decode("[]")) == ErrorCode::kEmptyBatch);
-  auto batch = f.decode(
-      R"({"api_key":"T","batch":[{"event":"$performance_event","distinct_id":"u"}]})");
+  auto batch =
+      f.decode(R"({"api_key":"T","batch":[{"event":"$performance_event","distinct_id":"u"}]})");
   REQUIRE(batch.ok());
   CHECK(batch.value()->events.empty());
   CHECK(batch.value()->filtered == 1);
@@ -276,14 +282,15 @@ TEST_CASE("A lone surrogate in a property costs nothing but itself (31)") {
   Fixture f;
   auto batch = f.decode(event(R"("properties":{"a":"x\ud83dy","b":"\ud83d\ude00"})"));
   REQUIRE(batch.ok());
-  CHECK(test::text(batch.value()->events[0].properties) == R"({"a":"x\ufffdy","b":"\ud83d\ude00"})");
+  CHECK(test::text(batch.value()->events[0].properties) ==
+        R"({"a":"x\ufffdy","b":"\ud83d\ude00"})");
 }
 
 TEST_CASE("Times follow wrapper, query and $ignore_sent_at (34 to 40)") {
   Fixture f;
   const auto batch = [](std::string_view wrapper, std::string_view members) {
-    return R"({"api_key":"T",)" + std::string(wrapper) + R"("batch":[{"event":"e","distinct_id":"u",)" +
-           std::string(members) + "}]}";
+    return R"({"api_key":"T",)" + std::string(wrapper) +
+           R"("batch":[{"event":"e","distinct_id":"u",)" + std::string(members) + "}]}";
   };
   const std::string_view skewed = R"("sent_at":"2026-01-01T12:00:05Z",)";
   const std::string_view told = R"("timestamp":"2026-01-01T11:59:55Z")";
@@ -297,7 +304,10 @@ TEST_CASE("Times follow wrapper, query and $ignore_sent_at (34 to 40)") {
   CHECK(time_of(f, batch("", R"("timestamp":"2026-01-02T12:00:00Z")")) == kNowMs);
   CHECK(time_of(f, batch("", R"("timestamp":"2026-01-02T10:00:00Z")")) ==
         at("2026-01-02T10:00:00Z"));
-  CHECK(time_of(f, batch(skewed, R"("timestamp":"2026-01-01T11:59:55Z","properties":{"$ignore_sent_at":true})")) ==
+  CHECK(time_of(
+            f,
+            batch(skewed,
+                  R"("timestamp":"2026-01-01T11:59:55Z","properties":{"$ignore_sent_at":true})")) ==
         at("2026-01-01T11:59:55Z"));
   CHECK(time_of(f, batch("", R"("timestamp":"2025-01-02T08:34:05+05:30")")) ==
         at("2025-01-02T03:04:05Z"));
@@ -323,7 +333,8 @@ TEST_CASE("Times follow wrapper, query and $ignore_sent_at (34 to 40)") {
 
 TEST_CASE("An event's name is cut at 200 UTF-16 units and must be a string") {
   Fixture f;
-  auto batch = f.decode(R"({"token":"T","distinct_id":"u","event":")" + std::string(300, 'n') + "\"}");
+  auto batch =
+      f.decode(R"({"token":"T","distinct_id":"u","event":")" + std::string(300, 'n') + "\"}");
   REQUIRE(batch.ok());
   CHECK(batch.value()->events[0].name == std::string(200, 'n'));
   CHECK(reject_code(f, R"({"token":"T","distinct_id":"u","event":""})") ==
@@ -342,7 +353,8 @@ TEST_CASE("Other shapes are taken too: a data list, and data as text") {
   REQUIRE(text.ok());
   CHECK(text.value()->events.size() == 1);
   CHECK(text.value()->token == "T");
-  auto packed = f.decode(R"({"api_key":"T","data":")" + test::encode_base64(test::gzip(inner)) + "\"}");
+  auto packed =
+      f.decode(R"({"api_key":"T","data":")" + test::encode_base64(test::gzip(inner)) + "\"}");
   REQUIRE(packed.ok());
   CHECK(packed.value()->events.size() == 1);
 }
@@ -373,8 +385,7 @@ TEST_CASE("The seed's /identify, /alias and /groups become PostHog's events") {
 TEST_CASE("A form may carry the token beside the data") {
   Fixture f;
   f.head.content_type = "application/x-www-form-urlencoded";
-  auto batch = f.decode("api_key=T&data=" +
-                        test::encode_url(R"({"event":"e","distinct_id":"u"})"));
+  auto batch = f.decode("api_key=T&data=" + test::encode_url(R"({"event":"e","distinct_id":"u"})"));
   REQUIRE(batch.ok());
   CHECK(batch.value()->token == "T");
 }
@@ -410,10 +421,10 @@ TEST_CASE("Every reason to refuse a request or an event can be reached") {
   note(R"({"event":"e","token":"T","distinct_id":"u","uuid":"x"})");
   note(R"({"event":"e","token":"T","distinct_id":"u","properties":[1]})");
   note(R"({"event":"e","token":"T","distinct_id":"u","properties":{"$cookieless_mode":1}})");
-  CHECK(reached == std::set<std::string>{
-                       "empty_payload", "decode_failed", "parse_failed", "hydrate_failed",
-                       "empty_batch", "too_large", "missing_token", "multiple_tokens",
-                       "invalid_token", "unknown_token", "origin_not_allowed",
-                       "missing_event_name", "missing_distinct_id", "invalid_uuid",
-                       "invalid_properties", "invalid_cookieless_mode"});
+  CHECK(reached ==
+        std::set<std::string>{"empty_payload", "decode_failed", "parse_failed", "hydrate_failed",
+                              "empty_batch", "too_large", "missing_token", "multiple_tokens",
+                              "invalid_token", "unknown_token", "origin_not_allowed",
+                              "missing_event_name", "missing_distinct_id", "invalid_uuid",
+                              "invalid_properties", "invalid_cookieless_mode"});
 }

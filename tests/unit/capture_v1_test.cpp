@@ -46,9 +46,7 @@ struct V1Fixture : test::Fixture {
   }
 };
 
-std::string uuid_of(int n) {
-  return "0190a000-0000-7000-8000-00000000000" + std::to_string(n);
-}
+std::string uuid_of(int n) { return "0190a000-0000-7000-8000-00000000000" + std::to_string(n); }
 
 std::string event(int n, std::string_view members = {}) {
   return R"({"event":"e","uuid":")" + uuid_of(n) +
@@ -200,12 +198,12 @@ TEST_CASE("A batch that is broken as a whole is refused as a whole (53)") {
 TEST_CASE("Each bad event is dropped by name, the good one is kept (54)") {
   V1Fixture f;
   const std::string long_id(201, 'x');
-  const auto decoded = f.decode_v1(batch(
-      event(1) + R"(,{"event":"","uuid":")" + uuid_of(2) +
-      R"(","distinct_id":"u","timestamp":"2026-01-01T11:59:55Z"},{"event":"e","uuid":")" +
-      uuid_of(3) + R"(","distinct_id":")" + long_id +
-      R"(","timestamp":"2026-01-01T11:59:55Z"},{"event":"e","uuid":")" + uuid_of(4) +
-      R"(","distinct_id":"u","timestamp":"2026-01-01"})"));
+  const auto decoded = f.decode_v1(
+      batch(event(1) + R"(,{"event":"","uuid":")" + uuid_of(2) +
+            R"(","distinct_id":"u","timestamp":"2026-01-01T11:59:55Z"},{"event":"e","uuid":")" +
+            uuid_of(3) + R"(","distinct_id":")" + long_id +
+            R"(","timestamp":"2026-01-01T11:59:55Z"},{"event":"e","uuid":")" + uuid_of(4) +
+            R"(","distinct_id":"u","timestamp":"2026-01-01"})"));
   REQUIRE(decoded.ok());
   CHECK(decoded.value()->events.size() == 1);
   CHECK(decoded.value()->rejects.size() == 3);
@@ -262,9 +260,8 @@ TEST_CASE("What the sink could not take is to be sent again, and only then Retry
 }
 
 TEST_CASE("A distinct_id that broken clients share switches person processing off (56)") {
-  for (const std::string_view id :
-       {"undefined", "UNDEFINED", " null ", "0", "[object Object]", "anonymous-user",
-        "00000000-0000-0000-0000-000000000000"}) {
+  for (const std::string_view id : {"undefined", "UNDEFINED", " null ", "0", "[object Object]",
+                                    "anonymous-user", "00000000-0000-0000-0000-000000000000"}) {
     INFO(id);
     V1Fixture f;
     auto one = nlohmann::json::parse(event(1));
@@ -290,13 +287,16 @@ TEST_CASE("Options, session and window become properties (57)") {
   CHECK(properties_of(f, R"("session_id":"s","window_id":"w","properties":{"a":1.10})") ==
         R"({"a":1.10,"$session_id":"s","$window_id":"w"})");
   CHECK(properties_of(f, R"("session_id":null,"options":null)") == "(absent)");
-  CHECK(properties_of(
-            f,
-            R"("options":{"process_person_profile":false,"cookieless_mode":"TRUE","product_tour_id":7,"disable_skew_correction":0})") ==
-        R"({"$cookieless_mode":true,"$ignore_sent_at":false,"$product_tour_id":"7","$process_person_profile":false})");
-  CHECK(properties_of(
-            f, R"("options":{"process_person_profile":false},"properties":{"$process_person_profile":true,"z":1})") ==
-        R"({"z":1,"$process_person_profile":false})");
+  CHECK(
+      properties_of(
+          f,
+          R"("options":{"process_person_profile":false,"cookieless_mode":"TRUE","product_tour_id":7,"disable_skew_correction":0})") ==
+      R"({"$cookieless_mode":true,"$ignore_sent_at":false,"$product_tour_id":"7","$process_person_profile":false})");
+  CHECK(
+      properties_of(
+          f,
+          R"("options":{"process_person_profile":false},"properties":{"$process_person_profile":true,"z":1})") ==
+      R"({"z":1,"$process_person_profile":false})");
 }
 
 TEST_CASE("PostHog-Sdk-Info names the library, split at the last slash") {
@@ -324,8 +324,10 @@ TEST_CASE("The request's own timestamp corrects skew, unless the event says no")
   CHECK(time(R"("timestamp":"2026-01-02T11:59:55Z")") == kNowMs);
   CHECK(time(R"("timestamp":"2027-01-01T00:00:00Z","options":{"disable_skew_correction":true})") ==
         at("2027-01-01T00:00:00Z"));
-  CHECK(time(R"("timestamp":"0000-01-01T00:00:00+05:00","options":{"disable_skew_correction":true})") ==
-        0);
+  CHECK(
+      time(
+          R"("timestamp":"0000-01-01T00:00:00+05:00","options":{"disable_skew_correction":true})") ==
+      0);
 }
 
 TEST_CASE("Batch members reach every event") {
@@ -342,9 +344,8 @@ TEST_CASE("A refused request is answered with PostHog's three members") {
   V1Fixture f;
   const Reply reply = write_v1_error(f.head, {ErrorCode::kDuplicateUuid, "x"}, kNowMs);
   CHECK(reply.status == 400);
-  CHECK(nlohmann::json::parse(reply.body) ==
-        nlohmann::json::parse(
-            R"({"error":"duplicate_event_uuid",
+  CHECK(nlohmann::json::parse(reply.body) == nlohmann::json::parse(
+                                                 R"({"error":"duplicate_event_uuid",
                 "error_description":"two events of the batch have the same uuid: x",
                 "error_uri":"https://posthog.com/docs/api"})"));
   CHECK(header_of(reply, "Retry-After") == "(absent)");

@@ -31,7 +31,8 @@ Json row_of(std::string_view properties, Endpoint endpoint = Endpoint::kBatch) {
 
 std::string fingerprint_of(std::string_view properties) {
   const Json row = row_of(properties);
-  return row.contains("exception_fingerprint") ? row["exception_fingerprint"].get<std::string>() : "";
+  return row.contains("exception_fingerprint") ? row["exception_fingerprint"].get<std::string>()
+                                               : "";
 }
 
 std::string hashed(std::string_view text) { return to_hex(sha512(text)); }
@@ -73,7 +74,8 @@ TEST_CASE("A column's text is cut at 1,024 bytes, on a character") {
 }
 
 TEST_CASE("Mobile, server and flag events fill what they have") {
-  const Json screen = row_of(R"({"$screen_name":"Home","$os_name":"iOS","$os_version":"18.1","$lib":"posthog-ios"})");
+  const Json screen = row_of(
+      R"({"$screen_name":"Home","$os_name":"iOS","$os_version":"18.1","$lib":"posthog-ios"})");
   CHECK(screen["screen_name"] == "Home");
   CHECK(screen["os"] == "iOS");
   CHECK(screen["os_version"] == "18.1");
@@ -88,17 +90,22 @@ TEST_CASE("Mobile, server and flag events fill what they have") {
 
 TEST_CASE("properties_bytes is the length of the column's text") {
   Fixture f;
-  auto decoded = f.decode(R"({"api_key":"phc_x","event":"e","distinct_id":"u","properties":{"a":"é"}})",
-                          Endpoint::kBatch);
-  RowWriter writer(f.head, {decoded.value()->token, decoded.value()->project, {}}, f.config, kNowMs);
+  auto decoded =
+      f.decode(R"({"api_key":"phc_x","event":"e","distinct_id":"u","properties":{"a":"é"}})",
+               Endpoint::kBatch);
+  RowWriter writer(f.head, {decoded.value()->token, decoded.value()->project, {}}, f.config,
+                   kNowMs);
   RowBatch rows(Stream::kEvents);
   writer.append_event(decoded.value()->events.at(0), {}, {}, rows);
   CHECK(rows.row(0).find(R"("properties":{"a":"é"},)") != std::string_view::npos);
   CHECK(rows.row(0).find(R"("properties_bytes":10,)") != std::string_view::npos);
 }
 
-TEST_CASE("custom_properties has the event's own properties, without null and without what has a column") {
-  const Json row = row_of(R"({"$a":1,"plan":"pro","gclid":null,"utm_source":"x","token":"t","distinct_id":"d",
+TEST_CASE(
+    "custom_properties has the event's own properties, without null and without what has a "
+    "column") {
+  const Json row =
+      row_of(R"({"$a":1,"plan":"pro","gclid":null,"utm_source":"x","token":"t","distinct_id":"d",
       "cf_ray":"r","$$b":2,"":3,"nested":{"a":[1,{"b":null}]},"empty":""})");
   CHECK(row["custom_properties"] ==
         Json::parse(R"({"plan":"pro","":3,"nested":{"a":[1,{"b":null}]},"empty":""})"));
@@ -170,7 +177,8 @@ TEST_CASE("An exception's columns are those of the first one in its list") {
 
 TEST_CASE("A client's fingerprint wins, a long one as its hash") {
   const auto given = [](const std::string& text) {
-    return fingerprint_of(R"({"$exception_list":[{"type":"E"}],"$exception_fingerprint":")" + text + "\"}");
+    return fingerprint_of(R"({"$exception_list":[{"type":"E"}],"$exception_fingerprint":")" + text +
+                          "\"}");
   };
   CHECK(given("mine") == "mine");
   CHECK(given(std::string(64, 'f')) == std::string(64, 'f'));
@@ -180,8 +188,9 @@ TEST_CASE("A client's fingerprint wins, a long one as its hash") {
 
 TEST_CASE("A fingerprint is of the frames in the application, as PostHog groups") {
   const auto of_frames = [](const std::string& frames) {
-    return fingerprint_of(R"({"$exception_list":[{"type":"E","value":"message","stacktrace":{"type":"raw","frames":[)" +
-                          frames + "]}}]}");
+    return fingerprint_of(
+        R"({"$exception_list":[{"type":"E","value":"message","stacktrace":{"type":"raw","frames":[)" +
+        frames + "]}}]}");
   };
   CHECK(of_frames("") == hashed("E"));
   const std::string python =
@@ -193,8 +202,9 @@ TEST_CASE("A fingerprint is of the frames in the application, as PostHog groups"
   CHECK(of_frames(library) == hashed("Eredis/client.pyget"));
 
   const auto browser = [](const std::string& file, const std::string& name, int line, int column) {
-    return R"({"platform":"web:javascript","filename":")" + file + R"(","function":")" + name + R"(","lineno":)" +
-           std::to_string(line) + R"(,"colno":)" + std::to_string(column) + R"(,"in_app":true})";
+    return R"({"platform":"web:javascript","filename":")" + file + R"(","function":")" + name +
+           R"(","lineno":)" + std::to_string(line) + R"(,"colno":)" + std::to_string(column) +
+           R"(,"in_app":true})";
   };
   const std::string minified = browser("https://a.example/static/app.js:1:34567", "n.x", 1, 34567);
   const std::string readable = browser("https://a.example/static/lib.js?v=2", "run", 10, 300);
@@ -202,7 +212,8 @@ TEST_CASE("A fingerprint is of the frames in the application, as PostHog groups"
   CHECK(of_frames(readable) == hashed("E/static/lib.jsrun"));
   // Those that are resolved count alone.
   CHECK(of_frames(minified + "," + readable) == hashed("E/static/lib.jsrun"));
-  CHECK(of_frames(R"({"platform":"web:javascript","filename":"<anonymous>","function":"f"})") == hashed("Ef"));
+  CHECK(of_frames(R"({"platform":"web:javascript","filename":"<anonymous>","function":"f"})") ==
+        hashed("Ef"));
 
   const std::string node =
       R"({"platform":"node:javascript","filename":"/app/src/pay.js","module":"pay","function":"pay","lineno":3,"colno":9,"in_app":true})";
@@ -242,10 +253,12 @@ TEST_CASE("A recording's rows have session, window and library") {
 
 TEST_CASE("A cut row has its columns and the bytes of what is left") {
   Fixture f;
-  auto decoded = f.decode(R"({"api_key":"phc_x","event":"e","distinct_id":"u","properties":{"plan":"pro","$host":"h","big":")" +
-                              std::string(1'500'000, 'x') + "\"}}",
-                          Endpoint::kBatch);
-  RowWriter writer(f.head, {decoded.value()->token, decoded.value()->project, {}}, f.config, kNowMs);
+  auto decoded = f.decode(
+      R"({"api_key":"phc_x","event":"e","distinct_id":"u","properties":{"plan":"pro","$host":"h","big":")" +
+          std::string(1'500'000, 'x') + "\"}}",
+      Endpoint::kBatch);
+  RowWriter writer(f.head, {decoded.value()->token, decoded.value()->project, {}}, f.config,
+                   kNowMs);
   RowBatch rows(Stream::kEvents);
   CHECK_FALSE(writer.append_event(decoded.value()->events.at(0), {}, {}, rows));
   CHECK(check_row(rows.row(0)) == std::nullopt);

@@ -15,8 +15,8 @@ namespace {
 
 using Vars = nlohmann::json;
 
-const char* const kBindings[] = {"PERSONS", "PERSON_ID_COUNTER", "GROUPS", "OUTBOX", "COOKIELESS",
-                                 "EVENTS_STREAM"};
+const char* const kBindings[] = {"PERSONS", "PERSON_ID_COUNTER", "GROUPS",
+                                 "OUTBOX",  "COOKIELESS",        "EVENTS_STREAM"};
 
 std::string host_of(const Vars& vars) {
   return Vars{{"vars", vars}, {"bindings", kBindings}}.dump();
@@ -60,7 +60,8 @@ TEST_CASE("A team id that is none is fatal") {
     CHECK(problem.fatal);
     CHECK(has(problem.message, "POSTHOG_TEAM_ID"));
   }
-  for (const char* id : {"99999999999999999999", "9223372036854775808", "0", "-1", "1.5", "\"1\""}) {
+  for (const char* id :
+       {"99999999999999999999", "9223372036854775808", "0", "-1", "1.5", "\"1\""}) {
     const std::string projects = "{\"phc_a\":{\"team_id\":" + std::string(id) + "}}";
     const Config config = config_of({{"HOGFLARE_PROJECTS", projects}});
     INFO(projects);
@@ -70,8 +71,8 @@ TEST_CASE("A team id that is none is fatal") {
 }
 
 TEST_CASE("The project of any token takes those without one of their own") {
-  const Config config = config_of(
-      {{"HOGFLARE_PROJECTS", R"({"*":{"team_id":3},"phc_demo":{"team_id":2}})"}});
+  const Config config =
+      config_of({{"HOGFLARE_PROJECTS", R"({"*":{"team_id":3},"phc_demo":{"team_id":2}})"}});
   CHECK(config.problems.empty());
   CHECK(config.project_of("phc_demo")->team_id == 2);
   for (const char* token : {"phc_other", "", "*", "phc_demo2"}) {
@@ -87,11 +88,32 @@ TEST_CASE("The project of any token takes those without one of their own") {
 }
 
 TEST_CASE("A path prefix that takes a known path away is fatal and not used") {
-  for (const char* prefix :
-       {"/e", "e", "/e/", "/s", "/i", "/i/v0", "/i/v1/analytics", "/flags", "/batch", "/decide",
-        "/capture", "/engage", "/api", "/api/projects", "/api/projects/1", "/array", "/array/phc_a",
-        "/ofrep", "/ofrep/v1/evaluate/flags/x", "/healthz", "/metrics", "/admin", "/admin/outbox",
-        "/_liveness", "/flags/definitions", "/mcp"}) {
+  for (const char* prefix : {"/e",
+                             "e",
+                             "/e/",
+                             "/s",
+                             "/i",
+                             "/i/v0",
+                             "/i/v1/analytics",
+                             "/flags",
+                             "/batch",
+                             "/decide",
+                             "/capture",
+                             "/engage",
+                             "/api",
+                             "/api/projects",
+                             "/api/projects/1",
+                             "/array",
+                             "/array/phc_a",
+                             "/ofrep",
+                             "/ofrep/v1/evaluate/flags/x",
+                             "/healthz",
+                             "/metrics",
+                             "/admin",
+                             "/admin/outbox",
+                             "/_liveness",
+                             "/flags/definitions",
+                             "/mcp"}) {
     const Config config = config_of({{"HOGFLARE_PATH_PREFIX", prefix}});
     INFO(prefix);
     REQUIRE(config.problems.size() == 1);
@@ -114,9 +136,8 @@ TEST_CASE("An outbox of nothing, group types named twice and unusable tokens are
   CHECK(has(problem_of({{"HOGFLARE_OUTBOX_MAX_BYTES", "0"}}).message, "is 0"));
   CHECK(has(problem_of({{"POSTHOG_GROUP_TYPE_0", "a"}, {"POSTHOG_GROUP_TYPE_3", "a"}}).message,
             "POSTHOG_GROUP_TYPE_3"));
-  for (const char* name :
-       {"HOGFLARE_ADMIN_TOKEN", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_PROJECT_SECRET",
-        "HOGFLARE_VIEWER_TOKEN"}) {
+  for (const char* name : {"HOGFLARE_ADMIN_TOKEN", "POSTHOG_PERSONAL_API_KEY",
+                           "POSTHOG_PROJECT_SECRET", "HOGFLARE_VIEWER_TOKEN"}) {
     for (const char* value : {" admin-token", "admin-token ", "admin-tökén", "admin\ntoken"}) {
       const std::string message = problem_of({{name, value}}).message;
       CHECK(has(message, name));
@@ -142,7 +163,8 @@ TEST_CASE("Questions need account, bucket and token of the engine, and tables th
   CHECK_FALSE(config_of({}).has_sql_engine);
   const Config named = config_of(with("HOGFLARE_SQL_TABLES", R"({"events": "shop_events_v2"})"));
   CHECK(named.sql_tables[0] == "default.shop_events_v2");
-  CHECK(config_of(with("HOGFLARE_SQL_NAMESPACE", "lake")).sql_tables[1] == "lake.hogflare_persons_v1");
+  CHECK(config_of(with("HOGFLARE_SQL_NAMESPACE", "lake")).sql_tables[1] ==
+        "lake.hogflare_persons_v1");
   CHECK(config_of(with("HOGFLARE_SQL_TOKEN", "")).problems.size() == 1);
   CHECK_FALSE(config_of(with("HOGFLARE_SQL_BUCKET", "a/../b")).has_sql_engine);
   CHECK_FALSE(config_of(with("HOGFLARE_SQL_URL", "ftp://x")).has_sql_engine);
@@ -154,10 +176,10 @@ TEST_CASE("Questions need account, bucket and token of the engine, and tables th
 }
 
 TEST_CASE("Origins that no browser sends are problems") {
-  for (const char* origin : {"*", "www.example.com", "https://www.example.com/", "https://*.a.com",
-                             "https://WWW.example.com", "HTTPS://a.com", "https://a.com:443",
-                             "http://a.com:80", "https://a.com/x", "", "https://", "https://a.com:",
-                             "https://u@a.com", " https://a.com"}) {
+  for (const char* origin :
+       {"*", "www.example.com", "https://www.example.com/", "https://*.a.com",
+        "https://WWW.example.com", "HTTPS://a.com", "https://a.com:443", "http://a.com:80",
+        "https://a.com/x", "", "https://", "https://a.com:", "https://u@a.com", " https://a.com"}) {
     INFO(origin);
     CHECK_FALSE(is_possible_origin(origin));
     const Vars projects = {{"phc_a", {{"team_id", 1}, {"origins", {origin}}}}};
@@ -271,7 +293,8 @@ TEST_CASE("Only the whole admin token opens an operator's path") {
   CHECK(answer(vars, head_of("GET", "/metrics", "", "Bearer admin-token")).status == 200);
   CHECK(has(answer(vars, head_of("GET", "/healthz", "", "Bearer admin-token")).body, "problems"));
   // Without a token there is none to give.
-  CHECK_FALSE(has(answer(Vars::object(), head_of("GET", "/healthz", "", "Bearer ")).body, "problems"));
+  CHECK_FALSE(
+      has(answer(Vars::object(), head_of("GET", "/healthz", "", "Bearer ")).body, "problems"));
 }
 
 TEST_CASE("An operator's path answers no page") {

@@ -1,4 +1,5 @@
-// The console's cookie, its token against forgery, how often an address may try, and Access's token.
+// The console's cookie, its token against forgery, how often an address may try, and Access's
+// token.
 #include <catch2/catch.hpp>
 #include <string>
 
@@ -99,7 +100,8 @@ TEST_CASE("A change by cookie needs the session's token and this page") {
   World world;
   const std::string cookie = world.cookie(Role::kAdmin);
   const Caller caller = world.caller(cookie);
-  const auto is_refused = [&](std::string_view origin, std::string_view site, std::string_view csrf) {
+  const auto is_refused = [&](std::string_view origin, std::string_view site,
+                              std::string_view csrf) {
     ConsoleHead head = world.head;
     head.origin = origin;
     head.sec_fetch_site = site;
@@ -114,7 +116,8 @@ TEST_CASE("A change by cookie needs the session's token and this page") {
   CHECK(is_refused("", "same-site", caller.csrf));
   CHECK(is_refused("", "cross-site", caller.csrf));
   CHECK(is_refused("https://h.example", "same-origin", ""));
-  CHECK(is_refused("https://h.example", "same-origin", world.caller(world.cookie(Role::kAdmin)).csrf));
+  CHECK(is_refused("https://h.example", "same-origin",
+                   world.caller(world.cookie(Role::kAdmin)).csrf));
   Caller bearer;
   bearer.role = Role::kAdmin;
   CHECK(!console::refuse_forged(bearer, world.head));
@@ -152,9 +155,11 @@ Config with_access() {
 TEST_CASE("Access's token holds as it was signed, for its application and its time") {
   using Verdict = console::AccessAnswer::Verdict;
   console::AccessKeys keys;
-  CHECK(keys.verify(with_access(), test::kAccessToken, test::kAccessNowMs).verdict == Verdict::kUnknownKey);
+  CHECK(keys.verify(with_access(), test::kAccessToken, test::kAccessNowMs).verdict ==
+        Verdict::kUnknownKey);
   REQUIRE(keys.take(test::kAccessKeys, kNowMs));
-  const console::AccessAnswer good = keys.verify(with_access(), test::kAccessToken, test::kAccessNowMs);
+  const console::AccessAnswer good =
+      keys.verify(with_access(), test::kAccessToken, test::kAccessNowMs);
   CHECK(good.verdict == Verdict::kGood);
   CHECK(good.who == "ada@example.com");
   for (const int64_t now_ms : {int64_t{1'600'000'000'000}, int64_t{4'102'444'800'000}}) {
@@ -167,7 +172,8 @@ TEST_CASE("Access's token holds as it was signed, for its application and its ti
   other.access_issuer = "https://other.cloudflareaccess.com";
   CHECK(keys.verify(other, test::kAccessToken, test::kAccessNowMs).verdict == Verdict::kBad);
   CHECK(!keys.take("{}", kNowMs));
-  CHECK(keys.verify(with_access(), test::kAccessToken, test::kAccessNowMs).verdict == Verdict::kGood);
+  CHECK(keys.verify(with_access(), test::kAccessToken, test::kAccessNowMs).verdict ==
+        Verdict::kGood);
 }
 
 TEST_CASE("Access's token of which a byte is another does not hold") {

@@ -1,4 +1,5 @@
-// What the console's core writes: the live feed, documents' versions, why a flag answers so, and its own pages.
+// What the console's core writes: the live feed, documents' versions, why a flag answers so, and
+// its own pages.
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -50,8 +51,8 @@ Json frame_of(LiveFeed& feed, size_t more = 0) {
 }
 
 TEST_CASE("live feed: an event has its own fields, what became of its row, and its warnings") {
-  const json::Document document =
-      parsed(R"({"$current_url":"https://a.example/\"x\"","$lib":"web","$lib_version":1.5,"n":[1,2]})");
+  const json::Document document = parsed(
+      R"({"$current_url":"https://a.example/\"x\"","$lib":"web","$lib_version":1.5,"n":[1,2]})");
   const Event event = event_of("$pageview", document);
   LiveFeed feed("phc_secret_cafe");
   CHECK(feed.empty());
@@ -92,17 +93,22 @@ TEST_CASE("live feed: keys of one window do not settle the events of the window 
   CHECK(frame["events"][1]["state"] == "rejected");
 }
 
-TEST_CASE("live feed: fifty events, twenty notes and sixteen kilobytes of properties, the rest is counted") {
+TEST_CASE(
+    "live feed: fifty events, twenty notes and sixteen kilobytes of properties, the rest is "
+    "counted") {
   const json::Document small = parsed("{}");
-  const std::string text = "{\"x\":\"" + std::string(limits::kLivePropertiesBytesMax - 8, 'x') + "\"}";
+  const std::string text =
+      "{\"x\":\"" + std::string(limits::kLivePropertiesBytesMax - 8, 'x') + "\"}";
   const json::Document whole = parsed(text);
-  const std::string over = "{\"x\":\"" + std::string(limits::kLivePropertiesBytesMax - 7, 'x') + "\"}";
+  const std::string over =
+      "{\"x\":\"" + std::string(limits::kLivePropertiesBytesMax - 7, 'x') + "\"}";
   const json::Document large = parsed(over);
   LiveFeed feed("t");
   feed.add(event_of("whole", whole), 0);
   feed.add(event_of("large", large), 1);
   for (size_t i = 2; i < limits::kLiveEventsMax + 10; ++i) feed.add(event_of("small", small), i);
-  for (size_t i = 0; i < limits::kLiveNotesMax + 10; ++i) feed.reject("empty_body", "", "", "", kNowMs);
+  for (size_t i = 0; i < limits::kLiveNotesMax + 10; ++i)
+    feed.reject("empty_body", "", "", "", kNowMs);
   const Json frame = frame_of(feed);
   CHECK(frame["seen"] == limits::kLiveEventsMax + 10);
   REQUIRE(frame["events"].size() == limits::kLiveEventsMax);
@@ -113,7 +119,8 @@ TEST_CASE("live feed: fifty events, twenty notes and sixteen kilobytes of proper
   CHECK_FALSE(frame["rejects"][0].contains("distinct_id"));
 }
 
-TEST_CASE("live watch: a project is asked for once in ten seconds, also after the clock went back") {
+TEST_CASE(
+    "live watch: a project is asked for once in ten seconds, also after the clock went back") {
   Config config;
   CHECK_FALSE(console::LiveWatch(config).is_bound());
   config.bindings.push_back("LIVE");
@@ -126,7 +133,8 @@ TEST_CASE("live watch: a project is asked for once in ten seconds, also after th
   CHECK(watch.is_due(1, kNowMs - 1));
 }
 
-TEST_CASE("live watch: fifty requests a second are shown, the events of the others are counted once") {
+TEST_CASE(
+    "live watch: fifty requests a second are shown, the events of the others are counted once") {
   console::LiveWatch watch{Config{}};
   for (uint32_t i = 0; i < limits::kLiveFeedsPerSecond; ++i) REQUIRE(watch.may_show(9, kNowMs));
   CHECK_FALSE(watch.may_show(3, kNowMs + 999));
@@ -142,11 +150,13 @@ TEST_CASE("versions: an ETag is the bytes' own, and If-Match names it, a list wi
   CHECK(etag.back() == '"');
   CHECK(etag == console::etag_of("{}"));
   CHECK(etag != console::etag_of("{} "));
-  for (const std::string& named : {etag, "*" + std::string(), "\"other\", " + etag, "  " + etag + "  "})
+  for (const std::string& named :
+       {etag, "*" + std::string(), "\"other\", " + etag, "  " + etag + "  "})
     CHECK(console::matches(named, etag));
   // Weak tags do not count, nor parts of one.
-  for (const std::string& other : {std::string(), std::string("\"other\""), "W/" + etag,
-                                   etag.substr(0, etag.size() - 1), etag + etag, std::string(", ,")})
+  for (const std::string& other :
+       {std::string(), std::string("\"other\""), "W/" + etag, etag.substr(0, etag.size() - 1),
+        etag + etag, std::string(", ,")})
     CHECK_FALSE(console::matches(other, etag));
 }
 
@@ -237,8 +247,12 @@ TEST_CASE("flag reasons: conditions say what was wanted, found and met") {
   CHECK(filters[0]["wanted"] == Json::array({"pro"}));
   CHECK(filters[0]["actual"].is_null());
   CHECK(filters[0]["matches"] == false);
-  CHECK(filters[1] == Json{{"key", "seats"}, {"type", "group"}, {"operator", "gt"}, {"wanted", 5},
-                           {"actual", 9}, {"matches", true}});
+  CHECK(filters[1] == Json{{"key", "seats"},
+                           {"type", "group"},
+                           {"operator", "gt"},
+                           {"wanted", 5},
+                           {"actual", 9},
+                           {"matches", true}});
   CHECK(conditions[1]["rollout_percentage"] == 100);  // null is everybody
   CHECK(conditions[1]["filters"].empty());
 }
@@ -249,8 +263,11 @@ TEST_CASE("flag reasons: a line for the list says the kind and the widest roll-o
         Json{{"key", "a"}, {"name", "A"}, {"active", false}, {"kind", "simple"}, {"rollout", 7}});
   CHECK(summary(R"({"key": "a", "filters": {"groups": [{"rollout_percentage": 5},
     {"rollout_percentage": 60}]}})")["rollout"] == 60);
-  CHECK(summary(R"({"key": "a", "filters": {"groups": [{"rollout_percentage": 5}, {}]}})")["rollout"] == 100);
-  CHECK(summary(R"({"key": "a", "filters": {"groups": [], "multivariate": {}}})")["kind"] == "multivariate");
+  CHECK(summary(
+            R"({"key": "a", "filters": {"groups": [{"rollout_percentage": 5}, {}]}})")["rollout"] ==
+        100);
+  CHECK(summary(R"({"key": "a", "filters": {"groups": [], "multivariate": {}}})")["kind"] ==
+        "multivariate");
   CHECK(summary(R"({"key": "a", "filters": {"rules": []}})")["kind"] == "rules");
   CHECK(summary(R"({"key": "a", "filters": {"groups": []}})")["kind"] == "boolean");
   CHECK(summary(R"({"key": 5})")["key"] == "");
@@ -264,8 +281,9 @@ std::string header_of(const Reply& reply, std::string_view name) {
 }
 
 TEST_CASE("pages: no script, the one style by its digest, and nobody frames them") {
-  for (const Reply& reply : {console::no_token_page(), console::message_page(503, "Not now", "Later."),
-                             console::front_page({"https://a.example", true, "ok", "1.0"})}) {
+  for (const Reply& reply :
+       {console::no_token_page(), console::message_page(503, "Not now", "Later."),
+        console::front_page({"https://a.example", true, "ok", "1.0"})}) {
     const std::string policy = header_of(reply, "Content-Security-Policy");
     CHECK(policy.find("default-src 'none'") == 0);
     CHECK(policy.find("script-src") == std::string::npos);
@@ -300,9 +318,11 @@ TEST_CASE("pages: the front page says whether it works, and its host's name is t
   CHECK(said("ok").find("phc_hogflare") != std::string::npos);
   CHECK(said("ok", false).find("phc_hogflare") == std::string::npos);
   CHECK(said("ok").find("p\"><b>") == std::string::npos);
-  CHECK(said("ok").find("https://a.example/p&quot;&gt;&lt;b&gt;/static/array.js") != std::string::npos);
+  CHECK(said("ok").find("https://a.example/p&quot;&gt;&lt;b&gt;/static/array.js") !=
+        std::string::npos);
   CHECK(console::escape_html("a&b<c>\"d\"'") == "a&amp;b&lt;c&gt;&quot;d&quot;'");
-  CHECK(console::message_page(404, "No <page>", "a & b").body.find("No &lt;page&gt;") != std::string::npos);
+  CHECK(console::message_page(404, "No <page>", "a & b").body.find("No &lt;page&gt;") !=
+        std::string::npos);
 }
 
 }  // namespace

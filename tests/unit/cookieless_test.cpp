@@ -27,9 +27,9 @@ std::string uuid_of(int number) {
 
 Json event_of(const Connection& from, int number, const std::string& name,
               const std::string& distinct_id = kPlaceholder) {
-  Json properties = {{"$cookieless_mode", true},      {"$device_id", nullptr},
-                     {"$host", "www.shop.example"},   {"$raw_user_agent", from.user_agent},
-                     {"distinct_id", distinct_id},    {"token", "phc_any"}};
+  Json properties = {{"$cookieless_mode", true},    {"$device_id", nullptr},
+                     {"$host", "www.shop.example"}, {"$raw_user_agent", from.user_agent},
+                     {"distinct_id", distinct_id},  {"token", "phc_any"}};
   if (name == "$identify") properties["$anon_distinct_id"] = kPlaceholder;
   return {{"event", name}, {"uuid", uuid_of(number)}, {"properties", properties}};
 }
@@ -127,7 +127,8 @@ TEST_CASE("A salt whose alarm never rang is deleted by the next call", "[cookiel
   CHECK(salts_in(world).count("1:salts salt:2026-05-20") == 0);
 }
 
-TEST_CASE("An isolate forgets salts whose day is over, and holds a bounded number", "[cookieless]") {
+TEST_CASE("An isolate forgets salts whose day is over, and holds a bounded number",
+          "[cookieless]") {
   CookielessSalts salts;
   const int64_t day = *parse_cookieless_day("2026-05-20");
   const int64_t noon_ms = day * 24 * kHourMs + 12 * kHourMs;
@@ -139,7 +140,8 @@ TEST_CASE("An isolate forgets salts whose day is over, and holds a bounded numbe
   CHECK(salts.size() == 1);
   salts.forget(cookieless_salt_ends_ms(day));
   CHECK(salts.size() == 0);
-  for (int64_t team = 1; team < 3000; ++team) salts.remember(team, day, std::string(32, 'b'), noon_ms);
+  for (int64_t team = 1; team < 3000; ++team)
+    salts.remember(team, day, std::string(32, 'b'), noon_ms);
   CHECK(salts.size() == limits::kCookielessSaltsCachedMax);
 }
 
@@ -150,8 +152,8 @@ TEST_CASE("The salt's object is asked once an isolate and day, a visitor's only 
   for (int round = 0; round < 10; ++round) {
     for (int visitor = 0; visitor < 20; ++visitor) {
       const Connection from{"192.0.2." + std::to_string(visitor), "Agent", ""};
-      REQUIRE(send(world, from, {event_of(from, ++number, "view"), event_of(from, ++number, "view")}) ==
-              200);
+      REQUIRE(send(world, from,
+                   {event_of(from, ++number, "view"), event_of(from, ++number, "view")}) == 200);
     }
   }
   CHECK(calls_of(world, "1:salts") == 1);
@@ -224,7 +226,8 @@ TEST_CASE("A visitor who logs in on every page stays within its object's bounds"
   World world(stateful());
   std::set<std::string> anonymous;
   for (int i = 1; i <= 700; ++i) {
-    REQUIRE(send(world, kOne, {event_of(kOne, 2 * i, "view"), event_of(kOne, 2 * i + 1, "$identify", "ann")}) ==
+    REQUIRE(send(world, kOne,
+                 {event_of(kOne, 2 * i, "view"), event_of(kOne, 2 * i + 1, "$identify", "ann")}) ==
             200);
     anonymous.insert(world.rows.back()["properties"]["$anon_distinct_id"].get<std::string>());
   }
@@ -258,7 +261,8 @@ TEST_CASE("Neither address nor agent nor salt is in anything that leaves", "[coo
     homeless["properties"].erase("$host");
     Json refused = event_of(kOne, 4, "$create_alias");
     refused["properties"]["alias"] = "x";
-    REQUIRE(send(world, kOne, {full, bad, homeless, refused, event_of(kOne, 5, "$identify", "ann")}) == 200);
+    REQUIRE(send(world, kOne,
+                 {full, bad, homeless, refused, event_of(kOne, 5, "$identify", "ann")}) == 200);
     world.post("/flags/", {{"token", "t"}, {"distinct_id", kPlaceholder}}, kOne, "v=2");
     world.post("/healthz", Json::object(), kOne, "", "Bearer operator");
     world.post("/metrics", Json::object(), kOne, "", "Bearer operator");
@@ -271,7 +275,8 @@ TEST_CASE("Neither address nor agent nor salt is in anything that leaves", "[coo
       CHECK(row["properties"]["$host"] == "www.shop.example");
       CHECK(row["context"] == Json{{"page", "x"}});
       CHECK(row["properties"]["$geoip_country_code"] == "DE");
-      for (const char* name : {"$geoip_city_name", "$geoip_latitude", "$geoip_postal_code", "cf_asn", "cf_ray"}) {
+      for (const char* name :
+           {"$geoip_city_name", "$geoip_latitude", "$geoip_postal_code", "cf_asn", "cf_ray"}) {
         CHECK(!row["properties"].contains(name));
       }
     }
@@ -282,7 +287,8 @@ TEST_CASE("Neither address nor agent nor salt is in anything that leaves", "[coo
         for (const auto& [name, value] : storage.values) stored += name + value;
       }
     }
-    for (const std::string& secret : {kOne.ip, std::string("Test One"), std::string("kiosk-4711")}) {
+    for (const std::string& secret :
+         {kOne.ip, std::string("Test One"), std::string("kiosk-4711")}) {
       CAPTURE(secret);
       CHECK(world.said.find(secret) == std::string::npos);
       CHECK(stored.find(secret) == std::string::npos);
@@ -304,17 +310,22 @@ TEST_CASE("The placeholder owns no person on any path", "[cookieless]") {
     CAPTURE(mode);
     Json vars = stateful();
     vars["HOGFLARE_COOKIELESS"] = mode;
-    World world(vars, R"({"flags":[{"id":1,"key":"f","active":true,"ensure_experience_continuity":true,)"
-                      R"("filters":{"groups":[{"properties":[],"rollout_percentage":50}]}}]})");
-    const Json plain = {{"event", "view"}, {"distinct_id", kPlaceholder}, {"api_key", "t"},
+    World world(vars,
+                R"({"flags":[{"id":1,"key":"f","active":true,"ensure_experience_continuity":true,)"
+                R"("filters":{"groups":[{"properties":[],"rollout_percentage":50}]}}]})");
+    const Json plain = {{"event", "view"},
+                        {"distinct_id", kPlaceholder},
+                        {"api_key", "t"},
                         {"properties", {{"$set", {{"email", "ann@riders.test"}}}}}};
     for (const char* path : {"/e/", "/capture/", "/track/", "/i/v0/e/", "/batch/"}) {
       CHECK(world.post(path, plain, kOne).status == 200);
     }
-    world.post("/engage/", {{"token", "t"}, {"$distinct_id", kPlaceholder}, {"$set", {{"a", 1}}}}, kOne);
+    world.post("/engage/", {{"token", "t"}, {"$distinct_id", kPlaceholder}, {"$set", {{"a", 1}}}},
+               kOne);
     Json group = plain;
     group["event"] = "$groupidentify";
-    group["properties"] = {{"$group_type", "company"}, {"$group_key", "acme"}, {"$group_set", {{"a", 1}}}};
+    group["properties"] = {
+        {"$group_type", "company"}, {"$group_key", "acme"}, {"$group_set", {{"a", 1}}}};
     world.post("/e/", group, kOne);
     for (const auto& [name, id, other] :
          std::vector<std::tuple<std::string, std::string, std::string>>{
@@ -326,7 +337,9 @@ TEST_CASE("The placeholder owns no person on any path", "[cookieless]") {
              {"$identify", kPlaceholder, "bob"},
              {"$identify", "bob", kPlaceholder}}) {
       for (const bool asks : {false, true}) {
-        Json merge = {{"event", name}, {"distinct_id", id}, {"api_key", "t"},
+        Json merge = {{"event", name},
+                      {"distinct_id", id},
+                      {"api_key", "t"},
                       {"properties", {{"alias", other}, {"$anon_distinct_id", other}}}};
         if (asks) merge["properties"]["$cookieless_mode"] = true;
         world.post("/e/", merge, kOne);
@@ -334,18 +347,25 @@ TEST_CASE("The placeholder owns no person on any path", "[cookieless]") {
     }
     const Json v1 = {{"created_at", World::iso(world.now_ms)},
                      {"batch",
-                      {{{"event", "view"}, {"uuid", uuid_of(50)}, {"distinct_id", kPlaceholder},
+                      {{{"event", "view"},
+                        {"uuid", uuid_of(50)},
+                        {"distinct_id", kPlaceholder},
                         {"timestamp", World::iso(world.now_ms)}}}}};
     const Reply answer = world.post("/i/v1/analytics/events", v1, kOne, "", "Bearer t");
     CHECK(answer.status == 200);
-    CHECK(answer.body.find(R"("result":"drop","details":"cookieless_placeholder")") != std::string::npos);
+    CHECK(answer.body.find(R"("result":"drop","details":"cookieless_placeholder")") !=
+          std::string::npos);
     for (const char* path : {"/flags/", "/decide/"}) {
-      world.post(path, {{"token", "t"}, {"distinct_id", kPlaceholder}, {"$anon_distinct_id", kPlaceholder}},
+      world.post(
+          path,
+          {{"token", "t"}, {"distinct_id", kPlaceholder}, {"$anon_distinct_id", kPlaceholder}},
+          kOne, "v=2");
+      world.post(path,
+                 {{"token", "t"}, {"distinct_id", "ann"}, {"$anon_distinct_id", kPlaceholder}},
                  kOne, "v=2");
-      world.post(path, {{"token", "t"}, {"distinct_id", "ann"}, {"$anon_distinct_id", kPlaceholder}}, kOne,
-                 "v=2");
     }
-    world.post("/ofrep/v1/evaluate/flags", {{"context", {{"targetingKey", kPlaceholder}}}}, kOne, "", "Bearer t");
+    world.post("/ofrep/v1/evaluate/flags", {{"context", {{"targetingKey", kPlaceholder}}}}, kOne,
+               "", "Bearer t");
     CHECK(world.owner_of(1, kPlaceholder).empty());
     CHECK(world.objects.count({ObjectClass::kPerson, person_object_name(1, kPlaceholder)}) == 0);
     for (const auto& [key, storage] : world.objects) {
@@ -359,9 +379,10 @@ TEST_CASE("The placeholder owns no person on any path", "[cookieless]") {
 }
 
 TEST_CASE("Flags never use what an older version stored for the placeholder", "[cookieless]") {
-  World world(stateful(), R"({"flags":[{"id":1,"key":"f","active":true,"filters":{"groups":[{"properties":)"
-                          R"([{"key":"plan","operator":"exact","value":"pro","type":"person"}],)"
-                          R"("rollout_percentage":100}]}}]})");
+  World world(stateful(),
+              R"({"flags":[{"id":1,"key":"f","active":true,"filters":{"groups":[{"properties":)"
+              R"([{"key":"plan","operator":"exact","value":"pro","type":"person"}],)"
+              R"("rollout_percentage":100}]}}]})");
   // As an older version did it: a person of the placeholder's.
   ApplyRequest old;
   old.team_id = 1;
@@ -381,7 +402,8 @@ TEST_CASE("Flags never use what an older version stored for the placeholder", "[
                 R"([{"key":"plan","operator":"exact","value":"pro","type":"person"}],)"
                 R"("rollout_percentage":100}]}}]})");
     asked.objects = world.objects;
-    const Reply reply = asked.post("/flags/", {{"token", "t"}, {"distinct_id", kPlaceholder}}, kOne, "v=2");
+    const Reply reply =
+        asked.post("/flags/", {{"token", "t"}, {"distinct_id", kPlaceholder}}, kOne, "v=2");
     CAPTURE(mode, reply.body);
     REQUIRE(reply.status == 200);
     CHECK(Json::parse(reply.body)["flags"]["f"]["enabled"] == false);
@@ -392,37 +414,45 @@ TEST_CASE("Flags follow the visitor from event to event", "[cookieless]") {
   std::string flags = R"({"flags":[)";
   for (int i = 0; i < 40; ++i) {
     flags += std::string(i == 0 ? "" : ",") + R"({"id":)" + std::to_string(i + 1) + R"(,"key":"f)" +
-             std::to_string(i) + R"(","active":true,"filters":{"groups":[{"properties":[],"rollout_percentage":50}]}})";
+             std::to_string(i) +
+             R"(","active":true,"filters":{"groups":[{"properties":[],"rollout_percentage":50}]}})";
   }
   World world(stateful(), flags + "]}");
   const auto values = [&](const std::string& id) {
-    const Reply reply = world.post("/flags/", {{"token", "t"}, {"distinct_id", id}, {"timezone", "UTC"}}, kOne,
-                                   "v=2&_=" + std::to_string(world.now_ms));
+    const Reply reply =
+        world.post("/flags/", {{"token", "t"}, {"distinct_id", id}, {"timezone", "UTC"}}, kOne,
+                   "v=2&_=" + std::to_string(world.now_ms));
     REQUIRE(reply.status == 200);
     Json answer = Json::parse(reply.body);
     REQUIRE(answer["flags"].size() == 40);
     for (auto& [key, flag] : answer["flags"].items()) flag = flag["enabled"];
     return answer["flags"];
   };
-  REQUIRE(send(world, kOne, {event_of(kOne, 1, "view"), event_of(kOne, 2, "$identify", "ann")}) == 200);
+  REQUIRE(send(world, kOne, {event_of(kOne, 1, "view"), event_of(kOne, 2, "$identify", "ann")}) ==
+          200);
   REQUIRE(send(world, kOne, {event_of(kOne, 3, "view")}) == 200);
   CHECK(values(kPlaceholder) == values(row_of(world, 3)["distinct_id"]));
   CHECK(values(kPlaceholder) != values(row_of(world, 1)["distinct_id"]));
   // Asking changes nothing.
   REQUIRE(send(world, kOne, {event_of(kOne, 4, "view")}) == 200);
   CHECK(row_of(world, 4)["distinct_id"] == row_of(world, 3)["distinct_id"]);
-  for (const Connection& from : {Connection{"", "A", "https://a.example"}, Connection{"192.0.2.1", "", "https://a.example"},
-                                 Connection{"192.0.2.1", "A", ""}}) {
-    CHECK(world.post("/flags/", {{"token", "t"}, {"distinct_id", kPlaceholder}}, from, "v=2").status == 400);
-    CHECK(world.post("/ofrep/v1/evaluate/flags", {{"context", {{"targetingKey", kPlaceholder}}}}, from, "",
-                     "Bearer t").status == 400);
+  for (const Connection& from :
+       {Connection{"", "A", "https://a.example"}, Connection{"192.0.2.1", "", "https://a.example"},
+        Connection{"192.0.2.1", "A", ""}}) {
+    CHECK(world.post("/flags/", {{"token", "t"}, {"distinct_id", kPlaceholder}}, from, "v=2")
+              .status == 400);
+    CHECK(world
+              .post("/ofrep/v1/evaluate/flags", {{"context", {{"targetingKey", kPlaceholder}}}},
+                    from, "", "Bearer t")
+              .status == 400);
   }
 }
 
 TEST_CASE("Capture v1 tells each cookieless event's fate", "[cookieless]") {
   World world({{"HOGFLARE_COOKIELESS", "stateless"}});
   Json batch = Json::array();
-  for (const auto& [number, name] : std::vector<std::pair<int, const char*>>{{1, "view"}, {2, "$identify"}}) {
+  for (const auto& [number, name] :
+       std::vector<std::pair<int, const char*>>{{1, "view"}, {2, "$identify"}}) {
     Json event = event_of(kOne, number, name);
     event["distinct_id"] = number == 1 ? kPlaceholder : "ann";
     event["timestamp"] = World::iso(world.now_ms);
@@ -435,14 +465,17 @@ TEST_CASE("Capture v1 tells each cookieless event's fate", "[cookieless]") {
   const Json results = Json::parse(reply.body)["results"];
   CAPTURE(reply.body);
   CHECK(results[uuid_of(1)]["result"] == "ok");
-  CHECK(results[uuid_of(2)] == Json{{"result", "drop"}, {"details", "cookieless_stateless_no_identify"}});
+  CHECK(results[uuid_of(2)] ==
+        Json{{"result", "drop"}, {"details", "cookieless_stateless_no_identify"}});
   CHECK(row_of(world, 1)["distinct_id"].get<std::string>().rfind("cookieless_", 0) == 0);
   CHECK(reject_of(world, 2, "warning")["reason"] == "cookieless_stateless_no_identify");
   world.fault = [](const CallObject& call) {
-    return call.object_class == ObjectClass::kCookieless ? World::Fault::kLost : World::Fault::kNone;
+    return call.object_class == ObjectClass::kCookieless ? World::Fault::kLost
+                                                         : World::Fault::kNone;
   };
   world.new_isolate();
-  const Json again = Json::parse(world.post("/i/v1/analytics/events", body, kOne, "", "Bearer t").body)["results"];
+  const Json again =
+      Json::parse(world.post("/i/v1/analytics/events", body, kOne, "", "Bearer t").body)["results"];
   CHECK(again[uuid_of(1)]["result"] == "retry");
 }
 
@@ -568,7 +601,8 @@ TEST_CASE("Sites are those of the Public Suffix List", "[cookieless]") {
   CHECK(cookieless_root_domain(longest) == longest);
 }
 
-TEST_CASE("Days change at midnight of the zone, also where summer time begins or ends", "[cookieless]") {
+TEST_CASE("Days change at midnight of the zone, also where summer time begins or ends",
+          "[cookieless]") {
   const std::tuple<const char*, const char*, const char*> cases[] = {
       {"2026-10-24T21:59:59Z", "Europe/Berlin", "2026-10-24"},
       {"2026-10-24T22:00:00Z", "Europe/Berlin", "2026-10-25"},
@@ -614,8 +648,9 @@ TEST_CASE("A visitor's fields do not run into each other", "[cookieless]") {
 
 TEST_CASE("The mode is each project's own", "[cookieless]") {
   World world({{"HOGFLARE_COOKIELESS", "stateless"},
-               {"HOGFLARE_PROJECTS", R"({"a":{"team_id":1},"b":{"team_id":2,"cookieless":"disabled"},)"
-                                     R"("c":{"team_id":3,"cookieless":"stateful","timezone":"Asia/Tokyo"}})"}});
+               {"HOGFLARE_PROJECTS",
+                R"({"a":{"team_id":1},"b":{"team_id":2,"cookieless":"disabled"},)"
+                R"("c":{"team_id":3,"cookieless":"stateful","timezone":"Asia/Tokyo"}})"}});
   CHECK(world.config().projects.at("a").cookieless == CookielessMode::kStateless);
   CHECK(world.config().projects.at("b").cookieless == CookielessMode::kDisabled);
   CHECK(world.config().projects.at("c").cookieless == CookielessMode::kStateful);
@@ -634,10 +669,12 @@ TEST_CASE("The mode is each project's own", "[cookieless]") {
   REQUIRE(missing.size() == 1);
   CHECK(missing[0].fatal);
   CHECK(missing[0].message.find("COOKIELESS") != std::string::npos);
-  const auto wrong = problems_of({{"HOGFLARE_COOKIELESS", "on"}, {"HOGFLARE_TIMEZONE", "Moon/Base"}}, bound);
+  const auto wrong =
+      problems_of({{"HOGFLARE_COOKIELESS", "on"}, {"HOGFLARE_TIMEZONE", "Moon/Base"}}, bound);
   REQUIRE(wrong.size() == 2);
   CHECK(!wrong[0].fatal);
-  for (const char* project : {R"({"a":{"team_id":1,"cookieless":"on"}})", R"({"a":{"team_id":1,"timezone":"Moon"}})"}) {
+  for (const char* project :
+       {R"({"a":{"team_id":1,"cookieless":"on"}})", R"({"a":{"team_id":1,"timezone":"Moon"}})"}) {
     CHECK(problems_of({{"HOGFLARE_PROJECTS", project}}, bound).size() == 1);
   }
 }

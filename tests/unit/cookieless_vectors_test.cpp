@@ -42,20 +42,22 @@ Json projects_of(const Json& team) {
 std::string half_flags(const Json& more) {
   Json flags = Json::array();
   for (int i = 0; i < 40; ++i) {
-    flags.push_back({{"id", i + 1},
-                     {"key", "half-" + std::to_string(i)},
-                     {"active", true},
-                     {"filters", {{"groups", {{{"properties", Json::array()},
-                                               {"rollout_percentage", 50}}}}}}});
+    flags.push_back(
+        {{"id", i + 1},
+         {"key", "half-" + std::to_string(i)},
+         {"active", true},
+         {"filters", {{"groups", {{{"properties", Json::array()}, {"rollout_percentage", 50}}}}}}});
   }
   if (more.is_object()) {
-    Json group = {{"properties", Json::array()}, {"rollout_percentage", more.value("rollout_percentage", 100)}};
+    Json group = {{"properties", Json::array()},
+                  {"rollout_percentage", more.value("rollout_percentage", 100)}};
     if (more.contains("filter")) group["properties"].push_back(more["filter"]);
-    flags.push_back({{"id", 99},
-                     {"key", more["key"]},
-                     {"active", true},
-                     {"ensure_experience_continuity", more.value("ensure_experience_continuity", false)},
-                     {"filters", {{"groups", {group}}}}});
+    flags.push_back(
+        {{"id", 99},
+         {"key", more["key"]},
+         {"active", true},
+         {"ensure_experience_continuity", more.value("ensure_experience_continuity", false)},
+         {"filters", {{"groups", {group}}}}});
   }
   return Json{{"flags", flags}}.dump();
 }
@@ -68,8 +70,10 @@ class Case {
  public:
   explicit Case(const Json& test)
       : test_(test),
-        world({{"HOGFLARE_PROJECTS", projects_of(test["team"]).dump()}, {"HOGFLARE_PERSONLESS", "exact"}},
-              half_flags(test.contains("request") ? test["request"].value("flag", Json()) : Json())) {
+        world(
+            {{"HOGFLARE_PROJECTS", projects_of(test["team"]).dump()},
+             {"HOGFLARE_PERSONLESS", "exact"}},
+            half_flags(test.contains("request") ? test["request"].value("flag", Json()) : Json())) {
     for (const Json& expect : test["expect"]) {
       if (expect[0] != "failed") continue;
       world.fault = [](const CallObject& call) {
@@ -89,7 +93,8 @@ class Case {
       }
       world.now_ms = *parse_timestamp(event["received_at"].get<std::string>());
       body["api_key"] = kToken;
-      world.post("/i/v0/e/", body, {text_or_empty(connection, "ip"), text_or_empty(connection, "user_agent"), ""});
+      world.post("/i/v0/e/", body,
+                 {text_or_empty(connection, "ip"), text_or_empty(connection, "user_agent"), ""});
     }
   }
 
@@ -212,11 +217,13 @@ TEST_CASE("The cookieless vectors' days, windows and sites", "[cookieless]") {
     CAPTURE(test["name"].get<std::string>());
     const auto day = parse_cookieless_day(test["day"].get<std::string>());
     const int64_t now_ms = *parse_timestamp(test["now"].get<std::string>());
-    CHECK((day.has_value() && has_cookieless_salt(*day, now_ms)) == test["expect"]["valid"].get<bool>());
+    CHECK((day.has_value() && has_cookieless_salt(*day, now_ms)) ==
+          test["expect"]["valid"].get<bool>());
   }
   for (const Json& test : load_cases("root_domain")) {
     CAPTURE(test["name"].get<std::string>());
-    CHECK(cookieless_root_domain(test["host"].get<std::string>()) == test["expect"].get<std::string>());
+    CHECK(cookieless_root_domain(test["host"].get<std::string>()) ==
+          test["expect"].get<std::string>());
   }
 }
 
@@ -229,8 +236,9 @@ std::pair<int, Json> flags_of(Case& run, const Json& request, const std::string&
   if (request.contains("anon_distinct_id")) body["$anon_distinct_id"] = request["anon_distinct_id"];
   const Json headers = request.value("headers", Json::object());
   const Reply reply =
-      run.world.post("/flags/", body, {text_or_empty(request["connection"], "ip"),
-                                       text_or_empty(headers, "user-agent"), text_or_empty(headers, "origin")},
+      run.world.post("/flags/", body,
+                     {text_or_empty(request["connection"], "ip"),
+                      text_or_empty(headers, "user-agent"), text_or_empty(headers, "origin")},
                      "v=2");
   Json values = Json::object();
   const Json answer = Json::parse(reply.body, nullptr, false);
@@ -261,8 +269,9 @@ TEST_CASE("The cookieless vectors' flag requests", "[cookieless]") {
           }
         }
       } else {
-        const std::string identifier = relation == "identifier" ? expect[1].get<std::string>()
-                                                                : run.at(expect[1]).get<std::string>();
+        const std::string identifier = relation == "identifier"
+                                           ? expect[1].get<std::string>()
+                                           : run.at(expect[1]).get<std::string>();
         REQUIRE(status == 200);
         Json plain = request;
         plain.erase("anon_distinct_id");

@@ -48,9 +48,10 @@ class CookielessWorld {
 
   // What an isolate knows is gone, as after an eviction.
   void new_isolate() {
-    const Json host = {{"vars", vars_},
-                       {"bindings", {"PERSONS", "GROUPS", "PERSON_ID_COUNTER", "OUTBOX", "COOKIELESS"}},
-                       {"bundled_flags", flags_}};
+    const Json host = {
+        {"vars", vars_},
+        {"bindings", {"PERSONS", "GROUPS", "PERSON_ID_COUNTER", "OUTBOX", "COOKIELESS"}},
+        {"bundled_flags", flags_}};
     core_ = std::make_unique<Core>(host.dump(), decompressor_, zones_);
   }
 
@@ -59,12 +60,44 @@ class CookielessWorld {
   Reply post(const std::string& path, const Json& body, const Connection& from,
              const std::string& query = {}, const std::string& authorization = {}) {
     std::string head;
-    const std::string fields[] = {
-        "POST", path, query, "",                        // method, path, query, the body's state
-        "application/json", "", from.user_agent, from.origin, "", authorization, "", "",
-        "posthog-js/1.0", "1", "00000000-0000-4000-8000-000000000000", iso(now_ms), from.ip, "", "ray", "", "", "", "", "",
-        "DE", "EU", "Berlin", "Berlin", "BE", "10115", "52.5", "13.4", "Europe/Berlin", "", "1", "64500",
-        "Example AS", "TXL"};
+    const std::string fields[] = {"POST",
+                                  path,
+                                  query,
+                                  "",  // method, path, query, the body's state
+                                  "application/json",
+                                  "",
+                                  from.user_agent,
+                                  from.origin,
+                                  "",
+                                  authorization,
+                                  "",
+                                  "",
+                                  "posthog-js/1.0",
+                                  "1",
+                                  "00000000-0000-4000-8000-000000000000",
+                                  iso(now_ms),
+                                  from.ip,
+                                  "",
+                                  "ray",
+                                  "",
+                                  "",
+                                  "",
+                                  "",
+                                  "",
+                                  "DE",
+                                  "EU",
+                                  "Berlin",
+                                  "Berlin",
+                                  "BE",
+                                  "10115",
+                                  "52.5",
+                                  "13.4",
+                                  "Europe/Berlin",
+                                  "",
+                                  "1",
+                                  "64500",
+                                  "Example AS",
+                                  "TXL"};
     for (const std::string& field : fields) head.append(field).append(1, '\0');
     std::unique_ptr<Task> task = core_->http({std::move(head), body.dump()});
     run(*task, nullptr);

@@ -134,7 +134,7 @@ TEST_CASE("Sends stay inside the sink's limit, keep the order, and at most four 
   CHECK(run->outcome(Stream::kEvents).delivered == 30);
   const std::vector<std::string> rows = world.landed_rows(Stream::kEvents);
   for (uint32_t i = 0; i < rows.size(); ++i) {
-    CHECK(rows[i].substr(0, 8 + (i > 9)) == "{\"n\":" + std::to_string(i) + ",\"" );
+    CHECK(rows[i].substr(0, 8 + (i > 9)) == "{\"n\":" + std::to_string(i) + ",\"");
   }
 }
 
@@ -193,13 +193,14 @@ TEST_CASE("Sends that find no time left go to the outbox without an attempt") {
 TEST_CASE("Retry-After is honoured when short and left to the outbox when long") {
   DeliveryWorld world;
   world.sink = [&](const SendRows&) {
-    return world.sends.size() > 1 ? SinkAnswer{}
-                                  : SinkAnswer{.status = 429, .commit = false,
-                                               .retry_after_ms = 1'500};
+    return world.sends.size() > 1
+               ? SinkAnswer{}
+               : SinkAnswer{.status = 429, .commit = false, .retry_after_ms = 1'500};
   };
   const int64_t begin_ms = world.now_ms;
   CHECK(world.deliver(batches_of(numbered_rows(Stream::kEvents, 0, 1)))
-            ->outcome(Stream::kEvents).delivered == 1);
+            ->outcome(Stream::kEvents)
+            .delivered == 1);
   CHECK(world.now_ms - begin_ms >= 1'500);
 
   DeliveryWorld second;
@@ -207,7 +208,8 @@ TEST_CASE("Retry-After is honoured when short and left to the outbox when long")
     return SinkAnswer{.status = 429, .commit = false, .retry_after_ms = 60'000};
   };
   CHECK(second.deliver(batches_of(numbered_rows(Stream::kEvents, 0, 1)))
-            ->outcome(Stream::kEvents).in_outbox == 1);
+            ->outcome(Stream::kEvents)
+            .in_outbox == 1);
   CHECK(second.sends.size() == 1);
   CHECK(second.stats().streams[0].retry_at_ms >= second.now_ms + 59'000);
 }

@@ -113,7 +113,7 @@ class DeliveryWorld {
   std::function<bool()> alarm_crashes = [] { return false; };
 
   std::map<std::string, FakeStorage> objects;
-  std::vector<SendRows> sends;                          // every one the sink saw
+  std::vector<SendRows> sends;                              // every one the sink saw
   PerStream<std::vector<std::vector<std::string>>> landed;  // rows by send
   std::vector<std::vector<std::string>> stored;  // rows of every put that reached an object
   uint64_t alarms_run = 0;
@@ -274,8 +274,7 @@ class DeliveryWorld {
         });
   }
 
-  void perform(std::vector<Effect> effects, const Take& take,
-               const std::function<bool()>& alive) {
+  void perform(std::vector<Effect> effects, const Take& take, const std::function<bool()>& alive) {
     for (Effect& effect : effects) {
       if (std::holds_alternative<SendRows>(effect.kind)) {
         send(effect.id, std::get<SendRows>(effect.kind), take, alive);

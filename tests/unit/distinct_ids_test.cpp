@@ -1,5 +1,5 @@
-// The distinct_ids stream: which merges write which rows, in parts, again after a sink that was down.
-// Every order of merges and crashes: tests/sim.
+// The distinct_ids stream: which merges write which rows, in parts, again after a sink that was
+// down. Every order of merges and crashes: tests/sim.
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <iterator>
@@ -32,7 +32,8 @@ struct World {
   }
   void seen(const std::string& id) { send(R"({"event":"e","distinct_id":")" + id + "\"}"); }
   void merge(const std::string& into, const std::string& other) {
-    send(R"({"event":"$merge_dangerously","distinct_id":")" + into + R"(","properties":{"alias":")" + other + "\"}}");
+    send(R"({"event":"$merge_dangerously","distinct_id":")" + into +
+         R"(","properties":{"alias":")" + other + "\"}}");
   }
   std::string uuid_of(const std::string& id) {
     return read_stored_person(host.objects[{ObjectClass::kPerson, person_object_name(1, id)}]).uuid;
@@ -133,14 +134,15 @@ TEST_CASE("Ten thousand ids go in parts, and the next merge tells only of its ow
   constexpr size_t kIds = 10'000;
   EventBatch batch;
   for (size_t i = 0; i < kIds; ++i) {
-    batch.add(R"({"event":"$create_alias","distinct_id":"user","properties":{"alias":"id-)" + std::to_string(i) +
-              "\"}}");
+    batch.add(R"({"event":"$create_alias","distinct_id":"user","properties":{"alias":"id-)" +
+              std::to_string(i) + "\"}}");
   }
   RequestRun run(world.host, world.caches, world.project, batch);
   REQUIRE_FALSE(run.people.failed(0));
   world.host.ring_alarms(world.host.now_ms + 2 * limits::kMergeAlarmMs);
   CHECK(world.host.sends.size() > 1);
-  for (const std::string& rows : world.host.sends) CHECK(rows.size() < 2 * limits::kDistinctIdRowsBytes);
+  for (const std::string& rows : world.host.sends)
+    CHECK(rows.size() < 2 * limits::kDistinctIdRowsBytes);
   const auto all = by_id(world.take_rows());
   const std::string uuid = world.uuid_of("user");
   size_t right = 0;
@@ -168,14 +170,15 @@ TEST_CASE("Notes of a version that knew no distinct_ids are told of from the fir
   World world;
   EventBatch batch;
   for (int i = 0; i < 3'000; ++i) {
-    batch.add(R"({"event":"$create_alias","distinct_id":"user","properties":{"alias":"id-)" + std::to_string(i) +
-              "\"}}");
+    batch.add(R"({"event":"$create_alias","distinct_id":"user","properties":{"alias":"id-)" +
+              std::to_string(i) + "\"}}");
   }
   RequestRun run(world.host, world.caches, world.project, batch);
   CHECK(world.rows().size() == 3'000);
   world.seen("a");
   world.merge("user", "a");
-  MemoryStorage& storage = world.host.objects[{ObjectClass::kPerson, person_object_name(1, "user")}];
+  MemoryStorage& storage =
+      world.host.objects[{ObjectClass::kPerson, person_object_name(1, "user")}];
   REQUIRE(storage.values.count("report-ids") == 1);
   storage.values.erase("report-ids");
   CHECK(world.rows().size() == 3'001);

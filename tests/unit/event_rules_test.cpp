@@ -1,5 +1,5 @@
-// PostHog's rules of 2026 for one event: what reaches its person, its groups and its row. The cases of
-// tests/vectors/2-identity-*.json hold more of them.
+// PostHog's rules of 2026 for one event: what reaches its person, its groups and its row. The cases
+// of tests/vectors/2-identity-*.json hold more of them.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -26,11 +26,11 @@ IdentityPlan plan_of(const std::string& json, const ConnectionPlace* place = nul
                      int64_t now_ms = kNowMs) {
   EventBatch batch;
   const Project project;
-  return plan_identity(batch.add(json),
-                       {.project = project, .now_ms = now_ms, .place = place});
+  return plan_identity(batch.add(json), {.project = project, .now_ms = now_ms, .place = place});
 }
 
-IdentityPlan plan_of_properties(const std::string& properties, const ConnectionPlace* place = nullptr) {
+IdentityPlan plan_of_properties(const std::string& properties,
+                                const ConnectionPlace* place = nullptr) {
   return plan_of(R"({"event":"e","distinct_id":"u","properties":)" + properties + "}", place);
 }
 
@@ -256,7 +256,8 @@ TEST_CASE("Clicked elements become one text") {
   using rows::elements_chain;
   CHECK(elements_chain(R"([{"tag_name":"a","$el_text":"Buy","attr__href":"/x","nth_child":2}])") ==
         R"(a:attr__href="/x"href="/x"nth-child="2"nth-of-type="0"text="Buy")");
-  CHECK(elements_chain(R"([{"tag_name":"b","attr__class":"z a\"b"},{"tag_name":"div","attr__id":"i"}])") ==
+  CHECK(elements_chain(
+            R"([{"tag_name":"b","attr__class":"z a\"b"},{"tag_name":"div","attr__id":"i"}])") ==
         R"(b.ab.z:attr__class="z a\"b"nth-child="0"nth-of-type="0";)"
         R"(div:attr__id="i"attr_id="i"nth-child="0"nth-of-type="0")");
   CHECK(elements_chain("[]") == std::nullopt);
@@ -285,10 +286,13 @@ TEST_CASE("Data that disappoints is stored and told") {
   const std::string at = R"("timestamp":"2026-11-22T12:00:00Z",)";
   const std::string v7 = R"("uuid":"01a20351-07f9-7c37-95d2-a68d41aef208",)";
   const std::string v4 = R"("uuid":"01a20351-07f9-4c37-95d2-a68d41aef208",)";
-  CHECK(told(v7 + at + R"("properties":{"$session_id":"01A20351-07f9-7c37-95d2-a68d41aef208"})") == Names{});
+  CHECK(told(v7 + at + R"("properties":{"$session_id":"01A20351-07f9-7c37-95d2-a68d41aef208"})") ==
+        Names{});
   CHECK(told(v7 + at + R"("properties":{"$session_id":null})") == Names{});
-  CHECK(told(v7 + at + R"("properties":{"$session_id":"s1"})") == Names{"invalid_event_session_id"});
-  CHECK(told(v7 + at + R"("properties":{"$session_id":12345})") == Names{"invalid_event_session_id"});
+  CHECK(told(v7 + at + R"("properties":{"$session_id":"s1"})") ==
+        Names{"invalid_event_session_id"});
+  CHECK(told(v7 + at + R"("properties":{"$session_id":12345})") ==
+        Names{"invalid_event_session_id"});
   CHECK(told(v4 + at + R"("properties":{"$lib":"posthog-cobol"})") == Names{"event_uuid_not_v7"});
   CHECK(told(v4 + at + R"("properties":{"$lib":"posthog-python"})") == Names{});
   CHECK(told(v4 + at + R"("properties":{})") == Names{});
@@ -299,7 +303,8 @@ TEST_CASE("Data that disappoints is stored and told") {
 
 TEST_CASE("An isolate writes some of the warnings about a project's data in an hour") {
   IdentityCaches caches;
-  for (uint32_t i = 0; i < limits::kDataWarningsPerHour; ++i) CHECK(caches.may_warn(1, "a", kNowMs));
+  for (uint32_t i = 0; i < limits::kDataWarningsPerHour; ++i)
+    CHECK(caches.may_warn(1, "a", kNowMs));
   CHECK_FALSE(caches.may_warn(1, "a", kNowMs));
   CHECK(caches.may_warn(1, "b", kNowMs));
   CHECK(caches.may_warn(2, "a", kNowMs));
@@ -326,10 +331,12 @@ TEST_CASE("A JSON value is cut to a prefix that is JSON") {
   CHECK(cut_json("\"aé\"", 4) == "\"a\"");
   CHECK(cut_json("[1,22,333]", 7) == "[1,22]");
   CHECK(cut_json(R"([{"a":"xyz","b":2}])", 16) == R"([{"a":"xyz"}])");
-  CHECK(cut_json(R"([{"role":"user","data":"AAAAAAAA"}])", 30) == R"([{"role":"user","data":"AAA"}])");
+  CHECK(cut_json(R"([{"role":"user","data":"AAAAAAAA"}])", 30) ==
+        R"([{"role":"user","data":"AAA"}])");
   CHECK(cut_json("12345", 3).empty());
   CHECK(cut_json("[\"abc\"]", 1).empty());
-  const std::string text = R"({"a":[1,{"b":"\"\\ü🦔"},null,true],"c":{"d":[[],{}]},"e":-1.5e3 , "f" : "g"})";
+  const std::string text =
+      R"({"a":[1,{"b":"\"\\ü🦔"},null,true],"c":{"d":[[],{}]},"e":-1.5e3 , "f" : "g"})";
   for (size_t bytes = 0; bytes <= text.size(); ++bytes) {
     const std::string cut = cut_json(text, bytes);
     INFO(bytes << " " << cut);
@@ -342,10 +349,9 @@ TEST_CASE("A JSON value is cut to a prefix that is JSON") {
 TEST_CASE("Of large values in a row the beginning stays, and small ones stay whole") {
   Fixture f;
   const std::string frames(900'000, 'f');
-  const Json row = properties_of(
-      f, R"({"$exception_list":[{"type":"E","value":"boom","stack":")" + frames +
-             R"("}],"$ai_input":[{"role":"user","content":")" + frames +
-             R"("}],"$ai_latency":1.5,"name":"n"})");
+  const Json row = properties_of(f, R"({"$exception_list":[{"type":"E","value":"boom","stack":")" +
+                                        frames + R"("}],"$ai_input":[{"role":"user","content":")" +
+                                        frames + R"("}],"$ai_latency":1.5,"name":"n"})");
   CHECK(row["$exception_list"][0]["type"] == "E");
   CHECK(row["$exception_list"][0]["value"] == "boom");
   CHECK(row["$exception_list"][0]["stack"].get<std::string>().size() > 300'000);

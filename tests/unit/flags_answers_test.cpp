@@ -94,9 +94,10 @@ TEST_CASE("a request that cannot be answered says why", "[flags]") {
     CHECK(!request.error().detail.empty());
   }
   // As long as a distinct_id, for it is stored with the person.
-  const Result<Request> long_id = parse_request(
-      R"({"token":"t","distinct_id":"u","$anon_distinct_id":")" + std::string(3'000'000, 'a') + "\"}",
-      RequestHeaders{});
+  const Result<Request> long_id =
+      parse_request(R"({"token":"t","distinct_id":"u","$anon_distinct_id":")" +
+                        std::string(3'000'000, 'a') + "\"}",
+                    RequestHeaders{});
   REQUIRE(long_id.ok());
   CHECK(long_id.value().anon_distinct_id == std::string(limits::kDistinctIdChars, 'a'));
   CHECK(parse_request(R"({"api_key":"t","distinct_id":""})", RequestHeaders{}).ok());
@@ -349,8 +350,7 @@ TEST_CASE("the feed marks what SDKs would answer differently", "[flags]") {
   CHECK(inline_feed["cohorts"] == json::object());
   const json groups = inline_feed["flags"][8]["filters"]["groups"];
   REQUIRE(groups.size() == 2);
-  CHECK(groups[1]["properties"] ==
-        parsed(R"([{"key":"a","value":"y"},{"key":"b","value":"c"}])"));
+  CHECK(groups[1]["properties"] == parsed(R"([{"key":"a","value":"y"},{"key":"b","value":"c"}])"));
 }
 
 TEST_CASE("an ETag matches however a client writes it", "[flags]") {

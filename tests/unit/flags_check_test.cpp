@@ -42,12 +42,13 @@ TEST_CASE("every error is told with its path, and only what is no document is re
       {"flag is no object", "[1]", "flags[0]", "must be an object"},
       {"no key", "[{}]", "flags[0].key", "not empty"},
       {"duplicate key", R"([{"key":"a"},
-          {"key":"a"}])", "flags[1].key", "already the key of flags[0]"},
+          {"key":"a"}])",
+       "flags[1].key", "already the key of flags[0]"},
       {"wrong type", R"([{"key":"a","active":"yes"}])", "flags[0].active", "must be true or false"},
       {"unknown operator", condition(R"({"key":"p","operator":"like","value":"x"})"),
        filter + ".operator", "unknown operator 'like'"},
-      {"bad regex", condition(R"({"key":"p","operator":"regex","value":"("})"),
-       filter + ".value", "not a valid regular expression"},
+      {"bad regex", condition(R"({"key":"p","operator":"regex","value":"("})"), filter + ".value",
+       "not a valid regular expression"},
       {"look-around", condition(R"({"key":"p","operator":"regex","value":"^(?!a).*"})"),
        filter + ".value", "look-around"},
       {"back-reference", condition(R"({"key":"p","operator":"not_regex","value":"(a)\\1"})"),
@@ -69,8 +70,8 @@ TEST_CASE("every error is told with its path, and only what is no document is re
        filter + ".value", "needs a filter of type cohort"},
       {"unknown filter type", condition(R"({"key":"p","type":"event","value":1})"),
        filter + ".type", "unknown type 'event'"},
-      {"unknown cohort", condition(R"({"key":"id","type":"cohort","value":9})"),
-       filter + ".value", "unknown cohort 9"},
+      {"unknown cohort", condition(R"({"key":"id","type":"cohort","value":9})"), filter + ".value",
+       "unknown cohort 9"},
       {"cohort operator", condition(R"({"key":"id","type":"cohort","value":9,"operator":"exact"})"),
        filter + ".operator", "in or not_in"},
       {"dependency value", condition(R"({"key":"a","type":"flag","operator":"flag_evaluates_to",
@@ -82,13 +83,15 @@ TEST_CASE("every error is told with its path, and only what is no document is re
        R"({"properties":[{"key":"a","type":"flag","operator":"flag_evaluates_to",
            "value":true}]}]}}])",
        "flags[1]", "break the cycle"},
-      {"weights", R"([{"key":"a","filters":{"multivariate":{"variants":[)"
-                  R"({"key":"x","rollout_percentage":60},{"key":"y","rollout_percentage":60}]}}}])",
+      {"weights",
+       R"([{"key":"a","filters":{"multivariate":{"variants":[)"
+       R"({"key":"x","rollout_percentage":60},{"key":"y","rollout_percentage":60}]}}}])",
        "flags[0].filters.multivariate.variants", "must not exceed 100"},
       {"rollout", R"([{"key":"a","filters":{"groups":[{"rollout_percentage":101}]}}])",
        "flags[0].filters.groups[0].rollout_percentage", "from 0 to 100"},
       {"time zone", R"({"flags":[],
-          "timezone":"Mars/Olympus"})", "timezone", "not a known time zone"},
+          "timezone":"Mars/Olympus"})",
+       "timezone", "not a known time zone"},
       {"matching version", R"({"flags":[],"property_matching_version":3})",
        "property_matching_version", "must be 1 or 2"},
       {"group index", R"({"flags":[],"group_type_mapping":{"7":"x"}})", "group_type_mapping",
@@ -100,7 +103,8 @@ TEST_CASE("every error is told with its path, and only what is no document is re
        R"("2":{"type":"AND","values":[{"key":"id","type":"cohort","value":1}]}}})",
        "cohorts.2", "break the cycle"},
       {"cohort twice", R"({"flags":[],"cohorts":[{"id":1},
-          {"id":1}]})", "cohorts[1]", "defined twice"},
+          {"id":1}]})",
+       "cohorts[1]", "defined twice"},
       {"a cohort's group type",
        R"({"flags":[{"key":"f","filters":{"groups":[{"properties":[
           {"key":"id","type":"cohort","value":1}]}]}}],)"
@@ -121,7 +125,8 @@ TEST_CASE("every error is told with its path, and only what is no document is re
       {"seed: weights", R"([{"key":"a","variants":[{"key":"x","rollout_percentage":101}]}])",
        "flags[0].variants", "must not exceed 100"},
       {"seed: type", R"([{"key":"a",
-          "type":"number"}])", "flags[0].type", "boolean or multivariate"},
+          "type":"number"}])",
+       "flags[0].type", "boolean or multivariate"},
   };
   for (const Case& test : cases) {
     DYNAMIC_SECTION(test.what) {
@@ -196,9 +201,11 @@ TEST_CASE("faults of cohorts that no living flag uses are warnings", "[flags]") 
           "type":"cohort","value":2}]}}},{"id":2,"filters":{"properties":{}}},
           {"id":3,"deleted":true,"filters":[]},{"id":3,"is_static":true,"members":[]}])";
   const auto check = [&](const std::string& active) {
-    return Definitions::check(
-        R"({"flags":[{"key":"f","active":)" + active + R"(,"filters":{"groups":[{"properties":[
-            {"key":"id","type":"cohort","value":1}]}]}}],)" + cohorts + "}", ParseOptions{});
+    return Definitions::check(R"({"flags":[{"key":"f","active":)" + active +
+                                  R"(,"filters":{"groups":[{"properties":[
+            {"key":"id","type":"cohort","value":1}]}]}}],)" +
+                                  cohorts + "}",
+                              ParseOptions{});
   };
   const std::vector<Problem> used = check("true");
   REQUIRE(used.size() == 1);
@@ -221,7 +228,8 @@ TEST_CASE("what is no flag at all is left out even when problems are let pass", 
   CHECK(evaluation.find("a")->enabled);
 }
 
-TEST_CASE("a key is the active flag's, whichever comes first, and the other's fault no error", "[flags]") {
+TEST_CASE("a key is the active flag's, whichever comes first, and the other's fault no error",
+          "[flags]") {
   for (const char* document : {R"([{"key":"a","active":false},{"key":"a"}])",
                                R"([{"key":"a"},{"key":"a","active":false}])"}) {
     const Result<Definitions> parsed = Definitions::parse(document, ParseOptions{});
@@ -237,8 +245,8 @@ TEST_CASE("a key is the active flag's, whichever comes first, and the other's fa
        Definitions::check(R"([{"key":5,"active":false},{"key":"b"}])", ParseOptions{})) {
     CHECK(problem.severity == Severity::kWarning);
   }
-  CHECK(find_problem(Definitions::check(R"({"flags":null})", ParseOptions{}), "$", "no \"flags\"") !=
-        nullptr);
+  CHECK(find_problem(Definitions::check(R"({"flags":null})", ParseOptions{}), "$",
+                     "no \"flags\"") != nullptr);
 }
 
 TEST_CASE("odd spellings of patterns are warnings at the pattern's place", "[flags]") {
@@ -248,10 +256,12 @@ TEST_CASE("odd spellings of patterns are warnings at the pattern's place", "[fla
   const std::string rules =
       R"([{"id":1,"key":"a","filters":{"version":2,"return_type":"boolean","default_value":false,"rules":[{"id":)"
       R"("0190a1b2-0000-4000-8000-000000000001","rule_type":"targeted_release","value":true,"targeting":)"
-      R"({"properties":)" + std::string(filter) + "}}]}}]";
+      R"({"properties":)" +
+      std::string(filter) + "}}]}}]";
   const std::string cohort =
       R"({"flags":[{"key":"f","filters":{"groups":[{"properties":[{"key":"id","type":"cohort","value":1}]}]}}],)"
-      R"("cohorts":[{"id":1,"filters":{"properties":{"type":"OR","values":)" + std::string(filter) + "}}}]}";
+      R"("cohorts":[{"id":1,"filters":{"properties":{"type":"OR","values":)" +
+      std::string(filter) + "}}}]}";
   const std::pair<std::string, std::string> cases[] = {
       {conditions, "flags[0].filters.groups[0].properties[0].value"},
       {rules, "flags[0].filters.rules[0].targeting.properties[0].value"},

@@ -109,10 +109,11 @@ TEST_CASE("a rule that cannot be evaluated makes nobody a member", "[flags]") {
   CHECK(answers(with(rule), "u") == "0F");
   CHECK(answers(with(negated), "u") == "0F");
   CHECK(answers(with(rule + R"(,{"key":"p","value":"1"})"), "u") == "10");
-  CHECK(answers(with(R"({"type":"AND","values":[)" + rule + R"(,{"key":"p","value":"2"}]})"), "u") ==
-        "01");
+  CHECK(answers(with(R"({"type":"AND","values":[)" + rule + R"(,{"key":"p","value":"2"}]})"),
+                "u") == "01");
   CHECK(answers(with(R"({"type":"cohort","key":"id","value":2})"), "u") == "0F");
-  CHECK(answers(with(R"({"type":"cohort","key":"id","value":2,"operator":"not_in"})"), "u") == "FF");
+  CHECK(answers(with(R"({"type":"cohort","key":"id","value":2,"operator":"not_in"})"), "u") ==
+        "FF");
   CHECK(answers(with(R"({"type":"cohort","key":"id","value":2,"negation":true})"), "u") == "FF");
 }
 
@@ -120,7 +121,8 @@ TEST_CASE("cohorts that refer to one another ten thousand deep cost no stack", "
   std::string chain = "[";
   for (size_t i = 1; i < limits::kCohortsMax; ++i) {
     // Twice, so that evaluating a cohort anew for each reference would never end.
-    const std::string next = R"({"type":"cohort","key":"id","value":)" + std::to_string(i + 1) + "}";
+    const std::string next =
+        R"({"type":"cohort","key":"id","value":)" + std::to_string(i + 1) + "}";
     chain += R"({"id":)" + std::to_string(i) +
              R"(,"filters":{"properties":{"type":"AND","values":[)" + next + "," + next + "]}}},";
   }

@@ -17,8 +17,8 @@ namespace {
 constexpr int64_t kNow = 1'750'000'000'000;
 
 std::string rule(const std::string& members) {
-  return R"({"id":"00000001-0000-4000-8000-000000000001","targeting":{"properties":[]},)" + members +
-         "}";
+  return R"({"id":"00000001-0000-4000-8000-000000000001","targeting":{"properties":[]},)" +
+         members + "}";
 }
 
 std::string flag(const std::string& key, const std::string& type, const std::string& fallback,
@@ -32,9 +32,9 @@ std::string release(const std::string& value) {
 }
 
 std::string rollout(const std::string& percentage, const std::string& more = "") {
-  return rule(R"("rule_type":"percentage_rollout","value":true,"rollout_percentage":)" + percentage +
-              R"(,"on_rollout_miss":"continue","assignment_algorithm":"sha1_60_v1","seed":"s")" +
-              more);
+  return rule(
+      R"("rule_type":"percentage_rollout","value":true,"rollout_percentage":)" + percentage +
+      R"(,"on_rollout_miss":"continue","assignment_algorithm":"sha1_60_v1","seed":"s")" + more);
 }
 
 Definitions parsed(const std::string& document) {
@@ -44,8 +44,7 @@ Definitions parsed(const std::string& document) {
 }
 
 Evaluation evaluated(const Definitions& definitions) {
-  Result<Request> request =
-      parse_request(R"({"token":"phc","distinct_id":"u"})", RequestHeaders{});
+  Result<Request> request = parse_request(R"({"token":"phc","distinct_id":"u"})", RequestHeaders{});
   REQUIRE(request.ok());
   return evaluate(definitions, request.value(), StoredState{}, kNow);
 }
@@ -65,8 +64,9 @@ TEST_CASE("what a JSON reader hides of a rules flag is looked at in the text", "
   }
   for (const char* bad : {"33.333", "33.330000000000000001", "3333.3e-3", "100.01", "-1", "1e3"}) {
     INFO(bad);
-    CHECK(first_problem(with(rollout(bad))).find(
-              "flags[0].filters.rules[0].rollout_percentage malformed rollout_percentage") == 0);
+    CHECK(first_problem(with(rollout(bad)))
+              .find("flags[0].filters.rules[0].rollout_percentage malformed rollout_percentage") ==
+          0);
   }
   CHECK(first_problem(with(rollout("50", R"(,"metadata":{"rollout_percentage":0.001})"))) == "");
   CHECK(first_problem(with(rollout("50", R"(,"metadata":{"a":{"x":1,"x":1}})")))
@@ -109,11 +109,11 @@ TEST_CASE("the feed gives rules as they are and marks them for the SDKs of today
 
 TEST_CASE("OpenFeature gets rules as typed values, and null as the code's default",
           "[flags][rules]") {
-  const Definitions definitions = parsed(
-      "[" + flag("number", "number", "1", release("2.5")) + "," +
-      flag("object", "object", "{}", release(R"({"a":[1]})")) + "," +
-      flag("text", "string", "\"x\"", release("\"gold\"")) + "," +
-      flag("none", "string", "null", "") + "," + flag("bad", "string", "1", "") + "]");
+  const Definitions definitions =
+      parsed("[" + flag("number", "number", "1", release("2.5")) + "," +
+             flag("object", "object", "{}", release(R"({"a":[1]})")) + "," +
+             flag("text", "string", "\"x\"", release("\"gold\"")) + "," +
+             flag("none", "string", "null", "") + "," + flag("bad", "string", "1", "") + "]");
   const Evaluation evaluation = evaluated(definitions);
   const auto answer = [&](const char* key) {
     return json::parse(write_ofrep_flag(evaluation, key).body);

@@ -32,8 +32,8 @@ TEST_CASE("numbers are read as Rust reads a float", "[flags]") {
     CHECK(parse_number(text).has_value());
   }
   CHECK(std::isnan(*parse_number("NaN")));
-  for (const char* text : {"", " 6", "6 ", "0x10", "1_000", "true", "[30]", "1e", ".", "-",
-                           "1,5"}) {
+  for (const char* text :
+       {"", " 6", "6 ", "0x10", "1_000", "true", "[30]", "1e", ".", "-", "1,5"}) {
     INFO(text);
     CHECK(!parse_number(text).has_value());
   }
@@ -72,8 +72,17 @@ TEST_CASE("JSON values keep number spelling by type, and read NaN as null", "[fl
 }
 
 TEST_CASE("versions are ordered as SemVer with build metadata", "[flags]") {
-  const char* ascending[] = {"1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta.2",
-                             "1.0.0-beta.11", "1.0.0", "1.0.0+1", "1.0.0+b", "1.0.1", "1.2", "2"};
+  const char* ascending[] = {"1.0.0-alpha",
+                             "1.0.0-alpha.1",
+                             "1.0.0-alpha.beta",
+                             "1.0.0-beta.2",
+                             "1.0.0-beta.11",
+                             "1.0.0",
+                             "1.0.0+1",
+                             "1.0.0+b",
+                             "1.0.1",
+                             "1.2",
+                             "2"};
   for (size_t i = 0; i + 1 < std::size(ascending); ++i) {
     INFO(ascending[i] << " < " << ascending[i + 1]);
     CHECK(compare(*parse_version(ascending[i]), *parse_version(ascending[i + 1])) < 0);
@@ -126,10 +135,9 @@ TEST_CASE("relative dates step calendar units back", "[flags]") {
 TEST_CASE("date texts are read in the forms the service takes", "[flags]") {
   const TimeZone utc;
   const int64_t noon = *parse_date_property("2025-06-15T12:00:00Z", utc, 0);
-  for (const char* text :
-       {"2025-06-15 12:00", "2025-06-15T12:00:00.000", "2025-06-15T14:00:00+02:00",
-        "2025-06-15 12:00:00 UTC", "1749988800", "Sun, 15 Jun 2025 12:00:00 GMT",
-        "2025/06/15 12:00"}) {
+  for (const char* text : {"2025-06-15 12:00", "2025-06-15T12:00:00.000",
+                           "2025-06-15T14:00:00+02:00", "2025-06-15 12:00:00 UTC", "1749988800",
+                           "Sun, 15 Jun 2025 12:00:00 GMT", "2025/06/15 12:00"}) {
     INFO(text);
     CHECK(parse_date_property(text, utc, 0) == noon);
   }
@@ -161,8 +169,8 @@ TEST_CASE("naive dates follow the zone's rule, summer and winter", "[flags]") {
   CHECK(at("Asia/Kolkata", "2025-01-15 12:00") == utc("2025-01-15 06:30"));
   CHECK(at("+05:45", "2025-01-15 12:00") == utc("2025-01-15 06:15"));
   CHECK(at("America/New_York", "2024-06-01") == utc("2024-06-01 04:00"));
-  for (const char* text : {"", "Europe", "XYZ", "+25:00", "CET-1CEST",
-                           "CET-1CEST,M13.1.0,M1.1.0"}) {
+  for (const char* text :
+       {"", "Europe", "XYZ", "+25:00", "CET-1CEST", "CET-1CEST,M13.1.0,M1.1.0"}) {
     INFO(text);
     CHECK(!TimeZone::parse(text, &zones).has_value());
   }
@@ -173,9 +181,9 @@ TEST_CASE("a pattern is portable when every engine reads it alike", "[flags]") {
     INFO(pattern);
     CHECK(is_portable_pattern(pattern));
   }
-  for (const char* pattern : {"(?i)a", "\\Aa", "[[:alpha:]]", "a{,3}", "ü", "\\pL", "\\1",
-                              "(?P<n>a)", "\\d{2,3}", "\\w", "\\bpro", "\\s", "a++", "a?+",
-                              "[a-z&&[^b]]", "a{2}{3}", "a+{2}"}) {
+  for (const char* pattern :
+       {"(?i)a", "\\Aa", "[[:alpha:]]", "a{,3}", "ü", "\\pL", "\\1", "(?P<n>a)", "\\d{2,3}", "\\w",
+        "\\bpro", "\\s", "a++", "a?+", "[a-z&&[^b]]", "a{2}{3}", "a+{2}"}) {
     INFO(pattern);
     CHECK(!is_portable_pattern(pattern));
   }

@@ -191,7 +191,8 @@ TEST_CASE("early_exit goes past conditions that were skipped", "[flags]") {
       R"({"flags":[{"key":"f","bucketing_identifier":"device_id","filters":{"early_exit":true,
           "groups":[{"properties":[],"rollout_percentage":50},{"properties":[],
           "aggregation_group_type_index":0,"rollout_percentage":100}]}}],
-          "group_type_mapping":{"0":"company"}})", ParseOptions{});
+          "group_type_mapping":{"0":"company"}})",
+      ParseOptions{});
   REQUIRE(definitions.ok());
   const auto result = [&](const std::string& rest) {
     const Result<Request> request =

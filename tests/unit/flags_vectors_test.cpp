@@ -176,10 +176,9 @@ TEST_CASE("hashes equal the published vectors bit by bit", "[flags]") {
   const json vectors = load_vectors("flag-hash.json");
   for (const json& test : vectors["vectors"]) {
     const std::string identifier = test["identifier"].get<std::string>();
-    const double hash =
-        hash01(test["prefix"].get<std::string>(),
-               first_code_points(identifier, limits::kDistinctIdChars),
-               test["salt"].get<std::string>());
+    const double hash = hash01(test["prefix"].get<std::string>(),
+                               first_code_points(identifier, limits::kDistinctIdChars),
+                               test["salt"].get<std::string>());
     uint64_t bits = 0;
     std::memcpy(&bits, &hash, sizeof bits);
     char hex[17];
@@ -188,8 +187,7 @@ TEST_CASE("hashes equal the published vectors bit by bit", "[flags]") {
   }
   for (const json& test : vectors["thresholds"]) {
     const double percentage = test["rollout_percentage"].get<double>();
-    const bool included =
-        percentage >= 100 || test["hash01"].get<double>() <= percentage / 100;
+    const bool included = percentage >= 100 || test["hash01"].get<double>() <= percentage / 100;
     CHECK(included == test["included"].get<bool>());
   }
 }
@@ -214,9 +212,8 @@ void check_operators(const char* file) {
       const bool absent = test["property"].value("absent", false);
       const Value property_value = absent ? Value::null() : to_value(test["property"]["value"]);
       Property property(absent ? nullptr : &property_value);
-      const MatchContext context{
-          test.contains("now") ? instant_ms(test["now"]) : kNow,
-          test.value("property_matching_version", 1), zone};
+      const MatchContext context{test.contains("now") ? instant_ms(test["now"]) : kNow,
+                                 test.value("property_matching_version", 1), zone};
       const Match match = matcher.match(property, context);
       INFO(test.dump());
       if (problem.find("linear-time engine cannot run") != std::string::npos) {
@@ -276,7 +273,9 @@ void check_named(const json& expected, const json& found) {
 
 FlagsVersion version_of(const json& context) {
   const int version = context.value("v", 2);
-  return version == 1 ? FlagsVersion::kLegacy : version == 3 ? FlagsVersion::kV3 : FlagsVersion::kV2;
+  return version == 1   ? FlagsVersion::kLegacy
+         : version == 3 ? FlagsVersion::kV3
+                        : FlagsVersion::kV2;
 }
 
 }  // namespace
@@ -289,12 +288,11 @@ TEST_CASE("cohorts in exports and errors answer as they should on every vector",
       const json& document = test["definitions"];
       KnownZones known;
       const Definitions definitions = parse_leniently(document, known);
-      const Evaluation evaluation =
-          evaluate(definitions, request_from(test["context"]),
-                   stored_from(document, test["context"]), kNow);
+      const Evaluation evaluation = evaluate(definitions, request_from(test["context"]),
+                                             stored_from(document, test["context"]), kNow);
       const ResponseContext context{"id", kNow, {}};
-      const json body =
-          json::parse(write_flags(evaluation, version_of(test["context"]), context), nullptr, false);
+      const json body = json::parse(write_flags(evaluation, version_of(test["context"]), context),
+                                    nullptr, false);
       json expected = test["expected"];
       for (const json& key : expected.value("absent", json::array())) {
         CHECK(!body["flags"].contains(key.get<std::string>()));
@@ -418,9 +416,8 @@ void check_rules_answers(const json& test) {
 }
 
 void check_rules_parsing(const json& test) {
-  const std::string text =
-      test.contains("filters_text") ? test["filters_text"].get<std::string>()
-                                    : test["filters"].dump();
+  const std::string text = test.contains("filters_text") ? test["filters_text"].get<std::string>()
+                                                         : test["filters"].dump();
   const std::vector<Problem> problems =
       Definitions::check(rules_document(text, json::object()), ParseOptions{});
   if (test["expected"]["ok"]) {
@@ -439,7 +436,8 @@ void check_rules_parsing(const json& test) {
 void check_rules_population(const json& test) {
   KnownZones known;
   const Definitions definitions = parse_leniently(
-      json{{"flags", json::array({{{"id", 1}, {"key", "f"}, {"filters", test["filters"]}}})}}, known);
+      json{{"flags", json::array({{{"id", 1}, {"key", "f"}, {"filters", test["filters"]}}})}},
+      known);
   std::map<std::string, int> counts;
   std::vector<std::string> on;
   std::map<std::string, std::string> names;
@@ -487,10 +485,14 @@ TEST_CASE("the rules format answers as the service on every vector", "[flags][ru
   for (const json& test : vectors["cases"]) {
     DYNAMIC_SECTION(test["name"].get<std::string>()) {
       const std::string kind = test["kind"];
-      if (kind == "evaluate") check_rules_answers(test);
-      else if (kind == "parse") check_rules_parsing(test);
-      else if (kind == "population") check_rules_population(test);
-      else check_rules_request(test);
+      if (kind == "evaluate")
+        check_rules_answers(test);
+      else if (kind == "parse")
+        check_rules_parsing(test);
+      else if (kind == "population")
+        check_rules_population(test);
+      else
+        check_rules_request(test);
     }
   }
 }

@@ -1,6 +1,6 @@
-// Requests as real SDK releases sent them (tests/golden/*.json, made by scripts/record-golden), decoded and
-// written as rows, compared with tests/golden/*.rows.txt byte for byte. Clock and entropy are fixed, so
-// even the times and ids that the server gives are always the same.
+// Requests as real SDK releases sent them (tests/golden/*.json, made by scripts/record-golden),
+// decoded and written as rows, compared with tests/golden/*.rows.txt byte for byte. Clock and
+// entropy are fixed, so even the times and ids that the server gives are always the same.
 #include <dirent.h>
 
 #include <algorithm>
@@ -151,7 +151,8 @@ TEST_CASE("Every recorded request becomes the rows it became before", "[golden]"
 }
 
 // The native build has no brotli and no zstd; those requests are replayed through workerd.
-TEST_CASE("No recorded request is refused, except for an encoding only the host unfolds", "[golden]") {
+TEST_CASE("No recorded request is refused, except for an encoding only the host unfolds",
+          "[golden]") {
   for (const std::string& name : recordings()) {
     INFO(name);
     const std::string lines = test::read_data_file("golden/" + name + ".rows.txt");

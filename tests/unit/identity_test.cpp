@@ -1,5 +1,5 @@
-// People and groups below the vectors: what an event wants, how much a request costs, how merges keep
-// large people, and what flags read and write. Crashes and races are tests/sim's.
+// People and groups below the vectors: what an event wants, how much a request costs, how merges
+// keep large people, and what flags read and write. Crashes and races are tests/sim's.
 #include <catch2/catch.hpp>
 
 #include <memory>
@@ -47,8 +47,10 @@ struct Fixture {
   std::unique_ptr<RequestRun> run;
 };
 
-std::string event(const std::string& name, const std::string& id, const std::string& properties = "") {
-  return "{\"event\":\"" + name + "\",\"distinct_id\":\"" + id + "\",\"properties\":{" + properties + "}}";
+std::string event(const std::string& name, const std::string& id,
+                  const std::string& properties = "") {
+  return "{\"event\":\"" + name + "\",\"distinct_id\":\"" + id + "\",\"properties\":{" +
+         properties + "}}";
 }
 
 std::string merge(const std::string& into, const std::string& other) {
@@ -81,7 +83,9 @@ TEST_CASE("An event with person processing forced off is personless without a lo
 TEST_CASE("Groups of an event with person processing forced off are not touched") {
   Fixture f;
   EventBatch batch;
-  batch.add(event("$groupidentify", "ann", R"("$group_type":"org","$group_key":"o","$group_set":{"a":1})"))
+  batch
+      .add(event("$groupidentify", "ann",
+                 R"("$group_type":"org","$group_key":"o","$group_set":{"a":1})"))
       .person_processing_off = true;
   RequestRun run(f.host, f.caches, f.project, batch);
   CHECK(f.host.all_calls() == 0);
@@ -226,7 +230,8 @@ TEST_CASE("Mutual, chained and cyclic merges end with one owner") {
   }
 }
 
-TEST_CASE("People with ten thousand distinct ids merge, and property updates do not rewrite the ids") {
+TEST_CASE(
+    "People with ten thousand distinct ids merge, and property updates do not rewrite the ids") {
   Fixture f;
   const auto grow = [&](const std::string& owner, int count) {
     for (int from = 0; from < count; from += 500) {
@@ -340,9 +345,11 @@ TEST_CASE("A type that is known costs no call, a new one costs one") {
 TEST_CASE("A group's row shows its properties as of each event") {
   Fixture f;
   EventBatch batch;
-  batch.add(event("$groupidentify", "ann", R"("$group_type":"org","$group_key":"o","$group_set":{"a":1})"));
+  batch.add(event("$groupidentify", "ann",
+                  R"("$group_type":"org","$group_key":"o","$group_set":{"a":1})"));
   batch.add(event("custom", "ann", R"("$groups":{"org":"o"})"));
-  batch.add(event("$groupidentify", "ann", R"("$group_type":"org","$group_key":"o","$group_set":{"a":2})"));
+  batch.add(event("$groupidentify", "ann",
+                  R"("$group_type":"org","$group_key":"o","$group_set":{"a":2})"));
   RequestRun run(f.host, f.caches, f.project, batch);
   CHECK(run.groups.take_view(0).group_properties_json == R"({"org":{"a":1}})");
   CHECK(run.groups.take_view(1).group_properties_json == R"({"org":{"a":1}})");
@@ -353,7 +360,8 @@ TEST_CASE("A group's row shows its properties as of each event") {
 
 struct FlagState {
   FlagState(Fixture& f, const std::string& id, const std::string& anonymous)
-      : definitions(parse_definitions()), request(make_request(id, anonymous)),
+      : definitions(parse_definitions()),
+        request(make_request(id, anonymous)),
         run(1, request, flags::needs(definitions, request), definitions, f.caches) {
     Effects effects;
     run.start(f.host.turn(), effects);

@@ -122,11 +122,14 @@ bool person_matches(const Json& expected, const Json& found) {
 std::string differences(const Json& expect, const Outcome& outcome) {
   std::string wrong;
   const Json persons = expect.value("persons", Json::array());
-  if (expect.contains("persons") && persons.size() != outcome.persons.size()) wrong += "number of persons; ";
+  if (expect.contains("persons") && persons.size() != outcome.persons.size())
+    wrong += "number of persons; ";
   for (const Json& expected : persons) {
-    const bool found = std::any_of(outcome.persons.begin(), outcome.persons.end(),
-                                   [&](const Json& person) { return person_matches(expected, person); });
-    if (!found) wrong += "person " + expected.dump() + " not in " + Json(outcome.persons).dump() + "; ";
+    const bool found =
+        std::any_of(outcome.persons.begin(), outcome.persons.end(),
+                    [&](const Json& person) { return person_matches(expected, person); });
+    if (!found)
+      wrong += "person " + expected.dump() + " not in " + Json(outcome.persons).dump() + "; ";
   }
   if (expect.contains("warnings") &&
       expect["warnings"].get<std::vector<std::string>>() != outcome.warnings) {

@@ -1,5 +1,5 @@
-// Engines' rows read where they lie: the same cells however the engine spells a row, and the same bytes as a
-// tree of the answer would give.
+// Engines' rows read where they lie: the same cells however the engine spells a row, and the same
+// bytes as a tree of the answer would give.
 #include "insights/engine_rows.h"
 
 #include <catch2/catch.hpp>
@@ -57,12 +57,28 @@ TEST_CASE("engine rows: free SQL's objects are read by the names that the engine
   CHECK(is_null((*rows)[1][1]));
 }
 
-// Texts of cells that engines may give: spellings of numbers, escapes, names twice and out of order.
-const char* const kCells[] = {
-    "0",      "-1",       "-0",           "1.50",   "1e3",    "12345678901234567890", "-0.0",
-    "true",   "null",     R"("plain")",   R"("")",  R"("\b\f\n\u00e9\u0041\/\\\"")",
-    R"("é")", "[]",       R"([1, 2 ,[{}]])", "{}",  R"({"b":1,"a":{"z":[1.50],"\u0061":null},"b":2})",
-    R"({ "a\"b" : "x", "A" : 1e2 })", "9223372036854775808", "\"\x7f\""};
+// Texts of cells that engines may give: spellings of numbers, escapes, names twice and out of
+// order.
+const char* const kCells[] = {"0",
+                              "-1",
+                              "-0",
+                              "1.50",
+                              "1e3",
+                              "12345678901234567890",
+                              "-0.0",
+                              "true",
+                              "null",
+                              R"("plain")",
+                              R"("")",
+                              R"("\b\f\n\u00e9\u0041\/\\\"")",
+                              R"("é")",
+                              "[]",
+                              R"([1, 2 ,[{}]])",
+                              "{}",
+                              R"({"b":1,"a":{"z":[1.50],"\u0061":null},"b":2})",
+                              R"({ "a\"b" : "x", "A" : 1e2 })",
+                              "9223372036854775808",
+                              "\"\x7f\""};
 
 TEST_CASE("engine rows: a cell is spelled as in a dumped tree") {
   for (const std::string cell : kCells) {

@@ -148,13 +148,13 @@ TEST_CASE("insights: free SQL reads the project's tables and nothing else") {
       "SELECT * FROM secrets", "WITH x AS (DELETE FROM events) SELECT 1", "SELECT 1 -- x",
       "SELECT 1 /* x */", "SELECT 'open", "SELECT 1) AS q, (SELECT 2", "SELECT e'\\''",
       "SELECT * FROM events JOIN other ON 1 = 1", "SELECT countIf(1) FROM events", "",
-      "COPY events TO 'x'",
-      "SELECT 1 FROM events e JOIN events f ON e.uuid = f.uuid, secrets",
+      "COPY events TO 'x'", "SELECT 1 FROM events e JOIN events f ON e.uuid = f.uuid, secrets",
       "SELECT 1 FROM events JOIN events f USING (uuid), secrets", "SELECT 1 IN (TABLE secrets)",
       "WITH a AS (SELECT * FROM secrets), secrets AS (SELECT 1) SELECT * FROM a",
       "WITH secrets AS (SELECT * FROM secrets) SELECT * FROM secrets",
-      "SELECT * FROM (WITH secrets AS (SELECT 1) SELECT * FROM secrets) AS a, secrets", "SELECT getenv('HOME')",
-      "SELECT is DISTINCT FROM secrets", "SELECT 1, is DISTINCT FROM secrets", "SELECT x is DISTINCT FROM secrets",
+      "SELECT * FROM (WITH secrets AS (SELECT 1) SELECT * FROM secrets) AS a, secrets",
+      "SELECT getenv('HOME')", "SELECT is DISTINCT FROM secrets",
+      "SELECT 1, is DISTINCT FROM secrets", "SELECT x is DISTINCT FROM secrets",
       "SELECT a.b IS NOT DISTINCT FROM a.c FROM events a, secrets", "SELECT * INTO x FROM events");
   CHECK(refuse_sql(refused, tables));
 }
@@ -292,7 +292,8 @@ TEST_CASE("insights: free SQL of one team sees its rows under the streams' names
   CHECK(sql.rfind("WITH events AS (SELECT * FROM \"ns\".\"my_events\" WHERE team_id = 7)", 0) == 0);
   CHECK(sql.find("rejects AS (SELECT * FROM \"ns\".\"my_rejects\" WHERE team_id = 7)") !=
         std::string::npos);
-  for (const char* other : {"ns.my_events", "\"ns\".\"my_events\"", "my_events", "\"ns.my_events\""}) {
+  for (const char* other :
+       {"ns.my_events", "\"ns\".\"my_events\"", "my_events", "\"ns.my_events\""}) {
     CHECK(asked(std::string("SELECT event FROM ") + other).refusal);
   }
 }

@@ -21,13 +21,38 @@ std::string nested(size_t depth, char open, char close) {
 }  // namespace
 
 TEST_CASE("Every form of JSON that RFC 8259 allows is accepted") {
-  const std::string_view valid[] = {
-      "null", "true", "false", "0", "-0", "1", "-1", "10", "1.5", "1e5", "1E+5", "1e-5", "0.0e0",
-      "123456789012345678901234567890", "1e308", R"("")", R"("a")", R"("\"\\\/\b\f\n\r\t")",
-      R"("\u00e9\u20AC")", R"("\ud83d\ude00")", "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"", "[]",
-      "{}", "[1,2]", R"({"a":1})", " \t\r\n{ \"a\" : [ 1 , 2 ] } \n", R"({"a":1,"a":2})",
-      R"({"":""})", "[[[[[[]]]]]]", "\"\x7f\"", R"("\u0000")",
-      "[0,-0.5,1e0,true,null,\"x\",{},[]]"};
+  const std::string_view valid[] = {"null",
+                                    "true",
+                                    "false",
+                                    "0",
+                                    "-0",
+                                    "1",
+                                    "-1",
+                                    "10",
+                                    "1.5",
+                                    "1e5",
+                                    "1E+5",
+                                    "1e-5",
+                                    "0.0e0",
+                                    "123456789012345678901234567890",
+                                    "1e308",
+                                    R"("")",
+                                    R"("a")",
+                                    R"("\"\\\/\b\f\n\r\t")",
+                                    R"("\u00e9\u20AC")",
+                                    R"("\ud83d\ude00")",
+                                    "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\"",
+                                    "[]",
+                                    "{}",
+                                    "[1,2]",
+                                    R"({"a":1})",
+                                    " \t\r\n{ \"a\" : [ 1 , 2 ] } \n",
+                                    R"({"a":1,"a":2})",
+                                    R"({"":""})",
+                                    "[[[[[[]]]]]]",
+                                    "\"\x7f\"",
+                                    R"("\u0000")",
+                                    "[0,-0.5,1e0,true,null,\"x\",{},[]]"};
   for (const std::string_view text : valid) {
     INFO(text);
     CHECK(accepts(std::string(text)));
@@ -36,14 +61,66 @@ TEST_CASE("Every form of JSON that RFC 8259 allows is accepted") {
 }
 
 TEST_CASE("What is nearly JSON is refused") {
-  const std::string_view invalid[] = {
-      "", " ", "nul", "nulll", "True", "NaN", "Infinity", "-", "+1", "01", "-01", "1.", ".5", "1e",
-      "1e+", "0x10", "1_000", "'a'", "\"", "\"a", "\"\\\"", R"("\x41")", R"("\u12")", R"("\u12g4")",
-      "\"\n\"", "\"\t\"", "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{", "}", "{\"a\"}",
-      "{\"a\":}", "{\"a\":1,}", "{,}", "{a:1}", "{'a':1}", "{\"a\" 1}", "{1:2}", "[1]]", "{}{}",
-      "1 2", "[}", "{]", "// c\n1", "\xEF\xBB\xBF{}", "\"\xC3\"", "\"\xC3(\"", "\"\xC0\xAF\"",
-      "\"\xE0\x80\xAF\"", "\"\xED\xA0\x80\"", "\"\xF0\x80\x80\xAF\"", "\"\xF4\x90\x80\x80\"",
-      "\"\xF8\x88\x80\x80\x80\"", "\"\x80\"", "\"\xFF\""};
+  const std::string_view invalid[] = {"",
+                                      " ",
+                                      "nul",
+                                      "nulll",
+                                      "True",
+                                      "NaN",
+                                      "Infinity",
+                                      "-",
+                                      "+1",
+                                      "01",
+                                      "-01",
+                                      "1.",
+                                      ".5",
+                                      "1e",
+                                      "1e+",
+                                      "0x10",
+                                      "1_000",
+                                      "'a'",
+                                      "\"",
+                                      "\"a",
+                                      "\"\\\"",
+                                      R"("\x41")",
+                                      R"("\u12")",
+                                      R"("\u12g4")",
+                                      "\"\n\"",
+                                      "\"\t\"",
+                                      "[",
+                                      "]",
+                                      "[1",
+                                      "[1,",
+                                      "[1,]",
+                                      "[,1]",
+                                      "[1 2]",
+                                      "{",
+                                      "}",
+                                      "{\"a\"}",
+                                      "{\"a\":}",
+                                      "{\"a\":1,}",
+                                      "{,}",
+                                      "{a:1}",
+                                      "{'a':1}",
+                                      "{\"a\" 1}",
+                                      "{1:2}",
+                                      "[1]]",
+                                      "{}{}",
+                                      "1 2",
+                                      "[}",
+                                      "{]",
+                                      "// c\n1",
+                                      "\xEF\xBB\xBF{}",
+                                      "\"\xC3\"",
+                                      "\"\xC3(\"",
+                                      "\"\xC0\xAF\"",
+                                      "\"\xE0\x80\xAF\"",
+                                      "\"\xED\xA0\x80\"",
+                                      "\"\xF0\x80\x80\xAF\"",
+                                      "\"\xF4\x90\x80\x80\"",
+                                      "\"\xF8\x88\x80\x80\x80\"",
+                                      "\"\x80\"",
+                                      "\"\xFF\""};
   for (const std::string_view text : invalid) {
     INFO(text);
     CHECK_FALSE(accepts(std::string(text)));
@@ -55,13 +132,15 @@ TEST_CASE("What is nearly JSON is refused") {
 
 TEST_CASE("A number that no double can hold is refused, as the sink's parser would") {
   const std::string digits_308(308, '9');
-  for (const std::string& text : {std::string("1e308"), std::string("0e2000"), std::string("1e-2000"),
-                                  std::string("-1.7976931348623157e308"), digits_308}) {
+  for (const std::string& text :
+       {std::string("1e308"), std::string("0e2000"), std::string("1e-2000"),
+        std::string("-1.7976931348623157e308"), digits_308}) {
     INFO(text);
     CHECK(Document::parse_const(text, 1).ok());
   }
-  for (const std::string& text : {std::string("1e309"), std::string("-1e999"), std::string("[1e2000]"),
-                                  std::string("154400e002000"), digits_308 + "00"}) {
+  for (const std::string& text :
+       {std::string("1e309"), std::string("-1e999"), std::string("[1e2000]"),
+        std::string("154400e002000"), digits_308 + "00"}) {
     INFO(text);
     const auto parsed = Document::parse_const(text, 1);
     REQUIRE(!parsed.ok());
@@ -92,15 +171,22 @@ TEST_CASE("Strings are read right wherever a block or the text ends in them") {
   const auto expected = [](size_t at, const char* what) {
     return "invalid JSON at byte " + std::to_string(at) + ": expected " + what;
   };
-  const std::string_view good[] = {"\\n",       "\\\\",     "\\\"",          "\\u00e9",
-                                   "\\ud83d\\ude00", "\xC3\xA9", "\xE2\x82\xAC",
-                                   "\xF0\x9F\x98\x80", "\x7f"};
+  const std::string_view good[] = {"\\n",
+                                   "\\\\",
+                                   "\\\"",
+                                   "\\u00e9",
+                                   "\\ud83d\\ude00",
+                                   "\xC3\xA9",
+                                   "\xE2\x82\xAC",
+                                   "\xF0\x9F\x98\x80",
+                                   "\x7f"};
   for (size_t before = 0; before < 36; ++before) {
     const std::string plain(before, 'x');
     const size_t at = before + 1;
     for (const std::string_view piece : good) {
       for (const size_t behind : {size_t{0}, size_t{3}, size_t{17}}) {
-        const std::string text = "\"" + plain + std::string(piece) + std::string(behind, 'y') + "\"";
+        const std::string text =
+            "\"" + plain + std::string(piece) + std::string(behind, 'y') + "\"";
         INFO(text);
         CHECK(outcome(text) == "ok");
         CHECK(outcome("{" + text + ":" + text + "}") == "ok");
@@ -168,8 +254,8 @@ TEST_CASE("A parse error says where, with and without white space") {
 }
 
 TEST_CASE("Names of every length are told apart, escaped and foreign ones too") {
-  for (const size_t length : {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 253, 254, 255, 256,
-                              300}) {
+  for (const size_t length :
+       {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 253, 254, 255, 256, 300}) {
     INFO(length);
     const std::string name(length, 'n');
     const std::string text = "{ \"" + name + "\" : 1 , \"" + name + "x\":2,\"" + name +
@@ -284,8 +370,13 @@ TEST_CASE("Members and elements come in order, and what lies below the index has
 }
 
 TEST_CASE("Writing a string and reading it gives the same text") {
-  const std::string texts[] = {"", "a", "\"\\/", "\b\f\n\r\t", std::string("\0\x01\x1f", 3),
-                               "é€😀", std::string(100, 'x') + "\"" + std::string(100, 'y')};
+  const std::string texts[] = {"",
+                               "a",
+                               "\"\\/",
+                               "\b\f\n\r\t",
+                               std::string("\0\x01\x1f", 3),
+                               "é€😀",
+                               std::string(100, 'x') + "\"" + std::string(100, 'y')};
   for (const std::string& text : texts) {
     std::string out;
     json::append_string(out, text);

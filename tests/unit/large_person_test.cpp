@@ -1,4 +1,5 @@
-// A large person that many events of one request change: what the request costs, and what its rows show.
+// A large person that many events of one request change: what the request costs, and what its rows
+// show.
 #include <catch2/catch.hpp>
 
 #include <string>

@@ -88,8 +88,8 @@ TEST_CASE("However it is packed, a body holds what it unpacks to or is asked for
 TEST_CASE("Gzip that lies about its size is broken, and takes nothing by it") {
   Packed packed{"", gzip(events(1000, 6 * kMb)), "", "gzip", "application/json"};
   // RFC 1952: the last four bytes are the unpacked size.
-  for (const std::string_view size : {std::string_view("\x10\0\0\0", 4),
-                                      std::string_view("\xFF\xFF\xFF\x7F", 4)}) {
+  for (const std::string_view size :
+       {std::string_view("\x10\0\0\0", 4), std::string_view("\xFF\xFF\xFF\x7F", 4)}) {
     packed.body.replace(packed.body.size() - 4, 4, size);
     size_t held = 0;
     CHECK(decode_beside(packed, limits::kRequestMemoryBytesMax - kMb, held) ==

@@ -116,8 +116,9 @@ TEST_CASE("A delta holds what counted up since the last one") {
 TEST_CASE("A log line is one line of JSON with its fields in order") {
   const std::string line = log_line(LogLevel::kWarn, "send_failed",
                                     {{"stream", "events"}, {"status", 503}, {"why", "a\n\"b\""}});
-  CHECK(line ==
-        R"({"level":"warn","event":"send_failed","stream":"events","status":503,"why":"a\n\"b\""})");
+  CHECK(
+      line ==
+      R"({"level":"warn","event":"send_failed","stream":"events","status":503,"why":"a\n\"b\""})");
 }
 
 TEST_CASE("A log line stays short, valid and on a character's boundary") {

@@ -1,4 +1,5 @@
-// How many objects one request may call, and that what they answer stays within the isolate's memory.
+// How many objects one request may call, and that what they answer stays within the isolate's
+// memory.
 #include <catch2/catch.hpp>
 #include <functional>
 
@@ -111,7 +112,8 @@ bool has_warning(const std::vector<Warning>& warnings, std::string_view name) {
 
 }  // namespace
 
-TEST_CASE("A batch of more people than a request may call is refused whole, and its parts are taken") {
+TEST_CASE(
+    "A batch of more people than a request may call is refused whole, and its parts are taken") {
   const size_t most = limits::kObjectCallsMax;
   World world;
   for (const size_t people : {most + 1, size_t{1500}, size_t{12'000}}) {
@@ -151,8 +153,10 @@ TEST_CASE("No byte changed in an object's reply ends more than its events") {
         CHECK((status == 200 || status == 503));
         // Whoever comes next finds everything as it should be.
         world.alter = nullptr;
-        CHECK(world.post("/batch/", R"({"api_key":"phc_x","batch":[{"event":"e","distinct_id":"z"}]})")
-                  .status == 200);
+        CHECK(
+            world
+                .post("/batch/", R"({"api_key":"phc_x","batch":[{"event":"e","distinct_id":"z"}]})")
+                .status == 200);
       }
     }
   }
@@ -193,8 +197,10 @@ TEST_CASE("Groups and connected ids count as calls; one event always fits") {
   for (size_t i = 0; i < limits::kGroupsPerEventMax; ++i) {
     groups += (i > 0 ? ",\"t" : "\"t") + std::to_string(i) + "\":\"k\"";
   }
-  const std::string event = R"({"api_key":"phc_x","event":"$identify","distinct_id":"a","properties":{
-      "$anon_distinct_id":"b","$groups":{)" + groups + "}}}";
+  const std::string event =
+      R"({"api_key":"phc_x","event":"$identify","distinct_id":"a","properties":{
+      "$anon_distinct_id":"b","$groups":{)" +
+      groups + "}}}";
   CHECK(world.post("/e/", event).status == 200);
 
   // 901 groups of a type that is known.
@@ -306,9 +312,9 @@ TEST_CASE("What there is no memory for is left out of rows, and said so") {
   const std::string filling(100'000, 'x');
   EventBatch batch;
   batch.add(R"({"event":"$groupidentify","distinct_id":"a","properties":{"$group_type":"t",
-            "$group_key":"k","$group_set":{"f":")" + filling + "\"}}}");
-  batch.add(R"({"event":"$set","distinct_id":"a","properties":{"$set":{"f":")" + filling +
-            "\"}}}");
+            "$group_key":"k","$group_set":{"f":")" +
+            filling + "\"}}}");
+  batch.add(R"({"event":"$set","distinct_id":"a","properties":{"$set":{"f":")" + filling + "\"}}}");
   { RequestRun first(host, caches, project, batch); }
   size_t sum = limits::kRequestMemoryBytesMax - 50'000;  // others have the rest
   {
@@ -409,9 +415,9 @@ TEST_CASE("What an isolate remembers is bounded by bytes, not entries") {
 
 TEST_CASE("A configuration that cannot be used opens no path but health and liveness") {
   World world(R"(,"POSTHOG_TEAM_ID":"99999999999999999999","HOGFLARE_ADMIN_TOKEN":"t")");
-  for (const std::string path : {"/e/", "/batch/", "/s/", "/flags/", "/decide/", "/engage/",
-                                 "/i/v1/analytics/events", "/ofrep/v1/evaluate/flags",
-                                 "/api/surveys"}) {
+  for (const std::string path :
+       {"/e/", "/batch/", "/s/", "/flags/", "/decide/", "/engage/", "/i/v1/analytics/events",
+        "/ofrep/v1/evaluate/flags", "/api/surveys"}) {
     INFO(path);
     CHECK(world.post(path, R"({"token":"phc_x","distinct_id":"a","event":"e"})").status == 503);
   }

@@ -60,8 +60,7 @@ TEST_CASE("A stored send is delivered by the alarm and then gone") {
   REQUIRE(storage.alarm_at_ms >= world.now_ms + 1'000);
   CHECK(storage.alarm_at_ms <= world.now_ms + limits::kOutboxBackoffBaseMs);
   world.pass(kMinute);
-  CHECK(world.landed_rows(Stream::kEvents) ==
-        std::vector<std::string>{"{\"a\":1}", "{\"b\":2}"});
+  CHECK(world.landed_rows(Stream::kEvents) == std::vector<std::string>{"{\"a\":1}", "{\"b\":2}"});
   CHECK(storage.values.size() == 1);  // meta
   CHECK(storage.alarm_at_ms == 0);
   CHECK(world.stats().sends() == 0);
@@ -72,7 +71,8 @@ TEST_CASE("Outbox objects of one isolate share the memory of what is on its way"
   DeliveryWorld world;
   FakeStorage& storage = shard(world);
   put(world, storage, put_of("[{\"a\":1}]", 1));
-  // Others have it: nothing is tried, nothing is found out about the sink, and it is asked again soon.
+  // Others have it: nothing is tried, nothing is found out about the sink, and it is asked again
+  // soon.
   world.metrics.outbox_bytes_in_flight = limits::kOutboxMemoryBytesMax - limits::kSendBytesMax + 1;
   const uint64_t held = world.metrics.outbox_bytes_in_flight;
   world.pass(kMinute);
@@ -221,9 +221,7 @@ TEST_CASE("An outage is waited out with growing pauses up to five minutes, howev
 TEST_CASE("A backlog of many shards' sends is through soon after an outage") {
   DeliveryWorld world;
   bool down = true;
-  world.sink = [&](const SendRows&) {
-    return down ? refusing(503) : SinkAnswer{.delay_ms = 400};
-  };
+  world.sink = [&](const SendRows&) { return down ? refusing(503) : SinkAnswer{.delay_ms = 400}; };
   FakeStorage& storage = shard(world);
   for (int i = 0; i < 3'000; ++i) put(world, storage, put_of("[{}]", 1, 1 + i));
   world.pass(kMinute);
@@ -252,8 +250,7 @@ TEST_CASE("Only the poison row of a send is quarantined; its neighbours land in 
   const Reply listed = world.run_task(make_admin_task(AdminKind::kQuarantine, {}));
   CHECK(listed.status == 200);
   CHECK(listed.body.find("\"row\":{\"n\":37}") != std::string::npos);
-  CHECK(listed.body.find("\"status\":400,\"reason\":\"status 400: bad row\"") !=
-        std::string::npos);
+  CHECK(listed.body.find("\"status\":400,\"reason\":\"status 400: bad row\"") != std::string::npos);
   CHECK(listed.body.find("\"total\":1") != std::string::npos);
 }
 
@@ -484,13 +481,15 @@ TEST_CASE("Drain sends at once what would wait, on all shards, and tells how it 
   }
   world.pass(3'000);
   const Reply failed = world.run_task(make_admin_task(AdminKind::kDrain, {}));
-  CHECK(failed.body == "{\"failures\":8,\"rows_delivered\":0,\"rows_quarantined\":0,"
-                       "\"sends_delivered\":0,\"sends_left\":8,\"failed_shards\":[]}");
+  CHECK(failed.body ==
+        "{\"failures\":8,\"rows_delivered\":0,\"rows_quarantined\":0,"
+        "\"sends_delivered\":0,\"sends_left\":8,\"failed_shards\":[]}");
   down = false;
   const Reply drained = world.run_task(make_admin_task(AdminKind::kDrain, {}));
   CHECK(drained.status == 200);
-  CHECK(drained.body == "{\"failures\":0,\"rows_delivered\":16,\"rows_quarantined\":0,"
-                        "\"sends_delivered\":8,\"sends_left\":0,\"failed_shards\":[]}");
+  CHECK(drained.body ==
+        "{\"failures\":0,\"rows_delivered\":16,\"rows_quarantined\":0,"
+        "\"sends_delivered\":8,\"sends_left\":0,\"failed_shards\":[]}");
 }
 
 TEST_CASE("Admin replies say which shards did not answer") {
@@ -529,14 +528,22 @@ SinkAnswer random_answer(Entropy& chance, uint64_t trouble, const SendRows& rows
     return {.delay_ms = static_cast<uint32_t>(1 + chance.below(800))};
   }
   switch (chance.below(8)) {
-    case 0: return refusing(500);
-    case 1: return refusing(503);
-    case 2: return {.status = 429, .commit = false, .retry_after_ms = 3'000};
-    case 3: return {.commit = false, .hang = true};
-    case 4: return {.commit = true, .hang = true};
-    case 5: return {.status = 0, .commit = chance.below(2) == 0};
-    case 6: return refusing(401);
-    default: return {.status = 200, .commit = false, .body = "{\"success\":false}"};
+    case 0:
+      return refusing(500);
+    case 1:
+      return refusing(503);
+    case 2:
+      return {.status = 429, .commit = false, .retry_after_ms = 3'000};
+    case 3:
+      return {.commit = false, .hang = true};
+    case 4:
+      return {.commit = true, .hang = true};
+    case 5:
+      return {.status = 0, .commit = chance.below(2) == 0};
+    case 6:
+      return refusing(401);
+    default:
+      return {.status = 200, .commit = false, .body = "{\"success\":false}"};
   }
 }
 
@@ -606,8 +613,7 @@ void run_seed(uint64_t seed) {
         const RowFate fate = run->fate(stream, i);
         REQUIRE((fate == RowFate::kDelivered || fate == RowFate::kInOutbox ||
                  fate == RowFate::kFailed));
-        (fate == RowFate::kFailed ? ledger.failed : ledger.kept)
-            .insert(rows[index_of(stream)][i]);
+        (fate == RowFate::kFailed ? ledger.failed : ledger.kept).insert(rows[index_of(stream)][i]);
       }
     }
     world.pass(static_cast<int64_t>(chance.below(20'000)));
@@ -618,8 +624,7 @@ void run_seed(uint64_t seed) {
   calm = true;
   world.pass(3 * kHour);
 
-  const std::string quarantine =
-      world.run_task(make_admin_task(AdminKind::kQuarantine, {})).body;
+  const std::string quarantine = world.run_task(make_admin_task(AdminKind::kQuarantine, {})).body;
   std::string waiting;
   for (const auto& [name, storage] : world.objects) {
     for (const auto& [key, value] : storage.values) {

@@ -1,5 +1,5 @@
-// However long a person's history, no stored value and no answer grows with it beyond the platform's
-// limits, and a look at it stays cheap.
+// However long a person's history, no stored value and no answer grows with it beyond the
+// platform's limits, and a look at it stays cheap.
 #include <catch2/catch.hpp>
 
 #include <string>
@@ -38,12 +38,14 @@ struct World {
   }
   size_t largest_value() const {
     size_t largest = 0;
-    for (const auto& [key, storage] : host.objects) largest = std::max(largest, storage.largest_value);
+    for (const auto& [key, storage] : host.objects)
+      largest = std::max(largest, storage.largest_value);
     return largest;
   }
 };
 
-TEST_CASE("A person takes ids up to the limit and refuses the next with a warning, not with an error") {
+TEST_CASE(
+    "A person takes ids up to the limit and refuses the next with a warning, not with an error") {
   World world;
   constexpr size_t kBytes = 390;
   constexpr size_t kHalf = 10'000;

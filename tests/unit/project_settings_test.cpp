@@ -51,8 +51,8 @@ TEST_CASE("remote config tells the truth about flags, as JSON and as script", "[
 
 TEST_CASE("what costs a request when it is there is left out when it is off", "[project]") {
   const json config = config_of({});
-  for (const char* name : {"surveys", "survey_config", "productTours", "conversations", "logs",
-                           "errorTracking"}) {
+  for (const char* name :
+       {"surveys", "survey_config", "productTours", "conversations", "logs", "errorTracking"}) {
     CHECK(!config.contains(name));
   }
   CHECK(config_of(read_settings(R"({"surveys": [], "product_tours": []})")) == config);
@@ -99,8 +99,9 @@ TEST_CASE("a document's recording stands over the variable, with every default f
   CHECK(recording["masking"]["maskTextSelector"] == ".m");
   const Settings off = read_settings(R"({"remote_config": {"sessionRecording": false}})");
   CHECK(config_of(off, "", true)["sessionRecording"] == false);
-  CHECK(config_of(read_settings(R"({"remote_config": {"sessionRecording": true}})"))
-            ["sessionRecording"]["endpoint"] == "/s/");
+  CHECK(config_of(read_settings(
+            R"({"remote_config": {"sessionRecording": true}})"))["sessionRecording"]["endpoint"] ==
+        "/s/");
 }
 
 TEST_CASE("a page is recorded only where its origin is named", "[project]") {
@@ -118,9 +119,10 @@ TEST_CASE("a page is recorded only where its origin is named", "[project]") {
   CHECK(!is_recorded("null"));
   CHECK(!is_recorded(""));
   CHECK(!config_of(settings)["sessionRecording"].is_object());
-  CHECK(parsed(write_remote_config({.settings = &settings,
-                                    .referer = "https://www.example.com/shop?x=1"}))
-            ["sessionRecording"]["endpoint"] == "/s/");
+  CHECK(parsed(write_remote_config(
+            {.settings = &settings,
+             .referer = "https://www.example.com/shop?x=1"}))["sessionRecording"]["endpoint"] ==
+        "/s/");
 }
 
 TEST_CASE("what protects somebody closes the recording when it cannot be read", "[project]") {
@@ -134,7 +136,8 @@ TEST_CASE("what protects somebody closes the recording when it cannot be read", 
         wrong + "}}}");
     CHECK(problems_of(settings).find("error remote_config.sessionRecording") != std::string::npos);
     const json config = config_of(settings, "", true);
-    const bool is_open_list = std::string_view(wrong).find("urlBlocklist") != std::string_view::npos;
+    const bool is_open_list =
+        std::string_view(wrong).find("urlBlocklist") != std::string_view::npos;
     CHECK((config["sessionRecording"] == false || is_open_list));
     CHECK(config["captureDeadClicks"] == true);
   }

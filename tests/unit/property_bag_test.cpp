@@ -33,15 +33,14 @@ TEST_CASE("A bag keeps values as the bytes they came in and keys in order of fir
 }
 
 TEST_CASE("A text that was written is read as it stands, whatever its values hold") {
-  const char* texts[] = {
-      "{}",
-      R"({"":1})",
-      R"({"a":""})",
-      R"({"a":"}","b":"{","c":"]","d":",","e":":"})",
-      R"({"a":"\"","b":"\\","c":"\\\"","d":"x\\\\"})",
-      R"({"quoted \" name":{"b":{"c":[1, {"d":"]}\""}]}},"last":[[],{}]})",
-      R"({"a":-1.5e+3,"b":true,"c":false,"d":null,"e":[ ],"f":{ }})",
-      R"({"caf\\":"é","long":"0123456789012345678901234567890123456789"})"};
+  const char* texts[] = {"{}",
+                         R"({"":1})",
+                         R"({"a":""})",
+                         R"({"a":"}","b":"{","c":"]","d":",","e":":"})",
+                         R"({"a":"\"","b":"\\","c":"\\\"","d":"x\\\\"})",
+                         R"({"quoted \" name":{"b":{"c":[1, {"d":"]}\""}]}},"last":[[],{}]})",
+                         R"({"a":-1.5e+3,"b":true,"c":false,"d":null,"e":[ ],"f":{ }})",
+                         R"({"caf\\":"é","long":"0123456789012345678901234567890123456789"})"};
   for (const char* text : texts) {
     INFO(text);
     const std::string owner = text;

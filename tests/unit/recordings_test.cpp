@@ -18,10 +18,11 @@ using test::kNowMs;
 
 namespace {
 
-std::string snapshot(std::string_view window, std::string_view items, std::string_view session = "s-1") {
+std::string snapshot(std::string_view window, std::string_view items,
+                     std::string_view session = "s-1") {
   return R"({"event":"$snapshot","uuid":"0190a000-0000-7000-8000-000000000001","properties":{"token":"T","distinct_id":"u","$lib":"web","$session_id":")" +
-         std::string(session) + R"(","$window_id":)" + std::string(window) + R"(,"$snapshot_data":)" +
-         std::string(items) + "}}";
+         std::string(session) + R"(","$window_id":)" + std::string(window) +
+         R"(,"$snapshot_data":)" + std::string(items) + "}}";
 }
 
 struct Decoded {
@@ -75,7 +76,8 @@ std::string many(size_t count) {
 
 }  // namespace
 
-TEST_CASE("a recording's key stays in its session's folder whatever the window is called", "[recordings]") {
+TEST_CASE("a recording's key stays in its session's folder whatever the window is called",
+          "[recordings]") {
   for (const auto& [window, shown] : std::vector<std::pair<std::string, std::string>>{
            {R"("w-1")", "w-1"},
            {R"("../../2/other")", "..%2F..%2F2%2Fother"},
@@ -121,7 +123,8 @@ TEST_CASE("the index counts items, clicks and inputs, and knows times and pages"
   CHECK(text.find('\n') == text.size() - 1);
 }
 
-TEST_CASE("an index without times has the event's, and no more pages than a row should name", "[recordings]") {
+TEST_CASE("an index without times has the event's, and no more pages than a row should name",
+          "[recordings]") {
   std::string items = "[";
   for (int i = 0; i < 40; ++i) {
     if (i > 0) items += ",";
@@ -133,7 +136,9 @@ TEST_CASE("an index without times has the event's, and no more pages than a row 
   CHECK(index.last_ms == decoded.first().timestamp_ms);
   CHECK(index.urls.size() == limits::kRecordingUrlsMax);
   CHECK(index.urls[0].size() == limits::kRecordingUrlBytesMax);
-  const RowWriter writer(decoded.f.head, {decoded.batch->token, decoded.batch->project, decoded.batch->sent_at_ms}, decoded.f.config, kNowMs);
+  const RowWriter writer(decoded.f.head,
+                         {decoded.batch->token, decoded.batch->project, decoded.batch->sent_at_ms},
+                         decoded.f.config, kNowMs);
   RowBatch rows(Stream::kEvents);
   writer.append_recording_index(decoded.first(), index, rows);
   REQUIRE(rows.size() == 1);
@@ -150,7 +155,9 @@ TEST_CASE("recordings are put one after another, and their memory is given back"
   RecordingPuts puts(decoded.batch->recordings, 1, bucketeer.memory, bucketeer.health);
   bucketeer.run(puts, [](size_t) { return true; });
   REQUIRE(bucketeer.puts.size() == 3);
-  CHECK(bucketeer.puts[1].bytes == "{\"window_id\":\"w1\",\"uuid\":\"0190a000-0000-7000-8000-000000000001\",\"data\":[{\"type\":3}]}\n");
+  CHECK(bucketeer.puts[1].bytes ==
+        "{\"window_id\":\"w1\",\"uuid\":\"0190a000-0000-7000-8000-000000000001\",\"data\":[{"
+        "\"type\":3}]}\n");
   for (size_t i = 0; i < 3; ++i) CHECK(puts.stored(i)->key == bucketeer.puts[i].key);
   CHECK(bucketeer.metrics.recording_puts == 3);
   CHECK(bucketeer.memory_sum == 0);
@@ -166,7 +173,8 @@ TEST_CASE("after one that is not taken the rest goes into rows, for a while", "[
   CHECK(puts.stored(1) == nullptr);
   CHECK(puts.stored(2) == nullptr);
   CHECK(bucketeer.memory_sum == 0);
-  for (const auto& [later_ms, count] : {std::pair{limits::kRecordingPauseMs - 1, 0}, std::pair{limits::kRecordingPauseMs, 3}}) {
+  for (const auto& [later_ms, count] :
+       {std::pair{limits::kRecordingPauseMs - 1, 0}, std::pair{limits::kRecordingPauseMs, 3}}) {
     bucketeer.now_ms = kNowMs + later_ms;
     bucketeer.puts.clear();
     RecordingPuts again(decoded.batch->recordings, 1, bucketeer.memory, bucketeer.health);
@@ -194,15 +202,21 @@ TEST_CASE("a request has so many objects, and none without memory", "[recordings
 }
 
 TEST_CASE("paths of recordings and symbol sets", "[recordings]") {
-  CHECK(find_route("/api/projects/1/session_recordings/s/snapshots").endpoint == RouteKind::kRecordingSnapshots);
-  CHECK(find_route("/api/environments/1/session_recordings/s/snapshots/").endpoint == RouteKind::kRecordingSnapshots);
+  CHECK(find_route("/api/projects/1/session_recordings/s/snapshots").endpoint ==
+        RouteKind::kRecordingSnapshots);
+  CHECK(find_route("/api/environments/1/session_recordings/s/snapshots/").endpoint ==
+        RouteKind::kRecordingSnapshots);
   CHECK(find_route("/api/projects/1/session_recordings/s").methods == kDelete);
-  CHECK(find_route("/api/projects/1/session_recordings/bulk_delete").endpoint == RouteKind::kRecordingsRemoval);
-  CHECK(find_route("/api/projects/1/session_recordings").endpoint == RouteKind::kRecordingSnapshots);
+  CHECK(find_route("/api/projects/1/session_recordings/bulk_delete").endpoint ==
+        RouteKind::kRecordingsRemoval);
+  CHECK(find_route("/api/projects/1/session_recordings").endpoint ==
+        RouteKind::kRecordingSnapshots);
   CHECK(find_route("/api/projects/1/session_recordings/s/other").endpoint == RouteKind::kNone);
-  CHECK(find_route("/api/projects/1/error_tracking/symbol_sets/x/download").endpoint == RouteKind::kSymbolDownload);
+  CHECK(find_route("/api/projects/1/error_tracking/symbol_sets/x/download").endpoint ==
+        RouteKind::kSymbolDownload);
   CHECK(find_route("/api/projects/1/error_tracking/symbol_sets/x/y").endpoint == RouteKind::kNone);
-  CHECK(find_route("/api/projects/1/error_tracking/releases/hash/abc").endpoint == RouteKind::kReleaseByHash);
+  CHECK(find_route("/api/projects/1/error_tracking/releases/hash/abc").endpoint ==
+        RouteKind::kReleaseByHash);
 }
 
 TEST_CASE("a form's fields are found by their boundary", "[recordings]") {
@@ -211,14 +225,17 @@ TEST_CASE("a form's fields are found by their boundary", "[recordings]") {
       "--B\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\nK\r\n"
       "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"key\"\r\n"
       "Content-Type: application/octet-stream\r\n\r\n\r\n--A bytes\r\n--B--\r\n";
-  const auto field = [&](std::string_view name, std::string_view given_type, std::string_view given) {
+  const auto field = [&](std::string_view name, std::string_view given_type,
+                         std::string_view given) {
     const FormPart part = find_form_part(given_type, given, name);
     return part.exists() ? std::string(given.substr(part.begin, part.size)) : std::string("(none)");
   };
   CHECK(field("key", type, body) == "K");
-  CHECK(field("file", type, body) == body.substr(body.find("\r\n--A"), body.find("\r\n--B--") - body.find("\r\n--A")));
+  CHECK(field("file", type, body) ==
+        body.substr(body.find("\r\n--A"), body.find("\r\n--B--") - body.find("\r\n--A")));
   CHECK(field("other", type, body) == "(none)");
   CHECK(field("key", "text/plain", body) == "(none)");
   CHECK(field("key", "multipart/form-data", body) == "(none)");
-  for (size_t cut = 0; cut < body.size(); ++cut) (void)field("file", type, std::string_view(body).substr(0, cut));
+  for (size_t cut = 0; cut < body.size(); ++cut)
+    (void)field("file", type, std::string_view(body).substr(0, cut));
 }

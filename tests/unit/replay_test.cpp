@@ -103,18 +103,19 @@ TEST_CASE("The library comes from the User-Agent when the event does not say (46
 
 TEST_CASE("A recording without a usable session id is refused (47)") {
   CHECK(reject_detail(R"("$snapshot_data":[])") == "replay event submitted without session id");
-  for (const std::string& id : {std::string("{}"), std::string("5"), std::string(R"("")"),
-                               std::string(R"("a b")"), std::string(R"("é")"),
-                               "\"" + std::string(71, 'a') + "\"",
-                               "\"" + std::string(170, 'a') + "\""}) {
+  for (const std::string& id :
+       {std::string("{}"), std::string("5"), std::string(R"("")"), std::string(R"("a b")"),
+        std::string(R"("é")"), "\"" + std::string(71, 'a') + "\"",
+        "\"" + std::string(170, 'a') + "\""}) {
     INFO(id);
     CHECK(reject_detail("\"$session_id\":" + id + R"(,"$snapshot_data":[])")
               .find("invalid session id") != std::string::npos);
   }
   Fixture f;
-  CHECK(decode(f, snapshot("\"$session_id\":\"" + std::string(70, 'a') + R"(","$snapshot_data":[])"))
-            .value()
-            ->recordings.size() == 1);
+  CHECK(
+      decode(f, snapshot("\"$session_id\":\"" + std::string(70, 'a') + R"(","$snapshot_data":[])"))
+          .value()
+          ->recordings.size() == 1);
 }
 
 TEST_CASE("A recording without data, or with data of the wrong type, is refused") {
@@ -140,10 +141,11 @@ TEST_CASE("An array is folded into one recording, its data byte for byte (49)") 
   const std::string data_1 =
       R"({"type":3,"cv":"2024-10","data":"\u001f\u008b\b\u0000ÿ\u00e9","big":12345678901234567890,"f":1.10})";
   const std::string data_2 = R"( {"type": 2 } , {"a":[ ]} )";
-  const std::string root = R"("uuid":")" + std::string(kUuid) +
-                           R"(","offset":1000,"sent_at":"2026-01-01T12:00:05Z",)";
+  const std::string root =
+      R"("uuid":")" + std::string(kUuid) + R"(","offset":1000,"sent_at":"2026-01-01T12:00:05Z",)";
   const std::string body =
-      "[" + snapshot(R"("$session_id":"s","$window_id":"w","$snapshot_data":[)" + data_1 + "]", root) +
+      "[" +
+      snapshot(R"("$session_id":"s","$window_id":"w","$snapshot_data":[)" + data_1 + "]", root) +
       "," + snapshot(R"("$session_id":"s","$window_id":"w","$snapshot_data":[)" + data_2 + "]") +
       "," + snapshot(R"("$snapshot_data":[ ])") + "]";
   const auto batch = decode(f, test::gzip(body));
@@ -193,7 +195,8 @@ TEST_CASE("One bad replay event does not cost the others") {
 
 TEST_CASE("The first event's token counts, and a request without one is refused") {
   Fixture f;
-  const auto two = decode(f, R"([{"token":"A","properties":{"distinct_id":"u","$session_id":"s","$snapshot_data":[]}},
+  const auto two = decode(
+      f, R"([{"token":"A","properties":{"distinct_id":"u","$session_id":"s","$snapshot_data":[]}},
                                  {"token":"B","properties":{"distinct_id":"u","$session_id":"s","$snapshot_data":[]}}])");
   REQUIRE(two.ok());
   CHECK(two.value()->token == "A");
@@ -240,9 +243,10 @@ TEST_CASE("The first chunked size and the last whole one both give the text, at 
     Fixture f;
     const std::string data = "\"" + std::string(filler, 'x') + "é€😀é\"";
     const std::string root = R"("uuid":")" + std::string(kUuid) + "\",";
-    const auto batch = decode(
-        f, snapshot(R"("$session_id":"s","$window_id":"w","$lib":"web","$snapshot_data":[)" + data + "]",
-                    root));
+    const auto batch =
+        decode(f, snapshot(R"("$session_id":"s","$window_id":"w","$lib":"web","$snapshot_data":[)" +
+                               data + "]",
+                           root));
     REQUIRE(batch.ok());
     const RowWriter writer(f.head, {batch.value()->token, batch.value()->project, {}}, f.config,
                            kNowMs);

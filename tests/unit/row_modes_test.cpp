@@ -14,9 +14,9 @@ using Json = nlohmann::json;
 namespace {
 
 Json row_of(Fixture& f, std::string_view properties, const PersonView& person = {}) {
-  auto decoded = f.decode(
-      R"({"api_key":"phc_x","event":"e","distinct_id":"u","properties":)" + std::string(properties) + "}",
-      Endpoint::kBatch);
+  auto decoded = f.decode(R"({"api_key":"phc_x","event":"e","distinct_id":"u","properties":)" +
+                              std::string(properties) + "}",
+                          Endpoint::kBatch);
   REQUIRE(decoded.ok());
   const CaptureBatch& batch = *decoded.value();
   RowWriter writer(f.head, {batch.token, batch.project, batch.sent_at_ms}, f.config, kNowMs);
@@ -27,7 +27,8 @@ Json row_of(Fixture& f, std::string_view properties, const PersonView& person = 
 }
 
 Config config_with(const char* name, const char* value) {
-  return parse_config(R"({"vars":{")" + std::string(name) + R"(":")" + value + R"("},"bindings":[]})");
+  return parse_config(R"({"vars":{")" + std::string(name) + R"(":")" + value +
+                      R"("},"bindings":[]})");
 }
 
 bool tells_of(const Config& config, std::string_view name) {
@@ -40,10 +41,14 @@ bool tells_of(const Config& config, std::string_view name) {
 }  // namespace
 
 TEST_CASE("HOGFLARE_PERSON_PROPERTIES and HOGFLARE_ROWS take their words and tell of others") {
-  CHECK(config_with("HOGFLARE_PERSON_PROPERTIES", "").person_properties == PersonPropertiesMode::kRow);
-  CHECK(config_with("HOGFLARE_PERSON_PROPERTIES", "row").person_properties == PersonPropertiesMode::kRow);
-  CHECK(config_with("HOGFLARE_PERSON_PROPERTIES", "changed").person_properties == PersonPropertiesMode::kChanged);
-  CHECK(config_with("HOGFLARE_PERSON_PROPERTIES", "off").person_properties == PersonPropertiesMode::kOff);
+  CHECK(config_with("HOGFLARE_PERSON_PROPERTIES", "").person_properties ==
+        PersonPropertiesMode::kRow);
+  CHECK(config_with("HOGFLARE_PERSON_PROPERTIES", "row").person_properties ==
+        PersonPropertiesMode::kRow);
+  CHECK(config_with("HOGFLARE_PERSON_PROPERTIES", "changed").person_properties ==
+        PersonPropertiesMode::kChanged);
+  CHECK(config_with("HOGFLARE_PERSON_PROPERTIES", "off").person_properties ==
+        PersonPropertiesMode::kOff);
   CHECK(config_with("HOGFLARE_ROWS", "full").rows == RowsMode::kFull);
   CHECK(config_with("HOGFLARE_ROWS", "lean").rows == RowsMode::kLean);
   for (const char* name : {"HOGFLARE_PERSON_PROPERTIES", "HOGFLARE_ROWS"}) {
@@ -89,7 +94,8 @@ TEST_CASE("A lean row says everything once") {
   person.row_set = R"({"plan":"pro"})";
   person.row_set_once = R"({"$initial_os":"Linux"})";
   const Json row = row_of(
-      f, R"({"plan":"pro","gclid":null,"token":"phc_x","distinct_id":"u","$host":"h","utm_source":"news",
+      f,
+      R"({"plan":"pro","gclid":null,"token":"phc_x","distinct_id":"u","$host":"h","utm_source":"news",
           "$os":null,"count":12345678901234567890})",
       person);
   CHECK(row["properties"] == Json::parse("{}"));
@@ -111,7 +117,9 @@ TEST_CASE("A lean row whose own properties do not fit has all of them in propert
   CHECK(row["custom_properties"] == Json::parse(R"({"a":1,"b":2})"));
   // Many small ones that fit together are not there twice.
   std::string many = "{";
-  for (int i = 0; i < 60; ++i) many += "\"p" + std::to_string(i) + "\":" + std::to_string(i) + ",\"$q" + std::to_string(i) + "\":0,";
+  for (int i = 0; i < 60; ++i)
+    many += "\"p" + std::to_string(i) + "\":" + std::to_string(i) + ",\"$q" + std::to_string(i) +
+            "\":0,";
   const Json short_one = row_of(f, many + "\"z\":1}");
   CHECK(short_one["custom_properties"].size() == 61);
   CHECK(short_one["properties"].size() == 60);
@@ -124,8 +132,10 @@ TEST_CASE("A lean row keeps a property that its column has not got whole") {
   f.head.edge.city = "Berlin";
   const std::string url = "https://shop.example/" + std::string(2'000, 'x');
   const Json row = row_of(
-      f, R"({"$browser_version":156,"$os":"","$is_identified":"yes","$exception_type":"E","$lib":["a"],"$session_id":"01A20328-AC57-7726-998A-5E930F917B46",
-          "$os_name":"Linux","$host":"h\u0000\"","$current_url":")" + url + R"("})");
+      f,
+      R"({"$browser_version":156,"$os":"","$is_identified":"yes","$exception_type":"E","$lib":["a"],"$session_id":"01A20328-AC57-7726-998A-5E930F917B46",
+          "$os_name":"Linux","$host":"h\u0000\"","$current_url":")" +
+          url + R"("})");
   CHECK(row["properties"]["$current_url"] == url);
   CHECK(row["properties"]["$browser_version"] == 156);
   CHECK(row["properties"]["$os"] == "");

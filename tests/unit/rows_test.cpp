@@ -76,14 +76,15 @@ TEST_CASE("A row holds the seed's columns in the schema's order") {
          "uuid":"0190A000-0000-7000-8000-000000000001","timestamp":"2026-01-01T11:00:00Z",
          "properties":{"big":12345678901234567890,"$set":{"x":1},"f":1.50}}]})",
       person);
-  CHECK(row ==
-        R"({"uuid":"0190a000-0000-7000-8000-000000000001","team_id":1,"source":"posthog","event":"e",)"
-        R"("distinct_id":"u","timestamp":"2026-01-01T11:00:00.000Z","created_at":"2026-01-01T12:00:00.000Z",)"
-        R"("properties":{"big":12345678901234567890,"f":1.50,"$set":{"a":1},"$ip":"203.0.113.9","$geoip_country_code":"DE"},)"
-        R"("person_id":"246f7a43-5507-564f-b687-793ee3c2dd79","person_created_at":"2026-01-01T12:00:00.000Z",)"
-        R"("person_properties":{"plan":"pro"},"api_key":"phc_x",)"
-        R"("extra":{"type":"capture","$sent_at":"2026-01-01T12:00:00.000Z","$client_timestamp":"2026-01-01T11:00:00Z"},)"
-        R"("country_code":"DE","properties_bytes":99,"custom_properties":{"big":12345678901234567890,"f":1.50}})");
+  CHECK(
+      row ==
+      R"({"uuid":"0190a000-0000-7000-8000-000000000001","team_id":1,"source":"posthog","event":"e",)"
+      R"("distinct_id":"u","timestamp":"2026-01-01T11:00:00.000Z","created_at":"2026-01-01T12:00:00.000Z",)"
+      R"("properties":{"big":12345678901234567890,"f":1.50,"$set":{"a":1},"$ip":"203.0.113.9","$geoip_country_code":"DE"},)"
+      R"("person_id":"246f7a43-5507-564f-b687-793ee3c2dd79","person_created_at":"2026-01-01T12:00:00.000Z",)"
+      R"("person_properties":{"plan":"pro"},"api_key":"phc_x",)"
+      R"("extra":{"type":"capture","$sent_at":"2026-01-01T12:00:00.000Z","$client_timestamp":"2026-01-01T11:00:00Z"},)"
+      R"("country_code":"DE","properties_bytes":99,"custom_properties":{"big":12345678901234567890,"f":1.50}})");
 }
 
 TEST_CASE("Every column can be filled, groups and context included") {
@@ -103,7 +104,8 @@ TEST_CASE("Every column can be filled, groups and context included") {
   person.mode = "full";
   person.is_identified = true;
   const auto row = row_of(
-      f, event(R"("context":{"page":1},"properties":{"$group_0":"stale","plan":"pro","$session_id":"s",
+      f,
+      event(R"("context":{"page":1},"properties":{"$group_0":"stale","plan":"pro","$session_id":"s",
           "$window_id":"w","$current_url":"https://a.example/p?q","$host":"a.example","$pathname":"/p",
           "$screen_name":"Home","$referrer":"https://b.example/","$referring_domain":"b.example",
           "utm_source":"1","utm_medium":"2","utm_campaign":"3","utm_term":"4","utm_content":"5",
@@ -143,8 +145,8 @@ TEST_CASE("Unknown root members go to extra, known ones do not") {
   Fixture f;
   const auto row = row_of(
       f, event(R"("type":"capture","library":"x","n":1.10,"$set":{"a":1},"uuid":"","offset":5)"));
-  CHECK(row["extra"] == nlohmann::json::parse(
-                            R"({"type":"capture","library":"x","n":1.10,"$client_offset":5})"));
+  CHECK(row["extra"] ==
+        nlohmann::json::parse(R"({"type":"capture","library":"x","n":1.10,"$client_offset":5})"));
   CHECK_FALSE(row_of(f, event("")).contains("extra"));
 }
 
@@ -187,17 +189,19 @@ TEST_CASE("The edge's knowledge is added, never over what the client sent") {
   f.head.edge.timezone = "Europe/Berlin";
   f.head.edge.asn = 3320;
   f.head.edge.as_organization = "Org \"X\"";
-  CHECK(properties_text(f, "{}") ==
-        R"({"$ip":"198.51.100.7","$geoip_country_code":"DE","$geoip_city_name":"Berlin",)"
-        R"("$geoip_continent_code":"EU","$geoip_latitude":52.52,"$geoip_longitude":13.40500,)"
-        R"("$geoip_time_zone":"Europe/Berlin","cf_asn":3320,"cf_as_organization":"Org \"X\"","cf_ray":"8c1-FRA"})");
+  CHECK(
+      properties_text(f, "{}") ==
+      R"({"$ip":"198.51.100.7","$geoip_country_code":"DE","$geoip_city_name":"Berlin",)"
+      R"("$geoip_continent_code":"EU","$geoip_latitude":52.52,"$geoip_longitude":13.40500,)"
+      R"("$geoip_time_zone":"Europe/Berlin","cf_asn":3320,"cf_as_organization":"Org \"X\"","cf_ray":"8c1-FRA"})");
   f.head.cf_connecting_ip = "203.0.113.9";
   const auto row = row_of(f, event(R"("properties":{"$ip":"1.2.3.4","$geoip_city_name":"Paris"})"));
   CHECK(row["properties"]["$ip"] == "1.2.3.4");
   CHECK(row["properties"]["$geoip_city_name"] == "Paris");
   CHECK_FALSE(row["properties"].contains("$geoip_country_code"));
   CHECK(row_of(f, event(R"("properties":{"$ip":null})"))["properties"]["$ip"] == "203.0.113.9");
-  CHECK(row_of(f, event(R"("properties":{"\u0024ip":"9.9.9.9"})"))["properties"]["$ip"] == "9.9.9.9");
+  CHECK(row_of(f, event(R"("properties":{"\u0024ip":"9.9.9.9"})"))["properties"]["$ip"] ==
+        "9.9.9.9");
 }
 
 TEST_CASE("$geoip_disable keeps places away, not the network's names") {
@@ -206,7 +210,8 @@ TEST_CASE("$geoip_disable keeps places away, not the network's names") {
   f.head.edge.country = "DE";
   f.head.edge.colo = "FRA";
   const auto with = [&](std::string_view raw) {
-    return row_of(f, event(R"("properties":{"$geoip_disable":)" + std::string(raw) + "}"))["properties"];
+    return row_of(
+        f, event(R"("properties":{"$geoip_disable":)" + std::string(raw) + "}"))["properties"];
   };
   CHECK_FALSE(with("true").contains("$geoip_country_code"));
   CHECK(with("true")["cf_colo"] == "FRA");
@@ -224,10 +229,15 @@ TEST_CASE("With anonymised addresses no row holds $ip, not even the client's own
   CHECK(properties_text(f, "{}") == "{}");
 }
 
-TEST_CASE("A property whose name only resembles one of the row's own stays, an escaped one does not") {
+TEST_CASE(
+    "A property whose name only resembles one of the row's own stays, an escaped one does not") {
   Fixture f;
-  const std::string_view own[] = {"$set", "$set_once", "$process_person_profile", "$group_3",
-                                  "ph_product_tours", "$product_tours_activated",
+  const std::string_view own[] = {"$set",
+                                  "$set_once",
+                                  "$process_person_profile",
+                                  "$group_3",
+                                  "ph_product_tours",
+                                  "$product_tours_activated",
                                   "$override_feature_flag_payloads"};
   PersonView person;
   person.personless = true;
@@ -309,7 +319,9 @@ TEST_CASE("A personless row has no person properties and says so") {
   person.person_id = "246f7a43-5507-564f-b687-793ee3c2dd79";
   person.mode = "propertyless";
   const auto row = row_of(
-      f, event(R"("properties":{"$set":{"a":1},"$set_once":{"a":1},"$unset":["b"],"$process_person_profile":false,"$group_0":"g","x":1})"),
+      f,
+      event(
+          R"("properties":{"$set":{"a":1},"$set_once":{"a":1},"$unset":["b"],"$process_person_profile":false,"$group_0":"g","x":1})"),
       person);
   CHECK(row["properties"] == nlohmann::json::parse(R"({"x":1,"$process_person_profile":false})"));
   CHECK_FALSE(row.contains("person_created_at"));
@@ -318,8 +330,9 @@ TEST_CASE("A personless row has no person properties and says so") {
 
 TEST_CASE("A row over the sink's limit keeps the beginning of its largest values and names them") {
   Fixture f;
-  const std::string body = event(R"("properties":{"small":1,"huge":")" + std::string(1'500'000, 'x') +
-                                 R"(","medium":")" + std::string(200'000, 'y') + R"("})");
+  const std::string body =
+      event(R"("properties":{"small":1,"huge":")" + std::string(1'500'000, 'x') +
+            R"(","medium":")" + std::string(200'000, 'y') + R"("})");
   auto decoded = f.decode(body, Endpoint::kBatch);
   REQUIRE(decoded.ok());
   const CaptureBatch& batch = *decoded.value();
@@ -343,10 +356,10 @@ TEST_CASE("Whatever is too large in a row, the row fits") {
   GroupView groups;
   groups.keys[0] = big;
   groups.group_properties_json = R"({"company":{"g":")" + big + "\"}}";
-  const std::string row = text_of_row(
-      f, event(R"("context":{"c":")" + big + R"("},"other":")" + big + R"(","properties":{"x":")" + big +
-               R"("})"),
-      person, groups);
+  const std::string row = text_of_row(f,
+                                      event(R"("context":{"c":")" + big + R"("},"other":")" + big +
+                                            R"(","properties":{"x":")" + big + R"("})"),
+                                      person, groups);
   CHECK(row.size() <= limits::kRowBytesMax);
 }
 
@@ -429,8 +442,14 @@ TEST_CASE("A reject row keeps what is known and cuts what is long") {
 TEST_CASE("A reject row holds only columns of schemas/rejects.json") {
   const auto schema = nlohmann::json::parse(test::read_data_file("../schemas/rejects.json"));
   RowBatch rows(Stream::kRejects);
-  append_reject_row(rows, {.uuid = "u", .reason = "r", .detail = "d", .distinct_id = "i",
-                           .event = "e", .event_uuid = "v", .payload = "p", .api_key = "k"});
+  append_reject_row(rows, {.uuid = "u",
+                           .reason = "r",
+                           .detail = "d",
+                           .distinct_id = "i",
+                           .event = "e",
+                           .event_uuid = "v",
+                           .payload = "p",
+                           .api_key = "k"});
   const auto row = nlohmann::json::parse(rows.row(0));
   CHECK(row.size() == schema["fields"].size());
   for (const auto& field : schema["fields"]) CHECK(row.contains(field["name"].get<std::string>()));

@@ -69,7 +69,7 @@ std::string read_of(const std::string& distinct_id, const std::string& set = {})
 }
 
 struct StoredClass {
-  const char* name;   // of the fixture
+  const char* name;  // of the fixture
   const char* key;
   const char* object_class;
   std::function<std::unique_ptr<Task>()> call;
@@ -119,8 +119,7 @@ TEST_CASE("The stored values of each version are read") {
   CHECK(person.properties == R"({"plan":"pro"})");
   CHECK(person.version == 3);
   CHECK(person.is_identified);
-  CHECK(person.distinct_ids ==
-        decltype(person.distinct_ids){{"ann", 0}, {"anna", 1}});
+  CHECK(person.distinct_ids == decltype(person.distinct_ids){{"ann", 0}, {"anna", 1}});
   world.storage.put("group", fixture("group-1"));
   CHECK(read_stored_group(world.storage).properties == R"({"name":"Acme"})");
 }
@@ -133,8 +132,8 @@ TEST_CASE("A cookieless visitor's stored log-ins, sessions and copies keep their
   const std::vector<CookielessOp> ops = {{CookielessVisit::kAnonymous, "one copy", kAt},
                                          {CookielessVisit::kIdentify, "log-in of one   ", kAt},
                                          {CookielessVisit::kAnonymous, "", kAt}};
-  const auto places =
-      read_cookieless_places(world.run(make_cookieless_call(write_cookieless_visit(19'723, ops))).body);
+  const auto places = read_cookieless_places(
+      world.run(make_cookieless_call(write_cookieless_visit(19'723, ops))).body);
   REQUIRE(places.has_value());
   CHECK((*places)[0].n == 1);
   CHECK((*places)[0].session == "018cc251-f400-7000-8000-00000000000b");
@@ -167,9 +166,10 @@ TEST_CASE("A stored value of another version fails its call alone and is left as
     CHECK(reply.body == "object_unavailable");
     CHECK(world.effects_left == 0);
     CHECK(world.storage.rows_written == 0);
-    CHECK(world.log() == std::string(R"({"level":"error","event":"stored_value_unreadable","class":")") +
-                             each.object_class + R"(","key":")" + each.key +
-                             "\",\"found_version\":9,\"known_version\":" + known + "}\n");
+    CHECK(world.log() ==
+          std::string(R"({"level":"error","event":"stored_value_unreadable","class":")") +
+              each.object_class + R"(","key":")" + each.key +
+              "\",\"found_version\":9,\"known_version\":" + known + "}\n");
   }
 }
 
@@ -213,12 +213,16 @@ TEST_CASE("No byte changed in a stored value ends more than its stored call") {
 
 TEST_CASE("Surrender, acknowledgement and alarm of a person that cannot be read") {
   Turnaround world;
-  world.storage.put("person", "\x09" "newer");
+  world.storage.put("person",
+                    "\x09"
+                    "newer");
   CHECK(world.run(make_person_call(write_repoint("ann", "x", "y"))).status == 503);
   const Reply reply = world.run(make_person_alarm());
   CHECK(reply.status == 200);
   CHECK(world.storage.alarm_at_ms > 1'704'067'200'000);
-  CHECK(world.storage.values.at("person") == "\x09" "newer");
+  CHECK(world.storage.values.at("person") ==
+        "\x09"
+        "newer");
   CHECK(world.log().find("stored_value_unreadable") != std::string::npos);
 }
 
@@ -229,7 +233,8 @@ TEST_CASE("Properties that are no text of ours fail the call that takes them apa
     PropertyBag bag;
     CHECK_FALSE(bag.add_text(text));
   }
-  for (const char* text : {"{}", "{\"a\":1}", "{\"a\\\"\":\"\\\\\",\"b\":[\"}\"],\"c\":{\"d\":{}}}"}) {
+  for (const char* text :
+       {"{}", "{\"a\":1}", "{\"a\\\"\":\"\\\\\",\"b\":[\"}\"],\"c\":{\"d\":{}}}"}) {
     CAPTURE(text);
     PropertyBag bag;
     CHECK(bag.add_text(text));
@@ -239,8 +244,10 @@ TEST_CASE("Properties that are no text of ours fail the call that takes them apa
 // --- Rows beside a person's record ---
 
 const char* const kPersonFixtures[][2] = {
-    {"person-2-paged", "person"},      {"person-page-2", "ids/00000000"},
-    {"person-index-2", "ids/index"},   {"person-dismissal-2", "dismiss/000000000000"},
+    {"person-2-paged", "person"},
+    {"person-page-2", "ids/00000000"},
+    {"person-index-2", "ids/index"},
+    {"person-dismissal-2", "dismiss/000000000000"},
     {"person-report-2", "report/000000000000"},
 };
 
@@ -274,7 +281,8 @@ TEST_CASE("A person whose ids, tombstones and reports stand in rows of their own
   CHECK(world.effects_left == 0);
 }
 
-TEST_CASE("A row beside a person's record that is damaged or gone fails whoever needs it, and no more") {
+TEST_CASE(
+    "A row beside a person's record that is damaged or gone fails whoever needs it, and no more") {
   for (size_t damaged = 1; damaged < std::size(kPersonFixtures); ++damaged) {
     const auto& [name, key] = kPersonFixtures[damaged];
     const std::string whole = fixture(name);
@@ -346,8 +354,10 @@ TEST_CASE("A stored send that cannot be read stays, is told, and the others go o
 
 TEST_CASE("An outbox is called in this version or without one, as the deployment before does") {
   for (const auto& [line, status] : std::initializer_list<std::pair<const char*, uint16_t>>{
-           {R"({"op":"stats"})", 200}, {R"({"version":1,"op":"stats"})", 200},
-           {R"({"version":2,"op":"stats"})", 400}, {R"({"version":"1","op":"stats"})", 400}}) {
+           {R"({"op":"stats"})", 200},
+           {R"({"version":1,"op":"stats"})", 200},
+           {R"({"version":2,"op":"stats"})", 400},
+           {R"({"version":"1","op":"stats"})", 400}}) {
     Turnaround world;
     CAPTURE(line);
     CHECK(world.run(make_outbox_call(line)).status == status);
@@ -366,7 +376,8 @@ TEST_CASE("Properties of a call that are no text of ours change nothing") {
     world.storage.rows_written = 0;
     CHECK(world.run(make_person_call(read_of("ann", set))).status == 500);
     CHECK(world.storage.rows_written == 0);
-    CHECK(world.run(make_group_call(write_group_call({{R"({"b":2})", 1}, {set, 1}}))).status == 400);
+    CHECK(world.run(make_group_call(write_group_call({{R"({"b":2})", 1}, {set, 1}}))).status ==
+          400);
     CHECK(world.storage.rows_written == 0);
   }
 }
@@ -379,8 +390,10 @@ TEST_CASE("A group's type or key of more than 400 characters is no group, with a
   Project project;
   EventBatch batch;
   const std::string fits(400, 'k');
-  batch.add(R"({"event":"e","distinct_id":"a","properties":{"$groups":{"org":")" + fits + R"("}}})");
-  batch.add(R"({"event":"e","distinct_id":"a","properties":{"$groups":{"org":"k)" + fits + R"("}}})");
+  batch.add(R"({"event":"e","distinct_id":"a","properties":{"$groups":{"org":")" + fits +
+            R"("}}})");
+  batch.add(R"({"event":"e","distinct_id":"a","properties":{"$groups":{"org":"k)" + fits +
+            R"("}}})");
   batch.add(R"({"event":"e","distinct_id":"a","properties":{"$groups":{"o)" + fits + R"(":"k"}}})");
   RequestRun run(host, caches, project, batch);
   REQUIRE(run.groups.warnings().size() == 2);
@@ -388,14 +401,16 @@ TEST_CASE("A group's type or key of more than 400 characters is no group, with a
   for (const auto& [key, storage] : host.objects) CHECK(key.name.size() < 500);
 }
 
-TEST_CASE("A merge with an id of any length beyond what an id may have is none, and the warning short") {
+TEST_CASE(
+    "A merge with an id of any length beyond what an id may have is none, and the warning short") {
   for (const std::string& alias :
        {"\"" + std::string(2'000'000, 'a') + "\"", "\"" + std::string(401, 'a') + "\""}) {
     ObjectHost host;
     IdentityCaches caches;
     Project project;
     EventBatch batch;
-    batch.add(R"({"event":"$create_alias","distinct_id":"ann","properties":{"alias":)" + alias + "}}");
+    batch.add(R"({"event":"$create_alias","distinct_id":"ann","properties":{"alias":)" + alias +
+              "}}");
     RequestRun run(host, caches, project, batch);
     REQUIRE(run.people.warnings().size() == 1);
     CHECK(run.people.warnings()[0].name == "cannot_merge_with_illegal_distinct_id");

@@ -59,9 +59,14 @@ std::string header_of(const Reply& reply, std::string_view name) {
 // --- Base64 ---
 
 TEST_CASE("Base64 of the standard alphabet is decoded, with padding or without") {
-  const std::pair<std::string_view, std::string_view> cases[] = {
-      {"", ""}, {"Zg==", "f"}, {"Zg", "f"}, {"Zm8=", "fo"}, {"Zm8", "fo"}, {"Zm9v", "foo"},
-      {"Zm9vYmFy", "foobar"}, {"+/+/", "\xFB\xFF\xBF"}};
+  const std::pair<std::string_view, std::string_view> cases[] = {{"", ""},
+                                                                 {"Zg==", "f"},
+                                                                 {"Zg", "f"},
+                                                                 {"Zm8=", "fo"},
+                                                                 {"Zm8", "fo"},
+                                                                 {"Zm9v", "foo"},
+                                                                 {"Zm9vYmFy", "foobar"},
+                                                                 {"+/+/", "\xFB\xFF\xBF"}};
   for (const auto& [text, bytes] : cases) {
     INFO(text);
     CHECK(decode_base64(text) == std::string(bytes));
@@ -69,7 +74,8 @@ TEST_CASE("Base64 of the standard alphabet is decoded, with padding or without")
 }
 
 TEST_CASE("What is nearly base64 is refused") {
-  for (const std::string_view text : {"Z", "Zm9vY", "Z===", "====", "Zm=v", "Zm9v\n", "-_-_", "Zm 9"}) {
+  for (const std::string_view text :
+       {"Z", "Zm9vY", "Z===", "====", "Zm=v", "Zm9v\n", "-_-_", "Zm 9"}) {
     INFO(text);
     CHECK_FALSE(decode_base64(text).has_value());
   }
@@ -144,8 +150,7 @@ TEST_CASE("Form fields are decoded, the last of a name counts") {
 TEST_CASE("Gzip, zlib and raw deflate are unpacked") {
   const std::string text(100'000, 'x');
   for (const auto wrapper : {test::Wrapper::kZlib, test::Wrapper::kRaw}) {
-    const auto result =
-        decompress(Encoding::kDeflate, test::deflate_text(text, wrapper), 1 << 20);
+    const auto result = decompress(Encoding::kDeflate, test::deflate_text(text, wrapper), 1 << 20);
     REQUIRE(result.ok());
     CHECK(result.value() == text);
   }
@@ -210,7 +215,8 @@ TEST_CASE("Every encoding that SDKs use gives the same JSON") {
       {"form with JSON", post(kForm), form_json},
       {"form with base64", post(kForm), form_base64},
       {"form with charset", post("application/x-www-form-urlencoded; charset=UTF-8"), form_base64},
-      {"form by sendBeacon", post(kForm, "compression=base64&beacon=1"), "data=" + encode_url(base64)},
+      {"form by sendBeacon", post(kForm, "compression=base64&beacon=1"),
+       "data=" + encode_url(base64)},
       {"form without its content type", post(), form_json},
       {"gzip of base64 hint", post("text/plain", "compression=gzip-js"), gzip(json)},
       {"byte order mark", post("application/json"), "\xEF\xBB\xBF" + json},
@@ -434,8 +440,8 @@ TEST_CASE("Every error code has a tag of its own, a status and a meaning") {
     CHECK(info.http_status >= 400);
     CHECK(info.http_status < 600);
     CHECK_FALSE(info.meaning.empty());
-    CHECK(info.retryable == (info.http_status >= 500 && info.tag != "invalid_config" &&
-                             info.tag != "invalid_flags"));
+    CHECK(info.retryable ==
+          (info.http_status >= 500 && info.tag != "invalid_config" && info.tag != "invalid_flags"));
   }
 }
 
@@ -463,8 +469,8 @@ TEST_CASE("Integers are read whole or not at all") {
   CHECK(parse_int64("-42") == -42);
   CHECK(parse_int64("+42") == 42);
   CHECK(parse_int64("999999999999999999") == 999'999'999'999'999'999);
-  for (const std::string_view text : {"", "-", "+", "1.0", "1e3", " 1", "1 ", "0x1",
-                                      "1000000000000000000000"}) {
+  for (const std::string_view text :
+       {"", "-", "+", "1.0", "1e3", " 1", "1 ", "0x1", "1000000000000000000000"}) {
     INFO(text);
     CHECK_FALSE(parse_int64(text).has_value());
   }
@@ -473,5 +479,7 @@ TEST_CASE("Integers are read whole or not at all") {
 TEST_CASE("NUL bytes become U+FFFD") {
   std::string text("a\0b\0", 4);
   replace_nul(text);
-  CHECK(text == "a\xEF\xBF\xBD" "b\xEF\xBF\xBD");
+  CHECK(text ==
+        "a\xEF\xBF\xBD"
+        "b\xEF\xBF\xBD");
 }

@@ -91,9 +91,9 @@ TEST_CASE("A day of a zone is asked for once, and names that none could have nev
   CHECK(!zones.offset_at("Mars/Olympus", 0));
   const int known = host.asked;
   CHECK(!zones.offset_at("Mars/Olympus", 0));
-  for (const std::string& name : {std::string(), std::string("../etc/passwd"), std::string("a b"),
-                                  std::string("Zürich"),
-                                  std::string(limits::kZoneNameBytesMax + 1, 'a')}) {
+  for (const std::string& name :
+       {std::string(), std::string("../etc/passwd"), std::string("a b"), std::string("Zürich"),
+        std::string(limits::kZoneNameBytesMax + 1, 'a')}) {
     CHECK(!zones.offset_at(name, 0));
   }
   CHECK(host.asked == known);
@@ -111,7 +111,8 @@ TEST_CASE("A zone's days are remembered within a bound", "[zones]") {
     CHECK(zones.offset_at("Asia/Kolkata", day * 86'400) == 19'800);
   }
   const int asked = host.asked;
-  for (int64_t day = 0; day < days; ++day) CHECK(zones.offset_at("Asia/Tokyo", day * 86'400) == 32'400);
+  for (int64_t day = 0; day < days; ++day)
+    CHECK(zones.offset_at("Asia/Tokyo", day * 86'400) == 32'400);
   CHECK(host.asked > asked);  // more days than are remembered
 }
 
@@ -123,7 +124,8 @@ TEST_CASE("A document's zone that nobody knows is told, and is UTC", "[flags][zo
   const auto problems = [&](const std::string& zone) {
     return Definitions::check(R"({"flags":[],"timezone":")" + zone + "\"}", options);
   };
-  for (const char* zone : {"Europe/Berlin", "UTC", "Etc/UTC", "GMT", "+05:30", "EST5EDT,M3.2.0,M11.1.0"}) {
+  for (const char* zone :
+       {"Europe/Berlin", "UTC", "Etc/UTC", "GMT", "+05:30", "EST5EDT,M3.2.0,M11.1.0"}) {
     CAPTURE(zone);
     CHECK(problems(zone).empty());
   }

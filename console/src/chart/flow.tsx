@@ -28,14 +28,19 @@ export const placeOf = (key: string) => key.replace(/^\d+_/, "");
 
 /** What all places that are addresses begin with, scheme and host, is in no label; "" when they differ. */
 export function commonOrigin(edges: Edge[]): string {
-  const origins = new Set(edges.flatMap(({ source, target }) => [source, target]).map((key) => /^https?:\/\/[^/]+/.exec(placeOf(key))?.[0] ?? ""));
+  const origins = new Set(
+    edges.flatMap(({ source, target }) => [source, target]).map((key) => /^https?:\/\/[^/]+/.exec(placeOf(key))?.[0] ?? ""),
+  );
   origins.delete("");
   return origins.size === 1 ? [...origins][0]! : "";
 }
 const short = (name: string, origin: string) => (origin !== "" && name.startsWith(origin) ? name.slice(origin.length) || "/" : name);
 
 /** At most eight places a column; the rest is one, "other". */
-export function layout(edges: Edge[], height: number): { nodes: Node[]; links: (Edge & { a: Node; b: Node; ya: number; yb: number; width: number })[]; columns: number } {
+export function layout(
+  edges: Edge[],
+  height: number,
+): { nodes: Node[]; links: (Edge & { a: Node; b: Node; ya: number; yb: number; width: number })[]; columns: number } {
   const near = edges.filter(({ source }) => stepOf(source) < COLUMNS_MAX);
   const sums = new Map<string, number>();
   for (const { source, target, value } of near) {
@@ -80,19 +85,23 @@ export function layout(edges: Edge[], height: number): { nodes: Node[]; links: (
   }
   for (let step = 1; step <= columns; step += 1) {
     let y = 18;
-    for (const one of [...nodes.values()].filter((n) => n.step === step).sort((a, b) => Number(a.name === OTHER) - Number(b.name === OTHER) || b.value - a.value)) {
+    for (const one of [...nodes.values()]
+      .filter((n) => n.step === step)
+      .sort((a, b) => Number(a.name === OTHER) - Number(b.name === OTHER) || b.value - a.value)) {
       one.height = Math.max(one.value * scale, 2);
       one.y = y;
       y += one.height + gap;
     }
   }
-  const links = [...folded.values()].sort((a, b) => node(a.target).y - node(b.target).y || node(a.source).y - node(b.source).y).map((edge) => {
-    const [a, b] = [node(edge.source), node(edge.target)];
-    const width = Math.max(edge.value * scale, 1);
-    const link = { ...edge, a, b, width, ya: a.y + a.out + width / 2, yb: 0 };
-    a.out += width;
-    return link;
-  });
+  const links = [...folded.values()]
+    .sort((a, b) => node(a.target).y - node(b.target).y || node(a.source).y - node(b.source).y)
+    .map((edge) => {
+      const [a, b] = [node(edge.source), node(edge.target)];
+      const width = Math.max(edge.value * scale, 1);
+      const link = { ...edge, a, b, width, ya: a.y + a.out + width / 2, yb: 0 };
+      a.out += width;
+      return link;
+    });
   for (const link of [...links].sort((x, y) => x.a.y - y.a.y)) {
     link.yb = link.b.y + link.b.in + link.width / 2;
     link.b.in += link.width;
@@ -102,7 +111,19 @@ export function layout(edges: Edge[], height: number): { nodes: Node[]; links: (
 
 const cut = (text: string) => (text.length > 22 ? `${text.slice(0, 21)}…` : text);
 
-export function Flow({ edges, onEdge, onStart, onEnd, onHide }: { edges: Edge[]; onEdge: (source: string, target: string) => void; onStart: (place: string) => void; onEnd: (place: string) => void; onHide: (place: string) => void }) {
+export function Flow({
+  edges,
+  onEdge,
+  onStart,
+  onEnd,
+  onHide,
+}: {
+  edges: Edge[];
+  onEdge: (source: string, target: string) => void;
+  onStart: (place: string) => void;
+  onEnd: (place: string) => void;
+  onHide: (place: string) => void;
+}) {
   const [lit, light] = useState<string | null>(null);
   const width = 1_000;
   const height = 460;
@@ -125,39 +146,93 @@ export function Flow({ edges, onEdge, onStart, onEnd, onHide }: { edges: Edge[];
   }
   return (
     <div class="stack">
-      <svg class="flow wide" viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`Paths of ${columns} steps; the list below has the same numbers`} onMouseLeave={() => light(null)}>
+      <svg
+        class="flow wide"
+        viewBox={`0 0 ${width} ${height}`}
+        role="img"
+        aria-label={`Paths of ${columns} steps; the list below has the same numbers`}
+        onMouseLeave={() => light(null)}
+      >
         {links.map((link) => {
           const x1 = at(link.a.step) + 10;
           const x2 = at(link.b.step);
           const m = (x1 + x2) / 2;
           return (
-            <path key={`${link.source}>${link.target}`} class={`edge ${way.has(`${link.source}>${link.target}`) ? "lit" : ""}`} stroke-width={link.width} d={`M${x1} ${link.ya}C${m} ${link.ya} ${m} ${link.yb} ${x2} ${link.yb}`}
-              onClick={() => onEdge(link.source, link.target)}><title>{`${link.a.name} → ${link.b.name}: ${exact(link.value)}`}</title></path>
+            <path
+              key={`${link.source}>${link.target}`}
+              class={`edge ${way.has(`${link.source}>${link.target}`) ? "lit" : ""}`}
+              stroke-width={link.width}
+              d={`M${x1} ${link.ya}C${m} ${link.ya} ${m} ${link.yb} ${x2} ${link.yb}`}
+              onClick={() => onEdge(link.source, link.target)}
+            >
+              <title>{`${link.a.name} → ${link.b.name}: ${exact(link.value)}`}</title>
+            </path>
           );
         })}
         {nodes.map((one) => (
           <g key={one.key} onMouseEnter={() => light(one.key)}>
             <rect class={`node ${lit === one.key ? "lit" : ""}`} x={at(one.step)} y={one.y} width="10" height={one.height} rx="2" />
             <rect x={at(one.step)} y={one.y - 16} width="170" height={one.height + 16} fill="transparent" />
-            <text x={at(one.step)} y={one.y - 5}>{cut(short(one.name, origin))}<tspan class="n" dx="6" fill-opacity="0.7">{number(one.value)}</tspan></text>
+            <text x={at(one.step)} y={one.y - 5}>
+              {cut(short(one.name, origin))}
+              <tspan class="n" dx="6" fill-opacity="0.7">
+                {number(one.value)}
+              </tspan>
+            </text>
           </g>
         ))}
       </svg>
       {origin !== "" && <p class="meta pad">Pages of {origin}</p>}
       <div class="scroller" tabIndex={0} role="region" aria-label="Paths as a list" style={{ maxHeight: "420px" }}>
         <table aria-label="Paths as a list">
-          <thead><tr><th scope="col">Step</th><th scope="col">From</th><th scope="col">To</th><th class="num" scope="col">Visits</th><th class="num wide" scope="col">Mean time</th><th scope="col"><span class="sr">Actions</span></th></tr></thead>
+          <thead>
+            <tr>
+              <th scope="col">Step</th>
+              <th scope="col">From</th>
+              <th scope="col">To</th>
+              <th class="num" scope="col">
+                Visits
+              </th>
+              <th class="num wide" scope="col">
+                Mean time
+              </th>
+              <th scope="col">
+                <span class="sr">Actions</span>
+              </th>
+            </tr>
+          </thead>
           <tbody>
-            {[...edges].sort((a, b) => stepOf(a.source) - stepOf(b.source) || b.value - a.value).map((edge) => (
-              <tr key={`${edge.source}>${edge.target}`} onMouseEnter={() => light(edge.source)}>
-                <td>{stepOf(edge.source)}</td>
-                <td><button type="button" class="link plain" title="Start here" onClick={() => onStart(placeOf(edge.source))}>{short(placeOf(edge.source), origin)}</button></td>
-                <td><button type="button" class="link plain" title="Start here" onClick={() => onStart(placeOf(edge.target))}>{short(placeOf(edge.target), origin)}</button></td>
-                <td class="num"><button type="button" class="link" onClick={() => onEdge(edge.source, edge.target)}>{number(edge.value)}</button></td>
-                <td class="num wide">{duration(edge.average_conversion_time / 1_000)}</td>
-                <td class="num nowrap"><button type="button" class="button quiet small" onClick={() => onEnd(placeOf(edge.target))}>End here</button><button type="button" class="button quiet small wide" onClick={() => onHide(placeOf(edge.target))}>Hide</button></td>
-              </tr>
-            ))}
+            {[...edges]
+              .sort((a, b) => stepOf(a.source) - stepOf(b.source) || b.value - a.value)
+              .map((edge) => (
+                <tr key={`${edge.source}>${edge.target}`} onMouseEnter={() => light(edge.source)}>
+                  <td>{stepOf(edge.source)}</td>
+                  <td>
+                    <button type="button" class="link plain" title="Start here" onClick={() => onStart(placeOf(edge.source))}>
+                      {short(placeOf(edge.source), origin)}
+                    </button>
+                  </td>
+                  <td>
+                    <button type="button" class="link plain" title="Start here" onClick={() => onStart(placeOf(edge.target))}>
+                      {short(placeOf(edge.target), origin)}
+                    </button>
+                  </td>
+                  <td class="num">
+                    <button type="button" class="link" onClick={() => onEdge(edge.source, edge.target)}>
+                      {number(edge.value)}
+                    </button>
+                  </td>
+                  <td class="num wide">{duration(edge.average_conversion_time / 1_000)}</td>
+                  <td class="num nowrap">
+                    <button type="button" class="button quiet small" onClick={() => onEnd(placeOf(edge.target))}>
+                      End here
+                    </button>
+                    <button type="button" class="button quiet small wide" onClick={() => onHide(placeOf(edge.target))}>
+                      Hide
+                    </button>
+                  </td>
+                </tr>
+              ))}
           </tbody>
         </table>
       </div>

@@ -2,7 +2,12 @@
 import { bucket, exact, isOpen, number } from "../lib/format";
 import { colorVar } from "./line";
 
-export const STATUSES: [string, string, number][] = [["new", "New", 0], ["returning", "Returning", 3], ["resurrecting", "Resurrecting", 1], ["dormant", "Dormant", 2]];
+export const STATUSES: [string, string, number][] = [
+  ["new", "New", 0],
+  ["returning", "Returning", 3],
+  ["resurrecting", "Resurrecting", 1],
+  ["dormant", "Dormant", 2],
+];
 
 export interface LifecycleLine {
   status: string;
@@ -20,7 +25,19 @@ function ticksOf(top: number, bottom: number): number[] {
   return ticks;
 }
 
-export function Lifecycle({ lines, interval, until, onPick, withTable = true }: { lines: LifecycleLine[]; interval: string; until: string; withTable?: boolean; onPick: (day: string, status: string) => void }) {
+export function Lifecycle({
+  lines,
+  interval,
+  until,
+  onPick,
+  withTable = true,
+}: {
+  lines: LifecycleLine[];
+  interval: string;
+  until: string;
+  withTable?: boolean;
+  onPick: (day: string, status: string) => void;
+}) {
   const days = lines[0]?.days ?? [];
   const of = (status: string) => lines.find((line) => line.status === status);
   const above = days.map((_, i) => STATUSES.slice(0, 3).reduce((sum, [status]) => sum + (of(status)?.data[i] ?? 0), 0));
@@ -41,10 +58,42 @@ export function Lifecycle({ lines, interval, until, onPick, withTable = true }: 
     <div class="stack">
       <figure class="chart" aria-label="Lifecycle">
         <div style={{ padding: "12px 28px 0 52px", position: "relative" }}>
-          {ticks.map((tick) => <span key={tick} class="meta" aria-hidden="true" style={{ position: "absolute", left: "0", width: "44px", textAlign: "right", top: `${12 + (zero - tick * scale) * (height / (height + 4)) - 8}px` }}>{number(Math.abs(tick))}</span>)}
-          <svg viewBox={`0 0 ${width} ${height + 4}`} preserveAspectRatio="none" style={{ width: "100%", height: `${height}px`, display: "block" }} role="img"
-            aria-label={STATUSES.map(([status, name]) => `${name} ${exact(Math.abs((of(status)?.data ?? []).reduce((a, b) => a + b, 0)))}`).join(", ")}>
-            {ticks.map((tick) => <line key={tick} x1="0" x2={width} y1={zero - tick * scale} y2={zero - tick * scale} stroke="var(--line)" vector-effect="non-scaling-stroke" />)}
+          {ticks.map((tick) => (
+            <span
+              key={tick}
+              class="meta"
+              aria-hidden="true"
+              style={{
+                position: "absolute",
+                left: "0",
+                width: "44px",
+                textAlign: "right",
+                top: `${12 + (zero - tick * scale) * (height / (height + 4)) - 8}px`,
+              }}
+            >
+              {number(Math.abs(tick))}
+            </span>
+          ))}
+          <svg
+            viewBox={`0 0 ${width} ${height + 4}`}
+            preserveAspectRatio="none"
+            style={{ width: "100%", height: `${height}px`, display: "block" }}
+            role="img"
+            aria-label={STATUSES.map(
+              ([status, name]) => `${name} ${exact(Math.abs((of(status)?.data ?? []).reduce((a, b) => a + b, 0)))}`,
+            ).join(", ")}
+          >
+            {ticks.map((tick) => (
+              <line
+                key={tick}
+                x1="0"
+                x2={width}
+                y1={zero - tick * scale}
+                y2={zero - tick * scale}
+                stroke="var(--line)"
+                vector-effect="non-scaling-stroke"
+              />
+            ))}
             {days.map((day, i) => {
               let y = zero;
               const x = i * slot + (slot - bar) / 2;
@@ -54,32 +103,95 @@ export function Lifecycle({ lines, interval, until, onPick, withTable = true }: 
                     const value = of(status)?.data[i] ?? 0;
                     const h = value > 0 ? Math.max(value * scale, 2) : 0;
                     y -= h;
-                    return h > 0 && <rect key={status} x={x} y={y} width={bar} height={h} fill={colorVar(color)} cursor="pointer" onClick={() => onPick(day, status)}><title>{`${bucket(day, interval, "long")}: ${name} ${exact(value)}`}</title></rect>;
+                    return (
+                      h > 0 && (
+                        <rect
+                          key={status}
+                          x={x}
+                          y={y}
+                          width={bar}
+                          height={h}
+                          fill={colorVar(color)}
+                          cursor="pointer"
+                          onClick={() => onPick(day, status)}
+                        >
+                          <title>{`${bucket(day, interval, "long")}: ${name} ${exact(value)}`}</title>
+                        </rect>
+                      )
+                    );
                   })}
-                  {below[i]! > 0 && <rect x={x} y={zero} width={bar} height={Math.max(below[i]! * scale, 2)} fill={colorVar(2)} cursor="pointer" onClick={() => onPick(day, "dormant")}><title>{`${bucket(day, interval, "long")}: Dormant ${exact(below[i])}`}</title></rect>}
+                  {below[i]! > 0 && (
+                    <rect
+                      x={x}
+                      y={zero}
+                      width={bar}
+                      height={Math.max(below[i]! * scale, 2)}
+                      fill={colorVar(2)}
+                      cursor="pointer"
+                      onClick={() => onPick(day, "dormant")}
+                    >
+                      <title>{`${bucket(day, interval, "long")}: Dormant ${exact(below[i])}`}</title>
+                    </rect>
+                  )}
                 </g>
               );
             })}
             <line x1="0" x2={width} y1={zero} y2={zero} stroke="var(--control)" vector-effect="non-scaling-stroke" />
           </svg>
           <div class="row meta" style={{ gap: "0" }} aria-hidden="true">
-            {days.map((day, i) => <span key={day} style={{ flex: "1", textAlign: "center", whiteSpace: "nowrap", overflow: "visible", width: "0" }}>{(days.length - 1 - i) % every === 0 ? <span class={((days.length - 1 - i) / every) % 3 === 0 ? "" : "wide"}>{bucket(day, interval)}</span> : ""}</span>)}
+            {days.map((day, i) => (
+              <span key={day} style={{ flex: "1", textAlign: "center", whiteSpace: "nowrap", overflow: "visible", width: "0" }}>
+                {(days.length - 1 - i) % every === 0 ? (
+                  <span class={((days.length - 1 - i) / every) % 3 === 0 ? "" : "wide"}>{bucket(day, interval)}</span>
+                ) : (
+                  ""
+                )}
+              </span>
+            ))}
           </div>
         </div>
       </figure>
-      <ul class="legend">{open && <li>The last bar is not over yet.</li>}{STATUSES.map(([status, name, color]) => <li key={status}><i class="swatch" style={{ background: colorVar(color) }} />{name}</li>)}</ul>
-      {withTable && <div class="scroller" tabIndex={0} role="region" aria-label="Lifecycle as a table" style={{ maxHeight: "320px" }}>
-        <table aria-label="Lifecycle as a table">
-          <thead><tr><th scope="col">Bucket</th>{STATUSES.map(([status, name]) => <th key={status} class="num" scope="col">{name}</th>)}</tr></thead>
-          <tbody>
-            {days.map((day, i) => (
-              <tr key={day}><td>{bucket(day, interval, "long")}</td>
-                {STATUSES.map(([status]) => <td key={status} class="num"><button type="button" class="link plain" onClick={() => onPick(day, status)}>{number(of(status)?.data[i] ?? 0)}</button></td>)}
+      <ul class="legend">
+        {open && <li>The last bar is not over yet.</li>}
+        {STATUSES.map(([status, name, color]) => (
+          <li key={status}>
+            <i class="swatch" style={{ background: colorVar(color) }} />
+            {name}
+          </li>
+        ))}
+      </ul>
+      {withTable && (
+        <div class="scroller" tabIndex={0} role="region" aria-label="Lifecycle as a table" style={{ maxHeight: "320px" }}>
+          <table aria-label="Lifecycle as a table">
+            <thead>
+              <tr>
+                <th scope="col">Bucket</th>
+                {STATUSES.map(([status, name]) => (
+                  <th key={status} class="num" scope="col">
+                    {name}
+                  </th>
+                ))}
               </tr>
-            )).reverse()}
-          </tbody>
-        </table>
-      </div>}
+            </thead>
+            <tbody>
+              {days
+                .map((day, i) => (
+                  <tr key={day}>
+                    <td>{bucket(day, interval, "long")}</td>
+                    {STATUSES.map(([status]) => (
+                      <td key={status} class="num">
+                        <button type="button" class="link plain" onClick={() => onPick(day, status)}>
+                          {number(of(status)?.data[i] ?? 0)}
+                        </button>
+                      </td>
+                    ))}
+                  </tr>
+                ))
+                .reverse()}
+            </tbody>
+          </table>
+        </div>
+      )}
     </div>
   );
 }

@@ -74,14 +74,20 @@ export function LineChart(props: LineChartProps) {
         const values = Array.from({ length: count }, (_, i) => line.data[i] ?? null);
         const partial = open && line.ghost !== true && shape !== "bar" && count > 1;
         const common: uPlot.Series = {
-          stroke: line.ghost === true ? `color-mix(in srgb, ${color} 45%, transparent)` : color, width: line.ghost === true ? 1 : 2, spanGaps: false,
+          stroke: line.ghost === true ? `color-mix(in srgb, ${color} 45%, transparent)` : color,
+          width: line.ghost === true ? 1 : 2,
+          spanGaps: false,
           points: { show: single, size: 8, fill: color },
         };
         if (line.ghost === true) common.dash = [2, 3];
         if (shape === "bar" && line.ghost !== true) {
           const alone = lines.filter((one) => one.ghost !== true);
           const index = alone.indexOf(line);
-          common.paths = uPlot.paths.bars!({ size: [0.7 / alone.length, 48], align: alone.length === 1 ? 0 : index < alone.length / 2 ? -1 : 1, gap: 1 });
+          common.paths = uPlot.paths.bars!({
+            size: [0.7 / alone.length, 48],
+            align: alone.length === 1 ? 0 : index < alone.length / 2 ? -1 : 1,
+            gap: 1,
+          });
           common.fill = color;
           common.width = 0;
         }
@@ -100,7 +106,10 @@ export function LineChart(props: LineChartProps) {
       const step = Math.max(1, Math.ceil(count / Math.max(2, Math.floor(width / (interval === "hour" ? 90 : 76)))));
       plot.current = new uPlot(
         {
-          width, height, legend: { show: false }, padding: [8, 28, 0, 0],
+          width,
+          height,
+          legend: { show: false },
+          padding: [8, 28, 0, 0],
           cursor: { x: true, y: false, points: { size: 6 }, drag: { x: props.onZoom !== undefined, y: false, setScale: false } },
           scales: {
             x: { time: false, range: () => (single ? [-1, 1] : shape === "bar" ? [-0.6, count - 0.4] : [0, count - 1]) },
@@ -108,29 +117,54 @@ export function LineChart(props: LineChartProps) {
           },
           axes: [
             {
-              stroke: text2, font, size: 30, gap: 8, grid: { show: false }, ticks: { show: false },
-              splits: () => xs.filter((i) => (count - 1 - i) % step === 0), values: (_, splits) => splits.map((i) => bucket(lines[0]?.days[i] ?? "", interval)),
+              stroke: text2,
+              font,
+              size: 30,
+              gap: 8,
+              grid: { show: false },
+              ticks: { show: false },
+              splits: () => xs.filter((i) => (count - 1 - i) % step === 0),
+              values: (_, splits) => splits.map((i) => bucket(lines[0]?.days[i] ?? "", interval)),
             },
-            { stroke: text2, font, size: 46, gap: 6, grid, ticks: { show: false }, space: 48, values: (_, splits) => splits.map((v) => (Number.isInteger(v) || Math.max(...splits) < 5 ? format(v) : "")) },
+            {
+              stroke: text2,
+              font,
+              size: 46,
+              gap: 6,
+              grid,
+              ticks: { show: false },
+              space: 48,
+              values: (_, splits) => splits.map((v) => (Number.isInteger(v) || Math.max(...splits) < 5 ? format(v) : "")),
+            },
           ],
           series: options,
           hooks: {
-            setCursor: [(u) => { const i = u.cursor.idx; setAt(i === null || i === undefined || (u.cursor.left ?? -1) < 0 ? null : i); }],
-            setSelect: [(u) => {
-              if (u.select.width < 8) return;
-              const first = Math.max(0, Math.round(u.posToVal(u.select.left, "x")));
-              const last = Math.min(count - 1, Math.round(u.posToVal(u.select.left + u.select.width, "x")));
-              u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-              const days = latest.current.lines[0]?.days ?? [];
-              if (days[first] !== undefined && days[last] !== undefined && first !== last) latest.current.onZoom?.(days[first]!, days[last]!);
-            }],
+            setCursor: [
+              (u) => {
+                const i = u.cursor.idx;
+                setAt(i === null || i === undefined || (u.cursor.left ?? -1) < 0 ? null : i);
+              },
+            ],
+            setSelect: [
+              (u) => {
+                if (u.select.width < 8) return;
+                const first = Math.max(0, Math.round(u.posToVal(u.select.left, "x")));
+                const last = Math.min(count - 1, Math.round(u.posToVal(u.select.left + u.select.width, "x")));
+                u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+                const days = latest.current.lines[0]?.days ?? [];
+                if (days[first] !== undefined && days[last] !== undefined && first !== last)
+                  latest.current.onZoom?.(days[first]!, days[last]!);
+              },
+            ],
           },
         },
         data as uPlot.AlignedData,
         element,
       );
       let down = 0;
-      plot.current.over.addEventListener("pointerdown", (event) => { down = event.clientX; });
+      plot.current.over.addEventListener("pointerdown", (event) => {
+        down = event.clientX;
+      });
       plot.current.over.addEventListener("click", (event) => {
         const u = plot.current;
         const i = u?.cursor.idx;
@@ -177,9 +211,17 @@ export function LineChart(props: LineChartProps) {
   };
   const keys = (event: KeyboardEvent) => {
     const run: Record<string, () => void> = {
-      ArrowLeft: () => moveTo((at ?? count) - 1), ArrowRight: () => moveTo((at ?? -1) + 1), Home: () => moveTo(0), End: () => moveTo(count - 1),
-      ArrowUp: () => setSeries((series + lines.length - 1) % lines.length), ArrowDown: () => setSeries((series + 1) % lines.length),
-      Enter: () => { if (at !== null) props.onPoint?.(series, at); }, t: () => props.onTable?.(), T: () => props.onTable?.(),
+      ArrowLeft: () => moveTo((at ?? count) - 1),
+      ArrowRight: () => moveTo((at ?? -1) + 1),
+      Home: () => moveTo(0),
+      End: () => moveTo(count - 1),
+      ArrowUp: () => setSeries((series + lines.length - 1) % lines.length),
+      ArrowDown: () => setSeries((series + 1) % lines.length),
+      Enter: () => {
+        if (at !== null) props.onPoint?.(series, at);
+      },
+      t: () => props.onTable?.(),
+      T: () => props.onTable?.(),
       Escape: () => setAt(null),
     };
     if (run[event.key] === undefined || event.ctrlKey || event.metaKey) return;
@@ -188,29 +230,59 @@ export function LineChart(props: LineChartProps) {
     run[event.key]!();
   };
 
-  const shown = at === null ? [] : lines.map((line, n) => ({ line, n, value: line.data[at] ?? null })).filter(({ value }) => value !== null).sort((a, b) => b.value! - a.value!);
+  const shown =
+    at === null
+      ? []
+      : lines
+          .map((line, n) => ({ line, n, value: line.data[at] ?? null }))
+          .filter(({ value }) => value !== null)
+          .sort((a, b) => b.value! - a.value!);
   const right = at !== null && at < count / 2;
   return (
     <figure class="chart" aria-label={name}>
-      <figcaption class="sr">{lines.slice(0, 3).map((line) => summary(line, interval)).join(". ")}</figcaption>
-      <div class="plot" ref={box} tabIndex={0} role="application" aria-roledescription="chart" style={{ minHeight: `${height}px` }}
-        aria-label={`${name}. Arrow keys move, Enter opens the people, T shows the table.`} onKeyDown={keys} onBlur={() => setAt(null)} />
+      <figcaption class="sr">
+        {lines
+          .slice(0, 3)
+          .map((line) => summary(line, interval))
+          .join(". ")}
+      </figcaption>
+      <div
+        class="plot"
+        ref={box}
+        tabIndex={0}
+        role="application"
+        aria-roledescription="chart"
+        style={{ minHeight: `${height}px` }}
+        aria-label={`${name}. Arrow keys move, Enter opens the people, T shows the table.`}
+        onKeyDown={keys}
+        onBlur={() => setAt(null)}
+      />
       {open && until && at === null && <span class="until">until {minute(until)}</span>}
       {at !== null && (
         <div class="tip" style={right ? { right: "12px" } : { left: "54px" }} aria-hidden="true">
-          <strong>{bucket(lines[0]?.days[at] ?? "", interval, "long")}</strong>{open && at === count - 1 && until ? <span class="dim"> until {minute(until)}</span> : null}
+          <strong>{bucket(lines[0]?.days[at] ?? "", interval, "long")}</strong>
+          {open && at === count - 1 && until ? <span class="dim"> until {minute(until)}</span> : null}
           {shown.slice(0, 8).map(({ line, n, value }) => (
             <div key={n}>
               <i class="swatch" style={{ background: colorVar(line.color), opacity: line.ghost ? 0.45 : 1 }} />
-              <span class="cut">{n === series && lines.length > 1 && document.activeElement === box.current ? "› " : ""}{line.ghost ? `${bucket(line.days[at] ?? "", interval)} before` : line.label}</span>
+              <span class="cut">
+                {n === series && lines.length > 1 && document.activeElement === box.current ? "› " : ""}
+                {line.ghost ? `${bucket(line.days[at] ?? "", interval)} before` : line.label}
+              </span>
               <b>{exact(value)}</b>
             </div>
           ))}
           {shown.length > 8 && <span class="dim">{shown.length - 8} more in the table</span>}
-          {shown.length === 2 && lines[1]?.ghost && lines[0]?.data[at] != null && <Delta now={lines[0].data[at]!} before={lines[1].data[at]} />}
+          {shown.length === 2 && lines[1]?.ghost && lines[0]?.data[at] != null && (
+            <Delta now={lines[0].data[at]!} before={lines[1].data[at]} />
+          )}
         </div>
       )}
-      <div class="sr" aria-live="polite">{at === null ? "" : `${bucket(lines[series]?.days[at] ?? "", interval, "long")}: ${lines[series]?.label} ${exact(lines[series]?.data[at])}`}</div>
+      <div class="sr" aria-live="polite">
+        {at === null
+          ? ""
+          : `${bucket(lines[series]?.days[at] ?? "", interval, "long")}: ${lines[series]?.label} ${exact(lines[series]?.data[at])}`}
+      </div>
     </figure>
   );
 }
@@ -222,11 +294,23 @@ export function Legend({ lines, hidden, onToggle }: { lines: Line[]; hidden?: Se
     <ul class="legend">
       {shown.slice(0, 12).map((line) => (
         <li key={line.label}>
-          {onToggle === undefined
-            ? <><i class="swatch" style={{ background: colorVar(line.color) }} /><span class="cut">{line.label}</span></>
-            : <button type="button" class="link plain" aria-pressed={!hidden?.has(line.label)} style={{ opacity: hidden?.has(line.label) ? 0.5 : 1 }} onClick={() => onToggle(line.label)}>
-                <i class="swatch" style={{ background: colorVar(line.color) }} /><span class="cut">{line.label}</span>
-              </button>}
+          {onToggle === undefined ? (
+            <>
+              <i class="swatch" style={{ background: colorVar(line.color) }} />
+              <span class="cut">{line.label}</span>
+            </>
+          ) : (
+            <button
+              type="button"
+              class="link plain"
+              aria-pressed={!hidden?.has(line.label)}
+              style={{ opacity: hidden?.has(line.label) ? 0.5 : 1 }}
+              onClick={() => onToggle(line.label)}
+            >
+              <i class="swatch" style={{ background: colorVar(line.color) }} />
+              <span class="cut">{line.label}</span>
+            </button>
+          )}
         </li>
       ))}
     </ul>
@@ -239,7 +323,19 @@ export function Spark({ data, label }: { data: number[]; label: string }) {
   const step = 96 / Math.max(data.length, 1);
   return (
     <svg class="spark" viewBox="0 0 96 22" preserveAspectRatio="none" role="img" aria-label={label}>
-      {data.map((value, i) => value > 0 && <rect key={i} x={i * step} width={Math.max(step - 1, 1)} y={22 - Math.max(2, (value / top) * 22)} height={Math.max(2, (value / top) * 22)} fill="var(--d0)" />)}
+      {data.map(
+        (value, i) =>
+          value > 0 && (
+            <rect
+              key={i}
+              x={i * step}
+              width={Math.max(step - 1, 1)}
+              y={22 - Math.max(2, (value / top) * 22)}
+              height={Math.max(2, (value / top) * 22)}
+              fill="var(--d0)"
+            />
+          ),
+      )}
     </svg>
   );
 }

@@ -74,7 +74,18 @@ addEventListener("message", ({ data, origin, source }: MessageEvent<Command>) =>
     replayer?.destroy();
     root.replaceChildren();
     const events = data.events.map(withoutRequests);
-    replayer = new Replayer(events as never, { root, speed: data.speed, skipInactive: data.skip, mouseTail: false, showWarning: false, showDebug: false, liveMode: false, triggerFocus: false, UNSAFE_replayCanvas: false, loadTimeout: 0 });
+    replayer = new Replayer(events as never, {
+      root,
+      speed: data.speed,
+      skipInactive: data.skip,
+      mouseTail: false,
+      showWarning: false,
+      showDebug: false,
+      liveMode: false,
+      triggerFocus: false,
+      UNSAFE_replayCanvas: false,
+      loadTimeout: 0,
+    });
     replayer.on("resize", fit);
     replayer.on("finish", () => {
       playing = false;
@@ -84,7 +95,12 @@ addEventListener("message", ({ data, origin, source }: MessageEvent<Command>) =>
     const meta = replayer.getMetaData();
     replayer.pause(data.at);
     fit();
-    tell({ kind: "ready", start: meta.startTime, length: meta.totalTime, sandbox: root.querySelector("iframe")?.getAttribute("sandbox") ?? null });
+    tell({
+      kind: "ready",
+      start: meta.startTime,
+      length: meta.totalTime,
+      sandbox: root.querySelector("iframe")?.getAttribute("sandbox") ?? null,
+    });
   } else if (replayer !== null) {
     if (data.kind === "add") for (const event of data.events) replayer.addEvent(withoutRequests(event) as never);
     else if (data.kind === "play") {

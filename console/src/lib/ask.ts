@@ -61,19 +61,19 @@ function pump(): void {
     const job = waiting.shift()!;
     underWay += 1;
     job.started = true;
-    job.run().then(
-      (answer) => {
+    job
+      .run()
+      .then((answer) => {
         keep(job.key, answer);
         const until = answer.hogflare?.data_until;
         if (until && (dataUntil.value === null || until > dataUntil.value)) dataUntil.value = until;
         job.resolve(answer);
-      },
-      job.reject,
-    ).finally(() => {
-      underWay -= 1;
-      jobs.delete(job.key);
-      pump();
-    });
+      }, job.reject)
+      .finally(() => {
+        underWay -= 1;
+        jobs.delete(job.key);
+        pump();
+      });
   }
 }
 
@@ -97,7 +97,12 @@ export function ask(query: Query, refresh?: "blocking" | "force_blocking"): { an
     });
     promise.catch(() => {});
     const path = `/api/projects/${team()}/query/`;
-    const one = (part: Query, how = refresh) => callJson<Answer>(path, { method: "POST", body: how === undefined ? { query: part } : { query: part, refresh: how }, signal: stop.signal });
+    const one = (part: Query, how = refresh) =>
+      callJson<Answer>(path, {
+        method: "POST",
+        body: how === undefined ? { query: part } : { query: part, refresh: how },
+        signal: stop.signal,
+      });
     const run = async () => {
       try {
         return await one(query);
@@ -107,7 +112,9 @@ export function ask(query: Query, refresh?: "blocking" | "force_blocking"): { an
         const days = daysOf(query, Date.now());
         if (days === null) throw fault;
         // Days that have answered before are kept by the Worker: only those that did not are asked anew.
-        const tell = (done: number) => { progress.value = { ...progress.peek(), [key]: { done, of: days.length } }; };
+        const tell = (done: number) => {
+          progress.value = { ...progress.peek(), [key]: { done, of: days.length } };
+        };
         tell(0);
         return askByDay(query, days, fault, (part) => one(part, undefined), tell);
       }
@@ -190,7 +197,10 @@ export function useQuestion(query: Query | null): Asked {
     };
     const before = { state: asked.state, answer: asked.answer, of: asked.of };
     set({
-      state: "asking", since, fault: undefined, key,
+      state: "asking",
+      since,
+      fault: undefined,
+      key,
       cancel: () => {
         leave();
         set({ state: "cancelled", answer: before.answer, of: before.of });
@@ -233,7 +243,8 @@ export interface Loaded<T> {
 /** Any other answer of the Worker, asked again when `key` changes, and every few seconds if asked to. */
 export function useLoad<T>(key: string | null, load: (stop: AbortSignal) => Promise<T>, everyMs = 0): Loaded<T> {
   const [state, set] = useState<{ key: string | null; state: "asking" | "ready" | "failed"; value?: T; fault?: Refused }>({
-    key: null, state: "asking",
+    key: null,
+    state: "asking",
   });
   const [turn, again] = useState(0);
   const refresh = refreshes.value;
@@ -243,18 +254,20 @@ export function useLoad<T>(key: string | null, load: (stop: AbortSignal) => Prom
     let timer = 0;
     if (state.key !== key) set({ key, state: "asking" });
     const once = () => {
-      load(stop.signal).then(
-        (value) => set({ key, state: "ready", value }),
-        (fault: unknown) => {
-          if (stop.signal.aborted) return;
-          const told = fault instanceof Refused ? fault : new Refused(0, "page_fault", String(fault));
-          set((old) => ({ ...old, key, state: "failed", fault: told }));
-        },
-      ).finally(() => {
-        if (everyMs > 0 && !stop.signal.aborted) {
-          timer = window.setTimeout(() => (document.hidden ? (timer = window.setTimeout(once, everyMs)) : once()), everyMs);
-        }
-      });
+      load(stop.signal)
+        .then(
+          (value) => set({ key, state: "ready", value }),
+          (fault: unknown) => {
+            if (stop.signal.aborted) return;
+            const told = fault instanceof Refused ? fault : new Refused(0, "page_fault", String(fault));
+            set((old) => ({ ...old, key, state: "failed", fault: told }));
+          },
+        )
+        .finally(() => {
+          if (everyMs > 0 && !stop.signal.aborted) {
+            timer = window.setTimeout(() => (document.hidden ? (timer = window.setTimeout(once, everyMs)) : once()), everyMs);
+          }
+        });
     };
     once();
     return () => {
@@ -268,7 +281,9 @@ export function useLoad<T>(key: string | null, load: (stop: AbortSignal) => Prom
 /** CSV of a question, made by the Worker, into a file. */
 export async function downloadCsv(query: Query, name: string): Promise<void> {
   const response = await call(`/api/projects/${team()}/query/?format=csv`, {
-    method: "POST", body: { query }, headers: { accept: "text/csv" },
+    method: "POST",
+    body: { query },
+    headers: { accept: "text/csv" },
   });
   saveFile(await response.blob(), `${name}.csv`);
 }

@@ -10,7 +10,22 @@ const AT_ONCE = 2;
 /** The newest days that fail in a row before it is no day's fault. */
 const GIVEN_UP_AFTER = 2;
 /** Kinds of sums whose bucket is made from its own day's events alone. */
-const MATHS = [undefined, "total", "dau", "unique_session", "unique_group", "sum", "avg", "min", "max", "median", "p75", "p90", "p95", "p99"];
+const MATHS = [
+  undefined,
+  "total",
+  "dau",
+  "unique_session",
+  "unique_group",
+  "sum",
+  "avg",
+  "min",
+  "max",
+  "median",
+  "p75",
+  "p90",
+  "p95",
+  "p99",
+];
 const DISPLAYS = [undefined, "ActionsLineGraph", "ActionsBar", "ActionsAreaGraph"];
 
 const dayText = (ms: number) => new Date(ms).toISOString().slice(0, 10);
@@ -18,7 +33,8 @@ const dayText = (ms: number) => new Date(ms).toISOString().slice(0, 10);
 /** The days that a question is about, oldest first; null when it is not the sum of them. */
 export function daysOf(query: Query, now: number): string[] | null {
   const { dateRange, trendsFilter, series, breakdownFilter, compareFilter } = query as Record<string, any>;
-  if (query.kind !== "TrendsQuery" || query["interval"] !== "day" || breakdownFilter !== undefined || compareFilter !== undefined) return null;
+  if (query.kind !== "TrendsQuery" || query["interval"] !== "day" || breakdownFilter !== undefined || compareFilter !== undefined)
+    return null;
   if (!DISPLAYS.includes(trendsFilter?.display) || (trendsFilter?.smoothingIntervals ?? 1) !== 1) return null;
   if (!Array.isArray(series) || !series.every(({ math }) => MATHS.includes(math))) return null;
   const today = Date.parse(`${wallClock(now).slice(0, 10)}T00:00:00Z`);
@@ -38,12 +54,24 @@ export function joined(days: string[], parts: Map<string, Answer>): Answer {
   const results = (first.results as any[]).map((line, k) => {
     const lines = days.map((day) => parts.get(day)?.results[k]);
     const each = (name: string, none: (day: string) => unknown) => lines.map((one, i) => one?.[name]?.[0] ?? none(days[i]!));
-    return { ...line, data: each("data", () => null), labels: each("labels", (day) => day), days: each("days", (day) => day), count: lines.reduce((all, one) => all + (one?.count ?? 0), 0) };
+    return {
+      ...line,
+      data: each("data", () => null),
+      labels: each("labels", (day) => day),
+      days: each("days", (day) => day),
+      count: lines.reduce((all, one) => all + (one?.count ?? 0), 0),
+    };
   });
   const newest = parts.get([...days].reverse().find((day) => parts.has(day))!)!;
   return {
-    ...newest, results,
-    hogflare: { ...newest.hogflare, bytes_scanned: sum((part) => part.hogflare?.bytes_scanned), duration_ms: sum((part) => part.hogflare?.duration_ms), days_missing: days.filter((day) => !parts.has(day)) },
+    ...newest,
+    results,
+    hogflare: {
+      ...newest.hogflare,
+      bytes_scanned: sum((part) => part.hogflare?.bytes_scanned),
+      duration_ms: sum((part) => part.hogflare?.duration_ms),
+      days_missing: days.filter((day) => !parts.has(day)),
+    },
   };
 }
 
@@ -51,7 +79,13 @@ export function joined(days: string[], parts: Map<string, Answer>): Answer {
  * Asks for the days, the newest first, two at a time.
  * @param fault why the whole was refused; thrown when the days fail as well
  */
-export async function askByDay(query: Query, days: string[], fault: unknown, askOne: (query: Query) => Promise<Answer>, onDay: (done: number) => void): Promise<Answer> {
+export async function askByDay(
+  query: Query,
+  days: string[],
+  fault: unknown,
+  askOne: (query: Query) => Promise<Answer>,
+  onDay: (done: number) => void,
+): Promise<Answer> {
   const parts = new Map<string, Answer>();
   const left = [...days].reverse();
   let done = 0;

@@ -30,15 +30,25 @@ export async function loadDocument<T>(kind: DocumentKind, slug: string): Promise
 
 export async function saveDocument(kind: DocumentKind, slug: string, document: unknown, etag: string | null): Promise<void> {
   await call(`/app/api/documents/${kind}/${encodeURIComponent(slug)}?team_id=${team()}`, {
-    method: "PUT", body: document, headers: etag === null ? { "if-none-match": "*" } : { "if-match": etag },
+    method: "PUT",
+    body: document,
+    headers: etag === null ? { "if-none-match": "*" } : { "if-match": etag },
   });
 }
 
 export async function removeDocument(kind: DocumentKind, slug: string, etag: string | null): Promise<void> {
-  await call(`/app/api/documents/${kind}/${encodeURIComponent(slug)}?team_id=${team()}`, { method: "DELETE", headers: etag === null ? {} : { "if-match": etag } });
+  await call(`/app/api/documents/${kind}/${encodeURIComponent(slug)}?team_id=${team()}`, {
+    method: "DELETE",
+    headers: etag === null ? {} : { "if-match": etag },
+  });
 }
 
 export function slugOf(name: string): string {
-  const slug = name.toLowerCase().normalize("NFKD").replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 60);
+  const slug = name
+    .toLowerCase()
+    .normalize("NFKD")
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 60);
   return slug === "" ? "untitled" : slug;
 }

@@ -92,7 +92,12 @@ function makeFormats() {
     full: make({ dateStyle: "full", timeStyle: "long" }),
     day: make({ day: "numeric", month: "short", year: "numeric" }),
     key: new Intl.DateTimeFormat("sv-SE", {
-      timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit",
+      timeZone: zone,
+      year: "numeric",
+      month: "2-digit",
+      day: "2-digit",
+      hour: "2-digit",
+      minute: "2-digit",
       hourCycle: "h23",
     }),
   };

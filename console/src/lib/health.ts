@@ -30,8 +30,7 @@ export interface Counts {
   of?: string;
 }
 
-export const difference = (counts: Counts) =>
-  counts.accepted - counts.landed - counts.waiting - counts.rejected - counts.quarantined;
+export const difference = (counts: Counts) => counts.accepted - counts.landed - counts.waiting - counts.rejected - counts.quarantined;
 
 /**
  * The equation that is shown: what came is what landed, waits, was refused or is quarantined. An isolate counts what it
@@ -51,8 +50,10 @@ export function healthSentence(health: Health): { tone: "ok" | "warn" | "bad"; t
   const counts = health.counts;
   const missing = counts === undefined ? 0 : difference(counts);
   const waiting = counts?.waiting ?? health.outbox.rows ?? 0;
-  if (missing !== 0) return { tone: "bad", text: `${Math.abs(missing)} accepted events are neither landed, waiting, rejected nor quarantined.` };
-  if ((health.quarantine.rows ?? 0) > 0) return { tone: "warn", text: `${health.quarantine.rows} rows are in quarantine: the sink refuses them.` };
+  if (missing !== 0)
+    return { tone: "bad", text: `${Math.abs(missing)} accepted events are neither landed, waiting, rejected nor quarantined.` };
+  if ((health.quarantine.rows ?? 0) > 0)
+    return { tone: "warn", text: `${health.quarantine.rows} rows are in quarantine: the sink refuses them.` };
   if (waiting > 0) return { tone: "warn", text: `${waiting} rows wait in the outbox: nothing is lost, the sink is being tried again.` };
   return { tone: "ok", text: "Everything accepted has landed or is accounted for." };
 }

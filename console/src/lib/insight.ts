@@ -3,12 +3,27 @@ import { event, type Insight, type Kind, type Series } from "./question";
 import type { EventDefinition } from "../ui/filters";
 
 export const KINDS: [Kind, string][] = [
-  ["TrendsQuery", "Trends"], ["FunnelsQuery", "Funnel"], ["RetentionQuery", "Retention"], ["PathsQuery", "Paths"], ["LifecycleQuery", "Lifecycle"], ["StickinessQuery", "Stickiness"],
+  ["TrendsQuery", "Trends"],
+  ["FunnelsQuery", "Funnel"],
+  ["RetentionQuery", "Retention"],
+  ["PathsQuery", "Paths"],
+  ["LifecycleQuery", "Lifecycle"],
+  ["StickinessQuery", "Stickiness"],
 ];
 
 export const MATHS: [string, string][] = [
-  ["total", "count"], ["dau", "people"], ["weekly_active", "people in 7 days"], ["monthly_active", "people in 30 days"], ["unique_session", "visits"],
-  ["sum", "sum of"], ["avg", "mean of"], ["median", "median of"], ["p90", "p90 of"], ["p95", "p95 of"], ["min", "least"], ["max", "most"],
+  ["total", "count"],
+  ["dau", "people"],
+  ["weekly_active", "people in 7 days"],
+  ["monthly_active", "people in 30 days"],
+  ["unique_session", "visits"],
+  ["sum", "sum of"],
+  ["avg", "mean of"],
+  ["median", "median of"],
+  ["p90", "p90 of"],
+  ["p95", "p95 of"],
+  ["min", "least"],
+  ["max", "most"],
 ];
 export const NEEDS_PROPERTY = ["sum", "avg", "median", "p90", "p95", "p99", "min", "max"];
 
@@ -20,10 +35,22 @@ export function defaultInsight(kind: Kind, events: EventDefinition[] = [], from?
     case "FunnelsQuery": {
       const names = [...new Set([...series.map((one) => one.event ?? "$pageview"), ...busy])].slice(0, Math.max(series.length, 2));
       if (names.length < 2) names.push("$pageleave");
-      return { kind, series: names.map((name) => event(name)), funnelsFilter: { funnelVizType: "steps", funnelOrderType: "ordered", funnelWindowInterval: 14, funnelWindowIntervalUnit: "day" } };
+      return {
+        kind,
+        series: names.map((name) => event(name)),
+        funnelsFilter: { funnelVizType: "steps", funnelOrderType: "ordered", funnelWindowInterval: 14, funnelWindowIntervalUnit: "day" },
+      };
     }
     case "RetentionQuery":
-      return { kind, retentionFilter: { period: "Day", retentionType: "retention_first_time", targetEntity: { id: first, type: "events" }, returningEntity: { id: first, type: "events" } } };
+      return {
+        kind,
+        retentionFilter: {
+          period: "Day",
+          retentionType: "retention_first_time",
+          targetEntity: { id: first, type: "events" },
+          returningEntity: { id: first, type: "events" },
+        },
+      };
     case "PathsQuery":
       return { kind, pathsFilter: { includeEventTypes: ["$pageview"], stepLimit: 5, edgeLimit: 50 } };
     case "LifecycleQuery":

@@ -6,7 +6,11 @@ import { callJson, project, session } from "./session";
 
 export const STATUS_EVENT = "issue_status_changed";
 export type Status = "active" | "resolved" | "ignored";
-export const STATUSES: [Status, string][] = [["active", "Active"], ["resolved", "Resolved"], ["ignored", "Ignored"]];
+export const STATUSES: [Status, string][] = [
+  ["active", "Active"],
+  ["resolved", "Resolved"],
+  ["ignored", "Ignored"],
+];
 
 /** What it takes after the decision until an ignored issue is active again. */
 export interface Bounds {
@@ -33,7 +37,8 @@ const keyOf = (issue: string) => `${project()?.team_id ?? 1} ${issue}`;
 /** The status that holds, undefined while it is not known, and the decision it comes from; one made on this page first. */
 export function standing(issue: string, told: Decided | undefined): { status: Status | undefined; decision: Decision | null } {
   const [mine, theirs] = [made.value[keyOf(issue)], told?.decision ?? null];
-  if (mine !== undefined && (theirs === null || Date.parse(mine.at) > Date.parse(theirs.at))) return { status: mine.status, decision: mine };
+  if (mine !== undefined && (theirs === null || Date.parse(mine.at) > Date.parse(theirs.at)))
+    return { status: mine.status, decision: mine };
   return { status: told?.status, decision: theirs };
 }
 
@@ -44,8 +49,10 @@ export const hasReturned = ({ status, decision }: { status: Status | undefined; 
 /** "until 5 more people have met it (2 so far)"; empty without a bound. */
 export function boundsText(decision: Decision): string {
   const parts: string[] = [];
-  if (decision.until_people !== undefined) parts.push(`${plural(decision.until_people, "more person has", "more people have")} met it (${exact(decision.people)} so far)`);
-  if (decision.until_occurrences !== undefined) parts.push(`it has happened ${plural(decision.until_occurrences, "more time", "more times")} (${exact(decision.occurrences)} so far)`);
+  if (decision.until_people !== undefined)
+    parts.push(`${plural(decision.until_people, "more person has", "more people have")} met it (${exact(decision.people)} so far)`);
+  if (decision.until_occurrences !== undefined)
+    parts.push(`it has happened ${plural(decision.until_occurrences, "more time", "more times")} (${exact(decision.occurrences)} so far)`);
   return parts.length === 0 ? "" : `until ${parts.join(" or ")}`;
 }
 
@@ -56,7 +63,14 @@ export async function decide(issue: string, status: Status, bounds: Bounds = {})
     method: "POST",
     body: {
       api_key: project()?.token,
-      batch: [{ event: STATUS_EVENT, distinct_id: "hogflare-console", timestamp: at, properties: { issue, status, ...bounds, by, $process_person_profile: false, $geoip_disable: true, $lib: "hogflare-console" } }],
+      batch: [
+        {
+          event: STATUS_EVENT,
+          distinct_id: "hogflare-console",
+          timestamp: at,
+          properties: { issue, status, ...bounds, by, $process_person_profile: false, $geoip_disable: true, $lib: "hogflare-console" },
+        },
+      ],
     },
   });
   made.value = { ...made.value, [keyOf(issue)]: { status, at, people: 0, occurrences: 0, ...bounds } };

@@ -111,7 +111,10 @@ export function sourceName(map: TraceMap, text: string, name: string, line: numb
   if (short === undefined || place < 0) return undefined;
   const begin = Math.max(0, place - LOOKED_THROUGH_MAX);
   const id = short.replaceAll("$", "\\$");
-  const declared = new RegExp(`\\bfunction\\s*\\*?\\s*(${id})(?=\\s*\\()|(?<![\\w$.])(${id})\\s*[=:]\\s*(?=(?:async\\b\\s*)?(?:function\\b|\\(|[\\w$]+\\s*=>))`, "gd");
+  const declared = new RegExp(
+    `\\bfunction\\s*\\*?\\s*(${id})(?=\\s*\\()|(?<![\\w$.])(${id})\\s*[=:]\\s*(?=(?:async\\b\\s*)?(?:function\\b|\\(|[\\w$]+\\s*=>))`,
+    "gd",
+  );
   const found = [...text.slice(begin, place).matchAll(declared)].reverse();
   let left = LOOKED_THROUGH_MAX;
   for (const match of found) {

@@ -9,10 +9,7 @@ async function through(bytes: Uint8Array<ArrayBuffer>, stream: GenericTransformS
 }
 
 export async function pack(value: unknown): Promise<string> {
-  const bytes = await through(
-    new TextEncoder().encode(JSON.stringify(value)),
-    new CompressionStream("deflate-raw"),
-  );
+  const bytes = await through(new TextEncoder().encode(JSON.stringify(value)), new CompressionStream("deflate-raw"));
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);
   const packed = `1.${btoa(text).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "")}`;

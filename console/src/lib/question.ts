@@ -26,7 +26,10 @@ export interface Insight {
 }
 
 const INTERVALS: Partial<Record<string, boolean>> = {
-  TrendsQuery: true, FunnelsQuery: true, LifecycleQuery: true, StickinessQuery: true,
+  TrendsQuery: true,
+  FunnelsQuery: true,
+  LifecycleQuery: true,
+  StickinessQuery: true,
 };
 const COMPARES = ["TrendsQuery", "StickinessQuery", "WebOverviewQuery", "WebStatsTableQuery"];
 
@@ -87,7 +90,11 @@ export function pointParts(text: string): string[] {
 export function actorsOf(source: Query, point: string, extra: Record<string, unknown> = {}): Query | null {
   const [kind, a = "", b = "", c = ""] = pointParts(point);
   const wrap = (inner: Record<string, unknown>): Query => ({
-    kind: "ActorsQuery", source: inner, select: ["actor", "created_at"], limit: 100, ...extra,
+    kind: "ActorsQuery",
+    source: inner,
+    select: ["actor", "created_at"],
+    limit: 100,
+    ...extra,
   });
   const insight = (more: Record<string, unknown>) => ({ kind: "InsightActorsQuery", source, ...more });
   switch (kind) {

@@ -29,7 +29,8 @@ async function inflated(text: string): Promise<unknown> {
 async function unpacked(event: PackedEvent): Promise<RrwebEvent> {
   if (event.cv === undefined) return event;
   const data: any = typeof event.data === "string" ? await inflated(event.data) : { ...event.data };
-  for (const key of ["texts", "attributes", "removes", "adds", "styles"]) if (typeof data[key] === "string") data[key] = await inflated(data[key]);
+  for (const key of ["texts", "attributes", "removes", "adds", "styles"])
+    if (typeof data[key] === "string") data[key] = await inflated(data[key]);
   return { type: event.type, timestamp: event.timestamp, data };
 }
 

@@ -11,8 +11,8 @@ let lastWrite = 0;
 /** push is a step that back undoes; replace is for what is being typed or dragged. */
 export function go(change: Partial<Route>, how: "push" | "replace" = "push"): void {
   const next: Route = { ...route.peek(), ...change };
-  const moved = (change.page !== undefined && change.page !== route.peek().page) ||
-    (change.id !== undefined && change.id !== route.peek().id);
+  const moved =
+    (change.page !== undefined && change.page !== route.peek().page) || (change.id !== undefined && change.id !== route.peek().id);
   const address = formatAddress(next, BASE);
   if (address === location.pathname + location.search) {
     route.value = next;

@@ -65,8 +65,12 @@ export async function call(path: string, { method = "GET", body, signal: stop, h
   let response: Response;
   try {
     response = await fetch(ROOT + path, {
-      method, headers: sent, body: body === undefined ? null : JSON.stringify(body), signal: stop ?? null,
-      credentials: "same-origin", cache: "no-store",
+      method,
+      headers: sent,
+      body: body === undefined ? null : JSON.stringify(body),
+      signal: stop ?? null,
+      credentials: "same-origin",
+      cache: "no-store",
     });
   } catch (fault) {
     if (stop?.aborted) throw fault;

@@ -45,8 +45,7 @@ const OPS: readonly string[] = ["is", "not", "has", "hasnt", "re", "gt", "gte", 
 export const FILTERS_MAX = 30;
 
 const escape = (text: string) => text.replace(/[%~|]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
-const unescape = (text: string) =>
-  text.replace(/%(25|7E|7C)/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+const unescape = (text: string) => text.replace(/%(25|7E|7C)/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
 
 export function formatFilter({ scope, key, op, values }: Filter): string {
   const head = `${scope}.${escape(key)}~${op}`;
@@ -65,15 +64,33 @@ export function parseFilter(text: string): Filter | null {
 
 export function emptyRoute(): Route {
   return {
-    team: 0, page: "home", id: "", from: DEFAULT_FROM, to: "", cmp: "", i: "", f: [], q: "", sel: "", t: "",
-    tab: "", find: "", tv: "", unknown: [],
+    team: 0,
+    page: "home",
+    id: "",
+    from: DEFAULT_FROM,
+    to: "",
+    cmp: "",
+    i: "",
+    f: [],
+    q: "",
+    sel: "",
+    t: "",
+    tab: "",
+    find: "",
+    tv: "",
+    unknown: [],
   };
 }
 
 /** @param base where the application stands, "/app" */
 export function parseAddress(path: string, search: string, base: string): Route {
   const route = emptyRoute();
-  const parts = path.startsWith(base) ? path.slice(base.length).split("/").filter((part) => part !== "") : [];
+  const parts = path.startsWith(base)
+    ? path
+        .slice(base.length)
+        .split("/")
+        .filter((part) => part !== "")
+    : [];
   let at = 0;
   if (/^\d{1,15}$/.test(parts[0] ?? "")) {
     route.team = Number(parts[0]);
@@ -88,7 +105,10 @@ export function parseAddress(path: string, search: string, base: string): Route 
   };
   route.page = parts[at] === undefined ? "home" : decoded(parts[at]!);
   // A distinct id may hold anything, slashes too.
-  route.id = parts.slice(at + 1).map(decoded).join("/");
+  route.id = parts
+    .slice(at + 1)
+    .map(decoded)
+    .join("/");
   for (const [key, value] of new URLSearchParams(search)) {
     if (key === "f") {
       const filter = parseFilter(value);
@@ -105,8 +125,7 @@ export function parseAddress(path: string, search: string, base: string): Route 
 }
 
 // What URLSearchParams escapes without need; addresses are read by people.
-const readable = (text: string) =>
-  encodeURIComponent(text).replace(/%(24|2C|2F|3A|40|7C|3B)/g, (all) => decodeURIComponent(all));
+const readable = (text: string) => encodeURIComponent(text).replace(/%(24|2C|2F|3A|40|7C|3B)/g, (all) => decodeURIComponent(all));
 
 export function formatAddress(route: Route, base: string): string {
   const id = route.id === "" ? "" : `/${encodeURIComponent(route.id).replace(/%(24|40|3A)/g, decodeURIComponent)}`;
@@ -203,8 +222,17 @@ export function stepRange(route: { from: string; to: string }, by: -1 | 1): { fr
 // -- Questions' filters ---------------------------------------------------------------------------
 
 const OPERATORS: Record<Op, string> = {
-  is: "exact", not: "is_not", has: "icontains", hasnt: "not_icontains", re: "regex", gt: "gt", gte: "gte",
-  lt: "lt", lte: "lte", set: "is_set", unset: "is_not_set",
+  is: "exact",
+  not: "is_not",
+  has: "icontains",
+  hasnt: "not_icontains",
+  re: "regex",
+  gt: "gt",
+  gte: "gte",
+  lt: "lt",
+  lte: "lte",
+  set: "is_set",
+  unset: "is_not_set",
 };
 const TYPES: Record<Scope, string> = { e: "event", p: "person", s: "session" };
 

@@ -29,7 +29,21 @@ export function useInsightHref(insight: Insight): string {
 /** What the tile of the deploy is made of: the first of these that the project sends. */
 const SIGN_UPS = [/sign.?up|register/i, /purchase|checkout/i, /order/i];
 
-export function TrendTile({ title, insight, n, class: cls = "m", height = 180, cmp }: { title: string; insight: Insight; n: number; class?: string; height?: number; cmp?: string }) {
+export function TrendTile({
+  title,
+  insight,
+  n,
+  class: cls = "m",
+  height = 180,
+  cmp,
+}: {
+  title: string;
+  insight: Insight;
+  n: number;
+  class?: string;
+  height?: number;
+  cmp?: string;
+}) {
   const state = cmp !== undefined && route.value.cmp === "" ? { ...route.value, cmp } : route.value;
   const source = withState(insight, state);
   const asked = useQuestion(source);
@@ -39,8 +53,13 @@ export function TrendTile({ title, insight, n, class: cls = "m", height = 180, c
   const mine = parts[0] === `t${n}`;
   return (
     <Block title={<a href={href}>{title}</a>} name={title} class={cls} flush>
-      <Answered asked={asked} height={height + 60} name="trend" isEmpty={(answer) => (answer.results as any[]).every((one) => one.count === 0)}
-        empty={`No ${insight.series?.[0]?.event ?? "events"} in this range.`}>
+      <Answered
+        asked={asked}
+        height={height + 60}
+        name="trend"
+        isEmpty={(answer) => (answer.results as any[]).every((one) => one.count === 0)}
+        empty={`No ${insight.series?.[0]?.event ?? "events"} in this range.`}
+      >
         {(answer) => {
           const lines = linesOf(answer);
           const until = answer.hogflare?.data_until ?? answer.hogflare?.as_of;
@@ -54,18 +73,39 @@ export function TrendTile({ title, insight, n, class: cls = "m", height = 180, c
           return (
             <div style={{ padding: "0 4px" }}>
               <p class="row" style={{ padding: "0 12px", alignItems: "baseline" }}>
-                <span class="big"><Num value={people ? Math.round(mean) : sum(0)} /></span>
+                <span class="big">
+                  <Num value={people ? Math.round(mean) : sum(0)} />
+                </span>
                 {lines[1]?.ghost && sum(1, whole) > 0 && <Delta now={sum(0, whole)} before={sum(1, whole)} />}
-                <span class="meta">{people ? `people ${interval === "hour" ? "an hour" : `a ${interval}`}, mean of whole ${interval}s` : "in the range"}{lines[1]?.ghost && sum(1, whole) === 0 ? "; nothing in the span before" : lines[1]?.ghost && open && !people ? `; compared without the open ${interval}` : ""}</span>
+                <span class="meta">
+                  {people ? `people ${interval === "hour" ? "an hour" : `a ${interval}`}, mean of whole ${interval}s` : "in the range"}
+                  {lines[1]?.ghost && sum(1, whole) === 0
+                    ? "; nothing in the span before"
+                    : lines[1]?.ghost && open && !people
+                      ? `; compared without the open ${interval}`
+                      : ""}
+                </span>
               </p>
-              <LineChart lines={lines} interval={interval} name={title} height={height} open={open} until={until}
-                onPoint={(line, point) => go({ sel: pointText(`t${n}`, lines[line]!.days[point], 0, "", lines[line]!.ghost ? "previous" : "") })}
-                onZoom={(from, to) => go({ from: from.slice(0, 10), to: to.slice(0, 10) })} onZoomOut={() => history.back()} />
+              <LineChart
+                lines={lines}
+                interval={interval}
+                name={title}
+                height={height}
+                open={open}
+                until={until}
+                onPoint={(line, point) =>
+                  go({ sel: pointText(`t${n}`, lines[line]!.days[point], 0, "", lines[line]!.ghost ? "previous" : "") })
+                }
+                onZoom={(from, to) => go({ from: from.slice(0, 10), to: to.slice(0, 10) })}
+                onZoomOut={() => history.back()}
+              />
             </div>
           );
         }}
       </Answered>
-      {mine && <PeoplePanel source={source} point={`pt:${route.value.sel.split(":").slice(1).join(":")}`} title={`${title}, ${parts[1] ?? ""}`} />}
+      {mine && (
+        <PeoplePanel source={source} point={`pt:${route.value.sel.split(":").slice(1).join(":")}`} title={`${title}, ${parts[1] ?? ""}`} />
+      )}
     </Block>
   );
 }
@@ -80,8 +120,22 @@ function LifecycleTile() {
   const [, day, status] = pointParts(sel);
   return (
     <Block title={<a href={href}>New and returning people</a>} name="New and returning people" class="m" flush>
-      <Answered asked={asked} height={340} name="lifecycle" isEmpty={(answer) => (answer.results as LifecycleLine[]).every(({ data }) => data.every((n) => n === 0))} empty="No $pageview of a person in this range.">
-        {(answer) => <Lifecycle lines={answer.results as LifecycleLine[]} interval={intervalOf(route.value)} until={answer.hogflare?.data_until ?? answer.hogflare?.as_of ?? ""} withTable={false} onPick={(on, which) => go({ sel: pointText("life", on, which) })} />}
+      <Answered
+        asked={asked}
+        height={340}
+        name="lifecycle"
+        isEmpty={(answer) => (answer.results as LifecycleLine[]).every(({ data }) => data.every((n) => n === 0))}
+        empty="No $pageview of a person in this range."
+      >
+        {(answer) => (
+          <Lifecycle
+            lines={answer.results as LifecycleLine[]}
+            interval={intervalOf(route.value)}
+            until={answer.hogflare?.data_until ?? answer.hogflare?.as_of ?? ""}
+            withTable={false}
+            onPick={(on, which) => go({ sel: pointText("life", on, which) })}
+          />
+        )}
       </Answered>
       {sel.startsWith("life:") && <PeoplePanel source={source} point={sel} title={`${status ?? ""}, ${day ?? ""}`} />}
     </Block>
@@ -89,18 +143,41 @@ function LifecycleTile() {
 }
 
 function EventsTile() {
-  const asked = useQuestion(withState({ kind: "TrendsQuery", series: [event(null)], trendsFilter: { display: "ActionsBarValue" }, breakdownFilter: { breakdown: "event", breakdown_type: "event_metadata", breakdown_limit: 10 } }, route.value));
+  const asked = useQuestion(
+    withState(
+      {
+        kind: "TrendsQuery",
+        series: [event(null)],
+        trendsFilter: { display: "ActionsBarValue" },
+        breakdownFilter: { breakdown: "event", breakdown_type: "event_metadata", breakdown_limit: 10 },
+      },
+      route.value,
+    ),
+  );
   return (
     <Block title={<a href={pageHref("live")}>Events by name</a>} name="Events by name" class="t" flush>
       <Answered asked={asked} height={300} name="events" isEmpty={(answer) => answer.results.length === 0}>
         {(answer) => {
-          const rows = (answer.results as any[]).map((one) => ({ name: String(one.label), count: Number(one.aggregated_value) })).filter(({ count }) => count > 0);
+          const rows = (answer.results as any[])
+            .map((one) => ({ name: String(one.label), count: Number(one.aggregated_value) }))
+            .filter(({ count }) => count > 0);
           const top = Math.max(...rows.map(({ count }) => count), 1);
           return (
-            <Table label="Events by name" rows={rows} first={false} touch={false} columns={[
-              { key: "name", name: "Event", cell: (row) => <span class="cut">{row.name.includes("other_$$") ? "Other" : row.name}</span>, bar: (row) => row.count / top },
-              { key: "count", name: "Events", num: true, cell: (row) => <Num value={row.count} />, sort: (row) => row.count },
-            ]} />
+            <Table
+              label="Events by name"
+              rows={rows}
+              first={false}
+              touch={false}
+              columns={[
+                {
+                  key: "name",
+                  name: "Event",
+                  cell: (row) => <span class="cut">{row.name.includes("other_$$") ? "Other" : row.name}</span>,
+                  bar: (row) => row.count / top,
+                },
+                { key: "count", name: "Events", num: true, cell: (row) => <Num value={row.count} />, sort: (row) => row.count },
+              ]}
+            />
           );
         }}
       </Answered>
@@ -109,15 +186,42 @@ function EventsTile() {
 }
 
 function ErrorsTile() {
-  const asked = useQuestion({ kind: "ErrorTrackingQuery", dateRange: { date_from: "-7d" }, orderBy: "users", orderDirection: "DESC", limit: 6 });
+  const asked = useQuestion({
+    kind: "ErrorTrackingQuery",
+    dateRange: { date_from: "-7d" },
+    orderBy: "users",
+    orderDirection: "DESC",
+    limit: 6,
+  });
   return (
     <Block title={<a href={pageHref("errors")}>Errors, 7 days</a>} name="Errors" class="m" flush>
-      <Answered asked={asked} height={300} name="errors" isEmpty={(answer) => answer.results.length === 0} empty="No exception in 7 days. Nothing is caught where the SDK's exception capture is off.">
+      <Answered
+        asked={asked}
+        height={300}
+        name="errors"
+        isEmpty={(answer) => answer.results.length === 0}
+        empty="No exception in 7 days. Nothing is caught where the SDK's exception capture is off."
+      >
         {(answer) => (
-          <Table<any> label="Errors" rows={answer.results as any[]} first={false} touch={false} onPick={(row) => go({ page: "errors", id: row.id, sel: "" })} columns={[
-            { key: "name", name: "Issue", cell: (row) => <span class="cut" title={row.description}><b>{row.name}</b> <span class="dim">{row.description}</span></span> },
-            { key: "users", name: "People", num: true, cell: (row) => <Num value={row.aggregations.users} /> },
-          ]} />
+          <Table<any>
+            label="Errors"
+            rows={answer.results as any[]}
+            first={false}
+            touch={false}
+            onPick={(row) => go({ page: "errors", id: row.id, sel: "" })}
+            columns={[
+              {
+                key: "name",
+                name: "Issue",
+                cell: (row) => (
+                  <span class="cut" title={row.description}>
+                    <b>{row.name}</b> <span class="dim">{row.description}</span>
+                  </span>
+                ),
+              },
+              { key: "users", name: "People", num: true, cell: (row) => <Num value={row.aggregations.users} /> },
+            ]}
+          />
         )}
       </Answered>
     </Block>
@@ -130,15 +234,34 @@ function IngestionTile() {
   const equation = health.value === undefined ? undefined : equationOf(health.value);
   return (
     <Block title={<a href={pageHref("health")}>Ingestion</a>} name="Ingestion" class="l">
-      {told === null ? <span class="dim">{health.state === "failed" ? health.fault?.detail : "Asking the Worker…"}</span>
-        : <p><span class={told.tone}>●</span> {told.text} {equation !== undefined && <span class="meta">accepted {exact(equation.accepted)} · landed {exact(equation.landed)} · waiting {number(equation.waiting)} · rejected {number(equation.rejected)} · quarantined {number(equation.quarantined)}</span>}</p>}
+      {told === null ? (
+        <span class="dim">{health.state === "failed" ? health.fault?.detail : "Asking the Worker…"}</span>
+      ) : (
+        <p>
+          <span class={told.tone}>●</span> {told.text}{" "}
+          {equation !== undefined && (
+            <span class="meta">
+              accepted {exact(equation.accepted)} · landed {exact(equation.landed)} · waiting {number(equation.waiting)} · rejected{" "}
+              {number(equation.rejected)} · quarantined {number(equation.quarantined)}
+            </span>
+          )}
+        </p>
+      )}
     </Block>
   );
 }
 
 export default function Home() {
   const events = useEvents();
-  if (!can("sql")) return <div class="stack"><Block><NoEngine /></Block><IngestionTile /></div>;
+  if (!can("sql"))
+    return (
+      <div class="stack">
+        <Block>
+          <NoEngine />
+        </Block>
+        <IngestionTile />
+      </div>
+    );
   if (events.state === "ready" && events.value?.length === 0) return <FirstRun />;
   const own = (events.value ?? []).map(({ name }) => name).filter((name) => !name.startsWith("$"));
   const sign = SIGN_UPS.map((pattern) => own.find((name) => pattern.test(name))).find((name) => name !== undefined);
@@ -147,16 +270,36 @@ export default function Home() {
       <div class="grid twelve">
         <TrendTile n={1} title="Active people" cmp="prev" insight={{ kind: "TrendsQuery", series: [event(null, "dau")] }} />
         <TrendTile n={2} title="Page views" insight={{ kind: "TrendsQuery", series: [event("$pageview")] }} />
-        {sign !== undefined && <TrendTile n={3} title={`${sign}, against the same hours a week before`} cmp="weekday" insight={{ kind: "TrendsQuery", series: [event(sign)] }} class="l" height={150} />}
-        <div class="t"><Stats title="Pages" tabs={[["Page", "Pages", "e", "$pathname"]]} limit={8} /></div>
-        <div class="t"><Stats title="Sources" tabs={[["InitialReferringDomain", "Sources", "s", "$entry_referring_domain"]]} limit={8} /></div>
+        {sign !== undefined && (
+          <TrendTile
+            n={3}
+            title={`${sign}, against the same hours a week before`}
+            cmp="weekday"
+            insight={{ kind: "TrendsQuery", series: [event(sign)] }}
+            class="l"
+            height={150}
+          />
+        )}
+        <div class="t">
+          <Stats title="Pages" tabs={[["Page", "Pages", "e", "$pathname"]]} limit={8} />
+        </div>
+        <div class="t">
+          <Stats title="Sources" tabs={[["InitialReferringDomain", "Sources", "s", "$entry_referring_domain"]]} limit={8} />
+        </div>
         <EventsTile />
         <LifecycleTile />
         <ErrorsTile />
         <IngestionTile />
       </div>
-      {events.state === "failed" && events.fault !== undefined && events.fault.code !== "no_sql_engine" && <Note tone="warn">{events.fault.detail}</Note>}
-      {sign !== undefined && <p class="meta">{plural(1, "tile")} made because an event is named {sign}. {isAdmin() && <a href={pageHref("dashboards")}>Make a dashboard of your own</a>}</p>}
+      {events.state === "failed" && events.fault !== undefined && events.fault.code !== "no_sql_engine" && (
+        <Note tone="warn">{events.fault.detail}</Note>
+      )}
+      {sign !== undefined && (
+        <p class="meta">
+          {plural(1, "tile")} made because an event is named {sign}.{" "}
+          {isAdmin() && <a href={pageHref("dashboards")}>Make a dashboard of your own</a>}
+        </p>
+      )}
     </div>
   );
 }

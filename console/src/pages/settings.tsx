@@ -22,7 +22,14 @@ const FEATURES: [keyof Capabilities, string, string][] = [
 export default function Settings() {
   const here = session.value!;
   const mine = project();
-  const tabs: [string, string][] = [["on", "What is on"], ["install", "Install"], ["look", "Look"], ["project", "Project"], ...(isAdmin() && can("demo") ? [["demo", "Demo data"] as [string, string]] : []), ["about", "About"]];
+  const tabs: [string, string][] = [
+    ["on", "What is on"],
+    ["install", "Install"],
+    ["look", "Look"],
+    ["project", "Project"],
+    ...(isAdmin() && can("demo") ? [["demo", "Demo data"] as [string, string]] : []),
+    ["about", "About"],
+  ];
   const now = tabs.some(([key]) => key === route.value.tab) ? route.value.tab : "on";
   const health = useLoad(now === "on" ? "settings health" : null, () => api<Health>("health"));
   const variables = (health.value?.["variables_set"] as string[] | undefined) ?? null;
@@ -32,23 +39,81 @@ export default function Settings() {
       {now === "on" && (
         <>
           <Block flush name="What is on">
-            <Table label="What is on" rows={FEATURES} columns={[
-              { key: "what", name: "Feature", cell: ([, what]) => what },
-              { key: "state", name: "State", cell: ([key]) => (can(key) ? <span class="ok">✓ on</span> : <span class="dim">off</span>) },
-              { key: "how", name: "By", cell: ([, , how]) => <span class="mono">{how}</span> },
-            ]} />
+            <Table
+              label="What is on"
+              rows={FEATURES}
+              columns={[
+                { key: "what", name: "Feature", cell: ([, what]) => what },
+                { key: "state", name: "State", cell: ([key]) => (can(key) ? <span class="ok">✓ on</span> : <span class="dim">off</span>) },
+                { key: "how", name: "By", cell: ([, , how]) => <span class="mono">{how}</span> },
+              ]}
+            />
           </Block>
-          {variables !== null && <Block title="Variables that are set"><p class="mono">{[...variables].sort().join(", ") || "none"}</p><p class="meta">Names alone; values are never sent here.</p></Block>}
+          {variables !== null && (
+            <Block title="Variables that are set">
+              <p class="mono">{[...variables].sort().join(", ") || "none"}</p>
+              <p class="meta">Names alone; values are never sent here.</p>
+            </Block>
+          )}
         </>
       )}
-      {now === "install" && <Block flush name="Install"><Snippets /></Block>}
+      {now === "install" && (
+        <Block flush name="Install">
+          <Snippets />
+        </Block>
+      )}
       {now === "look" && (
         <Block name="Look">
           <div class="stack">
-            <div class="row wrap"><span style={{ width: "140px" }}>Theme</span><Segments label="Theme" now={theme.value} onPick={(value) => { theme.value = value as "light"; }} options={[["system", "System"], ["light", "Light"], ["dark", "Dark"]]} /></div>
-            <div class="row wrap"><span style={{ width: "140px" }}>Rows</span><Segments label="Rows" now={density.value} onPick={(value) => { density.value = value as "dense"; }} options={[["dense", "Dense"], ["cosy", "Roomy"]]} /></div>
-            <label class="check"><input type="checkbox" checked={singleKeys.value} onChange={() => { singleKeys.value = !singleKeys.value; }} />Single keys (g w, t, c, r, /)</label>
-            <label class="check"><input type="checkbox" checked={personal.value} onChange={() => { personal.value = !personal.value; }} />Show personal details on this visit</label>
+            <div class="row wrap">
+              <span style={{ width: "140px" }}>Theme</span>
+              <Segments
+                label="Theme"
+                now={theme.value}
+                onPick={(value) => {
+                  theme.value = value as "light";
+                }}
+                options={[
+                  ["system", "System"],
+                  ["light", "Light"],
+                  ["dark", "Dark"],
+                ]}
+              />
+            </div>
+            <div class="row wrap">
+              <span style={{ width: "140px" }}>Rows</span>
+              <Segments
+                label="Rows"
+                now={density.value}
+                onPick={(value) => {
+                  density.value = value as "dense";
+                }}
+                options={[
+                  ["dense", "Dense"],
+                  ["cosy", "Roomy"],
+                ]}
+              />
+            </div>
+            <label class="check">
+              <input
+                type="checkbox"
+                checked={singleKeys.value}
+                onChange={() => {
+                  singleKeys.value = !singleKeys.value;
+                }}
+              />
+              Single keys (g w, t, c, r, /)
+            </label>
+            <label class="check">
+              <input
+                type="checkbox"
+                checked={personal.value}
+                onChange={() => {
+                  personal.value = !personal.value;
+                }}
+              />
+              Show personal details on this visit
+            </label>
             <p class="meta">Numbers and dates are in your browser's language, {navigator.language}.</p>
           </div>
         </Block>
@@ -56,17 +121,42 @@ export default function Settings() {
       {now === "project" && (
         <Block flush name="Project">
           <dl class="pairs">
-            <dt>Name</dt><dd>{mine?.name}</dd><dt>Team id</dt><dd>{mine?.team_id}</dd>
-            <dt>Project token</dt><dd>{mine?.token !== undefined ? <span class="mono">{mine.token} <Copy text={mine.token} what="token" /></span> : `ends in ${mine?.token_last4}`}</dd>
-            <dt>Time zone</dt><dd>{zoneName()} <span class="meta">HOGFLARE_PROJECTS or the default project's</span></dd>
-            <dt>Signed in as</dt><dd>{here.role}{here.expires_at && <>, until {time(here.expires_at)}</>}</dd>
+            <dt>Name</dt>
+            <dd>{mine?.name}</dd>
+            <dt>Team id</dt>
+            <dd>{mine?.team_id}</dd>
+            <dt>Project token</dt>
+            <dd>
+              {mine?.token !== undefined ? (
+                <span class="mono">
+                  {mine.token} <Copy text={mine.token} what="token" />
+                </span>
+              ) : (
+                `ends in ${mine?.token_last4}`
+              )}
+            </dd>
+            <dt>Time zone</dt>
+            <dd>
+              {zoneName()} <span class="meta">HOGFLARE_PROJECTS or the default project's</span>
+            </dd>
+            <dt>Signed in as</dt>
+            <dd>
+              {here.role}
+              {here.expires_at && <>, until {time(here.expires_at)}</>}
+            </dd>
           </dl>
         </Block>
       )}
       {now === "demo" && <DemoBlock />}
       {now === "about" && (
         <Block name="About">
-          <div class="stack"><p>Hogflare {here.version}, Apache-2.0.</p><p class="meta">The console holds Preact and its signals, uPlot and rrweb's replayer, each under the MIT licence. It asks no other host for anything.</p></div>
+          <div class="stack">
+            <p>Hogflare {here.version}, Apache-2.0.</p>
+            <p class="meta">
+              The console holds Preact and its signals, uPlot and rrweb's replayer, each under the MIT licence. It asks no other host for
+              anything.
+            </p>
+          </div>
         </Block>
       )}
     </div>

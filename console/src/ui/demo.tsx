@@ -20,7 +20,14 @@ export function DemoBlock() {
   const [turn, set] = useState(0);
   const [told, tell] = useState("");
   const demo = useLoad(`demo ${turn}`, () => callJson<Demo>("/app/api/demo"), 2_000);
-  const start = () => callJson("/app/api/demo", { method: "POST", body: {} }).then(() => { tell(""); set(turn + 1); }, (fault: Error) => tell(fault.message));
+  const start = () =>
+    callJson("/app/api/demo", { method: "POST", body: {} }).then(
+      () => {
+        tell("");
+        set(turn + 1);
+      },
+      (fault: Error) => tell(fault.message),
+    );
   const { state = "", sent, of, took_s, team_id = 2 } = demo.value ?? {};
   return (
     <Block title="Demo traffic">
@@ -29,12 +36,21 @@ export function DemoBlock() {
         {sent !== undefined && (
           <div class="stack" style={{ gap: "4px" }}>
             {state === "running" && <progress max={of ?? 1} value={sent} aria-label="Events sent" style={{ width: "100%" }} />}
-            <p>{exact(sent)}{of !== undefined && of !== sent && ` of ${exact(of)}`} events sent{state === "done" && took_s !== undefined && ` in ${duration(took_s)}`}. <a href={hrefOf({ team: team_id, page: "home", id: "", from: "-30d" })}>Look at Demo</a></p>
+            <p>
+              {exact(sent)}
+              {of !== undefined && of !== sent && ` of ${exact(of)}`} events sent
+              {state === "done" && took_s !== undefined && ` in ${duration(took_s)}`}.{" "}
+              <a href={hrefOf({ team: team_id, page: "home", id: "", from: "-30d" })}>Look at Demo</a>
+            </p>
           </div>
         )}
         {told !== "" && <Note tone="bad">{told}</Note>}
         {(demo.state === "failed" || state === "failed") && <Note tone="bad">{demo.value?.detail ?? demo.fault?.detail}</Note>}
-        <div><button type="button" class="button" onClick={start} disabled={state === "running"}>Send a month of demo traffic</button></div>
+        <div>
+          <button type="button" class="button" onClick={start} disabled={state === "running"}>
+            Send a month of demo traffic
+          </button>
+        </div>
       </div>
     </Block>
   );

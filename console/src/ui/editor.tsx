@@ -16,7 +16,8 @@ export function tokens(text: string, language: "sql" | "json"): Token[] {
     const kind = match.slice(1).findIndex((part) => part !== undefined);
     let cls = CLASSES[kind] ?? "";
     // A key of an object is no value.
-    if (language === "json" && cls === "s" && /^\s*:/.test(text.slice(match.index + match[0].length, match.index + match[0].length + 8))) cls = "k";
+    if (language === "json" && cls === "s" && /^\s*:/.test(text.slice(match.index + match[0].length, match.index + match[0].length + 8)))
+      cls = "k";
     out.push([cls, match[0]]);
     at = match.index + match[0].length;
   }
@@ -26,22 +27,60 @@ export function tokens(text: string, language: "sql" | "json"): Token[] {
 
 const COLOURED_BYTES_MAX = 200_000;
 
-export function Editor({ value, onInput, language, label, onRun, readOnly = false, area }: { value: string; onInput: (text: string) => void; language: "sql" | "json"; label: string; onRun?: (selection: string) => void; readOnly?: boolean; area?: { current: HTMLTextAreaElement | null } }) {
+export function Editor({
+  value,
+  onInput,
+  language,
+  label,
+  onRun,
+  readOnly = false,
+  area,
+}: {
+  value: string;
+  onInput: (text: string) => void;
+  language: "sql" | "json";
+  label: string;
+  onRun?: (selection: string) => void;
+  readOnly?: boolean;
+  area?: { current: HTMLTextAreaElement | null };
+}) {
   const own = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
     if (area !== undefined) area.current = own.current;
   }, []);
   return (
     <div class="editor">
-      <pre aria-hidden="true">{value.length > COLOURED_BYTES_MAX ? value : tokens(value, language).map(([cls, text], i) => (cls === "" ? text : <span key={i} class={cls}>{text}</span>))}{"\n"}</pre>
-      <textarea ref={own} aria-label={label} spellcheck={false} autocapitalize="off" autocomplete="off" readOnly={readOnly} value={value} onInput={(event) => onInput(event.currentTarget.value)}
+      <pre aria-hidden="true">
+        {value.length > COLOURED_BYTES_MAX
+          ? value
+          : tokens(value, language).map(([cls, text], i) =>
+              cls === "" ? (
+                text
+              ) : (
+                <span key={i} class={cls}>
+                  {text}
+                </span>
+              ),
+            )}
+        {"\n"}
+      </pre>
+      <textarea
+        ref={own}
+        aria-label={label}
+        spellcheck={false}
+        autocapitalize="off"
+        autocomplete="off"
+        readOnly={readOnly}
+        value={value}
+        onInput={(event) => onInput(event.currentTarget.value)}
         onKeyDown={(event) => {
           if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && onRun !== undefined) {
             event.preventDefault();
             const at = event.currentTarget;
             onRun(at.value.slice(at.selectionStart, at.selectionEnd));
           }
-        }} />
+        }}
+      />
     </div>
   );
 }

@@ -12,10 +12,20 @@ export function Num({ value, of = number }: { value: number | null | undefined; 
 }
 
 /** Sign, figure and, for those who listen, the word; good is "up" unless more is worse. */
-export function Delta({ now, before, moreIsWorse = false, word = "than before" }: { now: number; before: number | null | undefined; moreIsWorse?: boolean; word?: string }) {
+export function Delta({
+  now,
+  before,
+  moreIsWorse = false,
+  word = "than before",
+}: {
+  now: number;
+  before: number | null | undefined;
+  moreIsWorse?: boolean;
+  word?: string;
+}) {
   if (before === null || before === undefined) return null;
   const moved = change(now, before);
-  const tone = moved.sign === 0 || moved.text === "new" ? "" : (moved.sign > 0) !== moreIsWorse ? "good" : "ill";
+  const tone = moved.sign === 0 || moved.text === "new" ? "" : moved.sign > 0 !== moreIsWorse ? "good" : "ill";
   return (
     <span class={`delta ${tone}`} title={`${exact(now)}, ${exact(before)} before`}>
       <span aria-hidden="true">{moved.text}</span>
@@ -26,12 +36,25 @@ export function Delta({ now, before, moreIsWorse = false, word = "than before" }
 
 export function Time({ at }: { at: string | number | null | undefined }) {
   if (at === null || at === undefined || at === "") return <span class="faint">—</span>;
-  return <time class="nowrap" dateTime={new Date(at).toString() === "Invalid Date" ? undefined : new Date(at).toISOString()} title={fullTime(at)}>{time(at)}</time>;
+  return (
+    <time
+      class="nowrap"
+      dateTime={new Date(at).toString() === "Invalid Date" ? undefined : new Date(at).toISOString()}
+      title={fullTime(at)}
+    >
+      {time(at)}
+    </time>
+  );
 }
 
 export function Id({ id, copy = false }: { id: string; copy?: boolean }) {
   return (
-    <span class="row nowrap" style={{ display: "inline-flex", gap: "0" }}><span class="mono" title={id}>{visible(shortId(id))}</span>{copy && <Copy text={id} what="id" />}</span>
+    <span class="row nowrap" style={{ display: "inline-flex", gap: "0" }}>
+      <span class="mono" title={id}>
+        {visible(shortId(id))}
+      </span>
+      {copy && <Copy text={id} what="id" />}
+    </span>
   );
 }
 
@@ -40,9 +63,14 @@ export function Data({ name, value }: { name: string; value: unknown }) {
   if (value === null || value === undefined) return <span class="faint">—</span>;
   if (value === "") return <span class="faint">(empty)</span>;
   const text = typeof value === "object" ? JSON.stringify(value) : String(value);
-  if (!personal.value && isPrivate(name, value)) return <span title="Hidden. Show personal details in the header's menu.">{hide(text)}</span>;
+  if (!personal.value && isPrivate(name, value))
+    return <span title="Hidden. Show personal details in the header's menu.">{hide(text)}</span>;
   if (/^https?:\/\/[^\s]+$/.test(text)) {
-    return <a href={text} rel="noreferrer noopener" target="_blank" dir="auto">{visible(text)}</a>;
+    return (
+      <a href={text} rel="noreferrer noopener" target="_blank" dir="auto">
+        {visible(text)}
+      </a>
+    );
   }
   return <span dir="auto">{visible(text.length > 400 ? `${text.slice(0, 400)}…` : text)}</span>;
 }
@@ -50,24 +78,65 @@ export function Data({ name, value }: { name: string; value: unknown }) {
 export function Copy({ text, what }: { text: string; what: string }) {
   const [done, set] = useState(false);
   return (
-    <button type="button" class="button quiet small" aria-label={done ? "Copied" : `Copy ${what}`} title={`Copy ${what}`}
-      onClick={() => navigator.clipboard?.writeText(text).then(() => { set(true); setTimeout(() => set(false), 1_500); })}>
+    <button
+      type="button"
+      class="button quiet small"
+      aria-label={done ? "Copied" : `Copy ${what}`}
+      title={`Copy ${what}`}
+      onClick={() =>
+        navigator.clipboard?.writeText(text).then(() => {
+          set(true);
+          setTimeout(() => set(false), 1_500);
+        })
+      }
+    >
       {done ? <span class="ok">✓</span> : <Icon name="copy" />}
     </button>
   );
 }
 
-export function Block({ title, actions, children, flush = false, name, class: cls = "", level = 2 }: { title?: ComponentChildren; actions?: ComponentChildren; children: ComponentChildren; flush?: boolean; name?: string; class?: string; level?: 2 | 3 }) {
+export function Block({
+  title,
+  actions,
+  children,
+  flush = false,
+  name,
+  class: cls = "",
+  level = 2,
+}: {
+  title?: ComponentChildren;
+  actions?: ComponentChildren;
+  children: ComponentChildren;
+  flush?: boolean;
+  name?: string;
+  class?: string;
+  level?: 2 | 3;
+}) {
   const H = level === 2 ? "h2" : "h3";
   return (
     <section class={`block ${cls}`} aria-label={name ?? (typeof title === "string" ? title : undefined)}>
-      {title !== undefined && <header><H class="grow cut">{title}</H>{actions}</header>}
+      {title !== undefined && (
+        <header>
+          <H class="grow cut">{title}</H>
+          {actions}
+        </header>
+      )}
       <div class={flush ? "flush" : "body"}>{children}</div>
     </section>
   );
 }
 
-export function Tabs({ tabs, now, onPick, label }: { tabs: [string, ComponentChildren][]; now: string; onPick: (key: string) => void; label: string }) {
+export function Tabs({
+  tabs,
+  now,
+  onPick,
+  label,
+}: {
+  tabs: [string, ComponentChildren][];
+  now: string;
+  onPick: (key: string) => void;
+  label: string;
+}) {
   const move = (event: TargetedKeyboardEvent<HTMLElement>) => {
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     if (step === 0) return;
@@ -79,32 +148,76 @@ export function Tabs({ tabs, now, onPick, label }: { tabs: [string, ComponentChi
   return (
     <div class="tabs" role="tablist" aria-label={label} onKeyDown={move}>
       {tabs.map(([key, text]) => (
-        <button type="button" role="tab" key={key} aria-selected={key === now} tabIndex={key === now ? 0 : -1} onClick={() => onPick(key)}>{text}</button>
+        <button type="button" role="tab" key={key} aria-selected={key === now} tabIndex={key === now ? 0 : -1} onClick={() => onPick(key)}>
+          {text}
+        </button>
       ))}
     </div>
   );
 }
 
-export function Segments({ options, now, onPick, label }: { options: [string, ComponentChildren][]; now: string; onPick: (key: string) => void; label: string }) {
+export function Segments({
+  options,
+  now,
+  onPick,
+  label,
+}: {
+  options: [string, ComponentChildren][];
+  now: string;
+  onPick: (key: string) => void;
+  label: string;
+}) {
   return (
     <div class="segments" role="group" aria-label={label}>
       {options.map(([key, text]) => (
-        <button type="button" key={key} aria-pressed={key === now} onClick={() => onPick(key)}>{text}</button>
+        <button type="button" key={key} aria-pressed={key === now} onClick={() => onPick(key)}>
+          {text}
+        </button>
       ))}
     </div>
   );
 }
 
-export function Select({ value, options, onPick, label, class: cls = "" }: { value: string; options: [string, string][]; onPick: (value: string) => void; label: string; class?: string }) {
+export function Select({
+  value,
+  options,
+  onPick,
+  label,
+  class: cls = "",
+}: {
+  value: string;
+  options: [string, string][];
+  onPick: (value: string) => void;
+  label: string;
+  class?: string;
+}) {
   return (
     <select class={`select ${cls}`} aria-label={label} value={value} onChange={(event) => onPick(event.currentTarget.value)}>
-      {options.map(([key, text]) => <option key={key} value={key}>{text}</option>)}
+      {options.map(([key, text]) => (
+        <option key={key} value={key}>
+          {text}
+        </option>
+      ))}
     </select>
   );
 }
 
 /** A button with a menu or a small form below it; Esc and a click elsewhere close it. */
-export function Pop({ label, face, children, side = "right", class: cls = "button", open: opened }: { label: string; face: ComponentChildren; children: (close: () => void) => ComponentChildren; side?: "left" | "right"; class?: string; open?: { value: boolean } }) {
+export function Pop({
+  label,
+  face,
+  children,
+  side = "right",
+  class: cls = "button",
+  open: opened,
+}: {
+  label: string;
+  face: ComponentChildren;
+  children: (close: () => void) => ComponentChildren;
+  side?: "left" | "right";
+  class?: string;
+  open?: { value: boolean };
+}) {
   const [open, set] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const close = () => {
@@ -141,14 +254,31 @@ export function Pop({ label, face, children, side = "right", class: cls = "butto
   };
   return (
     <div class="pop" ref={box} onKeyDown={keys}>
-      <button type="button" class={cls} aria-haspopup="true" aria-expanded={open} title={label} onClick={() => set(!open)}><span class="sr">{label}: </span>{face}</button>
-      {open && <div class={`menu ${side}`} role="group" aria-label={label}>{children(close)}</div>}
+      <button type="button" class={cls} aria-haspopup="true" aria-expanded={open} title={label} onClick={() => set(!open)}>
+        <span class="sr">{label}: </span>
+        {face}
+      </button>
+      {open && (
+        <div class={`menu ${side}`} role="group" aria-label={label}>
+          {children(close)}
+        </div>
+      )}
     </div>
   );
 }
 
 /** The side panel: an address of its own, Esc closes, focus goes back to what opened it. */
-export function Sheet({ title, onClose, children, actions }: { title: ComponentChildren; onClose: () => void; children: ComponentChildren; actions?: ComponentChildren }) {
+export function Sheet({
+  title,
+  onClose,
+  children,
+  actions,
+}: {
+  title: ComponentChildren;
+  onClose: () => void;
+  children: ComponentChildren;
+  actions?: ComponentChildren;
+}) {
   const box = useRef<HTMLDivElement>(null);
   const opener = useRef<Element | null>(null);
   useEffect(() => {
@@ -166,16 +296,32 @@ export function Sheet({ title, onClose, children, actions }: { title: ComponentC
   return (
     <div class="sheet" ref={box} role="dialog" aria-label={typeof title === "string" ? title : "Details"}>
       <header>
-        <h2 class="grow cut" tabIndex={-1}>{title}</h2>
+        <h2 class="grow cut" tabIndex={-1}>
+          {title}
+        </h2>
         {actions}
-        <button type="button" class="button quiet" aria-label="Close" title="Close (Esc)" onClick={onClose}><Icon name="close" /></button>
+        <button type="button" class="button quiet" aria-label="Close" title="Close (Esc)" onClick={onClose}>
+          <Icon name="close" />
+        </button>
       </header>
-      <div class="body" tabIndex={0} role="region" aria-label="Details">{children}</div>
+      <div class="body" tabIndex={0} role="region" aria-label="Details">
+        {children}
+      </div>
     </div>
   );
 }
 
-export function Dialog({ label, onClose, children, class: cls = "box" }: { label: string; onClose: () => void; children: ComponentChildren; class?: string }) {
+export function Dialog({
+  label,
+  onClose,
+  children,
+  class: cls = "box",
+}: {
+  label: string;
+  onClose: () => void;
+  children: ComponentChildren;
+  class?: string;
+}) {
   const box = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const opener = document.activeElement;
@@ -185,8 +331,18 @@ export function Dialog({ label, onClose, children, class: cls = "box" }: { label
     };
   }, []);
   return (
-    <dialog ref={box} class={cls} aria-label={label} onCancel={(event) => { event.preventDefault(); onClose(); }}
-      onClick={(event) => { if (event.target === box.current) onClose(); }}>
+    <dialog
+      ref={box}
+      class={cls}
+      aria-label={label}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+      onClick={(event) => {
+        if (event.target === box.current) onClose();
+      }}
+    >
       {children}
     </dialog>
   );
@@ -208,9 +364,30 @@ export interface Column<T> {
 
 const ROWS_DRAWN_MAX = 200;
 
-export function Table<T>({ columns, rows, onPick, onKey, selected, label, sum, first = true, height, touch = true, class: cls = "" }: {
-  columns: Column<T>[]; rows: T[]; onPick?: ((row: T) => void) | undefined; onKey?: (key: string, row: T) => void; selected?: ((row: T) => boolean) | undefined; label: string;
-  sum?: ComponentChildren; first?: boolean; height?: number; touch?: boolean; class?: string;
+export function Table<T>({
+  columns,
+  rows,
+  onPick,
+  onKey,
+  selected,
+  label,
+  sum,
+  first = true,
+  height,
+  touch = true,
+  class: cls = "",
+}: {
+  columns: Column<T>[];
+  rows: T[];
+  onPick?: ((row: T) => void) | undefined;
+  onKey?: (key: string, row: T) => void;
+  selected?: ((row: T) => boolean) | undefined;
+  label: string;
+  sum?: ComponentChildren;
+  first?: boolean;
+  height?: number;
+  touch?: boolean;
+  class?: string;
 }) {
   const [by, sortBy] = useState<{ key: string; down: boolean } | null>(null);
   const [top, setTop] = useState(0);
@@ -230,24 +407,47 @@ export function Table<T>({ columns, rows, onPick, onKey, selected, label, sum, f
     const element = event.currentTarget;
     if (event.key === "Enter" && event.target === element) onPick?.(row);
     if (!event.ctrlKey && !event.metaKey && !event.altKey && !isGoing()) onKey?.(event.key, row);
-    const to = event.key === "ArrowDown" || event.key === "j" ? element.nextElementSibling : event.key === "ArrowUp" || event.key === "k" ? element.previousElementSibling : null;
+    const to =
+      event.key === "ArrowDown" || event.key === "j"
+        ? element.nextElementSibling
+        : event.key === "ArrowUp" || event.key === "k"
+          ? element.previousElementSibling
+          : null;
     if (to instanceof HTMLElement) {
       event.preventDefault();
       to.focus();
     }
   };
   return (
-    <div class="scroller" tabIndex={0} role="region" aria-label={label} style={long || height !== undefined ? { maxHeight: `${view}px` } : {}}
-      onScroll={long ? (event) => setTop(event.currentTarget.scrollTop) : undefined}>
+    <div
+      class="scroller"
+      tabIndex={0}
+      role="region"
+      aria-label={label}
+      style={long || height !== undefined ? { maxHeight: `${view}px` } : {}}
+      onScroll={long ? (event) => setTop(event.currentTarget.scrollTop) : undefined}
+    >
       <table class={`${cls} ${touch ? "touch" : ""}`} aria-label={label} aria-rowcount={long ? sorted.length : undefined}>
         <thead>
           <tr>
             {columns.map((one, i) => (
-              <th key={one.key} scope="col" class={`${one.num ? "num" : ""} ${first && i === 0 ? "first" : ""} ${one.wide ? "wide" : ""}`}
-                aria-sort={by?.key === one.key ? (by.down ? "descending" : "ascending") : undefined}>
-                {one.sort === undefined ? one.name : (
-                  <button type="button" onClick={() => sortBy(by?.key === one.key ? (by.down ? { key: one.key, down: false } : null) : { key: one.key, down: true })}>
-                    {one.name}{by?.key === one.key ? (by.down ? " ↓" : " ↑") : ""}
+              <th
+                key={one.key}
+                scope="col"
+                class={`${one.num ? "num" : ""} ${first && i === 0 ? "first" : ""} ${one.wide ? "wide" : ""}`}
+                aria-sort={by?.key === one.key ? (by.down ? "descending" : "ascending") : undefined}
+              >
+                {one.sort === undefined ? (
+                  one.name
+                ) : (
+                  <button
+                    type="button"
+                    onClick={() =>
+                      sortBy(by?.key === one.key ? (by.down ? { key: one.key, down: false } : null) : { key: one.key, down: true })
+                    }
+                  >
+                    {one.name}
+                    {by?.key === one.key ? (by.down ? " ↓" : " ↑") : ""}
                   </button>
                 )}
               </th>
@@ -256,21 +456,42 @@ export function Table<T>({ columns, rows, onPick, onKey, selected, label, sum, f
         </thead>
         <tbody>
           {sum}
-          {long && from > 0 && <tr aria-hidden="true"><td colSpan={columns.length} style={{ height: `${from * rowHeight}px`, padding: "0" }} /></tr>}
+          {long && from > 0 && (
+            <tr aria-hidden="true">
+              <td colSpan={columns.length} style={{ height: `${from * rowHeight}px`, padding: "0" }} />
+            </tr>
+          )}
           {sorted.slice(from, to).map((row, i) => (
-            <tr key={from + i} class={onPick === undefined ? "" : "pick"} tabIndex={onPick === undefined ? undefined : 0}
+            <tr
+              key={from + i}
+              class={onPick === undefined ? "" : "pick"}
+              tabIndex={onPick === undefined ? undefined : 0}
               aria-selected={selected?.(row) ? true : undefined}
-              onClick={onPick === undefined ? undefined : (event) => { if (!(event.target as Element).closest("a,button,input")) onPick(row); }}
-              onKeyDown={onPick === undefined ? undefined : (event) => keys(event, row)}>
+              onClick={
+                onPick === undefined
+                  ? undefined
+                  : (event) => {
+                      if (!(event.target as Element).closest("a,button,input")) onPick(row);
+                    }
+              }
+              onKeyDown={onPick === undefined ? undefined : (event) => keys(event, row)}
+            >
               {columns.map((one, c) => (
-                <td key={one.key} class={`${one.num ? "num" : ""} ${first && c === 0 ? "first" : ""} ${one.wide ? "wide" : ""} ${one.bar ? "bar" : ""}`}>
+                <td
+                  key={one.key}
+                  class={`${one.num ? "num" : ""} ${first && c === 0 ? "first" : ""} ${one.wide ? "wide" : ""} ${one.bar ? "bar" : ""}`}
+                >
                   {one.bar !== undefined && <i style={{ width: `${Math.max(0, Math.min(1, one.bar(row))) * 100}%` }} />}
                   {one.bar !== undefined ? <span>{one.cell(row, from + i)}</span> : one.cell(row, from + i)}
                 </td>
               ))}
             </tr>
           ))}
-          {long && to < sorted.length && <tr aria-hidden="true"><td colSpan={columns.length} style={{ height: `${(sorted.length - to) * rowHeight}px`, padding: "0" }} /></tr>}
+          {long && to < sorted.length && (
+            <tr aria-hidden="true">
+              <td colSpan={columns.length} style={{ height: `${(sorted.length - to) * rowHeight}px`, padding: "0" }} />
+            </tr>
+          )}
         </tbody>
       </table>
     </div>
@@ -280,7 +501,11 @@ export function Table<T>({ columns, rows, onPick, onKey, selected, label, sum, f
 // -- States ---------------------------------------------------------------------------------------
 
 export function Note({ tone = "", children }: { tone?: "" | "ok" | "warn" | "bad"; children: ComponentChildren }) {
-  return <div class={`note ${tone}`} role={tone === "bad" ? "alert" : "status"}>{children}</div>;
+  return (
+    <div class={`note ${tone}`} role={tone === "bad" ? "alert" : "status"}>
+      {children}
+    </div>
+  );
 }
 
 export function Fault({ fault, again }: { fault: Refused; again?: (() => void) | undefined }) {
@@ -288,8 +513,18 @@ export function Fault({ fault, again }: { fault: Refused; again?: (() => void) |
   const where = typeof fault.body["attr"] === "string" ? fault.body["attr"] : "";
   return (
     <Note tone="bad">
-      <span class="grow"><strong>{fault.detail}</strong> <span class="dim">{fault.code}{where !== "" && `, at ${where}`}</span></span>
-      {again !== undefined && <button type="button" class="button small" onClick={again}>Ask again</button>}
+      <span class="grow">
+        <strong>{fault.detail}</strong>{" "}
+        <span class="dim">
+          {fault.code}
+          {where !== "" && `, at ${where}`}
+        </span>
+      </span>
+      {again !== undefined && (
+        <button type="button" class="button small" onClick={again}>
+          Ask again
+        </button>
+      )}
     </Note>
   );
 }
@@ -298,7 +533,10 @@ export function NoEngine() {
   return (
     <div class="state">
       <strong>Questions need a SQL engine.</strong>
-      <p>Set <code>HOGFLARE_SQL_TOKEN</code>, <code>HOGFLARE_SQL_ACCOUNT_ID</code> and <code>HOGFLARE_SQL_BUCKET</code> (docs/INSIGHTS.md). Until then Live, People by id, Flags and Health work.</p>
+      <p>
+        Set <code>HOGFLARE_SQL_TOKEN</code>, <code>HOGFLARE_SQL_ACCOUNT_ID</code> and <code>HOGFLARE_SQL_BUCKET</code> (docs/INSIGHTS.md).
+        Until then Live, People by id, Flags and Health work.
+      </p>
     </div>
   );
 }
@@ -315,12 +553,19 @@ function Asking({ asked }: { asked: Asked }) {
   const days = progress.value[asked.key ?? ""];
   return (
     <div role="status" aria-live="off">
-      <div class="progress"><i /></div>
+      <div class="progress">
+        <i />
+      </div>
       {seconds > 1.5 && (
         <div class="answerline">
-          <span>Asking the table{days !== undefined && days.done < days.of && `, ${days.done} of ${days.of} days`}… {seconds.toFixed(1)} s{days === undefined && usual !== null && seconds > 3 && ` · usually ${duration(usual)} for this range`}</span>
+          <span>
+            Asking the table{days !== undefined && days.done < days.of && `, ${days.done} of ${days.of} days`}… {seconds.toFixed(1)} s
+            {days === undefined && usual !== null && seconds > 3 && ` · usually ${duration(usual)} for this range`}
+          </span>
           {seconds > 7 && <span>A shorter range or fewer breakdowns read less of the table.</span>}
-          <button type="button" class="button small" onClick={asked.cancel}>Cancel</button>
+          <button type="button" class="button small" onClick={asked.cancel}>
+            Cancel
+          </button>
         </div>
       )}
     </div>
@@ -345,23 +590,67 @@ export function AnswerLine({ asked, name = "answer", csv = true }: { asked: Aske
             answer.is_cached ? `kept${answer.cache_age_s ? ` for ${duration(answer.cache_age_s)}` : ""}` : null,
             cost.as_of ? `as of ${clock(cost.as_of)}` : null,
             cost.data_until ? `data until ${time(cost.data_until)}` : null,
-          ].filter((part) => part !== null).join(" · ")}
+          ]
+            .filter((part) => part !== null)
+            .join(" · ")}
           {failed !== "" && <span class="bad"> {failed}</span>}
         </span>
-        {cost.sql !== undefined && cost.sql.length > 0 && <button type="button" class="button quiet small" aria-expanded={sql} onClick={() => show(!sql)}>SQL</button>}
-        {csv && query !== undefined && <button type="button" class="button quiet small" onClick={() => downloadCsv(query, name).then(() => fail(""), (fault: Error) => fail(fault.message))}>CSV</button>}
-        <button type="button" class="button quiet small" title="Ask again" aria-label="Ask again" onClick={() => asked.again()}><Icon name="refresh" /></button>
+        {cost.sql !== undefined && cost.sql.length > 0 && (
+          <button type="button" class="button quiet small" aria-expanded={sql} onClick={() => show(!sql)}>
+            SQL
+          </button>
+        )}
+        {csv && query !== undefined && (
+          <button
+            type="button"
+            class="button quiet small"
+            onClick={() =>
+              downloadCsv(query, name).then(
+                () => fail(""),
+                (fault: Error) => fail(fault.message),
+              )
+            }
+          >
+            CSV
+          </button>
+        )}
+        <button type="button" class="button quiet small" title="Ask again" aria-label="Ask again" onClick={() => asked.again()}>
+          <Icon name="refresh" />
+        </button>
       </div>
-      {sql && <pre class="json" tabIndex={0}>{(cost.sql ?? []).join("\n\n")}</pre>}
-      {(cost.warnings ?? []).map((warning) => <Note key={warning} tone="warn">{warning}</Note>)}
+      {sql && (
+        <pre class="json" tabIndex={0}>
+          {(cost.sql ?? []).join("\n\n")}
+        </pre>
+      )}
+      {(cost.warnings ?? []).map((warning) => (
+        <Note key={warning} tone="warn">
+          {warning}
+        </Note>
+      ))}
     </>
   );
 }
 
 /** The five states of a question, and its answer. */
-export function Answered({ asked, children, isEmpty, empty, height = 120, name, line = true, csv = true }: {
-  asked: Asked; children: (answer: Answer, query: Query) => ComponentChildren; isEmpty?: (answer: Answer) => boolean;
-  empty?: ComponentChildren; height?: number; name?: string; line?: boolean; csv?: boolean;
+export function Answered({
+  asked,
+  children,
+  isEmpty,
+  empty,
+  height = 120,
+  name,
+  line = true,
+  csv = true,
+}: {
+  asked: Asked;
+  children: (answer: Answer, query: Query) => ComponentChildren;
+  isEmpty?: (answer: Answer) => boolean;
+  empty?: ComponentChildren;
+  height?: number;
+  name?: string;
+  line?: boolean;
+  csv?: boolean;
 }) {
   const { answer, state } = asked;
   const missing = answer?.hogflare?.days_missing ?? [];
@@ -369,20 +658,41 @@ export function Answered({ asked, children, isEmpty, empty, height = 120, name, 
     <div aria-busy={state === "asking"}>
       {state === "asking" && <Asking asked={asked} />}
       {state === "failed" && asked.fault !== undefined && <Fault fault={asked.fault} again={() => asked.again()} />}
-      {state === "cancelled" && <Note>Stopped. Nothing was changed; the engine may still bill what it had begun. <button type="button" class="button small" onClick={() => asked.again()}>Ask again</button></Note>}
-      {missing.length > 0 && (
-        <Note tone="warn">
-          {plural(missing.length, "day")} did not answer ({missing.slice(0, 5).join(", ")}) and {missing.length === 1 ? "is" : "are"} left out of the sum.
-          <button type="button" class="button small" onClick={() => asked.again("force_blocking")}>Ask for {missing.length === 1 ? "that day" : "them"}</button>
+      {state === "cancelled" && (
+        <Note>
+          Stopped. Nothing was changed; the engine may still bill what it had begun.{" "}
+          <button type="button" class="button small" onClick={() => asked.again()}>
+            Ask again
+          </button>
         </Note>
       )}
-      {answer === undefined
-        ? state !== "failed" && state !== "cancelled" && <div class="body"><div class="skeleton" style={{ height: `${height}px`, margin: "8px 12px" }} /></div>
-        : (
-          <div class={state === "asking" ? "stale" : ""}>
-            {isEmpty?.(answer) ? <div class="state" style={{ minHeight: `${height}px` }}>{empty ?? "The answer came, and it has no rows."}</div> : children(answer, asked.of!)}
+      {missing.length > 0 && (
+        <Note tone="warn">
+          {plural(missing.length, "day")} did not answer ({missing.slice(0, 5).join(", ")}) and {missing.length === 1 ? "is" : "are"} left
+          out of the sum.
+          <button type="button" class="button small" onClick={() => asked.again("force_blocking")}>
+            Ask for {missing.length === 1 ? "that day" : "them"}
+          </button>
+        </Note>
+      )}
+      {answer === undefined ? (
+        state !== "failed" &&
+        state !== "cancelled" && (
+          <div class="body">
+            <div class="skeleton" style={{ height: `${height}px`, margin: "8px 12px" }} />
           </div>
-        )}
+        )
+      ) : (
+        <div class={state === "asking" ? "stale" : ""}>
+          {isEmpty?.(answer) ? (
+            <div class="state" style={{ minHeight: `${height}px` }}>
+              {empty ?? "The answer came, and it has no rows."}
+            </div>
+          ) : (
+            children(answer, asked.of!)
+          )}
+        </div>
+      )}
       {line && answer !== undefined && <AnswerLine asked={asked} name={name ?? "answer"} csv={csv} />}
     </div>
   );
@@ -403,15 +713,32 @@ export function JsonTree({ value }: { value: unknown }) {
     const key = name === "" ? null : <span class="k">{visible(name)}: </span>;
     if (one !== null && typeof one === "object") {
       const entries = Object.entries(one);
-      lines.push(<div key={nodes} style={indent}>{key}<span class="k">{Array.isArray(one) ? `[${entries.length}]` : entries.length === 0 ? "{}" : ""}</span></div>);
+      lines.push(
+        <div key={nodes} style={indent}>
+          {key}
+          <span class="k">{Array.isArray(one) ? `[${entries.length}]` : entries.length === 0 ? "{}" : ""}</span>
+        </div>,
+      );
       for (const [inner, item] of entries) walk(item, inner, depth + 1);
     } else {
       const text = !personal.value && isPrivate(name, one) ? hide(String(one)) : JSON.stringify(one);
-      lines.push(<div key={nodes} style={indent}>{key}<span class={typeof one === "string" ? "s" : "n"} dir="auto">{visible(text)}</span></div>);
+      lines.push(
+        <div key={nodes} style={indent}>
+          {key}
+          <span class={typeof one === "string" ? "s" : "n"} dir="auto">
+            {visible(text)}
+          </span>
+        </div>,
+      );
     }
   };
   walk(value, "", 0);
-  return <div class="json" tabIndex={0} role="region" aria-label="JSON">{lines}{nodes > 2_000 && <div class="k">… more than 2,000 values</div>}</div>;
+  return (
+    <div class="json" tabIndex={0} role="region" aria-label="JSON">
+      {lines}
+      {nodes > 2_000 && <div class="k">… more than 2,000 values</div>}
+    </div>
+  );
 }
 
 /** name: value pairs with data hidden where private. */
@@ -420,7 +747,12 @@ export function Pairs({ of, render }: { of: Record<string, unknown>; render?: (k
   if (entries.length === 0) return <div class="state">None.</div>;
   return (
     <dl class="pairs">
-      {entries.map(([key, value]) => [<dt key={`${key}.`} class="mono">{visible(key)}</dt>, <dd key={key}>{render?.(key, value) ?? <Data name={key} value={value} />}</dd>])}
+      {entries.map(([key, value]) => [
+        <dt key={`${key}.`} class="mono">
+          {visible(key)}
+        </dt>,
+        <dd key={key}>{render?.(key, value) ?? <Data name={key} value={value} />}</dd>,
+      ])}
     </dl>
   );
 }

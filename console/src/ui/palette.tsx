@@ -13,20 +13,52 @@ interface Item {
   run: () => void;
 }
 
-const open = (page: string, change: Parameters<typeof pageRoute>[1] = {}) => () => go(pageRoute(page, change));
+const open =
+  (page: string, change: Parameters<typeof pageRoute>[1] = {}) =>
+  () =>
+    go(pageRoute(page, change));
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 function fixedItems(): Item[] {
   return [
     ...PAGES.map(([page, name, key]) => ({ title: name, hint: key === "" ? "go" : `go · g ${key}`, run: open(page) })),
-    ...[["Trends", "TrendsQuery"], ["Funnel", "FunnelsQuery"], ["Retention", "RetentionQuery"], ["Paths", "PathsQuery"], ["Lifecycle", "LifecycleQuery"], ["Stickiness", "StickinessQuery"]].map(
-      ([name, kind]) => ({ title: `New ${name!.toLowerCase()}`, hint: "do", run: open("insights", { tab: kind! }) })),
-    ...[["Today", "0d/d"], ["7 days", "-7d"], ["30 days", "-30d"], ["90 days", "-90d"]].map(([name, from]) => ({ title: `Range: ${name}`, hint: "do", run: () => go({ from: from!, to: "" }) })),
+    ...[
+      ["Trends", "TrendsQuery"],
+      ["Funnel", "FunnelsQuery"],
+      ["Retention", "RetentionQuery"],
+      ["Paths", "PathsQuery"],
+      ["Lifecycle", "LifecycleQuery"],
+      ["Stickiness", "StickinessQuery"],
+    ].map(([name, kind]) => ({ title: `New ${name!.toLowerCase()}`, hint: "do", run: open("insights", { tab: kind! }) })),
+    ...[
+      ["Today", "0d/d"],
+      ["7 days", "-7d"],
+      ["30 days", "-30d"],
+      ["90 days", "-90d"],
+    ].map(([name, from]) => ({ title: `Range: ${name}`, hint: "do", run: () => go({ from: from!, to: "" }) })),
     { title: "Compare with the time before", hint: "do · c", run: () => go({ cmp: "prev" }) },
     { title: "Copy link to this page", hint: "do", run: () => void navigator.clipboard?.writeText(location.href) },
-    { title: "Ask everything again", hint: "do · r", run: () => { refreshes.value = { count: refreshes.value.count + 1, how: "blocking" }; } },
-    ...(["light", "dark", "system"] as const).map((one) => ({ title: `Theme: ${one}`, hint: "do", run: () => { theme.value = one; } })),
-    { title: personal.value ? "Hide personal details" : "Show personal details", hint: "do", run: () => { personal.value = !personal.value; } },
+    {
+      title: "Ask everything again",
+      hint: "do · r",
+      run: () => {
+        refreshes.value = { count: refreshes.value.count + 1, how: "blocking" };
+      },
+    },
+    ...(["light", "dark", "system"] as const).map((one) => ({
+      title: `Theme: ${one}`,
+      hint: "do",
+      run: () => {
+        theme.value = one;
+      },
+    })),
+    {
+      title: personal.value ? "Hide personal details" : "Show personal details",
+      hint: "do",
+      run: () => {
+        personal.value = !personal.value;
+      },
+    },
     ...(isAdmin() && can("demo") ? [{ title: "Send a month of demo traffic", hint: "do", run: open("settings", { tab: "demo" }) }] : []),
     { title: "Sign out", hint: "do", run: () => void signOut() },
   ];
@@ -62,24 +94,51 @@ export function Palette() {
   useEffect(() => {
     void Promise.allSettled([
       api<Flagged>("flags").then(({ flags }) => flags.map(({ key }) => ({ title: key, hint: "flag", run: open("flags", { id: key }) }))),
-      ...(["insights", "dashboards"] as const).map((kind) => can("documents")
-        ? api<Listed | { slug: string; name: string }[]>(`documents/${kind}`).then((answer) => (Array.isArray(answer) ? answer : answer.results ?? []).map(
-            ({ slug, name }) => ({ title: name, hint: kind.slice(0, -1), run: open(kind, { id: slug }) })))
-        : Promise.resolve([])),
+      ...(["insights", "dashboards"] as const).map((kind) =>
+        can("documents")
+          ? api<Listed | { slug: string; name: string }[]>(`documents/${kind}`).then((answer) =>
+              (Array.isArray(answer) ? answer : (answer.results ?? [])).map(({ slug, name }) => ({
+                title: name,
+                hint: kind.slice(0, -1),
+                run: open(kind, { id: slug }),
+              })),
+            )
+          : Promise.resolve([]),
+      ),
     ]).then((lists) => load(lists.flatMap((one) => (one.status === "fulfilled" ? one.value : []))));
   }, []);
-  const words = text.toLowerCase().split(/\s+/).filter((word) => word !== "");
+  const words = text
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== "");
   const matching = [...fixedItems(), ...saved].filter(({ title }) => words.every((word) => title.toLowerCase().includes(word)));
-  const items = [...(UUID.test(text.trim()) ? found(text.trim()) : []), ...matching.slice(0, 40), ...(UUID.test(text.trim()) ? [] : found(text.trim()))];
-  const close = () => { paletteOpen.value = false; };
+  const items = [
+    ...(UUID.test(text.trim()) ? found(text.trim()) : []),
+    ...matching.slice(0, 40),
+    ...(UUID.test(text.trim()) ? [] : found(text.trim())),
+  ];
+  const close = () => {
+    paletteOpen.value = false;
+  };
   const run = (item: Item | undefined) => {
     close();
     if (item !== undefined) setTimeout(item.run, 0);
   };
   return (
     <Dialog label="Commands" class="palette" onClose={close}>
-      <input autofocus role="combobox" aria-expanded="true" aria-controls="commands" aria-activedescendant={`command${at}`} aria-label="Go, find or do"
-        placeholder="Go, find or do… paste an id" value={text} onInput={(event) => { set(event.currentTarget.value); move(0); }}
+      <input
+        autofocus
+        role="combobox"
+        aria-expanded="true"
+        aria-controls="commands"
+        aria-activedescendant={`command${at}`}
+        aria-label="Go, find or do"
+        placeholder="Go, find or do… paste an id"
+        value={text}
+        onInput={(event) => {
+          set(event.currentTarget.value);
+          move(0);
+        }}
         onKeyDown={(event) => {
           if (event.key === "ArrowDown" || event.key === "ArrowUp") {
             event.preventDefault();
@@ -90,14 +149,27 @@ export function Palette() {
             event.preventDefault();
             run(items[at]);
           }
-        }} />
+        }}
+      />
       <ul role="listbox" id="commands" aria-label="Commands">
         {items.map((item, i) => (
-          <li key={`${item.title}${i}`} id={`command${i}`} role="option" aria-selected={i === at} onPointerMove={() => move(i)} onClick={() => run(item)}>
-            <span class="cut">{item.title}</span><span class="meta nowrap">{item.hint}</span>
+          <li
+            key={`${item.title}${i}`}
+            id={`command${i}`}
+            role="option"
+            aria-selected={i === at}
+            onPointerMove={() => move(i)}
+            onClick={() => run(item)}
+          >
+            <span class="cut">{item.title}</span>
+            <span class="meta nowrap">{item.hint}</span>
           </li>
         ))}
-        {items.length === 0 && <li class="dim" role="option" aria-selected="false">Nothing by that name. Three characters or more look for a person.</li>}
+        {items.length === 0 && (
+          <li class="dim" role="option" aria-selected="false">
+            Nothing by that name. Three characters or more look for a person.
+          </li>
+        )}
       </ul>
     </Dialog>
   );

@@ -8,10 +8,24 @@ import { Icon } from "./icons";
 import { Pop } from "./kit";
 
 const PRESETS: [string, string, string][] = [
-  ["Today", "0d/d", ""], ["Yesterday", "-1d/d", "-1d/d"], ["24 hours", "-24h", ""], ["7 days", "-7d", ""], ["14 days", "-14d", ""],
-  ["30 days", "-30d", ""], ["90 days", "-90d", ""], ["This month", "0m/m", ""], ["Last month", "-1m/m", "-1m/m"], ["This year", "0y/y", ""], ["All time", "all", ""],
+  ["Today", "0d/d", ""],
+  ["Yesterday", "-1d/d", "-1d/d"],
+  ["24 hours", "-24h", ""],
+  ["7 days", "-7d", ""],
+  ["14 days", "-14d", ""],
+  ["30 days", "-30d", ""],
+  ["90 days", "-90d", ""],
+  ["This month", "0m/m", ""],
+  ["Last month", "-1m/m", "-1m/m"],
+  ["This year", "0y/y", ""],
+  ["All time", "all", ""],
 ];
-export const COMPARES: [string, string][] = [["", "No comparison"], ["prev", "vs previous"], ["weekday", "vs a week before"], ["year", "vs a year before"]];
+export const COMPARES: [string, string][] = [
+  ["", "No comparison"],
+  ["prev", "vs previous"],
+  ["weekday", "vs a week before"],
+  ["year", "vs a year before"],
+];
 
 export function rangeWords({ from, to }: Pick<Route, "from" | "to">): string {
   const preset = PRESETS.find(([, f, t]) => f === from && t === to);
@@ -30,12 +44,43 @@ export function RangePicker({ compare = true }: { compare?: boolean }) {
   const forward = state.to === "" ? null : stepRange(state, 1);
   return (
     <div class="row" style={{ gap: "4px" }}>
-      <button type="button" class="button quiet wide" aria-label="One range back" disabled={back === null} onClick={() => back && go({ ...back, sel: "" })}><Icon name="left" /></button>
-      <Pop label="Time range (t)" face={<><Icon name="calendar" />{rangeWords(state)}</>} open={openRange}>{(close) => <RangeForm close={close} />}</Pop>
-      <button type="button" class="button quiet wide" aria-label="One range forward" disabled={forward === null} onClick={() => forward && go({ ...forward, sel: "" })}><Icon name="right" /></button>
+      <button
+        type="button"
+        class="button quiet wide"
+        aria-label="One range back"
+        disabled={back === null}
+        onClick={() => back && go({ ...back, sel: "" })}
+      >
+        <Icon name="left" />
+      </button>
+      <Pop
+        label="Time range (t)"
+        face={
+          <>
+            <Icon name="calendar" />
+            {rangeWords(state)}
+          </>
+        }
+        open={openRange}
+      >
+        {(close) => <RangeForm close={close} />}
+      </Pop>
+      <button
+        type="button"
+        class="button quiet wide"
+        aria-label="One range forward"
+        disabled={forward === null}
+        onClick={() => forward && go({ ...forward, sel: "" })}
+      >
+        <Icon name="right" />
+      </button>
       {compare && (
         <select class="select" aria-label="Compare (c)" value={state.cmp} onChange={(event) => go({ cmp: event.currentTarget.value })}>
-          {COMPARES.map(([key, text]) => <option key={key} value={key}>{text}</option>)}
+          {COMPARES.map(([key, text]) => (
+            <option key={key} value={key}>
+              {text}
+            </option>
+          ))}
         </select>
       )}
     </div>
@@ -55,19 +100,39 @@ function RangeForm({ close }: { close: () => void }) {
   return (
     <>
       {PRESETS.map(([name, f, t]) => (
-        <button type="button" key={name} aria-current={state.from === f && state.to === t ? "true" : undefined} onClick={() => take({ from: f, to: t })}>
-          <span class="grow">{name}</span>{state.from === f && state.to === t && "✓"}
+        <button
+          type="button"
+          key={name}
+          aria-current={state.from === f && state.to === t ? "true" : undefined}
+          onClick={() => take({ from: f, to: t })}
+        >
+          <span class="grow">{name}</span>
+          {state.from === f && state.to === t && "✓"}
         </button>
       ))}
       <hr />
       <label class="check" style={{ padding: "0 8px" }}>
-        <input type="checkbox" checked={state.to === "-1d/d"} disabled={!canComplete} onChange={(event) => go({ to: event.currentTarget.checked ? "-1d/d" : "" })} />
+        <input
+          type="checkbox"
+          checked={state.to === "-1d/d"}
+          disabled={!canComplete}
+          onChange={(event) => go({ to: event.currentTarget.checked ? "-1d/d" : "" })}
+        />
         Only complete days
       </label>
-      <form class="row wrap" style={{ padding: "4px 8px" }} onSubmit={(event) => { event.preventDefault(); if (from !== "") take({ from, to }); }}>
+      <form
+        class="row wrap"
+        style={{ padding: "4px 8px" }}
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (from !== "") take({ from, to });
+        }}
+      >
         <input type="date" class="input" aria-label="From" value={from} onInput={(event) => setFrom(event.currentTarget.value)} />
         <input type="date" class="input" aria-label="To" value={to} onInput={(event) => setTo(event.currentTarget.value)} />
-        <button type="submit" class="button">Use</button>
+        <button type="submit" class="button">
+          Use
+        </button>
       </form>
     </>
   );

@@ -26,33 +26,94 @@ function Rail() {
   const problems = health.value?.problems?.filter(({ severity }) => severity !== "info") ?? [];
   const worst = problems.some(({ severity }) => severity === "error" || severity === "fatal") ? "bad" : "";
   const link = ([page, name, key, icon]: [string, string, string, string]) => (
-    <a key={page} href={pageHref(page)} aria-current={route.value.page === page ? "page" : undefined} title={key === "" ? name : `${name} (g ${key})`}
-      onClick={() => { railOpen.value = false; }}>
-      <Icon name={icon} /><span>{name}</span>
-      {page === "health" && problems.length > 0 && <span class={`badge ${worst}`} aria-label={`${problems.length} problems`}>{problems.length}</span>}
+    <a
+      key={page}
+      href={pageHref(page)}
+      aria-current={route.value.page === page ? "page" : undefined}
+      title={key === "" ? name : `${name} (g ${key})`}
+      onClick={() => {
+        railOpen.value = false;
+      }}
+    >
+      <Icon name={icon} />
+      <span>{name}</span>
+      {page === "health" && problems.length > 0 && (
+        <span class={`badge ${worst}`} aria-label={`${problems.length} problems`}>
+          {problems.length}
+        </span>
+      )}
     </a>
   );
   return (
     <nav class={`rail ${railOpen.value ? "open" : ""}`} aria-label="Pages">
-      <a class="brand" href={pageHref("home")} title="Hogflare"><Icon name="live" /><span>Hogflare</span></a>
-      {PAGES.slice(0, 5).map(link)}<hr />{PAGES.slice(5, 8).map(link)}<hr />{PAGES.slice(8).map(link)}
+      <a class="brand" href={pageHref("home")} title="Hogflare">
+        <Icon name="live" />
+        <span>Hogflare</span>
+      </a>
+      {PAGES.slice(0, 5).map(link)}
+      <hr />
+      {PAGES.slice(5, 8).map(link)}
+      <hr />
+      {PAGES.slice(8).map(link)}
       <span class="grow" />
-      <button type="button" class="nav wide" aria-label={railFolded.value ? "Unfold the rail" : "Fold the rail"} title="Fold ([)" onClick={() => { railFolded.value = !railFolded.value; }}>
-        <Icon name={railFolded.value ? "right" : "left"} /><span>Fold</span>
+      <button
+        type="button"
+        class="nav wide"
+        aria-label={railFolded.value ? "Unfold the rail" : "Fold the rail"}
+        title="Fold ([)"
+        onClick={() => {
+          railFolded.value = !railFolded.value;
+        }}
+      >
+        <Icon name={railFolded.value ? "right" : "left"} />
+        <span>Fold</span>
       </button>
-      <button type="button" class="nav narrow" onClick={() => { railOpen.value = false; }}><Icon name="close" /><span>Close</span></button>
+      <button
+        type="button"
+        class="nav narrow"
+        onClick={() => {
+          railOpen.value = false;
+        }}
+      >
+        <Icon name="close" />
+        <span>Close</span>
+      </button>
     </nav>
   );
 }
 
 function Bottom() {
-  const tabs: [string, string, string][] = [["home", "Home", "home"], ["live", "Live", "live"], ["web", "Web", "web"], ["insights", "Insights", "insights"]];
+  const tabs: [string, string, string][] = [
+    ["home", "Home", "home"],
+    ["live", "Live", "live"],
+    ["web", "Web", "web"],
+    ["insights", "Insights", "insights"],
+  ];
   return (
     <nav class="bottom" aria-label="Main pages">
       {tabs.map(([page, name, icon]) => (
-        <a key={page} href={pageHref(page)} aria-current={route.value.page === page ? "page" : undefined} onClick={() => { railOpen.value = false; }}><Icon name={icon} />{name}</a>
+        <a
+          key={page}
+          href={pageHref(page)}
+          aria-current={route.value.page === page ? "page" : undefined}
+          onClick={() => {
+            railOpen.value = false;
+          }}
+        >
+          <Icon name={icon} />
+          {name}
+        </a>
       ))}
-      <button type="button" aria-expanded={railOpen.value} onClick={() => { railOpen.value = !railOpen.value; }}><Icon name="more" />More</button>
+      <button
+        type="button"
+        aria-expanded={railOpen.value}
+        onClick={() => {
+          railOpen.value = !railOpen.value;
+        }}
+      >
+        <Icon name="more" />
+        More
+      </button>
     </nav>
   );
 }
@@ -72,25 +133,89 @@ function Header({ title }: { title: string }) {
   return (
     <header class="header">
       {here.projects.length > 1 && (
-        <select class="select" aria-label="Project" value={String(mine?.team_id)} onChange={(event) => go({ team: Number(event.currentTarget.value), id: "", sel: "", f: [] })}>
-          {here.projects.map((one) => <option key={one.team_id} value={String(one.team_id)}>{one.token_last4 === "" ? one.name : `${one.name} · …${one.token_last4}`}</option>)}
+        <select
+          class="select"
+          aria-label="Project"
+          value={String(mine?.team_id)}
+          onChange={(event) => go({ team: Number(event.currentTarget.value), id: "", sel: "", f: [] })}
+        >
+          {here.projects.map((one) => (
+            <option key={one.team_id} value={String(one.team_id)}>
+              {one.token_last4 === "" ? one.name : `${one.name} · …${one.token_last4}`}
+            </option>
+          ))}
         </select>
       )}
       <h1 tabIndex={-1}>{title}</h1>
       {ranged ? <Filters /> : <span class="grow" />}
       {ranged && <RangePicker compare={PAGES_WITH_COMPARE.includes(page)} />}
-      {dataUntil.value !== null && <span class="meta nowrap wide" title={`Newest row the table holds: ${fullTime(dataUntil.value)}. The table is written every few minutes; Live shows what arrives now.`}>until {time(dataUntil.value)}</span>}
-      <span class="meta nowrap wide" title="Every figure and axis is on this clock">{zoneName()}</span>
-      <button type="button" class="button quiet" aria-label="Commands (Ctrl K)" title="Commands (Ctrl K)" onClick={() => { paletteOpen.value = true; }}><Icon name="search" /></button>
-      {here.role === "viewer" && <span class="tag" title="You can look. Changes need the admin token.">read-only</span>}
+      {dataUntil.value !== null && (
+        <span
+          class="meta nowrap wide"
+          title={`Newest row the table holds: ${fullTime(dataUntil.value)}. The table is written every few minutes; Live shows what arrives now.`}
+        >
+          until {time(dataUntil.value)}
+        </span>
+      )}
+      <span class="meta nowrap wide" title="Every figure and axis is on this clock">
+        {zoneName()}
+      </span>
+      <button
+        type="button"
+        class="button quiet"
+        aria-label="Commands (Ctrl K)"
+        title="Commands (Ctrl K)"
+        onClick={() => {
+          paletteOpen.value = true;
+        }}
+      >
+        <Icon name="search" />
+      </button>
+      {here.role === "viewer" && (
+        <span class="tag" title="You can look. Changes need the admin token.">
+          read-only
+        </span>
+      )}
       <Pop label="More" class="button quiet" face={<Icon name="more" />}>
         {(close) => (
           <>
-            <button type="button" onClick={() => { personal.value = !personal.value; close(); }}><Icon name="eye" />{personal.value ? "Hide personal details" : "Show personal details"}</button>
-            {(["system", "light", "dark"] as const).map((one) => <button type="button" key={one} aria-pressed={theme.value === one} onClick={() => { theme.value = one; close(); }}>Theme: {one}{theme.value === one && " ✓"}</button>)}
-            <button type="button" onClick={() => { keysOpen.value = true; close(); }}>All keys (?)</button>
+            <button
+              type="button"
+              onClick={() => {
+                personal.value = !personal.value;
+                close();
+              }}
+            >
+              <Icon name="eye" />
+              {personal.value ? "Hide personal details" : "Show personal details"}
+            </button>
+            {(["system", "light", "dark"] as const).map((one) => (
+              <button
+                type="button"
+                key={one}
+                aria-pressed={theme.value === one}
+                onClick={() => {
+                  theme.value = one;
+                  close();
+                }}
+              >
+                Theme: {one}
+                {theme.value === one && " ✓"}
+              </button>
+            ))}
+            <button
+              type="button"
+              onClick={() => {
+                keysOpen.value = true;
+                close();
+              }}
+            >
+              All keys (?)
+            </button>
             <hr />
-            <button type="button" onClick={() => void signOut()}>Sign out</button>
+            <button type="button" onClick={() => void signOut()}>
+              Sign out
+            </button>
           </>
         )}
       </Pop>
@@ -118,17 +243,31 @@ function onKey(event: KeyboardEvent): void {
   }
   const ranged = PAGES_WITH_RANGE.includes(route.peek().page);
   const keys: Record<string, () => void> = {
-    g: () => { going.since = Date.now(); },
-    "/": () => { openFilter.value = ranged; },
-    t: () => { openRange.value = ranged; },
+    g: () => {
+      going.since = Date.now();
+    },
+    "/": () => {
+      openFilter.value = ranged;
+    },
+    t: () => {
+      openRange.value = ranged;
+    },
     c: () => {
       const next = (COMPARES.findIndex(([key]) => key === route.peek().cmp) + 1) % COMPARES.length;
       if (ranged) go({ cmp: COMPARES[next]![0] });
     },
-    r: () => { refreshes.value = { count: refreshes.value.count + 1, how: "blocking" }; },
-    R: () => { refreshes.value = { count: refreshes.value.count + 1, how: "force_blocking" }; },
-    "[": () => { railFolded.value = !railFolded.value; },
-    "?": () => { keysOpen.value = true; },
+    r: () => {
+      refreshes.value = { count: refreshes.value.count + 1, how: "blocking" };
+    },
+    R: () => {
+      refreshes.value = { count: refreshes.value.count + 1, how: "force_blocking" };
+    },
+    "[": () => {
+      railFolded.value = !railFolded.value;
+    },
+    "?": () => {
+      keysOpen.value = true;
+    },
   };
   const run = keys[event.key];
   if (run === undefined || event.defaultPrevented || at.closest(".plot") !== null) return;
@@ -137,8 +276,17 @@ function onKey(event: KeyboardEvent): void {
 }
 
 const KEY_LIST: [string, string][] = [
-  ["Ctrl K", "go, find or do"], ["g then l w i p s e f q h", "Live, Web, Insights, People, Sessions, Errors, Flags, SQL, Health"], ["/", "add a filter"], ["t", "time range"],
-  ["c", "next comparison"], ["r · R", "ask again · past every cache"], ["j k ↑ ↓ Enter", "in lists"], ["← → ↑ ↓ Enter T", "on a chart: buckets, series, people, table"], ["Esc", "close one layer"], ["[", "fold the rail"], ["?", "this list"],
+  ["Ctrl K", "go, find or do"],
+  ["g then l w i p s e f q h", "Live, Web, Insights, People, Sessions, Errors, Flags, SQL, Health"],
+  ["/", "add a filter"],
+  ["t", "time range"],
+  ["c", "next comparison"],
+  ["r · R", "ask again · past every cache"],
+  ["j k ↑ ↓ Enter", "in lists"],
+  ["← → ↑ ↓ Enter T", "on a chart: buckets, series, people, table"],
+  ["Esc", "close one layer"],
+  ["[", "fold the rail"],
+  ["?", "this list"],
 ];
 
 /** The palette is a file of its own, asked for at its first opening. */
@@ -152,12 +300,32 @@ function LazyPalette() {
 
 function Keys() {
   return (
-    <Dialog label="Keys" onClose={() => { keysOpen.value = false; }}>
+    <Dialog
+      label="Keys"
+      onClose={() => {
+        keysOpen.value = false;
+      }}
+    >
       <div class="in">
         <h2>Keys</h2>
-        <dl class="pairs">{KEY_LIST.map(([key, what]) => [<dt key={`${key}.`}><kbd>{key}</kbd></dt>, <dd key={key}>{what}</dd>])}</dl>
+        <dl class="pairs">
+          {KEY_LIST.map(([key, what]) => [
+            <dt key={`${key}.`}>
+              <kbd>{key}</kbd>
+            </dt>,
+            <dd key={key}>{what}</dd>,
+          ])}
+        </dl>
         <p class="meta">Single keys can be switched off in Settings › Look.</p>
-        <button type="button" class="button" onClick={() => { keysOpen.value = false; }}>Close</button>
+        <button
+          type="button"
+          class="button"
+          onClick={() => {
+            keysOpen.value = false;
+          }}
+        >
+          Close
+        </button>
       </div>
     </Dialog>
   );
@@ -186,11 +354,24 @@ export function SignInForm({ again = false, onDone }: { again?: boolean; onDone:
       <input type="text" name="username" autocomplete="username" value="hogflare" hidden readOnly />
       <label class="stack" style={{ gap: "4px" }}>
         <span>Admin or viewer token</span>
-        <input class="input" type="password" name="password" autocomplete="current-password" required autofocus value={token} onInput={(event) => set(event.currentTarget.value)} />
+        <input
+          class="input"
+          type="password"
+          name="password"
+          autocomplete="current-password"
+          required
+          autofocus
+          value={token}
+          onInput={(event) => set(event.currentTarget.value)}
+        />
       </label>
       {told !== "" && <Note tone="bad">{told}</Note>}
-      <button type="submit" class="button main" disabled={busy}>{busy ? "Signing in…" : "Sign in"}</button>
-      <p class="meta">The value of <code>HOGFLARE_ADMIN_TOKEN</code> or <code>HOGFLARE_VIEWER_TOKEN</code>.</p>
+      <button type="submit" class="button main" disabled={busy}>
+        {busy ? "Signing in…" : "Sign in"}
+      </button>
+      <p class="meta">
+        The value of <code>HOGFLARE_ADMIN_TOKEN</code> or <code>HOGFLARE_VIEWER_TOKEN</code>.
+      </p>
     </form>
   );
 }
@@ -207,15 +388,34 @@ export function Shell({ title, children }: { title: string; children: ComponentC
   const demo = project()?.name === "Demo";
   return (
     <>
-      <a class="skip" href="#content">Skip to the page</a>
+      <a class="skip" href="#content">
+        Skip to the page
+      </a>
       <div class={`frame ${railFolded.value ? "folded" : ""}`}>
         <Rail />
         <div class="desk">
           <Header title={title} />
-          {newerConsole.value && <Note>A newer console is there. <button type="button" class="button small" onClick={() => location.reload()}>Reload</button></Note>}
+          {newerConsole.value && (
+            <Note>
+              A newer console is there.{" "}
+              <button type="button" class="button small" onClick={() => location.reload()}>
+                Reload
+              </button>
+            </Note>
+          )}
           <main class="page" id="content">
-            {demo && <p class="meta" style={{ marginBottom: "8px" }}><span class="tag warn">Demo</span> Generated traffic. {isAdmin() && can("demo") && <a href={pageHref("settings", { tab: "demo" })}>About it</a>}</p>}
-            {unknown.length > 0 && <p class="meta" style={{ marginBottom: "8px" }}>{unknown.map(([key]) => `“${key}”`).join(", ")} in the address is not understood. <a href={hrefOf({ unknown: [] })}>Take it off</a></p>}
+            {demo && (
+              <p class="meta" style={{ marginBottom: "8px" }}>
+                <span class="tag warn">Demo</span> Generated traffic.{" "}
+                {isAdmin() && can("demo") && <a href={pageHref("settings", { tab: "demo" })}>About it</a>}
+              </p>
+            )}
+            {unknown.length > 0 && (
+              <p class="meta" style={{ marginBottom: "8px" }}>
+                {unknown.map(([key]) => `“${key}”`).join(", ")} in the address is not understood.{" "}
+                <a href={hrefOf({ unknown: [] })}>Take it off</a>
+              </p>
+            )}
             {children}
           </main>
         </div>
@@ -223,7 +423,18 @@ export function Shell({ title, children }: { title: string; children: ComponentC
       <Bottom />
       {paletteOpen.value && <LazyPalette />}
       {keysOpen.value && <Keys />}
-      {signedOut.value && <Dialog label="Sign in again" onClose={() => {}}><div class="in"><SignInForm again onDone={() => { refreshes.value = { count: refreshes.value.count + 1, how: "blocking" }; }} /></div></Dialog>}
+      {signedOut.value && (
+        <Dialog label="Sign in again" onClose={() => {}}>
+          <div class="in">
+            <SignInForm
+              again
+              onDone={() => {
+                refreshes.value = { count: refreshes.value.count + 1, how: "blocking" };
+              }}
+            />
+          </div>
+        </Dialog>
+      )}
     </>
   );
 }

@@ -1,6 +1,6 @@
 """posthog-python as PostHog's SDK test harness drives it: HTTP in, calls of the client out.
 
-    adapter.py v0|v1    the capture mode; prints its address
+adapter.py v0|v1    the capture mode; prints its address
 """
 
 import datetime

@@ -6,7 +6,7 @@
 //
 // Prints a line of docs/COMPATIBILITY.md for each adapter and, after it, the scenarios that failed.
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually, freePort, startSystem } from "../../lib/harness.mjs";

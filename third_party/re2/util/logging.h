@@ -64,9 +64,9 @@ struct FatalMessage {
 #endif
 
 #define LOG(severity) LOG_##severity
-#define VLOG(x) \
+#define VLOG(x)  \
   if ((x) > 0) { \
-  } else        \
+  } else         \
     LOG_INFO
 
 #endif  // UTIL_LOGGING_H_

@@ -34,9 +34,7 @@ def run(**options):
         client,
         "python-user",
         "in the past",
-        timestamp=datetime(
-            2026, 1, 2, 3, 4, 5, 678000, timezone(timedelta(hours=5, minutes=30))
-        ),
+        timestamp=datetime(2026, 1, 2, 3, 4, 5, 678000, timezone(timedelta(hours=5, minutes=30))),
         groups={"company": "acme"},
     )
     if OLD:
