@@ -113,9 +113,19 @@ for (const [library, way, prefix] of CASES) {
       if (has("survey")) {
         const answer = page.locator("textarea");
         await answer.waitFor({ timeout: 60_000 });
-        await answer.fill("Nothing at all");
-        await page.getByText("Send", { exact: true }).click();
-        await answer.waitFor({ state: "detached", timeout: 60_000 });
+        // A click before the survey has taken what was typed does nothing: as a visitor would, again.
+        await eventually(
+          async () => {
+            if ((await answer.count()) === 0) return true;
+            await answer.fill("Nothing at all", { timeout: 2_000 }).catch(() => {});
+            await page
+              .getByText("Send", { exact: true })
+              .click({ timeout: 2_000 })
+              .catch(() => {});
+            return (await answer.count()) === 0;
+          },
+          { what: "the survey is sent", timeoutMs: 60_000, everyMs: 500 },
+        );
         const rows = await landed("survey shown", "survey sent");
         assert.equal(rows.find((row) => row.event === "survey sent").properties.$survey_id, SURVEY.id);
       }
