@@ -10,7 +10,7 @@ import { build } from "esbuild";
 import { eventually, startSystem, TOKEN } from "../lib/harness.mjs";
 import { ROOT } from "../../scripts/lib/worker.mjs";
 import { DOCUMENT, SURVEY } from "./everything.mjs";
-import { openBrowser } from "./page.mjs";
+import { answerSurvey, openBrowser } from "./page.mjs";
 
 const folderOf = (name) => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
 const NEWEST = "posthog-js";
@@ -111,21 +111,7 @@ for (const [library, way, prefix] of CASES) {
       await landed("$pageview");
 
       if (has("survey")) {
-        const answer = page.locator("textarea");
-        await answer.waitFor({ timeout: 60_000 });
-        // A click before the survey has taken what was typed does nothing: as a visitor would, again.
-        await eventually(
-          async () => {
-            if ((await answer.count()) === 0) return true;
-            await answer.fill("Nothing at all", { timeout: 2_000 }).catch(() => {});
-            await page
-              .getByText("Send", { exact: true })
-              .click({ timeout: 2_000 })
-              .catch(() => {});
-            return (await answer.count()) === 0;
-          },
-          { what: "the survey is sent", timeoutMs: 60_000, everyMs: 500 },
-        );
+        await answerSurvey(page, "Nothing at all");
         const rows = await landed("survey shown", "survey sent");
         assert.equal(rows.find((row) => row.event === "survey sent").properties.$survey_id, SURVEY.id);
       }

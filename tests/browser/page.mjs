@@ -18,7 +18,7 @@ import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { dirname, join, normalize } from "node:path";
 import { chromium } from "playwright-core";
-import { TOKEN } from "../lib/harness.mjs";
+import { eventually, TOKEN } from "../lib/harness.mjs";
 
 const packageFolder = (name) => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
 
@@ -90,6 +90,23 @@ async function startSite(pages) {
       return new Promise((done) => server.close(done));
     },
   };
+}
+
+/** Waits for the survey, and answers it until it is gone: a click before it has taken the text does nothing. */
+export async function answerSurvey(page, text) {
+  const answer = page.locator("textarea");
+  await answer.waitFor({ timeout: 60_000 });
+  await eventually(
+    async () => {
+      await answer.fill(text, { timeout: 2_000 }).catch(() => {});
+      await page
+        .getByText("Send", { exact: true })
+        .click({ timeout: 2_000 })
+        .catch(() => {});
+      return (await answer.count()) === 0;
+    },
+    { what: "the survey is sent", timeoutMs: 60_000, everyMs: 500 },
+  );
 }
 
 /** Starts the site and the browser. */

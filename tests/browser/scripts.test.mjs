@@ -12,7 +12,7 @@ import { eventually, startSystem, TOKEN } from "../lib/harness.mjs";
 import { ROOT } from "../../scripts/lib/worker.mjs";
 import { scripts } from "../../scripts/lib/assets.mjs";
 import { DOCUMENT, SURVEY } from "./everything.mjs";
-import { openBrowser } from "./page.mjs";
+import { answerSurvey, openBrowser } from "./page.mjs";
 
 const ALIASES = { "/q1": "/e", "/q2": "/flags", "/q3": "/s", "/q4": "/i/v0/e", "/q5": "/api/surveys", "/js": "/static", "/c": "/array" };
 const VERSIONS = ["posthog-js", "posthog-js-1.200", "posthog-js-1.100"];
@@ -189,10 +189,7 @@ for (const library of VERSIONS) {
 describe("what remote config switches on", () => {
   it("a survey is shown and answered", async () => {
     const page = await openSnippet(system.url);
-    const box = page.locator("textarea");
-    await box.waitFor({ timeout: 60_000 });
-    await box.fill("Nothing at all");
-    await page.getByText("Send", { exact: true }).click();
+    await answerSurvey(page, "Nothing at all");
     const rows = await landed(page, "survey shown", "survey sent");
     const sent = rows.find((row) => row.event === "survey sent");
     assert.equal(sent.properties.$survey_id, SURVEY.id);
