@@ -146,7 +146,7 @@ def test_exception_issues_and_people_views_answer(system, composed, engine):
 
 def test_issues_have_the_status_of_the_newest_decision(system, composed, engine):
     names = "team_id, exception_fingerprint, status, decided, decided_at, until_people, until_occurrences, people_since, occurrences_since"
-    found = engine(columns(composed, "issue_status", names))
+    found = engine(columns(composed, "issue_status", names, key="exception_fingerprint"))
     expected = computed.issue_status(system.month.events)
     assert {row[1] for row in expected} == {"active", "ignored"} and as_set(found) == as_set((1, *row) for row in expected)
 
