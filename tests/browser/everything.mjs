@@ -15,7 +15,8 @@ export const SURVEY = {
   linked_flag_key: null,
   targeting_flag_key: null,
   internal_targeting_flag_key: null,
-  schedule: "always",
+  // "always" would be shown anew within a second of being answered.
+  schedule: "once",
 };
 export const DOCUMENT = {
   flags: [

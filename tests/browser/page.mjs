@@ -98,6 +98,7 @@ export async function answerSurvey(page, text) {
   await answer.waitFor({ timeout: 60_000 });
   await answer.fill(text);
   await page.getByText("Send", { exact: true }).click();
+  await answer.waitFor({ state: "detached", timeout: 60_000 });
 }
 
 /** Starts the site and the browser. */
