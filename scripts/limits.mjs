@@ -1,4 +1,4 @@
-// docs/LIMITS.md: every bound of include/hogflare/*limits.h and src/console/limits.h as a table, made from the
+// docs/LIMITS.md: every bound of the headers named *limits.h as a table, made from the
 // constants and their comments. tests/docs/limits.test.mjs holds the document against the headers.
 //
 //   node scripts/limits.mjs           writes the document
@@ -7,13 +7,14 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(fileURLToPath(import.meta.url), "../..");
-const HEADERS = [
+export const HEADERS = [
   "include/hogflare/limits.h",
   "include/hogflare/memory_limits.h",
   "include/hogflare/flags_limits.h",
   "include/hogflare/insights_limits.h",
   "include/hogflare/recordings_limits.h",
   "src/console/limits.h",
+  "src/http/mcp_limits.h",
 ];
 export const DOCUMENT = join(root, "docs/LIMITS.md");
 

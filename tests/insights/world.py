@@ -6,12 +6,16 @@ groups, cohorts. Rows get the columns of schemas/events.json, typed ones too, as
 
 import json
 import pathlib
-import subprocess
+import sys
 
 import duckdb
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TOOL = ROOT / "build" / "native" / "insights"
+sys.path.insert(0, str(ROOT / "tests/pylib"))
+
+from planner import Planner  # noqa: E402
+
+__all__ = ["ROOT", "Planner", "answer", "load", "project_of"]
 
 LIFTED = {
     "$session_id": "session_id",
@@ -52,22 +56,6 @@ CREATE MACRO json_get_json(j, k) AS CASE WHEN strlen(j) >= 2000 THEN error('JSON
     ELSE CAST(json_extract(j, '/' || replace(replace(k, '~', '~0'), '/', '~1')) AS VARCHAR) END;
 CREATE MACRO regexp_like(s, p) AS regexp_matches(s, p);
 """
-
-
-class Planner:
-    """The native tool, kept running: one line in, one line out."""
-
-    def __init__(self):
-        self.process = subprocess.Popen([TOOL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def ask(self, **arguments):
-        self.process.stdin.write(json.dumps(arguments) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
 
 
 def _text(value):

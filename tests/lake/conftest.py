@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(Path(__file__).parent), str(PROJECT / "fake-pipeline")]
+sys.path[:0] = [str(Path(__file__).parent), str(PROJECT / "fake-pipeline"), str(PROJECT / "tests/pylib")]
 
 from fake_pipeline.store import sql_files  # noqa: E402
 from month import SINCE, UNTIL, make_month  # noqa: E402

@@ -6,38 +6,24 @@ zones over a clock change (Berlin's on 25 October), and no data at all.
 
 from __future__ import annotations
 
-import json
-import subprocess
 from datetime import date, timedelta
 
 import plain_questions as computed
 import pytest
-from conftest import PROJECT
 from plain_questions import Asked, both, named
+from planner import Planner
 
-TOOL = PROJECT / "build/native/insights"
 STREAMS = ("events", "persons", "distinct_ids")
 FIRST, LAST, EMPTY = date(2026, 10, 1), date(2026, 10, 31), date(2025, 3, 1)
 BERLIN, ANGELES = "Europe/Berlin", "America/Los_Angeles"
 VIEW, SIGNED, BOUGHT = "$pageview", "signed_up", "purchase"
 
 
-class Planner:
-    def __init__(self):
-        self.process = subprocess.Popen([TOOL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def ask(self, **arguments):
-        self.process.stdin.write(json.dumps(arguments) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-
 @pytest.fixture(scope="module")
 def planner():
     planner = Planner()
     yield planner
-    planner.process.stdin.close()
-    planner.process.wait()
+    planner.close()
 
 
 def rows_of(system, dialect, sql):
