@@ -11,6 +11,7 @@
 #include "hogflare/json.h"
 #include "hogflare/routes.h"
 #include "hogflare/text.h"
+#include "json/dom.h"
 
 namespace hogflare {
 namespace {
@@ -247,7 +248,7 @@ void read_projects(Reader& reader) {
   read_cookieless_defaults(reader);
   const std::string text = reader.text("HOGFLARE_PROJECTS");
   if (text.empty()) return;
-  const Json projects = Json::parse(text, nullptr, false);
+  const Json projects = json::dom_of<Json>(text);
   if (!projects.is_object() || projects.empty()) {
     reader.problem(true,
                    "HOGFLARE_PROJECTS must be a JSON object such as {\"phc_…\": {\"team_id\": 1}}");
@@ -283,7 +284,7 @@ void read_path_prefix(Reader& reader) {
 void read_path_aliases(Reader& reader) {
   const std::string text = reader.text("HOGFLARE_PATH_ALIASES");
   if (text.empty()) return;
-  const Json aliases = Json::parse(text, nullptr, false);
+  const Json aliases = json::dom_of<Json>(text);
   if (!aliases.is_object()) {
     return reader.problem(true,
                           "HOGFLARE_PATH_ALIASES must be a JSON object such as "
@@ -448,7 +449,7 @@ void read_sql_tables(Reader& reader) {
     space = "default";
   }
   const std::string text = reader.text("HOGFLARE_SQL_TABLES");
-  const Json given = text.empty() ? Json::object() : Json::parse(text, nullptr, false);
+  const Json given = text.empty() ? Json::object() : json::dom_of<Json>(text);
   for (size_t i = 0; i < std::size(kStreamNames); ++i) {
     std::string table = "hogflare_" + std::string(kStreamNames[i]) + "_v1";
     const auto found = given.is_object() ? given.find(kStreamNames[i]) : given.end();
@@ -602,7 +603,7 @@ void read_unusable_classes(Reader& reader, const Json& host) {
 Config parse_config(std::string_view host_json, Zones* zones) {
   Config config;
   config.zones = zones;
-  const Json host = Json::parse(host_json, nullptr, false);
+  const Json host = json::dom_of<Json>(host_json);
   static const Json kEmpty = Json::object();
   const bool usable = host.is_object() && host.contains("vars") && host["vars"].is_object();
   if (!usable) config.problems.push_back({true, "the host gave no configuration object"});

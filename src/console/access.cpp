@@ -7,6 +7,7 @@
 #include "console/limits.h"
 #include "hogflare/base64.h"
 #include "hogflare/digest.h"
+#include "json/dom.h"
 
 namespace hogflare::console {
 namespace {
@@ -212,7 +213,7 @@ bool AccessKeys::are_due(int64_t now_ms, bool for_unknown_key) const {
 }
 
 bool AccessKeys::take(std::string_view json, int64_t now_ms) {
-  const Json set = Json::parse(json, nullptr, false);
+  const Json set = json::dom_of<Json>(json);
   if (!set.is_object() || !set.contains("keys") || !set["keys"].is_array()) return false;
   std::map<std::string, Key> keys;
   for (const Json& key : set["keys"]) {
@@ -233,7 +234,7 @@ AccessAnswer AccessKeys::verify(const Config& config, std::string_view jwt, int6
   if (second == std::string_view::npos || jwt.size() > limits::kAccessTokenBytesMax) {
     return bad("it is no token of Access");
   }
-  const Json head = Json::parse(decode_base64url(jwt.substr(0, first)), nullptr, false);
+  const Json head = json::dom_of<Json>(decode_base64url(jwt.substr(0, first)));
   if (!head.is_object() || text_of(head, "alg") != "RS256") return bad("it is not signed by RS256");
   const auto key = keys_.find(text_of(head, "kid"));
   if (key == keys_.end()) {
@@ -246,7 +247,7 @@ AccessAnswer AccessKeys::verify(const Config& config, std::string_view jwt, int6
     return bad("its signature is wrong");
   }
   const Json claims =
-      Json::parse(decode_base64url(jwt.substr(first + 1, second - first - 1)), nullptr, false);
+      json::dom_of<Json>(decode_base64url(jwt.substr(first + 1, second - first - 1)));
   if (!claims.is_object()) return bad("it is no token of Access");
   return check_claims(config, claims, now_ms);
 }

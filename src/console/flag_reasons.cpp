@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "json/dom.h"
+
 namespace hogflare::console {
 namespace {
 
@@ -78,7 +80,7 @@ std::string with_probes(const Json& document, std::string_view key) {
   const Json* groups = flag == nullptr ? nullptr : groups_of(*flag);
   Json probed = document;
   Json* flags = probed.is_array() ? &probed : probed.contains("flags") ? &probed["flags"] : nullptr;
-  if (groups == nullptr || flags == nullptr) return document.dump();
+  if (groups == nullptr || flags == nullptr) return json::text_of(document);
   size_t count = 0;
   for (size_t i = 0; i < groups->size() && count < kProbesMax; ++i) {
     const Json& group = (*groups)[i];
@@ -91,7 +93,7 @@ std::string with_probes(const Json& document, std::string_view key) {
           probe_of(*flag, probe_key(i, static_cast<int>(k)), group, Json::array({properties[k]})));
     }
   }
-  return probed.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json::text_of(probed);
 }
 
 Json conditions_of(const Json& document, std::string_view key, const ProbeContext& context) {

@@ -4,6 +4,7 @@
 
 #include "hogflare/digest.h"
 #include "hogflare/timestamp.h"
+#include "json/dom.h"
 
 namespace hogflare::console {
 namespace {
@@ -14,7 +15,7 @@ constexpr size_t kEtagDigits = 32;
 
 // Names of a list in ascending order, which is the order of their times.
 std::vector<Json> entries_of(std::string_view list_json) {
-  const Json list = Json::parse(list_json, nullptr, false);
+  const Json list = json::dom_of<Json>(list_json);
   std::vector<Json> entries;
   if (!list.is_array()) return entries;
   for (const Json& entry : list) {
@@ -54,7 +55,7 @@ std::string version_key(std::string_view key, int64_t at_ms) {
 }
 
 ChangeKv put_kv(std::string key, const Json& metadata, std::string_view value) {
-  std::string bytes = metadata.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string bytes = json::text_of(metadata);
   const uint32_t size = static_cast<uint32_t>(bytes.size());
   bytes += value;
   return {KvChange::kPut, std::move(key), std::move(bytes), size};

@@ -8,6 +8,7 @@
 #include "hogflare/digest.h"
 #include "hogflare/timestamp.h"
 #include "hogflare/url.h"
+#include "json/dom.h"
 
 namespace hogflare {
 namespace {
@@ -65,7 +66,7 @@ Reply fault_reply(const Fault& fault) {
                      {"code", fault.code},
                      {"detail", fault.detail},
                      {"attr", fault.attr.empty() ? Json() : Json(fault.attr)}};
-  Reply reply = json_answer(body.dump(-1, ' ', false, Json::error_handler_t::replace));
+  Reply reply = json_answer(json::text_of(body));
   reply.status = fault.status;
   if (fault.status == 401) reply.headers.push_back({"WWW-Authenticate", "Bearer"});
   if (fault.retry_after_s > 0) {
@@ -129,13 +130,11 @@ std::string planner_project(const Config& config, const Project& project, int64_
                        {"persons", table(Stream::kPersons)},
                        {"rejects", table(Stream::kRejects)},
                        {"distinct_ids", table(Stream::kDistinctIds)}};
-  std::string out = Json{
-      {"now", now},
-      {"timezone", project.timezone},
-      {"team_id", project.team_id},
-      {"tables", tables},
-      {"one_team_only",
-       true}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string out = json::text_of(Json{{"now", now},
+                                       {"timezone", project.timezone},
+                                       {"team_id", project.team_id},
+                                       {"tables", tables},
+                                       {"one_team_only", true}});
   if (cohorts.empty()) return out;
   out.pop_back();
   return out.append(R"(,"cohorts":)").append(cohorts).append("}");

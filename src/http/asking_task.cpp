@@ -10,15 +10,12 @@
 #include "hogflare/json.h"
 #include "hogflare/timestamp.h"
 #include "json/members.h"
+#include "json/dom.h"
 
 namespace hogflare {
 namespace {
 
 using Json = nlohmann::json;
-
-std::string text_of(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 }  // namespace
 
@@ -86,7 +83,8 @@ void AskingTask::resume(const Turn& turn, EffectResult result, Effects& effects)
     read_effect_ = 0;
     if (result.ok && result.http_status == 200) return answer_kept(turn, result.body);
     if (question_.must_not_ask) {
-      return respond(json_answer(text_of({{"cache_key", key_}, {"query_status", nullptr}})));
+      return respond(
+          json_answer(json::text_of(Json{{"cache_key", key_}, {"query_status", nullptr}})));
     }
     run_.start(turn, std::move(*plan_), question_.path, effects);
   } else if (result.id == write_effect_) {

@@ -6,6 +6,7 @@
 #include "console_task.h"
 #include "hogflare/timestamp.h"
 #include "hogflare/url.h"
+#include "json/dom.h"
 
 namespace hogflare {
 namespace {
@@ -121,7 +122,7 @@ class DocumentsTask final : public ConsoleTask {
       return answer(200, {{"versions", console::versions_of(told, versions_key())}});
     }
     ConsoleJson documents = ConsoleJson::array();
-    for (const ConsoleJson& entry : ConsoleJson::parse(told, nullptr, false)) {
+    for (const ConsoleJson& entry : json::dom_of<ConsoleJson>(told)) {
       const std::string name = entry["name"].get<std::string>();
       ConsoleJson document = {{"slug", name.substr(list_key_.size())}};
       if (entry.contains("metadata") && entry["metadata"].is_object())
@@ -136,7 +137,7 @@ class DocumentsTask final : public ConsoleTask {
     const std::string etag = exists ? console::etag_of(result.body) : "";
     if (is("GET")) {
       if (!exists) return refuse(404, "no_document", "there is no such document");
-      return answer(200, ConsoleJson::parse(result.body, nullptr, false), {{"ETag", etag}});
+      return answer(200, json::dom_of<ConsoleJson>(result.body), {{"ETag", etag}});
     }
     const std::string_view if_match = console().if_match;
     const bool fits = exists ? console::matches(if_match, etag) : if_match.empty();
@@ -169,7 +170,7 @@ class DocumentsTask final : public ConsoleTask {
       effects.add(ChangeKv{KvChange::kDelete, key_, "", 0});
       return;
     }
-    const std::string text = document_.dump(-1, ' ', false, ConsoleJson::error_handler_t::replace);
+    const std::string text = json::text_of(document_);
     etag_ = console::etag_of(text);
     effects.add(console::put_kv(
         key_, {{"name", name_of_document(document_, slug_)}, {"updated_at", now}, {"etag", etag_}},

@@ -11,6 +11,7 @@
 #include "hogflare/flags_tools.h"
 #include "hogflare/person_state.h"
 #include "hogflare/url.h"
+#include "json/dom.h"
 
 namespace hogflare {
 namespace {
@@ -44,11 +45,9 @@ ConsoleJson flag_at(const ConsoleJson& document, std::string_view path) {
 // "message"}]}.
 ConsoleJson check_document(const Config& config, const std::string& document) {
   const ConsoleJson arguments = {{"document", document}, {"group_types", group_types_of(config)}};
-  const ConsoleJson told = ConsoleJson::parse(
-      flags::tool_check(arguments.dump(-1, ' ', false, ConsoleJson::error_handler_t::replace),
-                        *config.zones),
-      nullptr, false);
-  const ConsoleJson parsed = ConsoleJson::parse(document, nullptr, false);
+  const ConsoleJson told =
+      json::dom_of<ConsoleJson>(flags::tool_check(json::text_of(arguments), *config.zones));
+  const ConsoleJson parsed = json::dom_of<ConsoleJson>(document);
   ConsoleJson problems = ConsoleJson::array();
   bool has_error = false;
   for (const ConsoleJson& problem : told["problems"]) {
@@ -135,7 +134,7 @@ class FlagsGetTask final : public FlagsDocumentTask {
     body["writable"] = is_writable(turn.config) && caller().role == console::Role::kAdmin;
     body["problems"] = check_document(turn.config, document_)["problems"];
     body["flags"] = ConsoleJson::array();
-    const ConsoleJson parsed = ConsoleJson::parse(document_, nullptr, false);
+    const ConsoleJson parsed = json::dom_of<ConsoleJson>(document_);
     if (const ConsoleJson* flags = console::flags_of(parsed)) {
       for (const ConsoleJson& flag : *flags) {
         if (flag.is_object()) body["flags"].push_back(console::summary_of(flag));
@@ -316,7 +315,7 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
   }
 
   void has_document(const Turn& turn, Effects& effects) override {
-    parsed_ = ConsoleJson::parse(document_, nullptr, false);
+    parsed_ = json::dom_of<ConsoleJson>(document_);
     flags::ParseOptions options;
     options.group_types = turn.config.group_types;
     options.zones = turn.config.zones;
@@ -335,7 +334,7 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
       if (body_.contains(name)) asked[name] = body_[name];
     }
     asked["token"] = "console";
-    Result<flags::Request> request = flags::parse_request(asked.dump(), {});
+    Result<flags::Request> request = flags::parse_request(json::text_of(asked), {});
     if (!request.ok()) return refuse(400, "bad_request", request.error().detail);
     request_.emplace(std::move(request).value());
     flags::Needs wanted = flags::needs(*definitions_, *request_);
@@ -387,16 +386,15 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
     const bool has_properties = properties != person.end() && properties->is_object();
     ConsoleJson asked = {{"token", "console"}, {"distinct_id", person["distinct_id"]}};
     if (has_properties) asked["person_properties"] = *properties;
-    const Result<flags::Request> request =
-        flags::parse_request(asked.dump(-1, ' ', false, ConsoleJson::error_handler_t::replace), {});
+    const Result<flags::Request> request = flags::parse_request(json::text_of(asked), {});
     if (!request.ok()) return ConsoleJson::object();
     flags::StoredState stored;
     stored.person_exists = true;
     const flags::Evaluation evaluation =
         flags::evaluate(*definitions_, request.value(), stored, turn.now_ms);
     const flags::ResponseContext context{"00000000-0000-4000-8000-000000000000", turn.now_ms, {}};
-    return ConsoleJson::parse(flags::write_flags(evaluation, flags::FlagsVersion::kV2, context),
-                              nullptr, false)["flags"];
+    return json::dom_of<ConsoleJson>(
+        flags::write_flags(evaluation, flags::FlagsVersion::kV2, context))["flags"];
   }
 
   void note_conditions(const ConsoleJson& told, const ConsoleJson& result,
@@ -454,8 +452,8 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
     const flags::Evaluation evaluation =
         flags::evaluate(*definitions_, *request_, stored_->state(), turn.now_ms);
     const flags::ResponseContext context{"00000000-0000-4000-8000-000000000000", turn.now_ms, {}};
-    const ConsoleJson told = ConsoleJson::parse(
-        flags::write_flags(evaluation, flags::FlagsVersion::kV2, context), nullptr, false);
+    const ConsoleJson told = json::dom_of<ConsoleJson>(
+        flags::write_flags(evaluation, flags::FlagsVersion::kV2, context));
     ConsoleJson results = ConsoleJson::object();
     for (const auto& [key, result] : told["flags"].items()) {
       if (!console::is_probe(key)) results[key] = result;
@@ -466,10 +464,10 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
     ConsoleJson body = {{"flags", std::move(results)}};
     body["errorsWhileComputingFlags"] = told["errorsWhileComputingFlags"];
     body["source"] = source_;
-    body["person"] = {{"exists", stored.person_exists},
-                      {"read", stored.person_read == flags::Read::kOk ? "ok" : "failed"},
-                      {"properties", ConsoleJson::parse(flags::to_json(stored.person_properties),
-                                                        nullptr, false)}};
+    body["person"] = {
+        {"exists", stored.person_exists},
+        {"read", stored.person_read == flags::Read::kOk ? "ok" : "failed"},
+        {"properties", json::dom_of<ConsoleJson>(flags::to_json(stored.person_properties))}};
     answer(200, body);
   }
 
@@ -478,7 +476,7 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
       return body_.contains(name) && body_[name].is_object() ? body_[name] : ConsoleJson::object();
     };
     ConsoleJson person =
-        ConsoleJson::parse(flags::to_json(stored_->state().person_properties), nullptr, false);
+        json::dom_of<ConsoleJson>(flags::to_json(stored_->state().person_properties));
     if (!person.is_object()) person = ConsoleJson::object();
     person.update(given("person_properties"));
     const auto is_on = [&answers](std::string_view key) {

@@ -6,6 +6,7 @@
 #include "hogflare/outbox.h"
 #include "hogflare/url.h"
 #include "hogflare/version.h"
+#include "json/dom.h"
 
 namespace hogflare {
 namespace {
@@ -53,7 +54,7 @@ class HealthTask final : public ConsoleTask {
                           {"bytes", stats_.stats().quarantine_bytes}};
     body["problems"] = std::move(found);
     body["counts"] = counts(turn.metrics);
-    body["flags"] = ConsoleJson::parse(state().flags.describe(), nullptr, false);
+    body["flags"] = json::dom_of<ConsoleJson>(state().flags.describe());
     body["traps"] = turn.metrics.traps;
     body["bindings"] = config.bindings;
     body["variables_set"] = config.variables;

@@ -2,6 +2,7 @@
 #include "console_task.h"
 #include "hogflare/person_calls.h"
 #include "hogflare/url.h"
+#include "json/dom.h"
 
 namespace hogflare {
 namespace {
@@ -20,8 +21,7 @@ class PersonTask final : public ConsoleTask {
   }
 
   void resume(const Turn&, EffectResult result, Effects& effects) override {
-    const ConsoleJson told =
-        result.ok ? ConsoleJson::parse(result.body, nullptr, false) : ConsoleJson();
+    const ConsoleJson told = result.ok ? json::dom_of<ConsoleJson>(result.body) : ConsoleJson();
     if (!told.is_object()) {
       return refuse(503, "object_unavailable", "the person's object does not answer; try again");
     }

@@ -7,6 +7,7 @@
 #include "console/pages.h"
 #include "hogflare/url.h"
 #include "hogflare/version.h"
+#include "json/dom.h"
 
 namespace hogflare {
 
@@ -22,8 +23,7 @@ void ConsoleTask::answer(uint16_t status, const ConsoleJson& body, std::vector<H
   headers.push_back({"Content-Type", "application/json"});
   headers.push_back({"Cache-Control", "private, no-store"});
   headers.push_back({"X-Content-Type-Options", "nosniff"});
-  respond({status, std::move(headers),
-           body.dump(-1, ' ', false, ConsoleJson::error_handler_t::replace)});
+  respond({status, std::move(headers), json::text_of(body)});
 }
 
 void ConsoleTask::refuse(uint16_t status, std::string_view code, std::string_view detail,
@@ -77,7 +77,7 @@ bool ConsoleTask::read_body(ConsoleJson& into) {
     refuse(415, "not_json", "send Content-Type: application/json");
     return false;
   }
-  into = ConsoleJson::parse(body(), nullptr, false);
+  into = json::dom_of<ConsoleJson>(body());
   if (into.is_object()) return true;
   refuse(400, "not_json", "the body must be a JSON object");
   return false;

@@ -4,6 +4,8 @@
 #include <set>
 #include <vector>
 
+#include "json/dom.h"
+
 namespace hogflare {
 namespace {
 
@@ -12,7 +14,7 @@ using Json = nlohmann::json;
 void append_cell(std::string& out, const Json& value) {
   std::string text = value.is_string() ? value.get<std::string>()
                      : value.is_null() ? std::string()
-                                       : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+                                       : json::text_of(value);
   const bool is_formula = value.is_string() && !text.empty() &&
                           std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos;
   if (is_formula) text.insert(text.begin(), '\'');
@@ -83,7 +85,7 @@ void write_objects(const Json& results, std::string& out) {
 }  // namespace
 
 std::string write_csv(std::string_view answer) {
-  const Json envelope = Json::parse(answer, nullptr, false);
+  const Json envelope = json::dom_of<Json>(answer);
   const Json& given = member(envelope, "results");
   const Json results = given.is_array() ? given : Json::array({given});
   std::string out;

@@ -7,15 +7,12 @@
 #include "hogflare/insights_limits.h"
 #include "hogflare/json.h"
 #include "hogflare/url.h"
+#include "json/dom.h"
 
 namespace hogflare {
 namespace {
 
 using Json = nlohmann::json;
-
-std::string text_of(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 class ListTask final : public AskingTask {
  public:
@@ -41,7 +38,7 @@ class ListTask final : public AskingTask {
     question.must_ask = parameter("refresh") == "true";
     Json query = make_query();
     if (wrong_) return wrong_;
-    question.query = text_of(query);
+    question.query = json::text_of(query);
     return std::nullopt;
   }
 
@@ -96,7 +93,7 @@ class ListTask final : public AskingTask {
       refuse(name, "must be JSON");
       return Json();
     }
-    return Json::parse(text, nullptr, false);
+    return json::dom_of<Json>(text);
   }
 
   Json property_definitions() {
@@ -130,7 +127,7 @@ class ListTask final : public AskingTask {
     if (!is_persons && route().endpoint != RouteKind::kEventList) {
       return answer_as_asked(head(), std::move(answer));
     }
-    Json envelope = Json::parse(answer, nullptr, false);
+    Json envelope = json::dom_of<Json>(answer);
     if (!envelope.is_object()) return json_answer(std::move(answer));
     Json results = Json::array();
     for (Json& row : envelope["results"]) results.push_back(is_persons ? row[0] : event_of(row));
@@ -138,7 +135,7 @@ class ListTask final : public AskingTask {
     envelope["next"] = next_page(envelope);
     envelope["previous"] = nullptr;
     for (const char* member : {"columns", "types"}) envelope.erase(member);
-    return answer_as_asked(head(), text_of(envelope));
+    return answer_as_asked(head(), json::text_of(envelope));
   }
 
   static Json event_of(Json& row) {

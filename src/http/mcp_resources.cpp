@@ -1,6 +1,7 @@
 #include "http/mcp_resources.h"
 
 #include "schema_texts.h"
+#include "json/dom.h"
 
 namespace hogflare::mcp {
 namespace {
@@ -40,13 +41,13 @@ std::string schema_text() {
   Json tables = Json::object();
   for (const SchemaText& each : kSchemaTexts) {
     Json columns = Json::array();
-    const Json schema = Json::parse(each.fields, nullptr, false);
+    const Json schema = json::dom_of<Json>(each.fields);
     for (const Json& field : schema["fields"]) {
       columns.push_back({{"name", field["name"]}, {"type", field["type"]}});
     }
     tables[std::string(each.table)] = {{"columns", std::move(columns)}};
   }
-  return Json{{"tables", std::move(tables)}, {"notes", kSchemaNotes}}.dump();
+  return json::text_of(Json{{"tables", std::move(tables)}, {"notes", kSchemaNotes}});
 }
 
 }  // namespace

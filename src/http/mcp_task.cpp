@@ -14,6 +14,7 @@
 #include "http/mcp_resources.h"
 #include "http/mcp_tools.h"
 #include "http_task.h"
+#include "json/dom.h"
 
 namespace hogflare {
 namespace {
@@ -42,10 +43,6 @@ constexpr int kMethodNotFound = -32601;
 constexpr int kInvalidParams = -32602;
 // The protocol's own: server/resources, "Error Handling".
 constexpr int kResourceNotFound = -32002;
-
-std::string text_of(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 Json error_of(const Json& id, int code, std::string_view sentence, Json data = nullptr) {
   Json error = {{"code", code}, {"message", sentence}};
@@ -89,12 +86,12 @@ bool is_own_page(const ConsoleHead& head) {
 
 // What a request of this Worker's own was refused with: its sentence, and what its checker says.
 std::string sentence_of(const Reply& reply) {
-  const Json body = Json::parse(reply.body, nullptr, false);
+  const Json body = json::dom_of<Json>(reply.body);
   if (!body.is_object() || !body.contains("detail") || !body["detail"].is_string()) {
     return fmt::format("refused with {}: {}", reply.status, reply.body.substr(0, 1000));
   }
   std::string sentence = body["detail"].get<std::string>();
-  if (body.contains("problems")) sentence += ": " + text_of(body["problems"]);
+  if (body.contains("problems")) sentence += ": " + json::text_of(body["problems"]);
   return sentence;
 }
 
@@ -120,7 +117,7 @@ class McpTask final : public HttpTask {
   // --- The request ---
 
   Reply refusal(uint16_t status, int code, std::string_view sentence, Json data = nullptr) const {
-    Reply reply = json_answer(text_of(error_of(nullptr, code, sentence, std::move(data))));
+    Reply reply = json_answer(json::text_of(error_of(nullptr, code, sentence, std::move(data))));
     reply.status = status;
     if (status == 401) reply.headers.push_back({"WWW-Authenticate", "Bearer"});
     return reply;
@@ -178,7 +175,7 @@ class McpTask final : public HttpTask {
   // The message, or those of a batch, into messages_.
   std::optional<Reply> read_messages() {
     // The index bounds how deep the text is nested before anything walks down into it.
-    Json parsed = json::Document::parse_const(body(), 1).ok() ? Json::parse(body(), nullptr, false)
+    Json parsed = json::Document::parse_const(body(), 1).ok() ? json::dom_of<Json>(body())
                                                               : Json(Json::value_t::discarded);
     body() = std::string();
     if (parsed.is_discarded()) return refusal(400, kParseError, "the body is not JSON");
@@ -218,13 +215,13 @@ class McpTask final : public HttpTask {
 
   void conclude() {
     if (is_invalid_ && !is_batch_) {
-      Reply reply = json_answer(text_of(answers_[0]));
+      Reply reply = json_answer(json::text_of(answers_[0]));
       reply.status = 400;
       return respond(std::move(reply));
     }
     // Notifications and answers to what was never asked have no answer.
     if (answers_.empty()) return respond({202, {{"Cache-Control", "no-store"}}, ""});
-    respond(json_answer(text_of(is_batch_ ? Json(std::move(answers_)) : answers_[0])));
+    respond(json_answer(json::text_of(is_batch_ ? Json(std::move(answers_)) : answers_[0])));
   }
 
   void refuse(const Json& id, int code, std::string_view sentence, Json data = nullptr) {
@@ -348,7 +345,8 @@ class McpTask final : public HttpTask {
   const Project* project_of(const Json& arguments) {
     const bool is_named = arguments.is_object() && arguments.contains("team_id") &&
                           arguments["team_id"].is_number_integer();
-    return asked_project(config_, is_named ? arguments["team_id"].dump() : std::string("@current"));
+    return asked_project(config_,
+                         is_named ? json::text_of(arguments["team_id"]) : std::string("@current"));
   }
 
   // The request a tool stands for, with the caller's own credential: its task decides as it always

@@ -5,13 +5,10 @@
 #include <algorithm>
 
 #include "http/mcp_limits.h"
+#include "json/dom.h"
 
 namespace hogflare::mcp {
 namespace {
-
-std::string text_of(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 // Appends "&name=value" with everything but letters, digits and -._~ as %xx; nothing for an empty
 // value.
@@ -40,7 +37,7 @@ class Arguments {
   const Json& at(const char* name) const { return json_[name]; }
   std::string text(const char* name, std::string fallback = {}) const {
     if (!has(name)) return fallback;
-    return json_[name].is_string() ? json_[name].get<std::string>() : text_of(json_[name]);
+    return json_[name].is_string() ? json_[name].get<std::string>() : json::text_of(json_[name]);
   }
   int64_t team_id() const { return team_id_; }
   std::string api(std::string_view path) const {
@@ -71,7 +68,7 @@ Made wrong(std::string sentence) { return WrongArguments{.sentence = std::move(s
 Call ask(const Arguments& given, Json query) {
   Json body = {{"query", std::move(query)}};
   if (given.has("refresh") && given.at("refresh") == true) body["refresh"] = "force_blocking";
-  return {.method = "POST", .path = given.api("query"), .body = text_of(body)};
+  return {.method = "POST", .path = given.api("query"), .body = json::text_of(body)};
 }
 
 Made query(const Arguments& given) { return ask(given, given.at("query")); }
@@ -119,19 +116,19 @@ Made flags(const Arguments& given) {
     Json body = {{"team_id", given.team_id()}};
     given.copy(body, {"distinct_id", "groups", "person_properties", "group_properties", "key",
                       "document"});
-    return Call{.method = "POST", .path = "/app/api/flags/evaluate", .body = text_of(body)};
+    return Call{.method = "POST", .path = "/app/api/flags/evaluate", .body = json::text_of(body)};
   }
   if (!given.has("document")) return wrong(action + " needs document, the text of the definitions");
   Json body = Json::object();
   given.copy(body, {"document"});
   if (action == "check") {
-    return Call{.method = "POST", .path = "/app/api/flags/check", .body = text_of(body)};
+    return Call{.method = "POST", .path = "/app/api/flags/check", .body = json::text_of(body)};
   }
   if (!given.has("etag"))
     return wrong("write needs etag, which list gives: of the version that was edited");
   return Call{.method = "PUT",
               .path = "/app/api/flags",
-              .body = text_of(body),
+              .body = json::text_of(body),
               .if_match = given.text("etag")};
 }
 
@@ -246,14 +243,14 @@ constexpr Tool kTools[] = {
 
 // Its schema with the project's id, which every tool takes.
 Json schema_of(const Tool& tool) {
-  Json properties = Json::parse(tool.properties, nullptr, false);
+  Json properties = json::dom_of<Json>(tool.properties);
   properties["team_id"] = {
       {"type", "integer"},
       {"minimum", 1},
       {"description", "the project; needed where this deployment has several"}};
   return {{"type", "object"},
           {"properties", std::move(properties)},
-          {"required", Json::parse(tool.required, nullptr, false)},
+          {"required", json::dom_of<Json>(tool.required)},
           {"additionalProperties", false}};
 }
 
@@ -326,7 +323,7 @@ std::string refuse_value(const Json& schema, const Json& value, const std::strin
   if (schema.contains("enum")) {
     const Json& allowed = schema["enum"];
     if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
-      return path + " must be one of " + text_of(allowed);
+      return path + " must be one of " + json::text_of(allowed);
     }
   }
   if (type == "string") return refuse_text(schema, value, path);

@@ -10,6 +10,7 @@
 #include "hogflare/url.h"
 #include "hogflare/version.h"
 #include "hogflare/wire.h"
+#include "json/dom.h"
 
 namespace hogflare {
 namespace {
@@ -36,7 +37,7 @@ Json health_of_config(const Config& config) {
 
 // The figures without the sinks' own words, which /admin/outbox has.
 Json figures_of(const OutboxStats& stats) {
-  Json figures = Json::parse(write_outbox_stats(stats), nullptr, false);
+  Json figures = json::dom_of<Json>(write_outbox_stats(stats));
   if (!figures.is_object()) return Json::object();
   for (Json& stream : figures["streams"]) stream.erase("last_reason");
   return figures;
@@ -157,13 +158,13 @@ class OperationsTask final : public HttpTask {
     if (bears(head(), config.admin_token)) {
       health["problems"] = std::move(problems);
       health["configuration"] = health_of_config(config);
-      health["flags"] = Json::parse(state().flags.describe(), nullptr, false);
+      health["flags"] = json::dom_of<Json>(state().flags.describe());
       health["outbox"] = figures_of(state().outbox_stats);
       health["traps"] = state().metrics.traps;
     }
     return {static_cast<uint16_t>(fatal ? 503 : 200),
             {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
-            health.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"};
+            json::indented_text_of(health) + "\n"};
   }
 
   uint32_t kv_effect_ = 0;  // 0: none under way

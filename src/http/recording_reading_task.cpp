@@ -25,6 +25,7 @@
 #include "http/recordings_reply.h"
 #include "http/segments.h"
 #include "http_task.h"
+#include "json/dom.h"
 
 namespace hogflare {
 namespace {
@@ -42,10 +43,6 @@ Fault invalid(std::string_view name, std::string_view sentence) {
   return {.code = "invalid_input",
           .detail = std::string(name) + " " + std::string(sentence),
           .attr = std::string(name)};
-}
-
-std::string text_of(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string text_in(const Json& cell) { return cell.is_string() ? cell.get<std::string>() : ""; }
@@ -102,7 +99,7 @@ class ReadingTask : public HttpTask {
   void ask(const Turn& turn, const Json& question, Effects& effects) {
     insights::Asked asked =
         insights::ask({.project = planner_project(turn.config, *project_, turn.now_ms),
-                       .question = text_of(question),
+                       .question = json::text_of(question),
                        .dialect = insights::Dialect::kBasin,
                        .zones = turn.config.zones});
     if (asked.refusal) return respond(fault_reply(fault_of(*asked.refusal, "recordings")));
@@ -116,7 +113,7 @@ class ReadingTask : public HttpTask {
     if (!run_->finished()) return;
     const std::string text = run_->fault() ? std::string() : run_->answer("{}");
     if (run_->fault()) return failed(*run_->fault());
-    answered(turn, Json::parse(text, nullptr, false), effects);
+    answered(turn, json::dom_of<Json>(text), effects);
   }
 
   const Project* project_ = nullptr;
@@ -358,8 +355,7 @@ class RecordingListTask final : public ReadingTask {
     const std::string ids = form_value(query, "session_ids").value_or("");
     if (!ids.empty()) {
       hours_ = limits::kRecordingListHoursMax;
-      const Json list =
-          json::Document::parse_const(ids, 1).ok() ? Json::parse(ids, nullptr, false) : Json();
+      const Json list = json::Document::parse_const(ids, 1).ok() ? json::dom_of<Json>(ids) : Json();
       const bool is_list =
           list.is_array() && list.size() <= limits::kRecordingsNamedMax &&
           std::all_of(list.begin(), list.end(), [](const Json& id) { return id.is_string(); });
@@ -381,13 +377,14 @@ class RecordingListTask final : public ReadingTask {
   }
 
   void answered(const Turn&, const Json& answer, Effects&) override {
-    respond(
-        json_answer(text_of({{"results", answer["results"]}, {"has_next", answer["has_next"]}})));
+    respond(json_answer(
+        json::text_of(Json{{"results", answer["results"]}, {"has_next", answer["has_next"]}})));
   }
 
   void failed(const Fault& fault) override {
     if (fault.code == "no_table") {
-      return respond(json_answer(text_of({{"results", Json::array()}, {"has_next", false}})));
+      return respond(
+          json_answer(json::text_of(Json{{"results", Json::array()}, {"has_next", false}})));
     }
     respond(fault_reply(fault));
   }
@@ -458,7 +455,7 @@ class RecordingListTask final : public ReadingTask {
                          {"person_id", nullptr}});
     }
     respond(json_answer(
-        text_of({{"results", std::move(results)}, {"has_next", has_more || was_cut_}})));
+        json::text_of(Json{{"results", std::move(results)}, {"has_next", has_more || was_cut_}})));
   }
 
   int64_t limit_ = 100;

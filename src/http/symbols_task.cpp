@@ -21,6 +21,7 @@
 #include "http/multipart.h"
 #include "http/segments.h"
 #include "http_task.h"
+#include "json/dom.h"
 
 namespace hogflare {
 namespace {
@@ -30,7 +31,7 @@ using Json = nlohmann::ordered_json;
 Reply json_answer(uint16_t status, const Json& body) {
   return {status,
           {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
-          body.dump(-1, ' ', false, Json::error_handler_t::replace)};
+          json::text_of(body)};
 }
 
 Reply invalid(std::string_view code, const std::string& detail) {
@@ -217,7 +218,7 @@ class SymbolsTask final : public HttpTask {
   }
   static std::optional<Json> record_of(const EffectResult& result) {
     if (result.http_status != 200) return std::nullopt;
-    Json record = Json::parse(result.body, nullptr, false);
+    Json record = json::dom_of<Json>(result.body);
     return record.is_object() ? std::optional(std::move(record)) : std::nullopt;
   }
   const Json* record(const std::string& key) const {
@@ -346,7 +347,7 @@ class SymbolsTask final : public HttpTask {
   // The index's parser knows how deep a document may be.
   Json parsed_body() {
     if (!json::Document::parse_const(body(), 1).ok()) return Json();
-    return Json::parse(body(), nullptr, false);
+    return json::dom_of<Json>(body());
   }
 
   void start_upload(Effects& effects) {
@@ -398,7 +399,7 @@ class SymbolsTask final : public HttpTask {
       if (old == nullptr || now != *old) changed.emplace_back(set_key(id), std::move(now));
     }
     answer_ = json_answer(201, {{"id_map", id_map}});
-    for (auto& [key, now] : changed) write(key, now.dump(), effects);
+    for (auto& [key, now] : changed) write(key, json::text_of(now), effects);
     if (changed.empty()) respond(std::move(*answer_));
   }
 
@@ -476,7 +477,7 @@ class SymbolsTask final : public HttpTask {
         continue;  // of another team, or removed meanwhile: PostHog passes it over too
       Json now = *old;
       now["content_hash"] = hash;
-      write(set_key(id), now.dump(), effects);
+      write(set_key(id), json::text_of(now), effects);
     }
     if (under_way_ == 0) respond(std::move(*answer_));
   }
@@ -504,7 +505,7 @@ class SymbolsTask final : public HttpTask {
                 {"metadata", metadata == given.end() ? Json() : *metadata},
                 {"version", given["version"]},
                 {"project", given["project"]}};
-    if (release_.dump().size() > limits::kSymbolRecordBytesMax) {
+    if (json::text_of(release_).size() > limits::kSymbolRecordBytesMax) {
       return respond(invalid("invalid_input", "a release has at most 64 KB"));
     }
     read(release_key(text_of(release_, "id")), effects);
@@ -517,7 +518,7 @@ class SymbolsTask final : public HttpTask {
           invalid("invalid_input", "Hash id " + text_of(release_, "hash_id") + " already in use"));
     }
     answer_ = json_answer(201, release_);
-    write(key, release_.dump(), effects);
+    write(key, json::text_of(release_), effects);
   }
 
   MemoryShare memory_{state().request_memory_bytes};

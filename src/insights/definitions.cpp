@@ -10,6 +10,7 @@
 #include "hogflare/insights_limits.h"
 #include "insights/kinds.h"
 #include "insights/sql_text.h"
+#include "json/dom.h"
 
 namespace hogflare::insights {
 namespace {
@@ -71,9 +72,8 @@ std::string lower(std::string text) {
 Json properties_answer(const Table& table, const std::string& search) {
   std::map<std::string, Seen> seen;
   for (const Row& row : table) {
-    const Json properties = row[0].is_string()
-                                ? Json::parse(row[0].get_ref<const std::string&>(), nullptr, false)
-                                : row[0];
+    const Json properties =
+        row[0].is_string() ? json::dom_of<Json>(row[0].get_ref<const std::string&>()) : row[0];
     if (!properties.is_object()) continue;
     for (auto it = properties.begin(); it != properties.end(); ++it) {
       if (lower(it.key()).find(search) != std::string::npos) look_at(seen[it.key()], it.value());

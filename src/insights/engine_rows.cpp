@@ -6,6 +6,7 @@
 
 #include "insights/kinds.h"
 #include "insights/sql_text.h"
+#include "json/dom.h"
 
 namespace hogflare::insights {
 namespace {
@@ -152,7 +153,7 @@ Json cell_of(const json::Value& value) {
   if (value.is_string()) return Json(value.text());
   int64_t whole = 0;
   if (read_whole(raw, whole)) return Json(whole);
-  return Json::parse(raw.begin(), raw.end(), nullptr, false);
+  return json::dom_of<Json>(raw);
 }
 
 double number_of(const json::Value& cell, double fallback) {
@@ -169,9 +170,7 @@ int64_t integer_of(const json::Value& cell, int64_t fallback) {
 
 std::string text_of(const json::Value& cell) { return text_of(cell_of(cell)); }
 
-void append_json(std::string& out, const Json& value) {
-  out += value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+void append_json(std::string& out, const Json& value) { out += json::text_of(value); }
 
 // A nested value may lie deeper than its document's index.
 void append_json(std::string& out, const json::Value& cell) {

@@ -11,6 +11,7 @@
 #include "hogflare/insights_limits.h"
 #include "insights/question.h"
 #include "insights/sql_text.h"
+#include "json/dom.h"
 
 namespace hogflare::insights {
 namespace {
@@ -50,7 +51,7 @@ std::optional<double> number_of(const Json& value) {
 
 // A property is compared with what its column may hold: lifted texts are cut.
 std::string text_of(const Json& value) {
-  std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  std::string text = value.is_string() ? value.get<std::string>() : json::text_of(value);
   size_t size = limits::kLiftedTextBytesMax;
   if (text.size() > size) {
     while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
@@ -81,7 +82,7 @@ void read_values(Filter& filter, const View& value) {
 
 std::string cohort_id(const View& view) {
   const Json& id = view.json();
-  return id.is_string() ? id.get<std::string>() : id.dump();
+  return id.is_string() ? id.get<std::string>() : json::text_of(id);
 }
 
 Filter negated(Filter filter) {

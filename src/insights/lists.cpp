@@ -9,6 +9,7 @@
 #include "insights/issue_status.h"
 #include "insights/kinds.h"
 #include "insights/sql_text.h"
+#include "json/dom.h"
 
 namespace hogflare::insights {
 namespace {
@@ -44,7 +45,7 @@ struct Columns {
 
 Json parsed(const Json& cell) {
   if (!cell.is_string()) return cell;
-  Json value = Json::parse(cell.get_ref<const std::string&>(), nullptr, false);
+  Json value = json::dom_of<Json>(cell.get_ref<const std::string&>());
   return value.is_discarded() ? cell : value;
 }
 
@@ -329,10 +330,9 @@ Built build_people(const View& question, const Context& context, const Behind& s
     where += (where.empty() ? "" : " AND ") + any;
   }
   if (!distinct_id.empty()) {
-    where += fmt::format(
-        "{}(distinct_id = {} OR strpos(coalesce(distinct_ids, ''), {}) > 0)",
-        where.empty() ? "" : " AND ", literal(distinct_id),
-        literal(Json(distinct_id).dump(-1, ' ', false, Json::error_handler_t::replace)));
+    where += fmt::format("{}(distinct_id = {} OR strpos(coalesce(distinct_ids, ''), {}) > 0)",
+                         where.empty() ? "" : " AND ", literal(distinct_id),
+                         literal(json::text_of(Json(distinct_id))));
   }
   const std::string from =
       behind

@@ -13,6 +13,7 @@
 #include "insights/recorded_visits.h"
 #include "insights/recordings.h"
 #include "insights/sql_text.h"
+#include "json/dom.h"
 
 namespace hogflare::insights {
 
@@ -43,7 +44,7 @@ int64_t integer_of(const Json& cell, int64_t fallback) {
 
 std::string text_of(const Json& cell) {
   if (cell.is_string()) return cell.get<std::string>();
-  return cell.is_null() ? std::string() : cell.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return cell.is_null() ? std::string() : json::text_of(cell);
 }
 
 Json plain(double value) {
@@ -57,7 +58,7 @@ namespace {
 std::optional<Json> parse(std::string_view text, size_t bytes_max) {
   if (text.size() > bytes_max) return std::nullopt;
   if (!json::Document::parse_const(text, 1).ok()) return std::nullopt;
-  Json out = Json::parse(text, nullptr, false);
+  Json out = json::dom_of<Json>(text);
   if (out.is_discarded()) return std::nullopt;
   return out;
 }
@@ -237,17 +238,17 @@ Asked ask(const Asking& asking) {
 }
 
 std::string tool_insights(std::string_view arguments, Zones* zones) {
-  const Json input = Json::parse(arguments, nullptr, false);
+  const Json input = json::dom_of<Json>(arguments);
   Refusals refusals;
   const View view(&input, "", &refusals);
   const auto fail = [](const Refusal& refusal) {
-    return Json{{"ok", false}, {"path", refusal.path}, {"error", refusal.sentence}}.dump(
-        -1, ' ', false, Json::error_handler_t::replace);
+    return json::text_of(Json{{"ok", false}, {"path", refusal.path}, {"error", refusal.sentence}});
   };
   if (input.is_discarded() || !input.is_object())
     return fail({"", "the arguments must be a JSON object"});
-  const std::string project = view["project"].given() ? view["project"].json().dump() : "{}";
-  const std::string question = view["question"].json().dump();
+  const std::string project =
+      view["project"].given() ? json::text_of(view["project"].json()) : "{}";
+  const std::string question = json::text_of(view["question"].json());
   const bool basin = view["dialect"].one_of({"duckdb", "basin"}) == "basin";
   const Asked asked = ask({.project = project,
                            .question = question,
@@ -260,10 +261,10 @@ std::string tool_insights(std::string_view arguments, Zones* zones) {
     for (const Statement& statement : asked.plan->statements) {
       statements.push_back(Json{{"sql", statement.sql}, {"columns", statement.columns}});
     }
-    return Json{{"ok", true}, {"statements", std::move(statements)}}.dump();
+    return json::text_of(Json{{"ok", true}, {"statements", std::move(statements)}});
   }
   std::vector<std::string> rows;
-  for (const View& one : view["rows"].items()) rows.push_back(one.json().dump());
+  for (const View& one : view["rows"].items()) rows.push_back(json::text_of(one.json()));
   const Answered answered = asked.plan->answer(rows);
   if (answered.refusal) return fail(*answered.refusal);
   return fmt::format(R"({{"ok":true,"answer":{}}})", answered.json);

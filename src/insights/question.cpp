@@ -4,6 +4,7 @@
 
 #include "hogflare/insights_limits.h"
 #include "insights/sql_text.h"
+#include "json/dom.h"
 
 namespace hogflare::insights {
 namespace {
@@ -145,7 +146,7 @@ void read_cohort_breakdown(Breakdowns& out, const View& values, const Project& p
   else
     items.push_back(values);
   for (const View& item : items) {
-    const std::string id = item.is_text() ? item.text() : item.json().dump();
+    const std::string id = item.is_text() ? item.text() : json::text_of(item.json());
     const bool is_all = id == "all" || id == "0";
     out.cohorts.push_back(is_all ? "all" : id);
     out.members.push_back(is_all ? Filter() : read_members(id, item, project));

@@ -13,6 +13,7 @@
 #include "insights/formula.h"
 #include "insights/kinds.h"
 #include "insights/sql_text.h"
+#include "json/dom.h"
 
 namespace hogflare::insights {
 namespace {
@@ -704,7 +705,7 @@ std::string actors_of(const Trends& trends, const View& query, const Context& co
   if (items.size() != (cohorts.empty() ? part.values.size() : 1))
     breakdown.refuse("must give a value for each breakdown of the question");
   if (!cohorts.empty() && items.size() == 1) {
-    const std::string id = items[0].is_text() ? items[0].text() : items[0].json().dump();
+    const std::string id = items[0].is_text() ? items[0].text() : json::text_of(items[0].json());
     const auto found = std::find(cohorts.begin(), cohorts.end(), id);
     if (found == cohorts.end()) {
       items[0].refuse("is no cohort of the question's breakdown");

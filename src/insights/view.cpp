@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "json/dom.h"
+
 namespace hogflare::insights {
 namespace {
 
@@ -82,7 +84,7 @@ std::optional<double> number_in_text(std::string_view text) {
       text.find_first_not_of("0123456789+-.eE") != std::string_view::npos) {
     return std::nullopt;
   }
-  const Json value = Json::parse(text, nullptr, false);
+  const Json value = json::dom_of<Json>(text);
   if (!value.is_number() || !std::isfinite(value.get<double>())) return std::nullopt;
   return value.get<double>();
 }

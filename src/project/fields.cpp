@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "json/dom.h"
+
 namespace hogflare::project {
 namespace {
 
@@ -73,9 +75,7 @@ std::string number_text(double number) {
 
 }  // namespace
 
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string dump(const Json& json) { return json::text_of(json); }
 
 std::string describe(const Field& field) {
   std::vector<std::string> kinds;

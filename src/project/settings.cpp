@@ -3,6 +3,7 @@
 #include "hogflare/digest.h"
 #include "hogflare/project_settings.h"
 #include "project/fields.h"
+#include "json/dom.h"
 
 namespace hogflare::project {
 namespace {
@@ -359,7 +360,7 @@ class Reader {
 std::string default_session_recording() { return dump(recording_defaults()); }
 
 Settings read_settings(std::string_view document) {
-  const Json json = Json::parse(document, nullptr, false);
+  const Json json = json::dom_of<Json>(document);
   if (!json.is_object()) return {};
   return Reader(json).read();
 }
