@@ -23,7 +23,7 @@ if [ -n "${EMSDK:-}" ] && [ -d "$EMSDK/upstream/emscripten" ]; then
 fi
 export PATH
 export WRANGLER_SEND_METRICS="${WRANGLER_SEND_METRICS:-false}"
-export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:-time_macros}"
+export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:-time_macros,pch_defines}"
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
