@@ -5,7 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { loadCore } from "./lib/core.mjs";
 import { table } from "./lib/measure.mjs";
-import { request, TOKEN } from "./lib/payloads.mjs";
+import { recordedServer, request, TOKEN } from "./lib/payloads.mjs";
 
 /** developers.cloudflare.com: workers/platform/pricing, durable-objects/platform/pricing, pipelines. */
 const PRICES = {
@@ -68,7 +68,7 @@ function bytesByColumn() {
 }
 
 /** People come back: each of `people` sends `events` in requests of `batch`. */
-function traffic({ name, saves, shape, bytes, batch, personless, people, events }) {
+function traffic({ name, saves, shape, sdk, bytes, batch, personless, people, events }) {
   core.configure(saves ? SAVING : {});
   const before = { ...core.counts };
   let requests = 0;
@@ -78,7 +78,9 @@ function traffic({ name, saves, shape, bytes, batch, personless, people, events 
     const work =
       shape === "replay"
         ? replayRequest({ bytes, first: i, distinctId: distinctId(i) })
-        : request({ shape, bytes, events: batch, personless, first: i, distinctId });
+        : shape === "recorded"
+          ? recordedServer({ sdk, events: batch, first: i, distinctId })
+          : request({ shape, bytes, events: batch, personless, first: i, distinctId });
     const head = core.head("POST", work.path, work.headers);
     const start = process.cpuUsage();
     const { status } = core.handle(head, work.body);
@@ -120,6 +122,14 @@ function traffic({ name, saves, shape, bytes, batch, personless, people, events 
 const KINDS = [
   { name: "browser", shape: "browser", bytes: 2500, batch: 4, personless: false, people: 100, events: 2000 },
   { name: "server batches", shape: "server", bytes: 1500, batch: 50, personless: false, people: 100, events: 2000 },
+  ...["posthog-node-5.70.0", "posthog-python-7.91.1", "posthog-go-1.23.1", "posthog-php-4.13.2"].map((sdk) => ({
+    name: sdk,
+    shape: "recorded",
+    sdk,
+    batch: 50,
+    people: 100,
+    events: 2000,
+  })),
   { name: "personless", shape: "browser", bytes: 2500, batch: 4, personless: true, people: 100, events: 2000 },
   { name: "replay, 20 KB", shape: "replay", bytes: 20_000, batch: 1, personless: true, people: 100, events: 500 },
 ];

@@ -97,6 +97,50 @@ export function request({ shape, bytes, events, gzip = false, personless = true,
   };
 }
 
+/** What a shop's server tells of an order, beside what its SDK adds. */
+const ORDER = {
+  order_id: "ord_01JD7Q2M8ZK4V9T3C5XW6B1N0P",
+  plan: "team",
+  amount: 149.5,
+  currency: "EUR",
+  items: 3,
+  coupon: "AUTUMN-2026",
+  payment_method: "sepa_debit",
+  shipping: "express",
+  warehouse: "hamburg-2",
+  is_first_order: false,
+  tags: ["returning", "newsletter"],
+  path: "/v1/orders",
+  status: 201,
+  duration_ms: 48.2,
+  release: "2026.11.3+4f1c2a9",
+};
+
+/** A batch of the event that a server's SDK sent (tests/golden), with an order's properties instead of the recording's own.
+ * @param {{sdk: string, events: number, distinctId: (index: number) => string, first: number}} what */
+export function recordedServer({ sdk, events, distinctId, first }) {
+  const { requests } = JSON.parse(readFileSync(new URL(`../../tests/golden/${sdk}.json`, import.meta.url), "utf8"));
+  const sent = requests
+    .filter((each) => each.path.startsWith("/batch") && !each.headers.some(([name]) => name.toLowerCase() === "content-encoding"))
+    .map((each) => ({ headers: each.headers, body: JSON.parse(Buffer.from(each.body, "base64").toString()) }))
+    .find((each) => each.body.batch.some((event) => event.event === "purchase"));
+  const original = sent.body.batch.find((event) => event.event === "purchase");
+  const { amount, count, text, nested, ...added } = original.properties;
+  const batch = Array.from({ length: events }, (_, i) => ({
+    ...original,
+    uuid: uuidOf(first + i),
+    distinct_id: distinctId(first + i),
+    properties: { ...ORDER, order_id: `${ORDER.order_id.slice(0, -6)}${String(first + i).padStart(6, "0")}`, ...added },
+  }));
+  const agent = sent.headers.find(([name]) => name.toLowerCase() === "user-agent");
+  return {
+    path: "/batch/",
+    headers: { "content-type": "application/json", ...(agent ? { "user-agent": agent[1] } : {}) },
+    body: new TextEncoder().encode(JSON.stringify({ ...sent.body, api_key: TOKEN, batch })),
+    eventBytes: Buffer.byteLength(JSON.stringify(batch[0])),
+  };
+}
+
 /** Flag definitions: two conditions that miss on their filters, one that hashes and picks a variant. */
 export function flagDefinitions(count) {
   const property = (key, operator, value) => ({ key, type: "person", operator, value });
