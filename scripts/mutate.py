@@ -121,12 +121,16 @@ def swaps_of(condition):
 class Breaker:
     """Numbers the breaks of one tree."""
 
-    def __init__(self):
+    def __init__(self, unbroken):
         self.mutants = []
+        self.count = 0  # numbers stay the same when lines are left out
+        self.unbroken = unbroken  # (path, line) of lines whose breaks do not compile
 
     def add(self, path, line, what, text):
-        self.mutants.append(Mutant(len(self.mutants) + 1, path, line, what, text))
-        return self.mutants[-1].number
+        self.count += 1
+        if (path, line) not in self.unbroken:
+            self.mutants.append(Mutant(self.count, path, line, what, text))
+        return self.count
 
     def choice(self, path, line, text, condition, others):
         out = ""
@@ -183,7 +187,8 @@ class Breaker:
                 continue
             # Members of classes and bodies of functions are indented; what is not declares.
             in_function = line.startswith("  ")
-            out.append(self.broken(path, lines, index) if in_function else line)
+            broken = self.broken(path, lines, index) if in_function else line
+            out.append(line if (path, index + 1) in self.unbroken else broken)
         return "\n".join(out)
 
 
@@ -198,30 +203,44 @@ def copy_tree():
             shutil.copy2(ROOT / name, TREE / name)
 
 
-def break_tree(folders):
-    breaker = Breaker()
+def break_tree(folders, unbroken):
+    """Writes every file with its breaks, without those of the lines that are to stay as they are."""
+    breaker = Breaker(unbroken)
     for folder in folders:
-        for file in sorted((TREE / "src" / folder).rglob("*.cpp")):
-            path = str(file.relative_to(TREE / "src"))
-            file.write_text(breaker.break_file(path, file.read_text()))
-    (WORK / "mutant.h").write_text(HEADER)
-    size = len(breaker.mutants) + 1
+        for file in sorted((ROOT / "src" / folder).rglob("*.cpp")):
+            path = str(file.relative_to(ROOT / "src"))
+            broken = breaker.break_file(path, file.read_text())
+            copy = TREE / "src" / path
+            # What is as it was is not compiled again.
+            if copy.read_text() != broken:
+                copy.write_text(broken)
+    size = breaker.count + 1
     (TREE / "src/base/mutant_state.cpp").write_text(STATE % (size, size))
     return breaker.mutants
 
 
-def compile_tree():
+def compile_tree(folders):
+    """Lines whose breaks do not compile are left as they are: the compiler names them, round after round."""
     build = WORK / "build"
     shutil.rmtree(build, ignore_errors=True)
-    configure = ["cmake", "-S", TREE, "-B", build, "-G", "Ninja", "--toolchain", TREE / "cmake/native.cmake", "-DCMAKE_BUILD_TYPE=Release"]
-    flags = [f"-DCMAKE_CXX_FLAGS=-w -include {WORK}/mutant.h", "-DCMAKE_CXX_FLAGS_RELEASE=-O1", f"-DHOGFLARE_DEPS={ROOT}/build/deps/native"]
-    subprocess.run([*configure, *flags], check=True, stdout=subprocess.DEVNULL)
-    print("compiling", flush=True)
-    done = subprocess.run(["ninja", "-C", build, "-k", "0", "hogflare_tests"], capture_output=True, text=True)
-    if done.returncode != 0:
-        errors = re.findall(r"^(.*error: .*)$", done.stdout, re.M)
-        sys.exit("the broken tree does not compile:\n" + "\n".join(errors[:40]))
-    return build / "hogflare_tests"
+    (WORK / "mutant.h").write_text(HEADER)
+    configure = ["cmake", "-S", TREE, "-B", build, "-G", "Ninja", "--toolchain", TREE / "cmake/native.cmake"]
+    configure += ["-DCMAKE_BUILD_TYPE=None", f"-DHOGFLARE_DEPS={ROOT}/build/deps/native"]
+    flags = {**os.environ, "CXXFLAGS": f"-O1 -w -include {WORK}/mutant.h"}
+    unbroken = set()
+    mutants = break_tree(folders, unbroken)
+    subprocess.run(configure, check=True, stdout=subprocess.DEVNULL, env=flags)
+    for _ in range(12):
+        print(f"compiling, {len(mutants)} breaks", flush=True)
+        done = subprocess.run(["ninja", "-C", build, "-k", "0", "hogflare_tests"], capture_output=True, text=True)
+        if done.returncode == 0:
+            return mutants, build / "hogflare_tests"
+        wrong = {(path, int(line)) for path, line in re.findall(rf"{re.escape(str(TREE))}/src/(\S+?):(\d+):\d+: error: ", done.stdout)}
+        if not wrong - unbroken:
+            sys.exit("the broken tree does not compile:\n" + done.stdout[-4000:])
+        unbroken |= wrong
+        mutants = break_tree(folders, unbroken)
+    sys.exit("the broken tree does not compile after twelve rounds")
 
 
 class Tests:
@@ -316,9 +335,8 @@ def main():
         program = WORK / "build/hogflare_tests"
     else:
         copy_tree()
-        mutants = break_tree([arguments.folder] if arguments.folder else FOLDERS)
+        mutants, program = compile_tree([arguments.folder] if arguments.folder else FOLDERS)
         state.write_text(json.dumps([each.__dict__ for each in mutants]))
-        program = compile_tree()
     print(f"{len(mutants)} places; each test case once", flush=True)
     tests = Tests(program, mutants)
     known = known_survivors()
