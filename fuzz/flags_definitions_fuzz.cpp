@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "hogflare/project_settings.h"
 #include "hogflare/flags.h"
 #include "hogflare/flags_responses.h"
 
@@ -33,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (wanted.person) stored.person_read = Read::kFailed;
   const Evaluation evaluation =
       evaluate(lenient.value(), request.value(), stored, 1'750'000'000'000);
-  const ResponseContext context{"id", 0, project::RemoteConfig{"t", true, true}};
+  const ResponseContext context{"id", 0, project::write_remote_config_members({"t", true, true})};
   for (const FlagsVersion version : {FlagsVersion::kLegacy, FlagsVersion::kV2, FlagsVersion::kV3}) {
     HF_ASSERT(parse_value(write_flags(evaluation, version, context)).ok());
   }

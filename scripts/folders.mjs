@@ -12,9 +12,9 @@ const read = (path) => readFileSync(join(root, path), "utf8");
 
 /** From the ground up: a folder may include those of its own line and of lines before it, in the order within a line. */
 export const FLOORS = [
-  { title: "ground", folders: ["base", "json", "wire", "metrics"] },
+  { title: "ground", folders: ["base", "json", "metrics", "wire"] },
   { title: "rules, without effects", folders: ["flags", "project", "config", "cookieless", "capture", "recordings"] },
-  { title: "parts of a request, and objects", folders: ["delivery", "identity", "groups", "rows", "insights"] },
+  { title: "parts of a request, and objects", folders: ["delivery", "rows", "identity", "groups", "insights"] },
   { title: "requests", folders: ["console", "http", "core"] },
   { title: "programs", folders: ["tools", "wasm"] },
 ];
@@ -33,15 +33,15 @@ const FOLDER_OF = {
     "flags_limits",
     "memory_limits",
     "capitals",
-    "request_budget",
   ],
-  wire: ["request", "event"],
+  metrics: ["outbox_stats"],
+  wire: ["request", "event", "request_budget"],
   flags: ["flags", "flags_responses", "flags_tools", "flags_value"],
   insights: ["insights", "insights_limits", "insights_sql", "insights_stats"],
   recordings: ["recordings", "recordings_limits"],
   cookieless: ["cookieless"],
   delivery: ["delivery"],
-  groups: ["group_view"],
+  rows: ["group_view"],
   project: ["project_settings"],
 };
 const told = new Map(Object.entries(FOLDER_OF).flatMap(([folder, names]) => names.map((name) => [name, folder])));

@@ -30,6 +30,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build/mutants"
 TREE = WORK / "tree"
+WHOLE = WORK / "whole"  # the same without breaks
 KNOWN = ROOT / "tests/unit/survivors.tsv"
 FOLDERS = ["wire", "capture", "identity", "delivery", "flags", "groups", "rows", "json", "cookieless", "base"]
 
@@ -193,22 +194,24 @@ class Breaker:
 
 
 def copy_tree():
-    shutil.rmtree(TREE, ignore_errors=True)
+    for copy in (TREE, WHOLE):
+        shutil.rmtree(copy, ignore_errors=True)
     for name in subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\n"):
         if (
             name.startswith(("src/", "include/", "tests/", "cmake/", "schemas/", "sql/", "docs/rules", "third_party/"))
             or name == "CMakeLists.txt"
         ):
-            (TREE / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, TREE / name)
+            for copy in (TREE, WHOLE):
+                (copy / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, copy / name)
 
 
 def break_tree(folders, unbroken):
     """Writes every file with its breaks, without those of the lines that are to stay as they are."""
     breaker = Breaker(unbroken)
     for folder in folders:
-        for file in sorted((ROOT / "src" / folder).rglob("*.cpp")):
-            path = str(file.relative_to(ROOT / "src"))
+        for file in sorted((WHOLE / "src" / folder).rglob("*.cpp")):
+            path = str(file.relative_to(WHOLE / "src"))
             broken = breaker.break_file(path, file.read_text())
             copy = TREE / "src" / path
             # What is as it was is not compiled again.

@@ -35,13 +35,6 @@
 
 namespace hogflare {
 
-// What posthog-js sends as everybody's id (packages/browser/src/constants.ts).
-inline constexpr std::string_view kCookielessPlaceholder = "$posthog_cookieless";
-
-inline bool is_cookieless_placeholder(std::string_view id) {
-  return id.size() == kCookielessPlaceholder.size() && id == kCookielessPlaceholder;
-}
-
 // --- Days ---
 
 // Whose calendar counts: the zone that `visitor` names where there is such a one, else `project`'s,

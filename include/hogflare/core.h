@@ -13,17 +13,11 @@
 
 #include "hogflare/config.h"
 #include "hogflare/decompress.h"
+#include "hogflare/request.h"
 #include "hogflare/task.h"
 #include "hogflare/zones.h"
 
 namespace hogflare {
-
-// An HTTP request as the host hands it over: `head` is the fields of js-shim/abi.js in that order,
-// each ended by a NUL; `body` the raw bytes, which the task may change in place.
-struct HttpInput {
-  std::string head;
-  std::string body;
-};
 
 enum class ObjectEntry : uint8_t { kCall = 1, kAlarm = 2 };
 

@@ -12,6 +12,13 @@
 
 namespace hogflare {
 
+// What posthog-js sends as everybody's id in cookieless mode (packages/browser/src/constants.ts).
+inline constexpr std::string_view kCookielessPlaceholder = "$posthog_cookieless";
+
+inline bool is_cookieless_placeholder(std::string_view id) {
+  return id.size() == kCookielessPlaceholder.size() && id == kCookielessPlaceholder;
+}
+
 // What cookieless mode has to do with an event (hogflare/cookieless.h).
 enum class CookielessPart : uint8_t {
   kNone,         // nothing

@@ -13,7 +13,6 @@
 #include <string_view>
 
 #include "hogflare/flags.h"
-#include "hogflare/project_settings.h"
 
 namespace hogflare::flags {
 
@@ -24,8 +23,9 @@ enum class FlagsVersion : uint8_t { kLegacy, kV2, kV3 };
 struct ResponseContext {
   std::string_view request_id;  // a UUID made by the caller
   int64_t now_ms = 0;
-  std::optional<project::RemoteConfig> config;  // merged at top level when given
-  bool minimal_flag_called_events = false;      // answers from version 2 on say so
+  std::optional<std::string>
+      config;  // members as project::write_remote_config_members gives them, merged at top level
+  bool minimal_flag_called_events = false;  // answers from version 2 on say so
 };
 
 std::string write_flags(const Evaluation& evaluation, FlagsVersion version,

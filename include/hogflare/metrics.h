@@ -25,7 +25,7 @@
 
 namespace hogflare {
 
-struct OutboxStats;  // hogflare/outbox.h
+struct OutboxStats;  // hogflare/outbox_stats.h
 
 inline constexpr int kObjectClassCount = 6;
 

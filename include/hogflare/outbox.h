@@ -21,6 +21,7 @@
 
 #include "hogflare/limits.h"
 #include "hogflare/metrics.h"
+#include "hogflare/outbox_stats.h"
 #include "hogflare/task.h"
 
 namespace hogflare {
@@ -50,33 +51,6 @@ enum class PutResult : uint8_t { kStored, kFull, kFailed };
 PutResult read_put_reply(const EffectResult& result);
 
 // --- Figures ---
-
-struct OutboxStreamStats {
-  uint64_t sends = 0;
-  uint64_t rows = 0;
-  uint64_t bytes = 0;
-  int64_t oldest_ms = 0;    // first failure of the oldest send; 0: none
-  uint32_t failures = 0;    // in a row, the worst shard's
-  int64_t retry_at_ms = 0;  // when the next attempt is due, the earliest; 0: none
-  uint16_t last_status = 0;
-  std::string last_reason;
-};
-
-// Of one shard, or merged over all.
-struct OutboxStats {
-  uint32_t shards = 0;         // that answered
-  uint32_t shards_failed = 0;  // that did not
-  PerStream<OutboxStreamStats> streams;
-  uint64_t quarantine_rows = 0;
-  uint64_t quarantine_bytes = 0;
-  uint64_t bytes_max = 0;  // of the shards that answered
-  int64_t now_ms = 0;      // when it was asked: ages are against this
-
-  uint64_t sends() const;
-  uint64_t rows() const;
-  uint64_t bytes() const;
-  int64_t oldest_age_ms() const;  // 0 when empty
-};
 
 // Asks every shard; a sub-state machine like DeliveryRun, for /healthz and /metrics.
 class OutboxStatsRun {

@@ -14,6 +14,13 @@
 
 namespace hogflare {
 
+// An HTTP request as the host hands it over: `head` is the fields of js-shim/abi.js in that order,
+// each ended by a NUL; `body` the raw bytes, which the task may change in place.
+struct HttpInput {
+  std::string head;
+  std::string body;
+};
+
 // Cloudflare's `request.cf`, as far as rows use it
 // (developers.cloudflare.com/workers/runtime-apis/request, IncomingRequestCfProperties).
 struct EdgeInfo {

@@ -1,6 +1,6 @@
 #include "hogflare/core.h"
 
-#include "core/state.h"
+#include "http/state.h"
 #include "http/http_task.h"
 #include "hogflare/cookieless.h"
 #include "hogflare/group_calls.h"

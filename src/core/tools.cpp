@@ -1,5 +1,5 @@
 // Commands of the command-line tools: the first line names one, the rest is its arguments as JSON.
-#include "core/state.h"
+#include "http/state.h"
 #include "hogflare/core.h"
 #include "hogflare/flags_tools.h"
 

@@ -4,7 +4,7 @@
 
 #include "delivery/json_read.h"
 #include "hogflare/text.h"
-#include "identity/stored_value.h"
+#include "base/stored_value.h"
 
 namespace hogflare {
 namespace {

@@ -6,7 +6,7 @@
 //   p/<seq>/<n>                further pieces of a send that does not fit one value
 //   z/<time>/<seq>             one quarantined row: a header line, then the row
 //
-// Every value is sealed (identity/stored_value.h); the version before stored the same without.
+// Every value is sealed (base/stored_value.h); the version before stored the same without.
 // Times and sequence numbers have fixed width, so byte order is order of time. Everything a turn
 // writes commits together, so the counts in `meta` always agree with the keys.
 #pragma once

@@ -5,7 +5,7 @@
 #include <array>
 #include <initializer_list>
 
-#include "hogflare/cookieless.h"
+#include "hogflare/event.h"
 #include "hogflare/flags.h"
 #include "hogflare/text.h"
 #include "flags/text.h"

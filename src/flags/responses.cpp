@@ -254,7 +254,7 @@ constexpr size_t kAnswerBytes = 1'200;
 
 void write_merged_config(JsonWriter& json, const ResponseContext& context) {
   if (!context.config) return;
-  json.raw(project::write_remote_config_members(*context.config));
+  json.raw(*context.config);
   json.key("config").open_object().key("enable_collect_everything").boolean(true).close_object();
 }
 

@@ -7,7 +7,7 @@
 #include "hogflare/limits.h"
 #include "hogflare/property_bag.h"
 #include "hogflare/stored_fault.h"
-#include "identity/stored_value.h"
+#include "base/stored_value.h"
 
 namespace hogflare {
 namespace {

@@ -7,6 +7,7 @@
 #include "hogflare/capture.h"
 #include "hogflare/cookieless.h"
 #include "hogflare/digest.h"
+#include "hogflare/project_settings.h"
 #include "hogflare/flags.h"
 #include "hogflare/flags_limits.h"
 #include "hogflare/flags_responses.h"
@@ -261,32 +262,34 @@ class FlagsTask final : public HttpTask {
     }
   }
 
-  flags::ResponseContext response_context(const Turn& turn, std::string_view token) {
+  flags::ResponseContext response_context(const Turn& turn, std::string_view token,
+                                          bool with_config = true) {
     request_id_ = Uuid::version_7(turn.now_ms, turn.entropy).text();
     flags::ResponseContext context;
     context.request_id = request_id_;
     context.now_ms = turn.now_ms;
-    context.config = remote_config(token);
+    if (with_config) context.config = remote_config(token);
     context.minimal_flag_called_events = flags_.settings().minimal_flag_called_events;
     return context;
   }
 
-  project::RemoteConfig remote_config(std::string_view token) {
-    return {.token = std::string(token),
-            .has_feature_flags = !has_flags_ || !definitions().empty(),
-            .session_recording = state().config.session_recording,
-            .settings = &flags_.settings(),
-            .origin = head().origin,
-            .referer = head().referer,
-            .sdk_version = form_value(head().query, "ver").value_or("")};
+  std::string remote_config(std::string_view token) {
+    return project::write_remote_config_members(
+        {.token = std::string(token),
+         .has_feature_flags = !has_flags_ || !definitions().empty(),
+         .session_recording = state().config.session_recording,
+         .settings = &flags_.settings(),
+         .origin = head().origin,
+         .referer = head().referer,
+         .sdk_version = form_value(head().query, "ver").value_or("")});
   }
 
   Reply answer_flags(const Turn& turn, const flags::Evaluation& evaluation) {
     const std::optional<std::string> version = query_version();
     const std::optional<std::string> config = form_value(head().query, "config");
     const flags::FlagsAnswer answer = flags::flags_answer(version, config);
-    flags::ResponseContext context = response_context(turn, request_->token);
-    if (!answer.with_config) context.config.reset();
+    const flags::ResponseContext context =
+        response_context(turn, request_->token, answer.with_config);
     return json_reply(flags::write_flags(evaluation, answer.version, context));
   }
 

@@ -6,8 +6,7 @@
 #include <string>
 
 #include "console/session.h"
-#include "core/state.h"
-#include "hogflare/core.h"
+#include "http/state.h"
 #include "hogflare/request.h"
 #include "hogflare/routes.h"
 #include "hogflare/task.h"

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "identity/person_record.h"
-#include "identity/stored_value.h"
+#include "base/stored_value.h"
 
 namespace hogflare {
 namespace {

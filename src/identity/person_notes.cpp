@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "hogflare/limits.h"
-#include "identity/stored_value.h"
+#include "base/stored_value.h"
 
 namespace hogflare {
 namespace {

@@ -7,7 +7,7 @@
 #include "identity/person_ids.h"
 #include "identity/person_notes.h"
 #include "identity/person_record_v1.h"
-#include "identity/stored_value.h"
+#include "base/stored_value.h"
 
 namespace hogflare {
 namespace {

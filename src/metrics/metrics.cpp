@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "hogflare/json.h"
-#include "hogflare/outbox.h"
+#include "hogflare/outbox_stats.h"
 
 namespace hogflare {
 namespace {

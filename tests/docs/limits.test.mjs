@@ -16,8 +16,12 @@ describe("docs/LIMITS.md", () => {
   });
 
   it("misses no constant and no reason", () => {
-    const headers = execFileSync("git", ["ls-files", "include/*limits.h", "src/*limits.h"], { cwd: root, encoding: "utf8" });
-    assert.deepEqual(headers.trim().split("\n").sort(), [...HEADERS].sort());
+    const headers = execFileSync("git", ["ls-files", "*limits.h"], { cwd: root, encoding: "utf8" });
+    const ours = headers
+      .trim()
+      .split("\n")
+      .filter((path) => !path.startsWith("tests/"));
+    assert.deepEqual(ours.sort(), [...HEADERS].sort());
     const declared = HEADERS.flatMap((header) => [...read(header).matchAll(/\b(k[A-Z]\w+) =/g)].map((match) => match[1]));
     assert.ok(declared.length > 100);
     assert.deepEqual(

@@ -9,7 +9,7 @@ const spans = (cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, text]) => text)
 const sorted = (list) => [...new Set(list)].sort();
 
 describe("routes", () => {
-  const code = read("src/http/routes.cpp");
+  const code = read("src/wire/routes.cpp");
   const METHODS = { kGet: ["GET"], kPost: ["POST"], kHead: ["HEAD"], kPut: ["PUT"], kDelete: ["DELETE"] };
   for (const [, name, value] of code.matchAll(/constexpr uint8_t (k\w+) = ([^;]+);/g)) {
     METHODS[name] = value.split("|").flatMap((part) => METHODS[part.trim()]);

@@ -286,7 +286,7 @@ struct DeliveryHistory::Impl {
       for (const std::string& key : storage.list("z/", {}, UINT32_MAX)) {
         std::string value;
         if (!storage.get(key, value)) continue;
-        // Behind the seal (identity/stored_value.h), whose checksum may hold any byte.
+        // Behind the seal (base/stored_value.h), whose checksum may hold any byte.
         const std::string row = value.substr(value.find('\n', kSealBytes) + 1);
         const Result<json::Document> document = json::Document::parse_const(row, 1);
         const bool is_row = document.ok() && document.value().root().is_object();

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "hogflare/project_settings.h"
 #include "hogflare/flags.h"
 #include "hogflare/flags_responses.h"
 #include "hogflare/flags_tools.h"
@@ -186,7 +187,7 @@ TEST_CASE("every version of /flags and /decide has its own shape", "[flags]") {
   CHECK(legacy["featureFlagPayloads"] == json{{"all", "{\"a\":1}"}});
 
   ResponseContext with_config = kContext;
-  with_config.config = project::RemoteConfig{"phc", true, true};
+  with_config.config = project::write_remote_config_members({"phc", true, true});
   CHECK(parsed(write_decide(evaluation, 1, with_config))["featureFlags"] ==
         json::array({"all", "split"}));
   const json decide2 = parsed(write_decide(evaluation, 2, with_config));

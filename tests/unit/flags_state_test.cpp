@@ -1,7 +1,7 @@
 // Which definitions are in force, whatever their sources do.
 #include <catch2/catch.hpp>
 
-#include "core/flags_state.h"
+#include "http/flags_state.h"
 #include "hogflare/flags.h"
 
 using namespace hogflare;

@@ -7,18 +7,12 @@
 namespace hogflare {
 namespace {
 
-// The smaller of two times of which 0 means "none".
-int64_t earlier(int64_t a, int64_t b) {
-  if (a == 0 || b == 0) return std::max(a, b);
-  return std::min(a, b);
-}
-
 void merge_stream(OutboxStreamStats& into, const json::Value& from) {
   into.sends += count_of<uint64_t>(from, "sends");
   into.rows += count_of<uint64_t>(from, "rows");
   into.bytes += count_of<uint64_t>(from, "bytes");
-  into.oldest_ms = earlier(into.oldest_ms, number_of(from, "oldest_ms"));
-  into.retry_at_ms = earlier(into.retry_at_ms, number_of(from, "retry_at_ms"));
+  into.oldest_ms = earlier_of(into.oldest_ms, number_of(from, "oldest_ms"));
+  into.retry_at_ms = earlier_of(into.retry_at_ms, number_of(from, "retry_at_ms"));
   const uint32_t failures = count_of<uint32_t>(from, "failures");
   std::string reason = text_of(from, "last_reason");
   if (!reason.empty() && (into.last_reason.empty() || failures > into.failures)) {
@@ -51,32 +45,6 @@ bool merge(OutboxStats& into, const EffectResult& result) {
 }
 
 }  // namespace
-
-uint64_t OutboxStats::sends() const {
-  uint64_t sum = 0;
-  for (const OutboxStreamStats& stream : streams) sum += stream.sends;
-  return sum;
-}
-
-uint64_t OutboxStats::rows() const {
-  uint64_t sum = 0;
-  for (const OutboxStreamStats& stream : streams) sum += stream.rows;
-  return sum;
-}
-
-uint64_t OutboxStats::bytes() const {
-  uint64_t sum = 0;
-  for (const OutboxStreamStats& stream : streams) sum += stream.bytes;
-  return sum;
-}
-
-int64_t OutboxStats::oldest_age_ms() const {
-  int64_t oldest_ms = 0;
-  for (const OutboxStreamStats& stream : streams) {
-    oldest_ms = earlier(oldest_ms, stream.oldest_ms);
-  }
-  return oldest_ms == 0 ? 0 : std::max<int64_t>(0, now_ms - oldest_ms);
-}
 
 void OutboxStatsRun::start(const Turn& turn, Effects& effects) {
   HF_ASSERT(!started_);

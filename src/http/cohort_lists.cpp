@@ -1,4 +1,4 @@
-#include "core/cohort_lists.h"
+#include "http/cohort_lists.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "identity/stored_value.h"
+#include "base/stored_value.h"
 
 #include <cstring>
 

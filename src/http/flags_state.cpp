@@ -1,4 +1,4 @@
-#include "core/flags_state.h"
+#include "http/flags_state.h"
 
 #include <algorithm>
 
