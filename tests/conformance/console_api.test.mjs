@@ -133,6 +133,19 @@ test("a person is what its object knows, under each of its ids, with the events 
   assert.deepEqual([kind, [from, to].sort()], ["redirect", ["ada", "anon-1"]]);
 });
 
+test("an id whose events had no person came later, and no merge is made up for it", async () => {
+  await send(event({ distinct_id: "quiet", properties: { $process_person_profile: false } }));
+  await send(event({ distinct_id: "loud", properties: { $process_person_profile: false } }));
+  await send(event({ event: "$identify", distinct_id: "loud", properties: { $anon_distinct_id: "quiet" } }));
+  const { json } = await ask("person?distinct_id=loud");
+  assert.deepEqual([...json.distinct_ids].sort(), ["loud", "quiet"]);
+  assert.deepEqual(json.merges, []);
+  const later = json.ids.filter(({ version }) => version > 0);
+  assert.equal(later.length, 1, JSON.stringify(json.ids));
+  assert.match(later[0].why, /^came later, from another person or from events without one/);
+  assert.doesNotMatch(later[0].why, /merge/);
+});
+
 test("two people that became one are told with the event and the uuid that went", async () => {
   await send(
     event({ distinct_id: "left", properties: { $set: { a: 1 } } }),

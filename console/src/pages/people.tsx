@@ -496,9 +496,11 @@ function Identity({ me, id }: { me: Person; id: string }) {
       <h3>How they came together</h3>
       {me.merges.length === 0 ? (
         <p class="dim">
-          {ids.length > 1
-            ? "By no merge of two people that is still known: an id that nobody had before was given to this person, by identify() or an alias."
-            : "By no merge: this person has had one id from the start."}
+          {ids.some(({ version = 0 }) => version > 0)
+            ? "Which event brought the ids that came later is not kept any more: of older merges the person's object knows the ids alone."
+            : ids.length > 1
+              ? "By no merge of two people: an id that nobody had before was given to this person, by identify() or an alias."
+              : "By no merge: this person has had one id from the start."}
         </p>
       ) : (
         <ul class="stack" style={{ gap: "4px" }}>
