@@ -115,6 +115,8 @@ export const HEAD_HEADERS = [
 const CAPTURE_HEADERS = ["content-type", "content-encoding", "origin", "cf-connecting-ip", "x-forwarded-for", "cf-ray"];
 const SIGNATURE_HEADERS = ["x-posthog-signature", "x-hub-signature"];
 const CAPTURE_PATH = /\/(?:e|batch|capture|track|engage)\/?$/;
+/** What ends like one and is none. */
+const OTHER_BATCH_PATH = /\/(?:flags|query)\//;
 const only = (names) => HEAD_HEADERS.map((name) => (names.includes(name) ? name : null));
 const HEAD_OF_CAPTURE = only(CAPTURE_HEADERS);
 const HEAD_OF_SIGNED_CAPTURE = only([...CAPTURE_HEADERS, ...SIGNATURE_HEADERS]);
@@ -127,7 +129,7 @@ const HEAD_OF_SIGNED_CAPTURE = only([...CAPTURE_HEADERS, ...SIGNATURE_HEADERS]);
  * @returns {(string | null)[]}
  */
 export function headersOf(method, path, isSigned) {
-  const isCapture = method === "POST" && CAPTURE_PATH.test(path) && !path.includes("/flags/");
+  const isCapture = method === "POST" && CAPTURE_PATH.test(path) && !OTHER_BATCH_PATH.test(path);
   if (!isCapture) return HEAD_HEADERS;
   return isSigned ? HEAD_OF_SIGNED_CAPTURE : HEAD_OF_CAPTURE;
 }

@@ -25,11 +25,16 @@ const KEPT_REQUEST_BYTES = 65_536;
  * @param {any} env
  * @param {import("./core.js").ObjectStorage | null} storage of the object whose task it is
  * @param {() => void} onTrap an object trapped the core in a call of this task
+ * @param {AbortSignal} [left] whoever asked is gone: the engine is not asked any more
  * @returns {Promise<Output>}
  */
-export function runToEnd(started, env, storage, onTrap) {
+export function runToEnd(started, env, storage, onTrap, left) {
   if (started.finished && started.effects.length === 0) return Promise.resolve(endAtOnce(started, env));
-  return new Promise((resolve, reject) => new Run(started.slot, env, storage, onTrap, resolve, reject).take(started));
+  return new Promise((resolve, reject) => {
+    const run = new Run(started.slot, env, storage, onTrap, resolve, reject);
+    run.left = left;
+    run.take(started);
+  });
 }
 
 /**
@@ -62,6 +67,8 @@ class Run {
     this.reject = reject;
     this.generation = currentGeneration();
     this.settled = false;
+    /** @type {AbortSignal | undefined} */
+    this.left = undefined;
     /** Effects without a result yet. */
     this.open = new Set();
     this.timers = [];
@@ -157,7 +164,7 @@ class Run {
       case EFFECT_KIND.readAsset:
         return readAsset(effect, this.env);
       case EFFECT_KIND.runQuery:
-        return runQuery(effect, this.env);
+        return runQuery(effect, this.env, this.left);
       case EFFECT_KIND.readCache:
         return readCache(effect);
       case EFFECT_KIND.writeCache:

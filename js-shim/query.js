@@ -15,9 +15,16 @@ const NOTHING = new Uint8Array(0);
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-/** @param {Effect} effect milliseconds to wait `c`, SQL `bytes` @param {any} env @returns {Promise<Result>} */
-export async function runQuery(effect, env) {
+/**
+ * @param {Effect} effect milliseconds to wait `c`, SQL `bytes`
+ * @param {any} env
+ * @param {AbortSignal} [left] nobody waits for the answer any more
+ * @returns {Promise<Result>}
+ */
+export async function runQuery(effect, env, left) {
+  if (left?.aborted) return failure("nobody waits for the answer");
   const abort = new AbortController();
+  left?.addEventListener("abort", () => abort.abort(left.reason));
   const timer = setTimeout(() => abort.abort(new Error(`no answer within ${effect.c} ms`)), effect.c);
   try {
     const query = decoder.decode(effect.bytes);

@@ -4,6 +4,7 @@ import { DurableObject } from "cloudflare:workers";
 import { version as scriptVersion } from "posthog-js/package.json";
 import bundledFlags from "../flags.json";
 import { BODY_BYTES_MAX, consoleHeadOf, HEAD_CF, headersOf, READING_BYTES_MAX } from "./abi.js";
+import { linesOf, requestsIn } from "./batch.js";
 import { streamOf } from "./buckets.js";
 import { ASK_FROM, configure, CoreTrap, hasRoomFor, isConfigured, startHttp, startObject, trappedBy } from "./core.js";
 import { endAtOnce, runToEnd } from "./effects.js";
@@ -124,9 +125,9 @@ async function discard(request, state) {
  * @param {Request} request
  * @param {string} bodyState
  * @param {any} env
+ * @param {string} url
  */
-function headOf(request, bodyState, env) {
-  const url = request.url;
+function headOf(request, bodyState, env, url) {
   const pathAt = url.indexOf("/", url.indexOf("://") + 3);
   const queryAt = url.indexOf("?", pathAt);
   const path = queryAt < 0 ? url.slice(pathAt) : url.slice(pathAt, queryAt);
@@ -146,17 +147,21 @@ function headOf(request, bodyState, env) {
   return origin === "" && more === "\0" ? head : `${head}${origin}\0${more}`;
 }
 
+/** @param {import("./core.js").Output} output @returns {[string, string][]} */
+function headersIn({ headers }) {
+  /** @type {[string, string][]} */
+  const pairs = [];
+  for (let i = 0; i + 1 < headers.length; i += 2) pairs.push([headers[i], headers[i + 1]]);
+  return pairs;
+}
+
 /**
  * @param {import("./core.js").Output} output
  * @param {Request} request
  * @param {any} env
  */
 function responseOf(output, request, env) {
-  /** @type {[string, string][]} */
-  const headers = [];
-  for (let i = 0; i + 1 < output.headers.length; i += 2) {
-    headers.push([output.headers[i], output.headers[i + 1]]);
-  }
+  const headers = headersIn(output);
   if (output.objects.length > 0) {
     // The runtime packs what says that it is packed.
     if (/\bgzip\b/.test(request.headers.get("accept-encoding") ?? "")) headers.push(["content-encoding", "gzip"]);
@@ -205,10 +210,45 @@ function unavailable(request) {
  * @param {Uint8Array} body
  * @param {string} state of readBody
  * @param {any} env
+ * @param {string} [url] another than the request's own
  */
-function start(request, body, state, env) {
-  if (hasRoomFor(body.byteLength)) return startHttp(body, headOf(request, state, env));
-  return startHttp(NO_BODY, headOf(request, "busy", env));
+function start(request, body, state, env, url = request.url) {
+  if (hasRoomFor(body.byteLength)) return startHttp(body, headOf(request, state, env, url));
+  return startHttp(NO_BODY, headOf(request, "busy", env, url));
+}
+
+/** What a question of a batch gets when the core is lost under it. */
+const LOST = {
+  status: 503,
+  body: new TextEncoder().encode('{"type":"server_error","code":"transient","detail":"this question was lost: ask again","attr":null}'),
+};
+
+/**
+ * The answer to a batch: its requests, one by one, to the path of a single one.
+ * @param {import("./core.js").Output} output
+ * @param {Request} request
+ * @param {any} env
+ * @param {{waitUntil: (promise: Promise<any>) => void}} ctx
+ * @param {string} key of the request, should it trap the core
+ */
+function batchOf(output, request, env, ctx, key) {
+  const url = request.url.replace(/\/batch\/?(\?.*)?$/, "");
+  const left = new AbortController();
+  const answer = async (body) => {
+    try {
+      configureFrom(env);
+      const started = start(request, new TextEncoder().encode(body), "", env, url);
+      const running = runToEnd(started, env, null, () => {}, left.signal);
+      ctx.waitUntil(running.catch(() => {}));
+      return await running;
+    } catch (error) {
+      if (error instanceof CoreTrap) remember(key, request.url, Date.now());
+      console.error(JSON.stringify({ level: "error", event: "request_failed", message: String(error) }));
+      return LOST;
+    }
+  };
+  const lines = linesOf(requestsIn(output.body), answer, () => left.abort(new Error("whoever asked is gone")));
+  return new Response(lines, { status: 200, headers: headersIn(output) });
 }
 
 export default {
@@ -237,6 +277,7 @@ export default {
       ctx.waitUntil(running.catch(() => {}));
       const output = await running;
       if (output.status === 101) return connect(request, output, env);
+      if (output.status === 207) return batchOf(output, request, env, ctx, key);
       if (isLimited) withLimitsMetrics(output, request);
       return responseOf(output, request, env);
     } catch (error) {

@@ -745,7 +745,7 @@ export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "co
         query_status: { complete: true },
         timezone: "UTC",
         hogflare: {
-          bytes_scanned: 34_102_231,
+          bytes_scanned: state.scanned ?? 34_102_231,
           duration_ms: 812,
           as_of: new Date().toISOString(),
           data_until: new Date(Date.now() - 240_000).toISOString(),
@@ -758,6 +758,25 @@ export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "co
       if (refused.status === undefined) throw refused;
       json(response, refused.status, refused.body);
     }
+  }
+
+  /** Two at a time, as the Worker does; a reader who left is asked for nothing more. */
+  async function batch({ queries }, response) {
+    const head = { "content-type": "application/x-ndjson", "cache-control": "no-store" };
+    if (!state.sql) return json(response, 503, { type: "server_error", code: "no_sql_engine", detail: "Questions need a SQL engine." });
+    response.writeHead(200, head);
+    response.flushHeaders();
+    const rest = queries.map((body, index) => ({ body, index }));
+    const work = async () => {
+      for (let one = rest.shift(); one !== undefined && !response.destroyed; one = rest.shift()) {
+        let status;
+        const { index } = one;
+        const line = (text) => response.write(`{"index":${index},"status":${status},"${status === 200 ? "answer" : "error"}":${text}}\n`);
+        await question(one.body, { writeHead: (told) => (status = told), end: line });
+      }
+    };
+    await Promise.all([work(), work()]);
+    response.end();
   }
 
   function json(response, status, body, headers = {}) {
@@ -1004,6 +1023,7 @@ export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "co
           response.writeHead(200, { "content-type": "text/csv" });
           return response.end("event,n\n'=1+1,2\n");
         }
+        if (project === "query" && rest === "batch/") return await batch(body, response);
         if (project === "query") return await question(body, response);
         if (!state.sql) return json(response, 503, { code: "no_sql_engine", detail: "Questions need a SQL engine." });
         if (project === "event_definitions")

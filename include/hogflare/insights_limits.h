@@ -49,6 +49,8 @@ inline constexpr size_t kBreakdownCohortsMax = 20;
 
 // Body of a request that asks a question: the question and what stands beside it.
 inline constexpr size_t kQuestionBodyBytesMax = 272u << 10;
+// Questions of one batch: the tiles of a page, and then some.
+inline constexpr size_t kBatchQuestionsMax = 20;
 // Engine's answer to one statement in the Worker: 10,000 rows of 400 bytes.
 inline constexpr size_t kQueryReplyBytesMax = 4u << 20;
 // Memory of an answer while it is read, per byte of the engine's: its text, places, cells and the

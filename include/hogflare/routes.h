@@ -36,6 +36,7 @@ enum class RouteKind : uint8_t {
   kOfrepFlags,           // /ofrep/v1/evaluate/flags
   kOfrepFlag,            // /ofrep/v1/evaluate/flags/{key}
   kQuery,                // /api/projects/{id}/query: questions (docs/API.md)
+  kQueryBatch,           // /api/projects/{id}/query/batch: several of them
   kPropertyDefinitions,  // /api/projects/{id}/property_definitions
   kEventDefinitions,     // /api/projects/{id}/event_definitions
   kPersonList,           // /api/projects/{id}/persons

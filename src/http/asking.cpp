@@ -6,6 +6,7 @@
 #include "console/session.h"
 #include "csv.h"
 #include "hogflare/digest.h"
+#include "hogflare/insights_limits.h"
 #include "hogflare/timestamp.h"
 #include "hogflare/url.h"
 #include "json/dom.h"
@@ -104,6 +105,37 @@ std::optional<Fault> refuse_asking(const Config& config, const HttpRequest& requ
                    "HOGFLARE_SQL_BUCKET and HOGFLARE_SQL_TOKEN"};
 }
 
+Fault memory_busy(std::string_view sentence) {
+  return {.status = 503,
+          .type = "server_error",
+          .code = "memory_busy",
+          .detail = std::string(sentence),
+          .retry_after_s = 1};
+}
+
+std::optional<Fault> refuse_question_body(const HttpTask& task, size_t bytes) {
+  if (std::optional<Error> missing = task.missing_body()) {
+    const bool is_busy = missing->code == ErrorCode::kMemoryBusy;
+    return Fault{.status = missing->http_status(),
+                 .type = is_busy ? "server_error" : "validation_error",
+                 .code = std::string(missing->tag()),
+                 .detail = missing->detail};
+  }
+  if (bytes > limits::kQuestionBodyBytesMax) {
+    return Fault{.status = 413,
+                 .code = "too_large",
+                 .detail = "a question may have " + std::to_string(limits::kQuestionBodyBytesMax) +
+                           " bytes, several in one request together as many"};
+  }
+  const std::string_view encoding = task.head().content_encoding;
+  if (!encoding.empty() && encoding != "identity") {
+    return Fault{.status = 415,
+                 .code = "unsupported_encoding",
+                 .detail = "send the question's JSON as it is, without Content-Encoding"};
+  }
+  return std::nullopt;
+}
+
 const Project* asked_project(const Config& config, std::string_view segment) {
   if (segment == "@current") {
     if (const Project* any = config.project_of("")) return any;
@@ -117,6 +149,13 @@ const Project* asked_project(const Config& config, std::string_view segment) {
   const char* end = segment.data() + segment.size();
   const auto [at, error] = std::from_chars(segment.data(), end, team_id);
   return error == std::errc() && at == end ? config.project_of_team(team_id) : nullptr;
+}
+
+Fault no_project() {
+  return {.status = 404,
+          .type = "invalid_request",
+          .code = "not_found",
+          .detail = "this deployment has no project with that id"};
 }
 
 std::string planner_project(const Config& config, const Project& project, int64_t now_ms,

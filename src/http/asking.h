@@ -50,9 +50,17 @@ Reply answer_as_asked(const RequestHead& head, std::string answer);
 std::optional<Fault> refuse_asking(const Config& config, const HttpRequest& request,
                                    int64_t now_ms);
 
+// Why a body cannot be read that asks one question or several: it has not come, is too large or
+// packed.
+std::optional<Fault> refuse_question_body(const HttpTask& task, size_t bytes);
+
+// Other requests take the memory: "ask again".
+Fault memory_busy(std::string_view sentence);
+
 // The project that the path's segment names: a team id, or "@current" where there is one team only.
 // Null: not of this deployment.
 const Project* asked_project(const Config& config, std::string_view segment);
+Fault no_project();
 
 // The planner's project (insights.h, Asking::project) as JSON: time, zone, team and its tables, and
 // cohorts where the question needs them (an object; Asking::project says its form).

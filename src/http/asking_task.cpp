@@ -28,12 +28,7 @@ std::optional<Fault> AskingTask::begin(const Turn& turn, Effects& effects) {
   const Config& config = state().config;
   if (std::optional<Fault> refused = refuse_asking(config, request(), turn.now_ms)) return refused;
   project_ = asked_project(config, route().argument);
-  if (project_ == nullptr) {
-    return Fault{.status = 404,
-                 .type = "invalid_request",
-                 .code = "not_found",
-                 .detail = "this deployment has no project with that id"};
-  }
+  if (project_ == nullptr) return no_project();
   if (std::optional<Fault> refused = read(question_)) return refused;
   names_cohorts_ = question_.query.find("cohort") != std::string::npos;
   if (names_cohorts_ && state().flags.kv_is_due(turn.now_ms)) {

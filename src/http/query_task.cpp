@@ -1,6 +1,5 @@
 // POST /api/projects/{id}/query/: a question in PostHog's query JSON, answered from the lake.
-#include <fmt/format.h>
-
+// POST /api/projects/{id}/query/batch/: several, each answered as if it had come alone.
 #include <algorithm>
 
 #include "asking_task.h"
@@ -37,30 +36,9 @@ class QueryTask final : public AskingTask {
   Reply write(std::string answer) override { return answer_as_asked(head(), std::move(answer)); }
 
   std::optional<Fault> read_body() {
-    if (std::optional<Error> missing = missing_body()) {
-      const bool is_busy = missing->code == ErrorCode::kMemoryBusy;
-      return Fault{.status = missing->http_status(),
-                   .type = is_busy ? "server_error" : "validation_error",
-                   .code = std::string(missing->tag()),
-                   .detail = missing->detail};
-    }
-    if (body().size() > limits::kQuestionBodyBytesMax) {
-      return Fault{
-          .status = 413,
-          .code = "too_large",
-          .detail = fmt::format("a question may have {} bytes", limits::kQuestionBodyBytesMax)};
-    }
-    if (!head().content_encoding.empty() && head().content_encoding != "identity") {
-      return Fault{.status = 415,
-                   .code = "unsupported_encoding",
-                   .detail = "send the question's JSON as it is, without Content-Encoding"};
-    }
+    if (std::optional<Fault> refused = refuse_question_body(*this, body().size())) return refused;
     if (memory().hold(body().size() * limits::kQueryReplyMemoryShare)) {
-      return Fault{.status = 503,
-                   .type = "server_error",
-                   .code = "memory_busy",
-                   .detail = "other requests take the memory that this one needs: ask again",
-                   .retry_after_s = 1};
+      return memory_busy("other requests take the memory that this one needs: ask again");
     }
     return read_members();
   }
@@ -119,9 +97,72 @@ class QueryTask final : public AskingTask {
   Question* request_ = nullptr;
 };
 
+// Looks at what all questions share and hands their requests back to the host, which runs each by
+// itself, a few at a time, and streams the answers as they come (js-shim/batch.js).
+class QueryBatchTask final : public HttpTask {
+ public:
+  using HttpTask::HttpTask;
+
+  void start(const Turn& turn, Effects&) override {
+    std::string requests;
+    if (std::optional<Fault> refused = read(turn, requests)) return respond(fault_reply(*refused));
+    respond({207,
+             {{"Content-Type", "application/x-ndjson"}, {"Cache-Control", "no-store"}},
+             std::move(requests)});
+  }
+  void resume(const Turn&, EffectResult, Effects&) override {}
+
+ private:
+  std::optional<Fault> read(const Turn& turn, std::string& requests) {
+    if (std::optional<Fault> refused = refuse_asking(turn.config, request(), turn.now_ms)) {
+      return refused;
+    }
+    if (asked_project(turn.config, route().argument) == nullptr) return no_project();
+    if (std::optional<Fault> refused = refuse_question_body(*this, body().size())) return refused;
+    MemoryShare memory(state().request_memory_bytes);
+    if (memory.hold(body().size() * limits::kQueryReplyMemoryShare)) {
+      return memory_busy("other requests take the memory that this one needs: ask again");
+    }
+    return read_queries(requests);
+  }
+
+  // The requests' bodies, each ended by a NUL, which no JSON has.
+  std::optional<Fault> read_queries(std::string& requests) {
+    const auto document = json::Document::parse_const(body(), 2);
+    const bool is_object = document.ok() && document.value().root().is_object() &&
+                           body().find('\0') == std::string::npos;
+    const json::Value queries = is_object ? document.value().root().find("queries") : json::Value();
+    if (!queries.exists() || !queries.is_array()) {
+      return Fault{.code = "parse_error",
+                   .detail =
+                       "the body must be JSON such as {\"queries\": [{\"query\": {\"kind\": "
+                       "\"TrendsQuery\", \"series\": []}}]}"};
+    }
+    for (const json::Member member : document.value().root().members()) {
+      if (member.key_is("queries")) continue;
+      return invalid(member.key().substr(0, 100),
+                     "is not known here: refresh and the like stand beside each query");
+    }
+    size_t count = 0;
+    for (const json::Value one : queries.elements()) {
+      if (!one.is_object()) {
+        return invalid("queries." + std::to_string(count), "must be an object with a query");
+      }
+      requests.append(one.raw()).push_back('\0');
+      ++count;
+    }
+    if (count > 0 && count <= limits::kBatchQuestionsMax) return std::nullopt;
+    return invalid("queries", "must have 1 to " + std::to_string(limits::kBatchQuestionsMax) +
+                                  " members; it has " + std::to_string(count));
+  }
+};
+
 }  // namespace
 
 std::unique_ptr<Task> make_query_task(CoreState& state, std::unique_ptr<HttpRequest> request) {
+  if (request->route.endpoint == RouteKind::kQueryBatch) {
+    return std::make_unique<QueryBatchTask>(state, std::move(request));
+  }
   if (request->route.endpoint != RouteKind::kQuery) {
     return make_list_task(state, std::move(request));
   }

@@ -1,7 +1,7 @@
-// Questions: at most two under way, the rest in order; one question asked twice is asked once; what
-// nobody looks at any more is aborted; the last fifty answers stay.
+// Questions: those that come together go in one request, whose answers come one by one; one question asked
+// twice is asked once; what nobody looks at any more is aborted; the last fifty answers stay.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { callJson, call, Refused, team } from "./session";
+import { call, Refused, team } from "./session";
 import { signal } from "@preact/signals";
 
 export interface Cost {
@@ -29,21 +29,30 @@ export type Query = { kind: string } & Record<string, unknown>;
 /** The newest moment the table is known to hold; the header shows it. */
 export const dataUntil = signal<string | null>(null);
 
+/** Requests under way. */
 const UNDER_WAY_MAX = 2;
+/** As limits::kBatchQuestionsMax. */
+const BATCH_MAX = 20;
 /** What the engine says of a question that a shorter one might not be. */
 const TOO_LONG = ["engine_timeout", "scan_budget"];
 const KEPT_MAX = 50;
 
 interface Job {
   key: string;
-  run: () => Promise<Answer>;
-  stop: AbortController;
+  query: Query;
+  refresh: Refresh;
+  /** Of the request that it is a part of. */
+  batch?: Batch;
   users: number;
   promise: Promise<Answer>;
   resolve: (answer: Answer) => void;
   reject: (fault: unknown) => void;
-  started: boolean;
 }
+interface Batch {
+  jobs: Set<Job>;
+  stop: AbortController;
+}
+type Refresh = "blocking" | "force_blocking" | undefined;
 
 const kept = new Map<string, Answer>();
 const jobs = new Map<string, Job>();
@@ -56,25 +65,118 @@ function keep(key: string, answer: Answer): void {
   if (kept.size > KEPT_MAX) kept.delete(kept.keys().next().value!);
 }
 
+/** What comes in one turn of the page goes in one request. */
+let isDue = false;
+function pumpSoon(): void {
+  if (isDue) return;
+  isDue = true;
+  setTimeout(() => {
+    isDue = false;
+    pump();
+  });
+}
+
 function pump(): void {
   while (underWay < UNDER_WAY_MAX && waiting.length > 0) {
-    const job = waiting.shift()!;
+    const batch: Batch = { jobs: new Set(waiting.splice(0, BATCH_MAX)), stop: new AbortController() };
+    for (const job of batch.jobs) job.batch = batch;
     underWay += 1;
-    job.started = true;
-    job
-      .run()
-      .then((answer) => {
-        keep(job.key, answer);
-        const until = answer.hogflare?.data_until;
-        if (until && (dataUntil.value === null || until > dataUntil.value)) dataUntil.value = until;
-        job.resolve(answer);
-      }, job.reject)
-      .finally(() => {
-        underWay -= 1;
-        jobs.delete(job.key);
-        pump();
-      });
+    askTogether([...batch.jobs], batch.stop.signal).finally(() => {
+      underWay -= 1;
+      pump();
+    });
   }
+}
+
+function done(job: Job, answer: Answer | undefined, fault?: unknown): void {
+  if (jobs.get(job.key) === job) jobs.delete(job.key);
+  job.batch?.jobs.delete(job);
+  if (answer === undefined) {
+    job.reject(fault);
+    return;
+  }
+  keep(job.key, answer);
+  const until = answer.hogflare?.data_until;
+  if (until && (dataUntil.value === null || until > dataUntil.value)) dataUntil.value = until;
+  job.resolve(answer);
+}
+
+/** A question whose answer was refused, perhaps for being too long: some are the sum of their days. */
+async function refusedOf(job: Job, fault: unknown, stop: AbortSignal): Promise<void> {
+  const { query, key } = job;
+  if (query.kind === "TrendsQuery" && fault instanceof Refused && TOO_LONG.includes(fault.code)) {
+    try {
+      const { askByDay, daysOf } = await import("./by-day");
+      const days = daysOf(query, Date.now());
+      if (days !== null) {
+        const tell = (count: number) => {
+          progress.value = { ...progress.peek(), [key]: { done: count, of: days.length } };
+        };
+        tell(0);
+        // Days that have answered before are kept by the Worker: only those that did not are asked anew.
+        done(job, await askByDay(query, days, fault, (part) => askOne(part, stop), tell));
+        return;
+      }
+    } catch (failed) {
+      done(job, undefined, failed);
+      return;
+    }
+  }
+  done(job, undefined, fault);
+}
+
+/** Asks in one request, which ends when whoever asks goes away; hands each answer on as it comes. */
+async function askAll(
+  all: Pick<Job, "query" | "refresh">[],
+  signal: AbortSignal,
+  on: (index: number, answer: Answer | undefined, fault: Refused) => void,
+): Promise<void> {
+  const path = `/api/projects/${team()}/query/batch/`;
+  const queries = all.map(({ query, refresh }) => (refresh === undefined ? { query } : { query, refresh }));
+  const response = await call(path, { method: "POST", body: { queries }, signal });
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    const lines = (text + part.value).split("\n");
+    text = lines.pop()!;
+    // An empty line says that the Worker is there.
+    for (const line of lines.filter(Boolean)) {
+      const { index, answer, status, error = {} } = JSON.parse(line);
+      on(index, answer, new Refused(status, error.code, error.detail, error));
+    }
+  }
+}
+
+const brokenOff = () => new Refused(0, "no_answer", "The Worker's answer broke off.");
+
+async function askOne(query: Query, signal: AbortSignal): Promise<Answer> {
+  let told: Answer | undefined;
+  let fault = brokenOff();
+  await askAll([{ query, refresh: undefined }], signal, (_, answer, refused) => {
+    told = answer;
+    fault = refused;
+  });
+  if (told === undefined) throw fault;
+  return told;
+}
+
+/** Gives each question its answer as it comes. Never rejects. */
+async function askTogether(all: Job[], stop: AbortSignal): Promise<void> {
+  const left = new Set(all);
+  const refused: Promise<void>[] = [];
+  let broken: unknown = brokenOff();
+  try {
+    await askAll(all, stop, (index, answer, fault) => {
+      const job = all[index]!;
+      left.delete(job);
+      if (answer !== undefined) done(job, answer);
+      else refused.push(refusedOf(job, fault, stop));
+    });
+  } catch (fault) {
+    broken = fault;
+  }
+  for (const job of left) refused.push(refusedOf(job, broken, stop));
+  await Promise.all(refused);
 }
 
 /** Of questions that are asked day by day: how many days have answered. */
@@ -84,11 +186,10 @@ const keyOf = (query: Query) => `${team()} ${JSON.stringify(query)}`;
 export const remembered = (query: Query | null) => (query === null ? undefined : kept.get(keyOf(query)));
 
 /** Beside the answer a function that says this asker no longer needs it. */
-export function ask(query: Query, refresh?: "blocking" | "force_blocking"): { answer: Promise<Answer>; leave: () => void } {
+export function ask(query: Query, refresh?: Refresh): { answer: Promise<Answer>; leave: () => void } {
   const key = keyOf(query);
   let job = jobs.get(key);
   if (job === undefined) {
-    const stop = new AbortController();
     let resolve!: (answer: Answer) => void;
     let reject!: (fault: unknown) => void;
     const promise = new Promise<Answer>((yes, no) => {
@@ -96,33 +197,10 @@ export function ask(query: Query, refresh?: "blocking" | "force_blocking"): { an
       reject = no;
     });
     promise.catch(() => {});
-    const path = `/api/projects/${team()}/query/`;
-    const one = (part: Query, how = refresh) =>
-      callJson<Answer>(path, {
-        method: "POST",
-        body: how === undefined ? { query: part } : { query: part, refresh: how },
-        signal: stop.signal,
-      });
-    const run = async () => {
-      try {
-        return await one(query);
-      } catch (fault) {
-        if (query.kind !== "TrendsQuery" || !(fault instanceof Refused) || !TOO_LONG.includes(fault.code)) throw fault;
-        const { askByDay, daysOf } = await import("./by-day");
-        const days = daysOf(query, Date.now());
-        if (days === null) throw fault;
-        // Days that have answered before are kept by the Worker: only those that did not are asked anew.
-        const tell = (done: number) => {
-          progress.value = { ...progress.peek(), [key]: { done, of: days.length } };
-        };
-        tell(0);
-        return askByDay(query, days, fault, (part) => one(part, undefined), tell);
-      }
-    };
-    job = { key, stop, promise, resolve, reject, users: 0, started: false, run };
+    job = { key, query, refresh, promise, resolve, reject, users: 0 };
     jobs.set(key, job);
     waiting.push(job);
-    pump();
+    pumpSoon();
   }
   const mine = job;
   mine.users += 1;
@@ -137,8 +215,9 @@ export function ask(query: Query, refresh?: "blocking" | "force_blocking"): { an
       if (jobs.get(key) === mine) jobs.delete(key);
       const at = waiting.indexOf(mine);
       if (at >= 0) waiting.splice(at, 1);
-      mine.stop.abort();
-      if (!mine.started) mine.reject(new DOMException("left", "AbortError"));
+      mine.batch?.jobs.delete(mine);
+      if (mine.batch?.jobs.size === 0) mine.batch.stop.abort();
+      mine.reject(new DOMException("left", "AbortError"));
     },
   };
 }
