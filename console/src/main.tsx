@@ -3,7 +3,12 @@ import { useEffect, useState } from "preact/hooks";
 import { BASE, go, pageHref, route } from "./lib/router";
 import { openSession, project, Refused } from "./lib/session";
 import "./lib/store";
-import { newerConsole, pageName, Shell, SignInForm } from "./ui/shell";
+// Small, and of nearly every page.
+import "./lib/health";
+import "./lib/pack";
+import "./lib/question";
+import { newerConsole } from "./ui/pages";
+import { pageName, Shell, SignInForm } from "./ui/shell";
 import { Fault, Waiting } from "./ui/kit";
 
 type Page = { default: ComponentType };

@@ -149,6 +149,40 @@ describe("states", () => {
     await end(page);
   });
 
+  it("Home is ten requests: its tiles are asked in one, its scripts are three files", async () => {
+    const page = await openPage(browser, mock.url);
+    await settled(page);
+    const asked = [];
+    page.on("request", (request) => asked.push(request));
+    await page.reload();
+    await page.getByText("NetworkError").waitFor();
+    await settled(page);
+    const paths = asked.map((request) => new URL(request.url()).pathname);
+    assert.ok(asked.length <= 10, paths.join("\n"));
+    assert.equal(paths.filter((path) => path.endsWith(".js")).length, 3);
+    // The tile of sign-ups is known when the events' names are.
+    const batches = asked.filter((request) => request.url().endsWith("/query/batch/")).map((request) => request.postDataJSON().queries);
+    assert.deepEqual(
+      batches.map((queries) => queries.length),
+      [7, 1],
+    );
+    const questions = batches.flat().map((one) => JSON.stringify(one));
+    assert.equal(new Set(questions).size, questions.length, "no question twice");
+    await end(page);
+  });
+
+  it("a tile's answer is shown while others are waited for; leaving the page stops what is asked", async () => {
+    mock.state.faults = [{ kind: "LifecycleQuery", delay_ms: 60_000, count: 99 }];
+    const page = await openPage(browser, mock.url);
+    await page.locator("figure.chart").first().waitFor();
+    await page.getByText("NetworkError").waitFor();
+    assert.equal(await page.locator('[aria-label="New and returning people"] .skeleton').count(), 1, "this one is still asked");
+    const stopped = page.waitForEvent("requestfailed", (request) => request.url().endsWith("/query/batch/"));
+    await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Live" }).click();
+    assert.match((await stopped).failure().errorText, /ABORTED/);
+    await end(page);
+  });
+
   it("a failed tile says why in a sentence; the others stand", async () => {
     mock.state.faults = [
       {
@@ -178,6 +212,29 @@ describe("states", () => {
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.getByText("Stopped. Nothing was changed").waitFor();
     assert.equal(await page.textContent('table[aria-label="Values"]'), before);
+    await end(page);
+  });
+
+  it("what would read more than a gigabyte is foretold and waits for a click", async () => {
+    mock.state.scanned = 400_000_000;
+    const page = await openPage(browser, mock.url, { path: "/app/1/insights" });
+    await settled(page);
+    assert.equal(await page.locator('table[aria-label="Values"]').count(), 1);
+    const asked = mock.asked.length;
+    await visit(page, "/app/1/insights?from=-90d");
+    await page.getByText("This would read about 4.6 GB.").waitFor();
+    await page.getByText(/This question has read 50 MB a day; this one is about 91 days.*\$0\.011/).waitFor();
+    await page.screenshot({ path: `${PICTURES}/scan-estimate.png` });
+    assert.equal(mock.asked.length, asked, "nothing was asked");
+    await page.getByRole("button", { name: "Ask (≈ 4.6 GB)" }).click();
+    await page.locator('table[aria-label="Values"]').waitFor();
+    assert.equal(mock.asked.length, asked + 1);
+    // Fewer days are asked at once, and what was answered stands there at once.
+    await visit(page, "/app/1/insights?from=-14d");
+    await page.locator('table[aria-label="Values"]').waitFor();
+    await visit(page, "/app/1/insights?from=-90d");
+    await page.locator('table[aria-label="Values"]').waitFor();
+    assert.equal(mock.asked.length, asked + 2);
     await end(page);
   });
 

@@ -10,7 +10,7 @@ import { useQuestion } from "../lib/ask";
 import { Answered, Block, Copy, Data, NoEngine, Num, Pop, Table, Tabs, Time, useSettled } from "../ui/kit";
 import { Spark } from "../chart/line";
 import { EventList } from "./people";
-import { PeoplePanel } from "../ui/people-panel";
+import { PeoplePanel } from "../ui/people";
 import type { EventLike } from "../ui/event-panel";
 
 interface Issue extends Decided {

@@ -4,18 +4,20 @@ import { exact, isOpen, number, plural } from "../lib/format";
 import { pack } from "../lib/pack";
 import { event, pointText, pointParts, withState, type Insight } from "../lib/question";
 import { go, pageHref, route } from "../lib/router";
-import { api, can, isAdmin } from "../lib/session";
+import { can, isAdmin } from "../lib/session";
 import { intervalOf } from "../lib/state";
-import { useLoad, useQuestion } from "../lib/ask";
+import { useQuestion } from "../lib/ask";
 import { Answered, Block, Delta, NoEngine, Num, Note, Table } from "../ui/kit";
 import { LineChart } from "../chart/line";
 import { Lifecycle, type LifecycleLine } from "../chart/lifecycle";
 import { useEvents } from "../ui/filters";
-import { PeoplePanel } from "../ui/people-panel";
+import { PeoplePanel } from "../ui/people";
 import { linesOf, Stats } from "./web";
-import { FirstRun } from "../ui/first-run";
-import type { Health } from "../lib/health";
+import { later } from "../ui/later";
+import { railHealth } from "../ui/pages";
 import { equationOf, healthSentence } from "../lib/health";
+
+const FirstRun = later(() => import("../ui/first-run").then((part) => part.FirstRun));
 
 /** A link to the builder with this question in it. */
 export function useInsightHref(insight: Insight): string {
@@ -229,7 +231,7 @@ function ErrorsTile() {
 }
 
 function IngestionTile() {
-  const health = useLoad("home health", () => api<Health>("health"), 60_000);
+  const health = railHealth.value;
   const told = health.value === undefined ? null : healthSentence(health.value);
   const equation = health.value === undefined ? undefined : equationOf(health.value);
   return (

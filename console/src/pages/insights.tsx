@@ -1,9 +1,10 @@
 // The builder: six kinds on one screen; no modes, the address holds every change.
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { bucket, dayOf, exact, isOpen, number, percent } from "../lib/format";
+import { bucket, bytes, dayOf, exact, isOpen, number, percent } from "../lib/format";
 import { defaultInsight, KINDS, MATHS, NEEDS_PROPERTY, sentence, seriesWords } from "../lib/insight";
 import { pack, remembered, unpack } from "../lib/pack";
+import { daysOf, estimate, learn, SCAN_ASKED_MAX } from "../lib/scan";
 import {
   breakdownLabel,
   BREAKDOWN_OTHER,
@@ -18,13 +19,13 @@ import {
 import { go, goTyping, pageHref, route } from "../lib/router";
 import { can, isAdmin, Refused } from "../lib/session";
 import { intervalOf, propertyFilter, type Filter } from "../lib/state";
-import { useQuestion, type Answer, type Query } from "../lib/ask";
+import { remembered as known, useQuestion, type Answer, type Query } from "../lib/ask";
 import { listDocuments, loadDocument, saveDocument, slugOf, type Saved } from "../lib/documents";
 import { useLoad } from "../lib/ask";
 import { Answered, Block, Dialog, Note, Num, Pop, Segments, Select, Table, Time, useSettled, Waiting } from "../ui/kit";
 import { Icon } from "../ui/icons";
 import { EventPicker, FilterButton, OP_WORDS, useDefinitions, useEvents } from "../ui/filters";
-import { PeoplePanel } from "../ui/people-panel";
+import { PeoplePanel } from "../ui/people";
 import { COLORS, colorVar, Legend, LineChart, type Line } from "../chart/line";
 import { Funnel, Histogram, type Step } from "../chart/funnel";
 import { Retention, type Cohort } from "../chart/retention";
@@ -124,7 +125,17 @@ function Builder({
     [JSON.stringify(settled), JSON.stringify([state.f, state.from, state.to, state.cmp, state.i])],
   );
   const complete = !(insight.series ?? []).some(({ math, math_property }) => NEEDS_PROPERTY.includes(math ?? "") && !math_property);
-  const asked = useQuestion(complete ? source : null);
+  const days = daysOf(source, state);
+  const key = JSON.stringify(source);
+  // What is known to read much waits for a click; an answer at hand costs nothing.
+  const [agreed, agree] = useState("");
+  const scan = useMemo(() => (known(source) === undefined ? estimate(source, days) : null), [key]);
+  const isLarge = scan !== null && scan.bytes > SCAN_ASKED_MAX && agreed !== key;
+  const asked = useQuestion(complete && !isLarge ? source : null);
+  useEffect(() => {
+    if (asked.state === "ready" && asked.answer !== undefined && asked.of !== undefined && JSON.stringify(asked.of) === key)
+      learn(source, days, asked.answer);
+  }, [asked.state, asked.answer, key]);
   const changed = saved !== undefined && state.q !== "" && JSON.stringify(saved.document.query) !== JSON.stringify(insight);
   const name = KINDS.find(([kind]) => kind === insight.kind)?.[1] ?? insight.kind;
   return (
@@ -203,6 +214,17 @@ function Builder({
         <Block flush name={`${name}: answer`}>
           {!complete ? (
             <div class="state">Pick a property to compute from.</div>
+          ) : isLarge ? (
+            <div class="state">
+              <strong>This would read about {bytes(scan.bytes)}.</strong>
+              <span>
+                {scan.isSame ? "This question" : "The largest question of this kind"} has read {bytes(scan.bytes / scan.days)} a day; this
+                one is about {number(Math.round(scan.days))} days. That is about ${Number(scan.dollars.toPrecision(2))} of Basin SQL.
+              </span>
+              <button type="button" class="button main" onClick={() => agree(key)}>
+                Ask (≈ {bytes(scan.bytes)})
+              </button>
+            </div>
           ) : (
             <AnswerOf insight={settled} asked={asked} source={source} />
           )}

@@ -8,7 +8,7 @@ import { useQuestion, type Answer, type Query } from "../lib/ask";
 import { Answered, Block, Delta, Num, Table, Tabs } from "../ui/kit";
 import { LineChart, type Line } from "../chart/line";
 import { isFiltered, toggleFilter } from "../ui/filters";
-import { PeoplePanel } from "../ui/people-panel";
+import { PeoplePanel } from "../ui/people";
 
 interface Figure {
   key: string;

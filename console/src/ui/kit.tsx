@@ -427,7 +427,7 @@ export function Table<T>({
       style={long || height !== undefined ? { maxHeight: `${view}px` } : {}}
       onScroll={long ? (event) => setTop(event.currentTarget.scrollTop) : undefined}
     >
-      <table class={`${cls} ${touch ? "touch" : ""}`} aria-label={label} aria-rowcount={long ? sorted.length : undefined}>
+      <table class={`${cls} ${touch ? "touch" : ""}`} aria-label={label} aria-rowcount={long ? sorted.length + 1 : undefined}>
         <thead>
           <tr>
             {columns.map((one, i) => (
@@ -464,6 +464,7 @@ export function Table<T>({
           {sorted.slice(from, to).map((row, i) => (
             <tr
               key={from + i}
+              aria-rowindex={long ? from + i + 2 : undefined}
               class={onPick === undefined ? "" : "pick"}
               tabIndex={onPick === undefined ? undefined : 0}
               aria-selected={selected?.(row) ? true : undefined}

@@ -1,5 +1,9 @@
 import { signal } from "@preact/signals";
+import type { Loaded } from "../lib/ask";
+import type { Health } from "../lib/health";
 
+/** A file of this build is not there any more. */
+export const newerConsole = signal(false);
 export const paletteOpen = signal(false);
 
 export const PAGES: [string, string, string, string][] = [
@@ -17,3 +21,6 @@ export const PAGES: [string, string, string, string][] = [
   ["health", "Health", "h", "health"],
   ["settings", "Settings", "", "settings"],
 ];
+
+/** What the Worker last said of itself; the rail asks. */
+export const railHealth = signal<Pick<Loaded<Health>, "state" | "value" | "fault">>({ state: "asking" });

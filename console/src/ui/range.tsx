@@ -1,13 +1,13 @@
 // The time range: one menu, the same on every page.
-import { useState } from "preact/hooks";
 import { bucket } from "../lib/format";
 import { go, route } from "../lib/router";
 import { stepRange, type Route } from "../lib/state";
 import { signal } from "@preact/signals";
 import { Icon } from "./icons";
 import { Pop } from "./kit";
+import { later } from "./later";
 
-const PRESETS: [string, string, string][] = [
+export const PRESETS: [string, string, string][] = [
   ["Today", "0d/d", ""],
   ["Yesterday", "-1d/d", "-1d/d"],
   ["24 hours", "-24h", ""],
@@ -36,6 +36,7 @@ export function rangeWords({ from, to }: Pick<Route, "from" | "to">): string {
   return to === "" ? `since ${day(from)}` : `${day(from)} – ${day(to)}`;
 }
 
+const RangeForm = later(() => import("./range-form").then((part) => part.RangeForm));
 export const openRange = signal(false);
 
 export function RangePicker({ compare = true }: { compare?: boolean }) {
@@ -84,56 +85,5 @@ export function RangePicker({ compare = true }: { compare?: boolean }) {
         </select>
       )}
     </div>
-  );
-}
-
-function RangeForm({ close }: { close: () => void }) {
-  const state = route.value;
-  const whole = (text: string) => (/^\d{4}-\d\d-\d\d$/.test(text) ? text : "");
-  const [from, setFrom] = useState(whole(state.from));
-  const [to, setTo] = useState(whole(state.to));
-  const take = (change: Partial<Route>) => {
-    go({ ...change, i: "", sel: "" });
-    close();
-  };
-  const canComplete = /^-\d+[dwm]$/.test(state.from);
-  return (
-    <>
-      {PRESETS.map(([name, f, t]) => (
-        <button
-          type="button"
-          key={name}
-          aria-current={state.from === f && state.to === t ? "true" : undefined}
-          onClick={() => take({ from: f, to: t })}
-        >
-          <span class="grow">{name}</span>
-          {state.from === f && state.to === t && "✓"}
-        </button>
-      ))}
-      <hr />
-      <label class="check" style={{ padding: "0 8px" }}>
-        <input
-          type="checkbox"
-          checked={state.to === "-1d/d"}
-          disabled={!canComplete}
-          onChange={(event) => go({ to: event.currentTarget.checked ? "-1d/d" : "" })}
-        />
-        Only complete days
-      </label>
-      <form
-        class="row wrap"
-        style={{ padding: "4px 8px" }}
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (from !== "") take({ from, to });
-        }}
-      >
-        <input type="date" class="input" aria-label="From" value={from} onInput={(event) => setFrom(event.currentTarget.value)} />
-        <input type="date" class="input" aria-label="To" value={to} onInput={(event) => setTo(event.currentTarget.value)} />
-        <button type="submit" class="button">
-          Use
-        </button>
-      </form>
-    </>
   );
 }

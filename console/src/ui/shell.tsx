@@ -1,5 +1,5 @@
 // Rail, header, bottom bar, keys: what stays while pages change.
-import type { ComponentChildren, ComponentType } from "preact";
+import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { fullTime, time, zoneName } from "../lib/format";
@@ -7,22 +7,22 @@ import { go, hrefOf, pageHref, route } from "../lib/router";
 import { can, project, session, signIn, signOut, signedOut, isAdmin, Refused, api } from "../lib/session";
 import { going, isGoing, personal, railFolded, singleKeys, theme } from "../lib/store";
 import { dataUntil, refreshes, useLoad } from "../lib/ask";
+import type { Health } from "../lib/health";
 import { Icon } from "./icons";
 import { Dialog, Note, Pop } from "./kit";
+import { later } from "./later";
 import { Filters, openFilter } from "./filters";
 import { COMPARES, openRange, RangePicker } from "./range";
-import { PAGES, paletteOpen } from "./pages";
+import { newerConsole, PAGES, paletteOpen, railHealth } from "./pages";
 
 const railOpen = signal(false);
 const keysOpen = signal(false);
-export const newerConsole = signal(false);
-
-interface HealthLight {
-  problems?: { severity: string }[];
-}
 
 function Rail() {
-  const health = useLoad(`rail ${route.value.team}`, () => api<HealthLight>("health"), 60_000);
+  const health = useLoad(`rail ${route.value.team}`, () => api<Health>("health"), 60_000);
+  useEffect(() => {
+    railHealth.value = health;
+  }, [health.value, health.state]);
   const problems = health.value?.problems?.filter(({ severity }) => severity !== "info") ?? [];
   const worst = problems.some(({ severity }) => severity === "error" || severity === "fatal") ? "bad" : "";
   const link = ([page, name, key, icon]: [string, string, string, string]) => (
@@ -275,61 +275,8 @@ function onKey(event: KeyboardEvent): void {
   run();
 }
 
-const KEY_LIST: [string, string][] = [
-  ["Ctrl K", "go, find or do"],
-  ["g then l w i p s e f q h", "Live, Web, Insights, People, Sessions, Errors, Flags, SQL, Health"],
-  ["/", "add a filter"],
-  ["t", "time range"],
-  ["c", "next comparison"],
-  ["r · R", "ask again · past every cache"],
-  ["j k ↑ ↓ Enter", "in lists"],
-  ["← → ↑ ↓ Enter T", "on a chart: buckets, series, people, table"],
-  ["Esc", "close one layer"],
-  ["[", "fold the rail"],
-  ["?", "this list"],
-];
-
-/** The palette is a file of its own, asked for at its first opening. */
-function LazyPalette() {
-  const [Palette, load] = useState<ComponentType | null>(null);
-  useEffect(() => {
-    void import("./palette").then((module) => load(() => module.Palette));
-  }, []);
-  return Palette === null ? null : <Palette />;
-}
-
-function Keys() {
-  return (
-    <Dialog
-      label="Keys"
-      onClose={() => {
-        keysOpen.value = false;
-      }}
-    >
-      <div class="in">
-        <h2>Keys</h2>
-        <dl class="pairs">
-          {KEY_LIST.map(([key, what]) => [
-            <dt key={`${key}.`}>
-              <kbd>{key}</kbd>
-            </dt>,
-            <dd key={key}>{what}</dd>,
-          ])}
-        </dl>
-        <p class="meta">Single keys can be switched off in Settings › Look.</p>
-        <button
-          type="button"
-          class="button"
-          onClick={() => {
-            keysOpen.value = false;
-          }}
-        >
-          Close
-        </button>
-      </div>
-    </Dialog>
-  );
-}
+const Palette = later(() => import("./palette").then((part) => part.Palette));
+const Keys = later(() => import("./keys").then((part) => part.Keys));
 
 export function SignInForm({ again = false, onDone }: { again?: boolean; onDone: () => void }) {
   const [token, set] = useState("");
@@ -421,8 +368,8 @@ export function Shell({ title, children }: { title: string; children: ComponentC
         </div>
       </div>
       <Bottom />
-      {paletteOpen.value && <LazyPalette />}
-      {keysOpen.value && <Keys />}
+      {paletteOpen.value && <Palette />}
+      {keysOpen.value && <Keys close={() => (keysOpen.value = false)} />}
       {signedOut.value && (
         <Dialog label="Sign in again" onClose={() => {}}>
           <div class="in">

@@ -1,0 +1,178 @@
+// Checks of the console that belong to no single page: narrow windows, long lists, hostile values, deployments.
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import AxeBuilder from "@axe-core/playwright";
+import { writeConsole } from "../../console/build.mjs";
+import { PEOPLE, startMock } from "../../console/dev/mock.mjs";
+import { openChromium, openPage, PICTURES, settled, visit } from "./browser.mjs";
+
+let browser, mock, page;
+before(async () => {
+  await writeConsole("build/console");
+  browser = await openChromium();
+});
+after(() => browser.close());
+beforeEach(async () => {
+  mock = await startMock();
+});
+afterEach(async () => {
+  await page?.context().close();
+  await mock.close();
+});
+
+const PAGES = [
+  ...["home", "web", "live", "dashboards", "people", "sessions", "errors", "flags", "flags/new-checkout", "sql", "health", "settings"],
+  ...["Trends", "Funnels", "Retention", "Paths", "Lifecycle", "Stickiness"].map((kind) => `insights?tab=${kind}Query`),
+  `people/${PEOPLE[0].distinct_ids[0]}?tab=identity`,
+];
+/** A narrow phone, and a window of 1440 pixels enlarged twice. */
+const NARROW = [
+  { name: "320", viewport: { width: 320, height: 640 }, colorScheme: /** @type {const} */ ("light") },
+  { name: "200-percent", viewport: { width: 720, height: 450 }, colorScheme: /** @type {const} */ ("dark") },
+];
+
+describe("narrow windows", () => {
+  for (const look of NARROW)
+    it(`nothing is sideways, cut or serious for axe at ${look.name}`, { timeout: 600_000 }, async () => {
+      page = await openPage(browser, mock.url, { look });
+      const found = [];
+      for (const path of PAGES) {
+        await visit(page, `/app/1/${path}`);
+        await page.waitForTimeout(200);
+        await page.screenshot({ path: `${PICTURES}/narrow-${look.name}-${path.replace(/\W+/g, "-").slice(0, 30)}.png` });
+        found.push(
+          ...(await page.evaluate(() => {
+            const wrong = [];
+            if (document.documentElement.scrollWidth > innerWidth) wrong.push("wider than the window");
+            for (const input of document.querySelectorAll("#content input.input, #content select"))
+              if (input.getClientRects().length > 0 && input.type !== "number" && input.getBoundingClientRect().width < 60)
+                wrong.push(`${input.getAttribute("aria-label")} has ${Math.round(input.getBoundingClientRect().width)} pixels`);
+            return wrong;
+          })).map((wrong) => `${path}: ${wrong}`),
+        );
+        const { violations } = await new AxeBuilder({ page }).exclude("iframe").analyze();
+        for (const { id, impact, nodes } of violations)
+          if (impact === "serious" || impact === "critical") found.push(`${path}: ${id}: ${nodes[0].html.slice(0, 120)}`);
+      }
+      assert.deepEqual(found, []);
+      assert.deepEqual(page.faults, []);
+    });
+});
+
+describe("long lists and odd values", () => {
+  it("of 512 referrers the first ten are shown, all of them in a table that draws what is seen, with a search", async () => {
+    page = await openPage(browser, mock.url, { path: "/app/1/web" });
+    await settled(page);
+    const sources = page.getByRole("region", { name: "Sources" });
+    const rows = sources.locator("tbody tr");
+    assert.equal(await rows.count(), 10);
+    await sources.getByRole("button", { name: "Show all" }).click();
+    await sources.getByLabel("Search sources").waitFor();
+    await settled(page);
+    assert.ok((await rows.count()) < 100, "rows out of sight are not drawn");
+    assert.equal(await sources.locator("table").getAttribute("aria-rowcount"), "513");
+    await sources.getByLabel("Search sources").fill("blog505");
+    await page.waitForFunction(() => document.querySelectorAll('table[aria-label="Sources"] tbody tr').length === 1);
+    assert.match(await rows.first().textContent(), /blog505\.example/);
+    await sources.getByRole("button", { name: "blog505.example" }).click();
+    await page.waitForURL(/f=s\.(%24|\$)entry_referring_domain~is~blog505\.example/);
+  });
+
+  it("a recording without its first snapshot says so instead of a black frame", async () => {
+    page = await openPage(browser, mock.url);
+    await page.route("**/snapshots*", (route) =>
+      route.fulfill({
+        contentType: "application/jsonl",
+        body: `${JSON.stringify({ window_id: "one", uuid: "a", data: [{ type: 3, timestamp: Date.now(), data: { source: 1, positions: [] } }] })}\n`,
+      }),
+    );
+    await visit(page, "/app/1/sessions");
+    await page.locator("tbody tr a").first().click();
+    await page.getByText(/the first full snapshot is missing/).waitFor();
+    await page.screenshot({ path: `${PICTURES}/recording-without-snapshot.png` });
+  });
+
+  it("an id that never had a person is told from one that is unknown", async () => {
+    page = await openPage(browser, mock.url, { path: "/app/1/people/nobody-knows-me" });
+    await settled(page);
+    const text = await page.textContent("#content");
+    assert.match(text, /nobody-knows-me/);
+    assert.doesNotMatch(text, /not found/i);
+    await page.screenshot({ path: `${PICTURES}/without-person.png` });
+  });
+
+  it("an id that came later is not said to have come by no merge", async () => {
+    const [id, other] = ["ada", "0192-anonymous"];
+    page = await openPage(browser, mock.url);
+    await page.route("**/app/api/person?*", async (route) => {
+      const person = await (await route.fetch({ url: `${mock.url}/app/api/person?distinct_id=${PEOPLE[0].distinct_ids[0]}` })).json();
+      const ids = [id, other].map((distinct_id, version) => ({ distinct_id, version, why: version > 0 ? "came later" : "from the first" }));
+      await route.fulfill({ json: { ...person, distinct_ids: [id, other], ids, merges: [] } });
+    });
+    await visit(page, `/app/1/people/${id}?tab=identity`);
+    await page.getByText("Which event brought the ids that came later is not kept any more").waitFor();
+    assert.equal(await page.getByText("By no merge").count(), 0);
+  });
+
+  it("the palette opens the person of a pasted id, and two people are compared with what would have joined them", async () => {
+    page = await openPage(browser, mock.url);
+    await settled(page);
+    const [ada, grace] = PEOPLE.map(({ distinct_ids }) => distinct_ids[0]);
+    await page.keyboard.press("Control+k");
+    await page.getByLabel("Go, find or do").fill(ada);
+    await page.getByRole("option").filter({ hasText: ada }).first().waitFor();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/\/people\//);
+    await visit(page, `/app/1/people/${ada}?tab=identity`);
+    await page.getByText("How they came together").waitFor();
+    assert.match(await page.textContent("#content"), /event [0-9a-f]{8}/);
+    await page.getByLabel("Another id").fill(grace);
+    await page.getByRole("button", { name: "Compare" }).click();
+    await page.getByText("Two people.").waitFor();
+    assert.match(await page.locator(".note").filter({ hasText: "Two people." }).textContent(), /identif|would be one/);
+    await page.screenshot({ path: `${PICTURES}/compared.png` });
+  });
+});
+
+describe("what arrives quickly", () => {
+  it("is sampled and says so; a row under the pointer stays", async () => {
+    mock.state.rate = 200;
+    mock.state.sampled = 4;
+    page = await openPage(browser, mock.url, { path: "/app/1/live" });
+    await page.getByText("sampled 1:4").waitFor();
+    const row = page.locator("tbody tr").nth(3);
+    await row.hover();
+    const text = await row.textContent();
+    await page.getByText(/\d+ new/).first().waitFor();
+    assert.equal(await row.textContent(), text);
+    assert.equal(await page.getByText("ada@example.test").count(), 0);
+  });
+});
+
+describe("a deployment under an open tab", () => {
+  it("whose files are gone is loaded anew, once, with its state", async () => {
+    page = await openPage(browser, mock.url, { path: "/app/1/web?from=-30d" });
+    await settled(page);
+    let loads = 0;
+    page.on("load", () => (loads += 1));
+    await page.route("**/app/assets/sql-*.js", (route) => route.fulfill({ status: 404, body: "" }), { times: 1 });
+    await page.keyboard.press("g");
+    await page.keyboard.press("q");
+    await page.locator("textarea").waitFor();
+    assert.equal(loads, 1);
+    assert.match(page.url(), /\/app\/1\/sql\?from=-30d$/);
+  });
+
+  it("whose files stay gone is told, not loaded for ever", async () => {
+    page = await openPage(browser, mock.url, { path: "/app/1/web" });
+    await settled(page);
+    let loads = 0;
+    page.on("load", () => (loads += 1));
+    await page.route("**/app/assets/sql-*.js", (route) => route.fulfill({ status: 404, body: "" }));
+    await page.keyboard.press("g");
+    await page.keyboard.press("q");
+    await page.getByText("A newer console is there.").waitFor();
+    await page.waitForTimeout(500);
+    assert.equal(loads, 1);
+  });
+});
