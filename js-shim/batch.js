@@ -43,10 +43,11 @@ export function linesOf(requests, answer, onLeft) {
   const open = new Map();
   let next = 0;
   let isLeft = false;
-  const begin = (index) => open.set(
-    index,
-    answer(requests[index]).then((output) => ({ index, line: lineOf(index, output) })),
-  );
+  const begin = (index) =>
+    open.set(
+      index,
+      answer(requests[index]).then((output) => ({ index, line: lineOf(index, output) })),
+    );
   return new ReadableStream({
     async pull(controller) {
       while (open.size < AT_ONCE && next < requests.length) begin(next++);

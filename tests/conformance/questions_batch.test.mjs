@@ -58,7 +58,11 @@ describe("several questions in one request", () => {
     openMax = 0;
   });
 
-  const answerOf = (n) => ({ schema: [{ name: "n", descriptor: { type: { name: "int64" } } }], rows: [{ n }], metrics: { bytes_scanned: n } });
+  const answerOf = (n) => ({
+    schema: [{ name: "n", descriptor: { type: { name: "int64" } } }],
+    rows: [{ n }],
+    metrics: { bytes_scanned: n },
+  });
   const underWay = (...wanted) =>
     eventually(() => JSON.stringify([...open.keys()].sort()) === JSON.stringify(wanted), { what: `statements ${wanted} under way` });
 
@@ -108,7 +112,10 @@ describe("several questions in one request", () => {
     const response = await system.post(PATH, { queries: [teapot, numbered(5), { refresh: true }] }, ADMIN);
     await underWay(5);
     open.get(5)(answerOf(5));
-    const lines = (await response.text()).split("\n").filter(Boolean).map((line) => JSON.parse(line));
+    const lines = (await response.text())
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
     lines.sort((a, b) => a.index - b.index);
     assert.deepEqual(
       lines.map(({ status }) => status),
@@ -168,7 +175,14 @@ describe("several questions in one request", () => {
     assert.match(many[3], /1 to 20.* it has 21/);
     assert.deepEqual((await of({ queries: [numbered(32), 7] })).slice(0, 3), [400, "invalid_input", "queries.1"]);
     assert.deepEqual((await of({ ...one, refresh: true })).slice(0, 3), [400, "invalid_input", "refresh"]);
-    for (const body of ["", "[]", "{", '{"queries": {}}', '{"queries": [{"query": {"kind": "a\0b"}}]}', `{"queries": ${"[".repeat(90_000)}`]) {
+    for (const body of [
+      "",
+      "[]",
+      "{",
+      '{"queries": {}}',
+      '{"queries": [{"query": {"kind": "a\0b"}}]}',
+      `{"queries": ${"[".repeat(90_000)}`,
+    ]) {
       assert.deepEqual((await of(body)).slice(0, 2), [400, "parse_error"], body.slice(0, 60));
     }
     assert.equal((await of(`{"queries": [${" ".repeat(300_000)}]}`))[0], 413);

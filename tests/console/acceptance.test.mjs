@@ -41,14 +41,16 @@ describe("narrow windows", () => {
         await page.waitForTimeout(200);
         await page.screenshot({ path: `${PICTURES}/narrow-${look.name}-${path.replace(/\W+/g, "-").slice(0, 30)}.png` });
         found.push(
-          ...(await page.evaluate(() => {
-            const wrong = [];
-            if (document.documentElement.scrollWidth > innerWidth) wrong.push("wider than the window");
-            for (const input of document.querySelectorAll("#content input.input, #content select"))
-              if (input.getClientRects().length > 0 && input.type !== "number" && input.getBoundingClientRect().width < 60)
-                wrong.push(`${input.getAttribute("aria-label")} has ${Math.round(input.getBoundingClientRect().width)} pixels`);
-            return wrong;
-          })).map((wrong) => `${path}: ${wrong}`),
+          ...(
+            await page.evaluate(() => {
+              const wrong = [];
+              if (document.documentElement.scrollWidth > innerWidth) wrong.push("wider than the window");
+              for (const input of document.querySelectorAll("#content input.input, #content select"))
+                if (input.getClientRects().length > 0 && input.type !== "number" && input.getBoundingClientRect().width < 60)
+                  wrong.push(`${input.getAttribute("aria-label")} has ${Math.round(input.getBoundingClientRect().width)} pixels`);
+              return wrong;
+            })
+          ).map((wrong) => `${path}: ${wrong}`),
         );
         const { violations } = await new AxeBuilder({ page }).exclude("iframe").analyze();
         for (const { id, impact, nodes } of violations)
@@ -143,7 +145,10 @@ describe("what arrives quickly", () => {
     const row = page.locator("tbody tr").nth(3);
     await row.hover();
     const text = await row.textContent();
-    await page.getByText(/\d+ new/).first().waitFor();
+    await page
+      .getByText(/\d+ new/)
+      .first()
+      .waitFor();
     assert.equal(await row.textContent(), text);
     assert.equal(await page.getByText("ada@example.test").count(), 0);
   });

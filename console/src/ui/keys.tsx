@@ -17,10 +17,7 @@ const KEY_LIST: [string, string][] = [
 
 export function Keys({ close }: { close: () => void }) {
   return (
-    <Dialog
-      label="Keys"
-      onClose={close}
-    >
+    <Dialog label="Keys" onClose={close}>
       <div class="in">
         <h2>Keys</h2>
         <dl class="pairs">
@@ -32,11 +29,7 @@ export function Keys({ close }: { close: () => void }) {
           ])}
         </dl>
         <p class="meta">Single keys can be switched off in Settings › Look.</p>
-        <button
-          type="button"
-          class="button"
-          onClick={close}
-        >
+        <button type="button" class="button" onClick={close}>
           Close
         </button>
       </div>

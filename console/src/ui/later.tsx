@@ -9,7 +9,7 @@ export function later<P extends object>(load: () => Promise<ComponentType<P>>): 
   return function Later(props: P) {
     const [, draw] = useState(0);
     useEffect(() => {
-        if (known === undefined)
+      if (known === undefined)
         void load().then(
           (part) => {
             known = part;
