@@ -33,7 +33,7 @@ try {
     told = await ask("GET");
   }
   if (told.state !== "done") throw new Error(told.detail ?? `it ended as "${told.state}"`);
-  console.log(`${told.sent} events in ${told.took_s} s. Look: ${url}/app/${told.team_id}/home?from=-30d`);
+  console.log(`${told.sent} events and ${told.recordings} recordings in ${told.took_s} s. Look: ${url}/app/${told.team_id}/home?from=-30d`);
 } catch (error) {
   console.error(`error: ${error.message}`);
   process.exitCode = 1;

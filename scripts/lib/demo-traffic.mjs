@@ -14,7 +14,7 @@ const HOST = "shop.example";
 /** @typedef {{event: string, distinct_id: string, uuid: string, timestamp: string, properties: Record<string, any>}} DemoEvent */
 
 /** Numbers in [0, 1) that a text decides (mulberry32). */
-function dice(text) {
+export function dice(text) {
   let state = createHash("sha256").update(text).digest().readUInt32LE(0);
   const next = () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -35,12 +35,46 @@ function dice(text) {
 }
 
 /** A version 7 uuid of this time whose rest a text decides. */
-function uuid7(ms, text) {
+export function uuid7(ms, text) {
   const time = ms.toString(16).padStart(12, "0");
   const rest = createHash("sha256").update(text).digest("hex");
   const variant = "89ab"[Number.parseInt(rest[3], 16) % 4];
   return `${time.slice(0, 8)}-${time.slice(8)}-7${rest.slice(0, 3)}-${variant}${rest.slice(4, 7)}-${rest.slice(7, 19)}`;
 }
+
+/** Where an id lies between 0 and 1 for a flag, as flags are evaluated (docs/FLAGS.md). */
+export function shareOf(flag, id, salt = "") {
+  const hash = createHash("sha1").update(`${flag}.${id}${salt}`).digest("hex");
+  return Number.parseInt(hash.slice(0, 15), 16) / 2 ** 60;
+}
+
+/** The flags that the month's people met. */
+export const DEMO_FLAGS = [
+  {
+    id: 1,
+    key: "signup-copy",
+    name: "Two texts of the sign-up page",
+    active: true,
+    filters: {
+      groups: [{ properties: [], rollout_percentage: 100 }],
+      multivariate: {
+        variants: [
+          { key: "control", rollout_percentage: 50 },
+          { key: "test", rollout_percentage: 50 },
+        ],
+      },
+    },
+  },
+  {
+    id: 2,
+    key: "new-reports",
+    name: "The new reports, for half of those who pay",
+    active: true,
+    filters: {
+      groups: [{ properties: [{ key: "plan", type: "person", operator: "exact", value: ["team", "enterprise"] }], rollout_percentage: 50 }],
+    },
+  },
+];
 
 const SOURCES = [
   [{ domain: "www.google.com", url: "https://www.google.com/" }, 34],
@@ -220,7 +254,6 @@ class Visitor {
     this.first = FIRST_NAMES[this.dice.between(0, FIRST_NAMES.length - 1)];
     this.last = LAST_NAMES[this.dice.between(0, LAST_NAMES.length - 1)];
     this.company = this.dice.is(0.6) ? companyOf(this.dice.between(0, 39)) : null;
-    this.variant = this.dice.is(0.5) ? "test" : "control";
     this.isPersonless = this.dice.is(0.25);
     /** @type {string | null} set once they signed up */
     this.userId = null;
@@ -229,6 +262,11 @@ class Visitor {
     this.count = 0;
     /** @type {DemoEvent[]} */
     this.events = [];
+  }
+
+  /** As the flag gives it to this browser. */
+  get variant() {
+    return shareOf("signup-copy", this.anonId, "variant") < 0.5 ? "control" : "test";
   }
 
   get anonId() {
@@ -306,6 +344,10 @@ class Visit {
     });
   }
 
+  callFlag(key, answer) {
+    this.note("$feature_flag_called", { $feature_flag: key, $feature_flag_response: answer, [`$feature/${key}`]: answer }, 1);
+  }
+
   fail(day) {
     for (const failure of FAILURES) {
       const isHere = failure.where === "" || failure.where === this.path;
@@ -350,11 +392,7 @@ function firstVisit(visitor, startMs, day) {
   }
   if (!luck.is(visitor.isPersonless ? 0 : 0.62)) return visit.leave();
   visit.see("/signup");
-  visit.note(
-    "$feature_flag_called",
-    { $feature_flag: "signup-copy", $feature_flag_response: visitor.variant, "$feature/signup-copy": visitor.variant },
-    1,
-  );
+  visit.callFlag("signup-copy", visitor.variant);
   if (!luck.is(visitor.variant === "test" ? 0.72 : 0.56)) return visit.leave();
   signUp(visitor, visit);
   return visit.leave();
@@ -428,6 +466,10 @@ function laterVisit(visitor, startMs, day, age) {
   }
   for (let n = luck.between(2, 6); n > 0; n -= 1) {
     visit.see(luck.of(AT_WORK));
+    if (visit.path === "/app/reports") {
+      const plan = visitor.company?.plan ?? "free";
+      visit.callFlag("new-reports", plan !== "free" && shareOf("new-reports", visitor.userId) <= 0.5);
+    }
     visit.fail(day);
     if (luck.is(0.25))
       visit.click(

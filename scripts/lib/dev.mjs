@@ -213,6 +213,7 @@ const vars = workerVariables();
 const hasDemo = (vars.HOGFLARE_PROJECTS ?? "").includes(`"${DEMO_TOKEN}":{"team_id":${DEMO_TEAM}}`);
 const serve = demoService({
   url: `http://127.0.0.1:${workerPort}${vars.HOGFLARE_PATH_PREFIX ?? ""}`,
+  adminToken: vars.HOGFLARE_ADMIN_TOKEN ?? "",
   signingSecret: vars.POSTHOG_SIGNING_SECRET ?? "",
   noteFile: join(stateDir, "demo.json"),
   scale: Number(process.env.HOGFLARE_DEMO_SCALE ?? "1"),

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { deflateRawSync } from "node:zlib";
 import { PostHog } from "posthog-node";
-import { demoEvents } from "../../scripts/lib/demo-traffic.mjs";
+import { demoRecordings } from "../../scripts/lib/demo-recordings.mjs";
+import { DEMO_FLAGS, demoEvents } from "../../scripts/lib/demo-traffic.mjs";
 import { ROOT } from "../../scripts/lib/worker.mjs";
 import { eventually, freePort, persistently } from "../lib/harness.mjs";
 import { LOOKS, openChromium, openPage, PICTURES, settled, visit } from "./browser.mjs";
@@ -87,7 +88,7 @@ describe("the demo's button", () => {
     await page.screenshot({ path: `${PICTURES}/dev-demo-sent.png`, fullPage: true });
     const { body } = await api("/app/api/demo");
     sent = demoEvents({ began: body.began, until: body.until, scale: SCALE }).map(({ event }) => event);
-    plain = plainOf(sent);
+    plain = plainOf(sent, body.until);
     assert.equal(body.sent, sent.length);
     console.log(`${body.sent} events of demo traffic in ${body.took_s} s`);
     await merged();
@@ -98,7 +99,10 @@ describe("the demo's button", () => {
   });
 
   it("sent again changes no number: rows are the same by their uuid", { timeout: 600_000 }, async () => {
-    const count = async () => (await asked("SELECT count(DISTINCT (uuid, event, distinct_id)) AS n FROM events WHERE team_id = 2")).n;
+    // Parts of recordings are rows as well.
+    const count = async () =>
+      (await asked("SELECT count(DISTINCT (uuid, event, distinct_id)) AS n FROM events WHERE team_id = 2 AND event <> '$snapshot_items'"))
+        .n;
     const was = await count();
     assert.equal(was, sent.length);
     const until = sent.at(-1).timestamp;
@@ -113,10 +117,55 @@ describe("the demo's button", () => {
     assert.equal(body.state, "done");
     // The clock went on: what happened since is new, nothing else.
     sent = demoEvents({ began: body.began, until: body.until, scale: SCALE }).map(({ event }) => event);
-    plain = plainOf(sent);
+    plain = plainOf(sent, body.until);
     assert.equal(await count(), sent.length);
     assert.ok(sent.filter(({ timestamp }) => timestamp <= until).length === was);
     await merged();
+  });
+
+  it("some of its visits have recordings that play, one of them with the fault it met", { timeout: 240_000 }, async () => {
+    const { began, until, recordings } = (await api("/app/api/demo")).body;
+    const parts = demoRecordings(demoEvents({ began, until, scale: SCALE }), { until, token: "phc_demo" });
+    const recorded = new Set(parts.map(({ event }) => event.properties.$session_id));
+    assert.ok(recorded.size >= 5 && recorded.size === recordings, `${recorded.size} and ${recordings} recordings`);
+    const fault = sent.findLast(({ event, properties }) => event === "$exception" && recorded.has(properties.$session_id));
+    await visit(page, `/app/2/sessions/${fault.properties.$session_id}`);
+    await page.getByText(/events in \d+ parts?\./).waitFor({ timeout: 120_000 });
+    const range = page.locator('.seek input[type="range"]');
+    await eventually(() => range.isEnabled(), { what: "a player that is ready", timeoutMs: 60_000 });
+    await range.fill(await range.getAttribute("max"));
+    const shown = page.frameLocator("iframe").frameLocator("iframe");
+    assert.equal(await shown.locator("header b").textContent(), "Shop");
+    assert.equal(await shown.locator("header b").evaluate((element) => getComputedStyle(element).color), "rgb(10, 107, 82)");
+    await page.screenshot({ path: `${PICTURES}/dev-recording.png` });
+    await page
+      .getByRole("button", { name: /\$exception|Error/ })
+      .last()
+      .click();
+    await page.screenshot({ path: `${PICTURES}/dev-recording-fault.png` });
+    assert.equal(await page.getByText(/could not be read|have not arrived whole/).count(), 0);
+  });
+
+  it("its flags are there, with who was asked and what was answered", { timeout: 120_000 }, async () => {
+    const { body } = await api("/app/api/flags");
+    assert.deepEqual(
+      body.flags.map(({ key }) => key),
+      DEMO_FLAGS.map(({ key }) => key),
+    );
+    assert.deepEqual(body.problems, []);
+    const exposures = sent.filter(
+      ({ event, properties }) => event === "$feature_flag_called" && properties.$feature_flag === "new-reports",
+    );
+    assert.ok(exposures.some(({ properties }) => properties.$feature_flag_response === true));
+    // What the month says was answered is what is answered: the flag is asked of the one who was told.
+    const told = exposures.at(-1);
+    const answer = await api("/app/api/flags/evaluate", {
+      method: "POST",
+      body: JSON.stringify({ team_id: 2, distinct_id: told.distinct_id }),
+    });
+    assert.equal(answer.body.flags["new-reports"].enabled, told.properties.$feature_flag_response);
+    await visit(page, `/app/2/flags/signup-copy?tab=usage&${RANGE}`);
+    await page.screenshot({ path: `${PICTURES}/dev-flag-usage.png` });
   });
 
   it("is for the admin alone, and for this page alone", async () => {
@@ -162,17 +211,18 @@ describe("what the pages say is what was sent", () => {
 
   it("a trend that the engine takes too long for, asked day by day, is the same but for the day that does not answer", {
     timeout: 240_000,
-  }, async () => {
+  }, async (test) => {
+    test.after(() => page.unroute("**/query/batch/"));
     const wanted = Object.entries(plain.trend("sign_up"));
     const [missing] = wanted.at(-4);
-    const refused = {
-      status: 504,
-      contentType: "application/json",
-      body: JSON.stringify({ type: "server_error", code: "engine_timeout", detail: "No answer within 30 s." }),
-    };
-    await page.route("**/query/", async (route) => {
-      const { query } = route.request().postDataJSON();
-      const isLate = query.kind === "TrendsQuery" && (query.dateRange.date_from === "-30d" || query.dateRange.date_from === missing);
+    const error = { type: "server_error", code: "engine_timeout", detail: "No answer within 30 s." };
+    const refused = { contentType: "application/x-ndjson", body: `${JSON.stringify({ index: 0, status: 504, error })}\n` };
+    await page.route("**/query/batch/", async (route) => {
+      const [{ query }, ...others] = route.request().postDataJSON().queries;
+      const isLate =
+        others.length === 0 &&
+        query.kind === "TrendsQuery" &&
+        (query.dateRange.date_from === "-30d" || query.dateRange.date_from === missing);
       await (isLate ? route.fulfill(refused) : route.continue());
     });
     await visit(page, `/app/2/insights?${RANGE}&i=day&q=${q({ kind: "TrendsQuery", series: [series("sign_up")] })}`);
@@ -190,7 +240,7 @@ describe("what the pages say is what was sent", () => {
       left.reduce((sum, n) => sum + n, 0),
     );
     await page.screenshot({ path: `${PICTURES}/dev-day-missing.png` });
-    await page.unroute("**/query/");
+    await page.unroute("**/query/batch/");
     await page.getByRole("button", { name: "Ask for that day" }).click();
     await page.getByText(/did not answer/).waitFor({ state: "detached" });
   });
@@ -414,7 +464,7 @@ describe("what is done in the console is seen by SDKs, and what they do in the c
     const [payer, other] = [people.find((id) => planOf(id) === "team"), people.find((id) => planOf(id) === "free")];
     assert.notEqual(await sdk.getFeatureFlag("new-orders", payer), true);
     const flag = {
-      id: 1,
+      id: 3,
       key: "new-orders",
       name: "New orders page",
       active: true,
@@ -422,7 +472,7 @@ describe("what is done in the console is seen by SDKs, and what they do in the c
     };
     await visit(page, "/app/2/flags");
     await page.getByRole("tab", { name: "JSON" }).click();
-    await page.getByLabel("Flags as JSON").fill(JSON.stringify({ flags: [flag] }));
+    await page.getByLabel("Flags as JSON").fill(JSON.stringify({ flags: [...DEMO_FLAGS, flag] }));
     await page.getByText("The checker takes it.").waitFor();
     await page.getByRole("button", { name: "Review and publish" }).click();
     const began = Date.now();

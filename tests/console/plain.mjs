@@ -4,8 +4,11 @@ const dayOf = (event) => event.timestamp.slice(0, 10);
 const msOf = (event) => Date.parse(event.timestamp);
 const isView = ({ event }) => event === "$pageview" || event === "$screen";
 
-/** @param {import("../../scripts/lib/demo-traffic.mjs").DemoEvent[]} events in order of time */
-export function plainOf(events) {
+/**
+ * @param {import("../../scripts/lib/demo-traffic.mjs").DemoEvent[]} events in order of time
+ * @param {number} until when they were sent: the day it is has a bucket before anything happened in it
+ */
+export function plainOf(events, until) {
   // $identify makes one person of two ids, also for what was before.
   const userOf = new Map();
   for (const { event, distinct_id, properties } of events) {
@@ -14,7 +17,10 @@ export function plainOf(events) {
   const personOf = ({ distinct_id }) => userOf.get(distinct_id) ?? distinct_id;
   const named = (name) => events.filter(({ event }) => event === name);
   const distinct = (list, of) => new Set(list.map(of)).size;
-  const days = [...new Set(events.map(dayOf))].sort();
+  const first = Date.parse(dayOf(events[0]));
+  const days = Array.from({ length: Math.floor((until - first) / DAY_MS) + 1 }, (_, n) =>
+    new Date(first + n * DAY_MS).toISOString().slice(0, 10),
+  );
 
   function visits() {
     const all = new Map();

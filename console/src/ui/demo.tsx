@@ -10,6 +10,7 @@ interface Demo {
   sent?: number;
   of?: number;
   took_s?: number;
+  recordings?: number;
   team_id?: number;
   detail?: string;
   [more: string]: unknown;
@@ -28,18 +29,22 @@ export function DemoBlock() {
       },
       (fault: Error) => tell(fault.message),
     );
-  const { state = "", sent, of, took_s, team_id = 2 } = demo.value ?? {};
+  const { state = "", sent, of, took_s, recordings, team_id = 2 } = demo.value ?? {};
   return (
     <Block title="Demo traffic">
       <div class="stack">
-        <p class="dim">A believable month of a small shop, sent through the real path into the project “Demo”. Yours stays as it is.</p>
+        <p class="dim">
+          A believable month of a small shop, sent through the real path into the project “Demo”: yours stays as it is. Its two flags are
+          put where there are none yet.
+        </p>
         {sent !== undefined && (
           <div class="stack" style={{ gap: "4px" }}>
             {state === "running" && <progress max={of ?? 1} value={sent} aria-label="Events sent" style={{ width: "100%" }} />}
             <p>
               {exact(sent)}
               {of !== undefined && of !== sent && ` of ${exact(of)}`} events sent
-              {state === "done" && took_s !== undefined && ` in ${duration(took_s)}`}.{" "}
+              {state === "done" && took_s !== undefined && ` in ${duration(took_s)}`}
+              {recordings !== undefined && `, ${exact(recordings)} visits of them recorded`}.{" "}
               <a href={hrefOf({ team: team_id, page: "home", id: "", from: "-30d" })}>Look at Demo</a>
             </p>
           </div>
