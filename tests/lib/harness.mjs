@@ -141,6 +141,8 @@ export async function startSystem({ vars = {}, hasSql = false, ...settings } = {
     worker,
     pipeline,
     stateDir,
+    /** The Worker's variables. */
+    vars: chosen,
     request,
     /** POSTs JSON, or the given body as it is. */
     post: (path, body, headers = {}) =>

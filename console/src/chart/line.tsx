@@ -42,7 +42,13 @@ export function summary(line: Line | undefined, interval: string): string {
   const values = line.data.map((value) => value ?? 0);
   const sum = values.reduce((a, b) => a + b, 0);
   const top = values.indexOf(Math.max(...values));
-  return `${line.label}: ${exact(sum)} in ${values.length} points; highest ${bucket(line.days[top] ?? "", interval, "long")}, ${exact(values[top])}`;
+  return `${line.label}: ${exact(sum)} in ${values.length} points; highest ${bucketAt(line.days, top, interval, "long")}, ${exact(values[top])}`;
+}
+
+/** A bucket's label; the hour that a clock has twice is told the second time. */
+export function bucketAt(days: string[], at: number, interval: string, length: "short" | "long" = "short"): string {
+  const day = days[at] ?? "";
+  return `${bucket(day, interval, length)}${at > 0 && day === days[at - 1] ? " again" : ""}`;
 }
 
 const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -124,7 +130,7 @@ export function LineChart(props: LineChartProps) {
               grid: { show: false },
               ticks: { show: false },
               splits: () => xs.filter((i) => (count - 1 - i) % step === 0),
-              values: (_, splits) => splits.map((i) => bucket(lines[0]?.days[i] ?? "", interval)),
+              values: (_, splits) => splits.map((i) => bucketAt(lines[0]?.days ?? [], i, interval)),
             },
             {
               stroke: text2,
@@ -260,7 +266,7 @@ export function LineChart(props: LineChartProps) {
       {open && until && at === null && <span class="until">until {minute(until)}</span>}
       {at !== null && (
         <div class="tip" style={right ? { right: "12px" } : { left: "54px" }} aria-hidden="true">
-          <strong>{bucket(lines[0]?.days[at] ?? "", interval, "long")}</strong>
+          <strong>{bucketAt(lines[0]?.days ?? [], at, interval, "long")}</strong>
           {open && at === count - 1 && until ? <span class="dim"> until {minute(until)}</span> : null}
           {shown.slice(0, 8).map(({ line, n, value }) => (
             <div key={n}>
@@ -281,7 +287,7 @@ export function LineChart(props: LineChartProps) {
       <div class="sr" aria-live="polite">
         {at === null
           ? ""
-          : `${bucket(lines[series]?.days[at] ?? "", interval, "long")}: ${lines[series]?.label} ${exact(lines[series]?.data[at])}`}
+          : `${bucketAt(lines[series]?.days ?? [], at, interval, "long")}: ${lines[series]?.label} ${exact(lines[series]?.data[at])}`}
       </div>
     </figure>
   );

@@ -55,6 +55,10 @@ export function withState(insight: { kind: string } & Record<string, unknown>, s
     query["dateRange"] = dateRange(state);
   }
   if (INTERVALS[insight.kind]) query["interval"] ??= intervalOf(state);
+  // By hours, a last day that is a date alone ends where it begins, as in PostHog.
+  const range = query["dateRange"] as { date_to?: string } | undefined;
+  if (query["interval"] === "hour" && /^\d{4}-\d\d-\d\d$/.test(range?.date_to ?? ""))
+    query["dateRange"] = { ...range, date_to: `${range!.date_to}T23:59:59` };
   const own = (insight["properties"] as unknown[] | undefined) ?? [];
   const properties = [...own, ...state.f.map(propertyFilter)];
   if (properties.length > 0) query["properties"] = properties;

@@ -1,7 +1,7 @@
 // The builder: six kinds on one screen; no modes, the address holds every change.
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { bucket, bytes, dayOf, exact, isOpen, number, percent } from "../lib/format";
+import { bucket, bytes, dayOf, exact, isOpen, number, percent, wallClock } from "../lib/format";
 import { defaultInsight, KINDS, MATHS, NEEDS_PROPERTY, sentence, seriesWords } from "../lib/insight";
 import { pack, remembered, unpack } from "../lib/pack";
 import { daysOf, estimate, learn, SCAN_ASKED_MAX } from "../lib/scan";
@@ -26,7 +26,7 @@ import { Answered, Block, Dialog, Note, Num, Pop, Segments, Select, Table, Time,
 import { Icon } from "../ui/icons";
 import { EventPicker, FilterButton, OP_WORDS, useDefinitions, useEvents } from "../ui/filters";
 import { PeoplePanel } from "../ui/people";
-import { COLORS, colorVar, Legend, LineChart, type Line } from "../chart/line";
+import { bucketAt, COLORS, colorVar, Legend, LineChart, type Line } from "../chart/line";
 import { Funnel, Histogram, type Step } from "../chart/funnel";
 import { Retention, type Cohort } from "../chart/retention";
 import { Flow, type Edge } from "../chart/flow";
@@ -746,13 +746,16 @@ function Empty({ insight }: { insight: Insight }) {
           <button
             type="button"
             class="link"
-            onClick={() => go({ from: known.last_seen_at!.slice(0, 10), to: known.last_seen_at!.slice(0, 10) })}
+            onClick={() => {
+              const day = wallClock(known.last_seen_at!).slice(0, 10);
+              go({ from: day, to: day });
+            }}
           >
             Go there
           </button>
         </span>
       )}
-      {name && events.state === "ready" && known === undefined && <span>This project has never sent “{name}”.</span>}
+      {name && events.state === "ready" && known === undefined && <span>This project has sent no “{name}” in 30 days.</span>}
       {f.map((filter, i) => (
         <button type="button" class="link" key={i} onClick={() => go({ f: f.filter((_, at) => at !== i) })}>
           Remove filter {filter.key} {OP_WORDS[filter.op]} {filter.values.join(" or ")}
@@ -954,10 +957,10 @@ function Trends({
               },
             ]
           : []),
-        ...[...days]
-          .map((day, i) => ({
+        ...days
+          .map((_, i) => ({
             key: `b${i}`,
-            name: bucket(day, interval),
+            name: bucketAt(days, i, interval),
             num: true,
             cell: (one: any) =>
               linked ? (

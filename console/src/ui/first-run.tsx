@@ -70,6 +70,7 @@ export function FirstRun() {
       close();
     };
   }, []);
+  const hasPerson = first?.properties["$process_person_profile"] !== false;
   const waited = (Date.now() - since) / 1_000;
   const reasons = new Map<string, number>();
   for (const { reason } of rejects) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
@@ -103,6 +104,10 @@ export function FirstRun() {
             </li>
             <li>
               <span class="ok">✓</span> arrived
+            </li>
+            <li>
+              {hasPerson ? <span class="ok">✓</span> : <span class="dim">–</span>}{" "}
+              {hasPerson ? "has a person" : "has no person: an anonymous visitor's under identified_only, until identify()"}
             </li>
             <li>
               <span class={first.state === "landed" ? "ok" : "warn"}>{first.state === "landed" ? "✓" : "◌"}</span>{" "}
