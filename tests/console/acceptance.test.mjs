@@ -136,6 +136,28 @@ describe("long lists and odd values", () => {
   });
 });
 
+describe("an address", () => {
+  it("opened by somebody else shows the same: question, range, filter, and the people who were open", async () => {
+    page = await openPage(browser, mock.url, {
+      path: "/app/1/insights?tab=FunnelsQuery&from=-14d&f=e.$browser~is~Safari&sel=fun:2",
+    });
+    const seen = async (of) => {
+      await of.getByText(/People 1 to 100 of \d+/).waitFor();
+      await settled(of);
+      const texts = await of.locator("#content, .sheet, .header").allTextContents();
+      return texts.map((text) => text.replace(/(as of|until) [\d:]+/g, "$1"));
+    };
+    const first = await seen(page);
+    assert.match(first.join(), /Safari/);
+    const other = await openPage(browser, mock.url, { path: page.url().slice(mock.url.length), token: "viewer" });
+    const told = await seen(other);
+    await other.context().close();
+    // A viewer has no Save and a badge.
+    const same = (texts) => texts.map((text) => text.replace(/read-only|Save(?!d)/g, ""));
+    assert.deepEqual(same(told), same(first));
+  });
+});
+
 describe("what arrives quickly", () => {
   it("is sampled and says so; a row under the pointer stays", async () => {
     mock.state.rate = 200;

@@ -238,6 +238,16 @@ describe("states", () => {
     await end(page);
   });
 
+  it("SQL that was run before says what it read then", async () => {
+    const page = await openPage(browser, mock.url, { path: "/app/1/sql" });
+    await page.fill("textarea", "SELECT 1 AS n");
+    await page.getByRole("button", { name: "Run" }).click();
+    await page.getByText("≈ 34 MB, as it read before ($0.000085)").waitFor();
+    await page.fill("textarea", "SELECT 2 AS n");
+    await page.getByText("as it read before").waitFor({ state: "detached" });
+    await end(page);
+  });
+
   it("a day that did not answer is named and asked for again", async () => {
     mock.state.faults = [{ kind: "TrendsQuery", days_missing: ["2026-11-12"] }];
     const page = await openPage(browser, mock.url, { path: "/app/1/insights" });

@@ -1,7 +1,8 @@
 // Free SQL over the project's tables and views.
 import { useEffect, useState } from "preact/hooks";
-import { exact } from "../lib/format";
+import { bytes, exact } from "../lib/format";
 import { pack, unpack } from "../lib/pack";
+import { estimate, learn, SCAN_ASKED_MAX } from "../lib/scan";
 import { goTyping, route } from "../lib/router";
 import { can } from "../lib/session";
 import { kept } from "../lib/store";
@@ -54,6 +55,13 @@ export default function Sql() {
     );
   }, [q]);
   const answer = useQuestion(asked);
+  const [, draw] = useState(0);
+  useEffect(() => {
+    if (answer.state !== "ready" || answer.answer === undefined || answer.of === undefined) return;
+    learn(answer.of, 1, answer.answer);
+    draw((n) => n + 1);
+  }, [answer.state, answer.answer]);
+  const before = estimate({ kind: "HogQLQuery", query: text }, 1);
   if (!can("sql"))
     return (
       <Block>
@@ -127,6 +135,11 @@ export default function Sql() {
           <button type="button" class="button main" disabled={!free} onClick={() => run()}>
             Run
           </button>
+          {before?.isSame && (
+            <span class={`nowrap ${before.bytes > SCAN_ASKED_MAX ? "warn" : "dim"}`}>
+              ≈ {bytes(before.bytes)}, as it read before (${Number(before.dollars.toPrecision(2))})
+            </span>
+          )}
           <span class="meta">Ctrl Enter runs; a selection runs alone. One read-only SELECT over the project's tables.</span>
         </div>
         {asked !== null && (
