@@ -177,23 +177,28 @@ std::string funnel_sql(const Experiment& x, Scan& scan, const Context& context) 
                    x.steps.size());
 }
 
-Json variant_json(const Experiment& x, const std::string& key, const Arm& arm,
-                  const Arm* baseline) {
-  Json out{{"key", key},
-           {"number_of_samples", plain(arm.people)},
-           {"sum", plain(arm.sum)},
-           {"sum_squares", plain(arm.sum_squares)}};
+// Why an arm's numbers are not compared yet.
+Json failures_of(const Experiment& x, const Arm& arm, bool is_baseline) {
   Json failures = Json::array();
   if (arm.people < 50) failures.push_back("not-enough-exposures");
   const bool few = x.is_funnel && (arm.sum < 5 || arm.people - arm.sum < 5);
   if (few) failures.push_back("not-enough-metric-data");
-  if (baseline == nullptr) {
-    if (arm.sum == 0) failures.push_back("baseline-mean-is-zero");
-    out["validation_failures"] = std::move(failures);
-    return out;
-  }
-  const bool countable = failures.empty() && baseline->people >= 50;
-  out["validation_failures"] = std::move(failures);
+  if (is_baseline && arm.sum == 0) failures.push_back("baseline-mean-is-zero");
+  return failures;
+}
+
+// Without a baseline it is the baseline.
+Json variant_json(const Experiment& x, const std::string& key, const Arm& arm,
+                  const Arm* baseline) {
+  Json failures = failures_of(x, arm, baseline == nullptr);
+  const bool is_enough = failures.empty();
+  Json out{{"key", key},
+           {"number_of_samples", plain(arm.people)},
+           {"sum", plain(arm.sum)},
+           {"sum_squares", plain(arm.sum_squares)},
+           {"validation_failures", std::move(failures)}};
+  if (baseline == nullptr) return out;
+  const bool countable = is_enough && failures_of(x, *baseline, true).empty();
   const Comparison c =
       compare_arms(*baseline, arm, {.proportion = x.is_funnel, .decrease_wins = x.decrease});
   if (!countable || !c.valid) return out;

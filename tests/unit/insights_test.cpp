@@ -2,6 +2,7 @@
 // over a funnel, the statistics. What statements answer is tested on DuckDB: tests/insights.
 #include "hogflare/insights.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -224,6 +225,15 @@ class Numbers {
     arm.sum_squares = arm.sum;
     return arm;
   }
+  // A third of so many people spend, each an exponential amount of this mean.
+  void spend(Arm& arm, int people, double mean) {
+    arm.people += people;
+    for (int i = 0; i < people; ++i) {
+      const double spent = uniform() < 1.0 / 3 ? -mean * std::log(1 - uniform()) : 0;
+      arm.sum += spent;
+      arm.sum_squares += spent * spent;
+    }
+  }
 
  private:
   uint64_t state_ = 88172645463325252u;
@@ -233,6 +243,56 @@ TEST_CASE("insights: the normal distribution is that of the tables") {
   CHECK(normal_cdf(0) == Approx(0.5));
   CHECK(normal_cdf(1.959964) == Approx(0.975).margin(1e-6));
   CHECK(normal_cdf(-1.644854) == Approx(0.05).margin(1e-6));
+  // NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.1.
+  const auto [z, above_half] = GENERATE(table<double, double>({{0.50, 0.19146},
+                                                               {1.00, 0.34134},
+                                                               {1.64, 0.44950},
+                                                               {2.00, 0.47725},
+                                                               {2.58, 0.49506},
+                                                               {3.00, 0.49865}}));
+  CHECK(normal_cdf(z) == Approx(0.5 + above_half).margin(5e-6));
+  CHECK(normal_cdf(-z) == Approx(0.5 - above_half).margin(5e-6));
+}
+
+TEST_CASE("insights: comparisons are those that others have published") {
+  // The Bayesian one of PostHog's products/experiments/stats/tests/test_bayesian.py.
+  const Comparison bayesian =
+      compare_arms({.people = 2507, .sum = 1196.87, .sum_squares = 37377.9767},
+                   {.people = 2461, .sum = 1922.7, .sum_squares = 94698.29}, {});
+  CHECK(bayesian.lift == Approx(0.63646).margin(1e-4));
+  CHECK(bayesian.credible_low == Approx(-0.0873).margin(1e-4));
+  CHECK(bayesian.credible_high == Approx(1.36026).margin(1e-4));
+  CHECK(bayesian.chance_to_win == Approx(0.95759).margin(1e-4));
+  CHECK(bayesian.significant);
+  CHECK(!bayesian.sequential_significant);
+  // Sequential ones: test_frequentist.py there, and GrowthBook's packages/stats/tests. Both are
+  // tightest at 5,000 people, as this is.
+  struct Published {
+    Arm control, test;
+    double lift, low, high, error;
+  };
+  const Published published[] = {
+      {{3050, 1450, 1450}, {3500, 2600, 2600}, 0.56256, 0.46064, 0.66448, 0.03354},
+      {{3000, 1396, 1396}, {3461, 2422, 2422}, 0.50386, 0.40098, 0.60675, 0.03386}};
+  for (const Published& one : published) {
+    const Comparison c = compare_arms(one.control, one.test, {.proportion = true});
+    CHECK(c.lift == Approx(one.lift).margin(1e-5));
+    CHECK(c.sequential_low == Approx(one.low).margin(1e-5));
+    CHECK(c.sequential_high == Approx(one.high).margin(1e-5));
+    CHECK(c.standard_error == Approx(one.error).margin(1e-5));
+    CHECK(c.sequential_significant);
+  }
+}
+
+TEST_CASE("insights: who wants less wins with less") {
+  const Arm control{1000, 100, 100}, test{1000, 70, 70};
+  const Comparison more = compare_arms(control, test, {.proportion = true});
+  const Comparison less = compare_arms(control, test, {.proportion = true, .decrease_wins = true});
+  CHECK(more.chance_to_win < 0.05);
+  CHECK(less.chance_to_win == Approx(1 - more.chance_to_win));
+  CHECK(more.significant);
+  CHECK(less.significant);
+  CHECK(less.lift == more.lift);
 }
 
 TEST_CASE("insights: credible intervals cover, and daily looks do not cheat the sequential test") {
@@ -260,6 +320,105 @@ TEST_CASE("insights: credible intervals cover, and daily looks do not cheat the 
   // What the sequential interval is there for: looking daily at the other one is wrong far too
   // often.
   CHECK(naive_alarms > kRuns * 15 / 100);
+}
+
+TEST_CASE("insights: intervals cover the true lift of skewed sums, with arms of unlike size") {
+  // Most people spend nothing, few spend much; the test's spend a fifth more.
+  Numbers numbers;
+  constexpr double kLift = 0.2;
+  constexpr int kRuns = 400;
+  int covered = 0, always_covered = 0, found = 0;
+  for (int run = 0; run < kRuns; ++run) {
+    Arm control, test;
+    bool has_left = false;
+    Comparison last;
+    for (int day = 0; day < 20; ++day) {
+      numbers.spend(control, 300, 1);
+      numbers.spend(test, 100, 1 + kLift);
+      last = compare_arms(control, test, {});
+      has_left = has_left || last.sequential_low > kLift || last.sequential_high < kLift;
+    }
+    covered += last.credible_low <= kLift && kLift <= last.credible_high ? 1 : 0;
+    always_covered += has_left ? 0 : 1;
+    found += last.sequential_low > 0 ? 1 : 0;
+    CHECK(last.sequential_low < last.credible_low);
+    CHECK(last.sequential_high > last.credible_high);
+  }
+  CHECK(covered >= kRuns * 92 / 100);
+  CHECK(covered <= kRuns * 98 / 100);
+  CHECK(always_covered >= kRuns * 95 / 100);
+  // Though it is careful it is not blind.
+  CHECK(found > 0);
+}
+
+TEST_CASE("insights: the sequential test finds a real difference, looked at daily") {
+  Numbers numbers;
+  constexpr int kRuns = 200;
+  int found = 0, wrong_way = 0;
+  for (int run = 0; run < kRuns; ++run) {
+    Arm control, test;
+    bool is_found = false;
+    for (int day = 0; day < 30 && !is_found; ++day) {
+      const Arm c = numbers.converted(300, 0.2), t = numbers.converted(300, 0.24);
+      control = {control.people + c.people, control.sum + c.sum, control.sum_squares + c.sum};
+      test = {test.people + t.people, test.sum + t.sum, test.sum_squares + t.sum};
+      const Comparison now = compare_arms(control, test, {.proportion = true});
+      is_found = now.sequential_significant;
+      wrong_way += now.sequential_high < 0 ? 1 : 0;
+    }
+    found += is_found ? 1 : 0;
+  }
+  CHECK(found >= kRuns * 90 / 100);
+  CHECK(wrong_way == 0);
+}
+
+json experiment(const json& metric) {
+  return {{"kind", "ExperimentQuery"},
+          {"experiment",
+           {{"feature_flag_key", "checkout"},
+            {"variants", {"control", "test"}},
+            {"start_date", "2024-03-01"},
+            {"end_date", "2024-03-08"}}},
+          {"metric", metric}};
+}
+
+TEST_CASE(
+    "insights: a readout shows lift, interval and chance, once there is enough of both arms") {
+  const json funnel = experiment({{"kind", "ExperimentMetric"},
+                                  {"metric_type", "funnel"},
+                                  {"series", {{{"kind", "EventsNode"}, {"event", "bought"}}}}});
+  const auto read = [&funnel](const std::string& rows) {
+    const Answered answered = ask_for(funnel).plan->answer({rows});
+    REQUIRE_FALSE(answered.refusal);
+    return json::parse(answered.json);
+  };
+  const json answer = read(R"([["control",1000,100,100,2],["test",1000,130,130,3]])");
+  const json variant = answer["variant_results"][0];
+  CHECK(variant["lift"].get<double>() == Approx(0.3));
+  CHECK(variant["chance_to_win"].get<double>() == Approx(0.9673).margin(1e-4));
+  CHECK(variant["credible_interval"][0].get<double>() == Approx(-0.0192).margin(1e-4));
+  CHECK(variant["credible_interval"][1].get<double>() == Approx(0.6192).margin(1e-4));
+  CHECK(variant["significant"] == true);
+  CHECK(variant["sequential"]["significant"] == false);
+  CHECK(variant["sequential"]["confidence_interval"][0] < variant["credible_interval"][0]);
+  CHECK(answer["multiple"] == 5);
+  // Too few people, conversions or failures in one arm: counts alone, and why.
+  const auto [rows, arm, failure] = GENERATE(table<std::string, std::string, std::string>({
+      {R"([["control",49,20,20,0],["test",1000,130,130,0]])", "baseline", "not-enough-exposures"},
+      {R"([["control",1000,4,4,0],["test",1000,130,130,0]])", "baseline", "not-enough-metric-data"},
+      {R"([["control",1000,0,0,0],["test",1000,130,130,0]])", "baseline", "baseline-mean-is-zero"},
+      {R"([["control",1000,100,100,0],["test",49,20,20,0]])", "test", "not-enough-exposures"},
+      {R"([["control",1000,100,100,0],["test",1000,4,4,0]])", "test", "not-enough-metric-data"},
+      {R"([["control",1000,100,100,0],["test",1000,996,996,0]])", "test", "not-enough-metric-data"},
+      {R"([["control",1000,100,100,0]])", "test", "not-enough-exposures"},
+  }));
+  const json refused = read(rows);
+  const json one = refused["variant_results"][0];
+  const json failures = (arm == "baseline" ? refused["baseline"] : one)["validation_failures"];
+  CHECK(std::find(failures.begin(), failures.end(), failure) != failures.end());
+  CHECK(!one.contains("lift"));
+  CHECK(!one.contains("sequential"));
+  CHECK(one.contains("number_of_samples"));
 }
 
 TEST_CASE("insights: free SQL gives the engine's rows as they are") {
