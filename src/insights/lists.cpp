@@ -139,7 +139,8 @@ std::string order_sql(const View& list, const Columns& columns, std::string_view
       if (columns.names[i] == text) column = fmt::format("c{}", columns.cells[i].first);
     }
     if (column.empty()) item.refuse("must be a selected column or timestamp, with ASC or DESC");
-    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", column, direction);
+    // The engines differ in where they put what is missing; PostHog has it last.
+    out += fmt::format("{}{} {} NULLS LAST", out.empty() ? "" : ", ", column, direction);
   }
   return out.empty() ? std::string(fallback) : out;
 }
@@ -168,6 +169,25 @@ Written page_of(const Columns& columns, const Rows& rows, int64_t limit, int64_t
                      {"limit", limit},
                      {"offset", offset}};
   return out;
+}
+
+// The visits that a filter leaves, where it says so plainly.
+std::optional<std::vector<std::string>> visits_of(const Filter& filter) {
+  if (filter.kind == Filter::Kind::kAnd) {
+    for (const Filter& part : filter.parts) {
+      if (auto visits = visits_of(part)) return visits;
+    }
+    return std::nullopt;
+  }
+  const bool is_plain = filter.kind == Filter::Kind::kTest && filter.type == "event" &&
+                        filter.key == "$session_id" && filter.op == "exact";
+  if (!is_plain || filter.values.empty()) return std::nullopt;
+  std::vector<std::string> visits;
+  for (const Json& value : filter.values) {
+    if (!value.is_string()) return std::nullopt;
+    visits.push_back(value.get<std::string>());
+  }
+  return visits;
 }
 
 // A bound of EventsQuery; both are exclusive.
@@ -207,8 +227,12 @@ Built build_events(const View& question, const Context& context) {
              condition(read_series(View(&node, "actionId", &context.refusals), context.project),
                        scan, context.refusals);
   }
-  if (question["personId"].given())
-    where += fmt::format(" AND {} = {}", scan.person(), literal(question["personId"].text()));
+  if (question["personId"].given()) {
+    const std::string person = question["personId"].text();
+    scan.only_ids_of(person);
+    where += fmt::format(" AND {} = {}", scan.person(), literal(person));
+  }
+  if (const auto visits = visits_of(common.filter)) scan.only_visits(*visits);
   const int64_t after = bound_us(question["after"], clock, clock.now_us - kDayUs);
   const int64_t before = bound_us(question["before"], clock, clock.now_us + 5 * kSecondUs);
   const int64_t limit = question["limit"].integer(100, {1, limits::kListRowsMax});
@@ -230,17 +254,54 @@ Built build_events(const View& question, const Context& context) {
 
 namespace {
 
-// The present state of every person: the highest version, unless deleted.
-std::string persons_cte(const Context& context) {
+// What is looked for among people; empty is everybody.
+struct Wanted {
+  std::string search;
+  std::string distinct_id;
+};
+
+std::string flag_of_any(const std::string& condition) {
+  return fmt::format("max(CASE WHEN {} THEN 1 ELSE 0 END)", condition);
+}
+
+// The present state of every person: the highest version, unless deleted. A row names the ids that
+// its event knew of, which need not be all: an id is looked for in every row, and the longest list
+// is taken where the others cannot be asked for.
+enum class Ids : uint8_t { kOfNewest, kLongest };
+
+std::string persons_cte(const Context& context, const Wanted& wanted, Ids which) {
+  const std::string_view ids = "coalesce(distinct_ids, distinct_id, '')";
+  std::string found;
+  if (!wanted.search.empty()) {
+    found += fmt::format(
+        ", {} AS is_found",
+        flag_of_any(fmt::format("strpos(lower({}), lower({})) > 0", ids, literal(wanted.search))));
+  }
+  if (!wanted.distinct_id.empty()) {
+    const std::string quoted =
+        Json(wanted.distinct_id).dump(-1, ' ', false, Json::error_handler_t::replace);
+    found +=
+        fmt::format(", {} AS is_meant",
+                    flag_of_any(fmt::format("distinct_id = {} OR strpos({}, {}) > 0",
+                                            literal(wanted.distinct_id), ids, literal(quoted))));
+  }
+  std::string_view list = "max(p.distinct_ids)";
+  if (which == Ids::kLongest) {
+    list = "substr(max(l.ids), 10)";
+    found +=
+        ", max(concat(lpad(CAST(length(distinct_ids) AS VARCHAR), 9, '0'), distinct_ids)) AS ids";
+  }
+  std::string kept;
+  if (!wanted.search.empty()) kept += ", max(l.is_found) AS is_found";
+  if (!wanted.distinct_id.empty()) kept += ", max(l.is_meant) AS is_meant";
   return fmt::format(
-      "persons_now AS (SELECT p.person_id, max(p.distinct_id) AS distinct_id, max(p.distinct_ids) "
-      "AS distinct_ids, max(p.properties) AS properties, "
-      "max({2}) AS created_t, max(CASE WHEN p.is_deleted THEN 1 ELSE 0 END) AS gone FROM {0} AS p "
-      "JOIN (SELECT person_id, max(version) AS version "
+      "persons_now AS (SELECT p.person_id, max(p.distinct_id) AS distinct_id, {5} AS distinct_ids, "
+      "max(p.properties) AS properties, max({2}) AS created_t, max(CASE WHEN p.is_deleted THEN 1 "
+      "ELSE 0 END) AS gone{3} FROM {0} AS p JOIN (SELECT person_id, max(version) AS version{4} "
       "FROM {0} WHERE team_id = {1} GROUP BY person_id) AS l ON l.person_id = p.person_id AND "
       "l.version = p.version WHERE p.team_id = {1} GROUP BY p.person_id)",
       table_name(context.project.persons), context.project.team_id,
-      epoch_us(context.dialect, "p.created_at"));
+      epoch_us(context.dialect, "p.created_at"), kept, found, list);
 }
 
 struct People {
@@ -249,15 +310,32 @@ struct People {
   int64_t offset = 0;
 };
 
-Json person_json(const Row& row) {
-  Json ids = parsed(row[2]);
-  if (!ids.is_array()) ids = row[1].is_null() ? Json::array() : Json::array({row[1]});
+// A person's ids by its persons' rows: the list of the first, and what others know beside it.
+using IdsOf = std::map<std::string, Table>;
+
+void add_ids(Json& ids, const Json& distinct_id, const Json& list) {
+  Json more = parsed(list);
+  if (!more.is_array()) more = Json::array();
+  more.push_back(distinct_id);
+  for (Json& id : more) {
+    if (id.is_string() && std::find(ids.begin(), ids.end(), id) == ids.end())
+      ids.push_back(std::move(id));
+  }
+}
+
+Json person_json(const Row& row, const IdsOf& others) {
+  Json ids = Json::array();
+  add_ids(ids, row[1], row[2]);
+  const auto found = others.find(text_of(row[0]));
+  if (found != others.end()) {
+    for (const Row& other : found->second) add_ids(ids, other[1], other[2]);
+  }
   const Json properties = row[3].is_null() ? Json::object() : parsed(row[3]);
   Json name = ids.empty() ? row[0] : ids[0];
   for (std::string_view key : {"email", "name", "username"}) {
-    const auto found = properties.find(std::string(key));
-    if (properties.is_object() && found != properties.end() && found->is_string()) {
-      name = *found;
+    const auto said = properties.find(std::string(key));
+    if (properties.is_object() && said != properties.end() && said->is_string()) {
+      name = *said;
       break;
     }
   }
@@ -269,11 +347,21 @@ Json person_json(const Row& row) {
               {"created_at", row[4].is_null() ? Json() : Json(instant_text(integer_of(row[4])))}};
 }
 
-Json people_answer(const People& people, const Table& table) {
+// Rows of people, and behind them rows of further ids, which have a mark.
+Json people_answer(const People& people, const Table& rows) {
+  IdsOf others;
+  Table table;
+  for (const Row& row : rows) {
+    if (row.size() > 5 && integer_of(row[5]) == 1) {
+      others[text_of(row[0])].push_back(row);
+    } else {
+      table.push_back(row);
+    }
+  }
   Json results = Json::array();
   const size_t end = std::min(table.size(), static_cast<size_t>(people.offset + people.limit));
   for (size_t i = static_cast<size_t>(people.offset); i < end; ++i) {
-    const Json person = person_json(table[i]);
+    const Json person = person_json(table[i], others);
     Json row = Json::array();
     for (const std::string& name : people.select) {
       if (name == "person" || name == "actor")
@@ -315,47 +403,63 @@ Built build_people(const View& question, const Context& context, const Behind& s
   if (people.select.empty()) people.select = {"person", "id", "created_at", "person.$delete"};
   people.limit = question["limit"].integer(100, {1, limits::kListRowsMax});
   people.offset = question["offset"].integer(0, {0, limits::kListOffsetMax});
-  const std::string search = question["search"].text();
-  const std::string distinct_id = question["distinctId"].text();
+  const Wanted wanted{.search = question["search"].text(),
+                      .distinct_id = question["distinctId"].text()};
   question["orderBy"].refuse_if_given("people come newest first here");
   question["properties"].refuse_if_given("is not done here: search looks through names and ids");
   question["fixedProperties"].refuse_if_given("is not done here");
   const bool behind = !with.empty();
   std::string where = behind ? "" : "gone = 0";
-  if (!search.empty()) {
-    const std::string any = fmt::format(
-        "(strpos(lower(coalesce(properties, '')), lower({0})) > 0 OR "
-        "strpos(lower(coalesce(distinct_ids, distinct_id, '')), lower({0})) > 0)",
-        literal(search));
-    where += (where.empty() ? "" : " AND ") + any;
+  const auto narrow = [&where](const std::string& condition) {
+    where += (where.empty() ? "" : " AND ") + condition;
+  };
+  if (!wanted.search.empty()) {
+    narrow(fmt::format("(is_found = 1 OR strpos(lower(coalesce(properties, '')), lower({})) > 0)",
+                       literal(wanted.search)));
   }
-  if (!distinct_id.empty()) {
-    where += fmt::format("{}(distinct_id = {} OR strpos(coalesce(distinct_ids, ''), {}) > 0)",
-                         where.empty() ? "" : " AND ", literal(distinct_id),
-                         literal(json::text_of(Json(distinct_id))));
-  }
+  if (!wanted.distinct_id.empty()) narrow("is_meant = 1");
   const std::string from =
-      behind
-          ? "(SELECT actors.person AS person_id, distinct_id, distinct_ids, properties, created_t "
-            "FROM actors LEFT JOIN persons_now ON persons_now.person_id = actors.person) AS people"
-          : "persons_now";
+      behind ? fmt::format(
+                   "(SELECT actors.person AS person_id, distinct_id, distinct_ids, "
+                   "properties, created_t{}{} FROM actors LEFT JOIN persons_now ON "
+                   "persons_now.person_id = actors.person) AS people",
+                   wanted.search.empty() ? "" : ", is_found",
+                   wanted.distinct_id.empty() ? "" : ", is_meant")
+             : "persons_now";
   Built built;
   if (context.refusals.first) return built;
-  built.statements.push_back(
-      {.sql = fmt::format(
-           "{}{} SELECT person_id, distinct_id, distinct_ids, properties, created_t "
-           "FROM {}{} ORDER BY created_t DESC, person_id LIMIT {}",
-           behind ? with + ", " : "WITH ", persons_cte(context), from,
-           where.empty() ? "" : " WHERE " + where,
-           source.funnel ? rows_max(context.dialect) : people.limit + people.offset + 1),
-       .columns = {"person_id", "distinct_id", "distinct_ids", "properties", "created_t"}});
+  const std::string page = fmt::format(
+      "{}{}, page AS (SELECT person_id, distinct_id, distinct_ids, properties, created_t FROM {}{} "
+      "ORDER BY created_t DESC NULLS LAST, person_id LIMIT {})",
+      behind ? with + ", " : "WITH ",
+      persons_cte(context, wanted, source.funnel ? Ids::kLongest : Ids::kOfNewest), from,
+      where.empty() ? "" : " WHERE " + where,
+      source.funnel ? rows_max(context.dialect) : people.limit + people.offset + 1);
+  constexpr std::string_view kOrder = "created_t DESC NULLS LAST, person_id";
   if (source.funnel) {
+    // Who of them is shown is known here, when all have come.
+    built.statements.push_back(
+        {.sql = fmt::format("{} SELECT person_id, distinct_id, distinct_ids, properties, created_t "
+                            "FROM page ORDER BY {} LIMIT {}",
+                            page, kOrder, rows_max(context.dialect)),
+         .columns = {"person_id", "distinct_id", "distinct_ids", "properties", "created_t"}});
     built.statements.push_back(source.funnel->events);
     built.read = [people, pick = source.funnel->pick](const std::vector<Table>& tables) {
       return people_answer(people, only_of(tables[0], pick(tables[1])));
     };
     return built;
   }
+  built.statements.push_back(
+      {.sql = fmt::format(
+           "{} SELECT person_id, distinct_id, distinct_ids, properties, created_t, 0 AS is_more "
+           "FROM page UNION ALL SELECT person_id, distinct_id, distinct_ids, CAST(NULL AS VARCHAR) "
+           "AS properties, CAST(NULL AS BIGINT) AS created_t, 1 AS is_more FROM {} WHERE team_id = "
+           "{} AND person_id IN (SELECT person_id FROM page) GROUP BY person_id, distinct_id, "
+           "distinct_ids ORDER BY is_more, {}, distinct_id LIMIT {}",
+           page, table_name(context.project.persons), context.project.team_id, kOrder,
+           rows_max(context.dialect)),
+       .columns = {"person_id", "distinct_id", "distinct_ids", "properties", "created_t",
+                   "is_more"}});
   built.read = [people](const std::vector<Table>& tables) {
     return people_answer(people, tables[0]);
   };

@@ -48,9 +48,6 @@ constexpr Lifted kLifted[] = {{"$session_id", "session_id"},
                               {"$exception_message", "exception_message"},
                               {"$exception_fingerprint", "exception_fingerprint"}};
 
-// A visit is read whole: an SDK ends one after 24 hours, PostHog's own margin is three days.
-constexpr int64_t kSessionMarginUs = 3 * kDayUs;
-
 bool is_group_key(std::string_view key, int& index) {
   if (key.size() != 8 || key.substr(0, 7) != "$group_" || key[7] < '0' || key[7] > '4')
     return false;
@@ -113,10 +110,11 @@ std::string Scan::event_property_json(const View& at, std::string_view key) {
 
 std::string Scan::column(std::string_view column_name) { return raw_column(name(column_name)); }
 
-std::string Scan::session_id() {
-  if (project_->typed_columns) return raw_column("session_id");
-  return raw_column(json_text(dialect_, "properties", "$session_id"));
+std::string Scan::session_expression() const {
+  return project_->typed_columns ? "session_id" : json_text(dialect_, "properties", "$session_id");
 }
+
+std::string Scan::session_id() { return raw_column(session_expression()); }
 
 std::string Scan::group_key(int index) {
   return raw_column(fmt::format("nullif(group{}, '')", index));
@@ -198,14 +196,14 @@ void Scan::add_event(const std::optional<std::string>& event) {
   }
 }
 
-std::string Scan::ids_cte() const {
+std::string ids_cte(const Project& project) {
   return fmt::format(
       "ids AS (SELECT d.distinct_id, max(d.person_id) AS person_id FROM {0} AS d JOIN ("
       "SELECT distinct_id, max(version) AS version FROM {0} WHERE team_id = {1} GROUP BY "
       "distinct_id"
       ") AS l ON l.distinct_id = d.distinct_id AND l.version = d.version "
-      "WHERE d.team_id = {1} AND NOT d.is_deleted GROUP BY d.distinct_id), ",
-      table_name(project_->distinct_ids), project_->team_id);
+      "WHERE d.team_id = {1} AND NOT d.is_deleted GROUP BY d.distinct_id)",
+      table_name(project.distinct_ids), project.team_id);
 }
 
 std::string Scan::people_cte() const {
@@ -222,16 +220,22 @@ std::string Scan::people_cte() const {
       columns);
 }
 
-// The first or last text of a visit without an engine's arg_min: the time, padded, before the text.
-static std::string text_at(std::string_view function, std::string_view text) {
+std::string time_key(std::string_view function, std::string_view text, std::string_view condition) {
+  // Nineteen digits whatever the year.
   return fmt::format(
-      "substr({}(CASE WHEN {} <> '' THEN concat(lpad(CAST(t AS VARCHAR), 17, '0'), {}) END), 18)",
-      function, text, text);
+      "{}(CASE WHEN {} THEN concat(CAST(t + 1000000000000000000 AS VARCHAR), {}) END)", function,
+      condition, text);
 }
 
-static std::string path_of(std::string_view url) {
+std::string text_of_key(std::string_view key) { return fmt::format("substr({}, 20)", key); }
+
+std::string path_of(std::string_view url) {
   return fmt::format(
       "regexp_replace(regexp_replace({}, '^[a-zA-Z]+://[^/?#]*', ''), '[?#].*$', '')", url);
+}
+
+static std::string text_at(std::string_view function, std::string_view text) {
+  return text_of_key(time_key(function, text, fmt::format("{} <> ''", text)));
 }
 
 std::string Scan::sessions_cte(int64_t from_us, int64_t to_us) const {
@@ -245,8 +249,7 @@ std::string Scan::sessions_cte(int64_t from_us, int64_t to_us) const {
     raw +=
         fmt::format(", min({}) AS {}", property_expression(nowhere, key, false), typed_column(key));
   }
-  const std::string session =
-      project_->typed_columns ? "session_id" : json_text(dialect_, "properties", "$session_id");
+  const std::string session = session_expression();
   std::string texts = fmt::format("{} AS entry_url, {} AS exit_url", text_at("min", "current_url"),
                                   text_at("max", "current_url"));
   for (std::string_view key : kTexts) {
@@ -256,7 +259,7 @@ std::string Scan::sessions_cte(int64_t from_us, int64_t to_us) const {
   }
   const std::string from = from_us == INT64_MIN ? ""
                                                 : fmt::format("\"timestamp\" >= {} AND ",
-                                                              instant(from_us - kSessionMarginUs));
+                                                              instant(from_us - kVisitMarginUs));
   std::string out = fmt::format(
       "visit_events AS (SELECT uuid, event, min({session}) AS session_id, {t} AS t{raw} FROM "
       "{events} "
@@ -265,19 +268,17 @@ std::string Scan::sessions_cte(int64_t from_us, int64_t to_us) const {
       fmt::arg("session", session), fmt::arg("t", epoch_us(dialect_, "min(\"timestamp\")")),
       fmt::arg("raw", raw), fmt::arg("events", table_name(project_->events)),
       fmt::arg("team", project_->team_id), fmt::arg("from", from),
-      fmt::arg("others", kNoRecordings), fmt::arg("to", instant(to_us + kSessionMarginUs)));
-  // is_bounce is NULL for a visit without a page.
+      fmt::arg("others", kNoRecordings), fmt::arg("to", instant(to_us + kVisitMarginUs)));
   out += fmt::format(
       "visit_sums AS (SELECT session_id, min(t) AS start_t, {duration} AS duration_s, "
       "sum(CASE WHEN event = '$pageview' THEN 1 ELSE 0 END) AS pageviews, "
       "sum(CASE WHEN event = '$autocapture' THEN 1 ELSE 0 END) AS autocaptures, {texts} "
       "FROM visit_events GROUP BY session_id), "
       "sessions AS (SELECT *, {entry} AS entry_path, {exit} AS exit_path, "
-      "CASE WHEN pageviews = 0 THEN NULL WHEN pageviews > 1 OR autocaptures > 0 OR duration_s >= "
-      "10 THEN 0.0 "
-      "ELSE 1.0 END AS is_bounce FROM visit_sums), ",
+      "{bounce} AS is_bounce FROM visit_sums), ",
       fmt::arg("duration", floor_div("(max(t) - min(t))", kSecondUs)), fmt::arg("texts", texts),
-      fmt::arg("entry", path_of("entry_url")), fmt::arg("exit", path_of("exit_url")));
+      fmt::arg("entry", path_of("entry_url")), fmt::arg("exit", path_of("exit_url")),
+      fmt::arg("bounce", kIsBounce));
   return out;
 }
 
@@ -287,21 +288,43 @@ std::string Scan::raw_cte(int64_t from_us, int64_t to_us) const {
   std::string where = fmt::format("team_id = {}", project_->team_id);
   if (from_us != INT64_MIN) where += fmt::format(" AND \"timestamp\" >= {}", instant(from_us));
   where += fmt::format(" AND \"timestamp\" <= {}", instant(to_us));
+  if (is_of_visits_) where += fmt::format(" AND {} <> ''", session_expression());
   if (!all_events_ && !events_.empty()) {
     where += fmt::format(" AND event IN ({})", literals({events_.begin(), events_.end()}));
   } else {
     where += kNoRecordings;
   }
-  return fmt::format(
-      "raw AS (SELECT uuid, event, distinct_id, min(\"timestamp\") AS ts{}{} FROM {} WHERE {} "
-      "GROUP BY uuid, event, distinct_id)",
-      needs_person_ ? ", min(person_id) AS row_person" : "", columns, table_name(project_->events),
-      where);
+  // Copies have their distinct_id in common.
+  std::string before;
+  const std::string everything = where;
+  const auto ids_with = [&](const std::string& condition) {
+    return fmt::format("SELECT distinct_id FROM {} WHERE {} AND {}", table_name(project_->events),
+                       everything, condition);
+  };
+  const auto narrow = [&](std::string_view cte, const std::string& rows) {
+    before += fmt::format("{} AS ({}), ", cte, rows);
+    where += fmt::format(" AND distinct_id IN (SELECT distinct_id FROM {})", cte);
+  };
+  if (only_person_) {
+    const std::string is_own = fmt::format("person_id = {}", literal(*only_person_));
+    narrow("ids_of_person", fmt::format("SELECT distinct_id FROM ids WHERE {} UNION ALL {}", is_own,
+                                        ids_with(is_own)));
+  }
+  if (!only_visits_.empty()) {
+    narrow("ids_of_visits",
+           ids_with(fmt::format("{} IN ({})", session_expression(), literals(only_visits_))));
+  }
+  return before + fmt::format(
+                      "raw AS (SELECT uuid, event, distinct_id, min(\"timestamp\") AS ts{}{} FROM "
+                      "{} WHERE {} "
+                      "GROUP BY uuid, event, distinct_id)",
+                      needs_person_ ? ", min(person_id) AS row_person" : "", columns,
+                      table_name(project_->events), where);
 }
 
 std::string Scan::with(int64_t from_us, int64_t to_us) const {
   std::string out = "WITH ";
-  if (needs_person_) out += ids_cte();
+  if (needs_person_) out += ids_cte(*project_) + ", ";
   if (needs_people_) out += people_cte();
   if (needs_sessions_) out += sessions_cte(from_us, to_us);
   out += raw_cte(from_us, to_us);

@@ -161,7 +161,8 @@ std::string one_row(std::string_view table) {
   return fmt::format("SELECT count(*) AS n FROM {} WHERE 1 = 0", table);
 }
 
-std::string numbers_table(std::string_view table, int64_t count) {
+std::string numbers_table(Dialect dialect, std::string_view table, int64_t count) {
+  if (dialect == Dialect::kDuckdb) return fmt::format("SELECT range AS i FROM range({})", count);
   std::string digits;
   for (int digit = 0; digit < 10; ++digit) {
     digits += fmt::format("{}SELECT {} AS d FROM ({}) AS one{}", digit == 0 ? "" : " UNION ALL ",

@@ -42,8 +42,9 @@ std::string floor_div(std::string_view numerator, int64_t divisor);
 std::string quantile(std::string_view expression, double q);
 // A SELECT of one row, for engines that take no SELECT without FROM. `table` is any table.
 std::string one_row(std::string_view table);
-// A SELECT of i from 0 to count - 1: digits side by side, where there is no UNNEST or VALUES.
-std::string numbers_table(std::string_view table, int64_t count);
+// A SELECT of i from 0 to count - 1; in Basin SQL digits side by side, which has neither UNNEST nor
+// VALUES.
+std::string numbers_table(Dialect dialect, std::string_view table, int64_t count);
 
 int64_t rows_max(Dialect dialect);
 

@@ -298,7 +298,7 @@ std::string active_sql(const Part& part) {
       "JOIN ({1}) AS axis ON {2} * axis.i >= d.day AND {2} * axis.i < d.day + {3}) AS a GROUP BY "
       "b{0}",
       v,
-      numbers_table(table_name(part.scan.project().events),
+      numbers_table(part.scan.dialect(), table_name(part.scan.project().events),
                     static_cast<int64_t>(part.period.axis.size())),
       width, window);
 }

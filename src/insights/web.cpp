@@ -41,47 +41,115 @@ void read_web_common(Web& web, const View& question, const Context& context) {
   web.goal = read_series(View(&node, goal.path(), goal.refusals()), context.project);
 }
 
-// "visits": one row a visit (and value) with hits in the period that began in it.
-std::string visits_sql(const Web& web, const Range& range, const std::string& value, Scan& scan,
-                       const Context& context) {
-  scan.add_event("$pageview");
-  scan.add_event("$screen");
-  const std::string person = scan.person();
-  const std::string session = scan.session_id();
-  const std::string start = scan.session("start_t");
-  const std::string duration = scan.session("duration_s");
-  const std::string bounce = scan.session("is_bounce");
-  std::string goal = "FALSE";
-  if (web.goal) {
-    add_events(*web.goal, scan);
-    goal = condition(*web.goal, scan, context.refusals);
+// A text that a visit began ("min") or ended ("max") with.
+struct Edge {
+  std::string name;
+  std::string text;  // SQL over `e`
+  std::string_view function;
+};
+
+// What is asked of visits: which of their events count, and by what they are told apart.
+struct VisitsQuestion {
+  const Range& range;
+  std::string hit;               // SQL over `e`
+  std::string goal = "FALSE";    // the same
+  std::string event_value;       // of an event, over `e`: then there is a row a visit and value
+  std::string visit_value = "";  // of a visit, over `whole`
+  std::vector<Edge> edges = {};
+};
+
+// The edges' columns: over hits, or over the parts of a visit where it has several values.
+std::string edge_columns(const std::vector<Edge>& edges, bool is_of_parts, bool is_text) {
+  std::string out;
+  for (const Edge& edge : edges) {
+    std::string key = is_of_parts ? fmt::format("{}({})", edge.function, edge.name)
+                                  : time_key(edge.function, edge.name, edge.name + " <> ''");
+    if (is_text) key = text_of_key(key);
+    out += fmt::format(", {} AS {}", key, edge.name);
   }
+  return out;
+}
+
+// CTEs that end in "visits": visits that began in the range and have hits or goals in it, with
+// their beginnings and ends, one row each, or one a value. All events of a visit are read once,
+// and make its length and its bounce, whether they are hits or not. It is one person's: whoever
+// its earliest hit counts for.
+std::string visits_sql(const VisitsQuestion& asked, Scan& scan) {
+  scan.add_event(std::nullopt);
+  scan.only_of_visits();
+  const std::string session = scan.session_id();
+  const std::string person = scan.person();
+  const bool has_parts = !asked.event_value.empty();
+  const auto within = [&asked](std::string_view condition) {
+    return fmt::format("CASE WHEN {} AND t >= {} AND t <= {} THEN 1 ELSE 0 END", condition,
+                       asked.range.from_us, asked.range.to_us);
+  };
+  std::string texts;
+  for (const Edge& edge : asked.edges) texts += fmt::format(", {} AS {}", edge.text, edge.name);
+  std::string sql = fmt::format(
+      "{}, hits AS (SELECT {} AS visit, {} AS value, t, event, {} AS person{}, {} AS is_hit, {} AS "
+      "is_goal FROM e), ",
+      scan.with(asked.range.from_us - kVisitMarginUs, asked.range.to_us + kVisitMarginUs), session,
+      has_parts ? asked.event_value : "''", person, texts, within(asked.hit), within(asked.goal));
+  const std::string counts =
+      "sum(CASE WHEN event = '$pageview' THEN 1 ELSE 0 END) AS pageviews, sum(CASE WHEN event = "
+      "'$autocapture' THEN 1 ELSE 0 END) AS autocaptures";
+  const std::string own = fmt::format("{} AS who, sum(is_hit) AS views, sum(is_goal) AS goals",
+                                      time_key("min", "person", "is_hit = 1 OR is_goal = 1"));
+  if (has_parts) {
+    sql += fmt::format(
+        "parts AS (SELECT visit, value, min(t) AS first_t, max(t) AS last_t, {}, {}{} FROM hits "
+        "GROUP BY visit, value), whole AS (SELECT visit, min(first_t) AS start_t, {} AS "
+        "duration_s, "
+        "sum(pageviews) AS pageviews, sum(autocaptures) AS autocaptures{} FROM parts GROUP BY "
+        "visit), ",
+        counts, own, edge_columns(asked.edges, false, false),
+        floor_div("(max(last_t) - min(first_t))", kSecondUs),
+        edge_columns(asked.edges, true, true));
+  } else {
+    sql += fmt::format(
+        "whole AS (SELECT visit, min(t) AS start_t, {} AS duration_s, {}, {}{} FROM "
+        "hits GROUP BY visit), ",
+        floor_div("(max(t) - min(t))", kSecondUs), counts, own,
+        edge_columns(asked.edges, false, true));
+  }
+  std::string edges;
+  for (const Edge& edge : asked.edges) edges += ", whole." + edge.name;
+  const std::string value = has_parts                   ? "parts.value"
+                            : asked.visit_value.empty() ? "''"
+                                                        : asked.visit_value;
+  return sql + fmt::format(
+                   "visits AS (SELECT whole.visit, {} AS value, {} AS person, start_t, "
+                   "duration_s, whole.pageviews, {} AS is_bounce, views, goals{} FROM {} "
+                   "WHERE start_t >= {} AND start_t <= {} AND views + goals > 0)",
+                   value, text_of_key("who"), has_parts ? "is_bounce" : kIsBounce, edges,
+                   has_parts ? fmt::format("(SELECT *, {} AS is_bounce FROM whole) AS whole "
+                                           "JOIN parts ON parts.visit = whole.visit",
+                                           kIsBounce)
+                             : "whole",
+                   asked.range.from_us, asked.range.to_us);
+}
+
+// Views of pages and screens that the filters keep, and the goal's events.
+VisitsQuestion views_in(const Web& web, const Range& range, Scan& scan, const Context& context) {
   const std::string where = condition(web.common.filter, scan, context.refusals);
-  // A visit is one person's: whoever its earliest hit counts for.
-  return fmt::format(
-      "{}, hits AS (SELECT {} AS visit, {} AS value, {} AS person, t, {} AS start_t, {} AS "
-      "duration_s, {} AS is_bounce, "
-      "CASE WHEN event IN ('$pageview', '$screen') THEN 1 ELSE 0 END AS is_view, CASE WHEN {} THEN "
-      "1 ELSE 0 END AS is_goal "
-      "FROM e WHERE {} AND t >= {} AND t <= {} AND {} <> ''), "
-      "visits AS (SELECT visit, value, substr(min(concat(lpad(CAST(t AS VARCHAR), 17, '0'), "
-      "person)), 18) AS person, "
-      "CAST(max(duration_s) AS DOUBLE) AS duration_s, max(is_bounce) AS is_bounce, sum(is_view) AS "
-      "views, sum(is_goal) AS goals "
-      "FROM hits WHERE start_t >= {} AND start_t <= {} AND (is_view = 1 OR is_goal = 1) GROUP BY "
-      "visit, value)",
-      scan.with(range.from_us, range.to_us), session, value, person, start, duration, bounce, goal,
-      where, range.from_us, range.to_us, session, range.from_us, range.to_us);
+  VisitsQuestion out{.range = range,
+                     .hit = fmt::format("event IN ('$pageview', '$screen') AND {}", where)};
+  if (web.goal) {
+    out.goal = fmt::format("{} AND {}", condition(*web.goal, scan, context.refusals), where);
+  }
+  return out;
 }
 
 Statement overview_statement(const Web& web, const Range& range, const Context& context) {
   Scan scan(context.project, context.dialect, web.common.person_properties);
-  const std::string visits = visits_sql(web, range, "''", scan, context);
+  const std::string visits = visits_sql(views_in(web, range, scan, context), scan);
   return {
       .sql = fmt::format(
           "{} SELECT p.n AS visitors, v.views, v.sessions, v.duration, v.bounce, v.goals, g.n AS "
           "converted FROM "
-          "(SELECT sum(views) AS views, count(*) AS sessions, avg(duration_s) AS duration, "
+          "(SELECT sum(views) AS views, count(*) AS sessions, avg(CAST(duration_s AS DOUBLE)) AS "
+          "duration, "
           "avg(is_bounce) * 100 AS bounce, "
           "sum(goals) AS goals FROM visits) AS v "
           "CROSS JOIN (SELECT count(*) AS n FROM (SELECT DISTINCT person FROM visits) AS a) AS p "
@@ -158,18 +226,41 @@ Json overview_answer(const Web& web, const std::vector<Table>& tables) {
               {"dateTo", local(web.periods[0].to_local)}};
 }
 
-// What a table of pages, sources, devices or places is grouped by.
+// What a table of pages, sources, devices or places is grouped by: an event's own value, or one of
+// the visit, for which its beginning or end is needed.
 struct Grouping {
-  std::string value;  // SQL over `e`
+  std::string event_value = {};  // SQL over `e`
+  std::string visit_value = {};  // SQL over `whole`
+  std::vector<Edge> edges = {};
   bool keeps_null = false;
 };
 
+Edge edge_of(std::string_view name, std::string_view key, Scan& scan, const View& at) {
+  const std::string_view function = name.substr(0, 4) == "exit" ? "max" : "min";
+  return {.name = std::string(name), .text = scan.event_property(at, key), .function = function};
+}
+
 Grouping grouping_of(const View& by, Scan& scan, const Context& context) {
   const std::string name = by.text();
-  const auto event = [&](std::string_view key) { return Grouping{scan.event_property(by, key)}; };
-  const auto session = [&](std::string_view column) { return Grouping{scan.session(column)}; };
-  const auto utm = [&](std::string_view column) {
-    return Grouping{fmt::format("nullif({}, '')", scan.session(column)), true};
+  const auto event = [&](std::string_view key) {
+    return Grouping{.event_value = scan.event_property(by, key)};
+  };
+  const auto edge = [&](std::string_view column, std::string_view key) {
+    return edge_of(column, key, scan, by);
+  };
+  const auto path = [&](std::string_view column) {
+    return Grouping{.visit_value = path_of(column), .edges = {edge(column, "$current_url")}};
+  };
+  const auto utm = [&](std::string_view key) {
+    const std::string column = fmt::format("entry_{}", key);
+    return Grouping{.visit_value = fmt::format("nullif({}, '')", column),
+                    .edges = {edge(column, key)},
+                    .keeps_null = true};
+  };
+  const auto source_edges = [&]() -> std::vector<Edge> {
+    return {edge("entry_utm_source", "utm_source"), edge("entry_utm_medium", "utm_medium"),
+            edge("entry_utm_campaign", "utm_campaign"),
+            edge("entry_referring_domain", "$referring_domain")};
   };
   if (name == "Page") return event("$pathname");
   if (name == "ScreenName") return event("$screen_name");
@@ -177,41 +268,49 @@ Grouping grouping_of(const View& by, Scan& scan, const Context& context) {
   if (name == "OS") return event("$os");
   if (name == "DeviceType") return event("$device_type");
   if (name == "Country") return event("$geoip_country_code");
-  if (name == "InitialPage") return session("entry_path");
-  if (name == "ExitPage") return session("exit_path");
-  if (name == "InitialReferringDomain") return session("entry_referring_domain");
-  if (name == "InitialUTMSource") return utm("entry_utm_source");
-  if (name == "InitialUTMMedium") return utm("entry_utm_medium");
-  if (name == "InitialUTMCampaign") return utm("entry_utm_campaign");
-  if (name == "InitialUTMTerm") return utm("entry_utm_term");
-  if (name == "InitialUTMContent") return utm("entry_utm_content");
+  if (name == "InitialPage") return path("entry_url");
+  if (name == "ExitPage") return path("exit_url");
+  if (name == "InitialReferringDomain") {
+    return {.visit_value = "entry_referring_domain",
+            .edges = {edge("entry_referring_domain", "$referring_domain")}};
+  }
+  if (name == "InitialUTMSource") return utm("utm_source");
+  if (name == "InitialUTMMedium") return utm("utm_medium");
+  if (name == "InitialUTMCampaign") return utm("utm_campaign");
+  if (name == "InitialUTMTerm") return utm("utm_term");
+  if (name == "InitialUTMContent") return utm("utm_content");
   if (name == "Region" || name == "City") {
     const std::string country = scan.event_property(by, "$geoip_country_code");
     const std::string place =
         scan.event_property(by, name == "City" ? "$geoip_city_name" : "$geoip_subdivision_1_name");
-    return {fmt::format("CASE WHEN {0} <> '' AND {1} <> '' THEN concat({0}, ' / ', {1}) END",
-                        country, place)};
+    return {.event_value =
+                fmt::format("CASE WHEN {0} <> '' AND {1} <> '' THEN concat({0}, ' / ', {1}) END",
+                            country, place)};
   }
   if (name == "InitialChannelType") {
-    return {channel_sql({.source = scan.session("entry_utm_source"),
-                         .medium = scan.session("entry_utm_medium"),
-                         .campaign = scan.session("entry_utm_campaign"),
-                         .referring_domain = scan.session("entry_referring_domain"),
-                         .gclid = "NULL",
-                         .gad_source = "NULL",
-                         .fbclid = "NULL"},
-                        context.dialect)};
+    return {.visit_value = channel_sql({.source = "entry_utm_source",
+                                        .medium = "entry_utm_medium",
+                                        .campaign = "entry_utm_campaign",
+                                        .referring_domain = "entry_referring_domain",
+                                        .gclid = "NULL",
+                                        .gad_source = "NULL",
+                                        .fbclid = "NULL"},
+                                       context.dialect),
+            .edges = source_edges()};
   }
   if (name == "InitialUTMSourceMediumCampaign") {
-    const auto part = [&](std::string_view column) {
-      return fmt::format("coalesce(nullif({}, ''), '(none)')", scan.session(column));
+    const auto part = [](std::string_view column) {
+      return fmt::format("coalesce(nullif({}, ''), '(none)')", column);
     };
-    return {fmt::format("concat(coalesce(nullif({}, ''), {}), ' / ', {}, ' / ', {})",
-                        scan.session("entry_utm_source"), part("entry_referring_domain"),
-                        part("entry_utm_medium"), part("entry_utm_campaign"))};
+    return {.visit_value =
+                fmt::format("concat(coalesce(nullif(entry_utm_source, ''), {}), ' / ', {}, ' / ', "
+                            "{})",
+                            part("entry_referring_domain"), part("entry_utm_medium"),
+                            part("entry_utm_campaign")),
+            .edges = source_edges()};
   }
   by.refuse(fmt::format("'{}' is not done here", name));
-  return {"NULL"};
+  return {.visit_value = "NULL"};
 }
 
 struct Stats {
@@ -268,25 +367,19 @@ Stats read_stats(const View& question, const Context& context) {
 std::string stats_rows_sql(const Stats& stats, const Range& range, const View& by,
                            const Context& context, std::string& bounce) {
   Scan scan(context.project, context.dialect, stats.web.common.person_properties);
-  const Grouping grouping = grouping_of(by, scan, context);
-  std::string visits = visits_sql(stats.web, range, grouping.value, scan, context);
-  const bool page = by.text() == "Page";
-  bounce = "avg(is_bounce)";
-  if (page && stats.bounce) {
-    // The bounces of a page are those of the visits that began on it.
-    Web all = stats.web;
-    const std::string entry = scan.session("entry_path");
-    visits = visits_sql(all, range, fmt::format("concat({}, chr(1), {})", grouping.value, entry),
-                        scan, context);
-  }
-  const bool paired = page && stats.bounce;
-  const std::string value = paired ? "split_part(value, chr(1), 1)" : "value";
-  const std::string rows = fmt::format(
-      "rows_of AS (SELECT visit, {} AS value, person, views, is_bounce{} FROM visits{})", value,
-      paired ? ", split_part(value, chr(1), 2) AS entry" : "",
-      grouping.keeps_null ? "" : " WHERE value <> ''");
-  if (paired) bounce = "avg(CASE WHEN entry = value THEN is_bounce END)";
-  return fmt::format("{}, {}", visits, rows);
+  Grouping grouping = grouping_of(by, scan, context);
+  VisitsQuestion asked = views_in(stats.web, range, scan, context);
+  // The bounces of a page are those of the visits that began on it.
+  const bool is_of_entries = by.text() == "Page" && stats.bounce;
+  if (is_of_entries) grouping.edges.push_back(edge_of("entry_url", "$current_url", scan, by));
+  bounce = is_of_entries
+               ? fmt::format("avg(CASE WHEN {} = value THEN is_bounce END)", path_of("entry_url"))
+               : "avg(is_bounce)";
+  asked.event_value = grouping.event_value;
+  asked.visit_value = grouping.visit_value;
+  asked.edges = grouping.edges;
+  return fmt::format("{}, rows_of AS (SELECT * FROM visits{})", visits_sql(asked, scan),
+                     grouping.keeps_null ? "" : " WHERE value <> ''");
 }
 
 Statement stats_statement(const Stats& stats, const Range& range, const View& by,
@@ -381,8 +474,8 @@ std::string web_actors_sql(const View& query, const View& source, const Context&
         literal(query["breakdown"].text()));
   }
   Scan scan(context.project, context.dialect, stats.web.common.person_properties);
-  const std::string visits = visits_sql(stats.web, range, "''", scan, context);
-  return fmt::format("{}, actors AS (SELECT DISTINCT person FROM visits)", visits);
+  const VisitsQuestion asked = views_in(stats.web, range, scan, context);
+  return fmt::format("{}, actors AS (SELECT DISTINCT person FROM visits)", visits_sql(asked, scan));
 }
 
 Built build_web_stats(const View& question, const Context& context) {
@@ -408,25 +501,16 @@ Built build_sessions(const View& question, const Context& context) {
   if (context.refusals.first) return built;
   const Range& range = web.periods[0];
   Scan scan(context.project, context.dialect, web.common.person_properties);
-  scan.add_event(std::nullopt);
-  const std::string session = scan.session_id();
-  const std::string person = scan.person();
-  std::string columns, groups;
-  const std::pair<std::string_view, std::string_view> kColumns[] = {
-      {"start_t", "start_t"},     {"duration_s", "duration"}, {"pageviews", "pageviews"},
-      {"entry_url", "entry_url"}, {"exit_url", "exit_url"},   {"is_bounce", "is_bounce"}};
-  for (const auto& [column, alias] : kColumns)
-    columns += fmt::format(", max({}) AS {}", scan.session(column), alias);
-  const std::string start = scan.session("start_t");
-  const std::string where = condition(web.common.filter, scan, context.refusals);
+  // Any event counts here, not only views.
+  VisitsQuestion asked{.range = range, .hit = condition(web.common.filter, scan, context.refusals)};
+  const View at(nullptr, "", &context.refusals);
+  asked.edges = {edge_of("entry_url", "$current_url", scan, at),
+                 edge_of("exit_url", "$current_url", scan, at)};
   built.statements.push_back(
-      {.sql = fmt::format("{} SELECT {} AS session_id, substr(min(concat(lpad(CAST(t AS VARCHAR), "
-                          "17, '0'), {})), 18) AS person{} FROM e "
-                          "WHERE {} AND {} <> '' AND {} >= {} AND {} <= {} GROUP BY {} ORDER BY "
-                          "start_t DESC, session_id LIMIT {}",
-                          scan.with(range.from_us, range.to_us), session, person, columns, where,
-                          session, start, range.from_us, start, range.to_us, session,
-                          limit + offset + 1),
+      {.sql = fmt::format("{} SELECT visit AS session_id, person, start_t, duration_s AS duration, "
+                          "pageviews, entry_url, exit_url, is_bounce FROM visits ORDER BY start_t "
+                          "DESC, session_id LIMIT {}",
+                          visits_sql(asked, scan), limit + offset + 1),
        .columns = {"session_id", "person", "start_t", "duration", "pageviews", "entry_url",
                    "exit_url", "is_bounce"}});
   built.read = [limit, offset](const std::vector<Table>& tables) {
