@@ -279,7 +279,7 @@ std::string persons_cte(const Context& context, const Wanted& wanted, Ids which)
   }
   if (!wanted.distinct_id.empty()) {
     const std::string quoted =
-        Json(wanted.distinct_id).dump(-1, ' ', false, Json::error_handler_t::replace);
+        json::text_of(Json(wanted.distinct_id));
     found +=
         fmt::format(", {} AS is_meant",
                     flag_of_any(fmt::format("distinct_id = {} OR strpos({}, {}) > 0",

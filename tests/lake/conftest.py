@@ -23,6 +23,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(Path(__file__).parent), str(PROJECT / "fake-pipeline"), str(PROJECT / "tests/pylib")]
 
+from planner import Planner  # noqa: E402
 from fake_pipeline.store import sql_files  # noqa: E402
 from month import SINCE, UNTIL, make_month  # noqa: E402
 from pyiceberg.catalog.sql import SqlCatalog  # noqa: E402
@@ -221,6 +222,13 @@ def system(pytestconfig):
 
     with running(make_month(SEED, EVENTS, PEOPLE), say, **PATIENT) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def planner():
+    planner = Planner()
+    yield planner
+    planner.close()
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ clock that is wrong. Everything is drawn from the seed.
 
 from __future__ import annotations
 
+import json
 import random
 import uuid
 from dataclasses import dataclass, field
@@ -49,9 +50,17 @@ class Event:
     properties: dict
     uuid: str
     person: str = ""
+    personless: bool = False
+    # What it was sent with each time, where it was sent again with other properties.
+    versions: list[dict] = field(default_factory=list)
 
     def get(self, name):
         return self.properties.get(name)
+
+    def least(self, name):
+        """As get, but the smallest text of all versions: what a question takes of copies that differ."""
+        texts = [json.dumps(v[name]) for v in self.versions if name in v]
+        return json.loads(min(texts)) if texts else self.get(name)
 
 
 @dataclass
@@ -81,7 +90,7 @@ class _Person:
 
     def event(self, name, distinct_id, at, properties, personless=False, late=False, path="/batch/"):
         stored = RECORDED if name == "$snapshot" else name
-        e = Event(self.team, stored, distinct_id, at, dict(properties), self.m.new_uuid())
+        e = Event(self.team, stored, distinct_id, at, dict(properties), self.m.new_uuid(), personless=personless)
         self.m.month.events.append(e)
         sent = dict(properties)
         if personless:
@@ -91,10 +100,21 @@ class _Person:
         (self.late if late else self.requests).append({"path": path, "body": {"api_key": TOKENS[self.team], "batch": [body]}})
         return e
 
+    def machine(self):
+        """Of the number and not drawn, so that the rest of the month stays as it is without."""
+        device = ["Desktop", "Desktop", "Mobile"][self.number % 3]
+        referring = ["$direct", "www.google.com", "news.ycombinator.com", "example.org", None][self.number % 5]
+        medium = ["cpc", "email", None, None][self.number % 4]
+        return {
+            "$device_type": device,
+            **({"$referring_domain": referring} if referring else {}),
+            **({"utm_medium": medium, "utm_campaign": f"c{self.number % 2}"} if medium else {}),
+        }
+
     def session(self, distinct_id, begin, personless=False, late=False):
         draw, session = self.draw, self.m.new_uuid()
         browser = draw.choice(BROWSERS)
-        base = {"$session_id": session, "$lib": "web", "$host": "example.com"}
+        base = {"$session_id": session, "$lib": "web", "$host": "example.com", **self.machine()}
         if browser:
             base["$browser"] = browser
         at = begin
@@ -192,12 +212,14 @@ class _Person:
         if how > 0.5:
             return
         properties, at = dict(e.properties), e.at
+        e.versions.append(dict(properties))
         if how < 0.15:
             at += timedelta(seconds=30)
             properties["revenue"] = 1.0
         elif how < 0.3:
             properties["revenue"] = e.properties["revenue"] = draw.randrange(1, 200) + 0.75
         self.m.month.copies += 1
+        e.versions.append(dict(properties))
         body = {"event": e.name, "distinct_id": e.distinct_id, "uuid": e.uuid, "properties": properties,
                 "timestamp": at.isoformat() + "Z"}  # fmt: skip
         self.m.again.append([{"path": "/batch/", "body": {"api_key": TOKENS[self.team], "batch": [body]}}])
@@ -286,7 +308,7 @@ def make_month(seed: int, events: int, people: int | None = None) -> Month:
     for team, names in users.items():
         for survivor, other in zip(names[::7], names[1::7]):
             # Both are identified: PostHog refuses this merge, and so they stay two.
-            e = Event(team, "$identify", survivor, UNTIL - timedelta(seconds=1), {}, maker.new_uuid())
+            e = Event(team, "$identify", survivor, UNTIL - timedelta(seconds=1), {"$anon_distinct_id": other}, maker.new_uuid())
             month.events.append(e)
             body = {"event": e.name, "distinct_id": survivor, "uuid": e.uuid, "timestamp": e.at.isoformat() + "Z",
                     "properties": {"$anon_distinct_id": other}}  # fmt: skip
@@ -300,7 +322,7 @@ def make_month(seed: int, events: int, people: int | None = None) -> Month:
     for number, (day, issue, said) in enumerate(DECISIONS):
         at = SINCE + timedelta(days=day)
         properties = {"issue": issue, **said}
-        e = Event(1, "issue_status_changed", "hogflare-console", at, properties, f"00000000-0000-7000-8000-{number:012}")
+        e = Event(1, "issue_status_changed", "hogflare-console", at, properties, f"00000000-0000-7000-8000-{number:012}", personless=True)
         month.events.append(e)
         body = {"event": e.name, "distinct_id": e.distinct_id, "uuid": e.uuid, "timestamp": at.isoformat() + "Z",
                 "properties": {**properties, "$process_person_profile": False}}  # fmt: skip

@@ -9,7 +9,7 @@ Everything is of the first project; `until` is a whole day.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -26,6 +26,8 @@ class Asked:
     since: date
     until: date
     zone: str = "UTC"
+    # As a question says them; a computation is given them as a function.
+    filters: list = field(default_factory=list)
 
     def local(self, at: datetime) -> datetime:
         return at.replace(tzinfo=timezone.utc).astimezone(ZoneInfo(self.zone))

@@ -6,85 +6,12 @@ zones over a clock change (Berlin's on 25 October), and no data at all.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import plain_questions as computed
 import pytest
+from asking import BOUGHT, FILTERS, SIGNED, SPANS, VIEW, answer_of, node, rounded
 from plain_questions import Asked, both, named
-from planner import Planner
-
-STREAMS = ("events", "persons", "distinct_ids")
-FIRST, LAST, EMPTY = date(2026, 10, 1), date(2026, 10, 31), date(2025, 3, 1)
-BERLIN, ANGELES = "Europe/Berlin", "America/Los_Angeles"
-VIEW, SIGNED, BOUGHT = "$pageview", "signed_up", "purchase"
-
-
-@pytest.fixture(scope="module")
-def planner():
-    planner = Planner()
-    yield planner
-    planner.close()
-
-
-def rows_of(system, dialect, sql):
-    if dialect == "duckdb":
-        answer = system.pipeline.get("/sql", params={"q": sql})
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-    answer = system.pipeline.post("/api/v1/accounts/a/basin-sql/query/b", json={"query": sql}, headers={"authorization": "Bearer x"})
-    assert answer.status_code == 200, answer.text
-    return answer.json()["result"]["rows"]
-
-
-def results_of(system, planner, asked, question, dialect):
-    tables = {name: name if dialect == "duckdb" else f"default.hogflare_{name}_v1" for name in STREAMS}
-    asking = {
-        "project": {"now": "2026-11-20T12:00:00Z", "timezone": asked.zone, "team_id": 1, "tables": tables},
-        "question": question,
-        "dialect": dialect,
-    }
-    planned = planner.ask(**asking)
-    assert planned["ok"], planned
-    rows = [rows_of(system, dialect, statement["sql"]) for statement in planned["statements"]]
-    answer = planner.ask(**asking, rows=rows)
-    assert answer["ok"], answer
-    return answer["answer"]["results"]
-
-
-def rounded(value):
-    if isinstance(value, dict):
-        return {key: rounded(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [rounded(each) for each in value]
-    return value if value is None else round(float(value), 6)
-
-
-def node(event, math=None):
-    return {"kind": "EventsNode", "event": event, **({"math": math} if math else {})}
-
-
-def prop(key, value, operator="exact"):
-    return {"key": key, "type": "event", "value": value, "operator": operator}
-
-
-# Filters, each with the same in Python. A missing value is no value of an exact list, and different from all others.
-FILTERS = {
-    "none": ([], lambda e: True),
-    "browser": ([prop("$browser", ["Chrome", "Safari"])], lambda e: e.get("$browser") in ("Chrome", "Safari")),
-    "not chrome": ([prop("$browser", "Chrome", "is_not")], lambda e: e.get("$browser") != "Chrome"),
-    "no browser": ([prop("$browser", None, "is_not_set")], lambda e: e.get("$browser") is None),
-    "page": ([prop("$pathname", "g", "icontains")], lambda e: "g" in (e.get("$pathname") or "").lower()),
-    "plan": ([prop("plan", "pro")], lambda e: e.get("plan") == "pro"),
-    "regex": ([prop("$pathname", "^/(docs|blog)$", "regex")], lambda e: e.get("$pathname") in ("/docs", "/blog")),
-}
-# Ranges: since, until, zone.
-SPANS = {
-    "month": (FIRST, LAST, "UTC"),
-    "berlin": (date(2026, 10, 20), date(2026, 10, 29), BERLIN),
-    "los angeles": (date(2026, 10, 5), date(2026, 10, 25), ANGELES),
-    "days": (date(2026, 10, 8), date(2026, 10, 12), "UTC"),
-    "empty": (EMPTY, EMPTY + timedelta(days=6), "UTC"),
-}
 
 
 def trend_variant(math="total", interval="day", by=None, limit=25, event=VIEW):
@@ -343,6 +270,6 @@ def test_a_question_answers_what_was_sent(system, planner, shape, variant, diale
     # A date_to without a time is its first moment where an hour is the interval.
     last = f"{until}T23:59:59" if question.get("interval") == "hour" else str(until)
     dates = {"date_from": str(since), "date_to": last}
-    found = read(results_of(system, planner, asked, {"dateRange": dates, "properties": filters, **question}, dialect))
+    found = read(answer_of(system, planner, asked, {"dateRange": dates, "properties": filters, **question}, dialect)["results"])
     assert rounded(found) == rounded(expected)
     assert span == "empty" or expected, "there is nothing to compare"
