@@ -1,6 +1,6 @@
 """How a question is asked over the month, and what the tests of questions have in common: filters and spans.
 
-    answer_of(system, planner, asked, {"kind": "EventsQuery", ...}, "basin")["results"]
+answer_of(system, planner, asked, {"kind": "EventsQuery", ...}, "basin")["results"]
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def answer_of(system, planner, asked: Asked, question, dialect, now=NOW, **proje
     assert planned["ok"], planned
     rows = [rows_of(system, dialect, statement["sql"]) for statement in planned["statements"]]
     # Of SQL that somebody wrote the columns have no names here, and their order tells them apart.
-    rows = [table if statement["columns"] else [list(row.values()) for row in table] for statement, table in zip(planned["statements"], rows)]
+    rows = [
+        table if statement["columns"] else [list(row.values()) for row in table] for statement, table in zip(planned["statements"], rows)
+    ]
     answer = planner.ask(**asking, rows=rows)
     assert answer["ok"], answer
     return answer["answer"]

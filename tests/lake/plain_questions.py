@@ -102,6 +102,40 @@ def active(asked, keep, days) -> list:
     return [len(set().union(*(seen[day - n * DAY] for n in range(days)))) for day in axis(asked, "day")]
 
 
+def values(asked, keep, name, take) -> list:
+    """What `take` makes of each bucket's values of a property; of copies that differ the smallest text counts."""
+    found = defaultdict(list)
+    for e in asked.within(keep):
+        if e.least(name) is not None:
+            found[asked.day(e)].append(float(e.least(name)))
+    return [take(found[day]) if found[day] else 0 for day in axis(asked, "day")]
+
+
+def times_a_person(asked, keep) -> list:
+    counts = defaultdict(Counter)
+    for e in asked.within(keep):
+        counts[asked.day(e)][e.person] += 1
+    return [sum(counts[day].values()) / len(counts[day]) if counts[day] else 0 for day in axis(asked, "day")]
+
+
+def first_times(asked, name, keep) -> list:
+    """People by the day of their first event of the name ever, if that one is kept."""
+    firsts = {person: [e for e in seen if e.at == seen[0].at] for person, seen in by_person(asked.mine(named(name))).items()}
+    days = Counter(asked.day(seen[0]) for seen in firsts.values() if any(keep(e) for e in seen))
+    return [days[day] for day in axis(asked, "day")]
+
+
+def so_far(asked, keep) -> list:
+    seen, sums = set(), []
+    by_day = defaultdict(set)
+    for e in asked.within(keep):
+        by_day[asked.day(e)].add(e.person)
+    for day in axis(asked, "day"):
+        seen |= by_day[day]
+        sums.append(len(seen))
+    return sums
+
+
 def total(asked, keep, math) -> float:
     return number(asked.within(keep), math)
 

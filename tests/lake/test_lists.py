@@ -14,10 +14,9 @@ from datetime import date, datetime, time, timedelta, timezone
 import plain_lists as computed
 import plain_questions as numbers
 import pytest
-from asking import ANGELES, BERLIN, BOUGHT, FILTERS, SIGNED, SPANS, VIEW, answer_of, node, prop, rounded
+from asking import BOUGHT, FILTERS, SIGNED, SPANS, VIEW, answer_of, node, prop
 from month import RECORDED, SINCE, UNTIL
 from plain import DAY, TEAM, issue_status
-from plain import mine as of_month
 from plain_questions import Asked, both, named
 
 
@@ -453,7 +452,9 @@ def errors_variant(since=SINCE, until=UNTIL, bins=20, order=None, limit=50, offs
 # Experiments.
 
 
-def experiment_variant(metric, value_of, variants=("control", "test"), flag="checkout", window=None, keeps_first=False, is_funnel=False, decrease=False):
+def experiment_variant(
+    metric, value_of, variants=("control", "test"), flag="checkout", window=None, keeps_first=False, is_funnel=False, decrease=False
+):
     """The span is the experiment's; the numbers where there are people enough are PostHog's Bayesian ones."""
 
     def ask(asked, keep, names):
@@ -521,6 +522,7 @@ def done(*steps):
 
 
 # SQL, and what the console and the API ask for themselves: spans and filters say nothing there.
+
 
 def sql_variant(sql, expected):
     """Rows in any order where the statement has none."""
@@ -717,7 +719,11 @@ def properties_variant(now, events=(), search=""):
             assert all(said[name][0] == expected[name][0] for name in said)
             return expected
 
-        question = {"kind": "_PropertyDefinitions", **({"event_names": list(events)} if events else {}), **({"search": search} if search else {})}
+        question = {
+            "kind": "_PropertyDefinitions",
+            **({"event_names": list(events)} if events else {}),
+            **({"search": search} if search else {}),
+        }
         return Case(question, read, expected, False, False, {"now": now})
 
     return ask
@@ -747,7 +753,11 @@ SHAPES = {
         "devices": ("month", "regex", table_variant("DeviceType", computed.of_event("$device_type"), bounce=True)),
         "sources": ("month", "none", table_variant("InitialUTMSource", computed.of_visit("utm_source"), True, keeps_missing=True)),
         "campaigns": ("month", "none", table_variant("InitialUTMCampaign", computed.of_visit("utm_campaign"), keeps_missing=True)),
-        "media in another zone": ("los angeles", "none", table_variant("InitialUTMMedium", computed.of_visit("utm_medium"), keeps_missing=True)),
+        "media in another zone": (
+            "los angeles",
+            "none",
+            table_variant("InitialUTMMedium", computed.of_visit("utm_medium"), keeps_missing=True),
+        ),
         "referring domains": ("month", "page", table_variant("InitialReferringDomain", computed.of_visit("$referring_domain"))),
         "sources, media and campaigns": ("month", "none", table_variant("InitialUTMSourceMediumCampaign", computed.campaign)),
         "channels": ("month", "none", table_variant("InitialChannelType", computed.channel, bounce=True)),
@@ -755,7 +765,11 @@ SHAPES = {
         "the fewest views first": ("month", "none", table_variant("Page", computed.page, order=("views", False))),
         "the second page of two": ("month", "none", table_variant("Page", computed.page, limit=2, offset=2)),
         "the span before": ("days", "none", table_variant("Page", computed.page, bounce=True, compare=True)),
-        "the span before, of sources": ("days", "none", table_variant("InitialUTMSource", computed.of_visit("utm_source"), False, True, compare=True)),
+        "the span before, of sources": (
+            "days",
+            "none",
+            table_variant("InitialUTMSource", computed.of_visit("utm_source"), False, True, compare=True),
+        ),
         "nothing": ("empty", "none", table_variant("Page", computed.page, bounce=True)),
     },
     "web goals": {
@@ -797,7 +811,11 @@ SHAPES = {
         "the next page": ("month", "none", events_variant(["uuid", "timestamp"], limit=30, offset=30)),
         "the oldest first": ("month", "none", events_variant(["event", "timestamp"], {"orderBy": ["timestamp ASC"]}, order=lambda e: e.at)),
         "of one name": ("berlin", "none", events_variant(["event", "uuid"], {"event": VIEW}, lambda asked, names: named(VIEW))),
-        "of two names": ("los angeles", "none", events_variant(["uuid", "event"], {"events": [SIGNED, BOUGHT]}, lambda asked, names: named(SIGNED, BOUGHT))),
+        "of two names": (
+            "los angeles",
+            "none",
+            events_variant(["uuid", "event"], {"events": [SIGNED, BOUGHT]}, lambda asked, names: named(SIGNED, BOUGHT)),
+        ),
         "of an action": (
             "month",
             "none",
@@ -818,26 +836,52 @@ SHAPES = {
                 limit=1000,
             ),
         ),
-        "properties": ("days", "none", events_variant(["uuid", "properties.$browser", "properties.plan", "properties.$pathname"], limit=1000)),
-        "copies": ("month", "none", events_variant(["uuid", "properties.revenue"], {"event": BOUGHT}, lambda asked, names: named(BOUGHT), limit=1000)),
+        "properties": (
+            "days",
+            "none",
+            events_variant(["uuid", "properties.$browser", "properties.plan", "properties.$pathname"], limit=1000),
+        ),
+        "copies": (
+            "month",
+            "none",
+            events_variant(["uuid", "properties.revenue"], {"event": BOUGHT}, lambda asked, names: named(BOUGHT), limit=1000),
+        ),
         "filtered": ("month", "browser", events_variant(["uuid", "properties.$browser"], limit=1000)),
         "filtered, and fixed": (
             "month",
             "not chrome",
-            events_variant(["uuid"], {"fixedProperties": [prop("$pathname", "/docs")]}, lambda asked, names: lambda e: e.get("$pathname") == "/docs"),
+            events_variant(
+                ["uuid"], {"fixedProperties": [prop("$pathname", "/docs")]}, lambda asked, names: lambda e: e.get("$pathname") == "/docs"
+            ),
         ),
         "the last day": ("month", "none", events_variant(["uuid", "event"], after="default", now="2026-10-20T18:30:00Z", limit=1000)),
         "between two events": ("month", "none", events_variant(["uuid"], after=between_two, limit=1000)),
-        "days over a clock change": ("berlin", "none", events_variant(["uuid"], after=days_before(4, 1), now="2026-10-27T11:00:00Z", limit=1000)),
-        "days in another zone": ("los angeles", "none", events_variant(["uuid"], after=days_before(8, 2), now="2026-10-27T19:00:00Z", limit=1000)),
-        "ever": ("month", "none", events_variant(["uuid"], {"event": SIGNED}, lambda asked, names: named(SIGNED), after=everything, limit=1000)),
+        "days over a clock change": (
+            "berlin",
+            "none",
+            events_variant(["uuid"], after=days_before(4, 1), now="2026-10-27T11:00:00Z", limit=1000),
+        ),
+        "days in another zone": (
+            "los angeles",
+            "none",
+            events_variant(["uuid"], after=days_before(8, 2), now="2026-10-27T19:00:00Z", limit=1000),
+        ),
+        "ever": (
+            "month",
+            "none",
+            events_variant(["uuid"], {"event": SIGNED}, lambda asked, names: named(SIGNED), after=everything, limit=1000),
+        ),
         "the largest value first": (
             "month",
             "none",
             events_variant(["properties.plan", "uuid"], {"orderBy": ["properties.plan DESC"]}, order=falling("plan"), limit=1000),
         ),
         "people": ("days", "none", events_variant(["person", "person_id", "uuid"], limit=1000)),
-        "names of people": ("month", "none", events_variant(["person.properties.name", "uuid"], {"event": SIGNED}, lambda asked, names: named(SIGNED))),
+        "names of people": (
+            "month",
+            "none",
+            events_variant(["person.properties.name", "uuid"], {"event": SIGNED}, lambda asked, names: named(SIGNED)),
+        ),
         "whole events": ("days", "none", events_variant(["*"], limit=200)),
         "nothing": ("empty", "none", events_variant(["uuid", "timestamp"])),
     },
@@ -846,7 +890,11 @@ SHAPES = {
         "by their ids alone": ("month", "none", people_variant(select=("id",))),
         "with their beginning": ("month", "none", people_variant(select=("person", "created_at", "id"))),
         "searched by an id": ("month", "none", people_variant(lambda person, ids: any("phone-" in id for id in ids), search="phone-")),
-        "searched in capitals": ("month", "none", people_variant(lambda person, ids: any("device-1-" in id for id in ids), search="DEVICE-1-")),
+        "searched in capitals": (
+            "month",
+            "none",
+            people_variant(lambda person, ids: any("device-1-" in id for id in ids), search="DEVICE-1-"),
+        ),
         "searched by a name": ("month", "none", people_variant(lambda person, ids: any("user-1-1" in id for id in ids), search="user-1-1")),
         "searched with a quote": ("month", "none", people_variant(lambda person, ids: False, search="o'neil")),
         "searched by a wildcard, which is none": ("month", "none", people_variant(lambda person, ids: False, search="user_1")),
@@ -904,7 +952,11 @@ SHAPES = {
             ),
         ),
         "two days": ("month", "none", behind({"kind": "StickinessQuery", "series": [node(VIEW)]}, so_many_days(VIEW, 2), day=2)),
-        "days over a clock change": ("berlin", "browser", behind({"kind": "StickinessQuery", "series": [node(VIEW)]}, so_many_days(VIEW, 1), day=1)),
+        "days over a clock change": (
+            "berlin",
+            "browser",
+            behind({"kind": "StickinessQuery", "series": [node(VIEW)]}, so_many_days(VIEW, 1), day=1),
+        ),
         "a first day": ("days", "none", behind(retained(VIEW, 5), came_again(VIEW, 1, 0), interval=1, day=0)),
         "a return": ("month", "none", behind(retained("$ai_generation", 8), came_again("$ai_generation", 9, 1), interval=9, day=1)),
         "a step": (
@@ -915,7 +967,9 @@ SHAPES = {
         "a drop": (
             "month",
             "none",
-            behind(funnel(VIEW, SIGNED, BOUGHT), at_step([VIEW, SIGNED, BOUGHT], timedelta(days=14), -3), "FunnelsActorsQuery", funnelStep=-3),
+            behind(
+                funnel(VIEW, SIGNED, BOUGHT), at_step([VIEW, SIGNED, BOUGHT], timedelta(days=14), -3), "FunnelsActorsQuery", funnelStep=-3
+            ),
         ),
         "an edge": (
             "month",
@@ -925,7 +979,11 @@ SHAPES = {
                 on_edge("1_https://example.com/docs", "2_https://example.com/blog"),
             ),
         ),
-        "edges to a page": ("month", "none", behind(pages(None, "2_https://example.com/pricing"), on_edge(None, "2_https://example.com/pricing"))),
+        "edges to a page": (
+            "month",
+            "none",
+            behind(pages(None, "2_https://example.com/pricing"), on_edge(None, "2_https://example.com/pricing")),
+        ),
         "visitors": ("days", "none", behind({"kind": "WebOverviewQuery"}, computed.visitors)),
         "visitors over a clock change": ("berlin", "not chrome", behind({"kind": "WebOverviewQuery"}, computed.visitors)),
         "visitors of a page": (
@@ -980,15 +1038,16 @@ SHAPES = {
         "within two days": (
             "month",
             "none",
-            experiment_variant(
-                mean_metric(VIEW, conversion_window=2, conversion_window_unit="day"), mean(VIEW), window=timedelta(days=2)
-            ),
+            experiment_variant(mean_metric(VIEW, conversion_window=2, conversion_window_unit="day"), mean(VIEW), window=timedelta(days=2)),
         ),
         "within an hour": (
             "month",
             "none",
             experiment_variant(
-                funnel_metric(VIEW, conversion_window=1, conversion_window_unit="hour"), done(VIEW), window=timedelta(hours=1), is_funnel=True
+                funnel_metric(VIEW, conversion_window=1, conversion_window_unit="hour"),
+                done(VIEW),
+                window=timedelta(hours=1),
+                is_funnel=True,
             ),
         ),
         "two steps": ("month", "none", experiment_variant(funnel_metric(VIEW, BOUGHT), done(VIEW, BOUGHT), is_funnel=True)),
@@ -1018,7 +1077,9 @@ SHAPES = {
                 "a CTE",
                 "WITH once AS (SELECT uuid, min(pathname) AS page FROM events WHERE event = '$pageview' GROUP BY uuid) "
                 "SELECT page, count(*) AS n FROM once GROUP BY page ORDER BY n DESC, page",
-                lambda asked: sorted(counted(asked, lambda e: e.get("$pathname"), lambda e: e.name == VIEW).items(), key=lambda row: (-row[1], row[0])),
+                lambda asked: sorted(
+                    counted(asked, lambda e: e.get("$pathname"), lambda e: e.name == VIEW).items(), key=lambda row: (-row[1], row[0])
+                ),
             ),
             (
                 "a subquery",
@@ -1059,7 +1120,9 @@ SHAPES = {
                 "CASE",
                 "SELECT sum(CASE WHEN pathname = '/docs' THEN 1 ELSE 0 END) AS docs, count(*) AS n FROM "
                 "(SELECT uuid, min(pathname) AS pathname FROM events WHERE event = '$pageview' GROUP BY uuid) AS once",
-                lambda asked: [(counted(asked, lambda e: (e.name, e.get("$pathname")))[(VIEW, "/docs")], counted(asked, lambda e: e.name)[VIEW])],
+                lambda asked: [
+                    (counted(asked, lambda e: (e.name, e.get("$pathname")))[(VIEW, "/docs")], counted(asked, lambda e: e.name)[VIEW])
+                ],
             ),
             ("another team's", "SELECT count(*) AS n FROM events WHERE team_id <> 1", lambda asked: [(0,)]),
             ("rejects", "SELECT count(DISTINCT uuid) AS n FROM rejects WHERE team_id = 2", lambda asked: [(0,)]),
@@ -1093,8 +1156,16 @@ SHAPES = {
         "moments": ("month", "none", recorded_visits_variant("2026-10-08T06:30:00", "2026-10-18T18:45:00")),
         "the beginning": ("month", "none", recorded_visits_variant(before="2026-10-10")),
         "the end": ("month", "none", recorded_visits_variant(after="2026-10-20")),
-        "of an id": ("month", "none", recorded_visits_variant(who=lambda asked: computed.parts(asked, recorded_sessions(asked)[0])[0].distinct_id)),
-        "of another id": ("month", "none", recorded_visits_variant(who=lambda asked: computed.parts(asked, recorded_sessions(asked)[-1])[0].distinct_id)),
+        "of an id": (
+            "month",
+            "none",
+            recorded_visits_variant(who=lambda asked: computed.parts(asked, recorded_sessions(asked)[0])[0].distinct_id),
+        ),
+        "of another id": (
+            "month",
+            "none",
+            recorded_visits_variant(who=lambda asked: computed.parts(asked, recorded_sessions(asked)[-1])[0].distinct_id),
+        ),
         "of nobody": ("month", "none", recorded_visits_variant(who=lambda asked: "nobody's")),
         "a page": ("month", "none", recorded_visits_variant(limit=2)),
         "the next page": ("month", "none", recorded_visits_variant(limit=2, offset=2)),
@@ -1103,12 +1174,17 @@ SHAPES = {
     },
     "parts of a recording": {
         **{f"all of the {n}th": ("month", "none", parts_variant(n)) for n in (0, 1, 2, 3, 5, 8, 13)},
-        **{f"behind part {after} of the {n}th": ("month", "none", parts_variant(n, after)) for n, after in ((0, 0), (1, 0), (2, 1), (3, 0))},
+        **{
+            f"behind part {after} of the {n}th": ("month", "none", parts_variant(n, after)) for n, after in ((0, 0), (1, 0), (2, 1), (3, 0))
+        },
         "of nobody": ("month", "none", parts_variant(None)),
     },
     "texts of a recording": {
         **{f"all of the {n}th": ("month", "none", text_variant(n)) for n in (0, 1, 2, 3, 5, 8)},
-        **{f"part {part} of the {n}th": ("month", "none", text_variant(n, slice(part, part + 1))) for n, part in ((0, 0), (1, 1), (4, 0), (7, 1))},
+        **{
+            f"part {part} of the {n}th": ("month", "none", text_variant(n, slice(part, part + 1)))
+            for n, part in ((0, 0), (1, 1), (4, 0), (7, 1))
+        },
         "parts that are none": ("month", "none", text_variant(0, slice(0, 0))),
         "parts of another time": ("month", "none", text_variant(0, margin=1)),
     },
@@ -1149,7 +1225,13 @@ SHAPES = {
     "channels": {
         f"{source} {medium} {domain}": ("month", "none", channel_variant(source, medium, domain))
         for source in ("google", "newsletter", "hn", None)
-        for medium, domain in ((None, "$direct"), (None, "example.org"), ("cpc", "www.google.com"), ("email", "news.ycombinator.com"), (None, None))
+        for medium, domain in (
+            (None, "$direct"),
+            (None, "example.org"),
+            ("cpc", "www.google.com"),
+            ("email", "news.ycombinator.com"),
+            (None, None),
+        )
     },
 }
 VARIANTS = [(shape, variant) for shape, variants in SHAPES.items() for variant in variants]

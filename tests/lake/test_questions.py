@@ -6,11 +6,13 @@ zones over a clock change (Berlin's on 25 October), and no data at all.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import plain_questions as computed
 import pytest
 from asking import BOUGHT, FILTERS, SIGNED, SPANS, VIEW, answer_of, node, rounded
+from plain import percentile
 from plain_questions import Asked, both, named
 
 
@@ -41,6 +43,51 @@ def active_variant(math, days):
     def ask(asked, keep):
         question = {"kind": "TrendsQuery", "series": [node(VIEW, math)]}
         return question, lambda results: results[0]["data"], computed.active(asked, both(named(VIEW), keep), days)
+
+    return ask
+
+
+def value_variant(math, take):
+    def ask(asked, keep):
+        question = {"kind": "TrendsQuery", "series": [{**node(BOUGHT, math), "math_property": "revenue"}]}
+        return question, lambda results: results[0]["data"], computed.values(asked, both(named(BOUGHT), keep), "revenue", take)
+
+    return ask
+
+
+def times_variant():
+    def ask(asked, keep):
+        question = {"kind": "TrendsQuery", "series": [node(VIEW, "avg_count_per_actor")]}
+        return question, lambda results: results[0]["data"], computed.times_a_person(asked, both(named(VIEW), keep))
+
+    return ask
+
+
+def first_variant(event):
+    def ask(asked, keep):
+        question = {"kind": "TrendsQuery", "series": [node(event, "first_time_for_user")]}
+        return question, lambda results: results[0]["data"], computed.first_times(asked, event, keep)
+
+    return ask
+
+
+def so_far_variant():
+    def ask(asked, keep):
+        question = {"kind": "TrendsQuery", "series": [node(VIEW, "dau")], "trendsFilter": {"display": "ActionsLineGraphCumulative"}}
+        return question, lambda results: results[0]["data"], computed.so_far(asked, both(named(VIEW), keep))
+
+    return ask
+
+
+def compared_variant(math):
+    def ask(asked, keep):
+        question = {"kind": "TrendsQuery", "series": [node(VIEW, math)], "compareFilter": {"compare": True}}
+        days = asked.until - asked.since + timedelta(days=1)
+        spans = (asked, replace(asked, since=asked.since - days, until=asked.until - days))
+        expected = {
+            label: computed.trends(span, both(named(VIEW), keep), math)[None] for label, span in zip(("current", "previous"), spans)
+        }
+        return question, lambda results: {line["compare_label"]: line["data"] for line in results}, expected
 
     return ask
 
@@ -152,6 +199,15 @@ SHAPES = {
         "a week's people": ("month", "none", active_variant("weekly_active", 7)),
         "a month's people": ("days", "regex", active_variant("monthly_active", 30)),
         "one number": ("month", "no browser", total_variant("dau")),
+        "revenue, with copies that differ": ("month", "none", value_variant("sum", sum)),
+        "the median of revenue": ("month", "plan", value_variant("median", lambda seen: percentile(seen, 0.5))),
+        "the last tenth of revenue": ("berlin", "none", value_variant("p90", lambda seen: percentile(seen, 0.9))),
+        "views a person": ("los angeles", "none", times_variant()),
+        "first views": ("days", "none", first_variant(VIEW)),
+        "first views that are kept": ("month", "not chrome", first_variant(VIEW)),
+        "people so far": ("month", "none", so_far_variant()),
+        "the days before": ("days", "none", compared_variant("total")),
+        "people of the days before": ("berlin", "browser", compared_variant("dau")),
         "a formula": ("month", "none", formula_variant()),
         "nothing": ("empty", "none", trend_variant("dau")),
         "nothing by browser": ("empty", "none", trend_variant("dau", by="$browser")),
