@@ -21,9 +21,16 @@ core.configure({
 });
 const encoder = new TextEncoder();
 const node = (event, math) => ({ kind: "EventsNode", event, ...(math === undefined ? {} : { math }) });
-const reply = (rows) => encoder.encode(JSON.stringify({ success: true, result: { schema: [], rows, metrics: { bytes_scanned: 1 } } }));
+const schema = (rows) => Object.keys(rows[0] ?? {}).map((name) => ({ name, descriptor: { type: { name: "string" } } }));
+const reply = (rows) =>
+  encoder.encode(JSON.stringify({ success: true, result: { schema: schema(rows), rows, metrics: { bytes_scanned: 1 } } }));
 
-/** What the engine would give, as it gives it: objects by column. */
+const series = [node("$pageview")];
+const rows = (write) => Array.from({ length: ROWS }, (_, i) => write(i));
+const time = (i) => 1_764_000_000_000_000 + i * 1_000_000;
+const properties = (i) => JSON.stringify({ plan: "pro", email: `user-${i}@example.test`, seats: i, $browser: "Chrome", trial: false });
+
+/** What the engine would give to a question's statements, as it gives it: objects by column. */
 const CASES = {
   "trend, 40 days by 25 browsers": {
     query: {
@@ -32,29 +39,102 @@ const CASES = {
       series: [node("$pageview", "dau")],
       breakdownFilter: { breakdown: "$browser", breakdown_type: "event" },
     },
-    rows: Array.from({ length: ROWS }, (_, i) => ({ b: Math.floor(i / 25), v0: `Browser ${i % 25}`, n: i })),
+    tables: [rows((i) => ({ b: Math.floor(i / 25), v0: `Browser ${i % 25}`, n: i }))],
+  },
+  "funnel, 400 people": {
+    query: { kind: "FunnelsQuery", dateRange: { date_from: "-39d" }, series: [node("$pageview"), node("signed up"), node("paid")] },
+    tables: [rows((i) => ({ unit: `person-${Math.floor(i / 2.5)}`, t: time(i), steps: 1 << (i % 3), exclusions: 0, b: 3 }))],
+  },
+  "retention, 44 days": {
+    query: {
+      kind: "RetentionQuery",
+      retentionFilter: { targetEntity: { id: "$pageview" }, returningEntity: { id: "$pageview" }, period: "Day", totalIntervals: 45 },
+    },
+    tables: [rows((i) => ({ v: "", b: Math.floor(i / 25), k: i % 25, n: i }))],
+  },
+  "lifecycle, 250 days": {
+    query: { kind: "LifecycleQuery", dateRange: { date_from: "-249d" }, series },
+    tables: [rows((i) => ({ b: Math.floor(i / 4), status: ["new", "returning", "resurrecting", "dormant"][i % 4], n: i }))],
+  },
+  paths: {
+    query: { kind: "PathsQuery", dateRange: { date_from: "-39d" }, pathsFilter: { includeEventTypes: ["$pageview"], edgeLimit: ROWS } },
+    tables: [rows((i) => ({ source: `${1 + (i % 4)}_/page/${i % 50}`, target: `${2 + (i % 4)}_/page/${i % 49}`, n: i, ms: 1.5 * i }))],
+  },
+  "table of pages": {
+    query: { kind: "WebStatsTableQuery", dateRange: { date_from: "-39d" }, properties: [], breakdownBy: "Page", limit: ROWS },
+    tables: [rows((i) => ({ value: `/page/${i}`, visitors: i, views: 2 * i, bounce: null }))],
+  },
+  "list of visits": {
+    query: { kind: "SessionsQuery", dateRange: { date_from: "-39d" }, limit: ROWS },
+    tables: [
+      rows((i) => ({
+        session_id: `session-${i}`,
+        person: `person-${i}`,
+        start_t: time(i),
+        duration: i,
+        pageviews: 3,
+        entry_url: "https://example.test/",
+        exit_url: `https://example.test/page/${i}`,
+        is_bounce: 0,
+      })),
+    ],
   },
   "list of events": {
     query: { kind: "EventsQuery", select: ["event", "distinct_id", "timestamp", "properties.plan"], limit: ROWS },
-    rows: Array.from({ length: ROWS }, (_, i) => ({ c0: "$pageview", c1: `user-${i}`, c2: 1_764_000_000_000_000 + i, c3: '"pro"' })),
+    tables: [rows((i) => ({ c0: "$pageview", c1: `user-${i}`, c2: time(i), c3: '"pro"' }))],
+  },
+  "list of people": {
+    query: { kind: "ActorsQuery", select: ["actor"], limit: ROWS },
+    tables: [
+      rows((i) => ({
+        person_id: `person-${i}`,
+        distinct_id: `user-${i}`,
+        distinct_ids: JSON.stringify([`user-${i}`, `anonymous-${i}`]),
+        properties: properties(i),
+        created_t: time(i),
+      })),
+    ],
+  },
+  "list of errors": {
+    query: { kind: "ErrorTrackingQuery", orderBy: "last_seen", dateRange: { date_from: "-39d" }, volumeResolution: 20 },
+    tables: [
+      rows((i) => ({
+        id: `fingerprint-${i}`,
+        occurrences: i,
+        sessions: 2,
+        users: 3,
+        first_seen: time(i),
+        last_seen: time(i),
+        type: "TypeError",
+        message: "x is not a function",
+      })).slice(0, 50),
+      rows((i) => ({ id: `fingerprint-${Math.floor(i / 20)}`, bin: i % 20, n: i })),
+      [],
+    ],
+  },
+  "SQL of one's own": {
+    query: { kind: "HogQLQuery", query: "SELECT event, distinct_id, custom_properties FROM events" },
+    tables: [rows((i) => ({ event: "$pageview", distinct_id: `user-${i}`, custom_properties: properties(i) }))],
   },
 };
 
-function asking({ query, rows }) {
+function asking({ query, tables }) {
   const head = core.head("POST", "/api/projects/1/query/", { "content-type": "application/json", authorization: "Bearer key" });
   const body = encoder.encode(JSON.stringify({ query }));
-  const answer = reply(rows);
+  // How fresh the table is, is asked behind the question's own statements.
+  const replies = [...tables, [{ t: time(0) }]].map(reply);
   return () => {
     let output = core.shim.startHttp(body.slice(), head);
     const { slot } = output;
     const queue = [...output.effects];
+    let asked = 0;
     while (!output.finished) {
       const effect = queue.shift();
       const status = effect.kind === EFFECT.readCache ? 404 : 200;
       output = core.shim.resume(
         slot,
         effect.id,
-        { ok: true, status, retryAfterMs: 0, body: effect.kind === EFFECT.runQuery ? answer : new Uint8Array(0) },
+        { ok: true, status, retryAfterMs: 0, body: effect.kind === EFFECT.runQuery ? replies[asked++] : new Uint8Array(0) },
         null,
       );
       queue.push(...output.effects);
@@ -65,9 +145,9 @@ function asking({ query, rows }) {
 }
 
 const works = Object.fromEntries(
-  Object.entries(CASES).flatMap(([name, { query, rows }]) => [
-    [`${name}: planned, no rows`, asking({ query, rows: [] })],
-    [`${name}: planned, ${ROWS} rows`, asking({ query, rows })],
+  Object.entries(CASES).flatMap(([name, { query, tables }]) => [
+    [`${name}: planned, no rows`, asking({ query, tables: tables.map(() => []) })],
+    [`${name}: planned, ${ROWS} rows`, asking({ query, tables })],
   ]),
 );
 const us = alternate(works, effort);

@@ -54,7 +54,13 @@ function credential(output) {
   return output.hide(key);
 }
 
-/** The answer's text. */
+/** Says until when the table has rows, and which days the engine did not answer for. */
+function sayFreshness(output, until, missing) {
+  if (until) output.say(`data until ${until}`);
+  if (missing) output.say(`no answer for ${missing}: these days are missing; ask for them alone, or again later`);
+}
+
+/** The answer's text. How fresh it is is said beside it. */
 export async function askWorker(output, { worker, project = "@current", asked, format = "json", isFresh = false }) {
   const question = asked.question ?? { kind: "HogQLQuery", query: asked.sql };
   const address = new URL(
@@ -69,7 +75,15 @@ export async function askWorker(output, { worker, project = "@current", asked, f
     throw new Stop(EXIT.failed, `${address.origin} does not answer: ${error.cause?.message ?? error.message}`);
   });
   const text = await response.text();
-  if (response.ok) return text;
+  if (response.ok) {
+    if (format === "csv") {
+      sayFreshness(output, response.headers.get("x-hogflare-data-until"), response.headers.get("x-hogflare-days-missing"));
+    } else {
+      const { data_until: until, days_missing: missing } = JSON.parse(text).hogflare ?? {};
+      sayFreshness(output, until, missing?.join(", "));
+    }
+    return text;
+  }
   let told = {};
   try {
     told = JSON.parse(text);

@@ -45,11 +45,17 @@ struct Answered {
   std::optional<Refusal> refusal;
 };
 
-// A statement's rows where they lie: an array of rows, each an array in the order of the
-// statement's columns or an object by their names, indexed down to the cells.
+// A statement's rows where they lie: arrays of rows (one, or one a day), each row an array in the
+// order of the statement's columns or an object by their names, indexed down to the cells.
 struct EngineRows {
-  json::Value list;
+  std::vector<json::Value> lists;
   std::span<const std::string> columns = {};  // of free SQL, as the engine names them
+};
+
+// A day of a question: statements that give its rows, as many as the plan's and in their order.
+struct DayPart {
+  std::string day;  // "2026-11-20"
+  std::vector<Statement> statements;
 };
 
 class Plan {
@@ -57,13 +63,20 @@ class Plan {
   std::vector<Statement> statements;
   // End of the time that the question is about, in microseconds since 1970; 0: it has none.
   int64_t until_us = 0;
+  // The statements hold the very moment of asking, so that they are others a moment later.
+  bool is_momentary = false;
 
   // `rows`: for each statement in order a JSON array of its rows, each an array in the order of
   // `columns` or an object by their names. A statement without `columns` (free SQL) takes arrays
   // only. Members of the JSON object `more` are added to the answer, or take the place of its own.
   Answered answer(const std::vector<std::string>& rows, std::string_view more = "{}") const;
   // The same out of rows that are indexed already; they have to live until it returns.
-  Answered answer(std::span<const EngineRows> rows, std::string_view more) const;
+  // `days_missing`: places in by_day() of days without rows, whose numbers are null in the answer.
+  Answered answer(std::span<const EngineRows> rows, std::string_view more,
+                  std::span<const size_t> days_missing = {}) const;
+  // The days of a question that is the sum of them, oldest first: trends by day whose bucket is
+  // made from its own day's events. Empty for every other.
+  std::vector<DayPart> by_day() const;
   // Whether some statement is the asker's own SQL.
   bool is_free_sql() const;
 

@@ -65,6 +65,17 @@ inline constexpr uint32_t kQueryTimeoutMs = 30'000;
 inline constexpr int64_t kQuestionMs = 60'000;
 // Wait before a statement is asked once more that the engine could not take just then.
 inline constexpr uint32_t kQueryRetryMs = 500;
+// Days that a question is asked in which was too much for the engine as a whole: four at a time,
+// within the minute.
+inline constexpr size_t kDayPartsMax = 92;
+// Statements of all of them, a subrequest each.
+inline constexpr size_t kDayStatementsMax = 200;
+// So many statements of the newest days without an answer, and it is no day's fault.
+inline constexpr size_t kDaysGivenUpAfter = 4;
+// How far back is looked for the newest row of the table, by the time it arrived; two days' files.
+inline constexpr int64_t kFreshnessHours = 24;
+// An answer does not wait longer for being told how fresh it is.
+inline constexpr uint32_t kFreshnessTimeoutMs = 10'000;
 // Bytes of the engine's own words in an answer.
 inline constexpr size_t kEngineWordsBytesMax = 500;
 // What definitions are read from: rows of a sample, and the days before now it is drawn from;

@@ -223,6 +223,7 @@ class Document {
 
 // Decodes a raw JSON string (with its quotes). Lone surrogates become U+FFFD.
 std::string decode_string(std::string_view raw);
+void append_decoded(std::string& out, std::string_view raw);
 
 // Appends `utf8` as a JSON string with quotes. Invalid UTF-8 is replaced by U+FFFD, so the output
 // is always valid JSON.

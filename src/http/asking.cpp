@@ -7,6 +7,7 @@
 #include "csv.h"
 #include "hogflare/digest.h"
 #include "hogflare/insights_limits.h"
+#include "hogflare/json.h"
 #include "hogflare/timestamp.h"
 #include "hogflare/url.h"
 #include "json/dom.h"
@@ -53,9 +54,30 @@ Reply json_answer(std::string body) {
       200, {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}}, std::move(body)};
 }
 
+namespace {
+
+// A table has no place for how fresh it is, and for days that it lacks.
+void add_freshness(Reply& reply, std::string_view answer) {
+  const auto document = json::Document::parse_const(answer, 3);
+  if (!document.ok()) return;
+  const json::Value told = document.value().root().find("hogflare");
+  const json::Value until = told.exists() ? told.find("data_until") : told;
+  if (until.is_string()) reply.headers.push_back({"X-Hogflare-Data-Until", until.text()});
+  const json::Value missing = told.exists() ? told.find("days_missing") : told;
+  if (!missing.is_array()) return;
+  std::string days;
+  for (const json::Value day : missing.elements()) {
+    days += (days.empty() ? "" : ", ") + day.text();
+  }
+  reply.headers.push_back({"X-Hogflare-Days-Missing", days});
+}
+
+}  // namespace
+
 Reply answer_as_asked(const RequestHead& head, std::string answer) {
   if (form_value(head.query, "format").value_or("") != "csv") return json_answer(std::move(answer));
   Reply reply = json_answer(write_csv(answer));
+  add_freshness(reply, answer);
   reply.headers[0].value = "text/csv; charset=utf-8";
   reply.headers.push_back({"Content-Disposition", "attachment; filename=\"answer.csv\""});
   reply.headers.push_back({"X-Content-Type-Options", "nosniff"});

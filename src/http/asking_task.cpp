@@ -1,5 +1,7 @@
 #include "asking_task.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
@@ -59,13 +61,20 @@ std::optional<Fault> AskingTask::plan(const Turn& turn, Effects& effects) {
                  .attr = question_.path + ".kind"};
   }
   plan_ = std::move(*asked.plan);
-  key_ = cache_key();
+  key_ = cache_key(turn, cohorts);
   if (question_.must_ask) {
-    run_.start(turn, std::move(*plan_), question_.path, effects);
+    ask(turn, effects);
   } else {
     read_effect_ = effects.add(ReadCache{key_});
   }
   return std::nullopt;
+}
+
+// How fresh the table is, is asked first, so that it is told rather too early than too late.
+void AskingTask::ask(const Turn& turn, Effects& effects) {
+  freshness_.start(turn, *project_, question_.must_ask, effects);
+  run_.start(turn, std::move(*plan_), question_.path, effects,
+             question_.must_be_whole ? QuestionRun::Parts::kRefused : QuestionRun::Parts::kAllowed);
 }
 
 void AskingTask::resume(const Turn& turn, EffectResult result, Effects& effects) {
@@ -81,7 +90,9 @@ void AskingTask::resume(const Turn& turn, EffectResult result, Effects& effects)
       return respond(
           json_answer(json::text_of(Json{{"cache_key", key_}, {"query_status", nullptr}})));
     }
-    run_.start(turn, std::move(*plan_), question_.path, effects);
+    ask(turn, effects);
+  } else if (freshness_.owns(result.id)) {
+    freshness_.resume(turn, std::move(result), effects);
   } else if (result.id == write_effect_) {
     return respond(write(std::move(answer_)));
   } else if (run_.owns(result.id)) {
@@ -91,16 +102,25 @@ void AskingTask::resume(const Turn& turn, EffectResult result, Effects& effects)
 }
 
 // Kept answers are the answer of a kind of question with its values and instants: what the
-// statements say. A question about the last days is another one tomorrow, by itself.
-std::string AskingTask::cache_key() const {
+// statements say, tables with their versions included. A question about the last days is another
+// one tomorrow, by itself. Where the moment of asking stands in the statements, which makes each
+// unlike the one before, its minute takes their place, and what else they come from.
+std::string AskingTask::cache_key(const Turn& turn, std::string_view cohorts) const {
   std::string all = std::to_string(project_->team_id) + "\n" + question_.query;
-  for (const insights::Statement& statement : plan_->statements) all += "\n" + statement.sql;
+  if (question_.must_be_whole) all += "\nwhole";
+  if (plan_->is_momentary) {
+    const int64_t minute = turn.now_ms / 1'000 / limits::kAnswerAgeS;
+    all += planner_project(turn.config, *project_, minute, cohorts);
+  } else {
+    for (const insights::Statement& statement : plan_->statements) all += "\n" + statement.sql;
+  }
   return "1/" + std::to_string(project_->team_id) + "/" + to_hex(sha256(all));
 }
 
 uint32_t AskingTask::age_s(const Turn& turn) const {
   const int64_t until_ms = run_.plan().until_us / 1000;
-  const bool is_settled = until_ms > 0 && !run_.plan().is_free_sql() &&
+  const bool is_settled = until_ms > 0 && !run_.plan().is_free_sql() && !run_.plan().is_momentary &&
+                          run_.days_missing().empty() &&
                           until_ms + limits::kSettledAfterMs < turn.now_ms;
   return is_settled ? limits::kSettledAnswerAgeS : limits::kAnswerAgeS;
 }
@@ -141,6 +161,7 @@ void AskingTask::answer_kept(const Turn& turn, const std::string& kept) {
 
 void AskingTask::conclude(const Turn& turn, Effects& effects) {
   if (!run_.finished() || write_effect_ != 0) return;
+  if (!run_.fault() && !freshness_.finished()) return;
   if (!run_.fault()) answer_ = run_.answer(envelope(turn));
   if (run_.fault()) return respond(fault_reply(*run_.fault()));
   if (answer_.size() > limits::kCachedAnswerBytesMax) return respond(write(std::move(answer_)));
@@ -171,9 +192,14 @@ std::string AskingTask::envelope(const Turn& turn) const {
   append_name(out, "hogflare");
   out += '{';
   append_text(out, "as_of", as_of);
-  append_number(out, "bytes_scanned", run_.cost().bytes_scanned);
+  append_number(out, "bytes_scanned", run_.cost().bytes_scanned + freshness_.cost().bytes_scanned);
   append_name(out, "data_until");
-  out += "null";
+  out += freshness_.until();
+  const std::vector<std::string> missing = run_.days_missing();
+  if (!missing.empty()) {
+    append_name(out, "days_missing");
+    out += text_of(missing);
+  }
   append_number(out, "duration_ms", turn.now_ms - run_.cost().began_at_ms);
   append_name(out, "sql");
   out += '[';
@@ -183,7 +209,14 @@ std::string AskingTask::envelope(const Turn& turn) const {
   }
   out += ']';
   append_name(out, "warnings");
-  out += "[]}";
+  out += '[';
+  if (!missing.empty()) {
+    json::append_string(
+        out, fmt::format("the engine gave no answer for {} of {} days, which are missing here "
+                         "(days_missing): ask for them alone, or again later",
+                         missing.size(), run_.days()));
+  }
+  out += "]}";
   append_name(out, "query_status");
   out += query_status();
   if (!run_.columns().empty()) {

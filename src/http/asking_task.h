@@ -6,6 +6,7 @@
 #include <string>
 
 #include "asking.h"
+#include "freshness.h"
 #include "http_task.h"
 #include "question_run.h"
 
@@ -13,11 +14,12 @@ namespace hogflare {
 
 // A question as a path makes it.
 struct Question {
-  std::string query;          // PostHog's query JSON
-  std::string path;           // where it stands in the request, for refusals
-  std::string query_id;       // the client's own name for it
-  bool must_ask = false;      // whatever is kept is passed over
-  bool must_not_ask = false;  // only what is kept is answered
+  std::string query;           // PostHog's query JSON
+  std::string path;            // where it stands in the request, for refusals
+  std::string query_id;        // the client's own name for it
+  bool must_ask = false;       // whatever is kept is passed over
+  bool must_not_ask = false;   // only what is kept is answered
+  bool must_be_whole = false;  // refused rather than answered without some days
 };
 
 class AskingTask : public HttpTask {
@@ -40,11 +42,12 @@ class AskingTask : public HttpTask {
  private:
   std::optional<Fault> begin(const Turn& turn, Effects& effects);
   std::optional<Fault> plan(const Turn& turn, Effects& effects);
+  void ask(const Turn& turn, Effects& effects);
   void conclude(const Turn& turn, Effects& effects);
   std::string envelope(const Turn& turn) const;
   std::string query_status() const;
   void answer_kept(const Turn& turn, const std::string& kept);
-  std::string cache_key() const;
+  std::string cache_key(const Turn& turn, std::string_view cohorts) const;
   uint32_t age_s(const Turn& turn) const;
 
   const Project* project_ = nullptr;
@@ -58,6 +61,7 @@ class AskingTask : public HttpTask {
   std::string answer_;  // waits until it is kept
   MemoryShare memory_{state().request_memory_bytes};
   QuestionRun run_{memory_};
+  Freshness freshness_{memory_};
 };
 
 }  // namespace hogflare

@@ -8,6 +8,7 @@
 #include "hogflare/json.h"
 #include "hogflare/url.h"
 #include "json/dom.h"
+#include "json/members.h"
 
 namespace hogflare {
 namespace {
@@ -127,27 +128,59 @@ class ListTask final : public AskingTask {
     if (!is_persons && route().endpoint != RouteKind::kEventList) {
       return answer_as_asked(head(), std::move(answer));
     }
-    Json envelope = json::dom_of<Json>(answer);
-    if (!envelope.is_object()) return json_answer(std::move(answer));
-    Json results = Json::array();
-    for (Json& row : envelope["results"]) results.push_back(is_persons ? row[0] : event_of(row));
-    envelope["results"] = std::move(results);
-    envelope["next"] = next_page(envelope);
-    envelope["previous"] = nullptr;
-    for (const char* member : {"columns", "types"}) envelope.erase(member);
-    return answer_as_asked(head(), json::text_of(envelope));
+    // Down to the members of a row's event.
+    const auto document = json::Document::parse_const(answer, is_persons ? 3 : 4);
+    if (!document.ok()) return json_answer(std::move(answer));
+    const json::Value envelope = document.value().root();
+    std::string results = "[";
+    results.reserve(answer.size());
+    for (const json::Value row : envelope.find("results").elements()) {
+      if (results.back() != '[') results += ',';
+      if (is_persons) {
+        append_first(results, row);
+      } else {
+        append_event(results, row);
+      }
+    }
+    results += ']';
+    const std::string next = next_page(envelope);
+    MemberTexts members;
+    for (const json::Member member : envelope.members()) {
+      if (member.key_is("columns") || member.key_is("types")) continue;
+      members.put(member.inner_key(), member.value.raw());
+    }
+    members.put("results", results);
+    members.put("next", next);
+    members.put("previous", "null");
+    return answer_as_asked(head(), members.object());
   }
 
-  static Json event_of(Json& row) {
-    Json event = row[0];
-    event["id"] = event["uuid"];
-    event["person"] = row[1];
-    return event;
+  static void append_first(std::string& out, json::Value row) {
+    for (const json::Value person : row.elements()) {
+      out.append(person.raw());
+      return;
+    }
   }
 
-  // The same request further on; null at the end.
-  Json next_page(const Json& envelope) const {
-    if (envelope.value("hasMore", false) == false) return nullptr;
+  // [event, person] as PostHog's event.
+  static void append_event(std::string& out, json::Value row) {
+    std::string_view id;
+    for (const json::Value part : row.elements()) {
+      if (!id.empty()) {
+        out.append(R"(,"person":)").append(part.raw());
+        break;
+      }
+      out.append(part.raw());
+      out.pop_back();
+      id = part.find("uuid").raw();
+      out.append(R"(,"id":)").append(id);
+    }
+    out += '}';
+  }
+
+  // The same request further on, as JSON; null at the end.
+  std::string next_page(json::Value envelope) const {
+    if (!envelope.find("hasMore").is_true()) return "null";
     std::string query;
     std::string_view rest = head().query;
     while (!rest.empty()) {
@@ -155,9 +188,16 @@ class ListTask final : public AskingTask {
       rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
       if (pair.substr(0, 7) != "offset=") query.append(pair).push_back('&');
     }
-    const int64_t offset =
-        envelope.value("offset", int64_t{0}) + envelope.value("limit", int64_t{0});
-    return "?" + query + "offset=" + std::to_string(offset);
+    int64_t offset = 0;
+    for (const char* name : {"offset", "limit"}) {
+      int64_t number = 0;
+      const std::string_view raw = envelope.find(name).raw();
+      std::from_chars(raw.data(), raw.data() + raw.size(), number);
+      offset += number;
+    }
+    std::string out;
+    json::append_string(out, "?" + query + "offset=" + std::to_string(offset));
+    return out;
   }
 
   std::optional<Fault> wrong_;

@@ -83,17 +83,17 @@ Made events(const Arguments& given) {
                              "limit", "offset"}) {
       if (given.has(name)) return wrong(std::string(name) + " goes with \"show\": \"rows\"");
     }
-    return Call{.path = given.api("event_definitions"), .query = given.form({"search"})};
+    return Call{.path = given.api("event_definitions"), .query = given.form({"search", "refresh"})};
   }
   if (given.has("search")) return wrong("search goes with \"show\": \"names\"");
   return Call{.path = given.api("events"),
               .query = given.form({"event", "distinct_id", "person_id", "after", "before",
-                                   "properties", "limit", "offset"})};
+                                   "properties", "limit", "offset", "refresh"})};
 }
 
 Made properties(const Arguments& given) {
   return Call{.path = given.api("property_definitions"),
-              .query = given.form({"type", "event_names", "search"})};
+              .query = given.form({"type", "event_names", "search", "refresh"})};
 }
 
 Made person(const Arguments& given) {
@@ -101,7 +101,8 @@ Made person(const Arguments& given) {
     return wrong("give either distinct_id, for one person, or search, for a list");
   }
   if (given.has("search")) {
-    return Call{.path = given.api("persons"), .query = given.form({"search", "limit", "offset"})};
+    return Call{.path = given.api("persons"),
+                .query = given.form({"search", "limit", "offset", "refresh"})};
   }
   std::string query = given.team_query();
   append_form_value(query, "distinct_id", given.text("distinct_id"));
@@ -170,17 +171,14 @@ constexpr Tool kTools[] = {
      "PersonsQuery, ActorsQuery, ErrorTrackingQuery, ExperimentQuery. hogflare://recipes has "
      "examples. What "
      "is not done is refused by its path.",
-     R"({"query": {"type": "object", "description": "{\"kind\": \"TrendsQuery\", \"series\": [{\"kind\": \"EventsNode\", \"event\": \"$pageview\", \"math\": \"dau\"}], \"dateRange\": {\"date_from\": \"-7d\"}}"},
-         "refresh": {"type": "boolean", "description": "ask anew instead of giving a kept answer"}})",
+     R"({"query": {"type": "object", "description": "{\"kind\": \"TrendsQuery\", \"series\": [{\"kind\": \"EventsNode\", \"event\": \"$pageview\", \"math\": \"dau\"}], \"dateRange\": {\"date_from\": \"-7d\"}}"}})",
      R"(["query"])", query},
     {"sql", "Read by SQL",
      "One read-only SELECT in Basin SQL over the project's tables events, persons, distinct_ids "
      "and rejects "
      "(hogflare://schema). At most 10,000 rows; no OFFSET, no recursion. Filter by \"timestamp\", "
      "which costs least.",
-     R"({"sql": {"type": "string", "maxLength": 100000},
-         "refresh": {"type": "boolean", "description": "ask anew instead of giving a kept answer"}})",
-     R"(["sql"])", sql},
+     R"({"sql": {"type": "string", "maxLength": 100000}})", R"(["sql"])", sql},
     {"events", "Events",
      "The names of events of the last 30 days with their counts, or, with show=rows, events "
      "themselves, the "
@@ -241,9 +239,13 @@ constexpr Tool kTools[] = {
      "{}", "[]", health},
 };
 
-// Its schema with the project's id, which every tool takes.
+// Its schema with the project's id, which every tool takes, and what those that ask the lake take.
 Json schema_of(const Tool& tool) {
   Json properties = json::dom_of<Json>(tool.properties);
+  if (tool.make != flags && tool.make != health) {
+    properties["refresh"] = {{"type", "boolean"},
+                             {"description", "ask anew instead of giving a kept answer"}};
+  }
   properties["team_id"] = {
       {"type", "integer"},
       {"minimum", 1},

@@ -71,11 +71,15 @@ class QueryTask final : public AskingTask {
       request_->query_id = value.text();
     } else if (member.key_is("refresh")) {
       return read_refresh(value);
+    } else if (member.key_is("partial")) {
+      if (!value.is_bool() && !value.is_null()) return invalid("partial", "must be true or false");
+      request_->must_be_whole = value.is_false();
     } else if (member.key_is("async")) {
       if (value.is_true()) return invalid("async", "is not done here: every answer waits");
     } else if (!member.key_is("name") && !value.is_null()) {
-      return invalid(member.key().substr(0, 100),
-                     "is not known here; there are query, refresh, client_query_id and name");
+      return invalid(
+          member.key().substr(0, 100),
+          "is not known here; there are query, refresh, partial, client_query_id and name");
     }
     return std::nullopt;
   }

@@ -53,6 +53,13 @@ bool says(const EngineError& error, std::initializer_list<std::string_view> word
 }
 
 constexpr std::string_view kServer = "server_error";
+constexpr std::string_view kThrottled = "engine_throttled";
+
+// Whether the engine might answer the same for less time.
+bool is_for_less_time(const Fault& fault) {
+  return fault.code == "engine_timeout" || fault.code == "scan_budget" ||
+         fault.code == "engine_unavailable";
+}
 
 Fault no_answer(const EffectResult& result) {
   if (result.http_status == 413) {
@@ -94,7 +101,7 @@ Fault refusal_of(const EffectResult& result, const std::string& bucket, bool is_
     case 429:
       return {.status = 429,
               .type = "throttled_error",
-              .code = "engine_throttled",
+              .code = std::string(kThrottled),
               .detail = "the SQL engine takes no more questions just now: ask again in a moment",
               .retry_after_s = 5};
     default:
@@ -144,13 +151,16 @@ Fault unreadable() {
 
 }  // namespace
 
-void QuestionRun::start(const Turn& turn, insights::Plan plan, std::string path, Effects& effects) {
+void QuestionRun::start(const Turn& turn, insights::Plan plan, std::string path, Effects& effects,
+                        Parts parts) {
   plan_ = std::move(plan);
   path_ = std::move(path);
+  parts_ = parts;
   bucket_ = turn.config.sql_bucket;
   cost_.began_at_ms = turn.now_ms;
-  asked_.resize(plan_->statements.size());
-  came_.resize(plan_->statements.size());
+  for (const insights::Statement& statement : plan_->statements) {
+    asked_.push_back({.statement = &statement, .of = asked_.size()});
+  }
   begin_more(turn, effects);
 }
 
@@ -161,27 +171,32 @@ bool QuestionRun::owns(uint32_t effect_id) const {
 }
 
 void QuestionRun::ask(size_t index, Effects& effects) {
-  asked_[index].is_begun = true;
-  asked_[index].wait = 0;
-  asked_[index].effect =
-      effects.add(RunQuery{plan_->statements[index].sql, limits::kQueryTimeoutMs});
+  Asked& asked = asked_[index];
+  asked.is_begun = true;
+  asked.wait = 0;
+  asked.effect = effects.add(RunQuery{asked.statement->sql, timeout_ms_});
   cost_.statements += 1;
 }
 
 void QuestionRun::begin_more(const Turn& turn, Effects& effects) {
-  if (answered_ == asked_.size()) {
-    finished_ = true;
-    return;
-  }
+  if (finished_) return;
   size_t in_flight = 0;
   for (const Asked& asked : asked_) in_flight += asked.effect != 0 || asked.wait != 0 ? 1 : 0;
   const bool is_late = turn.now_ms - cost_.began_at_ms > limits::kQuestionMs;
   for (size_t i = 0; i < asked_.size() && in_flight < limits::kQueriesInFlight; ++i) {
     if (asked_[i].is_begun) continue;
-    if (is_late) return fail(no_answer({}));
+    if (is_late && days_.empty()) return fail(no_answer({}));
+    if (is_late) {
+      asked_[i].is_begun = true;
+      ++ended_;
+      continue;
+    }
     ask(i, effects);
     ++in_flight;
   }
+  if (ended_ < asked_.size()) return;
+  finished_ = true;
+  if (!days_.empty()) end_days();
 }
 
 void QuestionRun::resume(const Turn& turn, EffectResult result, Effects& effects) {
@@ -195,7 +210,7 @@ void QuestionRun::resume(const Turn& turn, EffectResult result, Effects& effects
 void QuestionRun::take(const Turn& turn, size_t index, EffectResult& result, Effects& effects) {
   Asked& asked = asked_[index];
   asked.effect = 0;
-  if (!result.ok) return fail(no_answer(result));
+  if (!result.ok) return miss(turn, no_answer(result), effects);
   if (result.http_status != 200) {
     if (!asked.is_again && read_error(result.body).code == kAskAgainCode) {
       asked.is_again = true;
@@ -204,7 +219,7 @@ void QuestionRun::take(const Turn& turn, size_t index, EffectResult& result, Eff
     }
     Fault fault = refusal_of(result, bucket_, plan_->is_free_sql());
     if (fault.status < 500 && fault.attr.empty()) fault.attr = path_;
-    return fail(std::move(fault));
+    return miss(turn, std::move(fault), effects);
   }
   if (memory_.hold_more(result.body.size() * limits::kQueryReplyMemoryShare)) {
     return fail({.status = 503,
@@ -213,32 +228,82 @@ void QuestionRun::take(const Turn& turn, size_t index, EffectResult& result, Eff
                  .detail = "other requests take the memory that this answer needs: ask again",
                  .retry_after_s = 1});
   }
-  read_reply(index, std::move(result.body));
+  read_reply(asked, std::move(result.body));
   if (finished_) return;
-  ++answered_;
+  asked.is_answered = true;
+  ++ended_;
   begin_more(turn, effects);
+}
+
+void QuestionRun::miss(const Turn& turn, Fault fault, Effects& effects) {
+  if (days_.empty()) {
+    if (!is_for_less_time(fault) || parts_ == Parts::kRefused || !begin_days()) {
+      return fail(std::move(fault));
+    }
+    whole_fault_ = std::move(fault);
+    return begin_more(turn, effects);
+  }
+  if (!is_for_less_time(fault) && fault.code != kThrottled) return fail(std::move(fault));
+  ++ended_;
+  ++misses_;
+  const bool is_any_answered =
+      std::any_of(asked_.begin(), asked_.end(), [](const Asked& each) { return each.is_answered; });
+  if (!is_any_answered && misses_ >= limits::kDaysGivenUpAfter) {
+    return fail(std::move(*whole_fault_));
+  }
+  begin_more(turn, effects);
+}
+
+// False: the question is not the sum of its days.
+bool QuestionRun::begin_days() {
+  days_ = plan_->by_day();
+  if (days_.empty()) return false;
+  asked_.clear();
+  ended_ = 0;
+  for (size_t day = days_.size(); day-- > 0;) {
+    for (size_t of = 0; of < days_[day].statements.size(); ++of) {
+      asked_.push_back({.statement = &days_[day].statements[of], .of = of, .day = day});
+    }
+  }
+  return true;
+}
+
+// A day without the rows of all its statements is missing whole.
+void QuestionRun::end_days() {
+  for (size_t day = 0; day < days_.size(); ++day) {
+    const bool is_missing = std::any_of(asked_.begin(), asked_.end(), [day](const Asked& asked) {
+      return asked.day == day && !asked.is_answered;
+    });
+    if (is_missing) missing_.push_back(day);
+  }
+  if (missing_.size() == days_.size()) fault_ = std::move(whole_fault_);
+}
+
+std::vector<std::string> QuestionRun::days_missing() const {
+  std::vector<std::string> out;
+  for (const size_t day : missing_) out.push_back(days_[day].day);
+  return out;
 }
 
 // {"result": {"schema": [{"name", "descriptor": {"type": {"name"}}}], "rows": [{…}], "metrics":
 // {…}}}
-void QuestionRun::read_reply(size_t index, std::string body) {
+void QuestionRun::read_reply(Asked& asked, std::string body) {
   // Down to the cells of rows, and with free SQL to the names of types.
-  const bool is_free = plan_->statements[index].columns.empty();
-  Came& came = came_[index];
-  came.body = std::move(body);
-  auto document = json::Document::parse_const(came.body, is_free ? 6 : 4);
+  const bool is_free = asked.statement->columns.empty();
+  asked.body = std::move(body);
+  auto document = json::Document::parse_const(asked.body, is_free ? 6 : 4);
   if (!document.ok()) return fail(unreadable());
-  came.document = std::move(document.value());
-  const json::Value result = came.document->root().find("result");
+  asked.document = std::move(document.value());
+  const json::Value result = asked.document->root().find("result");
   if (!result.exists() || !result.is_object()) return fail(unreadable());
-  came.rows = result.find("rows");
-  if (!came.rows.exists() || !came.rows.is_array()) return fail(unreadable());
+  asked.rows = result.find("rows");
+  if (!asked.rows.exists() || !asked.rows.is_array()) return fail(unreadable());
   const json::Value metrics = result.find("metrics");
   if (metrics.exists()) cost_.bytes_scanned += integer_of(metrics.find("bytes_scanned"));
   if (!is_free) return;
   const json::Value schema = result.find("schema");
-  if (!read_schema(schema.exists() ? schema : came.rows, came.names)) return fail(unreadable());
-  for (const json::Value row : came.rows.elements()) {
+  if (!read_schema(schema.exists() ? schema : asked.rows, asked.names)) return fail(unreadable());
+  for (const json::Value row : asked.rows.elements()) {
     if (!row.is_object() && !row.is_array()) return fail(unreadable());
   }
 }
@@ -263,9 +328,13 @@ bool QuestionRun::read_schema(json::Value schema, std::vector<std::string>& name
 }
 
 std::string QuestionRun::answer(std::string_view more) {
-  std::vector<insights::EngineRows> rows;
-  for (const Came& came : came_) rows.push_back({.list = came.rows, .columns = came.names});
-  insights::Answered answered = plan_->answer(rows, more);
+  std::vector<insights::EngineRows> rows(plan_->statements.size());
+  for (const Asked& asked : asked_) {
+    if (!asked.is_answered) continue;
+    rows[asked.of].lists.push_back(asked.rows);
+    rows[asked.of].columns = asked.names;
+  }
+  insights::Answered answered = plan_->answer(rows, more, missing_);
   if (!answered.refusal) return std::move(answered.json);
   fault_ = Fault{
       .code = "too_many_rows", .detail = path_ + " " + answered.refusal->sentence, .attr = path_};

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <numeric>
 
 #include "hogflare/insights_limits.h"
 #include "insights/kinds.h"
@@ -18,12 +20,6 @@ struct Activity {
   Range range;
   Axis axis;
 };
-
-Json days_json(const Axis& axis) {
-  Json out = Json::array();
-  for (size_t i = 0; i < axis.size(); ++i) out.push_back(axis.day(i));
-  return out;
-}
 
 constexpr std::string_view kStatuses[] = {"new", "returning", "resurrecting", "dormant"};
 
@@ -89,32 +85,40 @@ Activity read_lifecycle(const View& question, const Context& context) {
   return life;
 }
 
-Json lifecycle_answer(const Activity& life, const Table& table) {
-  Json results = Json::array();
-  for (std::string_view status : kStatuses) {
-    std::vector<double> data(life.axis.size(), 0);
-    double count = 0;
-    for (const Row& row : table) {
-      const int64_t b = integer_of(row[0], -1);
-      if (text_of(row[1]) != status || b < 0 || static_cast<size_t>(b) >= data.size()) continue;
-      const double number = status == "dormant" ? -number_of(row[2]) : number_of(row[2]);
-      data[static_cast<size_t>(b)] = number;
-      count += number;
-    }
-    Json labels = Json::array();
-    for (size_t i = 0; i < life.axis.size(); ++i)
-      labels.push_back(axis_label(life.axis, i, life.range));
-    Json action = life.series.action(0);
-    action["math"] = "total";
-    results.push_back(Json{{"action", std::move(action)},
-                           {"data", data},
-                           {"count", count},
-                           {"labels", std::move(labels)},
-                           {"days", days_json(life.axis)},
-                           {"label", fmt::format("{} - {}", life.series.label, status)},
-                           {"status", status}});
+// Members in the order of their names.
+Written lifecycle_answer(const Activity& life, const Rows& rows) {
+  std::vector<double> data[std::size(kStatuses)];
+  for (std::vector<double>& one : data) one.resize(life.axis.size(), 0);
+  for (const Row row : rows) {
+    const int64_t b = integer_of(row[0], -1);
+    const auto status = std::find(std::begin(kStatuses), std::end(kStatuses), text_of(row[1]));
+    if (status == std::end(kStatuses) || b < 0 || static_cast<size_t>(b) >= life.axis.size())
+      continue;
+    data[status - std::begin(kStatuses)][static_cast<size_t>(b)] =
+        *status == "dormant" ? -number_of(row[2]) : number_of(row[2]);
   }
-  return Json{{"results", std::move(results)}};
+  const AxisTexts texts = axis_texts(life.axis, life.range);
+  Json action = life.series.action(0);
+  action["math"] = "total";
+  Written out{.results = "["};
+  std::string& text = out.results;
+  for (size_t s = 0; s < std::size(kStatuses); ++s) {
+    append_json(text += s == 0 ? R"({"action":)" : R"(,{"action":)", action);
+    append_plain(text += R"(,"count":)", std::accumulate(data[s].begin(), data[s].end(), 0.0));
+    text += R"(,"data":[)";
+    for (size_t i = 0; i < data[s].size(); ++i) {
+      if (i > 0) text += ',';
+      append_plain(text, data[s][i]);
+    }
+    text.append(R"(],"days":)").append(texts.days);
+    append_json_text(text += R"(,"label":)",
+                     fmt::format("{} - {}", life.series.label, kStatuses[s]));
+    text.append(R"(,"labels":)").append(texts.labels);
+    append_json_text(text += R"(,"status":)", kStatuses[s]);
+    text += '}';
+  }
+  text += ']';
+  return out;
 }
 
 struct Stickiness {
@@ -219,11 +223,11 @@ Statement stickiness_statement(const Stickiness& sticky, size_t period, const Se
           .columns = {"k", "n"}};
 }
 
-Json stickiness_series(const Stickiness& sticky, size_t period, size_t order, const Table& table) {
+Json stickiness_series(const Stickiness& sticky, size_t period, size_t order, const Rows& table) {
   const Series& series = sticky.series[order];
   std::vector<double> exact(sticky.buckets(period), 0);
   double count = 0;
-  for (const Row& row : table) {
+  for (const Row row : table) {
     const int64_t k = integer_of(row[0]);
     if (k < 1 || static_cast<size_t>(k) > exact.size()) continue;
     exact[static_cast<size_t>(k) - 1] = number_of(row[1]);
@@ -262,7 +266,8 @@ Built build_lifecycle(const View& question, const Context& context) {
                        lifecycle_sql(life, context), life.axis.size(), rows_max(context.dialect)),
        .columns = {"b", "status", "n"}});
   built.until_us = life.range.to_us;
-  built.read = [life = std::move(life)](const std::vector<Table>& tables) {
+  built.is_momentary = is_momentary(life.range);
+  built.write = [life = std::move(life)](const std::vector<Rows>& tables) {
     return lifecycle_answer(life, tables[0]);
   };
   return built;
@@ -312,7 +317,8 @@ Built build_stickiness(const View& question, const Context& context) {
       built.statements.push_back(stickiness_statement(sticky, period, series, context));
   }
   built.until_us = sticky.periods[0].range.to_us;
-  built.read = [sticky = std::move(sticky)](const std::vector<Table>& tables) {
+  built.is_momentary = is_momentary(sticky.periods[0].range);
+  built.read = [sticky = std::move(sticky)](const std::vector<Rows>& tables) {
     Json results = Json::array();
     size_t at = 0;
     for (size_t period = 0; period < sticky.periods.size(); ++period) {

@@ -134,8 +134,8 @@ Built build_channel(const View& question, const Context& context) {
                                                  channel_sql(texts, context.dialect),
                                                  one_row(table_name(context.project.events))),
                               .columns = {"channel"}});
-  built.read = [](const std::vector<Table>& tables) {
-    return Json{{"results", tables[0].empty() ? Json() : tables[0][0][0]}};
+  built.read = [](const std::vector<Rows>& tables) {
+    return Json{{"results", tables[0].empty() ? Json() : cell_of(tables[0][0][0])}};
   };
   return built;
 }

@@ -1,7 +1,7 @@
-// What events and properties there are: our own kinds of questions behind
-// /api/projects/{id}/*_definitions. There are no definitions stored anywhere: names are counted
-// over a month, properties looked at in a sample of a week, whose rows are drawn by the random end
-// of their uuid.
+// What events and properties there are, and until when: our own kinds of questions behind
+// /api/projects/{id}/*_definitions and every answer. There are no definitions stored anywhere:
+// names are counted over a month, properties looked at in a sample of a week, whose rows are drawn
+// by the random end of their uuid.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,7 +10,6 @@
 #include "hogflare/insights_limits.h"
 #include "insights/kinds.h"
 #include "insights/sql_text.h"
-#include "json/dom.h"
 
 namespace hogflare::insights {
 namespace {
@@ -29,14 +28,14 @@ bool is_date(const std::string& text) {
          std::all_of(text.begin(), text.begin() + 4, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-void look_at(Seen& seen, const Json& value) {
+void look_at(Seen& seen, const json::Value& value) {
   seen.rows += 1;
   seen.numbers += value.is_number() ? 1 : 0;
-  seen.booleans += value.is_boolean() ? 1 : 0;
-  if (value.is_string()) seen.dates += is_date(value.get_ref<const std::string&>()) ? 1 : 0;
+  seen.booleans += value.is_bool() ? 1 : 0;
   // Lists and objects are nobody's filter values.
-  if (value.is_structured() || value.is_null()) return;
+  if (value.is_object() || value.is_array() || value.is_null()) return;
   std::string text = text_of(value);
+  if (value.is_string()) seen.dates += is_date(text) ? 1 : 0;
   if (text.size() <= limits::kDefinitionValueBytesMax) seen.values[std::move(text)] += 1;
 }
 
@@ -69,14 +68,15 @@ std::string lower(std::string text) {
   return text;
 }
 
-Json properties_answer(const Table& table, const std::string& search) {
+Json properties_answer(const Rows& table, const std::string& search) {
   std::map<std::string, Seen> seen;
-  for (const Row& row : table) {
-    const Json properties =
-        row[0].is_string() ? json::dom_of<Json>(row[0].get_ref<const std::string&>()) : row[0];
-    if (!properties.is_object()) continue;
-    for (auto it = properties.begin(); it != properties.end(); ++it) {
-      if (lower(it.key()).find(search) != std::string::npos) look_at(seen[it.key()], it.value());
+  for (const Row row : table) {
+    std::string text;
+    const auto properties = append_parsed(text, row[0], 1);
+    if (!properties) continue;
+    for (const json::Member member : properties->root().members()) {
+      const std::string name = member.key();
+      if (lower(name).find(search) != std::string::npos) look_at(seen[name], member.value);
     }
   }
   std::vector<std::pair<int64_t, std::string>> order;
@@ -108,14 +108,18 @@ Built build_event_definitions(const View& question, const Context& context) {
                : fmt::format(" AND strpos(lower(event), lower({})) > 0", literal(search)),
            limits::kDefinitionsMax),
        .columns = {"event", "n", "last_t"}});
-  built.read = [](const std::vector<Table>& tables) {
-    Json results = Json::array();
-    for (const Row& row : tables[0]) {
-      results.push_back(Json{{"name", row[0]},
-                             {"count", integer_of(row[1])},
-                             {"last_seen_at", instant_text(integer_of(row[2]))}});
+  built.is_momentary = true;
+  built.write = [](const std::vector<Rows>& tables) {
+    Written out{.results = "[", .members = Json{{"count", tables[0].size()}}};
+    for (const Row row : tables[0]) {
+      if (out.results.back() != '[') out.results += ',';
+      out.results += R"({"count":)" + std::to_string(integer_of(row[1]));
+      append_instant(out.results += R"(,"last_seen_at":)", integer_of(row[2]));
+      append_json(out.results += R"(,"name":)", row[0]);
+      out.results += '}';
     }
-    return Json{{"count", results.size()}, {"results", std::move(results)}};
+    out.results += ']';
+    return out;
   };
   return built;
 }
@@ -141,8 +145,32 @@ Built build_property_definitions(const View& question, const Context& context) {
            table_name(is_person ? project.persons : project.events), where,
            limits::kDefinitionSampleRows),
        .columns = {"properties"}});
-  built.read = [search](const std::vector<Table>& tables) {
+  built.is_momentary = true;
+  built.read = [search](const std::vector<Rows>& tables) {
     return properties_answer(tables[0], search);
+  };
+  return built;
+}
+
+// Whatever arrived until the newest row did is in the table: a sink writes its files whole, in the
+// order of arrival.
+Built build_freshness(const View& question, const Context& context) {
+  question.only({});
+  const int64_t since = context.project.clock.now_us - limits::kFreshnessHours * kHourUs;
+  Built built;
+  built.statements.push_back(
+      {.sql = fmt::format("SELECT {} AS t FROM {} WHERE __ingest_ts >= {}",
+                          epoch_us(context.dialect, "max(__ingest_ts)"),
+                          table_name(context.project.events), instant(since)),
+       .columns = {"t"}});
+  built.write = [](const std::vector<Rows>& tables) {
+    Written out;
+    if (tables[0].empty() || is_null(tables[0][0][0])) {
+      out.results = "null";
+    } else {
+      append_instant(out.results, integer_of(tables[0][0][0]));
+    }
+    return out;
   };
   return built;
 }

@@ -27,80 +27,40 @@ bool read_whole(std::string_view raw, int64_t& whole) {
   return error == std::errc() && end == raw.data() + raw.size();
 }
 
-bool has_escapes(std::string_view raw) { return raw.find('\\') != std::string_view::npos; }
-
 void append_whole(std::string& out, int64_t value) {
   char digits[24];
   const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
   out.append(digits, static_cast<size_t>(end - digits));
 }
 
-void append_scalar(std::string& out, const json::Value& value) {
-  const std::string_view raw = value.raw();
-  int64_t whole = 0;
-  if (value.is_string() && has_escapes(raw)) return append_json_text(out, value.text());
-  if (!value.is_number()) {
-    out.append(raw);
-  } else if (read_whole(raw, whole)) {
-    append_whole(out, whole);
-  } else {
-    append_json(out, cell_of(value));
+// As Json::dump writes it.
+void append_double(std::string& out, double value) {
+  if (!std::isfinite(value)) {
+    out += "null";
+    return;
   }
+  char text[64];
+  const char* const end = nlohmann::detail::to_chars(text, text + sizeof text, value);
+  out.append(text, static_cast<size_t>(end - text));
 }
 
-void append_tree(std::string& out, const json::Value& value);
-
-struct Named {
-  std::string name;
-  json::Value value;
-};
-
-// Members in the order of their names; of equal ones the last.
-void append_object(std::string& out, const json::Value& object) {
-  std::vector<Named> members;
-  std::string scratch;
-  for (const json::Member member : object.members()) {
-    members.push_back({std::string(member.name(scratch)), member.value});
+// A number of up to 15 digits with a point and without an exponent: both its digits and the power
+// of ten are doubles, so that their quotient is the nearest one (Clinger 1990).
+bool read_decimal(std::string_view raw, double& value) {
+  static constexpr double kPowers[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                       1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+  const bool is_negative = !raw.empty() && raw.front() == '-';
+  if (is_negative) raw.remove_prefix(1);
+  const size_t point = raw.find('.');
+  if (point == std::string_view::npos || raw.size() > 16) return false;
+  int64_t digits = 0;
+  for (size_t i = 0; i < raw.size(); ++i) {
+    if (i == point) continue;
+    if (raw[i] < '0' || raw[i] > '9') return false;
+    digits = digits * 10 + (raw[i] - '0');
   }
-  std::stable_sort(members.begin(), members.end(),
-                   [](const Named& left, const Named& right) { return left.name < right.name; });
-  out += '{';
-  for (size_t i = 0; i < members.size(); ++i) {
-    if (i + 1 < members.size() && members[i].name == members[i + 1].name) continue;
-    if (out.back() != '{') out += ',';
-    append_json_text(out, members[i].name);
-    out += ':';
-    append_tree(out, members[i].value);
-  }
-  out += '}';
-}
-
-// A value whose document is indexed down to its leaves, which bounds the recursion: kJsonDepthMax.
-void append_tree(std::string& out, const json::Value& value) {
-  if (value.is_object()) return append_object(out, value);
-  if (!value.is_array()) return append_scalar(out, value);
-  out += '[';
-  for (const json::Value element : value.elements()) {
-    if (out.back() != '[') out += ',';
-    append_tree(out, element);
-  }
-  out += ']';
-}
-
-// Whether `text` is a JSON document; it is then appended in the spelling of Json::dump.
-bool append_document(std::string& out, std::string_view text) {
-  // Most properties are short plain texts.
-  if (text.size() > 1 && text.front() == '"' && text.back() == '"' &&
-      json::is_plain(text.substr(1, text.size() - 2))) {
-    out.append(text);
-    return true;
-  }
-  const size_t begin = text.find_first_not_of(" \t\n\r");
-  const bool is_nested =
-      begin != std::string_view::npos && (text[begin] == '{' || text[begin] == '[');
-  const auto document = json::Document::parse_const(text, is_nested ? limits::kJsonDepthMax : 0);
-  if (!document.ok()) return false;
-  append_tree(out, document.value().root());
+  value = static_cast<double>(digits) / kPowers[raw.size() - point - 1];
+  if (is_negative) value = -value;
   return true;
 }
 
@@ -124,25 +84,35 @@ bool append_in_order(std::vector<json::Value>& cells, const json::Value& row,
 
 }  // namespace
 
+bool Rows::add(const json::Value& row, bool is_free, std::span<const std::string> columns) {
+  if (row.is_object() && !columns.empty()) {
+    if (!append_in_order(cells_, row, columns)) {
+      for (const std::string& column : columns) cells_.push_back(row.find(column));
+    }
+  } else if (row.is_array()) {
+    const size_t before = cells_.size();
+    for (const json::Value cell : row.elements()) cells_.push_back(cell);
+    if (!is_free) cells_.resize(before + columns.size());
+  } else {
+    return false;
+  }
+  ends_.push_back(static_cast<uint32_t>(cells_.size()));
+  return true;
+}
+
 std::optional<Rows> Rows::read(const EngineRows& came, const Statement& statement) {
-  if (!came.list.exists() || !came.list.is_array()) return std::nullopt;
   const bool is_free = statement.columns.empty();
   const std::span<const std::string> columns = is_free ? came.columns : statement.columns;
+  if (came.lists.empty()) return std::nullopt;
   Rows rows;
-  rows.bytes_ = came.list.raw().size();
-  for (const json::Value row : came.list.elements()) {
-    if (row.is_array()) {
-      const size_t before = rows.cells_.size();
-      for (const json::Value cell : row.elements()) rows.cells_.push_back(cell);
-      if (!is_free) rows.cells_.resize(before + columns.size());
-    } else if (row.is_object() && !columns.empty()) {
-      if (!append_in_order(rows.cells_, row, columns)) {
-        for (const std::string& column : columns) rows.cells_.push_back(row.find(column));
-      }
-    } else {
-      return std::nullopt;
+  for (const json::Value& list : came.lists) {
+    if (!list.is_array()) return std::nullopt;
+    rows.bytes_ += list.raw().size();
+    // No more cells than there are values inside.
+    rows.cells_.reserve(rows.cells_.size() + (list.node().next - list.index()));
+    for (const json::Value row : list.elements()) {
+      if (!rows.add(row, is_free, columns)) return std::nullopt;
     }
-    rows.ends_.push_back(static_cast<uint32_t>(rows.cells_.size()));
   }
   return rows;
 }
@@ -158,7 +128,9 @@ Json cell_of(const json::Value& value) {
 
 double number_of(const json::Value& cell, double fallback) {
   int64_t whole = 0;
+  double number = 0;
   if (cell.is_number() && read_whole(cell.raw(), whole)) return static_cast<double>(whole);
+  if (cell.is_number() && read_decimal(cell.raw(), number)) return number;
   return number_of(cell_of(cell), fallback);
 }
 
@@ -168,30 +140,42 @@ int64_t integer_of(const json::Value& cell, int64_t fallback) {
   return integer_of(cell_of(cell), fallback);
 }
 
-std::string text_of(const json::Value& cell) { return text_of(cell_of(cell)); }
+std::string text_of(const json::Value& cell) {
+  return cell.is_string() ? cell.text() : text_of(cell_of(cell));
+}
 
 void append_json(std::string& out, const Json& value) { out += json::text_of(value); }
 
-// A nested value may lie deeper than its document's index.
 void append_json(std::string& out, const json::Value& cell) {
-  if (!cell.exists()) {
-    out += "null";
-  } else if (!cell.is_object() && !cell.is_array()) {
-    append_scalar(out, cell);
-  } else if (!append_document(out, cell.raw())) {
-    out += "null";
-  }
+  out.append(cell.exists() ? cell.raw() : "null");
 }
 
-void append_parsed(std::string& out, const json::Value& cell) {
-  if (!cell.exists() || !cell.is_string()) return append_json(out, cell);
-  const std::string_view raw = cell.raw();
-  const bool is_read = has_escapes(raw) ? append_document(out, cell.text())
-                                        : append_document(out, raw.substr(1, raw.size() - 2));
-  if (!is_read) append_scalar(out, cell);
+std::optional<json::Document> append_parsed(std::string& out, const json::Value& cell,
+                                            uint32_t depth) {
+  if (!cell.is_string()) {
+    append_json(out, cell);
+    return std::nullopt;
+  }
+  const size_t begin = out.size();
+  json::append_decoded(out, cell.raw());
+  const std::string_view text = std::string_view(out).substr(begin);
+  // Most properties are short plain texts.
+  const bool is_plain_text = text.size() > 1 && text.front() == '"' && text.back() == '"' &&
+                             json::is_plain(text.substr(1, text.size() - 2));
+  if (is_plain_text) return std::nullopt;
+  auto document = json::Document::parse_const(text, depth);
+  if (document.ok()) return std::move(document.value());
+  out.resize(begin);
+  append_json(out, cell);
+  return std::nullopt;
 }
 
 void append_json_text(std::string& out, std::string_view text) {
+  if (json::is_plain(text)) {
+    out += '"';
+    out.append(text) += '"';
+    return;
+  }
   // The two that Json::dump has a letter for and our writer has not.
   if (text.find_first_of("\b\f") != std::string_view::npos) return append_json(out, Json(text));
   json::append_string(out, text);
@@ -201,13 +185,26 @@ void append_plain(std::string& out, double value) {
   if (value == std::floor(value) && std::fabs(value) < 9e15) {
     return append_whole(out, static_cast<int64_t>(value));
   }
-  append_json(out, Json(value));
+  append_double(out, value);
 }
 
 void append_instant(std::string& out, int64_t epoch_us) {
   out += '"';
   append_instant_text(out, epoch_us);
   out += '"';
+}
+
+Written write_page(size_t count, const Page& page, const WriteRow& write_row) {
+  Written out{.results = "["};
+  out.results.reserve(page.bytes_expected);
+  const size_t end = std::min(count, static_cast<size_t>(page.offset + page.limit));
+  for (size_t i = static_cast<size_t>(page.offset); i < end; ++i) {
+    if (out.results.back() != '[') out.results += ',';
+    write_row(out.results, i);
+  }
+  out.results += ']';
+  out.members = Json{{"hasMore", count > end}, {"limit", page.limit}, {"offset", page.offset}};
+  return out;
 }
 
 }  // namespace hogflare::insights

@@ -1,11 +1,10 @@
 // The engine's rows read where they lie, and answers written as text: what questions with many rows
 // are answered by. A tree of a thousand rows takes more time than all the rest of their answer.
 //
-//   std::optional<Rows> rows = Rows::read({.list = value, .columns = statement.columns});
+//   std::optional<Rows> rows = Rows::read({.lists = {value}}, statement);
 //   for (size_t i = 0; i < rows->size(); ++i) append_json(out, (*rows)[i][0]);
 //
-// Texts are spelled as Json::dump spells them (names in order, numbers and escapes in its form), so
-// that an answer's bytes do not depend on which way it was made.
+// What the engine gave is given as it came: order of names, spelling of numbers and of escapes.
 #pragma once
 
 #include <cstdint>
@@ -21,25 +20,54 @@
 
 namespace hogflare::insights {
 
+// Cells of one row, in the order of the statement's columns.
+using Row = std::span<const json::Value>;
+
 // One statement's rows. Borrows the text they came as, and its index.
 class Rows {
  public:
+  class Iterator {
+   public:
+    Iterator(const Rows& rows, size_t at) : rows_(&rows), at_(at) {}
+    Row operator*() const { return (*rows_)[at_]; }
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    bool operator!=(const Iterator& other) const { return at_ != other.at_; }
+
+   private:
+    const Rows* rows_;
+    size_t at_;
+  };
+
   // Nothing where a row is neither an array nor, with columns, an object.
   static std::optional<Rows> read(const EngineRows& came, const Statement& statement);
 
   size_t size() const { return ends_.size(); }
+  bool empty() const { return ends_.empty(); }
+  Iterator begin() const { return {*this, 0}; }
+  Iterator end() const { return {*this, size()}; }
   size_t bytes() const { return bytes_; }  // of the text they came as
+  // Buckets that nothing is known of, as opposed to those without rows.
+  std::span<const size_t> missing() const { return missing_; }
+  void leave_out(std::span<const size_t> buckets) {
+    missing_.assign(buckets.begin(), buckets.end());
+  }
   // Cells in the order of the statement's columns, as many as those; of free SQL as many as came. A
   // cell that is missing does not exist().
-  std::span<const json::Value> operator[](size_t row) const {
+  Row operator[](size_t row) const {
     const uint32_t begin = row == 0 ? 0 : ends_[row - 1];
     return {cells_.data() + begin, ends_[row] - begin};
   }
 
  private:
+  bool add(const json::Value& row, bool is_free, std::span<const std::string> columns);
+
   std::vector<json::Value> cells_;
   std::vector<uint32_t> ends_;  // of each row in `cells_`
   size_t bytes_ = 0;
+  std::vector<size_t> missing_;
 };
 
 // A cell as a tree; null when it is missing.
@@ -52,8 +80,10 @@ inline bool is_null(const json::Value& cell) { return !cell.exists() || cell.is_
 
 // What stands in `cell`: null when it is missing.
 void append_json(std::string& out, const json::Value& cell);
-// The document that the text in `cell` is; the text itself where it is none.
-void append_parsed(std::string& out, const json::Value& cell);
+// The document that the text in `cell` is; the text itself where it is none. To be looked into down
+// to `depth`, until `out` changes; not where it is a mere text, or none.
+std::optional<json::Document> append_parsed(std::string& out, const json::Value& cell,
+                                            uint32_t depth = 0);
 void append_json(std::string& out, const Json& value);
 void append_json_text(std::string& out, std::string_view text);
 // `value` as plain() makes it.

@@ -213,10 +213,10 @@ Json variant_json(const Experiment& x, const std::string& key, const Arm& arm,
   return out;
 }
 
-Json experiment_answer(const Experiment& x, const Table& table) {
+Json experiment_answer(const Experiment& x, const Rows& table) {
   std::map<std::string, Arm> arms;
   double multiple = 0;
-  for (const Row& row : table) {
+  for (const Row row : table) {
     multiple += number_of(row[4]);
     if (!text_of(row[0]).empty())
       arms[text_of(row[0])] = {
@@ -252,7 +252,7 @@ Built build_experiment(const View& question, const Context& context) {
                           "multiple FROM people_of GROUP BY variant ORDER BY variant LIMIT 100",
                           people, counted, counted, counted),
        .columns = {"variant", "n", "total", "squares", "multiple"}});
-  built.read = [x](const std::vector<Table>& tables) { return experiment_answer(x, tables[0]); };
+  built.read = [x](const std::vector<Rows>& tables) { return experiment_answer(x, tables[0]); };
   return built;
 }
 

@@ -6,14 +6,21 @@
 namespace hogflare::insights {
 namespace {
 
-// What is known of a chain that ends in a step. `entry_us` is the time of its first step.
+// What is known of a chain that ends in a step. `entry_us` is the time of its first step. Chains
+// are copied with every step that somebody takes: nothing of them lies on the heap.
 struct Slot {
   bool filled = false;
   bool excluded = false;
   int64_t entry_us = 0;
   uint32_t reached = 0;
-  std::vector<int64_t> times_us;
-  std::vector<size_t> used;  // indexes of its events
+  StepTimes times_us = {};
+  std::array<uint32_t, limits::kFunnelStepsMax> used = {};  // indexes of its events, one a step
+  uint32_t used_count = 0;
+
+  bool uses(size_t event) const {
+    const auto end = used.begin() + used_count;
+    return std::find(used.begin(), end, event) != end;
+  }
 };
 
 bool same_entry(const Slot& left, const Slot& right) {
@@ -42,9 +49,7 @@ class OrderedWalk {
       if (slots_.back().filled) break;
       begin = end;
     }
-    FunnelRun out{.reached = best_.reached, .excluded = best_.excluded, .times_us = best_.times_us};
-    out.times_us.resize(rules_.steps, -1);
-    return out;
+    return {.reached = best_.reached, .excluded = best_.excluded, .times_us = best_.times_us};
   }
 
  private:
@@ -103,18 +108,16 @@ class OrderedWalk {
     if (step == 0) {
       next.filled = true;
       next.entry_us = event.t_us;
-      next.times_us.assign(rules_.steps, -1);
+      next.times_us.fill(-1);
     } else {
       const Slot* previous = before(step, event);
       if (previous == nullptr || same_entry(slots_[step], *previous)) return;
-      if (mixed &&
-          std::find(previous->used.begin(), previous->used.end(), i) != previous->used.end())
-        return;
+      if (mixed && previous->uses(i)) return;
       next = *previous;
     }
     next.times_us[step] = event.t_us;
     next.reached |= 1u << step;
-    next.used.push_back(i);
+    next.used[next.used_count++] = static_cast<uint32_t>(i);
     const int at = static_cast<int>(step);
     if (at > furthest_ || (at == furthest_ && best_.excluded)) {
       furthest_ = at;
@@ -147,9 +150,10 @@ class UnorderedWalk {
       if (filled() == rules_.steps) break;
     }
     keep();
-    best_.resize(rules_.steps, -1);
-    FunnelRun out{.reached = 0, .excluded = false, .times_us = best_};
-    for (size_t i = 0; i < rules_.steps; ++i) out.reached |= best_[i] >= 0 ? 1u << i : 0;
+    FunnelRun out;
+    out.times_us.fill(-1);
+    std::copy(best_.begin(), best_.end(), out.times_us.begin());
+    for (size_t i = 0; i < rules_.steps; ++i) out.reached |= out.times_us[i] >= 0 ? 1u << i : 0;
     return out;
   }
 

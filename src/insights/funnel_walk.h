@@ -3,9 +3,12 @@
 // Source of the rules: docs/INSIGHTS.md "Funnels"; PostHog funnel-udf, restated in own words.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "hogflare/insights_limits.h"
 
 namespace hogflare::insights {
 
@@ -29,11 +32,14 @@ struct FunnelRules {
   std::vector<std::string> value;
 };
 
-// How far a unit got: `reached` is a mask of steps, `times_us[k]` when step k was (−1: not).
+// When each step was (−1: not).
+using StepTimes = std::array<int64_t, limits::kFunnelStepsMax>;
+
+// How far a unit got: `reached` is a mask of steps.
 struct FunnelRun {
   uint32_t reached = 0;
   bool excluded = false;
-  std::vector<int64_t> times_us;
+  StepTimes times_us = {};
 };
 
 // `events` in order of time. A unit whose furthest is excluded is in no step at all.

@@ -254,12 +254,12 @@ struct Unit {
   std::vector<FunnelEvent> events;
 };
 
-std::vector<Unit> units_of(const Funnel& funnel, const Table& table) {
+std::vector<Unit> units_of(const Funnel& funnel, const Rows& table) {
   std::vector<Unit> units;
-  std::string last;
-  for (const Row& row : table) {
-    const std::string unit = text_of(row[0]);
-    if (units.empty() || unit != last) units.push_back({.name = unit, .events = {}});
+  std::string_view last;  // as it came: a unit's rows stand together
+  for (const Row row : table) {
+    const std::string_view unit = row[0].exists() ? row[0].raw() : std::string_view();
+    if (units.empty() || unit != last) units.push_back({.name = text_of(row[0]), .events = {}});
     last = unit;
     FunnelEvent event{.t_us = integer_of(row[1]),
                       .steps = static_cast<uint32_t>(integer_of(row[2])),
@@ -316,13 +316,15 @@ FunnelRules rules_for(const Funnel& funnel, const Values& value) {
   return rules;
 }
 
-std::vector<FunnelEvent> events_for(const Funnel& funnel, const Unit& unit, const Values& value) {
+// Its events of the value alone, where each value is walked by itself; they lie in `picked` then.
+const std::vector<FunnelEvent>& events_for(const Funnel& funnel, const Unit& unit,
+                                           const Values& value, std::vector<FunnelEvent>& picked) {
   if (funnel.attribution != Attribution::kAllEvents || value.empty()) return unit.events;
-  std::vector<FunnelEvent> out;
+  picked.clear();
   for (const FunnelEvent& event : unit.events) {
-    if (event.value == value) out.push_back(event);
+    if (event.value == value) picked.push_back(event);
   }
-  return out;
+  return picked;
 }
 
 double mean(const std::vector<double>& values) {
@@ -412,11 +414,15 @@ Json write_steps(const Funnel& funnel, const Group& group) {
 
 Json read_steps_answer(const Funnel& funnel, const std::vector<Unit>& units) {
   std::map<Values, Group> by_value;
+  std::vector<FunnelEvent> picked;
   for (const Unit& unit : units) {
     for (const Values& value : values_of(funnel, unit)) {
-      const FunnelRun run = walk_funnel(rules_for(funnel, value), events_for(funnel, unit, value));
+      const FunnelRun run =
+          walk_funnel(rules_for(funnel, value), events_for(funnel, unit, value, picked));
       if (run.reached == 0) continue;
-      const auto [group, is_new] = by_value.try_emplace(value, empty_group(funnel, value));
+      auto group = by_value.find(value);
+      if (group == by_value.end())
+        group = by_value.emplace(value, empty_group(funnel, value)).first;
       add_run(funnel, group->second, run);
     }
   }
@@ -503,6 +509,7 @@ Json write_trend(const Funnel& funnel, const Values& value,
 Json read_trends_answer(const Funnel& funnel, const std::vector<Unit>& units) {
   std::map<Values, std::vector<Conversion>> by_value;
   if (funnel.breakdowns.by.empty()) by_value[{}].resize(funnel.axis.size());
+  std::vector<FunnelEvent> picked;
   for (const Unit& unit : units) {
     for (const Values& value : values_of(funnel, unit)) {
       FunnelRules rules = rules_for(funnel, value);
@@ -510,7 +517,7 @@ Json read_trends_answer(const Funnel& funnel, const std::vector<Unit>& units) {
       std::vector<Conversion>& buckets = by_value[value];
       buckets.resize(funnel.axis.size());
       for (const FunnelEntry& entry :
-           walk_funnel_trends(rules, events_for(funnel, unit, value), funnel.from_step)) {
+           walk_funnel_trends(rules, events_for(funnel, unit, value, picked), funnel.from_step)) {
         if (entry.bucket < 0 || static_cast<size_t>(entry.bucket) >= buckets.size()) continue;
         buckets[static_cast<size_t>(entry.bucket)].from += entry.reached_from ? 1 : 0;
         buckets[static_cast<size_t>(entry.bucket)].to += entry.reached_to ? 1 : 0;
@@ -546,12 +553,14 @@ FunnelActors funnel_actors(const View& query, const View& source, const Context&
     wanted.refuse("must give a value for each breakdown of the question");
   const FunnelSql sql = funnel_sql(funnel, context);
   const bool has_value = wanted.given();
-  const auto pick = [funnel, step, value, has_value](const Table& table) {
+  const auto pick = [funnel, step, value, has_value](const Rows& table) {
     std::set<std::string> people;
+    std::vector<FunnelEvent> picked;
     for (const Unit& unit : units_of(funnel, table)) {
       for (const Values& each : values_of(funnel, unit)) {
         if (has_value && each != value) continue;
-        const FunnelRun run = walk_funnel(rules_for(funnel, each), events_for(funnel, unit, each));
+        const FunnelRun run =
+            walk_funnel(rules_for(funnel, each), events_for(funnel, unit, each, picked));
         const auto reached = [&run](int64_t number) {
           return (run.reached >> (number - 1) & 1) != 0;
         };
@@ -573,7 +582,8 @@ Built build_funnel(const View& question, const Context& context) {
   if (context.refusals.first) return built;
   built.statements.push_back(funnel_sql(funnel, context).statement);
   built.until_us = funnel.range.to_us;
-  built.read = [funnel = std::move(funnel)](const std::vector<Table>& tables) {
+  built.is_momentary = is_momentary(funnel.range);
+  built.read = [funnel = std::move(funnel)](const std::vector<Rows>& tables) {
     const std::vector<Unit> units = units_of(funnel, tables[0]);
     if (funnel.shape == Shape::kTimeToConvert)
       return Json{{"results", read_times_answer(funnel, units)}};

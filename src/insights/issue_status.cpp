@@ -108,9 +108,9 @@ Statement decisions_statement(const Context& context) {
       .columns = {"id", "newest", "occurrences", "users"}};
 }
 
-Decisions read_decisions(const Table& table) {
+Decisions read_decisions(const Rows& table) {
   Decisions out;
-  for (const Row& row : table) {
+  for (const Row row : table) {
     const std::string newest = text_of(row[1]);
     if (newest.size() < kTimeDigits) continue;
     Decision one;

@@ -45,6 +45,6 @@ class Decisions {
 
 // The newest decision of each issue in the last kDecisionDays, with what met it since.
 Statement decisions_statement(const Context& context);
-Decisions read_decisions(const Table& table);
+Decisions read_decisions(const Rows& table);
 
 }  // namespace hogflare::insights

@@ -14,9 +14,6 @@
 
 namespace hogflare::insights {
 
-using Row = std::vector<Json>;
-using Table = std::vector<Row>;
-
 struct Context {
   const Project& project;
   Dialect dialect;
@@ -29,14 +26,24 @@ struct Written {
   Json members = Json::object();
 };
 
-// `read` gives the answer's object: "results" and what else the kind says. Kinds that many rows or
-// long answers are usual for have `write` instead, which makes no trees. Both hold what they need
-// by value.
+// A page of a list: so many of `count` things, each written by its place among all.
+struct Page {
+  int64_t limit = 0;
+  int64_t offset = 0;
+  size_t bytes_expected = 0;
+};
+using WriteRow = std::function<void(std::string& out, size_t index)>;
+Written write_page(size_t count, const Page& page, const WriteRow& write_row);
+
+// `read` gives the answer's object: "results" and what else the kind says. Kinds whose answers are
+// long have `write` instead, which makes no trees. Both hold what they need by value.
 struct Built {
   std::vector<Statement> statements;
-  std::function<Json(const std::vector<Table>&)> read = {};
+  std::function<Json(const std::vector<Rows>&)> read = {};
   std::function<Written(const std::vector<Rows>&)> write = {};
-  int64_t until_us = 0;  // as Plan::until_us
+  int64_t until_us = 0;                               // as Plan::until_us
+  bool is_momentary = false;                          // as Plan::is_momentary
+  std::function<std::vector<DayPart>()> by_day = {};  // as Plan::by_day
 };
 
 Built build_trends(const View& question, const Context& context);
@@ -56,6 +63,7 @@ Built build_experiment(const View& question, const Context& context);
 Built build_sql(const View& question, const Context& context);
 Built build_event_definitions(const View& question, const Context& context);
 Built build_property_definitions(const View& question, const Context& context);
+Built build_freshness(const View& question, const Context& context);
 Built build_channel(const View& question, const Context& context);
 
 // The people behind one point of a question; the SQL gives one column, the person (ActorsQuery).
@@ -69,7 +77,7 @@ std::string retention_actors_sql(const View& query, const View& source, const Co
 struct FunnelActors {
   std::string ctes;
   Statement events;
-  std::function<std::set<std::string>(const Table&)> pick;
+  std::function<std::set<std::string>(const Rows&)> pick;
 };
 FunnelActors funnel_actors(const View& query, const View& source, const Context& context);
 

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
 
 #include "hogflare/insights_limits.h"
 #include "insights/actors.h"
@@ -43,28 +45,25 @@ struct Columns {
   }
 };
 
-Json parsed(const Json& cell) {
-  if (!cell.is_string()) return cell;
-  Json value = json::dom_of<Json>(cell.get_ref<const std::string&>());
-  return value.is_discarded() ? cell : value;
-}
-
-using Cells = std::span<const json::Value>;
-
 void append_time(std::string& out, const json::Value& cell) {
   append_instant(out, integer_of(cell));
 }
 
+void append_time_or_null(std::string& out, const json::Value& cell) {
+  return is_null(cell) ? append_json(out, cell) : append_time(out, cell);
+}
+
 // Members in the order of their names, as those of every answer.
-void append_cell(std::string& out, const Cell& cell, Cells row) {
+void append_cell(std::string& out, const Cell& cell, Row row) {
   const json::Value& first = row[cell.first];
   switch (cell.kind) {
     case Cell::Kind::kText:
       return append_json(out, first);
     case Cell::Kind::kTime:
-      return is_null(first) ? append_json(out, first) : append_time(out, first);
+      return append_time_or_null(out, first);
     case Cell::Kind::kJson:
-      return append_parsed(out, first);
+      append_parsed(out, first);
+      return;
     case Cell::Kind::kPerson:
       append_json(out += R"({"distinct_id":)", row[cell.first + 1]);
       append_json(out += R"(,"id":)", first);
@@ -146,28 +145,24 @@ std::string order_sql(const View& list, const Columns& columns, std::string_view
 }
 
 Written page_of(const Columns& columns, const Rows& rows, int64_t limit, int64_t offset) {
-  Written out{.results = "["};
-  out.results.reserve(rows.bytes() + rows.size() * 16);
-  const size_t end = std::min(rows.size(), static_cast<size_t>(offset + limit));
-  for (size_t i = static_cast<size_t>(offset); i < end; ++i) {
-    out.results += out.results.back() == '[' ? "[" : ",[";
-    bool is_first = true;
-    for (const Cell& cell : columns.cells) {
-      if (!is_first) out.results += ',';
-      is_first = false;
-      append_cell(out.results, cell, rows[i]);
-    }
-    out.results += ']';
-  }
-  out.results += ']';
+  Written out = write_page(
+      rows.size(),
+      {.limit = limit, .offset = offset, .bytes_expected = rows.bytes() + rows.size() * 16},
+      [&columns, &rows](std::string& text, size_t i) {
+        const Row row = rows[i];
+        char before = '[';
+        for (const Cell& cell : columns.cells) {
+          text += before;
+          before = ',';
+          append_cell(text, cell, row);
+        }
+        text += ']';
+      });
   Json types = Json::array();
   for (const Cell& cell : columns.cells)
     types.push_back(cell.kind == Cell::Kind::kTime ? "DateTime64(6, 'UTC')" : "String");
-  out.members = Json{{"columns", columns.names},
-                     {"types", std::move(types)},
-                     {"hasMore", rows.size() > end},
-                     {"limit", limit},
-                     {"offset", offset}};
+  out.members["columns"] = columns.names;
+  out.members["types"] = std::move(types);
   return out;
 }
 
@@ -198,6 +193,13 @@ int64_t bound_us(const View& view, const Clock& clock, int64_t fallback) {
   const auto moment = read_moment(text, clock);
   if (!moment) view.refuse("is neither a date nor a relative time such as -24h");
   return moment ? clock.to_utc(moment->local_us) : fallback;
+}
+
+// Whether a bound moves with the clock.
+bool is_of_now(const View& view, const Clock& clock) {
+  const std::string text = view.text();
+  const auto moment = read_moment(text, clock);
+  return text != "all" && (!moment || moment->relative);
 }
 
 }  // namespace
@@ -246,6 +248,8 @@ Built build_events(const View& question, const Context& context) {
                           scan.with(after, before), fmt::join(columns.aliases(), ", "),
                           columns.list(), where, after, before, order, limit + offset + 1),
        .columns = columns.aliases()});
+  built.until_us = before;
+  built.is_momentary = is_of_now(question["after"], clock) || is_of_now(question["before"], clock);
   built.write = [columns, limit, offset](const std::vector<Rows>& rows) {
     return page_of(columns, rows[0], limit, offset);
   };
@@ -310,74 +314,94 @@ struct People {
   int64_t offset = 0;
 };
 
-// A person's ids by its persons' rows: the list of the first, and what others know beside it.
-using IdsOf = std::map<std::string, Table>;
+constexpr std::string_view kNames[] = {"email", "name", "username"};
 
-void add_ids(Json& ids, const Json& distinct_id, const Json& list) {
-  Json more = parsed(list);
-  if (!more.is_array()) more = Json::array();
-  more.push_back(distinct_id);
-  for (Json& id : more) {
-    if (id.is_string() && std::find(ids.begin(), ids.end(), id) == ids.end())
-      ids.push_back(std::move(id));
-  }
+// What other rows of the persons stream say of the same people's ids, by the person's id as it came.
+using OthersOf = std::unordered_map<std::string_view, std::vector<Row>>;
+
+bool is_same_text(const json::Value& one, const json::Value& other) {
+  return one.exists() == other.exists() && (!one.exists() || one.raw() == other.raw());
 }
 
-Json person_json(const Row& row, const IdsOf& others) {
-  Json ids = Json::array();
-  add_ids(ids, row[1], row[2]);
-  const auto found = others.find(text_of(row[0]));
+// The distinct ids of a person's rows, each once, and the first of them as JSON; `none` where there are none.
+std::string append_ids(std::string& out, Row row, const OthersOf& others, std::string none) {
+  std::vector<std::string> ids;
+  std::set<std::string> known;
+  const auto add = [&ids, &known](const json::Value& id) {
+    if (id.is_string() && known.insert(id.text()).second) ids.push_back(id.text());
+  };
+  const auto add_row = [&add](Row one) {
+    std::string text;
+    const auto list = append_parsed(text, one[2], 1);
+    if (list && list->root().is_array()) {
+      for (const json::Value id : list->root().elements()) add(id);
+    }
+    add(one[1]);
+  };
+  add_row(row);
+  const auto found = row[0].exists() ? others.find(row[0].raw()) : others.end();
   if (found != others.end()) {
-    for (const Row& other : found->second) add_ids(ids, other[1], other[2]);
+    for (const Row other : found->second) {
+      if (!is_same_text(other[1], row[1]) || !is_same_text(other[2], row[2])) add_row(other);
+    }
   }
-  const Json properties = row[3].is_null() ? Json::object() : parsed(row[3]);
-  Json name = ids.empty() ? row[0] : ids[0];
-  for (std::string_view key : {"email", "name", "username"}) {
-    const auto said = properties.find(std::string(key));
-    if (properties.is_object() && said != properties.end() && said->is_string()) {
-      name = *said;
+  out += '[';
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (i > 0) out += ',';
+    append_json_text(out, ids[i]);
+  }
+  out += ']';
+  if (ids.empty()) return none;
+  std::string first;
+  append_json_text(first, ids[0]);
+  return first;
+}
+
+// The name stands behind the properties, since it is one of them.
+void append_person(std::string& out, Row row, const OthersOf& others) {
+  append_time_or_null(out += R"({"created_at":)", row[4]);
+  out += R"(,"distinct_ids":)";
+  std::string id;
+  append_json(id, row[0]);
+  std::string name = append_ids(out, row, others, id);
+  out.append(R"(,"id":)").append(id).append(R"(,"properties":)");
+  if (is_null(row[3])) {
+    out += "{}";
+  } else if (const auto properties = append_parsed(out, row[3], 1)) {
+    for (const std::string_view key : kNames) {
+      const json::Value found = properties->root().find(key);
+      if (!found.is_string()) continue;
+      name = found.raw();
       break;
     }
   }
-  return Json{{"id", row[0]},
-              {"uuid", row[0]},
-              {"name", name},
-              {"distinct_ids", std::move(ids)},
-              {"properties", properties},
-              {"created_at", row[4].is_null() ? Json() : Json(instant_text(integer_of(row[4])))}};
+  out.append(R"(,"name":)").append(name).append(R"(,"uuid":)").append(id) += '}';
 }
 
-// Rows of people, and behind them rows of further ids, which have a mark.
-Json people_answer(const People& people, const Table& rows) {
-  IdsOf others;
-  Table table;
-  for (const Row& row : rows) {
-    if (row.size() > 5 && integer_of(row[5]) == 1) {
-      others[text_of(row[0])].push_back(row);
-    } else {
-      table.push_back(row);
-    }
-  }
-  Json results = Json::array();
-  const size_t end = std::min(table.size(), static_cast<size_t>(people.offset + people.limit));
-  for (size_t i = static_cast<size_t>(people.offset); i < end; ++i) {
-    const Json person = person_json(table[i], others);
-    Json row = Json::array();
-    for (const std::string& name : people.select) {
-      if (name == "person" || name == "actor")
-        row.push_back(person);
-      else if (name == "person.$delete")
-        row.push_back(nullptr);
-      else if (name == "created_at")
-        row.push_back(person["created_at"]);
-      else
-        row.push_back(person["id"]);
-    }
-    results.push_back(std::move(row));
-  }
-  return Json{{"columns", people.select},  {"results", std::move(results)},
-              {"missing_actors_count", 0}, {"hasMore", table.size() > end},
-              {"limit", people.limit},     {"offset", people.offset}};
+void append_selected(std::string& out, std::string_view name, Row row, const OthersOf& others) {
+  if (name == "person" || name == "actor") return append_person(out, row, others);
+  if (name == "id") return append_json(out, row[0]);
+  if (name == "created_at") return append_time_or_null(out, row[4]);
+  out += "null";
+}
+
+Written people_answer(const People& people, const std::vector<Row>& rows, const OthersOf& others,
+                      size_t bytes) {
+  Written out = write_page(
+      rows.size(),
+      {.limit = people.limit, .offset = people.offset, .bytes_expected = bytes + rows.size() * 64},
+      [&people, &rows, &others](std::string& text, size_t i) {
+        char before = '[';
+        for (const std::string& name : people.select) {
+          text += before;
+          before = ',';
+          append_selected(text, name, rows[i], others);
+        }
+        text += ']';
+      });
+  out.members["columns"] = people.select;
+  out.members["missing_actors_count"] = 0;
+  return out;
 }
 
 // What people's list is made from: CTEs that end in "actors", and, where the engine cannot say
@@ -387,9 +411,9 @@ struct Behind {
   std::optional<FunnelActors> funnel = {};
 };
 
-Table only_of(const Table& table, const std::set<std::string>& people) {
-  Table out;
-  for (const Row& row : table) {
+std::vector<Row> only_of(const Rows& rows, const std::set<std::string>& people) {
+  std::vector<Row> out;
+  for (const Row row : rows) {
     if (people.count(text_of(row[0])) > 0) out.push_back(row);
   }
   return out;
@@ -444,8 +468,8 @@ Built build_people(const View& question, const Context& context, const Behind& s
                             page, kOrder, rows_max(context.dialect)),
          .columns = {"person_id", "distinct_id", "distinct_ids", "properties", "created_t"}});
     built.statements.push_back(source.funnel->events);
-    built.read = [people, pick = source.funnel->pick](const std::vector<Table>& tables) {
-      return people_answer(people, only_of(tables[0], pick(tables[1])));
+    built.write = [people, pick = source.funnel->pick](const std::vector<Rows>& tables) {
+      return people_answer(people, only_of(tables[0], pick(tables[1])), {}, tables[0].bytes());
     };
     return built;
   }
@@ -460,8 +484,18 @@ Built build_people(const View& question, const Context& context, const Behind& s
            rows_max(context.dialect)),
        .columns = {"person_id", "distinct_id", "distinct_ids", "properties", "created_t",
                    "is_more"}});
-  built.read = [people](const std::vector<Table>& tables) {
-    return people_answer(people, tables[0]);
+  // Rows of people, and behind them rows of further ids, which have a mark.
+  built.write = [people](const std::vector<Rows>& tables) {
+    std::vector<Row> rows;
+    OthersOf others;
+    for (const Row row : tables[0]) {
+      if (integer_of(row[5]) == 1) {
+        if (row[0].exists()) others[row[0].raw()].push_back(row);
+      } else {
+        rows.push_back(row);
+      }
+    }
+    return people_answer(people, rows, others, tables[0].bytes());
   };
   return built;
 }
@@ -558,58 +592,77 @@ std::string error_search(const std::string& query, const std::string& type,
   return out;
 }
 
-Json errors_answer(const Errors& errors, const std::vector<Table>& tables) {
+// What the volumes of all issues have in common: the begin of each bucket, as JSON.
+std::vector<std::string> bucket_labels(const Errors& errors) {
   const double size =
       static_cast<double>(errors.to_us - errors.from_us) / static_cast<double>(errors.resolution);
-  std::map<std::string, std::vector<double>> volumes;
-  for (const Row& row : tables[1]) {
-    std::vector<double>& volume = volumes[text_of(row[0])];
-    volume.resize(static_cast<size_t>(errors.resolution), 0);
+  std::vector<std::string> labels(static_cast<size_t>(errors.resolution));
+  for (size_t b = 0; b < labels.size(); ++b) {
+    append_instant(labels[b], errors.from_us + static_cast<int64_t>(size * static_cast<double>(b)));
+  }
+  return labels;
+}
+
+void append_volume(std::string& out, const std::vector<double>& volume,
+                   const std::vector<std::string>& labels) {
+  out += R"(,"volumeRange":)";
+  for (size_t b = 0; b < labels.size(); ++b) {
+    out += b == 0 ? '[' : ',';
+    append_plain(out, volume[b]);
+  }
+  out += R"(],"volume_buckets":)";
+  for (size_t b = 0; b < labels.size(); ++b) {
+    out += b == 0 ? '[' : ',';
+    out += R"({"label":)" + labels[b];
+    append_plain(out += R"(,"value":)", volume[b]);
+    out += '}';
+  }
+  out += ']';
+}
+
+void append_second(std::string& out, const json::Value& cell) {
+  out += '"' + instant_text(integer_of(cell)).substr(0, 19) + "Z\"";
+}
+
+// Members in the order of their names.
+void append_issue(std::string& out, Row row, const Decisions& decisions,
+                  const std::vector<double>& volume, const std::vector<std::string>& labels) {
+  const std::string id = text_of(row[0]);
+  append_plain(out += R"({"aggregations":{"occurrences":)", number_of(row[1]));
+  append_plain(out += R"(,"sessions":)", number_of(row[2]));
+  append_plain(out += R"(,"users":)", number_of(row[3]));
+  append_volume(out, volume, labels);
+  append_json(out += R"(},"assignee":null,"decision":)", decisions.json_of(id));
+  append_json(out += R"(,"description":)", row[7]);
+  append_second(out += R"(,"first_seen":)", row[4]);
+  append_json(out += R"(,"id":)", row[0]);
+  append_second(out += R"(,"last_seen":)", row[5]);
+  append_json(out += R"(,"name":)", row[6]);
+  append_json_text(out += R"(,"status":)", decisions.status_of(id));
+  out += '}';
+}
+
+Written errors_answer(const Errors& errors, const std::vector<Rows>& tables) {
+  const std::vector<double> nothing(static_cast<size_t>(errors.resolution), 0);
+  std::unordered_map<std::string, std::vector<double>> volumes;
+  for (const Row row : tables[1]) {
+    std::vector<double>& volume = volumes.try_emplace(text_of(row[0]), nothing).first->second;
     const int64_t bin = std::clamp<int64_t>(integer_of(row[1]), 0, errors.resolution - 1);
     volume[static_cast<size_t>(bin)] += number_of(row[2]);
   }
   const Decisions decisions = read_decisions(tables[2]);
-  Json results = Json::array();
-  std::vector<const Row*> rows;
-  for (const Row& row : tables[0]) {
+  std::vector<Row> rows;
+  for (const Row row : tables[0]) {
     if (errors.status == "all" || decisions.status_of(text_of(row[0])) == errors.status)
-      rows.push_back(&row);
+      rows.push_back(row);
   }
-  const size_t end = std::min(rows.size(), static_cast<size_t>(errors.offset + errors.limit));
-  for (size_t i = static_cast<size_t>(errors.offset); i < end; ++i) {
-    const Row& row = *rows[i];
-    const std::string id = text_of(row[0]);
-    std::vector<double>& volume = volumes[text_of(row[0])];
-    volume.resize(static_cast<size_t>(errors.resolution), 0);
-    Json buckets = Json::array(), range = Json::array();
-    for (size_t b = 0; b < volume.size(); ++b) {
-      buckets.push_back(
-          Json{{"label",
-                instant_text(errors.from_us + static_cast<int64_t>(size * static_cast<double>(b)))},
-               {"value", plain(volume[b])}});
-      range.push_back(plain(volume[b]));
-    }
-    const auto time = [&row](size_t column) {
-      return instant_text(integer_of(row[column])).substr(0, 19) + "Z";
-    };
-    results.push_back(Json{{"id", row[0]},
-                           {"name", row[6]},
-                           {"description", row[7]},
-                           {"status", decisions.status_of(id)},
-                           {"decision", decisions.json_of(id)},
-                           {"assignee", nullptr},
-                           {"first_seen", time(4)},
-                           {"last_seen", time(5)},
-                           {"aggregations", Json{{"occurrences", plain(number_of(row[1]))},
-                                                 {"sessions", plain(number_of(row[2]))},
-                                                 {"users", plain(number_of(row[3]))},
-                                                 {"volumeRange", std::move(range)},
-                                                 {"volume_buckets", std::move(buckets)}}}});
-  }
-  return Json{{"results", std::move(results)},
-              {"hasMore", rows.size() > end},
-              {"limit", errors.limit},
-              {"offset", errors.offset}};
+  const std::vector<std::string> labels = bucket_labels(errors);
+  return write_page(rows.size(), {.limit = errors.limit, .offset = errors.offset},
+                    [&](std::string& out, size_t i) {
+                      const auto volume = volumes.find(text_of(rows[i][0]));
+                      append_issue(out, rows[i], decisions,
+                                   volume == volumes.end() ? nothing : volume->second, labels);
+                    });
 }
 
 Errors read_errors(const View& question, const Context& context) {
@@ -692,7 +745,8 @@ Built build_errors(const View& question, const Context& context) {
        .columns = {"id", "bin", "n"}});
   built.statements.push_back(decisions_statement(context));
   if (context.refusals.first) return {};
-  built.read = [errors](const std::vector<Table>& tables) { return errors_answer(errors, tables); };
+  built.is_momentary = true;
+  built.write = [errors](const std::vector<Rows>& tables) { return errors_answer(errors, tables); };
   return built;
 }
 

@@ -3,7 +3,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
-#include <set>
+#include <unordered_set>
 
 #include "hogflare/flags_limits.h"
 #include "hogflare/insights_limits.h"
@@ -236,29 +236,36 @@ Statement paths_statement(const Paths& paths, const Context& context) {
 }
 
 // Edges that no path from a first item leads to are of no use to a picture.
-Json paths_answer(const Table& table) {
-  std::set<std::string> reachable;
-  std::vector<bool> kept(table.size(), false);
+Written paths_answer(const Rows& rows) {
+  struct Edge {
+    std::string source;
+    std::string target;
+    bool is_kept = false;
+  };
+  std::vector<Edge> edges;
+  for (const Row row : rows) edges.push_back({text_of(row[0]), text_of(row[1])});
+  std::unordered_set<std::string_view> reachable;
   for (bool changed = true; changed;) {
     changed = false;
-    for (size_t i = 0; i < table.size(); ++i) {
-      const std::string source = text_of(table[i][0]);
-      if (kept[i] || (source.substr(0, 2) != "1_" && reachable.find(source) == reachable.end()))
+    for (Edge& edge : edges) {
+      if (edge.is_kept || (edge.source.substr(0, 2) != "1_" && reachable.count(edge.source) == 0))
         continue;
-      kept[i] = true;
-      reachable.insert(text_of(table[i][1]));
-      changed = true;
+      edge.is_kept = changed = true;
+      reachable.insert(edge.target);
     }
   }
-  Json results = Json::array();
-  for (size_t i = 0; i < table.size(); ++i) {
-    if (!kept[i]) continue;
-    results.push_back(Json{{"source", text_of(table[i][0])},
-                           {"target", text_of(table[i][1])},
-                           {"value", plain(number_of(table[i][2]))},
-                           {"average_conversion_time", number_of(table[i][3])}});
+  Written out{.results = "["};
+  for (size_t i = 0; i < edges.size(); ++i) {
+    if (!edges[i].is_kept) continue;
+    if (out.results.back() != '[') out.results += ',';
+    append_plain(out.results += R"({"average_conversion_time":)", number_of(rows[i][3]));
+    append_json_text(out.results += R"(,"source":)", edges[i].source);
+    append_json_text(out.results += R"(,"target":)", edges[i].target);
+    append_plain(out.results += R"(,"value":)", number_of(rows[i][2]));
+    out.results += '}';
   }
-  return Json{{"results", std::move(results)}};
+  out.results += ']';
+  return out;
 }
 
 }  // namespace
@@ -289,7 +296,9 @@ Built build_paths(const View& question, const Context& context) {
   Built built;
   if (context.refusals.first) return built;
   built.statements.push_back(paths_statement(paths, context));
-  built.read = [](const std::vector<Table>& tables) { return paths_answer(tables[0]); };
+  built.until_us = paths.range.to_us;
+  built.is_momentary = is_momentary(paths.range);
+  built.write = [](const std::vector<Rows>& tables) { return paths_answer(tables[0]); };
   return built;
 }
 

@@ -84,6 +84,7 @@ constexpr Maker kMakers[] = {
     {"WebStatsTableQuery", build_web_stats},
     {"SessionsQuery", build_sessions},
     {"_ChannelType", build_channel},
+    {"_Freshness", build_freshness},
     {"_RecordedVisits", build_recorded_visits},
     {"_EventDefinitions", build_event_definitions},
     {"_PropertyDefinitions", build_property_definitions},
@@ -118,15 +119,6 @@ std::optional<Refusal> check_statements(const Built& built) {
   return std::nullopt;
 }
 
-Table table_of(const Rows& rows) {
-  Table table(rows.size());
-  for (size_t i = 0; i < rows.size(); ++i) {
-    table[i].reserve(rows[i].size());
-    for (const json::Value& cell : rows[i]) table[i].push_back(cell_of(cell));
-  }
-  return table;
-}
-
 // A result as long as its limit may have been cut, and half an answer is a wrong one.
 bool may_be_cut(const Statement& statement, const Rows& rows, Dialect dialect) {
   return statement.sql.find("LIMIT") != std::string::npos &&
@@ -142,9 +134,7 @@ std::map<std::string, std::string> texts_of(const Built& built, const std::vecto
     texts.emplace("results", std::move(written.results));
     members = std::move(written.members);
   } else {
-    std::vector<Table> tables;
-    for (const Rows& each : rows) tables.push_back(table_of(each));
-    members = built.read(tables);
+    members = built.read(rows);
   }
   for (auto it = members.begin(); it != members.end(); ++it) {
     append_json(texts[it.key()], *it);
@@ -166,12 +156,17 @@ Answered Plan::answer(const std::vector<std::string>& rows, std::string_view mor
     auto document = json::Document::parse_const(text, 2);
     const bool is_read = text.size() <= limits::kAnswerRowsBytesMax && document.ok();
     if (is_read) documents.push_back(std::move(document.value()));
-    came.push_back(is_read ? EngineRows{documents.back().root()} : EngineRows{});
+    came.push_back(is_read ? EngineRows{{documents.back().root()}} : EngineRows{});
   }
   return answer(came, more);
 }
 
-Answered Plan::answer(std::span<const EngineRows> came, std::string_view more) const {
+std::vector<DayPart> Plan::by_day() const {
+  return reader->built.by_day ? reader->built.by_day() : std::vector<DayPart>();
+}
+
+Answered Plan::answer(std::span<const EngineRows> came, std::string_view more,
+                      std::span<const size_t> days_missing) const {
   Answered out;
   if (came.size() != statements.size()) {
     out.refusal = Refusal{"", "there must be one list of rows for each statement"};
@@ -192,6 +187,7 @@ Answered Plan::answer(std::span<const EngineRows> came, std::string_view more) c
                   "values or a narrower filter"};
       return out;
     }
+    read->leave_out(days_missing);
     rows.push_back(std::move(*read));
     sql += (sql.empty() ? "" : ";\n") + statements[i].sql;
   }
@@ -232,8 +228,10 @@ Asked ask(const Asking& asking) {
   if (!refusals.first) refusals.first = check_statements(reader->built);
   out.refusal = refusals.first;
   if (out.refusal) return out;
-  out.plan = Plan{
-      .statements = reader->built.statements, .until_us = reader->built.until_us, .reader = reader};
+  out.plan = Plan{.statements = reader->built.statements,
+                  .until_us = reader->built.until_us,
+                  .is_momentary = reader->built.is_momentary,
+                  .reader = reader};
   return out;
 }
 

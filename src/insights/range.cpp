@@ -6,6 +6,7 @@
 
 #include "hogflare/calendar.h"
 #include "hogflare/insights_limits.h"
+#include "hogflare/json.h"
 #include "insights/sql_text.h"
 
 namespace hogflare::insights {
@@ -310,6 +311,14 @@ Range read_range(const View& date_range, const Clock& clock, RangeOptions option
   return range;
 }
 
+bool is_momentary(const Range& range) {
+  const auto is_end_of_minute = [](int64_t local_us) {
+    const int64_t rest = local_us - floor_to(local_us, kMinuteUs);
+    return rest == 0 || rest == kMinuteUs - 1;
+  };
+  return !is_end_of_minute(range.from_local) || !is_end_of_minute(range.to_local);
+}
+
 Range previous_range(const Range& range, const View& compare_filter, const Clock& clock,
                      Interval interval) {
   Range out = range;
@@ -470,6 +479,18 @@ std::string bucket_of(const Axis& axis, const Clock& clock, std::string_view t, 
   // Look-backs reach up to 30 days before the first bucket.
   const std::string local = local_of(clock, t, axis.starts_us[0] - 40 * kDayUs, last_us);
   return floor_div(fmt::format("({} - {})", local, axis.starts_local[0]), step);
+}
+
+AxisTexts axis_texts(const Axis& axis, const Range& range) {
+  AxisTexts out;
+  for (size_t i = 0; i < axis.size(); ++i) {
+    if (i > 0) out.days += ',', out.labels += ',';
+    out.days.append(1, '"').append(axis.day(i)) += '"';
+    json::append_string(out.labels, axis_label(axis, i, range));
+  }
+  out.days += ']';
+  out.labels += ']';
+  return out;
 }
 
 std::string offset_text(int64_t local_us, const Clock& clock) {

@@ -43,6 +43,9 @@ struct Range {
   int64_t from_days = 0;  // days of a relative date_from in days or weeks, else 0
 };
 
+// Whether an end of it is the moment of asking, as opposed to that of a bucket.
+bool is_momentary(const Range& range);
+
 struct RangeOptions {
   Interval interval = Interval::kDay;
   bool exact = false;  // a relative date_from is not cut to its day (BoldNumber)
@@ -77,6 +80,12 @@ struct Axis {
 
 Axis make_axis(const Range& range, Interval interval, const Clock& clock, const View& at);
 std::string axis_label(const Axis& axis, size_t i, const Range& range);
+// All days, and all labels, of an axis as JSON.
+struct AxisTexts {
+  std::string days = "[";
+  std::string labels = "[";
+};
+AxisTexts axis_texts(const Axis& axis, const Range& range);
 // The index of the bucket of the instant `t` (SQL, microseconds), 0 for the first; negative before
 // it.
 std::string bucket_of(const Axis& axis, const Clock& clock, std::string_view t, int64_t last_us);

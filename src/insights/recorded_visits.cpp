@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "hogflare/insights_limits.h"
 #include "insights/range.h"
 #include "insights/scan.h"
@@ -21,22 +19,15 @@ int64_t bound_us(const View& view, const Clock& clock, int64_t fallback) {
   return moment ? clock.to_utc(moment->local_us) : fallback;
 }
 
-Json visits_page(const Table& table, int64_t limit, int64_t offset) {
-  Json results = Json::array();
-  const size_t end = std::min(table.size(), static_cast<size_t>(limit + offset));
-  for (size_t i = static_cast<size_t>(offset); i < end; ++i) {
-    const Row& row = table[i];
-    results.push_back(Json{{"session_id", row[0]},
-                           {"distinct_id", row[1]},
-                           {"started_at", instant_text(integer_of(row[2]))},
-                           {"ended_at", instant_text(integer_of(row[3]))},
-                           {"parts", integer_of(row[4])},
-                           {"bytes", integer_of(row[5])}});
-  }
-  return Json{{"results", std::move(results)},
-              {"hasMore", table.size() > end},
-              {"limit", limit},
-              {"offset", offset}};
+// Members in the order of their names.
+void append_visit(std::string& out, Row row) {
+  out += R"({"bytes":)" + std::to_string(integer_of(row[5]));
+  append_json(out += R"(,"distinct_id":)", row[1]);
+  append_instant(out += R"(,"ended_at":)", integer_of(row[3]));
+  out += R"(,"parts":)" + std::to_string(integer_of(row[4]));
+  append_json(out += R"(,"session_id":)", row[0]);
+  append_instant(out += R"(,"started_at":)", integer_of(row[2]));
+  out += '}';
 }
 
 }  // namespace
@@ -65,8 +56,11 @@ Built build_recorded_visits(const View& question, const Context& context) {
            distinct_id.empty() ? "" : " AND distinct_id = " + literal(distinct_id),
            limit + offset + 1),
        .columns = {"session_id", "distinct_id", "first_t", "last_t", "parts", "bytes"}});
-  built.read = [limit, offset](const std::vector<Table>& tables) {
-    return visits_page(tables[0], limit, offset);
+  built.is_momentary = true;
+  built.write = [limit, offset](const std::vector<Rows>& tables) {
+    const Rows& rows = tables[0];
+    return write_page(rows.size(), {.limit = limit, .offset = offset},
+                      [&rows](std::string& out, size_t i) { append_visit(out, rows[i]); });
   };
   return built;
 }

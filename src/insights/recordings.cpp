@@ -71,22 +71,22 @@ Built build_recordings(const View& question, const Context& context) {
            ids_cte(context.project), once, limit + 1, limit + 1),
        .columns = {"session_id", "first_t", "last_t", "n", "pageviews", "faults", "distinct_id",
                    "person_id"}});
-  built.read = [limit](const std::vector<Table>& tables) {
+  built.read = [limit](const std::vector<Rows>& tables) {
     Json results = Json::array();
-    for (const Row& row : tables[0]) {
+    for (const Row row : tables[0]) {
       if (static_cast<int64_t>(results.size()) == limit) break;
       const int64_t first = integer_of(row[1]);
       const int64_t last = integer_of(row[2]);
       results.push_back(
-          Json{{"id", row[0]},
+          Json{{"id", cell_of(row[0])},
                {"start_time", instant_text(first)},
                {"end_time", instant_text(last)},
                {"recording_duration", plain(static_cast<double>((last - first) / 1'000'000))},
                {"parts", integer_of(row[3])},
                {"pageviews", integer_of(row[4])},
                {"exceptions", integer_of(row[5])},
-               {"distinct_id", row[6]},
-               {"person_id", row[7]}});
+               {"distinct_id", cell_of(row[6])},
+               {"person_id", cell_of(row[7])}});
     }
     return Json{{"results", std::move(results)},
                 {"has_next", static_cast<int64_t>(tables[0].size()) > limit}};
@@ -114,11 +114,11 @@ Built build_recording_parts(const View& question, const Context& context) {
            of_session(context, question["sessionId"].text()), since, behind,
            limits::kRecordingRowsMax),
        .columns = {"uuid", "t", "size"}});
-  built.read = [](const std::vector<Table>& tables) {
+  built.read = [](const std::vector<Rows>& tables) {
     Json results = Json::array();
-    for (const Row& row : tables[0]) {
-      results.push_back(
-          {row[0], integer_of(row[1]), row[2].is_null() ? Json() : Json(integer_of(row[2]))});
+    for (const Row row : tables[0]) {
+      results.push_back({cell_of(row[0]), integer_of(row[1]),
+                         is_null(row[2]) ? Json() : Json(integer_of(row[2]))});
     }
     return Json{{"results", std::move(results)}};
   };
@@ -141,9 +141,9 @@ Built build_recording_text(const View& question, const Context& context) {
                           of_session(context, question["sessionId"].text()), time("fromUs"),
                           time("toUs"), literals(uuids), limits::kRecordingRowsMax),
        .columns = {"uuid", "properties"}});
-  built.read = [](const std::vector<Table>& tables) {
+  built.read = [](const std::vector<Rows>& tables) {
     Json results = Json::array();
-    for (const Row& row : tables[0]) results.push_back({row[0], text_of(row[1])});
+    for (const Row row : tables[0]) results.push_back({cell_of(row[0]), text_of(row[1])});
     return Json{{"results", std::move(results)}};
   };
   return built;

@@ -194,60 +194,87 @@ Statement retention_statement(const Retention& r, const Context& context) {
       .columns = {"v", "b", "k", "n"}};
 }
 
-using Grid = std::vector<std::vector<double>>;
+// A breakdown value's people by row and column, row after row.
+struct Grid {
+  std::vector<double> cells;
+  double size = 0;  // of its first column
+};
 
-Json write_grid(const Retention& r, const Clock& clock, Grid grid, const Json& value) {
-  Json out = Json::array();
-  for (size_t row = 0; row < grid.size(); ++row) {
-    std::vector<double>& cells = grid[row];
-    for (size_t k = cells.size(); r.cumulative && k-- > 2;) cells[k - 1] += cells[k];
-    Json values = Json::array();
-    for (size_t k = 0; k < cells.size(); ++k)
-      values.push_back(
-          Json{{"count", plain(cells[k])}, {"label", fmt::format("{} {}", r.period, k)}});
-    out.push_back(Json{{"values", std::move(values)},
-                       {"label", fmt::format("{} {}", r.period, row)},
-                       {"date", offset_text(r.axis.starts_local[row], clock)},
-                       {"breakdown_value", value}});
-  }
+// What rows of all values have in common, as JSON.
+struct RetentionTexts {
+  std::vector<std::string> labels;  // of columns and rows
+  std::vector<std::string> dates;   // of rows
+};
+
+RetentionTexts retention_texts(const Retention& r, const Clock& clock) {
+  RetentionTexts out;
+  const size_t columns = static_cast<size_t>(r.columns);
+  for (size_t i = 0; i < std::max(columns, r.axis.size()); ++i)
+    out.labels.push_back(fmt::format(R"("{} {}")", r.period, i));
+  for (const int64_t start : r.axis.starts_local)
+    append_json_text(out.dates.emplace_back(), offset_text(start, clock));
   return out;
 }
 
-Json retention_answer(const Retention& r, const Clock& clock, const Table& table) {
-  const Grid empty(r.axis.size(), std::vector<double>(static_cast<size_t>(r.columns), 0));
+// Members in the order of their names.
+void append_grid(std::string& out, const Retention& r, Grid& grid, std::string_view value,
+                 const RetentionTexts& texts) {
+  const size_t columns = static_cast<size_t>(r.columns);
+  for (size_t row = 0; row < r.axis.size(); ++row) {
+    double* const cells = grid.cells.data() + row * columns;
+    for (size_t k = columns; r.cumulative && k-- > 2;) cells[k - 1] += cells[k];
+    if (out.back() != '[') out += ',';
+    out.append(R"({"breakdown_value":)").append(value);
+    out.append(R"(,"date":)").append(texts.dates[row]);
+    out.append(R"(,"label":)").append(texts.labels[row]).append(R"(,"values":)");
+    for (size_t k = 0; k < columns; ++k) {
+      append_plain(out += k == 0 ? R"([{"count":)" : R"(,{"count":)", cells[k]);
+      out.append(R"(,"label":)").append(texts.labels[k]) += '}';
+    }
+    out += columns == 0 ? "[]}" : "]}";
+  }
+}
+
+Written retention_answer(const Retention& r, const Clock& clock, const Rows& rows) {
+  const size_t columns = static_cast<size_t>(r.columns);
+  const Grid empty{.cells = std::vector<double>(r.axis.size() * columns, 0)};
   std::map<std::string, Grid> grids;
-  std::map<std::string, double> sizes;
   if (r.breakdowns.by.empty()) grids.emplace("", empty);
-  for (const Row& row : table) {
+  for (const Row row : rows) {
     const int64_t b = integer_of(row[1], -1);
     const int64_t k = integer_of(row[2], -1);
     if (b < 0 || k < 0 || static_cast<size_t>(b) >= r.axis.size() || k >= r.columns) continue;
     Grid& grid = grids.try_emplace(text_of(row[0]), empty).first->second;
-    grid[static_cast<size_t>(b)][static_cast<size_t>(k)] = number_of(row[3]);
-    if (k == 0) sizes[text_of(row[0])] += number_of(row[3]);
+    const double people = number_of(row[3]);
+    grid.cells[static_cast<size_t>(b) * columns + static_cast<size_t>(k)] = people;
+    if (k == 0) grid.size += people;
   }
-  std::vector<std::string> order;
-  for (const auto& [value, grid] : grids) order.push_back(value);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](const std::string& a, const std::string& b) { return sizes[a] > sizes[b]; });
-  Json results = Json::array();
+  std::vector<std::pair<const std::string, Grid>*> order;
+  for (auto& each : grids) order.push_back(&each);
+  std::stable_sort(order.begin(), order.end(), [](const auto* left, const auto* right) {
+    return left->second.size > right->second.size;
+  });
+  const RetentionTexts texts = retention_texts(r, clock);
+  const size_t limit = static_cast<size_t>(r.breakdowns.limit);
+  Written out{.results = "["};
   Grid other = empty;
   for (size_t i = 0; i < order.size(); ++i) {
-    const Grid& grid = grids[order[i]];
-    if (i >= static_cast<size_t>(r.breakdowns.limit)) {
-      for (size_t row = 0; row < grid.size(); ++row) {
-        for (size_t k = 0; k < grid[row].size(); ++k) other[row][k] += grid[row][k];
-      }
+    auto& [value, grid] = *order[i];
+    if (i >= limit) {
+      for (size_t at = 0; at < grid.cells.size(); ++at) other.cells[at] += grid.cells[at];
       continue;
     }
-    for (Json& row : write_grid(r, clock, grid, r.breakdowns.by.empty() ? Json() : Json(order[i])))
-      results.push_back(std::move(row));
+    std::string name;
+    append_json(name, r.breakdowns.by.empty() ? Json() : Json(value));
+    append_grid(out.results, r, grid, name, texts);
   }
-  if (order.size() > static_cast<size_t>(r.breakdowns.limit)) {
-    for (Json& row : write_grid(r, clock, other, std::string(kOtherLabel)))
-      results.push_back(std::move(row));
+  if (order.size() > limit) {
+    std::string name;
+    append_json_text(name, kOtherLabel);
+    append_grid(out.results, r, other, name, texts);
   }
-  return Json{{"results", std::move(results)}};
+  out.results += ']';
+  return out;
 }
 
 }  // namespace
@@ -279,7 +306,8 @@ Built build_retention(const View& question, const Context& context) {
   built.statements.push_back(retention_statement(retention, context));
   const Clock clock = context.project.clock;
   built.until_us = retention.range.to_us;
-  built.read = [retention = std::move(retention), clock](const std::vector<Table>& tables) {
+  built.is_momentary = is_momentary(retention.range);
+  built.write = [retention = std::move(retention), clock](const std::vector<Rows>& tables) {
     return retention_answer(retention, clock, tables[0]);
   };
   return built;

@@ -223,6 +223,7 @@ struct Part {
   std::string event_where;          // the same without filters
   std::vector<std::string> values;  // breakdown texts
   Math math;
+  std::optional<size_t> day;  // the only bucket that is asked for
 
   // ", v0, v1": the breakdown's columns behind others.
   std::string columns() const {
@@ -261,8 +262,11 @@ std::string bucket_expression(const Part& part) {
 }
 
 std::string kept_cte(const Part& part) {
-  const int64_t from = first_us(part);
-  const int64_t to = part.period.range.to_us;
+  const std::vector<int64_t>& starts = part.period.axis.starts_us;
+  const bool begins_later = part.day && *part.day > 0;
+  const bool ends_earlier = part.day && *part.day + 1 < starts.size();
+  const int64_t from = begins_later ? starts[*part.day] : first_us(part);
+  const int64_t to = ends_earlier ? starts[*part.day + 1] - 1 : part.period.range.to_us;
   std::string extra;
   if (!part.math.actor.empty()) extra += fmt::format(", {} AS u", part.math.actor);
   if (!part.math.value.empty()) extra += fmt::format(", {} AS x", part.math.value);
@@ -372,7 +376,8 @@ Statement statement_of(const Part& part) {
 }
 
 Statement make_statement(const Trends& trends, const Trends::Period& period, const Series& series,
-                         const Filter& members, const Context& context) {
+                         const Filter& members, const Context& context,
+                         std::optional<size_t> day = {}) {
   Scan scan(context.project, context.dialect, trends.common.person_properties);
   add_events(series, scan);
   Part part{.trends = trends,
@@ -382,7 +387,8 @@ Statement make_statement(const Trends& trends, const Trends::Period& period, con
             .where = {},
             .event_where = {},
             .values = {},
-            .math = {}};
+            .math = {},
+            .day = day};
   part.math = read_math(series, trends, scan, context);
   part.where = fmt::format("{} AND {}", condition(series, scan, context.refusals),
                            condition(trends.common.filter, scan, context.refusals));
@@ -402,11 +408,11 @@ Statement make_statement(const Trends& trends, const Trends::Period& period, con
 // One line of the answer before it is written.
 struct Line {
   std::vector<std::string> key;  // breakdown labels, empty without
-  std::vector<double> data;
+  std::vector<double> data;      // not a number: nothing is known
   std::string label;
   double total() const {
     double sum = 0;
-    for (double value : data) sum += value;
+    for (double value : data) sum += std::isnan(value) ? 0 : value;
     return sum;
   }
   int rank() const {
@@ -460,6 +466,9 @@ std::vector<Line> lines_of(const Trends& trends, size_t buckets, const Rows& row
     if (b >= 0 && static_cast<size_t>(b) < buckets)
       lines[at].data[static_cast<size_t>(b)] += number_of(row.back());
   }
+  for (Line& line : lines) {
+    for (const size_t b : rows.missing()) line.data[b] = std::nan("");
+  }
   sort_lines(lines);
   return lines;
 }
@@ -509,14 +518,9 @@ Shared shared_of(const Trends& trends, const Trends::Period& period) {
                                {"interval", interval_name(trends.interval)},
                                {"display", trends.display}});
   if (trends.total) return out;
-  Json days = Json::array(), labels = Json::array();
-  for (size_t i = 0; i < period.axis.size(); ++i) {
-    days.push_back(period.axis.day(i));
-    labels.push_back(axis_label(period.axis, i, period.range));
-  }
-  out.days.clear();
-  append_json(out.days, days);
-  append_json(out.labels, labels);
+  AxisTexts texts = axis_texts(period.axis, period.range);
+  out.days = std::move(texts.days);
+  out.labels = std::move(texts.labels);
   return out;
 }
 
@@ -585,7 +589,9 @@ std::vector<Line> formula_lines(const Trends& trends, const Named& named,
     for (size_t i = 0; i < size; ++i) {
       std::vector<double> values;
       for (const Line* one : slots) values.push_back(one == nullptr ? 0 : one->data[i]);
-      line.data.push_back(named.formula.at(values));
+      const bool is_known = std::none_of(values.begin(), values.end(),
+                                         [](double value) { return std::isnan(value); });
+      line.data.push_back(is_known ? named.formula.at(values) : std::nan(""));
     }
     std::string joined;
     for (const std::string& one : key) joined += (joined.empty() ? "" : "::") + one;
@@ -687,7 +693,8 @@ std::string actors_of(const Trends& trends, const View& query, const Context& co
             .where = {},
             .event_where = {},
             .values = {},
-            .math = {}};
+            .math = {},
+            .day = {}};
   if (!plain_series.math.empty() && plain_series.math != "dau")
     query["source"].refuse(
         "people are shown behind counts, unique users and properties' sums only");
@@ -721,6 +728,37 @@ std::string actors_of(const Trends& trends, const View& query, const Context& co
       kept_cte(part), bucket, chosen);
 }
 
+// Whether each bucket is made from its own day's events, and a line of nothing else.
+bool is_sum_of_days(const Trends& trends) {
+  static constexpr std::string_view kOfSeveralDays[] = {
+      "weekly_active", "monthly_active", "first_time_for_user", "first_matching_event_for_user"};
+  const bool are_maths_of_a_day =
+      std::all_of(trends.series.begin(), trends.series.end(), [](const Series& series) {
+        return std::find(std::begin(kOfSeveralDays), std::end(kOfSeveralDays), series.math) ==
+               std::end(kOfSeveralDays);
+      });
+  const size_t days = trends.periods[0].axis.size();
+  return are_maths_of_a_day && trends.interval == Interval::kDay && !trends.total &&
+         !trends.cumulative && trends.smoothing <= 1 && trends.periods.size() == 1 &&
+         trends.breakdowns.by.empty() && trends.breakdowns.cohorts.empty() && days >= 2 &&
+         days <= limits::kDayPartsMax && days * trends.series.size() <= limits::kDayStatementsMax;
+}
+
+std::vector<DayPart> day_parts(const Trends& trends, const Project& project, Dialect dialect) {
+  Refusals refusals;  // there are none: the question has been planned as a whole
+  const Context context{.project = project, .dialect = dialect, .refusals = refusals};
+  std::vector<DayPart> parts;
+  for (size_t day = 0; day < trends.periods[0].axis.size(); ++day) {
+    DayPart& part = parts.emplace_back();
+    part.day = trends.periods[0].axis.day(day);
+    for (const Series& series : trends.series) {
+      part.statements.push_back(
+          make_statement(trends, trends.periods[0], series, {}, context, day));
+    }
+  }
+  return parts;
+}
+
 }  // namespace
 
 std::string trends_actors_sql(const View& query, const View& source, const Context& context) {
@@ -743,7 +781,13 @@ Built build_trends(const View& question, const Context& context) {
     }
   }
   built.until_us = trends.periods[0].range.to_us;
+  built.is_momentary = is_momentary(trends.periods[0].range);
   const Project* project = &context.project;
+  if (is_sum_of_days(trends)) {
+    built.by_day = [trends, project, dialect = context.dialect] {
+      return day_parts(trends, *project, dialect);
+    };
+  }
   built.write = [trends = std::move(trends), project](const std::vector<Rows>& rows) {
     return write_answer(trends, *project, rows);
   };

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <unordered_map>
 
 #include "hogflare/insights_limits.h"
 #include "insights/channel.h"
@@ -174,9 +174,12 @@ Json overview_item(std::string_view key, std::string_view kind, const Json& valu
               {"changeFromPreviousPct", change}};
 }
 
-Json overview_number(const Row& row, std::string_view key) {
+// A visit that began in the range goes on behind it.
+int64_t settled_us(const Range& range) { return range.to_us + kDayUs; }
+
+Json overview_number(Row row, std::string_view key) {
   const auto number = [&row](size_t i) {
-    return row[i].is_null() ? Json() : Json(number_of(row[i]));
+    return is_null(row[i]) ? Json() : Json(number_of(row[i]));
   };
   const auto count = [&row](size_t i) { return plain(number_of(row[i])); };
   if (key == "visitors") return count(0);
@@ -190,7 +193,7 @@ Json overview_number(const Row& row, std::string_view key) {
   return visitors == 0 ? Json() : Json(100 * number_of(row[6]) / visitors);
 }
 
-Json overview_answer(const Web& web, const std::vector<Table>& tables) {
+Json overview_answer(const Web& web, const std::vector<Rows>& tables) {
   static constexpr std::pair<std::string_view, std::string_view> kPlain[] = {
       {"visitors", "unit"},
       {"views", "unit"},
@@ -400,35 +403,57 @@ Statement stats_statement(const Stats& stats, const Range& range, const View& by
           .columns = {"value", "visitors", "views", "bounce"}};
 }
 
-Json stats_answer(const Stats& stats, const std::vector<Table>& tables) {
-  std::map<std::string, const Row*> before;
-  if (tables.size() > 1) {
-    for (const Row& row : tables[1]) before.emplace(text_of(row[0]), &row);
+// [now, before]; `before` is null where the question compares with nothing or had no such number.
+void append_pair(std::string& out, const json::Value& now, std::string_view before) {
+  append_json(out += ",[", now);
+  out.append(",").append(before) += ']';
+}
+
+Written stats_answer(const Stats& stats, const std::vector<Rows>& tables) {
+  const bool compares = tables.size() > 1;
+  std::unordered_map<std::string, Row> before;
+  if (compares) {
+    for (const Row row : tables[1]) before.emplace(text_of(row[0]), row);
   }
-  Json results = Json::array();
-  const Table& rows = tables[0];
-  const size_t first = static_cast<size_t>(stats.offset);
-  const size_t end = std::min(rows.size(), first + static_cast<size_t>(stats.limit));
-  for (size_t i = first; i < end; ++i) {
-    const auto old = before.find(text_of(rows[i][0]));
-    const auto pair = [&](size_t column) {
-      const Json previous = old == before.end()
-                                ? (tables.size() > 1 && column < 3 ? Json(0) : Json())
-                                : (*old->second)[column];
-      return Json::array({rows[i][column], previous});
-    };
-    Json row = Json::array({text_of(rows[i][0]).empty() ? Json() : rows[i][0], pair(1), pair(2)});
-    if (stats.bounce) row.push_back(pair(3));
-    results.push_back(std::move(row));
-  }
+  const Rows& rows = tables[0];
+  Written written = write_page(
+      rows.size(), {.limit = stats.limit, .offset = stats.offset}, [&](std::string& out, size_t i) {
+        const Row row = rows[i];
+        const std::string value = text_of(row[0]);
+        const auto old = before.find(value);
+        append_json(out += '[', value.empty() ? json::Value() : row[0]);
+        for (size_t column = 1; column < (stats.bounce ? 4u : 3u); ++column) {
+          std::string previous;
+          if (old != before.end()) {
+            append_json(previous, old->second[column]);
+          } else {
+            previous = compares && column < 3 ? "0" : "null";
+          }
+          append_pair(out, row[column], previous);
+        }
+        out += ']';
+      });
   Json columns = Json::array(
       {"context.columns.breakdown_value", "context.columns.visitors", "context.columns.views"});
   if (stats.bounce) columns.push_back("context.columns.bounce_rate");
-  return Json{{"results", std::move(results)},
-              {"columns", std::move(columns)},
-              {"hasMore", rows.size() > end},
-              {"limit", stats.limit},
-              {"offset", stats.offset}};
+  written.members["columns"] = std::move(columns);
+  return written;
+}
+
+// Members in the order of their names.
+void append_session(std::string& out, Row row) {
+  const int64_t begin = integer_of(row[2]);
+  append_json(out += R"({"duration_s":)", row[3]);
+  append_instant(out += R"(,"end":)", begin + integer_of(row[3]) * kSecondUs);
+  append_json(out += R"(,"entry_url":)", row[5]);
+  append_json(out += R"(,"exit_url":)", row[6]);
+  out += R"(,"is_bounce":)";
+  out += is_null(row[7]) ? "null" : number_of(row[7]) > 0 ? "true" : "false";
+  append_json(out += R"(,"pageviews":)", row[4]);
+  append_json(out += R"(,"person_id":)", row[1]);
+  append_json(out += R"(,"session_id":)", row[0]);
+  append_instant(out += R"(,"start":)", begin);
+  out += '}';
 }
 
 }  // namespace
@@ -444,7 +469,8 @@ Built build_web_overview(const View& question, const Context& context) {
   if (context.refusals.first) return built;
   for (const Range& range : web.periods)
     built.statements.push_back(overview_statement(web, range, context));
-  built.read = [web = std::move(web)](const std::vector<Table>& tables) {
+  built.until_us = settled_us(web.periods[0]);
+  built.read = [web = std::move(web)](const std::vector<Rows>& tables) {
     return overview_answer(web, tables);
   };
   return built;
@@ -484,7 +510,8 @@ Built build_web_stats(const View& question, const Context& context) {
   if (context.refusals.first) return built;
   for (const Range& range : stats.web.periods)
     built.statements.push_back(stats_statement(stats, range, question["breakdownBy"], context));
-  built.read = [stats = std::move(stats)](const std::vector<Table>& tables) {
+  built.until_us = settled_us(stats.web.periods[0]);
+  built.write = [stats = std::move(stats)](const std::vector<Rows>& tables) {
     return stats_answer(stats, tables);
   };
   return built;
@@ -513,27 +540,11 @@ Built build_sessions(const View& question, const Context& context) {
                           visits_sql(asked, scan), limit + offset + 1),
        .columns = {"session_id", "person", "start_t", "duration", "pageviews", "entry_url",
                    "exit_url", "is_bounce"}});
-  built.read = [limit, offset](const std::vector<Table>& tables) {
-    Json results = Json::array();
-    const size_t end = std::min(tables[0].size(), static_cast<size_t>(limit + offset));
-    for (size_t i = static_cast<size_t>(offset); i < end; ++i) {
-      const Row& row = tables[0][i];
-      const int64_t begin = integer_of(row[2]);
-      results.push_back(
-          Json{{"session_id", row[0]},
-               {"person_id", row[1]},
-               {"start", instant_text(begin)},
-               {"end", instant_text(begin + integer_of(row[3]) * kSecondUs)},
-               {"duration_s", row[3]},
-               {"pageviews", row[4]},
-               {"entry_url", row[5]},
-               {"exit_url", row[6]},
-               {"is_bounce", row[7].is_null() ? Json() : Json(number_of(row[7]) > 0)}});
-    }
-    return Json{{"results", std::move(results)},
-                {"hasMore", tables[0].size() > end},
-                {"limit", limit},
-                {"offset", offset}};
+  built.until_us = settled_us(range);
+  built.write = [limit, offset](const std::vector<Rows>& tables) {
+    const Rows& rows = tables[0];
+    return write_page(rows.size(), {.limit = limit, .offset = offset},
+                      [&rows](std::string& out, size_t i) { append_session(out, rows[i]); });
   };
   return built;
 }

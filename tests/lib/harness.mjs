@@ -54,13 +54,13 @@ export async function persistently(check, { timeoutMs = 120_000, everyMs = 200 }
   }
 }
 
-/** Starts a fake pipeline; `stop` ends it and keeps its state. */
-export async function startPipeline(stateDir, { token = "" } = {}) {
+/** Starts a fake pipeline; `stop` ends it and keeps its state. `rollSeconds`: as the sink's, what is younger is not in the tables. */
+export async function startPipeline(stateDir, { token = "", rollSeconds = 0 } = {}) {
   const port = await freePort();
   const child = spawn(join(ROOT, ".venv/bin/python"), ["-m", "fake_pipeline", "--port", String(port), "--state-dir", stateDir], {
     cwd: join(ROOT, "fake-pipeline"),
     stdio: ["ignore", "ignore", "inherit"],
-    env: { ...process.env, FAKE_PIPELINE_TOKEN: token },
+    env: { ...process.env, FAKE_PIPELINE_TOKEN: token, FAKE_BASIN_SQL_ROLL_SECONDS: String(rollSeconds) },
   });
   const url = `http://127.0.0.1:${port}`;
   await eventually(
@@ -116,13 +116,14 @@ export function sqlVariables(pipelineUrl) {
 
 /**
  * Starts both. `vars` are the Worker's variables on top of the sinks; a value of undefined removes one.
- * `hasSql`: questions are answered by the fake pipeline. The other settings are startWorker's.
- * @param {{vars?: Record<string, string | undefined>, hasSql?: boolean, [setting: string]: any}} settings
+ * `hasSql`: questions are answered by the fake pipeline. `rollSeconds`: startPipeline's. The other settings are startWorker's.
+ * @param {{vars?: Record<string, string | undefined>, hasSql?: boolean, rollSeconds?: number, [setting: string]: any}} settings
  */
-export async function startSystem({ vars = {}, hasSql = false, ...settings } = {}) {
+export async function startSystem({ vars = {}, hasSql = false, rollSeconds = 0, ...settings } = {}) {
   const stateDir = mkdtempSync(join(tmpdir(), "hogflare-test-"));
   const pipeline = await startPipeline(join(stateDir, "pipeline"), {
     token: vars.CLOUDFLARE_PIPELINE_AUTH_TOKEN ?? "",
+    rollSeconds,
   });
   const chosen = Object.fromEntries(
     Object.entries({ ...sinkVariables(pipeline.url), ...(hasSql ? sqlVariables(pipeline.url) : {}), ...vars }).filter(

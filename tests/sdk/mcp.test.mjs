@@ -225,6 +225,22 @@ describe("the official client", () => {
       errors.results.map((each) => [each.name, each.aggregations.occurrences]),
       [["TypeError", 1]],
     );
+    const [{ id: fingerprint }] = errors.results;
+    const statuses = async () => {
+      const found = {};
+      for (const status of ["all", "active", "resolved", "ignored"])
+        found[status] = (await call(client, "errors", { status, refresh: true })).results.length;
+      return found;
+    };
+    assert.deepEqual(await statuses(), { all: 1, active: 1, resolved: 0, ignored: 0 });
+    const decided = {
+      event: "issue_status_changed",
+      distinct_id: "somebody",
+      properties: { issue: fingerprint, status: "ignored", $process_person_profile: false },
+    };
+    assert.equal((await system.post("/batch/", { api_key: "phc_test", batch: [decided] })).status, 200);
+    assert.deepEqual(await statuses(), { all: 1, active: 0, resolved: 0, ignored: 1 });
+    assert.match(await refusal(client, "errors", { status: "open" }), /^status must be one of /);
     const recordings = await call(client, "recordings");
     assert.deepEqual(
       recordings.results.map((each) => [each.session_id, each.distinct_id, each.parts]),

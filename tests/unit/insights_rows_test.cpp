@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <cstdlib>
 #include <string>
 
 #include "insights/kinds.h"
@@ -80,7 +81,7 @@ const char* const kCells[] = {"0",
                               "9223372036854775808",
                               "\"\x7f\""};
 
-TEST_CASE("engine rows: a cell is spelled as in a dumped tree") {
+TEST_CASE("engine rows: a cell is given as it came, and read as a tree of it would be") {
   for (const std::string cell : kCells) {
     const std::string text = "[[" + cell + "]]";
     const auto document = json::Document::parse_const(text, 2);
@@ -88,15 +89,51 @@ TEST_CASE("engine rows: a cell is spelled as in a dumped tree") {
     const json::Value value = *(*document.value().root().elements().begin()).elements().begin();
     std::string out;
     append_json(out, value);
-    CHECK(out == Json::parse(cell).dump());
+    CHECK(out == cell);
     CHECK(text_of(value) == text_of(Json::parse(cell)));
     CHECK(number_of(value, 7) == number_of(Json::parse(cell), 7));
     // A property's value is a document in a text.
     const std::string inside = Json(cell).dump();
     const auto quoted = json::Document::parse_const(inside, 0);
-    out.clear();
+    out = "before";
     append_parsed(out, quoted.value().root());
-    CHECK(out == Json::parse(cell).dump());
+    CHECK(out == "before" + cell);
+  }
+}
+
+TEST_CASE("engine rows: a document in a text can be looked into where it was put") {
+  const std::string cell = Json(R"({"a": [1, {"b": "x\"y"}], "c": "é"})").dump();
+  const auto quoted = json::Document::parse_const(cell, 0);
+  std::string out = "{\"properties\":";
+  const auto found = append_parsed(out, quoted.value().root(), 2);
+  REQUIRE(found);
+  CHECK(found->root().find("c").text() == "é");
+  CHECK(found->root().find("a").raw() == R"([1, {"b": "x\"y"}])");
+}
+
+TEST_CASE("engine rows: decimals are read as the C library reads them, and written as trees are") {
+  uint32_t state = 7;
+  for (int i = 0; i < 20'000; ++i) {
+    const auto next = [&state](uint32_t below) {
+      state = state * 1'664'525 + 1'013'904'223;
+      return (state >> 8) % below;
+    };
+    std::string text = next(2) == 0 ? "" : "-";
+    const size_t before = 1 + next(9);
+    text += static_cast<char>('1' + next(9));
+    while (text.size() < before) text += static_cast<char>('0' + next(10));
+    text += '.';
+    for (size_t places = 1 + next(9); places > 0; --places) {
+      text += static_cast<char>('0' + next(10));
+    }
+    const auto document = json::Document::parse_const(text, 0);
+    REQUIRE(document.ok());
+    CAPTURE(text);
+    const double value = number_of(document.value().root());
+    REQUIRE(value == std::strtod(text.c_str(), nullptr));
+    std::string out;
+    append_plain(out, value);
+    REQUIRE(out == plain(value).dump());
   }
 }
 

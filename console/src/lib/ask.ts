@@ -132,7 +132,8 @@ async function askAll(
   on: (index: number, answer: Answer | undefined, fault: Refused) => void,
 ): Promise<void> {
   const path = `/api/projects/${team()}/query/batch/`;
-  const queries = all.map(({ query, refresh }) => (refresh === undefined ? { query } : { query, refresh }));
+  // All or nothing: what is asked by days here is told as they come.
+  const queries = all.map(({ query, refresh }) => ({ query, refresh, partial: false }));
   const response = await call(path, { method: "POST", body: { queries }, signal });
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
