@@ -429,6 +429,7 @@ Built build_people(const View& question, const Context& context, const Behind& s
   people.offset = question["offset"].integer(0, {0, limits::kListOffsetMax});
   const Wanted wanted{.search = question["search"].text(),
                       .distinct_id = question["distinctId"].text()};
+  check_modifiers(question["modifiers"]);
   question["orderBy"].refuse_if_given("people come newest first here");
   question["properties"].refuse_if_given("is not done here: search looks through names and ids");
   question["fixedProperties"].refuse_if_given("is not done here");
@@ -516,6 +517,7 @@ Built build_actors(const View& question, const Context& context) {
   if (!query.given()) return build_people(question, context, {});
   const View insight = query["source"];
   query["includeRecordings"].refuse_if_given("is not done here");
+  check_modifiers(query["modifiers"]);
   if (query["kind"].one_of({"InsightActorsQuery", "FunnelsActorsQuery"}) == "FunnelsActorsQuery") {
     query.only({"source", "funnelStep", "funnelStepBreakdown", "includeRecordings", "modifiers"});
     insight["kind"].one_of({"FunnelsQuery"});

@@ -237,6 +237,8 @@ void read_modifiers(Common& common, const View& modifiers) {
                   "optimizeJoinedFilters", "inCohortVia", "debug", "timings",
                   "convertToProjectTimezone", "useMaterializedViews", "sessionTableVersion",
                   "propertyGroupsMode", "useWebAnalyticsPreAggregatedTables"});
+  if (!modifiers["convertToProjectTimezone"].flag(true))
+    modifiers["convertToProjectTimezone"].refuse("must be true: days are those of the project");
   const View mode = modifiers["personsOnEventsMode"];
   const std::string text = mode.one_of(
       {"person_id_override_properties_on_events", "person_id_override_properties_joined"});
@@ -245,6 +247,11 @@ void read_modifiers(Common& common, const View& modifiers) {
 }
 
 }  // namespace
+
+void check_modifiers(const View& modifiers) {
+  Common nothing;
+  read_modifiers(nothing, modifiers);
+}
 
 Common read_common(const View& question, const Project& project) {
   Common common;

@@ -94,6 +94,8 @@ struct Common {
   PersonProperties person_properties = PersonProperties::kOfEvent;
 };
 Common read_common(const View& question, const Project& project);
+// Refuses what is not done of them, where there is nothing else that they could change.
+void check_modifiers(const View& modifiers);
 // "person", or the group's key.
 std::string unit_of(const Common& common, Scan& scan);
 

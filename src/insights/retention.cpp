@@ -32,6 +32,8 @@ struct Retention {
 // The interval of date_to is whole; without date_from there are as many rows as columns.
 void read_retention_range(Retention& out, const View& date_range, const Clock& clock) {
   date_range.only({"date_from", "date_to", "explicitDate"});
+  if (date_range["explicitDate"].flag())
+    date_range["explicitDate"].refuse("is not done here: rows are whole intervals");
   const auto moment = [&](std::string_view name, int64_t fallback) {
     const View view = date_range[name];
     const std::string text = view.text();

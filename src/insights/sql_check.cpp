@@ -403,6 +403,7 @@ std::string team_ctes(const Project& project) {
 
 Built build_sql(const View& question, const Context& context) {
   question.only({"query", "modifiers"});
+  check_modifiers(question["modifiers"]);
   const std::string sql = question["query"].text();
   Built built;
   const std::vector<std::string> tables = {context.project.events,

@@ -260,3 +260,73 @@ describe("an engine that answers for some days", () => {
     assert.ok(count <= 1, `${count} times`);
   });
 });
+
+describe("days asked one by one", () => {
+  let system;
+  let engine;
+  let isRefusing = false;
+  const ZONE = "Europe/Berlin";
+  before(async () => {
+    // The stand-in's own engine, but for statements about more than a day, while it refuses.
+    engine = createServer(async (request, response) => {
+      const parts = [];
+      for await (const part of request) parts.push(part);
+      const body = Buffer.concat(parts).toString();
+      const [, from, to] = (/t >= (\d+) AND t <= (\d+)/.exec(JSON.parse(body).query) ?? ["", 0, 0]).map(Number);
+      if (isRefusing && to - from > 1.2 * DAY_US) {
+        const errors = [{ code: 40004, message: "query would scan 99 bytes, which may scan 5" }];
+        return response.writeHead(400).end(JSON.stringify({ success: false, errors, result: null }));
+      }
+      const { authorization } = request.headers;
+      const asked = await fetch(system.pipeline.url + request.url, {
+        method: "POST",
+        headers: { authorization, "content-type": "application/json" },
+        body,
+      });
+      response.writeHead(asked.status).end(await asked.text());
+    });
+    await new Promise((done) => engine.listen(0, "127.0.0.1", done));
+    system = await startSystem({
+      vars: {
+        ...vars,
+        HOGFLARE_PROJECTS: JSON.stringify({ phc_test: { team_id: 1, timezone: ZONE } }),
+        HOGFLARE_SQL_URL: `http://127.0.0.1:${engine.address().port}`,
+      },
+      hasSql: true,
+    });
+    const events = Array.from({ length: 150 }, (_, i) =>
+      event({
+        event: "viewed",
+        distinct_id: `user-${i % 17}`,
+        // Every hour of a week over the change of the clock, whose days begin at 23:00 and at 22:00 UTC.
+        timestamp: new Date(Date.UTC(2026, 2, 26, 20) + i * 3_600_000).toISOString(),
+        properties: { price: (i * 7) % 31, $session_id: `0190d5a7-0000-7000-8000-0000000000${10 + (i % 23)}` },
+      }),
+    );
+    assert.equal((await system.post("/batch/", batch(events))).status, 200);
+  });
+  after(async () => {
+    await system.stop();
+    engine.close();
+  });
+
+  test("give the numbers of the whole", async () => {
+    const series = ["total", "dau", "unique_session", "sum", "avg", "p90", "max"].map((math) => ({
+      kind: "EventsNode",
+      event: "viewed",
+      math,
+      ...(["total", "dau", "unique_session"].includes(math) ? {} : { math_property: "price" }),
+    }));
+    const question = { kind: "TrendsQuery", series, dateRange: { date_from: "2026-03-26", date_to: "2026-04-02" } };
+    const whole = await ask(system, question, { refresh: "force_blocking" });
+    assert.equal(whole.status, 200, JSON.stringify(whole));
+    assert.equal(whole.results[0].count, 150);
+    isRefusing = true;
+    const refused = await ask(system, question, { refresh: "force_blocking", partial: false });
+    assert.equal(refused.code, "scan_budget");
+    const byDay = await ask(system, question, { refresh: "force_blocking" });
+    isRefusing = false;
+    assert.equal(byDay.hogflare.days_missing, undefined, JSON.stringify(byDay.hogflare.days_missing));
+    assert.deepEqual(byDay.results, whole.results);
+  });
+});

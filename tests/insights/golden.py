@@ -36,6 +36,7 @@ MORE = {
         "fromUs": 1774699200000000,
         "toUs": 1774785600000000,
     },
+    "until when there are rows": {"kind": "_Freshness"},
     "names of events": {"kind": "_EventDefinitions", "search": "it's"},
     "properties of events": {"kind": "_PropertyDefinitions", "event_names": ["it's", "b"]},
     "SQL of one team": {"kind": "HogQLQuery", "query": "SELECT event, count(*) AS n FROM events WHERE event <> 'it''s' GROUP BY event"},
