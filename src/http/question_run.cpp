@@ -53,7 +53,6 @@ bool says(const EngineError& error, std::initializer_list<std::string_view> word
 }
 
 constexpr std::string_view kServer = "server_error";
-constexpr std::string_view kThrottled = "engine_throttled";
 
 // Whether the engine might answer the same for less time.
 bool is_for_less_time(const Fault& fault) {
@@ -101,7 +100,7 @@ Fault refusal_of(const EffectResult& result, const std::string& bucket, bool is_
     case 429:
       return {.status = 429,
               .type = "throttled_error",
-              .code = std::string(kThrottled),
+              .code = "engine_throttled",
               .detail = "the SQL engine takes no more questions just now: ask again in a moment",
               .retry_after_s = 5};
     default:
@@ -243,7 +242,7 @@ void QuestionRun::miss(const Turn& turn, Fault fault, Effects& effects) {
     whole_fault_ = std::move(fault);
     return begin_more(turn, effects);
   }
-  if (!is_for_less_time(fault) && fault.code != kThrottled) return fail(std::move(fault));
+  if (!is_for_less_time(fault) && fault.code != "engine_throttled") return fail(std::move(fault));
   ++ended_;
   ++misses_;
   const bool is_any_answered =

@@ -153,6 +153,13 @@ describe("questions", () => {
       assert.ok(answer.results !== undefined, kind);
       assert.ok(answer.hogflare.sql.length > 0, kind);
     }
+    const experiment = await ask(system, {
+      kind: "ExperimentQuery",
+      experiment: { feature_flag_key: "checkout", variants: ["control", "test"], start_date: new Date(Date.now() - 7 * 86_400_000).toISOString() },
+      metric: { kind: "ExperimentMetric", metric_type: "mean", source: { kind: "EventsNode", event: "bought" } },
+    });
+    assert.equal(experiment.status, 200, JSON.stringify(experiment));
+    assert.deepEqual([experiment.baseline.number_of_samples, experiment.variant_results[0].key], [0, "test"]);
     const funnel = await ask(system, { kind: "FunnelsQuery", ...answers.FunnelsQuery });
     assert.deepEqual(
       funnel.results.map((step) => step.count),
@@ -379,6 +386,12 @@ describe("questions", () => {
     assert.equal((await ask(system, TRENDS, { members: { refresh: "soon" } })).attr, "refresh");
     assert.equal((await ask(system, TRENDS, { members: { filters_override: { a: 1 } } })).attr, "filters_override");
     assert.equal((await ask(system, { kind: "TeapotQuery" })).attr, "query.kind");
+  });
+
+  test("what PostHog has and is not here is not found", async () => {
+    for (const path of ["/api/users/@me/", "/api/organizations/@current/", "/api/projects/1/insights/", "/api/projects/1/query/some-id/"]) {
+      assert.equal((await system.request(path, { headers: READER })).status, 404, path);
+    }
   });
 
   test("hostile bodies get 4xx", async () => {
