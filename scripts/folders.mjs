@@ -22,18 +22,7 @@ export const ORDER = FLOORS.flatMap(({ folders }) => folders);
 
 /** Headers of include/hogflare that no source of the same name gives a folder. */
 const FOLDER_OF = {
-  base: [
-    "bytes",
-    "calendar",
-    "short_bytes",
-    "text",
-    "task",
-    "version",
-    "limits",
-    "flags_limits",
-    "memory_limits",
-    "capitals",
-  ],
+  base: ["bytes", "calendar", "short_bytes", "text", "task", "version", "limits", "flags_limits", "memory_limits", "capitals"],
   metrics: ["outbox_stats"],
   wire: ["request", "event", "request_budget"],
   flags: ["flags", "flags_responses", "flags_tools", "flags_value"],

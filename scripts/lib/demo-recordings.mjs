@@ -22,17 +22,70 @@ const STYLE = `
   .banner { background: #fdecea; color: #8f1d14; padding: 12px 16px; border-radius: 6px; }`;
 
 const PAGES = {
-  "/": ["Sell together", [["Carts that last", "Shared by a team"], ["Orders in one place", "From web and phone"], ["Stock you can trust", "Counted as it moves"]]],
-  "/pricing": ["Plans", [["Free", "For one person"], ["Team", "$49 a month"], ["Enterprise", "$249 a month"]]],
-  "/features": ["What it does", [["Import", "From any table"], ["Reports", "By day and by product"], ["Phones", "Scan and count"]]],
+  "/": [
+    "Sell together",
+    [
+      ["Carts that last", "Shared by a team"],
+      ["Orders in one place", "From web and phone"],
+      ["Stock you can trust", "Counted as it moves"],
+    ],
+  ],
+  "/pricing": [
+    "Plans",
+    [
+      ["Free", "For one person"],
+      ["Team", "$49 a month"],
+      ["Enterprise", "$249 a month"],
+    ],
+  ],
+  "/features": [
+    "What it does",
+    [
+      ["Import", "From any table"],
+      ["Reports", "By day and by product"],
+      ["Phones", "Scan and count"],
+    ],
+  ],
   "/signup": ["Make an account", []],
   "/login": ["Sign in", []],
-  "/app": ["Today", [["Orders", "12 open"], ["Stock", "3 run low"], ["Revenue", "$1,204"]]],
-  "/app/orders": ["Orders", [["#1042", "2 items, paid"], ["#1041", "1 item, sent"], ["#1040", "5 items, paid"]]],
-  "/app/products": ["Products", [["Mug", "48 in stock"], ["Shirt", "7 in stock"], ["Poster", "120 in stock"]]],
-  "/app/reports": ["Reports", [["This week", "up 6 %"], ["Last week", "up 2 %"]]],
+  "/app": [
+    "Today",
+    [
+      ["Orders", "12 open"],
+      ["Stock", "3 run low"],
+      ["Revenue", "$1,204"],
+    ],
+  ],
+  "/app/orders": [
+    "Orders",
+    [
+      ["#1042", "2 items, paid"],
+      ["#1041", "1 item, sent"],
+      ["#1040", "5 items, paid"],
+    ],
+  ],
+  "/app/products": [
+    "Products",
+    [
+      ["Mug", "48 in stock"],
+      ["Shirt", "7 in stock"],
+      ["Poster", "120 in stock"],
+    ],
+  ],
+  "/app/reports": [
+    "Reports",
+    [
+      ["This week", "up 6 %"],
+      ["Last week", "up 2 %"],
+    ],
+  ],
 };
-const titleOf = (path) => path.split("/").at(-1).replaceAll("-", " ").replace(/^./, (first) => first.toUpperCase());
+const titleOf = (path) =>
+  path
+    .split("/")
+    .at(-1)
+    .replaceAll("-", " ")
+    .replace(/^./, (first) => first.toUpperCase());
 
 /** A page as rrweb's full snapshot, with the ids of what happens on it. */
 function pageOf(path, buttons) {
@@ -40,7 +93,13 @@ function pageOf(path, buttons) {
   const id = () => (last += 1);
   const text = (value, more = {}) => ({ type: 3, textContent: value, id: id(), ...more });
   const node = (tagName, attributes, childNodes) => ({ type: 2, tagName, attributes, childNodes, id: id() });
-  const [title, cards] = PAGES[path] ?? [titleOf(path), [["In short", "What a team has to know"], ["In detail", "Step by step"]]];
+  const [title, cards] = PAGES[path] ?? [
+    titleOf(path),
+    [
+      ["In short", "What a team has to know"],
+      ["In detail", "Step by step"],
+    ],
+  ];
   const places = new Map();
   const button = (label, at) => {
     const made = node("button", { style: `left: ${24 + at * 166}px` }, [text(label)]);
@@ -49,14 +108,27 @@ function pageOf(path, buttons) {
   };
   const bannerText = text("");
   const banner = node("div", { class: "banner", style: "display: none" }, [bannerText]);
-  const inputs = path === "/signup" || path === "/login" ? [node("input", { placeholder: "Mail" }, []), node("input", { placeholder: "Password", type: "password" }, [])] : [];
+  const inputs =
+    path === "/signup" || path === "/login"
+      ? [node("input", { placeholder: "Mail" }, []), node("input", { placeholder: "Password", type: "password" }, [])]
+      : [];
   const shown = cards.map(([head, body], at) =>
-    node("div", { class: "card" }, [node("b", {}, [text(head)]), text(body), node("div", { class: "bar", style: `width: ${40 + ((at * 67 + path.length * 31) % 200)}px` }, [])]),
+    node("div", { class: "card" }, [
+      node("b", {}, [text(head)]),
+      text(body),
+      node("div", { class: "bar", style: `width: ${40 + ((at * 67 + path.length * 31) % 200)}px` }, []),
+    ]),
   );
-  const links = ["Features", "Pricing", "Docs"].map((name) => node("a", { href: `https://shop.example/${name.toLowerCase()}` }, [text(name)]));
+  const links = ["Features", "Pricing", "Docs"].map((name) =>
+    node("a", { href: `https://shop.example/${name.toLowerCase()}` }, [text(name)]),
+  );
   const body = node("body", {}, [
     node("header", {}, [node("b", {}, [text("Shop")]), ...links]),
-    node("main", {}, [node("h1", {}, [text(title)]), ...buttons.map(button), node("div", { class: "cards" }, [banner, ...inputs, ...shown])]),
+    node("main", {}, [
+      node("h1", {}, [text(title)]),
+      ...buttons.map(button),
+      node("div", { class: "cards" }, [banner, ...inputs, ...shown]),
+    ]),
   ]);
   const head = node("head", {}, [node("title", {}, [text(title)]), node("style", {}, [text(STYLE, { isStyle: true })])]);
   const html = node("html", { lang: "en" }, [head, body]);

@@ -198,7 +198,7 @@ std::string AskingTask::envelope(const Turn& turn) const {
   const std::vector<std::string> missing = run_.days_missing();
   if (!missing.empty()) {
     append_name(out, "days_missing");
-    out += text_of(missing);
+    out += json::text_of(Json(missing));
   }
   append_number(out, "duration_ms", turn.now_ms - run_.cost().began_at_ms);
   append_name(out, "sql");

@@ -282,8 +282,7 @@ std::string persons_cte(const Context& context, const Wanted& wanted, Ids which)
         flag_of_any(fmt::format("strpos(lower({}), lower({})) > 0", ids, literal(wanted.search))));
   }
   if (!wanted.distinct_id.empty()) {
-    const std::string quoted =
-        json::text_of(Json(wanted.distinct_id));
+    const std::string quoted = json::text_of(Json(wanted.distinct_id));
     found +=
         fmt::format(", {} AS is_meant",
                     flag_of_any(fmt::format("distinct_id = {} OR strpos({}, {}) > 0",
@@ -316,14 +315,16 @@ struct People {
 
 constexpr std::string_view kNames[] = {"email", "name", "username"};
 
-// What other rows of the persons stream say of the same people's ids, by the person's id as it came.
+// What other rows of the persons stream say of the same people's ids, by the person's id as it
+// came.
 using OthersOf = std::unordered_map<std::string_view, std::vector<Row>>;
 
 bool is_same_text(const json::Value& one, const json::Value& other) {
   return one.exists() == other.exists() && (!one.exists() || one.raw() == other.raw());
 }
 
-// The distinct ids of a person's rows, each once, and the first of them as JSON; `none` where there are none.
+// The distinct ids of a person's rows, each once, and the first of them as JSON; `none` where there
+// are none.
 std::string append_ids(std::string& out, Row row, const OthersOf& others, std::string none) {
   std::vector<std::string> ids;
   std::set<std::string> known;

@@ -135,9 +135,7 @@ describe("a first day", () => {
     await page.getByText("The checker takes it.").waitFor();
     const { stateDir } = system;
     const next = "another-admin-token-of-some-length";
-    await system.worker.setOptions(
-      workerOptions({ port, stateDir, vars: { ...system.vars, HOGFLARE_ADMIN_TOKEN: next } }),
-    );
+    await system.worker.setOptions(workerOptions({ port, stateDir, vars: { ...system.vars, HOGFLARE_ADMIN_TOKEN: next } }));
     await page.getByRole("button", { name: "Review and publish" }).click();
     const dialog = page.locator("dialog[open]");
     if (await dialog.getByRole("button", { name: "Publish" }).isVisible()) await dialog.getByRole("button", { name: "Publish" }).click();

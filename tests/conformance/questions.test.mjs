@@ -155,7 +155,11 @@ describe("questions", () => {
     }
     const experiment = await ask(system, {
       kind: "ExperimentQuery",
-      experiment: { feature_flag_key: "checkout", variants: ["control", "test"], start_date: new Date(Date.now() - 7 * 86_400_000).toISOString() },
+      experiment: {
+        feature_flag_key: "checkout",
+        variants: ["control", "test"],
+        start_date: new Date(Date.now() - 7 * 86_400_000).toISOString(),
+      },
       metric: { kind: "ExperimentMetric", metric_type: "mean", source: { kind: "EventsNode", event: "bought" } },
     });
     assert.equal(experiment.status, 200, JSON.stringify(experiment));

@@ -15,7 +15,10 @@ PROJECT = {
 }
 RANGE = {"date_from": "-7d", "date_to": "-1d", "explicitDate": False}
 TEST = {"key": "plan", "type": "event", "operator": "exact", "value": ["pro"]}
-FILTERS = {"type": "AND", "values": [{"type": "OR", "values": [TEST, {"key": "email", "type": "person", "operator": "icontains", "value": "a"}]}]}
+FILTERS = {
+    "type": "AND",
+    "values": [{"type": "OR", "values": [TEST, {"key": "email", "type": "person", "operator": "icontains", "value": "a"}]}],
+}
 NODE = {"kind": "EventsNode", "event": "seen", "properties": [TEST], "fixedProperties": [TEST]}
 COMMON = {"dateRange": RANGE, "properties": FILTERS, "filterTestAccounts": False, "samplingFactor": 1}
 ENTITY = {"id": "seen", "type": "events", "properties": [TEST]}
@@ -123,7 +126,12 @@ QUESTIONS = [
         "kind": "ActorsQuery",
         "select": ["actor"],
         "limit": 10,
-        "source": {"kind": "InsightActorsQuery", "day": "2026-03-24", "series": 0, "source": {"kind": "TrendsQuery", "dateRange": RANGE, "series": [NODE]}},
+        "source": {
+            "kind": "InsightActorsQuery",
+            "day": "2026-03-24",
+            "series": 0,
+            "source": {"kind": "TrendsQuery", "dateRange": RANGE, "series": [NODE]},
+        },
     },
     {"kind": "ActorsQuery", "source": {"kind": "FunnelsActorsQuery", "funnelStep": 1, "source": {**FUNNEL, "breakdownFilter": {}}}},
     {

@@ -23,9 +23,9 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(Path(__file__).parent), str(PROJECT / "fake-pipeline"), str(PROJECT / "tests/pylib")]
 
-from planner import Planner  # noqa: E402
 from fake_pipeline.store import sql_files  # noqa: E402
 from month import SINCE, UNTIL, make_month  # noqa: E402
+from planner import Planner  # noqa: E402
 from pyiceberg.catalog.sql import SqlCatalog  # noqa: E402
 
 NODE = str(PROJECT / "node_modules/.bin/node")

@@ -19,7 +19,7 @@ const Statement kStatement = {.sql = "SELECT", .columns = {"a", "b", "c"}};
 std::string read_rows(const std::string& text, const Statement& statement = kStatement) {
   const auto document = json::Document::parse_const(text, 2);
   REQUIRE(document.ok());
-  const auto rows = Rows::read({.list = document.value().root()}, statement);
+  const auto rows = Rows::read({.lists = {document.value().root()}}, statement);
   if (!rows) return "none";
   std::string out;
   for (size_t i = 0; i < rows->size(); ++i) {
@@ -50,7 +50,7 @@ TEST_CASE("engine rows: what is no row is refused") {
 TEST_CASE("engine rows: free SQL's objects are read by the names that the engine gives") {
   const auto document = json::Document::parse_const(R"([{"n":1,"event":"a"},{"event":"b"}])", 2);
   const std::vector<std::string> names = {"event", "n"};
-  const auto rows = Rows::read({.list = document.value().root(), .columns = names},
+  const auto rows = Rows::read({.lists = {document.value().root()}, .columns = names},
                                {.sql = "SELECT", .columns = {}});
   REQUIRE(rows);
   CHECK(text_of((*rows)[0][0]) == "a");
