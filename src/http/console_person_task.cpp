@@ -69,16 +69,17 @@ class PersonTask final : public ConsoleTask {
   ConsoleJson ids(const ConsoleJson& told) const {
     ConsoleJson list = ConsoleJson::array();
     for (const ConsoleJson& id : told["distinct_ids"]) {
-      // The version says only that rows of before were another person's or nobody's: which event
-      // brought the id stands in the merges, as long as it is among the last changes.
+      // The version says only that the id may have rows of before: what brought it stands in the
+      // merges where two people became one, and as long as that is among the last changes.
       const bool came_later = id["version"] != 0;
       list.push_back(
           {{"distinct_id", id["distinct_id"]},
            {"version", id["version"]},
-           {"why", came_later ? "came later, from another person or from events without one: its "
-                                "rows of before belong to this person now, and the table "
-                                "distinct_ids says so"
-                              : "its rows have named this person from the first"}});
+           {"why", came_later
+                       ? "came later, by identify(), an alias or a merge: rows that were stored "
+                         "under it before belong to this person now, and the table distinct_ids "
+                         "says so"
+                       : "its rows have named this person from the first"}});
     }
     return list;
   }

@@ -71,9 +71,16 @@ describe("a first day", () => {
 
   it("the day whose clock goes back has 25 hours, each with a name of its own", async () => {
     await send(["00:30", "01:30"].map((time) => ({ event: "night", distinct_id: "owl", timestamp: `2026-10-25T${time}:00Z` })));
-    await eventually(async () => (await system.rows()).filter(({ event }) => event === "night").length === 2, { what: "the rows" });
-    const q = `1.${deflateRawSync(JSON.stringify({ kind: "TrendsQuery", series: [{ kind: "EventsNode", event: "night" }] })).toString("base64url")}`;
-    await visit(page, `/app/1/insights?from=2026-10-25&to=2026-10-25&i=hour&q=${q}`);
+    // 22 or 23 o'clock in Berlin, by winter's or summer's time.
+    const yesterday = new Date(Date.now() - 86_400_000).toLocaleDateString("sv", { timeZone: "Europe/Berlin" });
+    await send([{ event: "evening", distinct_id: "owl", timestamp: `${yesterday}T21:00:00Z` }]);
+    await eventually(async () => (await system.rows()).filter(({ event }) => /^(night|evening)$/.test(event)).length === 3, {
+      what: "the rows",
+    });
+    const packed = (insight) => `1.${deflateRawSync(JSON.stringify(insight)).toString("base64url")}`;
+    const night = packed({ kind: "TrendsQuery", series: [{ kind: "EventsNode", event: "night" }] });
+    const evening = packed({ kind: "TrendsQuery", series: [{ kind: "EventsNode", event: "evening" }] });
+    await visit(page, `/app/1/insights?from=2026-10-25&to=2026-10-25&i=hour&q=${night}`);
     const table = page.locator('table[aria-label="Values"]');
     await table.waitFor();
     const heads = (await table.locator("thead th").allTextContents()).slice(2);
@@ -82,6 +89,12 @@ describe("a first day", () => {
     const cells = (await table.locator("tbody tr").first().locator("td").allTextContents()).slice(2);
     assert.deepEqual(cells.filter((text) => text === "1").length, 2);
     await picture("clock-back");
+    // Yesterday, by the menu's name for it, is a whole day of hours as well.
+    await visit(page, `/app/1/insights?from=-1d/d&to=-1d/d&i=hour&q=${night}`);
+    await page.getByText("No night in this range").waitFor();
+    await visit(page, `/app/1/insights?from=-1d/d&to=-1d/d&i=hour&q=${evening}`);
+    await table.waitFor();
+    assert.equal(await table.locator("thead th").filter({ hasText: "23:00" }).count(), 1);
   });
 
   it("while the sink is down the page says what waits, and Send now brings it", async () => {

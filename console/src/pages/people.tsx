@@ -497,7 +497,7 @@ function Identity({ me, id }: { me: Person; id: string }) {
       {me.merges.length === 0 ? (
         <p class="dim">
           {ids.some(({ version = 0 }) => version > 0)
-            ? "Which event brought the ids that came later is not kept any more: of older merges the person's object knows the ids alone."
+            ? "By no merge of two people that is still kept: the ids that came later were given to this person by identify() or an alias, or by an older merge, of which the object knows the ids alone."
             : ids.length > 1
               ? "By no merge of two people: an id that nobody had before was given to this person, by identify() or an alias."
               : "By no merge: this person has had one id from the start."}
