@@ -44,8 +44,19 @@ function script(name) {
   rmSync(file);
 }
 
+function lake() {
+  const file = join(out, "part.json");
+  const python = join(root, ".venv/bin/python");
+  execFileSync(python, [join(root, "bench/insights_lake.py"), "--json", file, ...quick], { stdio: "inherit", cwd: root });
+  console.log();
+  results.lake = JSON.parse(readFileSync(file, "utf8"));
+  rmSync(file);
+}
+
 for (const part of parts) {
-  if (part === "native") {
+  if (part === "lake") {
+    lake();
+  } else if (part === "native") {
     const names = readdirSync(out).filter((name) => name.endsWith("_bench"));
     for (const name of names.sort()) native(name);
   } else {
