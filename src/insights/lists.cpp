@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -323,9 +324,47 @@ bool is_same_text(const json::Value& one, const json::Value& other) {
   return one.exists() == other.exists() && (!one.exists() || one.raw() == other.raw());
 }
 
-// The distinct ids of a person's rows, each once, and the first of them as JSON; `none` where there
-// are none.
-std::string append_ids(std::string& out, Row row, const OthersOf& others, std::string none) {
+// Whether another row of the person has other ids.
+bool has_more_ids(Row row, const std::vector<Row>& others) {
+  return std::any_of(others.begin(), others.end(), [row](Row other) {
+    return !is_same_text(other[1], row[1]) || !is_same_text(other[2], row[2]);
+  });
+}
+
+// A piece of the text that is being written.
+struct Piece {
+  size_t at = 0;
+  size_t size = 0;
+};
+
+Piece piece_of(const std::string& out, std::string_view inside) {
+  return {static_cast<size_t>(inside.data() - out.data()), inside.size()};
+}
+
+// The row's own list as it came, where that has all there is; gives the first id. Nothing is
+// appended where it has not.
+std::optional<Piece> append_own_ids(std::string& out, Row row) {
+  const size_t begin = out.size();
+  const auto ids = append_parsed(out, row[2], 1);
+  if (ids && ids->root().is_array()) {
+    Piece first;
+    bool is_listed = is_null(row[1]);
+    const std::string own = is_listed ? std::string() : row[1].text();
+    for (const json::Value id : ids->root().elements()) {
+      if (first.size == 0) first = piece_of(out, id.raw());
+      is_listed = is_listed || (id.is_string() && id.text() == own);
+      if (is_listed) return first;
+    }
+  }
+  out.resize(begin);
+  return std::nullopt;
+}
+
+// The distinct ids of a person's rows, each once; gives the first of them, or nothing.
+Piece append_ids(std::string& out, Row row, const std::vector<Row>& others) {
+  if (!has_more_ids(row, others)) {
+    if (const std::optional<Piece> first = append_own_ids(out, row)) return *first;
+  }
   std::vector<std::string> ids;
   std::set<std::string> known;
   const auto add = [&ids, &known](const json::Value& id) {
@@ -340,43 +379,47 @@ std::string append_ids(std::string& out, Row row, const OthersOf& others, std::s
     add(one[1]);
   };
   add_row(row);
-  const auto found = row[0].exists() ? others.find(row[0].raw()) : others.end();
-  if (found != others.end()) {
-    for (const Row other : found->second) {
-      if (!is_same_text(other[1], row[1]) || !is_same_text(other[2], row[2])) add_row(other);
-    }
-  }
+  for (const Row other : others) add_row(other);
   out += '[';
-  for (size_t i = 0; i < ids.size(); ++i) {
-    if (i > 0) out += ',';
-    append_json_text(out, ids[i]);
+  Piece first{.at = out.size()};
+  for (const std::string& id : ids) {
+    if (first.size > 0) out += ',';
+    append_json_text(out, id);
+    if (first.size == 0) first.size = out.size() - first.at;
   }
   out += ']';
-  if (ids.empty()) return none;
-  std::string first;
-  append_json_text(first, ids[0]);
   return first;
 }
 
-// The name stands behind the properties, since it is one of them.
+const std::vector<Row>& others_of(Row row, const OthersOf& others) {
+  static const std::vector<Row> kNone;
+  const auto found = row[0].exists() ? others.find(row[0].raw()) : others.end();
+  return found == others.end() ? kNone : found->second;
+}
+
+// The name, which is one of the properties or an id, stands behind them.
 void append_person(std::string& out, Row row, const OthersOf& others) {
   append_time_or_null(out += R"({"created_at":)", row[4]);
-  out += R"(,"distinct_ids":)";
-  std::string id;
-  append_json(id, row[0]);
-  std::string name = append_ids(out, row, others, id);
-  out.append(R"(,"id":)").append(id).append(R"(,"properties":)");
+  Piece name = append_ids(out += R"(,"distinct_ids":)", row, others_of(row, others));
+  out += R"(,"id":)";
+  const size_t id = out.size();
+  append_json(out, row[0]);
+  if (name.size == 0) name = {.at = id, .size = out.size() - id};
+  out += R"(,"properties":)";
   if (is_null(row[3])) {
     out += "{}";
   } else if (const auto properties = append_parsed(out, row[3], 1)) {
     for (const std::string_view key : kNames) {
       const json::Value found = properties->root().find(key);
       if (!found.is_string()) continue;
-      name = found.raw();
+      name = piece_of(out, found.raw());
       break;
     }
   }
-  out.append(R"(,"name":)").append(name).append(R"(,"uuid":)").append(id) += '}';
+  out += R"(,"name":)";
+  out.append(out, name.at, name.size);
+  append_json(out += R"(,"uuid":)", row[0]);
+  out += '}';
 }
 
 void append_selected(std::string& out, std::string_view name, Row row, const OthersOf& others) {

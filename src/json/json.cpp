@@ -538,18 +538,34 @@ void append_decoded(std::string& out, std::string_view raw) {
   HF_ASSERT(raw.size() >= 2 && raw.front() == '"' && raw.back() == '"');
   const char* at = raw.data() + 1;
   const char* const end = raw.data() + raw.size() - 1;
+  const char* const first = next_backslash(at, end);
+  out.append(at, static_cast<size_t>(first - at));
+  if (first == end) return;
+  at = first;
+  // Nothing is longer decoded. Between the escapes of a document inside of a string lie a few bytes:
+  // copied one by one they are there before a call would have begun.
+  const size_t begin = out.size();
+  out.resize(begin + static_cast<size_t>(end - at));
+  char* to = out.data() + begin;
   while (at < end) {
-    const char* const stop = next_backslash(at, end);
-    out.append(at, static_cast<size_t>(stop - at));
-    at = stop;
-    if (at == end) break;
-    if (at[1] == 'u') {
-      at = decode_unicode(out, at, end);
-    } else {
-      out += simple_escape(at[1]);
+    if (*at != '\\') {
+      const char* const near = end - at > kBlock ? at + kBlock : end;
+      while (at < near && *at != '\\') *to++ = *at++;
+      if (at < near || at == end) continue;
+      const char* const stop = next_backslash(at, end);
+      std::memcpy(to, at, static_cast<size_t>(stop - at));
+      to += stop - at;
+      at = stop;
+    } else if (at[1] != 'u') {
+      *to++ = simple_escape(at[1]);
       at += 2;
+    } else {
+      std::string point;
+      at = decode_unicode(point, at, end);
+      to = std::copy(point.begin(), point.end(), to);
     }
   }
+  out.resize(static_cast<size_t>(to - out.data()));
 }
 
 void append_string(std::string& out, std::string_view utf8) {

@@ -153,6 +153,19 @@ Work list_question() {
           })};
 }
 
+Work people_question() {
+  return {"question_people", "/api/projects/1/query/",
+          R"({"query":{"kind":"ActorsQuery","select":["actor"],"limit":1000}})",
+          engine_reply([](int i) {
+            const std::string id = std::to_string(i);
+            return R"({"person_id":"person-)" + id + R"(","distinct_id":"user-)" + id +
+                   R"(","distinct_ids":"[\"user-)" + id + R"(\",\"anonymous-)" + id +
+                   R"(\"]","properties":"{\"plan\":\"pro\",\"email\":\"user-)" + id +
+                   R"(@example.test\",\"seats\":7,\"$browser\":\"Chrome\",\"trial\":false}",)" +
+                   R"("created_t":)" + std::to_string(1'764'000'000'000'000 + i) + "}";
+          })};
+}
+
 std::vector<Work> works() {
   return {
       {"server_single", "/batch/", batch(1, false, 0)},
@@ -168,6 +181,7 @@ std::vector<Work> works() {
       {"not_found", "/nothing/here", "{}"},
       trend_question(),
       list_question(),
+      people_question(),
   };
 }
 
