@@ -542,8 +542,8 @@ void append_decoded(std::string& out, std::string_view raw) {
   out.append(at, static_cast<size_t>(first - at));
   if (first == end) return;
   at = first;
-  // Nothing is longer decoded. Between the escapes of a document inside of a string lie a few bytes:
-  // copied one by one they are there before a call would have begun.
+  // Nothing is longer decoded. Between the escapes of a document inside of a string lie a few
+  // bytes: copied one by one they are there before a call would have begun.
   const size_t begin = out.size();
   out.resize(begin + static_cast<size_t>(end - at));
   char* to = out.data() + begin;
