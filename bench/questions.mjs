@@ -85,14 +85,20 @@ const CASES = {
   },
   "list of people": {
     query: { kind: "ActorsQuery", select: ["actor"], limit: ROWS },
+    // Half of the rows are people; behind them is a row for each of their lists of ids.
     tables: [
-      rows((i) => ({
-        person_id: `person-${i}`,
-        distinct_id: `user-${i}`,
-        distinct_ids: JSON.stringify([`user-${i}`, `anonymous-${i}`]),
-        properties: properties(i),
-        created_t: time(i),
-      })),
+      rows((i) => {
+        const isMore = i >= ROWS / 2;
+        const id = i % (ROWS / 2);
+        return {
+          person_id: `person-${id}`,
+          distinct_id: `user-${id}`,
+          distinct_ids: JSON.stringify([`user-${id}`, `anonymous-${id}`]),
+          properties: isMore ? null : properties(id),
+          created_t: isMore ? null : time(id),
+          is_more: isMore ? 1 : 0,
+        };
+      }),
     ],
   },
   "list of errors": {
