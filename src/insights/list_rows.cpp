@@ -1,0 +1,125 @@
+#include "insights/list_rows.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <string_view>
+
+namespace hogflare::insights {
+namespace {
+
+constexpr std::string_view kNames[] = {"email", "name", "username"};
+
+bool is_same_text(const json::Value& one, const json::Value& other) {
+  return one.exists() == other.exists() && (!one.exists() || one.raw() == other.raw());
+}
+
+// Whether another row of the person has other ids.
+bool has_more_ids(Row row, const std::vector<Row>& others) {
+  return std::any_of(others.begin(), others.end(), [row](Row other) {
+    return !is_same_text(other[1], row[1]) || !is_same_text(other[2], row[2]);
+  });
+}
+
+// A piece of the text that is being written.
+struct Piece {
+  size_t at = 0;
+  size_t size = 0;
+};
+
+Piece piece_of(const std::string& out, std::string_view inside) {
+  return {static_cast<size_t>(inside.data() - out.data()), inside.size()};
+}
+
+// The row's own list as it came, where that has all there is; gives the first id. Nothing is
+// appended where it has not.
+std::optional<Piece> append_own_ids(std::string& out, Row row) {
+  const size_t begin = out.size();
+  const auto ids = append_parsed(out, row[2], 1);
+  if (ids && ids->root().is_array()) {
+    Piece first;
+    bool is_listed = is_null(row[1]);
+    const std::string own = is_listed ? std::string() : row[1].text();
+    for (const json::Value id : ids->root().elements()) {
+      if (first.size == 0) first = piece_of(out, id.raw());
+      is_listed = is_listed || (id.is_string() && id.text() == own);
+      if (is_listed) return first;
+    }
+  }
+  out.resize(begin);
+  return std::nullopt;
+}
+
+// The distinct ids of a person's rows, each once; gives the first of them, or nothing.
+Piece append_ids(std::string& out, Row row, const std::vector<Row>& others) {
+  if (!has_more_ids(row, others)) {
+    if (const std::optional<Piece> first = append_own_ids(out, row)) return *first;
+  }
+  std::vector<std::string> ids;
+  std::set<std::string> known;
+  const auto add = [&ids, &known](const json::Value& id) {
+    if (id.is_string() && known.insert(id.text()).second) ids.push_back(id.text());
+  };
+  const auto add_row = [&add](Row one) {
+    std::string text;
+    const auto list = append_parsed(text, one[2], 1);
+    if (list && list->root().is_array()) {
+      for (const json::Value id : list->root().elements()) add(id);
+    }
+    add(one[1]);
+  };
+  add_row(row);
+  for (const Row other : others) add_row(other);
+  out += '[';
+  Piece first{.at = out.size()};
+  for (const std::string& id : ids) {
+    if (first.size > 0) out += ',';
+    append_json_text(out, id);
+    if (first.size == 0) first.size = out.size() - first.at;
+  }
+  out += ']';
+  return first;
+}
+
+const std::vector<Row>& others_of(Row row, const OthersOf& others) {
+  static const std::vector<Row> kNone;
+  const auto found = row[0].exists() ? others.find(row[0].raw()) : others.end();
+  return found == others.end() ? kNone : found->second;
+}
+
+}  // namespace
+
+void append_time(std::string& out, const json::Value& cell) {
+  append_instant(out, integer_of(cell));
+}
+
+void append_time_or_null(std::string& out, const json::Value& cell) {
+  return is_null(cell) ? append_json(out, cell) : append_time(out, cell);
+}
+
+// The name, which is one of the properties or an id, stands behind them.
+void append_person(std::string& out, Row row, const OthersOf& others) {
+  append_time_or_null(out += R"({"created_at":)", row[4]);
+  Piece name = append_ids(out += R"(,"distinct_ids":)", row, others_of(row, others));
+  out += R"(,"id":)";
+  const size_t id = out.size();
+  append_json(out, row[0]);
+  if (name.size == 0) name = {.at = id, .size = out.size() - id};
+  out += R"(,"properties":)";
+  if (is_null(row[3])) {
+    out += "{}";
+  } else if (const auto properties = append_parsed(out, row[3], 1)) {
+    for (const std::string_view key : kNames) {
+      const json::Value found = properties->root().find(key);
+      if (!found.is_string()) continue;
+      name = piece_of(out, found.raw());
+      break;
+    }
+  }
+  out += R"(,"name":)";
+  out.append(out, name.at, name.size);
+  append_json(out += R"(,"uuid":)", row[0]);
+  out += '}';
+}
+
+}  // namespace hogflare::insights
