@@ -44,7 +44,16 @@ PAGES = [(page, 20 - n) for n, page in enumerate(["/", "/pricing", "/docs", "/bl
 BROWSERS = [("Chrome", 60), ("Safari", 20), ("Firefox", 8), ("Microsoft Edge", 8), (None, 4)]
 SOURCES = [("google", 20), ("newsletter", 5), ("hn", 3), (None, 72)]
 COUNTRIES = [("US", 40), ("DE", 12), ("GB", 10), ("FR", 8), ("IN", 8), ("BR", 6), (None, 16)]
-NAMES = [("$pageview", 48), ("$autocapture", 30), ("$pageleave", 14), ("purchase", 2), ("signed_up", 1), ("$exception", 2), ("$web_vitals", 2), ("$feature_flag_called", 1)]
+NAMES = [
+    ("$pageview", 48),
+    ("$autocapture", 30),
+    ("$pageleave", 14),
+    ("purchase", 2),
+    ("signed_up", 1),
+    ("$exception", 2),
+    ("$web_vitals", 2),
+    ("$feature_flag_called", 1),
+]
 
 # The columns of schemas/events.json that questions may name and nothing here fills.
 EMPTY = "window_id screen_name referrer utm_medium utm_campaign utm_term utm_content browser_version os_version region city group1 group2 group3 group4"

@@ -13,7 +13,8 @@ namespace hogflare::insights {
 
 void append_time(std::string& out, const json::Value& cell);  // of microseconds
 void append_time_or_null(std::string& out, const json::Value& cell);
-// What other rows of the persons stream say of the same people's ids, by the person's id as it came.
+// What other rows of the persons stream say of the same people's ids, by the person's id as it
+// came.
 using OthersOf = std::unordered_map<std::string_view, std::vector<Row>>;
 
 // A person out of the columns person_id, distinct_id, distinct_ids, properties, created_t, with all
