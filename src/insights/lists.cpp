@@ -264,8 +264,8 @@ std::string flag_of_any(const std::string& condition) {
 
 // The present state of every person: the highest version, unless deleted. A row names the ids that
 // its event knew of, which need not be all: an id is looked for in every row, and the longest list
-// is taken where the others cannot be asked for. kNone leaves out what is wide, for a list that needs
-// it of one page's people alone, and has the version to find their rows by.
+// is taken where the others cannot be asked for. kNone leaves out what is wide, for a list that
+// needs it of one page's people alone, and has the version to find their rows by.
 enum class Ids : uint8_t { kNone, kOfNewest, kLongest };
 
 std::string persons_cte(const Context& context, const Wanted& wanted, Ids which) {
@@ -290,14 +290,16 @@ std::string persons_cte(const Context& context, const Wanted& wanted, Ids which)
         ", max(concat(lpad(CAST(length(distinct_ids) AS VARCHAR), 9, '0'), distinct_ids)) AS ids";
   }
   std::string shown = fmt::format(
-      "max(p.distinct_id) AS distinct_id, {} AS distinct_ids, max(p.properties) AS properties", list);
+      "max(p.distinct_id) AS distinct_id, {} AS distinct_ids, max(p.properties) AS properties",
+      list);
   if (which == Ids::kNone) shown = "max(p.version) AS version";
   std::string kept;
   if (!wanted.search.empty()) kept += ", max(l.is_found) AS is_found";
   if (!wanted.distinct_id.empty()) kept += ", max(l.is_meant) AS is_meant";
   return fmt::format(
       "persons_now AS (SELECT p.person_id, {5}, max({2}) AS created_t, max(CASE WHEN p.is_deleted "
-      "THEN 1 ELSE 0 END) AS gone{3} FROM {0} AS p JOIN (SELECT person_id, max(version) AS version{4} "
+      "THEN 1 ELSE 0 END) AS gone{3} FROM {0} AS p JOIN (SELECT person_id, max(version) AS "
+      "version{4} "
       "FROM {0} WHERE team_id = {1} GROUP BY person_id) AS l ON l.person_id = p.person_id AND "
       "l.version = p.version WHERE p.team_id = {1} GROUP BY p.person_id)",
       table_name(context.project.persons), context.project.team_id,
@@ -398,7 +400,8 @@ Built build_people(const View& question, const Context& context, const Behind& s
   if (is_narrow) {
     page += fmt::format(
         ", page AS (SELECT p.person_id, max(p.distinct_id) AS distinct_id, max(p.distinct_ids) AS "
-        "distinct_ids, max(p.properties) AS properties, max(shown.created_t) AS created_t FROM {} AS "
+        "distinct_ids, max(p.properties) AS properties, max(shown.created_t) AS created_t FROM {} "
+        "AS "
         "p JOIN shown ON shown.person_id = p.person_id AND shown.version = p.version WHERE "
         "p.team_id = {} GROUP BY p.person_id)",
         table, context.project.team_id);
@@ -424,8 +427,7 @@ Built build_people(const View& question, const Context& context, const Behind& s
            "AS properties, CAST(NULL AS BIGINT) AS created_t, 1 AS is_more FROM {} WHERE team_id = "
            "{} AND person_id IN (SELECT person_id FROM page) GROUP BY person_id, distinct_id, "
            "distinct_ids ORDER BY is_more, {}, distinct_id LIMIT {}",
-           page, table, context.project.team_id, kOrder,
-           rows_max(context.dialect)),
+           page, table, context.project.team_id, kOrder, rows_max(context.dialect)),
        .columns = {"person_id", "distinct_id", "distinct_ids", "properties", "created_t",
                    "is_more"}});
   // Rows of people, and behind them rows of further ids, which have a mark.
