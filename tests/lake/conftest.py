@@ -249,4 +249,5 @@ def engine(request, system):
             return paged(system.basin, texts["page"])
         return getattr(system, request.param)(texts[dialect])
 
+    ask.dialect = dialect
     return ask

@@ -240,14 +240,16 @@ def errors(events):
 
 
 def issue_status(events):
-    """What holds of each issue of the project, and what met it since."""
+    """What holds of each issue of the project, and what met it since: the view has no range."""
+    ours = [e for e in events if e.team == TEAM]
+    decisions = [e for e in ours if e.name == "issue_status_changed"]
     newest = {}
-    for e in sorted(mine(events, "issue_status_changed"), key=lambda e: e.at):
+    for e in sorted(decisions, key=lambda e: e.at):
         if e.get("status") in ("active", "resolved", "ignored"):
             newest[e.get("issue")] = e
     rows = []
     for issue, said in newest.items():
-        since = [e for e in mine(events, "$exception") if e.get("$exception_fingerprint") == issue and e.at > said.at]
+        since = [e for e in ours if e.name == "$exception" and e.get("$exception_fingerprint") == issue and e.at > said.at]
         people = len({e.person for e in since})
         bounds = [said.get(name) if (said.get(name) or 0) >= 1 else None for name in ("until_people", "until_occurrences")]
         over = said.get("status") == "resolved" and since

@@ -8,12 +8,13 @@ from collections import Counter, defaultdict
 
 import plain as computed
 import pytest
-from conftest import NODE, PAGE_ROWS, PROJECT
+from conftest import IS_LARGE, NODE, PAGE_ROWS, PROJECT
 from conftest import plain as normal
 from month import RECORDED, SINCE, UNTIL
 
 RECIPES = sorted(path.stem for path in (PROJECT / "sql/recipes").glob("*.sql"))
 # Recipes that are compared with something else than a computation over the events alone.
+REPLAYS_LISTED = 500  # the recipe's LIMIT
 OTHERS = {"replays", "person_everything", "rejects", "lateness"}
 
 
@@ -75,7 +76,16 @@ def test_each_event_is_there_once_with_its_last_content(system, composed, engine
     assert len(expected) == len(system.month.events)
     for view in ("events_deduplicated", "events_with_person", "activity"):
         names = "team_id, uuid, event, distinct_id, properties"
-        rows = engine(columns(composed, view, names))
+        texts = columns(composed, view, names)
+        if IS_LARGE and engine.dialect == "basin" and view != "activity":
+            # Windows have a budget there, which a large month may be over: docs/SQL.md says to ask activity.
+            try:
+                rows = engine(texts)
+            except AssertionError as refused:
+                assert "for window functions" in str(refused)
+                continue
+        else:
+            rows = engine(texts)
         kept = {key for key in expected if view != "activity" or key[2] != RECORDED}
         assert Counter(row[:4] for row in rows) == Counter(kept), view
         for _, uuid, event, _, properties in rows:
@@ -109,7 +119,8 @@ def test_the_replay_index_and_the_list_have_each_recorded_session(system, compos
     assert as_set(row[1:] for row in found if row[0] == 1) == expected
     pages = {s["id"]: s["pages"] for s in computed.sessions_of(system.month.events)}
     failed = Counter(e.get("$session_id") for e in computed.mine(system.month.events, "$exception"))
-    listed = as_set((s, min(at), max(at), pages[s], failed[s], len(at)) for s, at in seen.items() if SINCE <= min(at) < UNTIL)
+    begun = sorted((s for s, at in seen.items() if SINCE <= min(at) < UNTIL), key=lambda s: (-min(seen[s]).timestamp(), s))
+    listed = as_set((s, min(seen[s]), max(seen[s]), pages[s], failed[s], len(seen[s])) for s in begun[:REPLAYS_LISTED])
     rows = engine(composed["recipes"]["replays"])
     assert as_set((r[0], r[3], r[4], r[6], r[7], r[8]) for r in rows) == listed
 
