@@ -47,12 +47,12 @@ Built build_recordings(const View& question, const Context& context) {
     if (!ids.empty()) only = fmt::format(" AND session_id IN ({})", literals(ids));
   }
   // An event that was sent again is counted once. Rows of recordings name no person, others name
-  // the one that the event's id was of then.
+  // the one that the event's id was of then; of a visit with several ids whoever is known.
   const std::string once = fmt::format(
       "SELECT session_id, uuid, min({}) AS t, {} AS rec, {} AS pageview, {} AS fault, "
-      "max(concat(distinct_id, chr(1), coalesce(person_id, ''))) AS who FROM {} WHERE team_id = {} "
-      "AND "
-      "\"timestamp\" >= {} AND session_id IS NOT NULL{} GROUP BY session_id, uuid",
+      "max(concat(distinct_id, chr(1), coalesce(person_id, ''))) AS who, max(person_id) AS person "
+      "FROM {} WHERE team_id = {} AND \"timestamp\" >= {} AND session_id IS NOT NULL{} GROUP BY "
+      "session_id, uuid",
       epoch_us(context.dialect, "\"timestamp\""), one_if(kIsRecording),
       one_if("event = '$pageview'"), one_if("event = '$exception'"),
       table_name(context.project.events), context.project.team_id, instant(since), only);
@@ -60,13 +60,14 @@ Built build_recordings(const View& question, const Context& context) {
   built.statements.push_back(
       {.sql = fmt::format(
            "WITH {}, visits AS (SELECT session_id, min(t) AS first_t, max(t) AS last_t, sum(rec) "
-           "AS n, sum(pageview) AS pageviews, sum(fault) AS faults, max(who) AS who FROM ({}) AS "
-           "once GROUP BY session_id HAVING sum(rec) > 0 ORDER BY last_t DESC, session_id LIMIT "
+           "AS n, sum(pageview) AS pageviews, sum(fault) AS faults, max(who) AS who, max(person) "
+           "AS person FROM ({}) AS once GROUP BY session_id HAVING sum(rec) > 0 ORDER BY last_t "
+           "DESC, session_id LIMIT "
            "{}), named AS (SELECT *, split_part(who, chr(1), 1) AS distinct_id, nullif("
            "split_part(who, chr(1), 2), '') AS row_person FROM visits) SELECT session_id, first_t, "
-           "last_t, n, pageviews, faults, named.distinct_id, coalesce(ids.person_id, row_person) "
-           "AS "
-           "person_id FROM named LEFT JOIN ids ON ids.distinct_id = named.distinct_id ORDER BY "
+           "last_t, n, pageviews, faults, named.distinct_id, coalesce(ids.person_id, row_person, "
+           "person) AS person_id FROM named LEFT JOIN ids ON ids.distinct_id = named.distinct_id "
+           "ORDER BY "
            "last_t DESC, session_id LIMIT {}",
            ids_cte(context.project), once, limit + 1, limit + 1),
        .columns = {"session_id", "first_t", "last_t", "n", "pageviews", "faults", "distinct_id",

@@ -11,6 +11,8 @@ const PATH = "/api/projects/1/query/batch/";
 /** A question whose statement is known by its number. */
 const numbered = (n) => ({ query: { kind: "HogQLQuery", query: `SELECT ${n} AS n` }, refresh: "force_blocking" });
 
+const FRESHNESS = { schema: [], rows: [{ t: 1_764_000_000_000_000 }], metrics: { bytes_scanned: 0 } };
+
 describe("several questions in one request", () => {
   let system, engine;
   /** Statements under way, by number: what answers them. @type {Map<number, (body: object) => void>} */
@@ -25,6 +27,11 @@ describe("several questions in one request", () => {
       let text = "";
       for await (const part of request) text += part;
       const n = Number(/SELECT (\d+) AS/.exec(JSON.parse(text).query)?.[1]);
+      if (Number.isNaN(n)) {
+        // How fresh the table is, which is asked once a minute beside a question.
+        response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ result: FRESHNESS }));
+        return;
+      }
       asked.push(n);
       open.set(n, (result) => {
         open.delete(n);
