@@ -152,11 +152,14 @@ void append_json(std::string& out, const json::Value& cell) {
 
 std::optional<json::Document> append_parsed(std::string& out, const json::Value& cell,
                                             uint32_t depth) {
+  const size_t begin = out.size();
   if (!cell.is_string()) {
     append_json(out, cell);
-    return std::nullopt;
+    // An engine that has a type for JSON gives the document itself.
+    if (depth == 0 || !(cell.is_object() || cell.is_array())) return std::nullopt;
+    auto document = json::Document::parse_const(std::string_view(out).substr(begin), depth);
+    return document.ok() ? std::optional(std::move(document.value())) : std::nullopt;
   }
-  const size_t begin = out.size();
   json::append_decoded(out, cell.raw());
   const std::string_view text = std::string_view(out).substr(begin);
   // Most properties are short plain texts.
