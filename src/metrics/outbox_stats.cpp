@@ -1,24 +1,21 @@
 #include "hogflare/outbox_stats.h"
 
 namespace hogflare {
+namespace {
 
-uint64_t OutboxStats::sends() const {
+uint64_t sum_of(const PerStream<OutboxStreamStats>& streams, uint64_t OutboxStreamStats::*figure) {
   uint64_t sum = 0;
-  for (const OutboxStreamStats& stream : streams) sum += stream.sends;
+  for (const OutboxStreamStats& stream : streams) sum += stream.*figure;
   return sum;
 }
 
-uint64_t OutboxStats::rows() const {
-  uint64_t sum = 0;
-  for (const OutboxStreamStats& stream : streams) sum += stream.rows;
-  return sum;
-}
+}  // namespace
 
-uint64_t OutboxStats::bytes() const {
-  uint64_t sum = 0;
-  for (const OutboxStreamStats& stream : streams) sum += stream.bytes;
-  return sum;
-}
+uint64_t OutboxStats::sends() const { return sum_of(streams, &OutboxStreamStats::sends); }
+
+uint64_t OutboxStats::rows() const { return sum_of(streams, &OutboxStreamStats::rows); }
+
+uint64_t OutboxStats::bytes() const { return sum_of(streams, &OutboxStreamStats::bytes); }
 
 int64_t OutboxStats::oldest_age_ms() const {
   int64_t oldest_ms = 0;

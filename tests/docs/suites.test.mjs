@@ -2,7 +2,7 @@
 // says is changed. Run in a tree of its own whose setting up and building only write down that they ran.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -55,6 +55,30 @@ describe("the table of changed folders", () => {
     for (const path of readdirSync(ROOT)) {
       for (const suite of names([path, `${path}/x`], "now")) assert.ok(quick.has(suite), `${path}: ${suite}`);
     }
+  });
+});
+
+describe("a suite whose tests run a native program", () => {
+  const [needs] = /^needs_of\(\) \{[\s\S]*?^\}/m.exec(read("scripts/test"));
+  const needsOf = (suite) =>
+    execFileSync("bash", ["-c", `${needs}\nneeds_of ${suite}`], { encoding: "utf8" })
+      .trim()
+      .split(" ");
+
+  it("has it built when it is asked for alone", () => {
+    let found = 0;
+    for (const suite of suites) {
+      const folder = join(ROOT, "tests", suite);
+      const texts = existsSync(folder)
+        ? readdirSync(folder)
+            .filter((name) => /\.(py|mjs)$/.test(name))
+            .map((name) => readFileSync(join(folder, name), "utf8"))
+        : [];
+      if (suite === "docs" || !texts.some((text) => /build\/native|from planner import/.test(text))) continue;
+      found += 1;
+      assert.ok(needsOf(suite).includes("native"), `${suite} needs native in scripts/test`);
+    }
+    assert.ok(found >= 3, `${found}`);
   });
 });
 

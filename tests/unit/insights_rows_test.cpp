@@ -39,6 +39,21 @@ TEST_CASE("engine rows: cells stand in the order of the columns, whatever the en
   CHECK(read_rows("[]").empty());
 }
 
+TEST_CASE("engine rows: a document is looked into as a text and as itself") {
+  for (const char* row : {R"([{"a":"{\"plan\": \"pro\"}"}])", R"([{"a":{"plan": "pro"}}])"}) {
+    CAPTURE(row);
+    const auto document = json::Document::parse_const(row, 2);
+    const auto rows =
+        Rows::read({.lists = {document.value().root()}}, {.sql = "SELECT", .columns = {"a"}});
+    REQUIRE(rows);
+    std::string out = "before ";
+    const auto parsed = append_parsed(out, (*rows)[0][0], 1);
+    REQUIRE(parsed);
+    CHECK(parsed->root().find("plan").text() == "pro");
+    CHECK(out == R"(before {"plan": "pro"})");
+  }
+}
+
 TEST_CASE("engine rows: what is no row is refused") {
   CHECK(read_rows("[1]") == "none");
   CHECK(read_rows(R"([[1,2,3],"x"])") == "none");
