@@ -32,7 +32,7 @@ inline constexpr size_t kFlagsDecompressedBytesMax = 8u << 20;
 // is answered 503. The rest is for sends, objects, caches and the allocator's gaps: a freed block
 // that is a little too small for the next request's is a gap, so that as much again as the largest
 // block may be idle.
-inline constexpr size_t kRequestMemoryBytesMax = 56u << 20;
+inline constexpr size_t kRequestMemoryBytesMax = 52u << 20;
 // What a request takes beside its body and index however small it is.
 inline constexpr size_t kRequestMemoryBytesBase = 16u << 10;
 // What an event takes in memory beside its JSON: decoded, with its person, and as a row.

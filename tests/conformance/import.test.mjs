@@ -148,13 +148,17 @@ describe("an import into a Worker", () => {
   let system;
   before(async () => (system = await startSystem({ extra: { cf: CF }, vars: { POSTHOG_GROUP_TYPE_0: "company" } })));
   after(() => system.stop());
-  beforeEach(() => system.reset());
+  beforeEach(async () => {
+    await system.landed();
+    await system.reset();
+  });
   const target = () => ["--to", system.url, "--token", TOKEN];
 
   /** The person_id that an event of this id gets now. */
   async function personOf(distinctId) {
     const uuid = crypto.randomUUID();
     assert.equal((await system.post("/batch/", { api_key: TOKEN, batch: [{ event: "now", distinct_id: distinctId, uuid }] })).status, 200);
+    await system.landed();
     const [row] = await system.sql(`SELECT person_id, person_properties FROM events WHERE uuid = '${uuid}'`);
     return { id: row.person_id, properties: objectOf(row.person_properties) };
   }
@@ -178,6 +182,7 @@ describe("an import into a Worker", () => {
   // Before anybody's own event, whose place its person has.
   it("people and groups carry no address and no place of the importer", async () => {
     assert.equal((await run([...source(), ...target(), "--only", "people,groups"])).code, 0);
+    await system.landed();
     nothingOfTheImporter(await system.rows());
     for (const row of await system.stream("persons")) assert.doesNotMatch(JSON.stringify(row), /Vienna|geoip/);
   });
@@ -262,6 +267,7 @@ describe("an import into a Worker", () => {
 
   /** Every event once, where it happened, with nothing of the importer's. */
   async function eventsAreThere() {
+    await system.landed();
     const rows = await system.sql(
       "SELECT uuid, event, distinct_id, \"timestamp\", properties, country_code FROM events_deduplicated WHERE event IN ('$pageview', 'bought')",
     );
@@ -302,6 +308,7 @@ describe("an import into a Worker", () => {
     const before = (await system.rows()).length;
     const again = await run([...target(), "--only", "events", "--files", folder, "--json"], { key: "" });
     assert.equal(again.told.events, 1234);
+    await system.landed();
     assert.equal((await system.rows()).length, before, "nothing is sent twice");
   });
 
@@ -344,10 +351,12 @@ describe("an import into a Worker", () => {
       [],
       "no page is read twice",
     );
+    await system.landed();
     const [{ n, of }] = await system.sql("SELECT count(*) AS n, count(DISTINCT uuid) AS of FROM events");
     assert.deepEqual([Number(n), Number(of)], [Number(of), 120 + world.people.reduce((sum, each) => sum + each.distinct_ids.length, 0)]);
     const third = await run(words);
     assert.equal(third.told.people, 230);
+    await system.landed();
     assert.equal((await system.rows()).length, Number(n));
     const state = JSON.parse(readFileSync(join(folder, ".hogflare/import-7.json"), "utf8"));
     assert.doesNotMatch(JSON.stringify(state), new RegExp(KEY));
@@ -368,6 +377,7 @@ describe("an import into a Worker", () => {
     await ended;
     const again = await run([...source(), ...target(), "--only", "people", "--json"]);
     assert.equal(again.told.people, 230, again.stderr);
+    await system.landed();
     const [{ n, of, once }] = await system.sql(
       "SELECT count(*) AS n, count(DISTINCT uuid) AS of, (SELECT count(*) FROM events_deduplicated) AS once FROM events",
     );

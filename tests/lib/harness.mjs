@@ -157,6 +157,18 @@ export async function startSystem({ vars = {}, hasSql = false, rollSeconds = 0, 
     bad: () => pipeline.json("/bad"),
     sql: (query) => pipeline.json(`/sql?q=${encodeURIComponent(query)}`),
     reset: () => fetch(`${pipeline.url}/reset`, { method: "POST" }),
+    /** Waits until all that was answered 200 is in the tables: on a busy machine rows come by the outbox. */
+    landed: () =>
+      eventually(
+        async () => {
+          const metrics = await request("/metrics", { headers: { authorization: `Bearer ${chosen.HOGFLARE_ADMIN_TOKEN ?? ""}` } });
+          const text = await metrics.text();
+          const waiting = [...text.matchAll(/^hogflare_outbox_rows\{.*\} (\d+)$/gm)].map((match) => Number(match[1]));
+          if (waiting.length === 0) throw new Error(`/metrics tells of no outbox: ${metrics.status} ${text.slice(0, 200)}`);
+          return waiting.every((rows) => rows === 0);
+        },
+        { what: "the end of the outbox", timeoutMs: 120_000 },
+      ),
     stop: async () => {
       await worker.dispose();
       await pipeline.stop();
