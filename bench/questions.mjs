@@ -85,18 +85,19 @@ const CASES = {
   },
   "list of people": {
     query: { kind: "ActorsQuery", select: ["actor"], limit: ROWS },
-    // Half of the rows are people; behind them is a row for each of their lists of ids.
+    // Of a tenth of the people another row comes, which knew of one id alone.
     tables: [
       rows((i) => {
-        const isMore = i >= ROWS / 2;
-        const id = i % (ROWS / 2);
+        const people = Math.floor(ROWS / 11) * 10;
+        const isMore = i >= people;
+        const id = i % people;
         return {
-          person_id: `person-${id}`,
-          distinct_id: `user-${id}`,
-          distinct_ids: JSON.stringify([`user-${id}`, `anonymous-${id}`]),
-          properties: isMore ? null : properties(id),
-          created_t: isMore ? null : time(id),
-          is_more: isMore ? 1 : 0,
+          p: `person-${id}`,
+          d: `user-${id}`,
+          l: isMore ? null : JSON.stringify([`user-${id}`, `anonymous-${id}`]),
+          o: isMore ? null : properties(id),
+          t: isMore ? null : time(id),
+          m: isMore ? 1 : 0,
         };
       }),
     ],

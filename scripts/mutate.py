@@ -1,4 +1,5 @@
-"""Breaks the core in many places, one at a time, and says which breaks the unit tests do not notice.
+"""Breaks the core in many places, one at a time, and says which breaks the native tests do not notice: the unit tests and
+the two simulators.
 
     scripts/mutate --count 400              so many places, chosen by --seed, spread over the folders
     scripts/mutate --folder wire --count 50 only src/wire
@@ -6,7 +7,7 @@
 
 All breaks are compiled into one copy of the tree (build/mutants), each behind a number that the environment
 chooses: a comparison with its bound moved or turned round, "and" for "or", a condition turned round, a
-statement left out. First every test case runs once, to see which places it passes through; then each break
+statement left out. First every test case and some histories of each simulator run once, to see which places it passes through; then each break
 runs only with those test cases, the quickest first, until one fails. What survives is listed with its line;
 build/mutants/report.tsv has all. Survivors that are known stand in tests/unit/survivors.tsv with the reason:
 they are told apart from new ones, which make this fail, as does a share of noticed ones below --least.
@@ -32,6 +33,11 @@ WORK = ROOT / "build/mutants"
 TREE = WORK / "tree"
 WHOLE = WORK / "whole"  # the same without breaks
 KNOWN = ROOT / "tests/unit/survivors.tsv"
+# Beside the test cases: name, program, arguments.
+SIMULATORS = [
+    ("simulated people", "sim_main", ["--first", "1", "--seeds", "2000"]),
+    ("simulated deliveries", "delivery_sim_main", ["--first", "1", "--seeds", "2000"]),
+]
 FOLDERS = ["wire", "capture", "identity", "delivery", "flags", "groups", "rows", "json", "cookieless", "base"]
 
 SWAPS = {
@@ -211,6 +217,8 @@ def break_tree(folders, unbroken):
     breaker = Breaker(unbroken)
     for folder in folders:
         for file in sorted((WHOLE / "src" / folder).rglob("*.cpp")):
+            if file.name == "tools.cpp":  # of the command line's programs
+                continue
             path = str(file.relative_to(WHOLE / "src"))
             broken = breaker.break_file(path, file.read_text())
             copy = TREE / "src" / path
@@ -235,9 +243,13 @@ def compile_tree(folders):
     subprocess.run(configure, check=True, stdout=subprocess.DEVNULL, env=flags)
     for _ in range(12):
         print(f"compiling, {len(mutants)} breaks", flush=True)
-        done = subprocess.run(["ninja", "-C", build, "-k", "0", "hogflare_tests"], capture_output=True, text=True)
+        # The core first: the tests see its headers alone, and are compiled once.
+        done = subprocess.run(["ninja", "-C", build, "-k", "0", "hogflare_core"], capture_output=True, text=True)
         if done.returncode == 0:
-            return mutants, build / "hogflare_tests"
+            print("compiling the tests", flush=True)
+            programs = ["hogflare_tests", *[program for _, program, _ in SIMULATORS]]
+            subprocess.run(["ninja", "-C", build, *programs], check=True, stdout=subprocess.DEVNULL)
+            return mutants
         wrong = {(path, int(line)) for path, line in re.findall(rf"{re.escape(str(TREE))}/src/(\S+?):(\d+):\d+: error: ", done.stdout)}
         if not wrong - unbroken:
             sys.exit("the broken tree does not compile:\n" + done.stdout[-4000:])
@@ -249,14 +261,21 @@ def compile_tree(folders):
 class Tests:
     """The test cases, which places each passes through, and how long it takes."""
 
-    def __init__(self, program, mutants):
-        self.program = program
-        listed = subprocess.run([program, "--list-test-names-only"], capture_output=True, text=True).stdout
-        self.names = [name for name in listed.split("\n") if name.strip()]
+    def __init__(self, mutants):
+        build = WORK / "build"
+        listed = subprocess.run([build / "hogflare_tests", "--list-test-names-only"], capture_output=True, text=True).stdout
+        # Catch2 reads commas and brackets of a name as its own.
+        self.commands = {
+            name: [build / "hogflare_tests", "--abort", re.sub(r"([,\[\]\\])", r"\\\1", name)]
+            for name in listed.split("\n")
+            if name.strip()
+        }
+        for name, program, arguments in SIMULATORS:
+            self.commands[name] = [build / program, *arguments]
         self.seconds = {}
         self.passing = {mutant.number: [] for mutant in mutants}
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for name, seconds, numbers in pool.map(self.trace, self.names):
+            for name, seconds, numbers in pool.map(self.trace, self.commands):
                 self.seconds[name] = seconds
                 for number in numbers:
                     self.passing[number].append(name)
@@ -267,11 +286,9 @@ class Tests:
         def bound():
             resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
 
-        # Catch2 reads commas and brackets of a name as its own.
-        pattern = re.sub(r"([,\[\]\\])", r"\\\1", name)
         try:
             return subprocess.run(
-                [self.program, "--abort", pattern],
+                self.commands[name],
                 cwd=ROOT,
                 env={**os.environ, **environment},
                 stdout=subprocess.DEVNULL,
@@ -335,13 +352,12 @@ def main():
     state = WORK / "mutants.json"
     if arguments.again:
         mutants = [Mutant(**each) for each in json.loads(state.read_text())]
-        program = WORK / "build/hogflare_tests"
     else:
         copy_tree()
-        mutants, program = compile_tree([arguments.folder] if arguments.folder else FOLDERS)
+        mutants = compile_tree([arguments.folder] if arguments.folder else FOLDERS)
         state.write_text(json.dumps([each.__dict__ for each in mutants]))
     print(f"{len(mutants)} places; each test case once", flush=True)
-    tests = Tests(program, mutants)
+    tests = Tests(mutants)
     known = known_survivors()
     rows, began = [], time.monotonic()
     picked = chosen(mutants, arguments)

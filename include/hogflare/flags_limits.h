@@ -6,9 +6,11 @@
 
 namespace hogflare::limits {
 
-// Values in one definitions document or one /flags body; 100 bytes each. A document of 1,000 flags
-// with three conditions each holds about 60,000.
+// Values in one definitions document; 100 bytes each. A document of 1,000 flags with three
+// conditions each holds about 60,000.
 inline constexpr size_t kFlagsNodesMax = 400'000;
+// Values in one /flags or OFREP body: properties of one person and of their groups.
+inline constexpr size_t kFlagsRequestNodesMax = 100'000;
 // A definitions document. A Worker variable holds 5 KB, a KV value 25 MiB; 1,000 flags take 1 MiB.
 inline constexpr size_t kFlagDefinitionsBytesMax = 8u << 20;
 // Flags in one document.

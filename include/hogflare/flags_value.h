@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hogflare/flags_limits.h"
 #include "hogflare/result.h"
 
 namespace hogflare::flags {
@@ -57,8 +58,8 @@ struct Value {
 
 // Parses one JSON document. `NaN`, `Infinity` and `-Infinity` become null, as PostHog's parser
 // has it. Errors: kParseFailed with the byte offset; kTooLarge over limits::kJsonDepthMax levels or
-// limits::kFlagsNodesMax values.
-Result<Value> parse_value(std::string_view json);
+// `nodes_max` values.
+Result<Value> parse_value(std::string_view json, size_t nodes_max = limits::kFlagsNodesMax);
 
 // Appends `value` as compact JSON, object keys in document order.
 void append_json(const Value& value, std::string& out);

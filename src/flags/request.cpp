@@ -7,6 +7,7 @@
 
 #include "hogflare/event.h"
 #include "hogflare/flags.h"
+#include "hogflare/flags_limits.h"
 #include "hogflare/text.h"
 #include "flags/text.h"
 
@@ -161,7 +162,7 @@ const GroupKey* Request::group(std::string_view type) const {
 }
 
 Result<Request> parse_request(std::string_view json, const RequestHeaders& headers) {
-  Result<Value> parsed = parse_value(json);
+  Result<Value> parsed = parse_value(json, limits::kFlagsRequestNodesMax);
   if (!parsed.ok()) {
     return Error(parsed.error().code, "Failed to parse request: " + parsed.error().detail);
   }
@@ -206,7 +207,7 @@ OfrepRequest parse_ofrep_request(std::string_view json, const RequestHeaders& he
     parsed.detail = std::string(detail);
     return parsed;
   };
-  const Result<Value> body = parse_value(json);
+  const Result<Value> body = parse_value(json, limits::kFlagsRequestNodesMax);
   if (!body.ok()) return fail(OfrepError::kParseError, body.error().detail);
   if (!body.value().is_object()) return fail(OfrepError::kParseError, "the body must be an object");
   const Value* context = body.value().find("context");

@@ -8,7 +8,6 @@
 #include <numeric>
 #include <optional>
 
-#include "hogflare/flags_limits.h"
 #include "hogflare/limits.h"
 #include "flags/json_literals.h"
 #include "json/scan.h"
@@ -21,6 +20,8 @@ namespace {
 class TreeBuilder {
  public:
   using json = nlohmann::json;
+
+  explicit TreeBuilder(size_t nodes_max) : nodes_max_(nodes_max) {}
 
   bool null() { return add(Value::null()); }
   bool boolean(bool value) { return add(Value::of(value)); }
@@ -67,7 +68,7 @@ class TreeBuilder {
 
  private:
   bool add(Value value) {
-    if (++nodes_ > limits::kFlagsNodesMax) return refuse();
+    if (++nodes_ > nodes_max_) return refuse();
     if (open_.empty()) {
       root = std::move(value);
       return true;
@@ -84,7 +85,7 @@ class TreeBuilder {
   }
 
   bool open(Value container) {
-    if (++nodes_ > limits::kFlagsNodesMax || open_.size() >= limits::kJsonDepthMax) return refuse();
+    if (++nodes_ > nodes_max_ || open_.size() >= limits::kJsonDepthMax) return refuse();
     open_.push_back(std::move(container));
     keys_.emplace_back();
     return true;
@@ -140,6 +141,7 @@ class TreeBuilder {
 
   std::vector<Value> open_;
   std::vector<std::string> keys_;
+  const size_t nodes_max_;
   size_t nodes_ = 0;
   size_t position_ = 0;
   bool too_large_ = false;
@@ -321,15 +323,15 @@ bool Value::operator==(const Value& other) const {
   return true;
 }
 
-Result<Value> parse_value(std::string_view json) {
+Result<Value> parse_value(std::string_view json, size_t nodes_max) {
   const std::optional<std::string> rewritten = rewrite_literals(json);
   const std::string_view input = rewritten ? std::string_view(*rewritten) : json;
-  TreeBuilder builder;
+  TreeBuilder builder(nodes_max);
   const bool complete = nlohmann::json::sax_parse(input.begin(), input.end(), &builder);
   if (builder.too_large()) {
     return Error(ErrorCode::kTooLarge,
                  fmt::format("JSON nests deeper than {} levels or holds more than {} values",
-                             limits::kJsonDepthMax, limits::kFlagsNodesMax));
+                             limits::kJsonDepthMax, nodes_max));
   }
   if (!complete || !builder.root) {
     return Error(ErrorCode::kParseFailed,

@@ -119,7 +119,7 @@ class FlagsTask final : public HttpTask {
   // The body's index, its values, and what the request keeps of them.
   std::optional<Error> reserve_values(std::string_view json) {
     const size_t index = json_index_bytes(json);
-    const size_t values = std::min(index / sizeof(json::Node), limits::kFlagsNodesMax);
+    const size_t values = std::min(index / sizeof(json::Node), limits::kFlagsRequestNodesMax);
     return memory_.hold_more(json.size() + index + values * sizeof(flags::Value));
   }
 

@@ -1,6 +1,7 @@
 #include "insights/list_rows.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -21,6 +22,25 @@ bool has_more_ids(Row row, const std::vector<Row>& others) {
   });
 }
 
+bool is_same_id(const json::Value& id, const json::Value& own) {
+  if (!id.is_string() || !own.is_string()) return false;
+  return id.raw() == own.raw() || id.text() == own.text();
+}
+
+// The first of kNames that a person has as a text, or nothing.
+json::Value name_of(const json::Value& properties) {
+  json::Value found[std::size(kNames)];
+  for (const json::Member member : properties.members()) {
+    for (size_t i = 0; i < std::size(kNames); ++i) {
+      if (member.key_is(kNames[i])) found[i] = member.value;
+    }
+  }
+  for (const json::Value& name : found) {
+    if (name.is_string()) return name;
+  }
+  return {};
+}
+
 // A piece of the text that is being written.
 struct Piece {
   size_t at = 0;
@@ -39,10 +59,9 @@ std::optional<Piece> append_own_ids(std::string& out, Row row) {
   if (ids && ids->root().is_array()) {
     Piece first;
     bool is_listed = is_null(row[1]);
-    const std::string own = is_listed ? std::string() : row[1].text();
     for (const json::Value id : ids->root().elements()) {
       if (first.size == 0) first = piece_of(out, id.raw());
-      is_listed = is_listed || (id.is_string() && id.text() == own);
+      is_listed = is_listed || is_same_id(id, row[1]);
       if (is_listed) return first;
     }
   }
@@ -109,11 +128,8 @@ void append_person(std::string& out, Row row, const OthersOf& others) {
   if (is_null(row[3])) {
     out += "{}";
   } else if (const auto properties = append_parsed(out, row[3], 1)) {
-    for (const std::string_view key : kNames) {
-      const json::Value found = properties->root().find(key);
-      if (!found.is_string()) continue;
+    if (const json::Value found = name_of(properties->root()); found.exists()) {
       name = piece_of(out, found.raw());
-      break;
     }
   }
   out += R"(,"name":)";

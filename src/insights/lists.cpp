@@ -420,16 +420,21 @@ Built build_people(const View& question, const Context& context, const Behind& s
     };
     return built;
   }
+  // Further rows are those that have other ids than the person's row. Names are short because every
+  // row repeats them.
   built.statements.push_back(
       {.sql = fmt::format(
-           "{} SELECT person_id, distinct_id, distinct_ids, properties, created_t, 0 AS is_more "
-           "FROM page UNION ALL SELECT person_id, distinct_id, distinct_ids, CAST(NULL AS VARCHAR) "
-           "AS properties, CAST(NULL AS BIGINT) AS created_t, 1 AS is_more FROM {} WHERE team_id = "
-           "{} AND person_id IN (SELECT person_id FROM page) GROUP BY person_id, distinct_id, "
-           "distinct_ids ORDER BY is_more, {}, distinct_id LIMIT {}",
-           page, table, context.project.team_id, kOrder, rows_max(context.dialect)),
-       .columns = {"person_id", "distinct_id", "distinct_ids", "properties", "created_t",
-                   "is_more"}});
+           "{} SELECT person_id AS p, distinct_id AS d, distinct_ids AS l, properties AS o, "
+           "created_t AS t, 0 AS m FROM page UNION ALL SELECT r.person_id AS p, r.distinct_id AS "
+           "d, "
+           "r.distinct_ids AS l, CAST(NULL AS VARCHAR) AS o, CAST(NULL AS BIGINT) AS t, 1 AS m "
+           "FROM "
+           "{} AS r JOIN page ON page.person_id = r.person_id WHERE r.team_id = {} AND "
+           "concat(r.distinct_id, ' ', r.distinct_ids) <> concat(page.distinct_id, ' ', "
+           "page.distinct_ids) GROUP BY r.person_id, r.distinct_id, r.distinct_ids ORDER BY m, t "
+           "DESC NULLS LAST, p, d LIMIT {}",
+           page, table, context.project.team_id, rows_max(context.dialect)),
+       .columns = {"p", "d", "l", "o", "t", "m"}});
   // Rows of people, and behind them rows of further ids, which have a mark.
   built.write = [people](const std::vector<Rows>& tables) {
     std::vector<Row> rows;

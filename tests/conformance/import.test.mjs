@@ -146,7 +146,10 @@ afterEach(async () => {
 
 describe("an import into a Worker", () => {
   let system;
-  before(async () => (system = await startSystem({ extra: { cf: CF }, vars: { POSTHOG_GROUP_TYPE_0: "company" } })));
+  before(
+    async () =>
+      (system = await startSystem({ extra: { cf: CF }, vars: { POSTHOG_GROUP_TYPE_0: "company", HOGFLARE_ADMIN_TOKEN: "admin" } })),
+  );
   after(() => system.stop());
   beforeEach(async () => {
     await system.landed();

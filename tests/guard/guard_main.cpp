@@ -153,21 +153,22 @@ Work list_question() {
           })};
 }
 
-// Half of the rows are people; behind them is a row for each of their lists of ids.
+// Of a tenth of the people another row comes, which knew of one id alone.
 Work people_question() {
   return {"question_people", "/api/projects/1/query/",
           R"({"query":{"kind":"ActorsQuery","select":["actor"],"limit":1000}})",
           engine_reply([](int i) {
-            const bool is_more = i >= kQuestionRows / 2;
-            const std::string id = std::to_string(i % (kQuestionRows / 2));
+            constexpr int kPeople = kQuestionRows / 11 * 10;
+            const bool is_more = i >= kPeople;
+            const std::string id = std::to_string(i % kPeople);
+            const std::string ids = R"("[\"user-)" + id + R"(\",\"anonymous-)" + id + R"(\"]")";
             const std::string person =
                 R"("{\"plan\":\"pro\",\"email\":\"user-)" + id +
                 R"(@example.test\",\"seats\":7,\"$browser\":\"Chrome\",\"trial\":false}")";
-            return R"({"person_id":"person-)" + id + R"(","distinct_id":"user-)" + id +
-                   R"(","distinct_ids":"[\"user-)" + id + R"(\",\"anonymous-)" + id +
-                   R"(\"]","properties":)" + (is_more ? "null" : person) + R"(,"created_t":)" +
-                   (is_more ? "null" : std::to_string(1'764'000'000'000'000 + i)) +
-                   R"(,"is_more":)" + (is_more ? "1}" : "0}");
+            return R"({"p":"person-)" + id + R"(","d":"user-)" + id + R"(","l":)" +
+                   (is_more ? "null" : ids) + R"(,"o":)" + (is_more ? "null" : person) +
+                   R"(,"t":)" + (is_more ? "null" : std::to_string(1'764'000'000'000'000 + i)) +
+                   R"(,"m":)" + (is_more ? "1}" : "0}");
           })};
 }
 

@@ -101,6 +101,12 @@ TEST_CASE("a request that cannot be answered says why", "[flags]") {
                     RequestHeaders{});
   REQUIRE(long_id.ok());
   CHECK(long_id.value().anon_distinct_id == std::string(limits::kDistinctIdChars, 'a'));
+  std::string many = R"({"token":"t","distinct_id":"u","person_properties":{"a":[1)";
+  for (size_t i = 0; i < limits::kFlagsRequestNodesMax; ++i) many += ",1";
+  const Result<Request> too_many = parse_request(many + "]}}", RequestHeaders{});
+  REQUIRE(!too_many.ok());
+  CHECK(too_many.error().code == ErrorCode::kTooLarge);
+  CHECK(too_many.error().detail.find("100000 values") != std::string::npos);
   CHECK(parse_request(R"({"api_key":"t","distinct_id":""})", RequestHeaders{}).ok());
   CHECK(parse_request(R"({"$token":"t","disable_flags":true})", RequestHeaders{}).ok());
 }
