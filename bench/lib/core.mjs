@@ -63,7 +63,31 @@ class Storage {
   }
 }
 
-export async function loadCore() {
+/** Makes instances whose exported functions add the time inside of them to `inside`. */
+function timeInstances(inside) {
+  const Instance = WebAssembly.Instance;
+  const timed =
+    (call) =>
+    (...args) => {
+      const start = performance.now();
+      try {
+        return call(...args);
+      } finally {
+        inside.ms += performance.now() - start;
+      }
+    };
+  WebAssembly.Instance = /** @type {any} */ (
+    (module, imports) => {
+      const exports = Object.entries(new Instance(module, imports).exports);
+      return { exports: Object.fromEntries(exports.map(([name, one]) => [name, typeof one === "function" ? timed(one) : one])) };
+    }
+  );
+}
+
+/** `isTimed`: insideMs() tells the time spent in the module so far. */
+export async function loadCore({ isTimed = false } = {}) {
+  const inside = { ms: 0 };
+  if (isTimed) timeInstances(inside);
   const bytes = readFileSync(WASM);
   const compileStart = performance.now();
   globalThis.hogflareModule = new WebAssembly.Module(bytes);
@@ -135,6 +159,7 @@ export async function loadCore() {
     module: bytes,
     compileMs,
     instantiateMs,
+    insideMs: () => inside.ms,
     counts,
     storages,
     configure,

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -211,6 +212,10 @@ class Document {
   // The same over text that must not or need not change, such as a stored record: a lone surrogate
   // is then a parse error.
   static Result<Document> parse_const(std::string_view text, uint32_t index_depth);
+
+  // The same in the place of what this document was: its index's memory is used again, which counts
+  // where small texts are many. After an error it is empty, and nothing may be asked of it.
+  std::optional<Error> renew(std::string_view text, uint32_t index_depth);
 
   Value root() const { return {text_.data(), nodes_.data(), 0}; }
   std::string_view text() const { return text_; }

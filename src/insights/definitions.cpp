@@ -70,11 +70,11 @@ std::string lower(std::string text) {
 
 Json properties_answer(const Rows& table, const std::string& search) {
   std::map<std::string, Seen> seen;
+  json::Document properties;
   for (const Row row : table) {
     std::string text;
-    const auto properties = append_parsed(text, row[0], 1);
-    if (!properties) continue;
-    for (const json::Member member : properties->root().members()) {
+    if (!append_parsed(text, row[0], properties, 1)) continue;
+    for (const json::Member member : properties.root().members()) {
       const std::string name = member.key();
       if (lower(name).find(search) != std::string::npos) look_at(seen[name], member.value);
     }

@@ -150,27 +150,25 @@ void append_json(std::string& out, const json::Value& cell) {
   out.append(cell.exists() ? cell.raw() : "null");
 }
 
-std::optional<json::Document> append_parsed(std::string& out, const json::Value& cell,
-                                            uint32_t depth) {
+bool append_parsed(std::string& out, const json::Value& cell, json::Document& document,
+                   uint32_t depth) {
   const size_t begin = out.size();
   if (!cell.is_string()) {
     append_json(out, cell);
     // An engine that has a type for JSON gives the document itself.
-    if (depth == 0 || !(cell.is_object() || cell.is_array())) return std::nullopt;
-    auto document = json::Document::parse_const(std::string_view(out).substr(begin), depth);
-    return document.ok() ? std::optional(std::move(document.value())) : std::nullopt;
+    if (depth == 0 || !(cell.is_object() || cell.is_array())) return false;
+    return !document.renew(std::string_view(out).substr(begin), depth);
   }
   json::append_decoded(out, cell.raw());
   const std::string_view text = std::string_view(out).substr(begin);
   // Most properties are short plain texts.
   const bool is_plain_text = text.size() > 1 && text.front() == '"' && text.back() == '"' &&
                              json::is_plain(text.substr(1, text.size() - 2));
-  if (is_plain_text) return std::nullopt;
-  auto document = json::Document::parse_const(text, depth);
-  if (document.ok()) return std::move(document.value());
+  if (is_plain_text) return false;
+  if (!document.renew(text, depth)) return true;
   out.resize(begin);
   append_json(out, cell);
-  return std::nullopt;
+  return false;
 }
 
 void append_json_text(std::string& out, std::string_view text) {

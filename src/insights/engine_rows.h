@@ -80,10 +80,11 @@ inline bool is_null(const json::Value& cell) { return !cell.exists() || cell.is_
 
 // What stands in `cell`: null when it is missing.
 void append_json(std::string& out, const json::Value& cell);
-// The document that the text in `cell` is; the text itself where it is none. To be looked into down
-// to `depth`, until `out` changes; not where it is a mere text, or none.
-std::optional<json::Document> append_parsed(std::string& out, const json::Value& cell,
-                                            uint32_t depth = 0);
+// The document that the text in `cell` is; the text itself where it is none. It is read into
+// `document`, to be looked into down to `depth` until `out` changes; false where it is a mere text,
+// or none.
+bool append_parsed(std::string& out, const json::Value& cell, json::Document& document,
+                   uint32_t depth = 0);
 void append_json(std::string& out, const Json& value);
 void append_json_text(std::string& out, std::string_view text);
 // `value` as plain() makes it.

@@ -9,11 +9,10 @@
 namespace hogflare::insights {
 namespace {
 
-constexpr std::string_view kNames[] = {"email", "name", "username"};
+// Their sizes are known, which those of plain literals are not to append().
+using namespace std::string_view_literals;
 
-bool is_same_text(const json::Value& one, const json::Value& other) {
-  return one.exists() == other.exists() && (!one.exists() || one.raw() == other.raw());
-}
+constexpr std::string_view kNames[] = {"email", "name", "username"};
 
 // Whether another row of the person has other ids.
 bool has_more_ids(Row row, const std::vector<Row>& others) {
@@ -53,13 +52,12 @@ Piece piece_of(const std::string& out, std::string_view inside) {
 
 // The row's own list as it came, where that has all there is; gives the first id. Nothing is
 // appended where it has not.
-std::optional<Piece> append_own_ids(std::string& out, Row row) {
+std::optional<Piece> append_own_ids(std::string& out, Row row, json::Document& ids) {
   const size_t begin = out.size();
-  const auto ids = append_parsed(out, row[2], 1);
-  if (ids && ids->root().is_array()) {
+  if (append_parsed(out, row[2], ids, 1) && ids.root().is_array()) {
     Piece first;
     bool is_listed = is_null(row[1]);
-    for (const json::Value id : ids->root().elements()) {
+    for (const json::Value id : ids.root().elements()) {
       if (first.size == 0) first = piece_of(out, id.raw());
       is_listed = is_listed || is_same_id(id, row[1]);
       if (is_listed) return first;
@@ -70,20 +68,19 @@ std::optional<Piece> append_own_ids(std::string& out, Row row) {
 }
 
 // The distinct ids of a person's rows, each once; gives the first of them, or nothing.
-Piece append_ids(std::string& out, Row row, const std::vector<Row>& others) {
+Piece append_ids(std::string& out, Row row, const std::vector<Row>& others, json::Document& list) {
   if (!has_more_ids(row, others)) {
-    if (const std::optional<Piece> first = append_own_ids(out, row)) return *first;
+    if (const std::optional<Piece> first = append_own_ids(out, row, list)) return *first;
   }
   std::vector<std::string> ids;
   std::set<std::string> known;
   const auto add = [&ids, &known](const json::Value& id) {
     if (id.is_string() && known.insert(id.text()).second) ids.push_back(id.text());
   };
-  const auto add_row = [&add](Row one) {
+  const auto add_row = [&add, &list](Row one) {
     std::string text;
-    const auto list = append_parsed(text, one[2], 1);
-    if (list && list->root().is_array()) {
-      for (const json::Value id : list->root().elements()) add(id);
+    if (append_parsed(text, one[2], list, 1) && list.root().is_array()) {
+      for (const json::Value id : list.root().elements()) add(id);
     }
     add(one[1]);
   };
@@ -102,11 +99,16 @@ Piece append_ids(std::string& out, Row row, const std::vector<Row>& others) {
 
 const std::vector<Row>& others_of(Row row, const OthersOf& others) {
   static const std::vector<Row> kNone;
+  if (others.empty()) return kNone;
   const auto found = row[0].exists() ? others.find(row[0].raw()) : others.end();
   return found == others.end() ? kNone : found->second;
 }
 
 }  // namespace
+
+bool is_same_text(const json::Value& one, const json::Value& other) {
+  return one.exists() == other.exists() && (!one.exists() || one.raw() == other.raw());
+}
 
 void append_time(std::string& out, const json::Value& cell) {
   append_instant(out, integer_of(cell));
@@ -117,24 +119,24 @@ void append_time_or_null(std::string& out, const json::Value& cell) {
 }
 
 // The name, which is one of the properties or an id, stands behind them.
-void append_person(std::string& out, Row row, const OthersOf& others) {
-  append_time_or_null(out += R"({"created_at":)", row[4]);
-  Piece name = append_ids(out += R"(,"distinct_ids":)", row, others_of(row, others));
-  out += R"(,"id":)";
+void append_person(std::string& out, Row row, const OthersOf& others, json::Document& scratch) {
+  append_time_or_null(out += R"({"created_at":)"sv, row[4]);
+  Piece name = append_ids(out += R"(,"distinct_ids":)"sv, row, others_of(row, others), scratch);
+  out += R"(,"id":)"sv;
   const size_t id = out.size();
   append_json(out, row[0]);
   if (name.size == 0) name = {.at = id, .size = out.size() - id};
-  out += R"(,"properties":)";
+  out += R"(,"properties":)"sv;
   if (is_null(row[3])) {
     out += "{}";
-  } else if (const auto properties = append_parsed(out, row[3], 1)) {
-    if (const json::Value found = name_of(properties->root()); found.exists()) {
+  } else if (append_parsed(out, row[3], scratch, 1)) {
+    if (const json::Value found = name_of(scratch.root()); found.exists()) {
       name = piece_of(out, found.raw());
     }
   }
-  out += R"(,"name":)";
+  out += R"(,"name":)"sv;
   out.append(out, name.at, name.size);
-  append_json(out += R"(,"uuid":)", row[0]);
+  append_json(out += R"(,"uuid":)"sv, row[0]);
   out += '}';
 }
 

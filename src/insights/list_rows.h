@@ -11,6 +11,8 @@
 
 namespace hogflare::insights {
 
+// Whether both are missing, or spelled alike.
+bool is_same_text(const json::Value& one, const json::Value& other);
 void append_time(std::string& out, const json::Value& cell);  // of microseconds
 void append_time_or_null(std::string& out, const json::Value& cell);
 // What other rows of the persons stream say of the same people's ids, by the person's id as it
@@ -18,7 +20,7 @@ void append_time_or_null(std::string& out, const json::Value& cell);
 using OthersOf = std::unordered_map<std::string_view, std::vector<Row>>;
 
 // A person out of the columns person_id, distinct_id, distinct_ids, properties, created_t, with all
-// ids that any of their rows has.
-void append_person(std::string& out, Row row, const OthersOf& others);
+// ids that any of their rows has. `scratch` is for the documents inside.
+void append_person(std::string& out, Row row, const OthersOf& others, json::Document& scratch);
 
 }  // namespace hogflare::insights

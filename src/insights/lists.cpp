@@ -18,6 +18,8 @@
 namespace hogflare::insights {
 namespace {
 
+using namespace std::string_view_literals;
+
 // How a cell of an answer is made from a row's cells.
 struct Cell {
   enum class Kind : uint8_t { kText, kTime, kJson, kEvent, kPerson };
@@ -48,7 +50,7 @@ struct Columns {
 };
 
 // Members in the order of their names, as those of every answer.
-void append_cell(std::string& out, const Cell& cell, Row row) {
+void append_cell(std::string& out, const Cell& cell, Row row, json::Document& scratch) {
   const json::Value& first = row[cell.first];
   switch (cell.kind) {
     case Cell::Kind::kText:
@@ -56,21 +58,21 @@ void append_cell(std::string& out, const Cell& cell, Row row) {
     case Cell::Kind::kTime:
       return append_time_or_null(out, first);
     case Cell::Kind::kJson:
-      append_parsed(out, first);
+      append_parsed(out, first, scratch);
       return;
     case Cell::Kind::kPerson:
-      append_json(out += R"({"distinct_id":)", row[cell.first + 1]);
-      append_json(out += R"(,"id":)", first);
-      append_parsed(out += R"(,"properties":)", row[cell.first + 2]);
-      append_json(out += R"(,"uuid":)", first);
+      append_json(out += R"({"distinct_id":)"sv, row[cell.first + 1]);
+      append_json(out += R"(,"id":)"sv, first);
+      append_parsed(out += R"(,"properties":)"sv, row[cell.first + 2], scratch);
+      append_json(out += R"(,"uuid":)"sv, first);
       break;
     case Cell::Kind::kEvent:
-      append_json(out += R"({"distinct_id":)", row[cell.first + 4]);
-      append_json(out += R"(,"elements_chain":"","event":)", row[cell.first + 1]);
-      append_json(out += R"(,"person_id":)", row[cell.first + 5]);
-      append_parsed(out += R"(,"properties":)", row[cell.first + 2]);
-      append_time(out += R"(,"timestamp":)", row[cell.first + 3]);
-      append_json(out += R"(,"uuid":)", first);
+      append_json(out += R"({"distinct_id":)"sv, row[cell.first + 4]);
+      append_json(out += R"(,"elements_chain":"","event":)"sv, row[cell.first + 1]);
+      append_json(out += R"(,"person_id":)"sv, row[cell.first + 5]);
+      append_parsed(out += R"(,"properties":)"sv, row[cell.first + 2], scratch);
+      append_time(out += R"(,"timestamp":)"sv, row[cell.first + 3]);
+      append_json(out += R"(,"uuid":)"sv, first);
       break;
   }
   out += '}';
@@ -139,16 +141,17 @@ std::string order_sql(const View& list, const Columns& columns, std::string_view
 }
 
 Written page_of(const Columns& columns, const Rows& rows, int64_t limit, int64_t offset) {
+  json::Document scratch;
   Written out = write_page(
       rows.size(),
       {.limit = limit, .offset = offset, .bytes_expected = rows.bytes() + rows.size() * 16},
-      [&columns, &rows](std::string& text, size_t i) {
+      [&columns, &rows, &scratch](std::string& text, size_t i) {
         const Row row = rows[i];
         char before = '[';
         for (const Cell& cell : columns.cells) {
           text += before;
           before = ',';
-          append_cell(text, cell, row);
+          append_cell(text, cell, row, scratch);
         }
         text += ']';
       });
@@ -312,8 +315,9 @@ struct People {
   int64_t offset = 0;
 };
 
-void append_selected(std::string& out, std::string_view name, Row row, const OthersOf& others) {
-  if (name == "person" || name == "actor") return append_person(out, row, others);
+void append_selected(std::string& out, std::string_view name, Row row, const OthersOf& others,
+                     json::Document& scratch) {
+  if (name == "person" || name == "actor") return append_person(out, row, others, scratch);
   if (name == "id") return append_json(out, row[0]);
   if (name == "created_at") return append_time_or_null(out, row[4]);
   out += "null";
@@ -321,15 +325,16 @@ void append_selected(std::string& out, std::string_view name, Row row, const Oth
 
 Written people_answer(const People& people, const std::vector<Row>& rows, const OthersOf& others,
                       size_t bytes) {
+  json::Document scratch;
   Written out = write_page(
       rows.size(),
-      {.limit = people.limit, .offset = people.offset, .bytes_expected = bytes + rows.size() * 64},
-      [&people, &rows, &others](std::string& text, size_t i) {
+      {.limit = people.limit, .offset = people.offset, .bytes_expected = bytes + rows.size() * 128},
+      [&people, &rows, &others, &scratch](std::string& text, size_t i) {
         char before = '[';
         for (const std::string& name : people.select) {
           text += before;
           before = ',';
-          append_selected(text, name, rows[i], others);
+          append_selected(text, name, rows[i], others, scratch);
         }
         text += ']';
       });
@@ -351,6 +356,33 @@ std::vector<Row> only_of(const Rows& rows, const std::set<std::string>& people) 
     if (people.count(text_of(row[0])) > 0) out.push_back(row);
   }
   return out;
+}
+
+// Rows of people, and behind them those of the same people that name other ids, which have the mark
+// m. Names are short because every row repeats them. This is of people in `page`, whose row is
+// there;
+std::string rows_of_page(const Context& context) {
+  return fmt::format(
+      " SELECT person_id AS p, distinct_id AS d, distinct_ids AS l, properties AS o, created_t AS "
+      "t, 0 AS m FROM page UNION ALL SELECT r.person_id AS p, r.distinct_id AS d, r.distinct_ids "
+      "AS "
+      "l, CAST(NULL AS VARCHAR) AS o, CAST(NULL AS BIGINT) AS t, 1 AS m FROM {} AS r JOIN page ON "
+      "page.person_id = r.person_id WHERE r.team_id = {} AND concat(r.distinct_id, ' ', "
+      "r.distinct_ids) <> concat(page.distinct_id, ' ', page.distinct_ids) GROUP BY r.person_id, "
+      "r.distinct_id, r.distinct_ids",
+      table_name(context.project.persons), context.project.team_id);
+}
+
+// and this of people in `shown`, whose newest version is known: the table is read once for both.
+std::string rows_of_shown(const Context& context) {
+  return fmt::format(
+      " SELECT r.person_id AS p, r.distinct_id AS d, r.distinct_ids AS l, max(CASE WHEN r.version "
+      "= "
+      "shown.version THEN r.properties END) AS o, max(shown.created_t) AS t, min(CASE WHEN "
+      "r.version = shown.version THEN 0 ELSE 1 END) AS m FROM {} AS r JOIN shown ON "
+      "shown.person_id "
+      "= r.person_id WHERE r.team_id = {} GROUP BY r.person_id, r.distinct_id, r.distinct_ids",
+      table_name(context.project.persons), context.project.team_id);
 }
 
 Built build_people(const View& question, const Context& context, const Behind& source) {
@@ -389,23 +421,13 @@ Built build_people(const View& question, const Context& context, const Behind& s
   if (context.refusals.first) return built;
   const bool is_narrow = !behind && wanted.search.empty();
   const Ids ids = source.funnel ? Ids::kLongest : is_narrow ? Ids::kNone : Ids::kOfNewest;
-  const std::string table = table_name(context.project.persons);
-  std::string page = fmt::format(
+  const std::string page = fmt::format(
       "{}{}, {} AS (SELECT person_id, {}, created_t FROM {}{} ORDER BY created_t DESC NULLS LAST, "
       "person_id LIMIT {})",
       behind ? with + ", " : "WITH ", persons_cte(context, wanted, ids),
       is_narrow ? "shown" : "page", is_narrow ? "version" : "distinct_id, distinct_ids, properties",
       from, where.empty() ? "" : " WHERE " + where,
       source.funnel ? rows_max(context.dialect) : people.limit + people.offset + 1);
-  if (is_narrow) {
-    page += fmt::format(
-        ", page AS (SELECT p.person_id, max(p.distinct_id) AS distinct_id, max(p.distinct_ids) AS "
-        "distinct_ids, max(p.properties) AS properties, max(shown.created_t) AS created_t FROM {} "
-        "AS "
-        "p JOIN shown ON shown.person_id = p.person_id AND shown.version = p.version WHERE "
-        "p.team_id = {} GROUP BY p.person_id)",
-        table, context.project.team_id);
-  }
   constexpr std::string_view kOrder = "created_t DESC NULLS LAST, person_id";
   if (source.funnel) {
     // Who of them is shown is known here, when all have come.
@@ -420,30 +442,22 @@ Built build_people(const View& question, const Context& context, const Behind& s
     };
     return built;
   }
-  // Further rows are those that have other ids than the person's row. Names are short because every
-  // row repeats them.
   built.statements.push_back(
-      {.sql = fmt::format(
-           "{} SELECT person_id AS p, distinct_id AS d, distinct_ids AS l, properties AS o, "
-           "created_t AS t, 0 AS m FROM page UNION ALL SELECT r.person_id AS p, r.distinct_id AS "
-           "d, "
-           "r.distinct_ids AS l, CAST(NULL AS VARCHAR) AS o, CAST(NULL AS BIGINT) AS t, 1 AS m "
-           "FROM "
-           "{} AS r JOIN page ON page.person_id = r.person_id WHERE r.team_id = {} AND "
-           "concat(r.distinct_id, ' ', r.distinct_ids) <> concat(page.distinct_id, ' ', "
-           "page.distinct_ids) GROUP BY r.person_id, r.distinct_id, r.distinct_ids ORDER BY m, t "
-           "DESC NULLS LAST, p, d LIMIT {}",
-           page, table, context.project.team_id, rows_max(context.dialect)),
+      {.sql =
+           page + (is_narrow ? rows_of_shown(context) : rows_of_page(context)) +
+           fmt::format(" ORDER BY m, t DESC NULLS LAST, p, d LIMIT {}", rows_max(context.dialect)),
        .columns = {"p", "d", "l", "o", "t", "m"}});
-  // Rows of people, and behind them rows of further ids, which have a mark.
   built.write = [people](const std::vector<Rows>& tables) {
     std::vector<Row> rows;
     OthersOf others;
     for (const Row row : tables[0]) {
-      if (integer_of(row[5]) == 1) {
-        if (row[0].exists()) others[row[0].raw()].push_back(row);
-      } else {
+      // Two rows may have the newest version: they stand one behind the other.
+      const bool is_more = (!is_null(row[5]) && row[5].raw() == "1") ||
+                           (!rows.empty() && is_same_text(rows.back()[0], row[0]));
+      if (!is_more) {
         rows.push_back(row);
+      } else if (row[0].exists()) {
+        others[row[0].raw()].push_back(row);
       }
     }
     return people_answer(people, rows, others, tables[0].bytes());

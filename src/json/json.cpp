@@ -485,11 +485,19 @@ Result<Document> Document::parse(std::span<char> text, uint32_t index_depth) {
 
 Result<Document> Document::parse_const(std::string_view text, uint32_t index_depth) {
   Document document;
-  document.text_ = text;
-  document.nodes_.resize(index_depth > 1 ? nodes_expected(text) : 16);
-  Parser parser(document.text_, index_depth, Surrogates::kRefuse, document.nodes_);
-  if (!parser.run()) return parser.error();
+  if (std::optional<Error> error = document.renew(text, index_depth)) return std::move(*error);
   return document;
+}
+
+std::optional<Error> Document::renew(std::string_view text, uint32_t index_depth) {
+  text_ = text;
+  const size_t expected = index_depth > 1 ? nodes_expected(text) : 16;
+  nodes_.resize(std::max(expected, nodes_.capacity()));
+  Parser parser(text_, index_depth, Surrogates::kRefuse, nodes_);
+  if (parser.run()) return std::nullopt;
+  text_ = {};
+  nodes_.clear();
+  return parser.error();
 }
 
 std::string Value::text() const {
@@ -543,20 +551,22 @@ void append_decoded(std::string& out, std::string_view raw) {
   if (first == end) return;
   at = first;
   // Nothing is longer decoded. Between the escapes of a document inside of a string lie a few
-  // bytes: copied one by one they are there before a call would have begun.
+  // bytes: a block is copied whole, and counts as far as its first backslash.
   const size_t begin = out.size();
-  out.resize(begin + static_cast<size_t>(end - at));
+  out.resize(begin + static_cast<size_t>(end - at) + kBlock);
   char* to = out.data() + begin;
-  while (at < end) {
-    if (*at != '\\') {
-      const char* const near = end - at > kBlock ? at + kBlock : end;
-      while (at < near && *at != '\\') *to++ = *at++;
-      if (at < near || at == end) continue;
-      const char* const stop = next_backslash(at, end);
-      std::memcpy(to, at, static_cast<size_t>(stop - at));
-      to += stop - at;
-      at = stop;
-    } else if (at[1] != 'u') {
+  for (;;) {
+    while (end - at >= kBlock) {
+      std::memcpy(to, at, kBlock);
+      const uint32_t mask = backslash_mask(at);
+      const ptrdiff_t plain = mask == 0 ? kBlock : __builtin_ctz(mask);
+      to += plain;
+      at += plain;
+      if (mask != 0) break;
+    }
+    while (at < end && *at != '\\') *to++ = *at++;
+    if (at == end) break;
+    if (at[1] != 'u') {
       *to++ = simple_escape(at[1]);
       at += 2;
     } else {

@@ -47,7 +47,11 @@ class MemberTexts {
     }
   }
   std::string object() const {
-    std::string out = "{";
+    size_t bytes = 2;
+    for (const auto& [name, text] : members_) bytes += name.size() + text.size() + 4;
+    std::string out;
+    out.reserve(bytes);
+    out += '{';
     for (const auto& [name, text] : members_) {
       append_name(out, name);
       out.append(text);

@@ -47,6 +47,21 @@ HF_INLINE uint32_t special_mask(const char* from) {
 #endif
 }
 
+// Which of the kBlock bytes at `from` are backslashes.
+HF_INLINE uint32_t backslash_mask(const char* from) {
+#if defined(__wasm_simd128__)
+  return static_cast<uint32_t>(
+      wasm_i8x16_bitmask(wasm_i8x16_eq(wasm_v128_load(from), wasm_i8x16_splat('\\'))));
+#elif defined(__SSE2__)
+  const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8('\\'))));
+#else
+  uint32_t mask = 0;
+  for (int i = 0; i < kBlock; ++i) mask |= static_cast<uint32_t>(from[i] == '\\') << i;
+  return mask;
+#endif
+}
+
 // The first special byte in [from, end), or `end`, where less than a block is left.
 inline const char* find_special_bytewise(const char* from, const char* end) {
   while (from < end && !is_special(static_cast<unsigned char>(*from))) ++from;

@@ -47,9 +47,9 @@ TEST_CASE("engine rows: a document is looked into as a text and as itself") {
         Rows::read({.lists = {document.value().root()}}, {.sql = "SELECT", .columns = {"a"}});
     REQUIRE(rows);
     std::string out = "before ";
-    const auto parsed = append_parsed(out, (*rows)[0][0], 1);
-    REQUIRE(parsed);
-    CHECK(parsed->root().find("plan").text() == "pro");
+    json::Document parsed;
+    REQUIRE(append_parsed(out, (*rows)[0][0], parsed, 1));
+    CHECK(parsed.root().find("plan").text() == "pro");
     CHECK(out == R"(before {"plan": "pro"})");
   }
 }
@@ -111,7 +111,8 @@ TEST_CASE("engine rows: a cell is given as it came, and read as a tree of it wou
     const std::string inside = Json(cell).dump();
     const auto quoted = json::Document::parse_const(inside, 0);
     out = "before";
-    append_parsed(out, quoted.value().root());
+    json::Document scratch;
+    append_parsed(out, quoted.value().root(), scratch);
     CHECK(out == "before" + cell);
   }
 }
@@ -120,10 +121,10 @@ TEST_CASE("engine rows: a document in a text can be looked into where it was put
   const std::string cell = Json(R"({"a": [1, {"b": "x\"y"}], "c": "é"})").dump();
   const auto quoted = json::Document::parse_const(cell, 0);
   std::string out = "{\"properties\":";
-  const auto found = append_parsed(out, quoted.value().root(), 2);
-  REQUIRE(found);
-  CHECK(found->root().find("c").text() == "é");
-  CHECK(found->root().find("a").raw() == R"([1, {"b": "x\"y"}])");
+  json::Document found;
+  REQUIRE(append_parsed(out, quoted.value().root(), found, 2));
+  CHECK(found.root().find("c").text() == "é");
+  CHECK(found.root().find("a").raw() == R"([1, {"b": "x\"y"}])");
 }
 
 TEST_CASE("engine rows: decimals are read as the C library reads them, and written as trees are") {
@@ -158,12 +159,14 @@ TEST_CASE("engine rows: a text that is no document stays a text") {
     const auto document = json::Document::parse_const(cell, 0);
     REQUIRE(document.ok());
     std::string out;
-    append_parsed(out, document.value().root());
+    json::Document scratch;
+    CHECK_FALSE(append_parsed(out, document.value().root(), scratch));
     CHECK(out == cell);
   }
   const std::string deep = Json(std::string(1'000, '[') + std::string(1'000, ']')).dump();
   std::string out;
-  append_parsed(out, json::Document::parse_const(deep, 0).value().root());
+  json::Document scratch;
+  CHECK_FALSE(append_parsed(out, json::Document::parse_const(deep, 0).value().root(), scratch));
   CHECK(out == deep);
 }
 

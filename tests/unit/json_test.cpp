@@ -400,3 +400,44 @@ TEST_CASE("Surrogate pairs decode to one character, lone ones to U+FFFD") {
   CHECK(json::decode_string(R"("\ud83dx")") == "\xEF\xBF\xBDx");
   CHECK(json::decode_string(R"("\u00e9\u20ac")") == "é€");
 }
+
+TEST_CASE("A document is made anew in the memory of the one before", "[json]") {
+  json::Document document;
+  for (const std::string_view text :
+       {R"({"a":[1,2,3],"b":{"c":"d"}})", R"("x")",
+        R"({"a":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]})", "{}"}) {
+    REQUIRE_FALSE(document.renew(text, 3));
+    const auto fresh = json::Document::parse_const(text, 3);
+    REQUIRE(fresh.ok());
+    CHECK(document.node_count() == fresh.value().node_count());
+    CHECK(document.text() == text);
+    CHECK(document.root().raw() == text);
+  }
+  const std::optional<Error> error = document.renew(R"({"a":)", 3);
+  REQUIRE(error);
+  CHECK(error->code == ErrorCode::kParseFailed);
+  CHECK(document.text().empty());
+  CHECK(document.node_count() == 0);
+  CHECK_FALSE(document.renew("[1]", 1));
+  CHECK(document.node_count() == 2);
+}
+
+TEST_CASE("An escape is decoded wherever it lies among plain bytes", "[json]") {
+  const std::pair<std::string, std::string> escapes[] = {{R"(\n)", "\n"},
+                                                         {R"(\")", "\""},
+                                                         {R"(\u00e9)", "é"},
+                                                         {R"(\ud83d\ude00)", "😀"},
+                                                         {R"(\\)", "\\"}};
+  for (const auto& [escape, meaning] : escapes) {
+    for (size_t before = 0; before < 40; ++before) {
+      for (const size_t behind : {0, 1, 7, 15, 16, 17, 33}) {
+        const std::string front(before, 'a'), back(behind, 'z');
+        // Twice, for the first one is found in another way than those behind it.
+        const std::string raw = '"' + front + escape + front + escape + back + '"';
+        std::string out = "kept";
+        json::append_decoded(out, raw);
+        REQUIRE(out == "kept" + front + meaning + front + meaning + back);
+      }
+    }
+  }
+}
