@@ -133,11 +133,14 @@ function exceptionProperties(n) {
 
 // -- Answers --------------------------------------------------------------------------------------
 
+/** The moment that numbers are made for: they stand still while pages are looked at. */
+let moment = Date.now();
+
 /** A question's days: enough of the rules for what the pages send. */
 function axisOf(query) {
   const { date_from: from = "-7d", date_to: to } = query.dateRange ?? {};
-  const now = Date.now();
-  const moment = (text, fallback) => {
+  const now = moment;
+  const momentOf = (text, fallback) => {
     if (!text) return fallback;
     const relative = /^-(\d+)([hdwmqy])(Start|End)?$/.exec(text);
     if (relative)
@@ -151,8 +154,8 @@ function axisOf(query) {
     if (text === "all") return now - 120 * DAY;
     return Number.isNaN(Date.parse(text)) ? fallback : Date.parse(text);
   };
-  const first = moment(from, now - 7 * DAY);
-  const last = moment(to, now);
+  const first = momentOf(from, now - 7 * DAY);
+  const last = momentOf(to, now);
   const step = { hour: 3_600_000, day: DAY, week: 7 * DAY, month: 30 * DAY }[query.interval ?? "day"] ?? DAY;
   const days = [];
   for (let at = Math.floor(first / step) * step; at <= last && days.length < 400; at += step) {
@@ -172,8 +175,9 @@ function level(day, step, seed) {
   const at = Date.parse(`${day.slice(0, 10)}T${day.slice(11) || "00:00:00"}Z`);
   const weekday = new Date(at).getUTCDay();
   const daily = 1 + at / DAY / 20_000 - (weekday === 0 || weekday === 6 ? 0.35 : 0) + (unit(day + seed) - 0.5) * 0.25;
-  const hourly = step < DAY ? (1 + Math.sin(((new Date(at).getUTCHours() - 8) / 24) * 2 * Math.PI)) / 24 : step / DAY;
-  const done = Math.min(1, Math.max(0, (Date.now() - at) / step));
+  // Somebody is there at every hour.
+  const hourly = step < DAY ? (1.2 + Math.sin(((new Date(at).getUTCHours() - 8) / 24) * 2 * Math.PI)) / 24 : step / DAY;
+  const done = Math.min(1, Math.max(0, (moment - at) / step));
   return Math.max(0, daily * hourly * done);
 }
 const filtered = (query) => (query.properties?.length ? 0.3 + 0.4 * unit(JSON.stringify(query.properties)) : 1);
@@ -293,7 +297,7 @@ function retention(query) {
   const step = { Hour: 3_600_000, Day: DAY, Week: 7 * DAY, Month: 30 * DAY }[period];
   return {
     results: Array.from({ length: columns }, (_, row) => {
-      const at = Math.floor(Date.now() / step) * step - (columns - 1 - row) * step;
+      const at = Math.floor(moment / step) * step - (columns - 1 - row) * step;
       const size = Math.round(180 + 80 * unit(`cohort ${at}`));
       return {
         label: `${period} ${row}`,
@@ -665,6 +669,7 @@ const TYPES = { ".js": "text/javascript", ".css": "text/css", ".html": "text/htm
 
 /** @returns {Promise<{url: string, close: () => Promise<void>, state: any, asked: any[]}>} */
 export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "console")) {
+  moment = Date.now();
   const state = {
     faults: [],
     empty: false,
@@ -724,7 +729,7 @@ export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "co
     );
     if (fault !== undefined) {
       fault.count = (fault.count ?? 1) - 1;
-      if (fault.delay_ms) await new Promise((done) => setTimeout(done, fault.delay_ms));
+      if (fault.delay_ms) await new Promise((done) => setTimeout(done, fault.delay_ms).unref());
       if (fault.status) return json(response, fault.status, fault.body);
     }
     if (!state.sql) return json(response, 503, { type: "server_error", code: "no_sql_engine", detail: "Questions need a SQL engine." });

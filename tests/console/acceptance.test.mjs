@@ -4,21 +4,18 @@ import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import AxeBuilder from "@axe-core/playwright";
 import { writeConsole } from "../../console/build.mjs";
 import { PEOPLE, startMock } from "../../console/dev/mock.mjs";
-import { openChromium, openPage, PICTURES, settled, visit } from "./browser.mjs";
+import { addressOf, closeAll, openChromium, openPage, PICTURES, pressGo, settled, visit } from "./browser.mjs";
 
 let browser, mock, page;
 before(async () => {
   await writeConsole("build/console");
   browser = await openChromium();
 });
-after(() => browser.close());
+after(() => browser?.close());
 beforeEach(async () => {
   mock = await startMock();
 });
-afterEach(async () => {
-  await page?.context().close();
-  await mock.close();
-});
+afterEach(() => closeAll(browser, mock));
 
 const PAGES = [
   ...["home", "web", "live", "dashboards", "people", "sessions", "errors", "flags", "flags/new-checkout", "sql", "health", "settings"],
@@ -149,7 +146,7 @@ describe("an address", () => {
     };
     const first = await seen(page);
     assert.match(first.join(), /Safari/);
-    const other = await openPage(browser, mock.url, { path: page.url().slice(mock.url.length), token: "viewer" });
+    const other = await openPage(browser, mock.url, { path: (await addressOf(page)).slice(mock.url.length), token: "viewer" });
     const told = await seen(other);
     await other.context().close();
     // A viewer has no Save and a badge.
@@ -183,11 +180,10 @@ describe("a deployment under an open tab", () => {
     let loads = 0;
     page.on("load", () => (loads += 1));
     await page.route("**/app/assets/sql-*.js", (route) => route.fulfill({ status: 404, body: "" }), { times: 1 });
-    await page.keyboard.press("g");
-    await page.keyboard.press("q");
+    await pressGo(page, "q", /\/app\/1\/sql\?from=-30d$/);
     await page.locator("textarea").waitFor();
     assert.equal(loads, 1);
-    assert.match(page.url(), /\/app\/1\/sql\?from=-30d$/);
+    assert.match(await addressOf(page), /\/app\/1\/sql\?from=-30d$/);
   });
 
   it("whose files stay gone is told, not loaded for ever", async () => {
@@ -196,8 +192,7 @@ describe("a deployment under an open tab", () => {
     let loads = 0;
     page.on("load", () => (loads += 1));
     await page.route("**/app/assets/sql-*.js", (route) => route.fulfill({ status: 404, body: "" }));
-    await page.keyboard.press("g");
-    await page.keyboard.press("q");
+    await pressGo(page, "q", /\/app\/1\/sql/);
     await page.getByText("A newer console is there.").waitFor();
     await page.waitForTimeout(500);
     assert.equal(loads, 1);

@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { eventually } from "../lib/harness.mjs";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 export const PICTURES = join(ROOT, "build/console-pictures");
@@ -40,6 +41,9 @@ export const LOOKS = [
   { name: "390-dark", viewport: { width: 390, height: 844 }, colorScheme: /** @type {const} */ ("dark") },
 ];
 
+/** How long a page is waited for: a busy machine takes long, and a test that waits for what comes ends when it comes. */
+const PATIENCE_MS = 60_000;
+
 /** A page that notes what it should not do: faults, refusals by the policy, requests to other hosts. */
 export async function openPage(browser, url, { look = LOOKS[0], token = "admin", path = "/app" } = {}) {
   const context = await browser.newContext({
@@ -49,7 +53,7 @@ export async function openPage(browser, url, { look = LOOKS[0], token = "admin",
     timezoneId: "America/New_York",
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(PATIENCE_MS);
   page.faults = [];
   page.on("pageerror", (fault) => page.faults.push(String(fault)));
   page.on("console", (message) => {
@@ -75,6 +79,28 @@ export async function visit(page, address) {
     dispatchEvent(new PopStateEvent("popstate"));
   }, address);
   await settled(page);
+}
+
+/** Closes the pages of a test and its stand-in, whatever became of it. */
+export async function closeAll(browser, mock) {
+  await Promise.allSettled([...(browser?.contexts() ?? []).map((context) => context.close()), mock?.close()]);
+}
+
+/** Where the page is, by its own word: what Playwright knows comes a little later. */
+export const addressOf = (page) => page.evaluate(() => location.href);
+
+/** `g` and a key, pressed again where a busy machine let more than a second and a half pass between them. */
+export async function pressGo(page, key, address) {
+  await page.waitForSelector(".rail");
+  await eventually(
+    async () => {
+      await page.keyboard.press("g");
+      await page.keyboard.press(key);
+      // A page that is being loaded anew has no word for the moment.
+      return address.test(await addressOf(page).catch(() => ""));
+    },
+    { timeoutMs: PATIENCE_MS, what: `the page of g ${key}` },
+  );
 }
 
 /** Nothing is being asked any more, and something stands there. */

@@ -1,26 +1,24 @@
 // Every page of the console in Chromium: its main path, its states, its keys, its looks.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { after, before, beforeEach, describe, it } from "node:test";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import AxeBuilder from "@axe-core/playwright";
 import { writeConsole } from "../../console/build.mjs";
 import { PEOPLE, startMock } from "../../console/dev/mock.mjs";
-import { LOOKS, openChromium, openPage, PICTURES, settled, visit } from "./browser.mjs";
+import { addressOf, closeAll, LOOKS, openChromium, openPage, PICTURES, pressGo, settled, visit } from "./browser.mjs";
 
 let browser, mock;
 before(async () => {
   await writeConsole("build/console");
   browser = await openChromium();
 });
-after(async () => await browser.close());
+after(() => browser?.close());
 beforeEach(async () => {
   mock = await startMock();
 });
-const end = async (page) => {
-  assert.deepEqual(page.faults, []);
-  await page.context().close();
-  await mock.close();
-};
+// Also after a test that failed: what stays open keeps the run from ending.
+afterEach(() => closeAll(browser, mock));
+const end = (page) => assert.deepEqual(page.faults, []);
 
 const sha1 = (text) => createHash("sha1").update(text).digest("hex");
 const visitId = (n) => sha1(`visit ${n}`).replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, "$1-$2-5$3-8$4-$5");
@@ -93,7 +91,7 @@ describe("signing in", () => {
     await page.fill("input[type=password]", "admin");
     await page.click("button[type=submit]");
     await page.waitForSelector(".header h1");
-    assert.match(page.url(), /\/app\/1\/web\?from=-30d$/);
+    assert.match(await addressOf(page), /\/app\/1\/web\?from=-30d$/);
     await end(page);
   });
 
@@ -206,7 +204,7 @@ describe("states", () => {
     const page = await openPage(browser, mock.url, { path: "/app/1/insights" });
     await settled(page);
     const before = await page.textContent('table[aria-label="Values"]');
-    mock.state.faults = [{ kind: "TrendsQuery", delay_ms: 8_000 }];
+    mock.state.faults = [{ kind: "TrendsQuery", delay_ms: 600_000 }];
     await page.selectOption('select[aria-label^="What of A"]', "dau");
     await page.getByText(/Asking the table… \d/).waitFor();
     await page.getByRole("button", { name: "Cancel" }).click();
@@ -312,17 +310,19 @@ describe("states", () => {
   it("an unknown key of the address is told, not lost", async () => {
     const page = await openPage(browser, mock.url, { path: "/app/1/web?foo=1" });
     await page.getByText("“foo” in the address is not understood").waitFor();
-    assert.match(page.url(), /foo=1/);
+    assert.match(await addressOf(page), /foo=1/);
     await end(page);
   });
 });
 
 /** How long the list in the side panel is, over all of its pages. */
 async function listed(page) {
-  await page.waitForSelector(".sheet .bars li");
   let count = 0;
   for (;;) {
-    await page.waitForFunction(() => !document.querySelector('.sheet [aria-busy="true"]'));
+    // The answer to this page's question is there, with people or with the word that there are none.
+    await page.waitForFunction(
+      () => document.querySelector(".sheet .bars, .sheet .state") && !document.querySelector('.sheet [aria-busy="true"]'),
+    );
     count += await page.locator(".sheet .bars > li").count();
     const next = page.locator(".sheet").getByRole("button", { name: /Next/ });
     if ((await next.count()) === 0 || (await next.isDisabled())) return count;
@@ -378,7 +378,7 @@ describe("a number is a link", () => {
     const shown = numberOf((await left.getAttribute("aria-label")).replace(/people.*/, ""));
     await left.focus();
     await page.keyboard.press("Enter");
-    assert.match(page.url(), /sel=fun:-2/);
+    await page.waitForURL(/sel=fun:-2/);
     assert.equal(await listed(page), shown);
     await page.keyboard.press("Escape");
     await page.waitForSelector(".sheet", { state: "detached" });
@@ -395,10 +395,10 @@ describe("the address is the page", () => {
     const before = await visitors();
     await page.getByRole("button", { name: "google.com" }).click();
     await page.waitForFunction((was) => document.querySelector(".figure .big").textContent !== was, before);
-    assert.match(page.url(), /f=s\.\$entry_referring_domain~is~google\.com/);
+    assert.match(await addressOf(page), /f=s\.\$entry_referring_domain~is~google\.com/);
     const filtered = await visitors();
     const other = await page.context().newPage();
-    await other.goto(page.url());
+    await other.goto(await addressOf(page));
     await other.waitForSelector(".figure .big");
     assert.equal(await other.textContent(".figure .big"), filtered);
     await other.close();
@@ -410,16 +410,16 @@ describe("the address is the page", () => {
   it("each change of a question is a step that back undoes", async () => {
     const page = await openPage(browser, mock.url, { path: "/app/1/insights" });
     await settled(page);
-    const seen = [page.url()];
+    const seen = [await addressOf(page)];
     for (const kind of ["Funnel", "Retention", "Lifecycle", "Trends"]) {
       await page.getByRole("button", { name: kind, exact: true }).click();
       await page.waitForFunction((was) => location.href !== was, seen.at(-1));
       await page.waitForTimeout(350);
-      seen.push(page.url());
+      seen.push(await addressOf(page));
     }
     for (const url of seen.slice(0, -1).reverse()) {
       await page.goBack();
-      assert.equal(page.url(), url);
+      await page.waitForFunction((was) => location.href === was, url);
     }
     await page.getByRole("button", { name: "Trends", exact: true, pressed: true }).waitFor();
     await end(page);
@@ -443,9 +443,7 @@ describe("keys", () => {
   it("g w, the palette, a chart's points and its people by keyboard alone", async () => {
     const page = await openPage(browser, mock.url);
     await settled(page);
-    await page.keyboard.press("g");
-    await page.keyboard.press("w");
-    await page.waitForURL(/\/web$/);
+    await pressGo(page, "w", /\/web$/);
     await settled(page);
     await page.locator(".plot").focus();
     await page.keyboard.press("Home");
@@ -460,6 +458,98 @@ describe("keys", () => {
     await page.getByRole("option", { name: /Person with distinct id/ }).waitFor();
     await page.keyboard.press("Enter");
     await page.waitForURL(new RegExp(`people/${ADA}`));
+    await end(page);
+  });
+});
+
+describe("keys that come quickly", () => {
+  /** Presses keys one right after another, faster than anything is painted; each goes to what has the focus then. */
+  const pressAll = (page, ...keys) =>
+    page.evaluate(async (all) => {
+      for (const key of all) {
+        document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+        // What a key changes is in the document when its task is over.
+        await new Promise((done) => queueMicrotask(() => queueMicrotask(done)));
+      }
+    }, keys);
+  /** Holds a file of the console back; call what it gives to let it come. */
+  const holdBack = async (page, name) => {
+    let let_go;
+    const held = new Promise((done) => (let_go = done));
+    await page.route(`**/app/assets/${name}-*.js`, async (route) => {
+      await held;
+      await route.continue();
+    });
+    return let_go;
+  };
+
+  it("Escape right after Enter closes the panel that Enter opened, though its list is still on its way", async () => {
+    const page = await openPage(browser, mock.url, { path: "/app/1/web" });
+    await settled(page);
+    const letGo = await holdBack(page, "people-panel");
+    await page.locator(".plot").focus();
+    await pressAll(page, "Home", "Enter");
+    await page.waitForSelector(".sheet");
+    assert.match(await addressOf(page), /sel=/);
+    await pressAll(page, "Escape", "Enter", "Escape");
+    await page.waitForSelector(".sheet", { state: "detached" });
+    assert.doesNotMatch(await addressOf(page), /sel=/);
+    letGo();
+    await page.keyboard.press("Home");
+    await page.keyboard.press("Enter");
+    await page.locator(".sheet .bars li").first().waitFor();
+    await end(page);
+  });
+
+  it("a chart with nothing to undo leaves Escape to the panel beside it", async () => {
+    const page = await openPage(browser, mock.url, { path: "/app/1/web" });
+    await settled(page);
+    await page.locator(".plot").focus();
+    await pressAll(page, "Home", "Enter");
+    await page.waitForSelector(".sheet");
+    await page.locator(".plot").focus();
+    await page.keyboard.press("Escape");
+    await page.waitForSelector(".sheet", { state: "detached" });
+    await end(page);
+  });
+
+  it("the palette takes what is typed and Enter before it has its list", async () => {
+    const page = await openPage(browser, mock.url);
+    await settled(page);
+    const letGo = await holdBack(page, "palette");
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type(ADA);
+    await page.keyboard.press("Enter");
+    assert.equal(await page.inputValue(".palette input"), ADA);
+    letGo();
+    await page.waitForURL(new RegExp(`people/${ADA}`));
+    await end(page);
+  });
+
+  it("a change of the question that is still being packed closes no panel that was opened after it", async () => {
+    const page = await openPage(browser, mock.url, { path: "/app/1/insights?from=-2d" });
+    await settled(page);
+    await page.evaluate(() => {
+      const Whole = window.CompressionStream;
+      const let_go = new Promise((done) => (window.packed = done));
+      const pipe = ReadableStream.prototype.pipeThrough;
+      ReadableStream.prototype.pipeThrough = function (pair) {
+        if (!(pair instanceof Whole)) return pipe.call(this, pair);
+        const slow = new TransformStream({ transform: async (part, to) => (await let_go, to.enqueue(part)) });
+        return pipe.call(pipe.call(this, slow), pair);
+      };
+    });
+    await page.selectOption('select[aria-label^="What of A"]', "dau");
+    await page
+      .locator('table[aria-label="Values"]')
+      .getByText(/people who did/)
+      .waitFor();
+    await page.locator('table[aria-label="Values"] tbody td:nth-child(4) button').first().click();
+    await page.locator(".sheet .bars li").first().waitFor();
+    await page.evaluate(() => window.packed());
+    await page.waitForURL(/q=1\./);
+    assert.match(await addressOf(page), /sel=pt/);
+    assert.equal(await page.locator(".sheet").count(), 1);
     await end(page);
   });
 });

@@ -22,12 +22,12 @@ const number = (text) => Number(text.replace(/[^\d.-]/g, ""));
 const q = (insight) => `1.${deflateRawSync(JSON.stringify(insight)).toString("base64url")}`;
 const series = (event, more = {}) => ({ kind: "EventsNode", event, ...more });
 
-let stateDir, browser, dev, page, sent, plain;
+let stateDir, browser, child, dev, page, sent, plain;
 
 async function startDev() {
   stateDir = mkdtempSync(join(tmpdir(), "hogflare-console-"));
   const ports = { worker: await freePort(), pipeline: await freePort() };
-  const child = spawn(process.execPath, [join(ROOT, "scripts/lib/dev.mjs")], {
+  child = spawn(process.execPath, [join(ROOT, "scripts/lib/dev.mjs")], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
     env: {
@@ -48,7 +48,7 @@ async function startDev() {
     },
     { timeoutMs: START_MS_MAX, what: "the line 'ready …'" },
   );
-  return { child, url, pipeline: `http://127.0.0.1:${ports.pipeline}` };
+  return { url, pipeline: `http://127.0.0.1:${ports.pipeline}` };
 }
 
 const api = async (path, init = {}) => {
@@ -66,14 +66,16 @@ async function merged() {
 }
 
 before(async () => {
-  [dev, browser] = [await startDev(), await openChromium()];
+  dev = await startDev();
+  browser = await openChromium();
   page = await openPage(browser, dev.url, { token: "local", path: "/app/1/home" });
 });
 after(async () => {
   await browser?.close();
-  if (dev !== undefined) {
-    const ended = new Promise((done) => dev.child.once("exit", done));
-    dev.child.kill("SIGTERM");
+  // Also one that never became ready.
+  if (child?.exitCode === null) {
+    const ended = new Promise((done) => child.once("exit", done));
+    child.kill("SIGTERM");
     await ended;
   }
   rmSync(stateDir, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 // Time series by uPlot: x is the bucket's index, so that a day of 25 hours has 25 buckets.
 import uPlot from "uplot";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { bucket, exact, minute, number } from "../lib/format";
 import { theme } from "../lib/store";
 import { Delta } from "../ui/kit";
@@ -65,7 +65,7 @@ export function LineChart(props: LineChartProps) {
   const dark = theme.value;
   const key = JSON.stringify([lines, interval, height, open, shape, dark, props.log]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = box.current;
     if (element === null || count === 0) return;
     const draw = () => {
@@ -231,6 +231,8 @@ export function LineChart(props: LineChartProps) {
       Escape: () => setAt(null),
     };
     if (run[event.key] === undefined || event.ctrlKey || event.metaKey) return;
+    // With nothing to undo here it is for the layer around.
+    if (event.key === "Escape" && at === null) return;
     event.preventDefault();
     event.stopPropagation();
     run[event.key]!();

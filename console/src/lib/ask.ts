@@ -1,6 +1,6 @@
 // Questions: those that come together go in one request, whose answers come one by one; one question asked
 // twice is asked once; what nobody looks at any more is aborted; the last fifty answers stay.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { call, Refused, team } from "./session";
 import { signal } from "@preact/signals";
 
@@ -256,7 +256,8 @@ export function useQuestion(query: Query | null): Asked {
   const refresh = refreshes.value;
   const lastRefresh = useRef(refresh.count);
 
-  useEffect(() => {
+  // Before the page is painted: an old answer is never shown as if it were the new question's.
+  useLayoutEffect(() => {
     const asked = box.current;
     if (query === null) return;
     const forced = turn.how ?? (refresh.count !== lastRefresh.current ? refresh.how : undefined);
@@ -328,7 +329,7 @@ export function useLoad<T>(key: string | null, load: (stop: AbortSignal) => Prom
   });
   const [turn, again] = useState(0);
   const refresh = refreshes.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (key === null) return;
     const stop = new AbortController();
     let timer = 0;

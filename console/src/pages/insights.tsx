@@ -1,6 +1,6 @@
 // The builder: six kinds on one screen; no modes, the address holds every change.
 import type { ComponentChildren } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { bucket, bytes, dayOf, exact, isOpen, number, percent, wallClock } from "../lib/format";
 import { defaultInsight, KINDS, MATHS, NEEDS_PROPERTY, sentence, seriesWords } from "../lib/insight";
 import { pack, remembered, unpack } from "../lib/pack";
@@ -58,11 +58,16 @@ function useInsight(saved: Insight | undefined): { insight: Insight | null; faul
   const kind = KINDS.some(([key]) => key === tab) ? (tab as Kind) : "TrendsQuery";
   const ready = events.state !== "asking" || !can("sql");
   const fallback = useMemo(() => saved ?? (ready ? defaultInsight(kind, events.value ?? []) : null), [kind, ready, saved]);
+  const changes = useRef(0);
   const change = (next: Insight) => {
+    const turn = ++changes.current;
+    const { sel } = route.peek();
     hold({ q: "pending", insight: next });
     void pack(next).then((packed) => {
+      // Packing takes its time: what was changed after, and what was opened meanwhile, stays.
+      if (turn !== changes.current) return;
       hold({ q: packed, insight: next });
-      goTyping({ q: packed, tab: "", sel: "" });
+      goTyping({ q: packed, tab: "", sel: route.peek().sel === sel ? "" : route.peek().sel });
     });
   };
   const insight =

@@ -1,5 +1,5 @@
 // Free SQL over the project's tables and views.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { bytes, exact } from "../lib/format";
 import { pack, unpack } from "../lib/pack";
 import { estimate, learn, SCAN_ASKED_MAX } from "../lib/scan";
@@ -44,8 +44,12 @@ export default function Sql() {
   const [text, set] = useState(() => sessionStorage.getItem("hogflare.sql") ?? FIRST);
   const [asked, ask] = useState<Query | null>(null);
   const [cell, open] = useState<{ name: string; value: unknown } | null>(null);
+  // The address that a run of ours leads to: it has nothing new, and the text may have been typed on since.
+  const own = useRef("");
   useEffect(() => {
-    if (q === "") return;
+    const isOwn = q === own.current;
+    own.current = "";
+    if (q === "" || isOwn) return;
     unpack(q).then(
       (held) => {
         const sql = (held as { sql?: unknown }).sql;
@@ -73,7 +77,10 @@ export default function Sql() {
     const sql = selection.trim() === "" ? text : selection;
     sessionStorage.setItem("hogflare.sql", text);
     history.value = [sql, ...history.value.filter((old) => old !== sql)].slice(0, HISTORY_MAX);
-    void pack({ sql: text }).then((packed) => goTyping({ q: packed }));
+    void pack({ sql: text }).then((packed) => {
+      own.current = packed;
+      goTyping({ q: packed });
+    });
     ask({ kind: "HogQLQuery", query: sql });
     if (asked !== null && asked["query"] === sql) answer.again();
   };

@@ -1,5 +1,4 @@
 // All keys, told in one place.
-import { Dialog } from "./kit";
 
 const KEY_LIST: [string, string][] = [
   ["Ctrl K", "go, find or do"],
@@ -17,22 +16,20 @@ const KEY_LIST: [string, string][] = [
 
 export function Keys({ close }: { close: () => void }) {
   return (
-    <Dialog label="Keys" onClose={close}>
-      <div class="in">
-        <h2>Keys</h2>
-        <dl class="pairs">
-          {KEY_LIST.map(([key, what]) => [
-            <dt key={`${key}.`}>
-              <kbd>{key}</kbd>
-            </dt>,
-            <dd key={key}>{what}</dd>,
-          ])}
-        </dl>
-        <p class="meta">Single keys can be switched off in Settings › Look.</p>
-        <button type="button" class="button" onClick={close}>
-          Close
-        </button>
-      </div>
-    </Dialog>
+    <div class="in">
+      <h2>Keys</h2>
+      <dl class="pairs">
+        {KEY_LIST.map(([key, what]) => [
+          <dt key={`${key}.`}>
+            <kbd>{key}</kbd>
+          </dt>,
+          <dd key={key}>{what}</dd>,
+        ])}
+      </dl>
+      <p class="meta">Single keys can be switched off in Settings › Look.</p>
+      <button type="button" class="button" onClick={close}>
+        Close
+      </button>
+    </div>
   );
 }

@@ -1,6 +1,6 @@
 // The parts every page is made of.
 import type { ComponentChildren, TargetedKeyboardEvent } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { bytes, change, clock, duration, exact, fullTime, hide, isPrivate, number, plural, shortId, time, visible } from "../lib/format";
 import { isGoing, personal } from "../lib/store";
 import { Icon } from "./icons";
@@ -224,13 +224,13 @@ export function Pop({
     set(false);
     box.current?.querySelector<HTMLElement>("button")?.focus();
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (opened?.value) {
       set(true);
       opened.value = false;
     }
   }, [opened?.value]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) return;
     const outside = (event: Event) => {
       if (!box.current?.contains(event.target as Node)) set(false);
@@ -267,7 +267,10 @@ export function Pop({
   );
 }
 
-/** The side panel: an address of its own, Esc closes, focus goes back to what opened it. */
+/**
+ * The side panel: an address of its own, Esc closes, focus goes back to what opened it. As of all layers, what hears
+ * its keys is there before it is painted: no key goes to what lies below.
+ */
 export function Sheet({
   title,
   onClose,
@@ -281,7 +284,7 @@ export function Sheet({
 }) {
   const box = useRef<HTMLDivElement>(null);
   const opener = useRef<Element | null>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     opener.current = document.activeElement;
     box.current?.querySelector<HTMLElement>("h2")?.focus();
     const keys = (event: KeyboardEvent) => {
@@ -323,7 +326,7 @@ export function Dialog({
   class?: string;
 }) {
   const box = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const opener = document.activeElement;
     box.current?.showModal();
     return () => {

@@ -1,6 +1,6 @@
 // Parts that are a file of their own, asked for when they are first shown.
 import type { ComponentType } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { newerConsole } from "./pages";
 
 /** A component that shows nothing until its file is there. */
@@ -8,7 +8,7 @@ export function later<P extends object>(load: () => Promise<ComponentType<P>>): 
   let known: ComponentType<P> | undefined;
   return function Later(props: P) {
     const [, draw] = useState(0);
-    useEffect(() => {
+    useLayoutEffect(() => {
       if (known === undefined)
         void load().then(
           (part) => {

@@ -1,11 +1,10 @@
 // One box to go, find and do. What is pasted is known by its shape.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { go, pageRoute } from "../lib/router";
 import { api, can, isAdmin, signOut } from "../lib/session";
 import { theme, personal } from "../lib/store";
 import { refreshes } from "../lib/ask";
-import { Dialog } from "./kit";
-import { PAGES, paletteOpen } from "./pages";
+import { PAGES } from "./pages";
 
 interface Item {
   title: string;
@@ -87,9 +86,17 @@ interface Listed {
   results?: { slug: string; name: string }[];
 }
 
-export function Palette() {
-  const [text, set] = useState("");
-  const [at, move] = useState(0);
+export interface FoundProps {
+  text: string;
+  at: number;
+  move: (at: number) => void;
+  close: () => void;
+  /** What the box does with its arrows and Enter; which of them was pressed before the list was there. */
+  keys: { press: (key: string) => void; early: string };
+}
+
+/** What there is by the text of the palette's box. */
+export function Found({ text, at, move, close, keys }: FoundProps) {
   const [saved, load] = useState<Item[]>([]);
   useEffect(() => {
     void Promise.allSettled([
@@ -117,60 +124,39 @@ export function Palette() {
     ...matching.slice(0, 40),
     ...(UUID.test(text.trim()) ? [] : found(text.trim())),
   ];
-  const close = () => {
-    paletteOpen.value = false;
-  };
   const run = (item: Item | undefined) => {
     close();
     if (item !== undefined) setTimeout(item.run, 0);
   };
+  keys.press = (key) => {
+    if (key === "Enter") return run(items[at]);
+    const next = (at + (key === "ArrowDown" ? 1 : -1) + items.length) % Math.max(items.length, 1);
+    move(next);
+    document.getElementById(`command${next}`)?.scrollIntoView({ block: "nearest" });
+  };
+  useLayoutEffect(() => {
+    if (keys.early !== "") keys.press(keys.early);
+  }, []);
   return (
-    <Dialog label="Commands" class="palette" onClose={close}>
-      <input
-        autofocus
-        role="combobox"
-        aria-expanded="true"
-        aria-controls="commands"
-        aria-activedescendant={`command${at}`}
-        aria-label="Go, find or do"
-        placeholder="Go, find or do… paste an id"
-        value={text}
-        onInput={(event) => {
-          set(event.currentTarget.value);
-          move(0);
-        }}
-        onKeyDown={(event) => {
-          if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-            event.preventDefault();
-            const next = (at + (event.key === "ArrowDown" ? 1 : -1) + items.length) % Math.max(items.length, 1);
-            move(next);
-            document.getElementById(`command${next}`)?.scrollIntoView({ block: "nearest" });
-          } else if (event.key === "Enter") {
-            event.preventDefault();
-            run(items[at]);
-          }
-        }}
-      />
-      <ul role="listbox" id="commands" aria-label="Commands">
-        {items.map((item, i) => (
-          <li
-            key={`${item.title}${i}`}
-            id={`command${i}`}
-            role="option"
-            aria-selected={i === at}
-            onPointerMove={() => move(i)}
-            onClick={() => run(item)}
-          >
-            <span class="cut">{item.title}</span>
-            <span class="meta nowrap">{item.hint}</span>
-          </li>
-        ))}
-        {items.length === 0 && (
-          <li class="dim" role="option" aria-selected="false">
-            Nothing by that name. Three characters or more look for a person.
-          </li>
-        )}
-      </ul>
-    </Dialog>
+    <ul role="listbox" id="commands" aria-label="Commands">
+      {items.map((item, i) => (
+        <li
+          key={`${item.title}${i}`}
+          id={`command${i}`}
+          role="option"
+          aria-selected={i === at}
+          onPointerMove={() => move(i)}
+          onClick={() => run(item)}
+        >
+          <span class="cut">{item.title}</span>
+          <span class="meta nowrap">{item.hint}</span>
+        </li>
+      ))}
+      {items.length === 0 && (
+        <li class="dim" role="option" aria-selected="false">
+          Nothing by that name. Three characters or more look for a person.
+        </li>
+      )}
+    </ul>
   );
 }

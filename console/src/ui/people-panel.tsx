@@ -2,10 +2,10 @@
 import { useMemo, useState } from "preact/hooks";
 import { exact, isPrivate, hide, number, shortId } from "../lib/format";
 import { actorsOf } from "../lib/question";
-import { pageHref, go } from "../lib/router";
+import { pageHref } from "../lib/router";
 import { personal } from "../lib/store";
 import { useQuestion, type Query } from "../lib/ask";
-import { Answered, Sheet, Time } from "./kit";
+import { Answered, Time } from "./kit";
 
 export interface Actor {
   id: string;
@@ -37,19 +37,14 @@ export function PersonLink({ actor }: { actor: Actor }) {
 
 const PAGE = 100;
 
-export function PeoplePanel({
-  source,
-  point,
-  title,
-  expected,
-  extra,
-}: {
+export interface PeopleListProps {
   source: Query;
   point: string;
-  title: string;
   expected?: number | undefined;
   extra?: Record<string, unknown>;
-}) {
+}
+
+export function PeopleList({ source, point, expected, extra }: PeopleListProps) {
   const [offset, page] = useState(0);
   const query = useMemo(
     () => actorsOf(source, point, { ...extra, ...(offset > 0 ? { offset } : {}) }),
@@ -57,60 +52,58 @@ export function PeoplePanel({
   );
   const asked = useQuestion(query);
   return (
-    <Sheet title={title} onClose={() => go({ sel: "" })}>
-      <Answered
-        asked={asked}
-        name="people"
-        height={240}
-        isEmpty={(answer) => answer.results.length === 0 && offset === 0}
-        empty="Nobody: the events behind this number have no person the table knows."
-      >
-        {(answer) => {
-          const people = (answer.results as unknown[][]).map((row) => row[0] as Actor);
-          const total = !answer.hasMore ? offset + people.length : null;
-          return (
-            <>
-              <p class="meta pad">
-                {total !== null ? (
-                  <>
-                    <b>{exact(total)}</b> {total === 1 ? "person" : "people"}
-                  </>
-                ) : (
-                  `People ${exact(offset + 1)} to ${exact(offset + people.length)}`
-                )}
-                {expected !== undefined && (
-                  <span>
-                    {total !== null && total !== expected
-                      ? ` behind ${exact(expected)}: the number counts events or several groups`
-                      : ` of ${exact(expected)}`}
-                  </span>
-                )}
-              </p>
-              <ul class="bars">
-                {people.map((actor) => (
-                  <li key={actor.id}>
-                    <PersonLink actor={actor} />
-                    <span class="meta">{(actor.distinct_ids?.length ?? 0) > 1 ? `${number(actor.distinct_ids!.length)} ids` : ""}</span>
-                    <span class="meta">
-                      <Time at={actor.created_at} />
-                    </span>
-                  </li>
-                ))}
-              </ul>
-              {(answer.hasMore || offset > 0) && (
-                <p class="row pad">
-                  <button type="button" class="button small" disabled={offset === 0} onClick={() => page(Math.max(0, offset - PAGE))}>
-                    Before
-                  </button>
-                  <button type="button" class="button small" disabled={!answer.hasMore} onClick={() => page(offset + PAGE)}>
-                    Next {PAGE}
-                  </button>
-                </p>
+    <Answered
+      asked={asked}
+      name="people"
+      height={240}
+      isEmpty={(answer) => answer.results.length === 0 && offset === 0}
+      empty="Nobody: the events behind this number have no person the table knows."
+    >
+      {(answer) => {
+        const people = (answer.results as unknown[][]).map((row) => row[0] as Actor);
+        const total = !answer.hasMore ? offset + people.length : null;
+        return (
+          <>
+            <p class="meta pad">
+              {total !== null ? (
+                <>
+                  <b>{exact(total)}</b> {total === 1 ? "person" : "people"}
+                </>
+              ) : (
+                `People ${exact(offset + 1)} to ${exact(offset + people.length)}`
               )}
-            </>
-          );
-        }}
-      </Answered>
-    </Sheet>
+              {expected !== undefined && (
+                <span>
+                  {total !== null && total !== expected
+                    ? ` behind ${exact(expected)}: the number counts events or several groups`
+                    : ` of ${exact(expected)}`}
+                </span>
+              )}
+            </p>
+            <ul class="bars">
+              {people.map((actor) => (
+                <li key={actor.id}>
+                  <PersonLink actor={actor} />
+                  <span class="meta">{(actor.distinct_ids?.length ?? 0) > 1 ? `${number(actor.distinct_ids!.length)} ids` : ""}</span>
+                  <span class="meta">
+                    <Time at={actor.created_at} />
+                  </span>
+                </li>
+              ))}
+            </ul>
+            {(answer.hasMore || offset > 0) && (
+              <p class="row pad">
+                <button type="button" class="button small" disabled={offset === 0} onClick={() => page(Math.max(0, offset - PAGE))}>
+                  Before
+                </button>
+                <button type="button" class="button small" disabled={!answer.hasMore} onClick={() => page(offset + PAGE)}>
+                  Next {PAGE}
+                </button>
+              </p>
+            )}
+          </>
+        );
+      }}
+    </Answered>
   );
 }

@@ -1,4 +1,15 @@
-// Who is behind a number, asked for when a number is opened.
+// Who is behind a number: the panel is there at once, its list is asked for when a number is opened.
+import { go } from "../lib/router";
+import { Sheet } from "./kit";
 import { later } from "./later";
+import type { PeopleListProps } from "./people-panel";
 
-export const PeoplePanel = later(() => import("./people-panel").then((part) => part.PeoplePanel));
+const PeopleList = later(() => import("./people-panel").then((part) => part.PeopleList));
+
+export function PeoplePanel({ title, ...of }: PeopleListProps & { title: string }) {
+  return (
+    <Sheet title={title} onClose={() => go({ sel: "" })}>
+      <PeopleList {...of} />
+    </Sheet>
+  );
+}

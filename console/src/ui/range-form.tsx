@@ -1,5 +1,5 @@
 // What the menu of the time range holds.
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { go, route } from "../lib/router";
 import type { Route } from "../lib/state";
 import { PRESETS } from "./range";
@@ -13,12 +13,16 @@ export function RangeForm({ close }: { close: () => void }) {
     go({ ...change, i: "", sel: "" });
     close();
   };
+  // The menu was open before this was there.
+  const first = useRef<HTMLButtonElement>(null);
+  useLayoutEffect(() => first.current?.focus(), []);
   const canComplete = /^-\d+[dwm]$/.test(state.from);
   return (
     <>
-      {PRESETS.map(([name, f, t]) => (
+      {PRESETS.map(([name, f, t], i) => (
         <button
           type="button"
+          ref={i === 0 ? first : undefined}
           key={name}
           aria-current={state.from === f && state.to === t ? "true" : undefined}
           onClick={() => take({ from: f, to: t })}

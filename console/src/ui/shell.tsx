@@ -1,6 +1,6 @@
 // Rail, header, bottom bar, keys: what stays while pages change.
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { fullTime, time, zoneName } from "../lib/format";
 import { go, hrefOf, pageHref, route } from "../lib/router";
@@ -11,12 +11,16 @@ import type { Health } from "../lib/health";
 import { Icon } from "./icons";
 import { Dialog, Note, Pop } from "./kit";
 import { later } from "./later";
+import type { FoundProps } from "./palette";
 import { Filters, openFilter } from "./filters";
 import { COMPARES, openRange, RangePicker } from "./range";
 import { newerConsole, PAGES, paletteOpen, railHealth } from "./pages";
 
 const railOpen = signal(false);
 const keysOpen = signal(false);
+const closeKeys = () => {
+  keysOpen.value = false;
+};
 
 function Rail() {
   const health = useLoad(`rail ${route.value.team}`, () => api<Health>("health"), 60_000);
@@ -275,8 +279,48 @@ function onKey(event: KeyboardEvent): void {
   run();
 }
 
-const Palette = later(() => import("./palette").then((part) => part.Palette));
+const Found = later(() => import("./palette").then((part) => part.Found));
 const Keys = later(() => import("./keys").then((part) => part.Keys));
+
+/** One box to go, find and do. It takes what is typed at once; what is found by it may still be on its way. */
+function Palette() {
+  const [text, set] = useState("");
+  const [at, move] = useState(0);
+  const keys = useRef<FoundProps["keys"] | null>(null);
+  keys.current ??= {
+    press: (key) => {
+      keys.current!.early = key;
+    },
+    early: "",
+  };
+  const close = () => {
+    paletteOpen.value = false;
+  };
+  return (
+    <Dialog label="Commands" class="palette" onClose={close}>
+      <input
+        autofocus
+        role="combobox"
+        aria-expanded="true"
+        aria-controls="commands"
+        aria-activedescendant={`command${at}`}
+        aria-label="Go, find or do"
+        placeholder="Go, find or do… paste an id"
+        value={text}
+        onInput={(event) => {
+          set(event.currentTarget.value);
+          move(0);
+        }}
+        onKeyDown={(event) => {
+          if (!["ArrowDown", "ArrowUp", "Enter"].includes(event.key)) return;
+          event.preventDefault();
+          keys.current!.press(event.key);
+        }}
+      />
+      <Found text={text} at={at} move={move} close={close} keys={keys.current} />
+    </Dialog>
+  );
+}
 
 export function SignInForm({ again = false, onDone }: { again?: boolean; onDone: () => void }) {
   const [token, set] = useState("");
@@ -324,7 +368,7 @@ export function SignInForm({ again = false, onDone }: { again?: boolean; onDone:
 }
 
 export function Shell({ title, children }: { title: string; children: ComponentChildren }) {
-  useEffect(() => {
+  useLayoutEffect(() => {
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
   }, []);
@@ -369,7 +413,11 @@ export function Shell({ title, children }: { title: string; children: ComponentC
       </div>
       <Bottom />
       {paletteOpen.value && <Palette />}
-      {keysOpen.value && <Keys close={() => (keysOpen.value = false)} />}
+      {keysOpen.value && (
+        <Dialog label="Keys" onClose={closeKeys}>
+          <Keys close={closeKeys} />
+        </Dialog>
+      )}
       {signedOut.value && (
         <Dialog label="Sign in again" onClose={() => {}}>
           <div class="in">
