@@ -48,6 +48,29 @@ const inFewFiles = {
 };
 
 /**
+ * An entry whose parts others share as well is left as a file that only hands on names of the shared one: whoever
+ * asks for it asks for that one instead, a request less each. What a stub says is in its name's hash, and its name in
+ * its askers', so that names still tell contents.
+ * @param {import("esbuild").BuildResult & {outputFiles: import("esbuild").OutputFile[], metafile: import("esbuild").Metafile}} app
+ * @returns {{name: string, text: string}[]} the files that are left
+ */
+function withoutStubs(app) {
+  const files = app.outputFiles.map(({ path, text }) => ({ name: path.split("/").at(-1), text }));
+  const stubs = new Map();
+  for (const { name, text } of files) {
+    const [, imported, from, exported] = /^import\{([^}]*)\}from"(\.\/[^"]+)";(?:import"[^"]+";)*export\{([^}]*)\};\s*$/.exec(text) ?? [];
+    if (exported === undefined) continue;
+    const pairs = (list) => list.split(",").map((one) => /^(\w+)(?: as (\w+))?$/.exec(one).slice(1));
+    const theirs = Object.fromEntries(pairs(imported).map(([name, local = name]) => [local, name]));
+    const names = pairs(exported).map(([local, name = local]) => `${name}:m.${theirs[local]}`);
+    stubs.set(name, `import("${from}").then(m=>({${names.join()}}))`);
+  }
+  return files
+    .filter(({ name }) => !stubs.has(name))
+    .map(({ name, text }) => ({ name, text: text.replace(/import\("\.\/([\w.-]+)"\)/g, (all, of) => stubs.get(of) ?? all) }));
+}
+
+/**
  * @returns {Promise<{files: {name: string, text: Uint8Array, gzip: number, entry: string}[], packages: string[], first: string[], style: string, main: string, frame: string, frameStyle: string | null}>}
  */
 export async function bundle() {
@@ -81,15 +104,15 @@ export async function bundle() {
     [app, "app"],
     [frame, "replay"],
   ]) {
-    for (const file of result.outputFiles) {
-      const name = file.path.split("/").at(-1);
+    for (const { name, text } of withoutStubs(result)) {
+      const contents = Buffer.from(text);
       const meta = Object.entries(result.metafile.outputs).find(([path]) => path.endsWith(`/${name}`))?.[1];
       const entry = meta?.entryPoint ?? "";
       if (entry === "src/main.tsx") continue;
       files.push({
         name,
-        text: file.contents,
-        gzip: gzipSync(file.contents, { level: 9 }).length,
+        text: contents,
+        gzip: gzipSync(contents, { level: 9 }).length,
         entry: kind === "replay" ? "replay" : entry,
       });
       // Its entry only imports the file that has it.

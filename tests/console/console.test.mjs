@@ -147,7 +147,7 @@ describe("states", () => {
     await end(page);
   });
 
-  it("Home is ten requests: its tiles are asked in one, its scripts are three files", async () => {
+  it("Home is eight requests: its tiles are asked in one, its scripts are two files", async () => {
     const page = await openPage(browser, mock.url);
     await settled(page);
     const asked = [];
@@ -156,8 +156,8 @@ describe("states", () => {
     await page.getByText("NetworkError").waitFor();
     await settled(page);
     const paths = asked.map((request) => new URL(request.url()).pathname);
-    assert.ok(asked.length <= 10, paths.join("\n"));
-    assert.equal(paths.filter((path) => path.endsWith(".js")).length, 3);
+    assert.ok(asked.length <= 8, paths.join("\n"));
+    assert.equal(paths.filter((path) => path.endsWith(".js")).length, 2);
     // The tile of sign-ups is known when the events' names are.
     const batches = asked.filter((request) => request.url().endsWith("/query/batch/")).map((request) => request.postDataJSON().queries);
     assert.deepEqual(
@@ -472,11 +472,11 @@ describe("keys that come quickly", () => {
         await new Promise((done) => queueMicrotask(() => queueMicrotask(done)));
       }
     }, keys);
-  /** Holds a file of the console back; call what it gives to let it come. */
-  const holdBack = async (page, name) => {
+  /** Holds back what files of the console are still asked for; call what it gives to let them come. */
+  const holdBack = async (page) => {
     let let_go;
     const held = new Promise((done) => (let_go = done));
-    await page.route(`**/app/assets/${name}-*.js`, async (route) => {
+    await page.route("**/app/assets/*.js", async (route) => {
       await held;
       await route.continue();
     });
@@ -486,7 +486,7 @@ describe("keys that come quickly", () => {
   it("Escape right after Enter closes the panel that Enter opened, though its list is still on its way", async () => {
     const page = await openPage(browser, mock.url, { path: "/app/1/web" });
     await settled(page);
-    const letGo = await holdBack(page, "people-panel");
+    const letGo = await holdBack(page);
     await page.locator(".plot").focus();
     await pressAll(page, "Home", "Enter");
     await page.waitForSelector(".sheet");
@@ -516,7 +516,7 @@ describe("keys that come quickly", () => {
   it("the palette takes what is typed and Enter before it has its list", async () => {
     const page = await openPage(browser, mock.url);
     await settled(page);
-    const letGo = await holdBack(page, "palette");
+    const letGo = await holdBack(page);
     await page.keyboard.press("Control+k");
     await page.keyboard.type(ADA);
     await page.keyboard.press("Enter");

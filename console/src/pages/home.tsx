@@ -4,13 +4,13 @@ import { exact, isOpen, number, plural } from "../lib/format";
 import { pack } from "../lib/pack";
 import { event, pointText, pointParts, withState, type Insight } from "../lib/question";
 import { go, pageHref, route } from "../lib/router";
-import { can, isAdmin } from "../lib/session";
+import { can, isAdmin, team } from "../lib/session";
 import { intervalOf } from "../lib/state";
-import { useQuestion } from "../lib/ask";
-import { Answered, Block, Delta, NoEngine, Num, Note, Table } from "../ui/kit";
+import { useLoad, useQuestion, type Answer, type Asked } from "../lib/ask";
+import { Answered, Block, Delta, NoEngine, Num, Table } from "../ui/kit";
 import { LineChart } from "../chart/line";
 import { Lifecycle, type LifecycleLine } from "../chart/lifecycle";
-import { useEvents } from "../ui/filters";
+import { loadEvents } from "../ui/filters";
 import { PeoplePanel } from "../ui/people";
 import { linesOf, Stats } from "./web";
 import { later } from "../ui/later";
@@ -144,25 +144,36 @@ function LifecycleTile() {
   );
 }
 
-function EventsTile() {
-  const asked = useQuestion(
-    withState(
-      {
-        kind: "TrendsQuery",
-        series: [event(null)],
-        trendsFilter: { display: "ActionsBarValue" },
-        breakdownFilter: { breakdown: "event", breakdown_type: "event_metadata", breakdown_limit: 10 },
-      },
-      route.value,
-    ),
-  );
+const EVENTS_DRAWN_MAX = 10;
+/** Names that are asked for: one among them is to be the sign-ups'. */
+const EVENTS_ASKED_MAX = 100;
+const EVENTS: Insight = {
+  kind: "TrendsQuery",
+  series: [event(null)],
+  trendsFilter: { display: "ActionsBarValue" },
+  breakdownFilter: { breakdown: "event", breakdown_type: "event_metadata", breakdown_limit: EVENTS_ASKED_MAX },
+};
+
+interface EventCount {
+  name: string;
+  count: number;
+}
+function countsOf(answer: Answer): EventCount[] {
+  return (answer.results as any[])
+    .map((one) => ({ name: String(one.label), count: Number(one.aggregated_value) }))
+    .filter(({ count }) => count > 0);
+}
+const isOther = ({ name }: EventCount) => name.includes("other_$$");
+
+function EventsTile({ asked }: { asked: Asked }) {
   return (
     <Block title={<a href={pageHref("live")}>Events by name</a>} name="Events by name" class="t" flush>
       <Answered asked={asked} height={300} name="events" isEmpty={(answer) => answer.results.length === 0}>
         {(answer) => {
-          const rows = (answer.results as any[])
-            .map((one) => ({ name: String(one.label), count: Number(one.aggregated_value) }))
-            .filter(({ count }) => count > 0);
+          const all = countsOf(answer);
+          const rows = all.filter((row) => !isOther(row)).slice(0, EVENTS_DRAWN_MAX);
+          const rest = all.filter((row) => !rows.includes(row)).reduce((sum, { count }) => sum + count, 0);
+          if (rest > 0) rows.push({ name: "Other", count: rest });
           const top = Math.max(...rows.map(({ count }) => count), 1);
           return (
             <Table
@@ -171,12 +182,7 @@ function EventsTile() {
               first={false}
               touch={false}
               columns={[
-                {
-                  key: "name",
-                  name: "Event",
-                  cell: (row) => <span class="cut">{row.name.includes("other_$$") ? "Other" : row.name}</span>,
-                  bar: (row) => row.count / top,
-                },
+                { key: "name", name: "Event", cell: (row) => <span class="cut">{row.name}</span>, bar: (row) => row.count / top },
                 { key: "count", name: "Events", num: true, cell: (row) => <Num value={row.count} />, sort: (row) => row.count },
               ]}
             />
@@ -254,7 +260,11 @@ function IngestionTile() {
 }
 
 export default function Home() {
-  const events = useEvents();
+  const counts = useQuestion(can("sql") ? withState(EVENTS, route.value) : null);
+  const names = counts.answer === undefined ? [] : countsOf(counts.answer).filter((row) => !isOther(row));
+  // Only where nothing is in the range the project's names are asked for: there may be none at all.
+  const isBare = counts.answer !== undefined && names.length === 0 && route.value.f.length === 0;
+  const known = useLoad(isBare ? `events ${team()}` : null, loadEvents);
   if (!can("sql"))
     return (
       <div class="stack">
@@ -264,8 +274,8 @@ export default function Home() {
         <IngestionTile />
       </div>
     );
-  if (events.state === "ready" && events.value?.length === 0) return <FirstRun />;
-  const own = (events.value ?? []).map(({ name }) => name).filter((name) => !name.startsWith("$"));
+  if (isBare && known.value?.length === 0) return <FirstRun />;
+  const own = names.map(({ name }) => name).filter((name) => !name.startsWith("$"));
   const sign = SIGN_UPS.map((pattern) => own.find((name) => pattern.test(name))).find((name) => name !== undefined);
   return (
     <div class="stack">
@@ -288,14 +298,11 @@ export default function Home() {
         <div class="t">
           <Stats title="Sources" tabs={[["InitialReferringDomain", "Sources", "s", "$entry_referring_domain"]]} limit={8} />
         </div>
-        <EventsTile />
+        <EventsTile asked={counts} />
         <LifecycleTile />
         <ErrorsTile />
         <IngestionTile />
       </div>
-      {events.state === "failed" && events.fault !== undefined && events.fault.code !== "no_sql_engine" && (
-        <Note tone="warn">{events.fault.detail}</Note>
-      )}
       {sign !== undefined && (
         <p class="meta">
           {plural(1, "tile")} made because an event is named {sign}.{" "}
