@@ -877,7 +877,7 @@ export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "co
               {
                 at: new Date().toISOString(),
                 kind: "$identify",
-                from: "0188aa-phone",
+                from: PEOPLE.find((one) => one !== person && one.is_identified).distinct_ids[0],
                 into: person.distinct_ids[0],
                 refused: "already_identified",
                 event_uuid: uuidOf(`refused ${id}`),
@@ -1100,7 +1100,10 @@ export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "co
       event: "sign_up",
     });
     state.sockets.add(send);
-    const timer = setInterval(() => send({ kind: "events", events: [make()], rate: state.rate ?? 2, sampled: state.sampled ?? 1 }), 900);
+    const timer = setInterval(() => {
+      const events = Array.from({ length: state.burst ?? 1 }, make);
+      send({ kind: "events", events, rate: state.rate ?? 2, sampled: state.sampled ?? 1 });
+    }, 900);
     const end = () => {
       clearInterval(timer);
       state.sockets.delete(send);

@@ -1,5 +1,8 @@
 // Checks of the console that belong to no single page: narrow windows, long lists, hostile values, deployments.
 import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import AxeBuilder from "@axe-core/playwright";
 import { writeConsole } from "../../console/build.mjs";
@@ -113,22 +116,34 @@ describe("long lists and odd values", () => {
     assert.equal(await page.getByText("By no merge:").count(), 0);
   });
 
-  it("the palette opens the person of a pasted id, and two people are compared with what would have joined them", async () => {
+  it("a pasted id is its person in one step and one request, without the engine; merges name their events; two people are told the rule and the fix", async () => {
+    // The engine is not waited for.
+    mock.state.faults = [{ kind: "EventsQuery", delay_ms: 600_000, count: 99 }];
     page = await openPage(browser, mock.url);
     await settled(page);
-    const [ada, grace] = PEOPLE.map(({ distinct_ids }) => distinct_ids[0]);
+    const [ada, grace] = PEOPLE.filter(({ is_identified }) => is_identified).map(({ distinct_ids }) => distinct_ids[0]);
+    const asked = [];
+    page.on("request", (request) => asked.push(`${request.method()} ${new URL(request.url()).pathname}`));
     await page.keyboard.press("Control+k");
     await page.getByLabel("Go, find or do").fill(ada);
-    await page.getByRole("option").filter({ hasText: ada }).first().waitFor();
     await page.keyboard.press("Enter");
     await page.waitForURL(/\/people\//);
-    await visit(page, `/app/1/people/${ada}?tab=identity`);
+    await page.getByRole("tab", { name: "Identity" }).waitFor();
+    assert.match(await page.locator("#content").textContent(), /identified/);
+    assert.equal(asked.filter((one) => one === "GET /app/api/person").length, 1, asked.join("\n"));
+    await page.getByRole("tab", { name: "Identity" }).click();
     await page.getByText("How they came together").waitFor();
-    assert.match(await page.textContent("#content"), /event [0-9a-f]{8}/);
-    await page.getByLabel("Another id").fill(grace);
+    const { merges } = await page.evaluate(async (id) => await (await fetch(`/app/api/person?team_id=1&distinct_id=${id}`)).json(), ada);
+    assert.equal(merges.length, 2);
+    for (const { event_uuid } of merges) assert.equal(await page.locator(`#content [title="${event_uuid}"]`).count(), 1, event_uuid);
+    await page.getByLabel("Another id").fill(merges.find(({ refused }) => refused !== undefined).from);
+    assert.equal(await page.getByLabel("Another id").inputValue(), grace);
     await page.getByRole("button", { name: "Compare" }).click();
     await page.getByText("Two people.").waitFor();
-    assert.match(await page.locator(".note").filter({ hasText: "Two people." }).textContent(), /identif|would be one/);
+    const told = await page.locator(".note").filter({ hasText: "Two people." }).textContent();
+    assert.match(told, /Both are identified, and people with logins of their own stay two/);
+    assert.match(told, /would be one if identify\(\) had been called while one of the ids was still anonymous/);
+    assert.match(told, /\$merge_dangerously.*cannot be undone/);
     await page.screenshot({ path: `${PICTURES}/compared.png` });
   });
 });
@@ -156,34 +171,72 @@ describe("an address", () => {
 });
 
 describe("what arrives quickly", () => {
-  it("is sampled and says so; a row under the pointer stays", async () => {
-    mock.state.rate = 200;
-    mock.state.sampled = 4;
+  it("is sampled and says so; the row under the pointer stays where it is; no mail is shown", async () => {
+    // Fifty rows a second of two hundred events.
+    Object.assign(mock.state, { rate: 200, sampled: 4, burst: 45 });
     page = await openPage(browser, mock.url, { path: "/app/1/live" });
-    await page.getByText("sampled 1:4").waitFor();
-    const row = page.locator("tbody tr").nth(3);
-    await row.hover();
-    const text = await row.textContent();
-    await page
-      .getByText(/\d+ new/)
-      .first()
-      .waitFor();
-    assert.equal(await row.textContent(), text);
+    await page.getByText("200 events/s · sampled 1:4").waitFor();
+    // Rows come between looking for one and pointing at it, so what is pointed at is what is there then.
+    await page.locator("tbody tr").nth(3).hover();
+    const under = () =>
+      page.evaluate(() => {
+        const row = document.querySelector("tbody tr:hover");
+        return { text: row.textContent, top: row.getBoundingClientRect().top };
+      });
+    const pointed = await under();
+    await page.getByText(/^\d{3} new rows ↑$/).waitFor();
+    assert.deepEqual(await under(), pointed);
+    await page.screenshot({ path: `${PICTURES}/live-held.png` });
+    await page.locator("tbody tr").filter({ hasText: "landed" }).first().click();
+    await page.waitForSelector(".sheet");
+    assert.match(await page.textContent(".sheet"), /email/);
     assert.equal(await page.getByText("ada@example.test").count(), 0);
+    await page.getByRole("button", { name: /new rows ↑/ }).waitFor();
   });
 });
 
+/** The same console as another build: every file has another name, and the old ones are gone. */
+function deployAnew(folder) {
+  const files = readdirSync(join(folder, "assets"));
+  const renamed = (text) => files.reduce((all, name) => all.replaceAll(name, nameOf(name)), text);
+  const nameOf = (name) => name.replace(/-(\w+)\.(\w+)$/, (_, hash, ext) => `-${[...hash].reverse().join("")}.${ext}`);
+  for (const name of files) {
+    const text = renamed(readFileSync(join(folder, "assets", name), "utf8"));
+    rmSync(join(folder, "assets", name));
+    writeFileSync(join(folder, "assets", nameOf(name)), text);
+  }
+  for (const name of ["index.html", "frame/replay.html"])
+    writeFileSync(join(folder, name), renamed(readFileSync(join(folder, name), "utf8")));
+}
+
 describe("a deployment under an open tab", () => {
-  it("whose files are gone is loaded anew, once, with its state", async () => {
-    page = await openPage(browser, mock.url, { path: "/app/1/web?from=-30d" });
-    await settled(page);
-    let loads = 0;
-    page.on("load", () => (loads += 1));
-    await page.route("**/app/assets/sql-*.js", (route) => route.fulfill({ status: 404, body: "" }), { times: 1 });
-    await pressGo(page, "q", /\/app\/1\/sql\?from=-30d$/);
-    await page.locator("textarea").waitFor();
-    assert.equal(loads, 1);
-    assert.match(await addressOf(page), /\/app\/1\/sql\?from=-30d$/);
+  it("is one reload, at the page that was asked for, with range, filter and what was typed", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "hogflare-deployed-"));
+    await writeConsole(folder);
+    const deployed = await startMock(0, folder);
+    try {
+      page = await openPage(browser, deployed.url, { path: "/app/1/flags?from=-30d&f=e.$browser~is~Safari" });
+      await page.getByRole("tab", { name: "JSON" }).click();
+      const typed = '{"flags": [], "typed": true}';
+      await page.getByLabel("Flags as JSON").fill(typed);
+      const script = () => page.evaluate(() => document.querySelector("script[type=module]").src);
+      const before = await script();
+      let loads = 0;
+      page.on("load", () => (loads += 1));
+      deployAnew(folder);
+      await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Web" }).click();
+      await page.locator(".figure .big").first().waitFor();
+      assert.equal(loads, 1);
+      assert.notEqual(await script(), before);
+      assert.match(await addressOf(page), /\/app\/1\/web\?from=-30d&f=e\.\$browser~is~Safari$/);
+      await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Flags" }).click();
+      await page.getByRole("tab", { name: "JSON" }).click();
+      assert.equal(await page.getByLabel("Flags as JSON").inputValue(), typed);
+      assert.equal(loads, 1);
+    } finally {
+      await deployed.close();
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("whose files stay gone is told, not loaded for ever", async () => {

@@ -1,5 +1,5 @@
 // Flags: who gets what and why; edited with the checker's words where KV is bound.
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { exact, number, percent, time } from "../lib/format";
 import { event, withState } from "../lib/question";
 import { go, pageHref, route } from "../lib/router";
@@ -910,7 +910,7 @@ function JsonEditor({ flags }: { flags: FlagsAnswer }) {
   const area = useRef<HTMLTextAreaElement | null>(null);
   const { problems, busy } = useCheck(text);
   const edit = flags.writable && isAdmin();
-  useEffect(() => {
+  useLayoutEffect(() => {
     // Typed text outlives a sign-in that ends and a deployment.
     if (text === flags.document) sessionStorage.removeItem("hogflare.flags");
     else sessionStorage.setItem("hogflare.flags", text);

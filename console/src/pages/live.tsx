@@ -153,9 +153,15 @@ export default function Live() {
       {word !== "" && <p class="meta">Filtering {number(ring.current.length)} kept and all new.</p>}
       {lost !== null && <Note tone="warn">Connection lost {clock(lost)}, trying again; events in between are in the table, not here.</Note>}
       <Block flush name="Events">
-        <div onPointerEnter={hold} onPointerMove={hold} onPointerLeave={release}>
+        <div style={{ position: "relative" }} onPointerEnter={hold} onPointerMove={hold} onPointerLeave={release}>
           {newer > 0 && (
-            <button type="button" class="button small" style={{ margin: "4px 12px" }} onClick={() => freeze(ring.current)}>
+            // Over the table's head: what comes in must not push the row away that is pointed at.
+            <button
+              type="button"
+              class="button small"
+              style={{ position: "absolute", top: "4px", right: "12px", zIndex: "3" }}
+              onClick={() => freeze(ring.current)}
+            >
               {plural(newer, "new row")} ↑
             </button>
           )}

@@ -553,6 +553,12 @@ function Compare({ me, other, id }: { me: Person; other: string; id: string }) {
     ) : (
       <Fault fault={they.fault ?? new Refused(0, "", "")} />
     );
+  if (ILLEGAL.includes(other.toLowerCase()))
+    return (
+      <Note tone="warn">
+        “{other}” names nobody, so it is never joined with anybody: identify with an id of your own, and call reset() on sign-out.
+      </Note>
+    );
   if (they.value!.uuid === me.uuid)
     return (
       <Note tone="ok">
@@ -564,7 +570,7 @@ function Compare({ me, other, id }: { me: Person; other: string; id: string }) {
       <span>
         <strong>Two people.</strong> “{id}” is {shortId(me.uuid)}, “{other}” is {shortId(they.value!.uuid)}.{" "}
         {me.is_identified && they.value!.is_identified
-          ? "Both are identified, so $identify refuses to join them; $merge_dangerously would, and cannot be undone."
+          ? `Both are identified, and people with logins of their own stay two: identify() and alias() are refused between them. They would be one if identify() had been called while one of the ids was still anonymous. If they are the same: posthog.capture("$merge_dangerously", {alias: "${other}"}) as “${id}” joins them, and cannot be undone.`
           : `They would be one if identify("${me.is_identified ? id : other}") were called while “${me.is_identified ? other : id}” is the anonymous id.`}
       </span>
       <a href={pageHref("people", { id: other })}>Open the other</a>
