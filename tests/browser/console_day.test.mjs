@@ -1,6 +1,7 @@
 // Somebody's first day with the console, on a started Worker: the snippet that it shows is pasted, an event is
 // refused, the sink stops and comes back, the token is changed, a clock goes back an hour.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { deflateRawSync } from "node:zlib";
@@ -30,6 +31,7 @@ after(async () => {
   await system?.stop();
 });
 const picture = (name) => page.screenshot({ path: join(PICTURES, `day-${name}.png`) });
+const packed = (insight) => `1.${deflateRawSync(JSON.stringify(insight)).toString("base64url")}`;
 const send = (events, headers = {}) => system.post("/batch/", { api_key: "phc_test", batch: events }, headers);
 
 describe("a first day", () => {
@@ -78,7 +80,6 @@ describe("a first day", () => {
     await eventually(async () => (await system.rows()).filter(({ event }) => /^(night|evening)$/.test(event)).length === 3, {
       what: "the rows",
     });
-    const packed = (insight) => `1.${deflateRawSync(JSON.stringify(insight)).toString("base64url")}`;
     const night = packed({ kind: "TrendsQuery", series: [{ kind: "EventsNode", event: "night" }] });
     const evening = packed({ kind: "TrendsQuery", series: [{ kind: "EventsNode", event: "evening" }] });
     await visit(page, `/app/1/insights?from=2026-10-25&to=2026-10-25&i=hour&q=${night}`);
@@ -131,14 +132,23 @@ describe("a first day", () => {
   });
 
   it("what a spreadsheet would take for a formula is text in the file", async () => {
-    await send([{ event: "=1+1", distinct_id: "owl" }]);
+    await send([{ event: "=1+1", distinct_id: "owl", properties: { formula: "=1+1" } }]);
     await eventually(async () => (await system.rows()).some(({ event }) => event === "=1+1"), { what: "the row" });
-    const response = await system.post(
-      "/api/projects/1/query/?format=csv",
-      { query: { kind: "HogQLQuery", query: "SELECT event FROM events WHERE event LIKE '=%'" } },
-      { authorization: `Bearer ${ADMIN}` },
-    );
-    assert.match(await response.text(), /^'=1\+1$/m);
+    for (const query of [
+      { kind: "HogQLQuery", query: "SELECT event FROM events WHERE event LIKE '=%'" },
+      { kind: "EventsQuery", select: ["properties.formula"], event: "=1+1", after: "-7d" },
+    ]) {
+      const response = await system.post("/api/projects/1/query/?format=csv", { query }, { authorization: `Bearer ${ADMIN}` });
+      assert.match(await response.text(), /^'=1\+1$/m, query.kind);
+    }
+    // The file of the page's own button.
+    const byFormula = { breakdown: "formula", breakdown_type: "event" };
+    const question = packed({ kind: "TrendsQuery", series: [{ kind: "EventsNode", event: "=1+1" }], breakdownFilter: byFormula });
+    await visit(page, `/app/1/insights?q=${question}`);
+    const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV", exact: true }).click()]);
+    const text = readFileSync(await file.path(), "utf8");
+    assert.match(text, /'=1\+1/);
+    assert.doesNotMatch(text, /(^|[,"])=1\+1/m);
   });
 
   it("a changed token asks to sign in at the next step, and keeps the flags that were typed", async () => {
