@@ -141,6 +141,10 @@ TEST_CASE("A distinct_id that is no string becomes its JSON text, a long one is 
   CHECK(of("1.50") == "1.50");
   CHECK(of("true") == "true");
   CHECK(of(R"({ "a" : [1, "x y"] })") == R"({"a":[1,"x y"]})");
+  // One too long to be looked into keeps its beginning.
+  const std::string begin = R"({"b c":"d \" e","a":")";
+  CHECK(of(R"({ "b c" : "d \" e" , "a" : ")" + std::string(100'000, 'x') + "\" }") ==
+        begin + std::string(200 - begin.size(), 'x'));
   CHECK(of("\"" + std::string(222, 'x') + "\"") == std::string(200, 'x'));
   std::string accents;
   for (int i = 0; i < 222; ++i) accents += "é";
@@ -380,6 +384,16 @@ TEST_CASE("The seed's /identify, /alias and /groups become PostHog's events") {
   CHECK(groups.value()->events[0].distinct_id == "acme");
   CHECK(test::text(groups.value()->events[0].properties) ==
         R"({"$group_type":"company","$group_key":"acme","$group_set":{"size":5}})");
+  // In a batch too, whose wrapper keeps what it says for all.
+  auto batch = f.decode(
+      R"({"api_key":"T","historical_migration":true,"batch":[{"distinct_id":"u"},
+          {"distinct_id":"v"}]})",
+      Endpoint::kIdentify);
+  REQUIRE(batch.ok());
+  CHECK(batch.value()->token == "T");
+  CHECK(batch.value()->historical);
+  REQUIRE(batch.value()->events.size() == 2);
+  CHECK(batch.value()->events[1].distinct_id == "v");
 }
 
 TEST_CASE("A form may carry the token beside the data") {

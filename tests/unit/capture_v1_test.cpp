@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "capture/v1_request.h"
 #include "hogflare/limits.h"
 #include "wire_support.h"
 
@@ -287,6 +288,15 @@ TEST_CASE("Options, session and window become properties (57)") {
   CHECK(properties_of(f, R"("session_id":"s","window_id":"w","properties":{"a":1.10})") ==
         R"({"a":1.10,"$session_id":"s","$window_id":"w"})");
   CHECK(properties_of(f, R"("session_id":null,"options":null)") == "(absent)");
+  // Each event has its own.
+  f.head.posthog_request_timestamp = "2026-01-01T11:00:00Z";
+  const auto two = f.decode_v1(
+      batch(event(1, R"("options":{"disable_skew_correction":true})") + "," + event(2)));
+  f.head.posthog_request_timestamp = "2026-01-01T12:00:00Z";
+  REQUIRE(two.ok());
+  REQUIRE(two.value()->events.size() == 2);
+  CHECK(two.value()->events[0].timestamp_ms == test::at("2026-01-01T11:59:55Z"));
+  CHECK(two.value()->events[1].timestamp_ms == test::at("2026-01-01T12:59:55Z"));
   CHECK(
       properties_of(
           f,
@@ -297,6 +307,27 @@ TEST_CASE("Options, session and window become properties (57)") {
           f,
           R"("options":{"process_person_profile":false},"properties":{"$process_person_profile":true,"z":1})") ==
       R"({"z":1,"$process_person_profile":false})");
+}
+
+TEST_CASE("Memory is held for all that is added to a request's events") {
+  V1Fixture f;
+  const std::string library(60, 'l');
+  f.head.posthog_sdk_info = library + "/1.0.0";
+  const auto headers = v1::read_headers(f.head);
+  REQUIRE(headers.ok());
+  for (const char* members :
+       {"", R"("properties":{})", R"("properties":null)", R"("session_id":"s","window_id":"w")",
+        R"("options":{"product_tour_id":7},"properties":{"$product_tour_id":1})"}) {
+    INFO(members);
+    std::string events = event(1, members);
+    for (int n = 0; n < 200; ++n) events += "," + event(1, members);
+    const auto document = json::Document::parse_const(batch(events), v1::kIndexDepth);
+    REQUIRE(document.ok());
+    const json::Value root = document.value().root();
+    const std::vector<v1::Options> options = v1::read_options(root.find("batch"));
+    CHECK(v1::with_injected_properties(root, options, headers.value()).size() <=
+          v1::injected_bytes(root, options, headers.value()));
+  }
 }
 
 TEST_CASE("PostHog-Sdk-Info names the library, split at the last slash") {

@@ -215,6 +215,15 @@ TEST_CASE("A fingerprint is of the frames in the application, as PostHog groups"
   CHECK(of_frames(R"({"platform":"web:javascript","filename":"<anonymous>","function":"f"})") ==
         hashed("Ef"));
 
+  // However a browser's frames are called; another platform's are no scripts.
+  const auto of_platform = [&](const std::string& name) {
+    std::string frame = minified;
+    return of_frames(frame.replace(frame.find("web:javascript"), 14, name));
+  };
+  CHECK(of_platform("javascript") == of_frames(minified));
+  CHECK(of_platform("hermes") == of_frames(minified));
+  CHECK(of_platform("ruby") == hashed("Ehttps://a.example/static/app.js:1:34567n.x"));
+
   const std::string node =
       R"({"platform":"node:javascript","filename":"/app/src/pay.js","module":"pay","function":"pay","lineno":3,"colno":9,"in_app":true})";
   const std::string express =

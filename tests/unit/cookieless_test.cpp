@@ -177,6 +177,11 @@ TEST_CASE("Stateless visitors have no object at all", "[cookieless]") {
     if (key.object_class == ObjectClass::kCookieless) CHECK(key.name == "1:salts");
   }
   CHECK(calls_of(world, "1:salts") == 1);
+  CHECK(row_of(world, 1)["properties"]["$distinct_id"] == row_of(world, 1)["distinct_id"]);
+  const Connection other{"192.0.2.99", "Other", ""};
+  REQUIRE(send(world, other, {event_of(other, 20, "view")}) == 200);
+  CHECK(row_of(world, 20)["properties"]["$session_id"] !=
+        row_of(world, 1)["properties"]["$session_id"]);
   // One session a day, whose time is the day's first instant at the visitor's.
   const std::string session = row_of(world, 1)["properties"]["$session_id"];
   CHECK(session == row_of(world, 19)["properties"]["$session_id"].get<std::string>());
@@ -206,6 +211,25 @@ TEST_CASE("A request that comes again has the same ids and counts one log-in", "
   REQUIRE(send(world, kOne, {event_of(kOne, 5, "view")}) == 200);
   REQUIRE(send(world, kOne, {event_of(kOne, 4, "view")}) == 200);
   CHECK(row_of(world, 5)["distinct_id"] == row_of(world, 4)["distinct_id"]);
+}
+
+TEST_CASE("Log-ins without uuids are counted one by one", "[cookieless]") {
+  World world(stateful());
+  const auto id_of = [&](const std::string& name, const std::string& distinct_id) {
+    Json event = event_of(kOne, 1, name, distinct_id);
+    event.erase("uuid");
+    world.rows.clear();
+    REQUIRE(send(world, kOne, {event}) == 200);
+    REQUIRE(world.rows.size() == 1);
+    return world.rows[0]["distinct_id"].get<std::string>();
+  };
+  std::set<std::string> ids;
+  for (const char* user : {"ann", "bob", "cleo"}) {
+    ids.insert(id_of("view", kPlaceholder));
+    CHECK(id_of("$identify", user) == user);
+  }
+  ids.insert(id_of("view", kPlaceholder));
+  CHECK(ids.size() == 4);
 }
 
 TEST_CASE("A copy of an old log-in does not take the next user's visitor", "[cookieless]") {
@@ -643,6 +667,9 @@ TEST_CASE("A visitor's fields do not run into each other", "[cookieless]") {
   CHECK(ids.size() == 11);
   for (const std::string& id : ids) CHECK(id.size() == 33);
   CHECK(cookieless_device_id(salt, base).size() == 34);
+  // A day's session is the same for every isolate and version that makes it.
+  CHECK(cookieless_day_session(salt, base, 1'779'235'200'000) ==
+        "019e42ae-9c00-7ed7-99a3-e7d1dc100036");
   CHECK(cookieless_device_id(salt, base).substr(12) != cookieless_id(salt, base, 0).substr(11));
 }
 

@@ -260,6 +260,9 @@ TEST_CASE("Clicked elements become one text") {
             R"([{"tag_name":"b","attr__class":"z a\"b"},{"tag_name":"div","attr__id":"i"}])") ==
         R"(b.ab.z:attr__class="z a\"b"nth-child="0"nth-of-type="0";)"
         R"(div:attr__id="i"attr_id="i"nth-child="0"nth-of-type="0")");
+  CHECK(elements_chain(
+            R"([{"tag_name":"a","attr__xy":"1","attr__x":"2","attr__X":"3","attr__b":"4"}])") ==
+        R"(a:attr__b="4"attr__x="2"attr__X="3"attr__xy="1"nth-child="0"nth-of-type="0")");
   CHECK(elements_chain("[]") == std::nullopt);
   CHECK(elements_chain(R"(["a"])") == std::nullopt);
   Fixture f;

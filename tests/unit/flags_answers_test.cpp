@@ -204,6 +204,7 @@ TEST_CASE("every version of /flags and /decide has its own shape", "[flags]") {
   CHECK(parsed(write_decide(evaluation, 4, with_config))["flags"].contains("plan"));
   const json minimal = parsed(write_minimal_config(with_config));
   CHECK(minimal["flags"] == json::object());
+  CHECK(minimal["featureFlags"] == json::object());
   CHECK(minimal["hasFeatureFlags"] == true);
 }
 
@@ -281,6 +282,7 @@ TEST_CASE("OFREP answers typed values with reasons", "[flags]") {
   CHECK(answer("seed")["reason"] == "TARGETING_MATCH");
   CHECK(write_ofrep_flag(evaluation, "nope").status == 404);
   CHECK(answer("nope")["errorCode"] == "FLAG_NOT_FOUND");
+  CHECK(!answer("nope")["errorDetails"].get<std::string>().empty());
   const json bulk = parsed(write_ofrep_flags(evaluation).body);
   CHECK(bulk["flags"].size() == 4);
 
@@ -326,10 +328,21 @@ TEST_CASE("the feed marks what SDKs would answer differently", "[flags]") {
     {"id":13,"key":"off","active":false,"filters":{"groups":[{}]}},
     {"id":14,"key":"gone","deleted":true,"filters":{"groups":[{}]}},
     {"key":"seed-all","payload":{"x":1}},
-    {"key":"seed-half","rollout_percentage":50}],
+    {"key":"seed-half","rollout_percentage":50},
+    {"id":15,"key":"least","filters":{"groups":[{"properties":[{"key":"a","operator":"min",
+        "value":1}]}]}},
+    {"id":16,"key":"no-index","filters":{"groups":[{"properties":[{"key":"a","type":"group",
+        "value":1}]}]}},
+    {"id":17,"key":"of-gone","filters":{"groups":[{"properties":[{"key":"14","type":"flag",
+        "operator":"flag_evaluates_to","value":false}]}]}},
+    {"id":18,"key":"no-cohort","filters":{"groups":[{"properties":[{"key":"id",
+        "type":"cohort"}]}]}},
+    {"id":19,"key":"listed","filters":{"groups":[{"properties":[{"key":"id","type":"cohort",
+        "value":3}]}]}}],
     "cohorts":[{"id":1,"is_static":true},{"id":2,"filters":{"properties":{"type":"OR","values":[
       {"type":"AND","values":[{"key":"a","value":"x"}]},{"type":"AND","values":[{"key":"a",
-          "value":"y"}]}]}}}]})";
+          "value":"y"}]}]}}},{"id":3,"is_static":true,"filters":{"properties":{"type":"OR",
+      "values":[{"key":"a","value":"x"}]}}}]})";
   const Definitions definitions = definitions_from(document);
   const json feed = parsed(write_definitions(definitions, Cohorts::kSend));
   json flags = json::object();
@@ -339,13 +352,16 @@ TEST_CASE("the feed marks what SDKs would answer differently", "[flags]") {
     CHECK(flags[key]["ensure_experience_continuity"] == false);
   }
   for (const char* key : {"holdout", "enrolment", "between", "boolean", "pattern", "mixed",
-                          "static", "held-child", "seed-half"}) {
+                          "static", "held-child", "seed-half", "least", "no-index"}) {
     INFO(key);
     CHECK(flags[key]["ensure_experience_continuity"] == true);
   }
   CHECK(flags["off"]["active"] == false);
   CHECK(!flags.contains("gone"));
   CHECK(flags["seed-all"]["filters"]["payloads"]["true"] == R"({"x":1})");
+  CHECK(flags["seed-all"]["filters"]["groups"] ==
+        parsed(R"([{"properties":[],"rollout_percentage":100}])"));
+  CHECK(flags["of-gone"]["filters"]["groups"][0]["properties"][0]["key"] == "gone");
   const json dependency = flags["grandchild"]["filters"]["groups"][0]["properties"][0];
   CHECK(dependency["dependency_chain"] == json::array({"plain", "child"}));
   CHECK(flags["child"]["filters"]["groups"][0]["properties"][0]["key"] == "plain");
@@ -355,9 +371,105 @@ TEST_CASE("the feed marks what SDKs would answer differently", "[flags]") {
 
   const json inline_feed = parsed(write_definitions(definitions, Cohorts::kExpandInline));
   CHECK(inline_feed["cohorts"] == json::object());
+  // Whose members the document's rules do not say stays as it is.
+  for (const json& flag : inline_feed["flags"]) {
+    if (flag["key"] == "static" || flag["key"] == "listed" || flag["key"] == "no-cohort") {
+      CHECK(flag["filters"]["groups"] == flags[flag["key"]]["filters"]["groups"]);
+    }
+  }
+  const json alone = parsed(write_definitions(
+      definitions_from(R"([{"key":"f","filters":{"groups":[{"properties":[{"key":"id",
+          "type":"cohort","value":2}]},{"properties":[{"key":"id","type":"cohort"}]}]}}])"),
+      Cohorts::kExpandInline));
+  CHECK(alone["flags"][0]["filters"]["groups"][0]["properties"][0]["value"] == 2);
   const json groups = inline_feed["flags"][8]["filters"]["groups"];
   REQUIRE(groups.size() == 2);
   CHECK(groups[1]["properties"] == parsed(R"([{"key":"a","value":"y"},{"key":"b","value":"c"}])"));
+}
+
+TEST_CASE("a document's own group types stand alone", "[flags]") {
+  const Definitions definitions =
+      definitions_from(R"({"flags":[],"group_type_mapping":{"0":"org"}})");
+  CHECK(parsed(write_definitions(definitions, Cohorts::kSend))["group_type_mapping"] ==
+        json{{"0", "org"}});
+}
+
+TEST_CASE("the list of flags has those that are asked for", "[flags]") {
+  const Definitions definitions = definitions_from(R"([
+    {"key":"plain","name":"Äpfel","filters":{"groups":[{}]}},
+    {"key":"tried","experiment_set":[4],"evaluation_runtime":"server","filters":{"groups":[{}]}},
+    {"key":"split","active":false,"filters":{"groups":[{}],"multivariate":{"variants":[{"key":"x",
+        "rollout_percentage":100}]}}}])");
+  const auto keys = [&](const FlagListQuery& query) {
+    const FlagListPage page = write_flag_list(definitions, query);
+    std::string text;
+    for (const json& flag : parsed(page.results)) text += flag["key"].get<std::string>() + " ";
+    return text + std::to_string(page.count);
+  };
+  const auto with = [&](auto change) {
+    FlagListQuery query;
+    change(query);
+    return keys(query);
+  };
+  CHECK(keys({}) == "plain tried split 3");
+  CHECK(with([](FlagListQuery& query) { query.type = "experiment"; }) == "tried 1");
+  CHECK(with([](FlagListQuery& query) { query.type = "boolean"; }) == "plain tried 2");
+  CHECK(with([](FlagListQuery& query) { query.type = "multivariant"; }) == "split 1");
+  CHECK(with([](FlagListQuery& query) { query.active = false; }) == "split 1");
+  CHECK(with([](FlagListQuery& query) { query.evaluation_runtime = "server"; }) == "tried 1");
+  CHECK(with([](FlagListQuery& query) { query.search = "LIT"; }) == "split 1");
+  CHECK(with([](FlagListQuery& query) { query.search = "äPF"; }) == "plain 1");
+  CHECK(with([](FlagListQuery& query) { query.search = "nothing"; }) == "0");
+  CHECK(with([](FlagListQuery& query) { query.limit = 1, query.offset = 1; }) == "tried 3");
+}
+
+TEST_CASE("a super condition decides where the person has what it asks", "[flags]") {
+  const Definitions definitions = definitions_from(R"([{"key":"early","filters":{"groups":[{}],
+      "super_groups":[{"properties":[{"key":"beta","operator":"exact","value":"yes"}],
+          "rollout_percentage":100}]}}])");
+  CHECK(needs(definitions, request_from(R"("distinct_id":"u")")).person);
+  const auto answer = [&](const std::string& properties) {
+    const Request request = request_from(R"("distinct_id":"u","person_properties":)" + properties);
+    const Evaluation evaluation = evaluate(definitions, request, StoredState{}, kNow);
+    return parsed(write_flags(evaluation, FlagsVersion::kV2, kContext))["flags"]["early"];
+  };
+  CHECK(answer("{}")["enabled"] == true);
+  CHECK(answer("{}")["reason"]["code"] == "condition_match");
+  CHECK(answer(R"({"beta":"yes"})")["enabled"] == true);
+  CHECK(answer(R"({"beta":"yes"})")["reason"]["code"] == "super_condition_value");
+  CHECK(answer(R"({"beta":"no"})")["enabled"] == false);
+}
+
+TEST_CASE("a seed flag's detail has what the document says of it", "[flags]") {
+  const auto detail = [](const std::string& members) {
+    const Definitions definitions = definitions_from(R"([{"key":"s")" + members + "}]");
+    const Evaluation evaluation =
+        evaluate(definitions, request_from(R"("distinct_id":"u")"), StoredState{}, kNow);
+    return parsed(write_flags(evaluation, FlagsVersion::kV2, kContext))["flags"]["s"];
+  };
+  CHECK(!detail("").contains("metadata"));
+  CHECK(detail(R"(,"id":5)")["metadata"] == json{{"id", 5}});
+  CHECK(detail(R"(,"version":2)")["metadata"] == json{{"version", 2}});
+  CHECK(detail(R"(,"description":"d")")["metadata"] == json{{"description", "d"}});
+  CHECK(detail(R"(,"payload":{"x":1})")["metadata"] == json{{"payload", R"({"x":1})"}});
+}
+
+TEST_CASE("a seed flag of a group answers the same for all of the group", "[flags]") {
+  const Definitions definitions =
+      definitions_from(R"([{"key":"s","group_type":"company","rollout_percentage":50}])");
+  const auto is_on = [&](const std::string& user, const std::string& company) {
+    const Request request = request_from(R"("distinct_id":")" + user +
+                                         R"(","groups":{"company":")" + company + R"("})");
+    return evaluate(definitions, request, StoredState{}, kNow).find("s")->enabled;
+  };
+  int on = 0;
+  for (int i = 0; i < 40; ++i) {
+    const std::string company = "company-" + std::to_string(i);
+    on += is_on("ann", company) ? 1 : 0;
+    CHECK(is_on("ann", company) == is_on("bob", company));
+  }
+  CHECK(on > 0);
+  CHECK(on < 40);
 }
 
 TEST_CASE("an ETag matches however a client writes it", "[flags]") {

@@ -74,6 +74,9 @@ TEST_CASE("every error is told with its path, and only what is no document is re
        "unknown cohort 9"},
       {"cohort operator", condition(R"({"key":"id","type":"cohort","value":9,"operator":"exact"})"),
        filter + ".operator", "in or not_in"},
+      {"dependency operator", condition(R"({"key":"a","type":"flag","operator":"exact",
+          "value":true})"),
+       filter + ".operator", "takes flag_evaluates_to, not 'exact'"},
       {"dependency value", condition(R"({"key":"a","type":"flag","operator":"flag_evaluates_to",
           "value":3})"),
        filter + ".value", "variant's key"},
@@ -124,6 +127,10 @@ TEST_CASE("every error is told with its path, and only what is no document is re
        "flags[0].conditions[0].properties[0].value", "not a valid regular expression"},
       {"seed: weights", R"([{"key":"a","variants":[{"key":"x","rollout_percentage":101}]}])",
        "flags[0].variants", "must not exceed 100"},
+      {"seed: a pattern too large once compiled",
+       R"([{"key":"a","conditions":[{"properties":[{"key":"p","operator":"regex","value":")"
+       R"(.{999}.{999}.{999}.{999}.{999}.{999}.{999}.{999}.{999}.{999}"}]}]}])",
+       "flags[0].conditions[0].properties[0].value", "compiles to more than"},
       {"seed: type", R"([{"key":"a",
           "type":"number"}])",
        "flags[0].type", "boolean or multivariate"},
@@ -189,6 +196,32 @@ TEST_CASE("a clean document of both formats has no problems", "[flags]") {
   CHECK(Definitions::check(document, options).empty());
 }
 
+TEST_CASE("the ends of a range are in it", "[flags]") {
+  for (const std::string& document :
+       {std::string(R"([{"key":"a","filters":{"groups":[{"rollout_percentage":100},
+            {"rollout_percentage":0}]}}])"),
+        condition(R"({"key":"p","operator":"between","value":[5,5]})"),
+        std::string(R"({"flags":[{"key":"f","filters":{"groups":[{"properties":[{"key":"id",
+            "type":"cohort","value":9000000000000000}]}]}}],"cohorts":[{"id":9000000000000000,
+            "is_static":true,"members":["u"]}]})")}) {
+    INFO(document);
+    CHECK(Definitions::check(document, ParseOptions{}).empty());
+  }
+}
+
+TEST_CASE("a cohort that cannot be read is no fault of a flag beside it", "[flags]") {
+  const Result<Definitions> parsed =
+      Definitions::parse(R"({"flags":[{"key":"a"},{"key":"b","filters":{"groups":[{}]}}],
+          "cohorts":[{"id":1,"filters":{"properties":"x"}}]})",
+                         ParseOptions{});
+  REQUIRE(parsed.ok());
+  const Result<Request> request =
+      parse_request(R"({"token":"t","distinct_id":"u"})", RequestHeaders{});
+  const Evaluation evaluation = evaluate(parsed.value(), request.value(), StoredState{}, 0);
+  CHECK(!evaluation.find("a")->failed);
+  CHECK(evaluation.find("b")->enabled);
+}
+
 TEST_CASE("hostile nesting is refused, not followed", "[flags]") {
   const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
   CHECK(Definitions::check(deep, ParseOptions{})[0].message.find("nests deeper") !=
@@ -214,6 +247,13 @@ TEST_CASE("faults of cohorts that no living flag uses are warnings", "[flags]") 
   const std::vector<Problem> unused = check("false");
   REQUIRE(unused.size() == 1);
   CHECK(unused[0].severity == Severity::kWarning);
+  const std::vector<Problem> cycle = Definitions::check(
+      R"({"flags":[{"key":"f"}],"cohorts":{"1":{"type":"AND","values":[{"key":"id",
+          "type":"cohort","value":1}]}}})",
+      ParseOptions{});
+  REQUIRE(cycle.size() == 1);
+  CHECK(cycle[0].severity == Severity::kWarning);
+  CHECK(cycle[0].message.find("break the cycle") != std::string::npos);
 }
 
 TEST_CASE("what is no flag at all is left out even when problems are let pass", "[flags]") {

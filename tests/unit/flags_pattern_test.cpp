@@ -4,8 +4,10 @@
 #include <string_view>
 
 #include "flags/pattern.h"
+#include "hogflare/flags_limits.h"
 
 using hogflare::flags::Pattern;
+namespace limits = hogflare::limits;
 
 namespace {
 
@@ -72,6 +74,10 @@ TEST_CASE("words, digits, spaces and word boundaries are Unicode's", "[flags][pa
                         {"\\<pro", "apro", false},
                         {"pro\\>", "pro!", true},
                         {"pro\\>", "prof", false},
+                        {"^é\\w\\b", "éé", true},
+                        {"^×\\w", "××", false},
+                        {"^[\\w\\p{Sc}]+$", "é€", true},
+                        {"^\\W\\p{L}$", "-é", true},
                         {"\\b{start}é", "é", true},
                         {"é\\b{end}", "éa", false}};
   for (const Case& one : cases) {
@@ -123,6 +129,7 @@ TEST_CASE("letters of either case, named ones and others", "[flags][pattern]") {
                         {"^[^é]$", "ü", true},           {"^[^é]$", "é", false},
                         {"(?i)k", "\u212a", true},       {"(?i)s", "\u017f", true},
                         {"(?i)^[^k]$", "K", false},      {"^\\p{L}+$", "日本é", true},
+                        {"(?i)^łódź$", "ŁÓDŹ", true},    {"(?i)^ДОМ$", "дом", true},
                         {"^\\p{Lu}", "É", true},         {"^\\P{L}", "é", false},
                         {"^\\p{Greek}+$", "αβ", true},   {"^\\p{L}\\b", "é-", true},
                         {"^[\\p{L}\\d]+$", "é１", true}, {"^\\p{Letter}$", "é", true},
@@ -160,7 +167,12 @@ TEST_CASE("spellings of the service that RE2 has not are translated", "[flags][p
                         {"^[a-z--b]$", "b", false},
                         {"^[a-c~~b-d]$", "d", true},
                         {"^[a-c~~b-d]$", "b", false},
+                        {"^[a-z&&[^a-yb]]$", "y", false},
+                        {"^[a-z&&[^a-yb]]$", "z", true},
+                        {"(?i)^[a-z&&[^k]]$", "K", false},
+                        {"^[A-z&&[^k]]$", "K", true},
                         {"^[a[bc]]$", "c", true},
+                        {"^[a-a]$", "a", true},
                         {"[\\b]", "\b", true},
                         {"^a++$", "aaa", false},
                         {"(?>a+)b", "aab", true},
@@ -185,6 +197,8 @@ TEST_CASE("spellings of the service that RE2 has not are translated", "[flags][p
                         {"[^\\>]", ">", false},
                         {"^\\p{greek}$", "α", true},
                         {"^\\p{Is_Greek}$", "α", true},
+                        {"^\\p{IsGreek}$", "α", true},
+                        {"^\\p{IsLetter}$", "é", true},
                         {"^\\p{script=latin}$", "a", true},
                         {"^\\p{math symbol}$", "+", true},
                         {"^\\p{White_Space}$", "\u00a0", true},
@@ -210,8 +224,9 @@ TEST_CASE("spellings of the service that RE2 has not are translated", "[flags][p
 }
 
 TEST_CASE("what needs backtracking or is wrong says so", "[flags][pattern]") {
-  for (const char* pattern : {"(?=a)", "(?!a)", "(?<=a)b", "(?<!a)b", "(a)\\1", "(?<n>a)\\k<n>",
-                              "(?>a|ab)c", "a++a", "(?-u)\\w", "\\Ga"}) {
+  for (const char* pattern :
+       {"(?=a)", "(?!a)", "(?<=a)b", "(?<!a)b", "(a)\\1", "(?<n>a)\\k<n>", "(?>a|ab)c", "a++a",
+        "(?-u)\\w", "\\Ga", "(?P=n)", "(?P>n)", "(?R)", "(?&n)"}) {
     INFO(pattern);
     CHECK(problem_of(pattern).find("linear-time engine cannot run") != std::string::npos);
   }
@@ -227,6 +242,12 @@ TEST_CASE("what needs backtracking or is wrong says so", "[flags][pattern]") {
   CHECK(problem_of(std::string(3000, 'a')).find("bytes long") != std::string::npos);
   CHECK(!problem_of("((a{900}){900}){900}").empty());
   CHECK(!problem_of(std::string(500, '(') + "a" + std::string(500, ')')).empty());
+  const auto classes = [](size_t count) {
+    return std::string(count, '[') + "a" + std::string(count, ']');
+  };
+  CHECK(found(classes(limits::kRegexDepthMax + 1), "a"));
+  CHECK(problem_of(classes(limits::kRegexDepthMax + 2)).find("nested too deeply") !=
+        std::string::npos);
 }
 
 TEST_CASE("many letters in a row compile within the bound", "[flags][pattern]") {

@@ -87,6 +87,8 @@ TEST_CASE("the text's faults are found in both forms of a document, flag by flag
     CHECK(faults.at("flags[0].filters").decimals.empty());
     CHECK(faults.at("flags[1].filters").decimals.count("rules[0].rollout_percentage") == 1);
   }
+  // A list among the flags is one of them.
+  CHECK(scan_filters("[[]," + flags.substr(1)).count("flags[2].filters") == 1);
 }
 
 TEST_CASE("the feed gives rules as they are and marks them for the SDKs of today",
@@ -140,6 +142,33 @@ TEST_CASE("rules without a version are told, and read as conditions", "[flags][r
   CHECK(problems[0].message.find("\"version\": 2") != std::string::npos);
   const Definitions definitions = parsed(document);
   CHECK(!evaluated(definitions).results[0].failed);
+}
+
+TEST_CASE("a rule's id is a UUID, and its versions are whole ones but for a wildcard",
+          "[flags][rules]") {
+  const auto with_id = [](const std::string& id) {
+    return first_problem(flag("f", "boolean", "false",
+                              R"({"id":")" + id + R"(","targeting":{"properties":[]},)" +
+                                  R"("rule_type":"targeted_release","value":true})"));
+  };
+  CHECK(with_id("09afAF01-0000-4000-8000-000000000001") == "");
+  for (const char* id :
+       {"0000000g-0000-4000-8000-000000000001", "0000000G-0000-4000-8000-000000000001",
+        "0000000:-0000-4000-8000-000000000001"}) {
+    INFO(id);
+    CHECK(!with_id(id).empty());
+  }
+  const auto with_version = [](const std::string& op, const std::string& value) {
+    return first_problem(
+        flag("f", "boolean", "false",
+             R"({"id":"00000001-0000-4000-8000-000000000001","targeting":{"properties":[)"
+             R"({"key":"v","type":"person","operator":")" +
+                 op + R"(","value":")" + value +
+                 R"("}]},"rule_type":"targeted_release","value":true})"));
+  };
+  CHECK(with_version("semver_wildcard", "1.2.*") == "");
+  CHECK(with_version("semver_gt", "1.2.3") == "");
+  CHECK(!with_version("semver_gt", "1.2.*").empty());
 }
 
 TEST_CASE("a fault of an inactive rules flag is a warning", "[flags][rules]") {

@@ -399,6 +399,7 @@ TEST_CASE("Surrogate pairs decode to one character, lone ones to U+FFFD") {
   CHECK(json::decode_string(R"("\ud83d\ude00")") == "😀");
   CHECK(json::decode_string(R"("\ud83dx")") == "\xEF\xBF\xBDx");
   CHECK(json::decode_string(R"("\u00e9\u20ac")") == "é€");
+  CHECK(json::decode_string(R"("\u007f\u0080\u07ff\u0800")") == "\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80");
 }
 
 TEST_CASE("A document is made anew in the memory of the one before", "[json]") {

@@ -310,6 +310,40 @@ TEST_CASE("An internal capture has the local address") {
   f.head.cf_connecting_ip = "203.0.113.9";
   CHECK(row_of(f, event(R"("properties":{"capture_internal":true})"))["properties"]["$ip"] ==
         "127.0.0.1");
+  // Said by a batch for all of its events.
+  auto decoded = f.decode(event(""));
+  REQUIRE(decoded.ok());
+  decoded.value()->events[0].is_internal = true;
+  const CaptureBatch& batch = *decoded.value();
+  RowWriter writer(f.head, {batch.token, batch.project, batch.sent_at_ms}, f.config, kNowMs);
+  RowBatch rows(Stream::kEvents);
+  writer.append_event(batch.events[0], {}, {}, rows);
+  CHECK(nlohmann::json::parse(rows.row(0))["properties"]["$ip"] == "127.0.0.1");
+}
+
+TEST_CASE("A row names its person's mode") {
+  Fixture f;
+  for (const char* mode : {"full", "propertyless", "force_upgrade"}) {
+    PersonView person;
+    person.mode = mode;
+    CHECK(row_of(f, event(""), person)["person_mode"] == mode);
+  }
+  CHECK_FALSE(row_of(f, event("")).contains("person_mode"));
+}
+
+TEST_CASE("Coordinates are taken only as plain numbers") {
+  Fixture f;
+  for (const char* good : {"0", "-33.9", "0.5", "52", "-0.25"}) {
+    INFO(good);
+    f.head.edge.latitude = good;
+    CHECK(properties_text(f, "{}") == R"({"$geoip_latitude":)" + std::string(good) + "}");
+  }
+  for (const char* bad :
+       {"", "-", "+1", "01", "1.2.3", "5.", ".5", "1a", "1:", "1-2", "5/2", "--1"}) {
+    INFO(bad);
+    f.head.edge.latitude = bad;
+    CHECK(properties_text(f, "{}") == "{}");
+  }
 }
 
 TEST_CASE("A personless row has no person properties and says so") {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "hogflare/bytes.h"
 #include "hogflare/outbox.h"
 #include "cookieless/object_format.h"
 #include "hogflare/cookieless.h"
@@ -145,6 +146,30 @@ TEST_CASE("A cookieless visitor's stored log-ins, sessions and copies keep their
       world.run(make_cookieless_call(write_salt_request(std::vector<int64_t>{19'723}))).body);
   REQUIRE(salts.has_value());
   CHECK(*salts == std::vector<std::string>{std::string(32, '\x11')});
+}
+
+TEST_CASE("A cookieless visitor whose sessions are no UUIDs fails its call") {
+  const auto status_of = [](size_t session_bytes, size_t copy_bytes) {
+    ByteWriter out;
+    out.u8(1);
+    out.number(0);  // log-ins forgotten
+    out.number(0);  // log-ins known
+    out.number(1);
+    out.signed_number(0);
+    out.text(std::string(session_bytes, 'a'));
+    out.signed_number(1'704'067'200'000);
+    out.number(1);
+    out.text("one copy");
+    out.signed_number(0);
+    out.text(std::string(copy_bytes, 'a'));
+    Turnaround world;
+    world.storage.put("visitor:2024-01-01", out.bytes());
+    const std::vector<CookielessOp> ops = {{CookielessVisit::kAnonymous, "", 1'704'067'200'000}};
+    return world.run(make_cookieless_call(write_cookieless_visit(19'723, ops))).status;
+  };
+  CHECK(status_of(16, 16) == 200);
+  CHECK(status_of(15, 16) == 503);
+  CHECK(status_of(16, 17) == 503);
 }
 
 TEST_CASE("A stored value of another version fails its call alone and is left as it is") {

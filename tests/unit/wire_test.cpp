@@ -113,6 +113,23 @@ TEST_CASE("What lz-string 1.5.0 compressed is decompressed to the same text") {
   }
 }
 
+TEST_CASE("Half a surrogate pair in LZ-string text becomes U+FFFD, and what follows it stays") {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"gAbEMg",
+       "\xEF\xBF\xBD"
+       "a"},
+      {"gAbgADo", "\xEF\xBF\xBD\xEE\x80\x80"},
+      {"IaAA2g", "a\xEF\xBF\xBD"},
+      {"gA7yA", "\xEF\xBF\xBD\xEF\xBF\xBD"},
+      {"gAbl4NwAe0A", "\xEF\xBF\xBD\xF0\x9F\x98\x80"}};
+  for (const auto& [base64, text] : cases) {
+    INFO(base64);
+    const auto result = decompress_lz_base64(base64, 1 << 20);
+    REQUIRE(result.ok());
+    CHECK(result.value() == text);
+  }
+}
+
 TEST_CASE("Broken LZ-string data is an error, never a hang") {
   const auto file = nlohmann::json::parse(test::read_data_file("vectors/lz-string.json"));
   const std::string whole = file["cases"][9]["base64"];
@@ -240,6 +257,8 @@ TEST_CASE("Base64 whose plus signs arrived as spaces is repaired") {
   RequestHead get = post("", query);
   get.method = "GET";
   CHECK(decoded(get, "") == json);
+  CHECK(flags_text(post(kForm), "data=" + base64) == json);
+  CHECK(flags_text(get, "") == json);
 }
 
 TEST_CASE("A payload in the query wins over the body") {
