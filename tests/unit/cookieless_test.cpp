@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "cookieless/object_format.h"
 #include "cookieless_world.h"
 #include "hogflare/base64.h"
 #include "hogflare/cookieless.h"
@@ -168,6 +169,23 @@ TEST_CASE("The salt's object is asked once an isolate and day, a visitor's only 
   world.new_isolate();
   REQUIRE(send(world, kOne, {event_of(kOne, ++number, "view")}) == 200);
   CHECK(calls_of(world, "1:salts") == 2);
+}
+
+TEST_CASE("Each day's salt is asked for once, in whichever order the events are", "[cookieless]") {
+  World world({{"HOGFLARE_COOKIELESS", "stateless"}});
+  std::vector<std::string> asked;
+  world.fault = [&](const CallObject& call) {
+    asked.push_back(call.request);
+    return World::Fault::kNone;
+  };
+  Json events = Json::array();
+  for (const char* day : {"2026-05-20", "2026-05-19", "2026-05-20", "2026-05-19"}) {
+    events.push_back(event_of(kOne, static_cast<int>(events.size()) + 1, "view"));
+    events.back()["timestamp"] = std::string(day) + "T00:30:00Z";
+  }
+  REQUIRE(send(world, kOne, events) == 200);
+  const int64_t day = *parse_timestamp("2026-05-19T00:00:00Z") / 86'400'000;
+  CHECK(asked == std::vector<std::string>{write_salt_request(std::vector<int64_t>{day, day + 1})});
 }
 
 TEST_CASE("Stateless visitors have no object at all", "[cookieless]") {

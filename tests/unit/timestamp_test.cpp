@@ -1,3 +1,4 @@
+#include "wire/date_text.h"
 #include "hogflare/timestamp.h"
 
 #include <catch2/catch.hpp>
@@ -275,6 +276,13 @@ TEST_CASE("Every day from year 1 to 9999 is written as the calendar has it, and 
   }
   CHECK(first_wrong == "");
   CHECK(midnight == kLastWritableMs + 1);
+}
+
+TEST_CASE("A wall clock's date may have white space before each number") {
+  const auto noon = parse_wall_clock_us("2025-06-15 12:00");
+  CHECK(noon == *parse_rfc3339("2025-06-15T12:00:00Z") * 1000);
+  CHECK(parse_wall_clock_us(" 2025- 06- 15 12:00") == noon);
+  CHECK(parse_wall_clock_us("2025-06-15 12 :00") == std::nullopt);
 }
 
 TEST_CASE("The edges of what can be written") {
