@@ -175,7 +175,7 @@ TEST_CASE("Each day's salt is asked for once, in whichever order the events are"
   World world({{"HOGFLARE_COOKIELESS", "stateless"}});
   std::vector<std::string> asked;
   world.fault = [&](const CallObject& call) {
-    asked.push_back(call.request);
+    if (call.object_class == ObjectClass::kCookieless) asked.push_back(call.request);
     return World::Fault::kNone;
   };
   Json events = Json::array();
