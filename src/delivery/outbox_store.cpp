@@ -330,8 +330,9 @@ std::optional<QuarantinedRow> OutboxStore::load_quarantined(const std::string& k
   std::string value;
   if (!storage_.get(key, value)) return std::nullopt;
   const std::optional<Headed> headed = split_header(body_of(value).value_or(std::string_view()));
-  const bool is_sound =
-      headed.has_value() && (!is_v1(value) || json::Document::parse_const(headed->rest, 1).ok());
+  const int64_t stream = headed.has_value() ? number_of(headed->header.root(), "stream") : -1;
+  const bool is_sound = stream >= 0 && stream < kStreamCount &&
+                        (!is_v1(value) || json::Document::parse_const(headed->rest, 1).ok());
   if (!is_sound) {
     unreadable_ = fault_of(key, value);
     return std::nullopt;
@@ -339,7 +340,7 @@ std::optional<QuarantinedRow> OutboxStore::load_quarantined(const std::string& k
   const json::Value header = headed->header.root();
   QuarantinedRow row;
   row.key = key;
-  row.stream = static_cast<Stream>(std::clamp<int64_t>(number_of(header, "stream"), 0, 2));
+  row.stream = static_cast<Stream>(stream);
   row.first_failed_ms = number_of(header, "first_failed_ms");
   row.quarantined_ms = number_of(header, "quarantined_ms");
   row.status = count_of<uint16_t>(header, "status");

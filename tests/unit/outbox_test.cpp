@@ -289,6 +289,46 @@ TEST_CASE("Redriven rows are sent again, and come back when they are still refus
   CHECK(world.landed_rows(Stream::kEvents).size() == 3);
 }
 
+TEST_CASE("A quarantined row is listed as what it is, and goes back to its own stream") {
+  constexpr std::pair<Stream, std::string_view> kStreams[] = {
+      {Stream::kEvents, "events"},
+      {Stream::kPersons, "persons"},
+      {Stream::kRejects, "rejects"},
+      {Stream::kDistinctIds, "distinct_ids"}};
+  for (const auto& [stream, name] : kStreams) {
+    CAPTURE(name);
+    DeliveryWorld world;
+    world.config.sinks.fill(SinkKind::kHttp);
+    world.sink = [](const SendRows&) { return refusing(422); };
+    const int64_t failed_ms = world.now_ms - kHour;
+    put(world, shard(world), put_of("[{\"bad\":1}]", 1, failed_ms, stream));
+    world.pass(kMinute);
+    REQUIRE(world.stats().quarantine_rows == 1);
+
+    const Reply listed = world.run_task(make_admin_task(AdminKind::kQuarantine, {.shard = 0}));
+    const auto document = json::Document::parse_const(listed.body, 6);
+    REQUIRE(document.ok());
+    const json::Value shards = document.value().root().find("shards");
+    const json::Value row = *(*shards.elements().begin()).find("rows").elements().begin();
+    CHECK(row.find("stream").text() == name);
+    CHECK(row.find("status").raw() == "422");
+    CHECK(row.find("first_failed_ms").raw() == std::to_string(failed_ms));
+    CHECK(std::stoll(std::string(row.find("quarantined_ms").raw())) > failed_ms + kHour);
+    CHECK(row.find("row").raw() == "{\"bad\":1}");
+
+    world.sink = [](const SendRows&) { return SinkAnswer{}; };
+    world.run_task(make_admin_task(AdminKind::kRedriveQuarantine, {}));
+    // As old as it was, for it has not landed since.
+    const OutboxStats waiting = world.stats();
+    CHECK(waiting.streams[index_of(stream)].sends == 1);
+    CHECK(waiting.oldest_age_ms() == world.now_ms - failed_ms);
+    CHECK(write_outbox_stats(waiting).find(
+              "\"oldest_age_ms\":" + std::to_string(waiting.oldest_age_ms())) != std::string::npos);
+    world.pass(kMinute);
+    CHECK(world.landed_rows(stream) == std::vector<std::string>{"{\"bad\":1}"});
+  }
+}
+
 TEST_CASE("Many quarantined rows are redriven in one operation and listed in pages") {
   DeliveryWorld world;
   bool strict = true;

@@ -2,9 +2,12 @@
 // platform's limits, and a look at it stays cheap.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "hogflare/limits.h"
+#include "identity/person_describe.h"
 #include "identity_support.h"
 
 namespace hogflare::test {
@@ -104,6 +107,40 @@ TEST_CASE("An event with more properties than a person may hold merges all the s
   CHECK(warnings[0].name == "person_properties_size_violation");
   CHECK(read_stored_person(world.storage("user")).distinct_ids.size() == 2);
   CHECK(world.largest_value() <= limits::kStorageValueBytesMax);
+}
+
+TEST_CASE("An operator is told a person's ids, and the changes by the events that made them") {
+  World world;
+  const auto uuid_of = [](int n) {
+    return "00000000-0000-4000-8000-00000000000" + std::to_string(n);
+  };
+  const auto told_of = [&world](const std::string& distinct_id) {
+    std::optional<StoredFault> fault;
+    const std::string text = describe_person(world.storage(distinct_id), {}, fault);
+    REQUIRE_FALSE(fault);
+    return nlohmann::json::parse(text);
+  };
+  int number = 0;
+  for (const char* event :
+       {R"({"event":"$set","distinct_id":"ann","properties":{"$set":{"a":1}})",
+        R"({"event":"$set","distinct_id":"bob","properties":{"$set":{"b":2}})",
+        R"({"event":"$create_alias","distinct_id":"ann","properties":{"alias":"bob"})"}) {
+    EventBatch batch;
+    batch.add(std::string(event) + R"(,"uuid":")" + uuid_of(++number) + "\"}");
+    CHECK(world.send(batch).empty());
+  }
+  const auto ann = told_of("ann");
+  CAPTURE(ann.dump());
+  CHECK(ann["state"] == "person");
+  CHECK(ann["distinct_ids_count"] == 2);
+  REQUIRE(ann["distinct_ids"].size() == 2);
+  CHECK(ann["distinct_ids"][0]["distinct_id"] == "ann");
+  CHECK(ann["distinct_ids"][1]["distinct_id"] == "bob");
+  std::vector<std::string> events;
+  for (const auto& change : ann["changes"]) events.push_back(change["event_uuid"]);
+  CHECK(std::count(events.begin(), events.end(), uuid_of(3)) == 1);
+  CHECK(told_of("bob")["state"] == "redirect");
+  CHECK(told_of("bob")["redirect_to"] == "ann");
 }
 
 }  // namespace

@@ -125,6 +125,22 @@ TEST_CASE("The stored values of each version are read") {
   CHECK(read_stored_group(world.storage).properties == R"({"name":"Acme"})");
 }
 
+TEST_CASE("Ids are leased in a bounded number, and a request that is none changes nothing") {
+  const std::string lease = write_lease(5);
+  std::string other_version = lease;
+  ++other_version[0];
+  for (const std::string& wrong : {std::string(), lease.substr(0, 1), lease + lease, other_version,
+                                   write_lease(0), write_lease(1'000'001)}) {
+    Turnaround world;
+    CHECK(world.run(make_counter_call(wrong)).status == 400);
+    CHECK(world.storage.values.empty());
+  }
+  Turnaround world;
+  CHECK(read_lease_reply(world.run(make_counter_call(write_lease(1'000'000))).body) == 1);
+  CHECK(read_lease_reply(world.run(make_counter_call(lease)).body) == 1'000'001);
+  CHECK(read_lease_reply(world.run(make_counter_call(lease)).body) == 1'000'006);
+}
+
 TEST_CASE("A cookieless visitor's stored log-ins, sessions and copies keep their places") {
   Turnaround world;
   world.storage.put("visitor:2024-01-01", fixture("cookieless-visitor-1"));
