@@ -76,12 +76,13 @@ function timeInstances(inside) {
         inside.ms += performance.now() - start;
       }
     };
-  WebAssembly.Instance = /** @type {any} */ (
-    (module, imports) => {
+  class Timed {
+    constructor(module, imports) {
       const exports = Object.entries(new Instance(module, imports).exports);
-      return { exports: Object.fromEntries(exports.map(([name, one]) => [name, typeof one === "function" ? timed(one) : one])) };
+      this.exports = Object.fromEntries(exports.map(([name, one]) => [name, typeof one === "function" ? timed(one) : one]));
     }
-  );
+  }
+  WebAssembly.Instance = /** @type {any} */ (Timed);
 }
 
 /** `isTimed`: insideMs() tells the time spent in the module so far. */
