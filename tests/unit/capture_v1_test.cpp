@@ -311,8 +311,8 @@ TEST_CASE("Options, session and window become properties (57)") {
 
 TEST_CASE("Memory is held for all that is added to a request's events") {
   V1Fixture f;
-  const std::string library(60, 'l');
-  f.head.posthog_sdk_info = library + "/1.0.0";
+  const std::string sdk_info = std::string(60, 'l') + "/1.0.0";
+  f.head.posthog_sdk_info = sdk_info;
   const auto headers = v1::read_headers(f.head);
   REQUIRE(headers.ok());
   for (const char* members :
