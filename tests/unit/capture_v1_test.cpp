@@ -321,7 +321,8 @@ TEST_CASE("Memory is held for all that is added to a request's events") {
     INFO(members);
     std::string events = event(1, members);
     for (int n = 0; n < 200; ++n) events += "," + event(1, members);
-    const auto document = json::Document::parse_const(batch(events), v1::kIndexDepth);
+    const std::string text = batch(events);
+    const auto document = json::Document::parse_const(text, v1::kIndexDepth);
     REQUIRE(document.ok());
     const json::Value root = document.value().root();
     const std::vector<v1::Options> options = v1::read_options(root.find("batch"));
