@@ -113,6 +113,19 @@ TEST_CASE("Rows of all streams are sent side by side and land") {
   CHECK_FALSE(run->failure().has_value());
 }
 
+TEST_CASE("A send that was answered is no longer the run's") {
+  DeliveryWorld world;
+  DeliveryRun run(batches_of(numbered_rows(Stream::kEvents, 0, 3)), world.health);
+  Effects effects;
+  run.start(world.turn(), effects);
+  const std::vector<Effect> sent = effects.take();
+  REQUIRE(sent.size() == 1);
+  CHECK(run.owns(sent[0].id));
+  run.resume(world.turn(), {.id = sent[0].id, .ok = true, .http_status = 200}, effects);
+  CHECK_FALSE(run.owns(sent[0].id));
+  CHECK(run.finished());
+}
+
 TEST_CASE("A request without rows is finished at once") {
   DeliveryWorld world;
   CHECK(world.deliver({})->verdict() == DeliveryVerdict::kKept);

@@ -230,6 +230,48 @@ TEST_CASE("A backlog of many shards' sends is through soon after an outage") {
   CHECK(world.stats().sends() == 0);
 }
 
+TEST_CASE("One alarm makes so many sends and leaves the rest to the next") {
+  DeliveryWorld world;
+  std::map<uint64_t, uint32_t> sends_of;  // by alarm
+  world.sink = [&](const SendRows&) {
+    ++sends_of[world.alarms_run];
+    return refusing(400);
+  };
+  constexpr uint32_t kRows = 300;  // halved down to each: 599 sends
+  put(world, shard(world), put_of(numbered_rows(Stream::kEvents, 0, kRows).array(0, kRows), kRows));
+  world.pass(kMinute);
+  CHECK(world.stats().quarantine_rows == kRows);
+  uint32_t most = 0;
+  for (const auto& [alarm, sends] : sends_of) most = std::max(most, sends);
+  CHECK(most == limits::kOutboxRunSends);
+}
+
+TEST_CASE("After an outage the sink counts as well again, and what waits goes oldest first") {
+  DeliveryWorld world;
+  bool down = true;
+  uint64_t first_alarm = 0;  // of those that the sink answers
+  std::string next_begins;   // the first send of the one after it
+  world.sink = [&](const SendRows& rows) {
+    if (down) return refusing(503);
+    if (first_alarm == 0) first_alarm = world.alarms_run;
+    if (world.alarms_run > first_alarm && next_begins.empty()) next_begins = rows.rows;
+    // So slow that one alarm has not the time for all.
+    return SinkAnswer{.delay_ms = 9'000};
+  };
+  for (int i = 0; i < 1'000; ++i) {
+    put(world, shard(world), put_of("[{\"n\":" + std::to_string(i) + "}]", 1, 1 + i));
+  }
+  world.pass(kMinute);
+  CHECK(world.stats().streams[0].failures > 3);
+  down = false;
+  for (int second = 0; second < 120 && next_begins.empty(); ++second) world.pass(1'000);
+  // The sends of the outage ended in the middle, and there the first alarm went on.
+  CHECK(world.landed_rows(Stream::kEvents).front() != "{\"n\":0}");
+  CHECK(next_begins.substr(0, 17) == "[{\"n\":0},{\"n\":1},");
+  CHECK(world.stats().streams[0].failures == 0);
+  CHECK(world.stats().sends() > 500);
+}
+
 TEST_CASE("Only the poison row of a send is quarantined; its neighbours land in order") {
   DeliveryWorld world;
   const auto poison = [](const SendRows& rows) {
@@ -252,6 +294,35 @@ TEST_CASE("Only the poison row of a send is quarantined; its neighbours land in 
   CHECK(listed.body.find("\"row\":{\"n\":37}") != std::string::npos);
   CHECK(listed.body.find("\"status\":400,\"reason\":\"status 400: bad row\"") != std::string::npos);
   CHECK(listed.body.find("\"total\":1") != std::string::npos);
+}
+
+TEST_CASE("A quarantined row is listed with its stream, its reason and its times") {
+  DeliveryWorld world;
+  world.sink = [](const SendRows&) { return refusing(422); };
+  const int64_t first_failed_ms = world.now_ms - 10'000;
+  put(world, shard(world), put_of("[{\"bad\":1}]", 1, first_failed_ms, Stream::kPersons));
+  world.pass(kMinute);
+  const std::string listed = world.run_task(make_admin_task(AdminKind::kQuarantine, {})).body;
+  CHECK(listed.find("\"stream\":\"persons\",\"status\":422,\"reason\":\"status 422\","
+                    "\"first_failed_ms\":" +
+                    std::to_string(first_failed_ms) + ",\"quarantined_ms\":18000") !=
+        std::string::npos);
+}
+
+TEST_CASE("Figures of the outbox say how old the oldest send is") {
+  DeliveryWorld world;
+  world.sink = [](const SendRows&) { return refusing(503); };
+  put(world, shard(world, 1), put_of("[{}]", 1, world.now_ms - 1'000));
+  put(world, shard(world, 6), put_of("[{}]", 1, world.now_ms - 7'000));
+  const int64_t asked_ms = world.now_ms;
+  const Reply reply = world.run_task(make_admin_task(AdminKind::kOutbox, {}));
+  const Result<json::Document> figures = json::Document::parse_const(reply.body, 4);
+  REQUIRE(figures.ok());
+  const json::Value found = figures.value().root().find("oldest_age_ms");
+  REQUIRE(found.is_number());
+  const std::string age(found.raw());
+  CHECK(std::stoll(age) >= 7'000);
+  CHECK(std::stoll(age) <= 7'000 + world.now_ms - asked_ms);
 }
 
 TEST_CASE("A row the sink calls too large ends in quarantine") {
