@@ -13,6 +13,7 @@
 #include "cookieless/object_format.h"
 #include "hogflare/cookieless.h"
 #include "hogflare/stored_fault.h"
+#include "identity/person_surrender.h"
 #include "identity_support.h"
 
 namespace hogflare::test {
@@ -393,6 +394,20 @@ TEST_CASE("A stored send that cannot be read stays, is told, and the others go o
   }
 }
 
+TEST_CASE("An outbox whose figures cannot be read is left as it is, and its alarm comes back") {
+  Turnaround world;
+  world.config.sinks[0] = SinkKind::kHttp;
+  const std::string newer = "\x09newer";
+  world.storage.put("meta", newer);
+  world.storage.put("e0/1704067100000/000000000001", fixture("outbox-send-2"));
+  CHECK(world.run(make_outbox_alarm()).status == 200);
+  CHECK(world.effects_left == 0);
+  CHECK(world.storage.alarm_at_ms == 1'704'067'200'000 + limits::kOutboxBackoffCapMs);
+  CHECK(world.storage.values.size() == 2);
+  CHECK(world.storage.values.at("meta") == newer);
+  CHECK(world.log().find("stored_value_unreadable") != std::string::npos);
+}
+
 TEST_CASE("An outbox is called in this version or without one, as the deployment before does") {
   for (const auto& [line, status] : std::initializer_list<std::pair<const char*, uint16_t>>{
            {R"({"op":"stats"})", 200},
@@ -402,6 +417,80 @@ TEST_CASE("An outbox is called in this version or without one, as the deployment
     Turnaround world;
     CAPTURE(line);
     CHECK(world.run(make_outbox_call(line)).status == status);
+  }
+}
+
+// --- Calls of other versions, and what is no call ---
+
+TEST_CASE("The counter of ids hands out ranges without a gap, and refuses what is no lease") {
+  Turnaround world;
+  std::string newer = write_lease(10);
+  newer[0] = 9;
+  for (const std::string& call :
+       {std::string(), newer, write_lease(10) + "x", write_lease(0), write_lease(1'000'001)}) {
+    CAPTURE(call);
+    CHECK(world.run(make_counter_call(call)).status == 400);
+    CHECK(world.storage.values.empty());
+  }
+  const auto lease = [&](uint64_t count) {
+    const Reply reply = world.run(make_counter_call(write_lease(count)));
+    CHECK(reply.status == 200);
+    return read_lease_reply(reply.body);
+  };
+  CHECK(lease(1'000'000) == 1);
+  CHECK(lease(1) == 1'000'001);
+  CHECK(lease(10) == 1'000'002);
+}
+
+TEST_CASE("A group's object refuses calls of another version or kind and changes nothing") {
+  for (const std::string& known :
+       {write_group_types_call({"org"}), write_group_call({{R"({"a":1})", 1}})}) {
+    for (const size_t at : {size_t{0}, size_t{1}}) {
+      for (const char other : {0, 7, 9}) {
+        std::string call = known;
+        call[at] = other;
+        Turnaround world;
+        CAPTURE(at, static_cast<int>(other));
+        CHECK(world.run(make_group_call(call)).status == 400);
+        CHECK(world.storage.values.empty());
+      }
+    }
+    Turnaround world;
+    CHECK(world.run(make_group_call(known)).status == 200);
+  }
+}
+
+TEST_CASE("A group's version counts its changes") {
+  Turnaround world;
+  const auto version_after = [&](std::string_view set) {
+    CHECK(world.run(make_group_call(write_group_call({{set, 1}}))).status == 200);
+    return read_stored_group(world.storage).version;
+  };
+  CHECK(version_after(R"({"a":1})") == 1);
+  CHECK(version_after(R"({"a":1})") == 1);
+  CHECK(version_after(R"({"a":2,"b":3})") == 2);
+  CHECK(version_after(R"({"c":4})") == 3);
+}
+
+TEST_CASE("A person is asked for in the first version or the second, and in no other") {
+  SurrenderRequest request;
+  request.self = "ann";
+  request.survivor = "user";
+  request.sequence = 1;
+  for (const uint8_t version : {0, 1, 2, 3}) {
+    Turnaround world;
+    world.storage.put("person", fixture("person-2"));
+    const std::string before = world.storage.values.at("person");
+    CAPTURE(static_cast<int>(version));
+    const Reply reply = world.run(make_person_call(write_surrender(request, version)));
+    const bool is_known = version == 1 || version == 2;
+    CHECK(reply.status == (is_known ? 200 : 400));
+    if (is_known) {
+      CHECK(read_surrender_reply(reply.body).has_value());
+    } else {
+      CHECK(reply.body == "");
+      CHECK(world.storage.values.at("person") == before);
+    }
   }
 }
 
