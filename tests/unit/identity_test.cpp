@@ -8,6 +8,7 @@
 
 #include "hogflare/limits.h"
 #include "hogflare/person_state.h"
+#include "identity/person_surrender.h"
 #include "identity_support.h"
 
 namespace hogflare::test {
@@ -40,6 +41,9 @@ struct Fixture {
   // An isolate that remembers nothing.
   void forget() { caches = IdentityCaches(); }
   uint64_t person_calls() { return host.calls[ObjectClass::kPerson]; }
+  uint64_t person_rows_written(const std::string& distinct_id) {
+    return host.objects[{ObjectClass::kPerson, person_object_name(1, distinct_id)}].rows_written;
+  }
   void ring() { host.ring_alarms(host.now_ms + 2 * limits::kMergeAlarmMs); }
 
   std::vector<std::string> warnings;
@@ -129,6 +133,33 @@ TEST_CASE("An event that changes nothing writes no row, and a personless one cal
   const uint64_t calls = f.host.all_calls();
   f.send(event("custom", "ann", R"("$process_person_profile":false)"));
   CHECK(f.host.all_calls() == calls);
+}
+
+TEST_CASE("An id without a person is remembered in the exact mode, with one row, and else not") {
+  Fixture stateless;
+  stateless.send(event("$feature_flag_called", "nobody"));
+  CHECK(stateless.person_rows_written("nobody") == 0);
+  const std::string personless = event("custom", "nobody", R"("$process_person_profile":false)");
+  for (const std::string& first : {personless, event("$feature_flag_called", "nobody")}) {
+    Fixture exact(PersonlessMode::kExact);
+    exact.send(first);
+    CHECK(exact.person_rows_written("nobody") == 1);
+    exact.send(personless);
+    exact.send(event("$feature_flag_called", "nobody"));
+    CHECK(exact.person_rows_written("nobody") == 1);
+  }
+}
+
+TEST_CASE("An event says whether it changed its person") {
+  Fixture f;
+  CHECK(f.send(event("custom", "ann", R"("$set":{"a":1})")).is_changed);
+  CHECK_FALSE(f.send(event("custom", "ann", R"("$set":{"a":1})")).is_changed);
+  CHECK(f.send(event("custom", "ann", R"("$set":{"a":2})")).is_changed);
+  CHECK_FALSE(f.send(event("custom", "ann")).is_changed);
+  // Whoever is identified already changes by the id that comes along.
+  CHECK(f.send(event("$identify", "ann", R"("$anon_distinct_id":"one")")).is_changed);
+  CHECK(f.send(event("$identify", "ann", R"("$anon_distinct_id":"two")")).is_changed);
+  CHECK_FALSE(f.send(event("$identify", "ann", R"("$anon_distinct_id":"two")")).is_changed);
 }
 
 TEST_CASE("A first $identify takes at most three object calls") {
@@ -312,8 +343,131 @@ TEST_CASE("A merge is reported by the alarm when the request that asked for it c
   CHECK(rows.find("\"operation\":\"merge\"") != std::string::npos);
   CHECK(rows.find("\"distinct_ids\":[\"user\",\"ann\"]") != std::string::npos);
   CHECK(rows.find("\"merged_into\":\"" + f.stored("user").uuid + "\"") != std::string::npos);
+  CHECK(rows.find("\"created_at\":\"2024-01-01T00:00:00") != std::string::npos);
+  CHECK(rows.find("\"timestamp\":\"2024-01-01T00:00:") != std::string::npos);
   f.ring();
   CHECK(f.host.sends.size() == 1);
+}
+
+TEST_CASE("A person is described with its ids, their versions, and who was merged into it") {
+  Fixture f;
+  const auto numbered = [](char number, const std::string& json) {
+    return "{\"uuid\":\"00000000-0000-4000-8000-00000000000" + std::string(1, number) + "\"," +
+           json.substr(1);
+  };
+  const auto describe = [&](const std::string& id) {
+    return f.host.call(
+        CallObject{ObjectClass::kPerson, person_object_name(1, id), write_describe()});
+  };
+  CHECK(describe("user") == R"({"state":"empty","personless":false})");
+  f.send(numbered('1', event("custom", "ann", R"("$set":{"a":1})")));
+  f.send(numbered('2', event("custom", "user")));
+  const std::string merged = f.stored("ann").uuid;
+  f.send(numbered('3', event("$identify", "user", R"("$anon_distinct_id":"ann")")));
+  const std::string person = describe("user");
+  CHECK(person.find("{\"state\":\"person\",\"personless\":false,\"uuid\":\"" +
+                    f.stored("user").uuid + "\"") == 0);
+  CHECK(person.find(R"("distinct_ids":[{"distinct_id":"user","version":0},)"
+                    R"({"distinct_id":"ann","version":1}],"distinct_ids_count":2)") !=
+        std::string::npos);
+  CHECK(person.find(R"("changes":[{"event_uuid":"00000000-0000-4000-8000-000000000002"},)"
+                    R"({"event_uuid":"00000000-0000-4000-8000-000000000003","merged_uuid":")" +
+                    merged + "\"}]}") != std::string::npos);
+  CHECK(describe("ann") == R"({"state":"redirect","personless":false,"redirect_to":"user"})");
+}
+
+// A person's object in the middle of a merge, whose effects the test performs.
+struct OpenMerge {
+  OpenMerge(Fixture& f, const std::string& into, const std::string& other)
+      : host(f.host), storage(f.host.objects[{ObjectClass::kPerson, person_object_name(1, into)}]) {
+    ApplyRequest request;
+    request.self = into;
+    PersonOp op;
+    op.distinct_id = into;
+    op.other = other;
+    op.merge = MergeKind::kDangerously;
+    request.ops.push_back(std::move(op));
+    task = make_person_call(write_apply(request));
+    task->start(host.turn(&storage), effects);
+    take();
+  }
+  void take() {
+    const std::vector<Effect> taken = effects.take();
+    REQUIRE(taken.size() == (task->finished() ? 0 : 1));
+    if (!taken.empty()) effect = taken[0];
+  }
+  const CallObject& question() const {
+    REQUIRE(std::holds_alternative<CallObject>(effect.kind));
+    return std::get<CallObject>(effect.kind);
+  }
+  void answer(std::string body) {
+    task->resume(host.turn(&storage), {.id = effect.id, .ok = true, .body = std::move(body)},
+                 effects);
+    take();
+  }
+  void ask() { answer(host.call(question())); }
+  void wait() {
+    REQUIRE(std::holds_alternative<Wait>(effect.kind));
+    answer({});
+  }
+  ApplyStatus status() const {
+    REQUIRE(task->finished());
+    return read_apply_reply(task->reply().body).value().status;
+  }
+
+  ObjectHost& host;
+  MemoryStorage& storage;
+  std::unique_ptr<Task> task;
+  Effects effects;
+  Effect effect;
+};
+
+TEST_CASE("A merge with a person who is merging waits, asks again, and takes all in the end") {
+  Fixture f;
+  for (const char* id : {"a", "b", "c"}) f.send(event("custom", id));
+  OpenMerge other(f, "b", "c");
+  OpenMerge merge(f, "a", "b");
+  for (int i = 0; i < 3; ++i) {
+    merge.ask();
+    merge.wait();
+  }
+  other.ask();
+  CHECK(other.status() == ApplyStatus::kDone);
+  merge.ask();
+  CHECK(merge.status() == ApplyStatus::kDone);
+  CHECK(f.stored("a").distinct_ids.size() == 3);
+  CHECK(f.stored("b").redirect_to == "a");
+}
+
+TEST_CASE("A merge with a person who goes on merging is left for later after some attempts") {
+  Fixture f;
+  for (const char* id : {"a", "b", "c"}) f.send(event("custom", id));
+  const OpenMerge other(f, "b", "c");
+  OpenMerge merge(f, "a", "b");
+  for (int i = 1; i < limits::kPersonAttemptsMax; ++i) {
+    merge.ask();
+    merge.wait();
+  }
+  merge.ask();
+  CHECK(merge.status() == ApplyStatus::kBusy);
+  CHECK(f.stored("a").has_intent);
+  CHECK(f.stored("a").distinct_ids.size() == 1);
+}
+
+TEST_CASE("A part of a person that nobody waits for makes the survivor ask from the beginning") {
+  Fixture f;
+  for (const char* id : {"a", "b"}) f.send(event("custom", id));
+  OpenMerge merge(f, "a", "b");
+  const std::string question = merge.question().request;
+  SurrenderReply part;
+  part.status = SurrenderStatus::kGiven;
+  part.has_person = true;
+  part.first_page = 3;
+  merge.answer(write_surrender_reply(part, kSurrenderVersion));
+  CHECK(merge.question().request == question);
+  merge.ask();
+  CHECK(merge.status() == ApplyStatus::kDone);
+  CHECK(f.stored("a").distinct_ids.size() == 2);
 }
 
 // --- Groups ---
@@ -340,6 +494,24 @@ TEST_CASE("A type that is known costs no call, a new one costs one") {
   CHECK(types_calls() == before);
   f.send(event("custom", "ann", R"("$groups":{"team":"t"})"));
   CHECK(types_calls() == before + 1);
+}
+
+TEST_CASE("More groups than are called at once are all called") {
+  Fixture f;
+  constexpr size_t kGroups = limits::kObjectCallsInFlight + 12;
+  EventBatch batch;
+  for (size_t i = 0; i < kGroups; ++i) {
+    batch.add(event("$groupidentify", "ann",
+                    "\"$group_type\":\"org\",\"$group_key\":\"" + std::to_string(i) +
+                        "\",\"$group_set\":{\"n\":" + std::to_string(i) + "}"));
+  }
+  RequestRun run(f.host, f.caches, f.project, batch);
+  CHECK(f.host.calls[ObjectClass::kGroup] == kGroups + 1);  // and the one that has the types
+  for (size_t i = 0; i < kGroups; ++i) {
+    auto& storage =
+        f.host.objects[{ObjectClass::kGroup, group_object_name(1, "org", std::to_string(i))}];
+    CHECK(read_stored_group(storage).properties == "{\"n\":" + std::to_string(i) + "}");
+  }
 }
 
 TEST_CASE("A group's row shows its properties as of each event") {
@@ -398,9 +570,10 @@ struct FlagState {
 TEST_CASE("A continuity key is stored with the person once and never overwritten") {
   Fixture f;
   f.send(event("custom", "user"));
-  FlagState first(f, "user", "device-1");
+  // The answer that stores it has it already.
+  CHECK(FlagState(f, "user", "device-1").hash_key() == "device-1");
   CHECK(FlagState(f, "user", "").hash_key() == "device-1");
-  FlagState second(f, "user", "device-2");
+  CHECK(FlagState(f, "user", "device-2").hash_key() == "device-1");
   CHECK(FlagState(f, "user", "").hash_key() == "device-1");
 }
 
@@ -411,6 +584,16 @@ TEST_CASE("Continuity keys move along when people merge") {
   f.send(event("custom", "user"));
   f.send(event("$identify", "user", R"("$anon_distinct_id":"ann")"));
   CHECK(FlagState(f, "user", "").hash_key() == "device-1");
+}
+
+TEST_CASE("Flags that name no list of people read none of a person's further ids") {
+  Fixture f;
+  f.send(event("custom", "ann"));
+  f.send(event("custom", "user"));
+  f.send(event("$identify", "user", R"("$anon_distinct_id":"ann")"));
+  const FlagState read(f, "user", "");
+  CHECK(read.run.state().person_exists);
+  CHECK(read.run.state().person_ids == std::vector<std::string>{f.stored("user").uuid});
 }
 
 TEST_CASE("Reading a person for flags creates nobody and writes nothing") {
