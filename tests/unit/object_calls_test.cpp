@@ -5,6 +5,7 @@
 
 #include "hogflare/core.h"
 #include "hogflare/limits.h"
+#include "hogflare/memory_limits.h"
 #include "identity_support.h"
 #include "tests/no_decompressor.h"
 #include "tests/table_zones.h"
@@ -283,6 +284,145 @@ TEST_CASE("Redirects in a circle end, and the event may be sent again") {
   // A hop is a call, and each but the first shortens the one before.
   CHECK(person_calls > limits::kRedirectHopsMax);
   CHECK(person_calls <= 2 * (limits::kRedirectHopsMax + 2));
+}
+
+TEST_CASE("An object that does nothing of what it is asked is asked a few times, with pauses") {
+  for (const ApplyStatus status : {ApplyStatus::kDone, ApplyStatus::kPartial}) {
+    IdentityCaches caches;
+    const Project project;
+    EventBatch batch;
+    batch.add(R"({"event":"e","distinct_id":"p"})");
+    size_t sum = 0;
+    MemoryShare memory(sum);
+    RequestBudget budget(limits::kObjectCallsMax, memory);
+    ObjectHost host;
+    PeopleRun people(batch.events, project, caches, budget);
+    people.plan(host.turn());
+    Effects effects;
+    people.start(host.turn(), effects);
+    int person_calls = 0;
+    int pauses = 0;
+    for (int turn = 0; turn < 1000 && !people.finished(); ++turn) {
+      for (Effect& effect : effects.take()) {
+        EffectResult result;
+        result.id = effect.id;
+        const auto* call = std::get_if<CallObject>(&effect.kind);
+        pauses += std::holds_alternative<Wait>(effect.kind) ? 1 : 0;
+        if (call != nullptr && call->object_class == ObjectClass::kPerson) {
+          ++person_calls;
+          ApplyReplyWriter writer;
+          result.ok = true;
+          result.body = writer.finish(status, {}, false, false, {});
+        }
+        people.resume(host.turn(), std::move(result), effects);
+      }
+    }
+    REQUIRE(people.finished());
+    CHECK(people.failed(0));
+    CHECK(person_calls == limits::kPersonAttemptsMax);
+    CHECK(pauses == limits::kPersonAttemptsMax - 1);
+  }
+}
+
+TEST_CASE("What a reply of one turn leaves to do is asked for without a pause") {
+  IdentityCaches caches;
+  const Project project;
+  EventBatch batch;
+  for (int i = 0; i < 3; ++i) batch.add(R"({"event":"e","distinct_id":"p"})");
+  size_t sum = 0;
+  MemoryShare memory(sum);
+  RequestBudget budget(limits::kObjectCallsMax, memory);
+  ObjectHost host;
+  PeopleRun people(batch.events, project, caches, budget);
+  people.plan(host.turn());
+  Effects effects;
+  people.start(host.turn(), effects);
+  int person_calls = 0;
+  for (int turn = 0; turn < 100 && !people.finished(); ++turn) {
+    for (Effect& effect : effects.take()) {
+      CHECK_FALSE(std::holds_alternative<Wait>(effect.kind));
+      EffectResult result;
+      result.id = effect.id;
+      const auto* call = std::get_if<CallObject>(&effect.kind);
+      if (call != nullptr && call->object_class == ObjectClass::kPerson) {
+        ++person_calls;
+        ApplyReplyWriter writer;
+        OpResult done;
+        done.exists = true;
+        done.uuid = "018f0000-0000-7000-8000-000000000000";
+        writer.add(done, {"{}", 0}, PersonOp());
+        result.ok = true;
+        result.body = writer.finish(ApplyStatus::kPartial, {}, false, false, {});
+      }
+      people.resume(host.turn(), std::move(result), effects);
+    }
+  }
+  REQUIRE(people.finished());
+  CHECK_FALSE(people.failed(2));
+  CHECK(person_calls == 3);
+}
+
+TEST_CASE("One call of an object carries so many bytes, and the rest follows in another") {
+  IdentityCaches caches;
+  const Project project;
+  EventBatch batch;
+  const std::string filling(600'000, 'x');
+  for (int i = 0; i < 20; ++i) {
+    batch.add(R"({"event":"$set","distinct_id":"a","properties":{"$set":{"n":)" +
+              std::to_string(i) + R"(,"f":")" + filling + "\"}}}");
+  }
+  ObjectHost host;
+  {
+    size_t sum = 0;
+    MemoryShare memory(sum);
+    RequestBudget budget(limits::kObjectCallsMax, memory);
+    PeopleRun people(batch.events, project, caches, budget);
+    people.plan(host.turn());
+    Effects effects;
+    people.start(host.turn(), effects);
+    size_t bytes = 0;
+    for (const Effect& effect : effects.take()) {
+      const auto* call = std::get_if<CallObject>(&effect.kind);
+      if (call != nullptr && call->object_class == ObjectClass::kPerson) {
+        bytes += call->request.size();
+      }
+    }
+    CHECK(bytes > limits::kPersonCallBytesMax / 2);
+    CHECK(bytes <= limits::kPersonCallBytesMax);
+  }
+  IdentityCaches others;
+  RequestRun run(host, others, project, batch);
+  CHECK_FALSE(run.people.failed(19));
+  const StoredPerson stored =
+      read_stored_person(host.objects[{ObjectClass::kPerson, person_object_name(1, "a")}]);
+  CHECK(stored.properties.find("\"n\":19") != std::string::npos);
+}
+
+TEST_CASE("What replies hold for their rows is kept up to the bound, to the byte") {
+  constexpr size_t kPeople = 41;
+  const auto bytes_kept = [&](size_t more, bool& left_out) {
+    ObjectHost host;
+    IdentityCaches caches;
+    const Project project;
+    EventBatch batch;
+    for (size_t i = 0; i < kPeople; ++i) {
+      const size_t size = 510'000 + (i + 1 == kPeople ? more : 0);
+      batch.add(R"({"event":"$set","distinct_id":"p)" + std::to_string(10 + i) +
+                R"(","properties":{"$set":{"f":")" + std::string(size, 'x') + "\"}}}");
+    }
+    RequestRun run(host, caches, project, batch);
+    left_out = run.people.take_view(kPeople - 1).properties_left_out;
+    return run.memory_sum;
+  };
+  bool left_out = true;
+  const size_t kept = bytes_kept(0, left_out);
+  CHECK_FALSE(left_out);
+  REQUIRE(kept < limits::kKeptTextsBytesMax);
+  const size_t room = limits::kKeptTextsBytesMax - kept;
+  CHECK(bytes_kept(room, left_out) == limits::kKeptTextsBytesMax);
+  CHECK_FALSE(left_out);
+  CHECK(bytes_kept(room + 1, left_out) < limits::kKeptTextsBytesMax);
+  CHECK(left_out);
 }
 
 TEST_CASE("Property texts of a reply are put together within a bound") {

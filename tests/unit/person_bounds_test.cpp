@@ -86,12 +86,48 @@ TEST_CASE("Thousands of merges of people leave thousands of notes, which alarms 
   world.merge(1, kMerges, 390);
   CHECK(world.largest_value() < 1'000'000);
   CHECK(read_stored_person(world.storage("user")).has_unreported);
+  // Of reports only the last ones are kept.
+  const std::vector<std::string> reports = world.storage("user").list("report/", {}, kMerges);
+  REQUIRE(reports.size() == limits::kUnreportedMergesMax);
+  CHECK(reports.front() == "report/000000000500");
   world.host.ring_alarms(world.host.now_ms + 2 * limits::kMergeAlarmMs);
   // Each alarm dismisses so many and lets the next go on at once.
   for (int i = 0; i < 3; ++i) world.host.ring_alarms(world.host.now_ms + limits::kMergeContinueMs);
   const StoredPerson person = read_stored_person(world.storage("user"));
   CHECK_FALSE(person.has_unacknowledged);
   CHECK_FALSE(person.has_unreported);
+}
+
+TEST_CASE("A person keeps continuity keys up to their bound and none beyond it") {
+  const std::string key(1'000, 'k');
+  for (const size_t over : {0, 1}) {
+    World world;
+    EventBatch batch;
+    batch.add(R"({"event":"e","distinct_id":"ann"})");
+    world.send(batch);
+    const auto call = [&](PersonAccess access, std::string_view flag) {
+      ApplyRequest request;
+      request.self = "ann";
+      PersonOp op;
+      op.distinct_id = "ann";
+      op.access = access;
+      op.other = key;
+      if (!flag.empty()) op.unset.push_back(flag);
+      request.ops.push_back(std::move(op));
+      std::optional<ApplyReply> reply = read_apply_reply(world.host.call(
+          CallObject{ObjectClass::kPerson, person_object_name(1, "ann"), write_apply(request)}));
+      REQUIRE(reply.has_value());
+      REQUIRE(reply->results.size() == 1);
+      return reply->results[0].hash_keys.size();
+    };
+    CAPTURE(over);
+    const std::string first(200'000, 'a');
+    const std::string rest(limits::kHashKeysBytesMax - first.size() - 2 * key.size() + over, 'b');
+    CHECK(call(PersonAccess::kWriteHashKeys, first) == 1);
+    CHECK(call(PersonAccess::kWriteHashKeys, rest) == 2 - over);
+    if (over == 0) CHECK(call(PersonAccess::kWriteHashKeys, "c") == 2);
+    CHECK(call(PersonAccess::kRead, {}) == 2 - over);
+  }
 }
 
 TEST_CASE("An event with more properties than a person may hold merges all the same") {

@@ -138,6 +138,32 @@ TEST_CASE("Values are the same as JavaScript's === has it") {
   CHECK_FALSE(same("0", "false"));
   CHECK_FALSE(same("null", "false"));
   CHECK_FALSE(same(R"("a")", R"("A")"));
+  CHECK_FALSE(same(R"("\u0031")", "[1]"));
+  CHECK_FALSE(same("[1]", R"("\u0031")"));
+}
+
+TEST_CASE("A person who is too large loses properties by name, but none that say who it is") {
+  const std::string filling = "\"" + std::string(150'000, 'x') + "\"";
+  PropertyBag bag;
+  const std::string text = "{\"$initial_referrer\":" + filling + ",\"utm_source\":" + filling +
+                           ",\"email\":" + filling + ",\"a\":" + filling + ",\"b\":" + filling +
+                           ",\"small\":1}";
+  REQUIRE(bag.add_text(text));
+  Person person;
+  PersonOp op;
+  op.set = R"({"new":1})";
+  const Update update = update_person(person, bag, op, IdentifiedChange::kKeep);
+  CHECK(update.too_large);
+  CHECK(update.persisted);
+  CHECK(bag.text_bytes() <= limits::kPersonPropertiesTrimBytes);
+  for (const char* kept : {"$initial_referrer", "utm_source", "email", "small"}) {
+    INFO(kept);
+    CHECK(bag.find(kept) != nullptr);
+  }
+  for (const char* gone : {"a", "b", "new"}) {
+    INFO(gone);
+    CHECK(bag.find(gone) == nullptr);
+  }
 }
 
 TEST_CASE("Ids of any type become the text JavaScript makes of them") {
