@@ -457,6 +457,30 @@ TEST_CASE("insights: free SQL of one team sees its rows under the streams' names
   }
 }
 
+TEST_CASE(
+    "insights: a person whose newest version stands in two rows is one, with the ids of both") {
+  const std::string rows = json{
+      {"p1", "ann", R"(["ann"])", R"({"email":"a@example.test"})", 5, 0},
+      {"p1", "bob", R"(["bob"])", nullptr, 5, 0},
+      {"p2", "cy", nullptr, nullptr, 4, 0},
+      {"p1", "dee", nullptr, nullptr, 5,
+       1}}.dump();
+  const auto answer_of = [&rows](int limit) {
+    const Asked asked = ask_for({{"kind", "ActorsQuery"}, {"select", {"actor"}}, {"limit", limit}});
+    REQUIRE(asked.plan);
+    return json::parse(asked.plan->answer({rows}).json);
+  };
+  const json both = answer_of(2);
+  CHECK(both["hasMore"] == false);
+  REQUIRE(both["results"].size() == 2);
+  CHECK(both["results"][0][0]["distinct_ids"] == json({"ann", "bob", "dee"}));
+  CHECK(both["results"][0][0]["name"] == "a@example.test");
+  CHECK(both["results"][1][0]["distinct_ids"] == json({"cy"}));
+  const json first = answer_of(1);
+  CHECK(first["hasMore"] == true);
+  CHECK(first["results"].size() == 1);
+}
+
 TEST_CASE("insights: members beside an answer take the place of its own") {
   const Asked asked = ask_for({{"kind", "HogQLQuery"}, {"query", "SELECT event FROM events"}});
   REQUIRE(asked.plan);

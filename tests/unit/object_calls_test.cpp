@@ -111,6 +111,42 @@ bool has_warning(const std::vector<Warning>& warnings, std::string_view name) {
                      [&](const Warning& warning) { return warning.name == name; });
 }
 
+// The people of a request whose person objects answer what `reply` says, by the number of the call.
+struct AnsweredPeople {
+  AnsweredPeople(EventBatch& batch, const std::function<std::string(int call)>& reply)
+      : people(batch.events, project, caches, budget) {
+    planned = people.plan(host.turn());
+    Effects effects;
+    people.start(host.turn(), effects);
+    for (int turn = 0; turn < 1000 && !people.finished(); ++turn) {
+      for (Effect& effect : effects.take()) {
+        if (!people.owns(effect.id)) continue;
+        EffectResult result;
+        result.id = effect.id;
+        const auto* call = std::get_if<CallObject>(&effect.kind);
+        pauses += std::holds_alternative<Wait>(effect.kind) ? 1 : 0;
+        if (call != nullptr && call->object_class == ObjectClass::kPerson) {
+          result.ok = true;
+          result.body = reply(++calls);
+        }
+        people.resume(host.turn(), std::move(result), effects);
+      }
+    }
+    REQUIRE(people.finished());
+  }
+
+  IdentityCaches caches;
+  Project project;
+  size_t sum = 0;
+  MemoryShare memory{sum};
+  RequestBudget budget{limits::kObjectCallsMax, memory};
+  ObjectHost host;
+  size_t planned = 0;
+  int calls = 0;  // of person objects
+  int pauses = 0;
+  PeopleRun people;
+};
+
 }  // namespace
 
 TEST_CASE(
@@ -249,117 +285,47 @@ TEST_CASE("A sink that refuses every send as too large is not asked for each row
 }
 
 TEST_CASE("Redirects in a circle end, and the event may be sent again") {
-  // Objects that say they have moved, for ever.
-  IdentityCaches caches;
-  const Project project;
   EventBatch batch;
   batch.add(R"({"event":"e","distinct_id":"p0"})");
-  size_t sum = 0;
-  MemoryShare memory(sum);
-  RequestBudget budget(limits::kObjectCallsMax, memory);
-  ObjectHost host;
-  PeopleRun people(batch.events, project, caches, budget);
-  CHECK(people.plan(host.turn()) == 1);
-  Effects effects;
-  people.start(host.turn(), effects);
-  int person_calls = 0;
-  for (int turn = 0; turn < 1000 && !people.finished(); ++turn) {
-    for (Effect& effect : effects.take()) {
-      if (!people.owns(effect.id)) continue;
-      EffectResult result;
-      result.id = effect.id;
-      const auto* call = std::get_if<CallObject>(&effect.kind);
-      if (call != nullptr && call->object_class == ObjectClass::kPerson) {
-        ApplyReplyWriter writer;
-        result.ok = true;
-        // A name never met before, so that no hint shortens the way.
-        result.body = writer.finish(ApplyStatus::kMoved, "p" + std::to_string(++person_calls),
-                                    false, false, {});
-      }
-      people.resume(host.turn(), std::move(result), effects);
-    }
-  }
-  REQUIRE(people.finished());
-  CHECK(people.failed(0));
+  // Objects that say they have moved, for ever: to a name never met before, so that no hint
+  // shortens the way.
+  const AnsweredPeople moving(batch, [](int call) {
+    return ApplyReplyWriter().finish(ApplyStatus::kMoved, "p" + std::to_string(call), false, false,
+                                     {});
+  });
+  CHECK(moving.planned == 1);
+  CHECK(moving.people.failed(0));
   // A hop is a call, and each but the first shortens the one before.
-  CHECK(person_calls > limits::kRedirectHopsMax);
-  CHECK(person_calls <= 2 * (limits::kRedirectHopsMax + 2));
+  CHECK(moving.calls > limits::kRedirectHopsMax);
+  CHECK(moving.calls <= 2 * (limits::kRedirectHopsMax + 2));
 }
 
 TEST_CASE("An object that does nothing of what it is asked is asked a few times, with pauses") {
   for (const ApplyStatus status : {ApplyStatus::kDone, ApplyStatus::kPartial}) {
-    IdentityCaches caches;
-    const Project project;
     EventBatch batch;
     batch.add(R"({"event":"e","distinct_id":"p"})");
-    size_t sum = 0;
-    MemoryShare memory(sum);
-    RequestBudget budget(limits::kObjectCallsMax, memory);
-    ObjectHost host;
-    PeopleRun people(batch.events, project, caches, budget);
-    people.plan(host.turn());
-    Effects effects;
-    people.start(host.turn(), effects);
-    int person_calls = 0;
-    int pauses = 0;
-    for (int turn = 0; turn < 1000 && !people.finished(); ++turn) {
-      for (Effect& effect : effects.take()) {
-        EffectResult result;
-        result.id = effect.id;
-        const auto* call = std::get_if<CallObject>(&effect.kind);
-        pauses += std::holds_alternative<Wait>(effect.kind) ? 1 : 0;
-        if (call != nullptr && call->object_class == ObjectClass::kPerson) {
-          ++person_calls;
-          ApplyReplyWriter writer;
-          result.ok = true;
-          result.body = writer.finish(status, {}, false, false, {});
-        }
-        people.resume(host.turn(), std::move(result), effects);
-      }
-    }
-    REQUIRE(people.finished());
-    CHECK(people.failed(0));
-    CHECK(person_calls == limits::kPersonAttemptsMax);
-    CHECK(pauses == limits::kPersonAttemptsMax - 1);
+    const AnsweredPeople idle(
+        batch, [&](int) { return ApplyReplyWriter().finish(status, {}, false, false, {}); });
+    CHECK(idle.people.failed(0));
+    CHECK(idle.calls == limits::kPersonAttemptsMax);
+    CHECK(idle.pauses == limits::kPersonAttemptsMax - 1);
   }
 }
 
 TEST_CASE("What a reply of one turn leaves to do is asked for without a pause") {
-  IdentityCaches caches;
-  const Project project;
   EventBatch batch;
   for (int i = 0; i < 3; ++i) batch.add(R"({"event":"e","distinct_id":"p"})");
-  size_t sum = 0;
-  MemoryShare memory(sum);
-  RequestBudget budget(limits::kObjectCallsMax, memory);
-  ObjectHost host;
-  PeopleRun people(batch.events, project, caches, budget);
-  people.plan(host.turn());
-  Effects effects;
-  people.start(host.turn(), effects);
-  int person_calls = 0;
-  for (int turn = 0; turn < 100 && !people.finished(); ++turn) {
-    for (Effect& effect : effects.take()) {
-      CHECK_FALSE(std::holds_alternative<Wait>(effect.kind));
-      EffectResult result;
-      result.id = effect.id;
-      const auto* call = std::get_if<CallObject>(&effect.kind);
-      if (call != nullptr && call->object_class == ObjectClass::kPerson) {
-        ++person_calls;
-        ApplyReplyWriter writer;
-        OpResult done;
-        done.exists = true;
-        done.uuid = "018f0000-0000-7000-8000-000000000000";
-        writer.add(done, {"{}", 0}, PersonOp());
-        result.ok = true;
-        result.body = writer.finish(ApplyStatus::kPartial, {}, false, false, {});
-      }
-      people.resume(host.turn(), std::move(result), effects);
-    }
-  }
-  REQUIRE(people.finished());
-  CHECK_FALSE(people.failed(2));
-  CHECK(person_calls == 3);
+  const AnsweredPeople slow(batch, [](int) {
+    ApplyReplyWriter writer;
+    OpResult done;
+    done.exists = true;
+    done.uuid = "018f0000-0000-7000-8000-000000000000";
+    writer.add(done, {"{}", 0}, PersonOp());
+    return writer.finish(ApplyStatus::kPartial, {}, false, false, {});
+  });
+  CHECK_FALSE(slow.people.failed(2));
+  CHECK(slow.calls == 3);
+  CHECK(slow.pauses == 0);
 }
 
 TEST_CASE("One call of an object carries so many bytes, and the rest follows in another") {

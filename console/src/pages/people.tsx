@@ -4,7 +4,24 @@ import { bucket, clock, exact, number, plural, shortId, time, wallClock } from "
 import { go, pageHref, route } from "../lib/router";
 import { api, callJson, can, Refused, team } from "../lib/session";
 import { useLoad, useQuestion, type Query } from "../lib/ask";
-import { Answered, Block, Copy, Data, Fault, Id, JsonTree, Note, Num, Pairs, Table, Tabs, Time, useSettled, Waiting } from "../ui/kit";
+import {
+  Answered,
+  Block,
+  Copy,
+  Data,
+  Fault,
+  Id,
+  JsonTree,
+  Note,
+  Num,
+  Pages,
+  Pairs,
+  Table,
+  Tabs,
+  Time,
+  useSettled,
+  Waiting,
+} from "../ui/kit";
 import { EventPanel, type EventLike } from "../ui/event-panel";
 import { PersonLink, personTitle, type Actor } from "../ui/people-panel";
 
@@ -163,12 +180,7 @@ function List() {
                     ]}
                   />
                   <p class="row" style={{ padding: "8px 12px" }}>
-                    <button type="button" class="button small" disabled={offset === 0} onClick={() => page(Math.max(0, offset - PAGE))}>
-                      Before
-                    </button>
-                    <button type="button" class="button small" disabled={!answer.hasMore} onClick={() => page(offset + PAGE)}>
-                      Next {PAGE}
-                    </button>
+                    <Pages offset={offset} size={PAGE} hasMore={answer.hasMore} go={page} />
                     <span class="meta">
                       {exact(offset + 1)} to {exact(offset + people.length)}, newest first
                     </span>

@@ -6,7 +6,7 @@ import { BASE, go, pageHref, route } from "../lib/router";
 import { callJson, can, Refused, team } from "../lib/session";
 import { useLoad, useQuestion } from "../lib/ask";
 import { readRecording, Recording } from "../lib/recording";
-import { Answered, Block, Data, Fault, Id, NoEngine, Note, Num, Segments, Table, Time, Waiting } from "../ui/kit";
+import { Answered, Block, Data, Fault, Id, NoEngine, Note, Num, Pages, Segments, Table, Time, Waiting } from "../ui/kit";
 import { Icon } from "../ui/icons";
 import { EventList } from "./people";
 import type { EventLike } from "../ui/event-panel";
@@ -148,12 +148,7 @@ function List() {
                     ]}
                   />
                   <p class="row" style={{ padding: "8px 12px" }}>
-                    <button type="button" class="button small" disabled={offset === 0} onClick={() => page(offset - PAGE)}>
-                      Before
-                    </button>
-                    <button type="button" class="button small" disabled={!answer.hasMore} onClick={() => page(offset + PAGE)}>
-                      Next {PAGE}
-                    </button>
+                    <Pages offset={offset} size={PAGE} hasMore={answer.hasMore} go={page} />
                     <span class="meta">
                       {exact(offset + 1)} to {exact(offset + (answer.results as unknown[]).length)}, newest first
                     </span>

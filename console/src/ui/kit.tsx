@@ -267,6 +267,30 @@ export function Pop({
   );
 }
 
+/** The buttons of a list that comes page by page. */
+export function Pages({
+  offset,
+  size,
+  hasMore,
+  go,
+}: {
+  offset: number;
+  size: number;
+  hasMore: boolean | undefined;
+  go: (offset: number) => void;
+}) {
+  return (
+    <>
+      <button type="button" class="button small" disabled={offset === 0} onClick={() => go(Math.max(0, offset - size))}>
+        Before
+      </button>
+      <button type="button" class="button small" disabled={!hasMore} onClick={() => go(offset + size)}>
+        Next {size}
+      </button>
+    </>
+  );
+}
+
 /**
  * The side panel: an address of its own, Esc closes, focus goes back to what opened it. As of all layers, what hears
  * its keys is there before it is painted: no key goes to what lies below.

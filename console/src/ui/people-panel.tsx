@@ -5,7 +5,7 @@ import { actorsOf } from "../lib/question";
 import { pageHref } from "../lib/router";
 import { personal } from "../lib/store";
 import { useQuestion, type Query } from "../lib/ask";
-import { Answered, Time } from "./kit";
+import { Answered, Pages, Time } from "./kit";
 
 export interface Actor {
   id: string;
@@ -93,12 +93,7 @@ export function PeopleList({ source, point, expected, extra }: PeopleListProps) 
             </ul>
             {(answer.hasMore || offset > 0) && (
               <p class="row pad">
-                <button type="button" class="button small" disabled={offset === 0} onClick={() => page(Math.max(0, offset - PAGE))}>
-                  Before
-                </button>
-                <button type="button" class="button small" disabled={!answer.hasMore} onClick={() => page(offset + PAGE)}>
-                  Next {PAGE}
-                </button>
+                <Pages offset={offset} size={PAGE} hasMore={answer.hasMore} go={page} />
               </p>
             )}
           </>
