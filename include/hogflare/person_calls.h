@@ -19,6 +19,10 @@ namespace hogflare {
 // "{team}:{distinct_id}"
 std::string person_object_name(int64_t team_id, std::string_view distinct_id);
 
+// Of a person's uuid as objects store it and tell it: hyphenated.
+inline constexpr size_t kUuidTextBytes = 36;
+bool is_uuid_text(std::string_view text);
+
 enum class PersonCall : uint8_t {
   kApply = 1,
   kSurrender = 2,

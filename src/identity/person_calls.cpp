@@ -11,7 +11,6 @@ constexpr uint8_t kVersion = 1;
 constexpr size_t kNeverInline = 64;
 // Numbers and flags of a request or a reply, beside its operations or results.
 constexpr size_t kHeadBytesMax = 64;
-constexpr size_t kUuidTextBytes = 36;
 // What one result with a usual person's properties takes, so that it is written without growing.
 constexpr size_t kFirstResultBytes = 500;
 // Of an id or a uuid in a change: five times what one may have (limits::kIdBytesMax), so that a
@@ -75,13 +74,9 @@ void write_change(ByteWriter& out, const PersonChange& change) {
   out.text(change.event_uuid);
 }
 
-bool is_uuid(std::string_view text) {
-  return text.size() == kUuidTextBytes && Uuid::try_parse(text).has_value();
-}
-
 // What a row is made from without looking at it again.
 bool is_whole(const PersonChange& change) {
-  if (!is_uuid(change.uuid) || !(change.merged_into.empty() || is_uuid(change.merged_into)))
+  if (!is_uuid_text(change.uuid) || !(change.merged_into.empty() || is_uuid_text(change.merged_into)))
     return false;
   if (change.properties.size() > limits::kPersonPropertiesBytesMax) return false;
   if (change.distinct_id.size() > kChangeTextBytesMax) return false;
@@ -209,6 +204,10 @@ class ResultReader {
 };
 
 }  // namespace
+
+bool is_uuid_text(std::string_view text) {
+  return text.size() == kUuidTextBytes && Uuid::try_parse(text).has_value();
+}
 
 std::string person_object_name(int64_t team_id, std::string_view distinct_id) {
   std::string name = std::to_string(team_id);

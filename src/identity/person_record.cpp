@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "hogflare/json.h"
 #include "hogflare/limits.h"
+#include "hogflare/person_calls.h"
 #include "identity/person_ids.h"
 #include "identity/person_notes.h"
 #include "identity/person_record_v1.h"
@@ -72,6 +74,11 @@ std::string write_record(const PersonRecord& record) {
   out.number(record.first_report);
   out.number(record.next_report);
   return seal(kPersonStoredVersion, out.bytes());
+}
+
+bool is_properties_text(std::string_view text) {
+  PropertyBag bag;
+  return bag.add_text(text) && json::Document::parse_const(text, 1).ok();
 }
 
 bool read_record(ByteReader& in, PersonRecord& record) {
@@ -159,6 +166,19 @@ bool PersonRecord::was_applied(uint64_t merge) const {
 void PersonRecord::note_applied(uint64_t merge) {
   applied.push_back(merge);
   if (applied.size() > limits::kAppliedMergesMax) applied.erase(applied.begin());
+}
+
+bool is_sound(const Person& person) {
+  if (!is_uuid_text(person.uuid) || !is_properties_text(person.properties)) return false;
+  for (const UnreportedMerge& merge : person.unreported) {
+    if (!merge.merged_uuid.empty() && !is_uuid_text(merge.merged_uuid)) return false;
+  }
+  RecentChanges::Reader recent(person.recent);
+  while (recent.next()) {
+    const std::string_view merged = recent.change().merged_uuid;
+    if (!merged.empty() && !is_uuid_text(merged)) return false;
+  }
+  return true;
 }
 
 StoredFault unreadable(std::string_view key, std::string_view bytes) {

@@ -77,6 +77,10 @@ PersonRecord load_record(Storage& storage, const PersonBounds& bounds,
 // Moves ids beyond a bound to pages first.
 void store_record(Storage& storage, PersonRecord& record, std::optional<StoredFault>& fault);
 
+// Whether everything that others rely on is there: uuids that are uuids, properties that are an
+// object. For what comes without a checksum: a record of version 1, and another object's reply.
+bool is_sound(const Person& person);
+
 // The fault of a stored value that is there (`bytes`) but cannot be read.
 StoredFault unreadable(std::string_view key, std::string_view bytes);
 // The fault of a value that another one says is there.

@@ -16,27 +16,6 @@ std::string page_key(uint32_t page) {
   return key;
 }
 
-// Without a checksum, everything that others rely on is looked at here.
-bool is_properties_text(std::string_view text) {
-  PropertyBag bag;
-  return bag.add_text(text) && json::Document::parse_const(text, 1).ok();
-}
-
-bool is_sound(const Person& person) {
-  if (!is_properties_text(person.properties) || !Uuid::try_parse(person.uuid).has_value()) {
-    return false;
-  }
-  for (const UnreportedMerge& merge : person.unreported) {
-    if (!merge.merged_uuid.empty() && !Uuid::try_parse(merge.merged_uuid).has_value()) return false;
-  }
-  RecentChanges::Reader recent(person.recent);
-  while (recent.next()) {
-    const std::string_view merged = recent.change().merged_uuid;
-    if (!merged.empty() && !Uuid::try_parse(merged).has_value()) return false;
-  }
-  return true;
-}
-
 bool read_intent(ByteReader& in, Intent& intent) {
   intent.sequence = in.number();
   intent.self = in.text();
@@ -62,6 +41,7 @@ bool read_record(ByteReader& in, PersonRecord& record, RecordV1Lists& lists) {
   record.redirect_to = in.text();
   record.given_sequence = in.number();
   if (record.has_person) {
+    // Without a checksum, everything that others rely on is looked at here.
     if (!read_person(in, record.person) || !is_sound(record.person)) return false;
     lists.unreported.swap(record.person.unreported);
   }

@@ -159,9 +159,7 @@ std::optional<SurrenderReply> read_surrender_reply(std::string_view bytes) {
   reply.has_person = (flags & 2) != 0;
   if (version != kFirstVersion) reply.first_page = in.number();
   if (reply.has_person && reply.first_page == 0) {
-    if (!read_person(in, reply.person)) return std::nullopt;
-    PropertyBag bag;
-    if (!bag.add_text(reply.person.properties)) return std::nullopt;
+    if (!read_person(in, reply.person) || !is_sound(reply.person)) return std::nullopt;
   }
   const size_t pages = in.count();
   for (size_t i = 0; i < pages; ++i) {

@@ -2,6 +2,7 @@
 // keep large people, and what flags read and write. Crashes and races are tests/sim's.
 #include <catch2/catch.hpp>
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -468,6 +469,46 @@ TEST_CASE("A part of a person that nobody waits for makes the survivor ask from 
   merge.ask();
   CHECK(merge.status() == ApplyStatus::kDone);
   CHECK(f.stored("a").distinct_ids.size() == 2);
+}
+
+TEST_CASE("A person that cannot be one is not taken over, and the next request takes the real one") {
+  const std::string uuid = "018f0000-0000-5000-8000-000000000001";
+  const auto given = [&](const std::function<void(Person&)>& change) {
+    SurrenderReply reply;
+    reply.status = SurrenderStatus::kGiven;
+    reply.has_person = true;
+    reply.person.uuid = uuid;
+    reply.person.properties = "{}";
+    reply.person.recent.note({"e", 1, uuid, 1});
+    reply.person.unreported.push_back({"e", "b", uuid, 1, 0, 1});
+    change(reply.person);
+    return write_surrender_reply(reply, kSurrenderVersion);
+  };
+  REQUIRE(read_surrender_reply(given([](Person&) {})).has_value());
+  for (const std::string& text :
+       {std::string(), std::string("b"), uuid + "0", "{" + uuid + "}", "g" + uuid.substr(1)}) {
+    CAPTURE(text);
+    const std::string replies[] = {
+        given([&](Person& person) { person.uuid = text; }),
+        given([&](Person& person) {
+          person.unreported[0].merged_uuid = text.empty() ? "b" : text;
+        }),
+        given([&](Person& person) { person.recent.note({"f", 2, text.empty() ? "b" : text, 2}); }),
+        given([&](Person& person) { person.properties = "{" + text; })};
+    for (const std::string& reply : replies) {
+      CHECK_FALSE(read_surrender_reply(reply).has_value());
+    }
+    Fixture f;
+    for (const char* id : {"a", "b"}) f.send(event("custom", id));
+    OpenMerge merge(f, "a", "b");
+    merge.answer(replies[0]);
+    CHECK(merge.status() == ApplyStatus::kFailed);
+    CHECK(f.stored("a").distinct_ids.size() == 1);
+    OpenMerge again(f, "a", "b");
+    while (!again.task->finished()) again.ask();
+    CHECK(again.status() == ApplyStatus::kDone);
+    CHECK(f.stored("a").distinct_ids.size() == 2);
+  }
 }
 
 // --- Groups ---
