@@ -76,7 +76,8 @@ void write_change(ByteWriter& out, const PersonChange& change) {
 
 // What a row is made from without looking at it again.
 bool is_whole(const PersonChange& change) {
-  if (!is_uuid_text(change.uuid) || !(change.merged_into.empty() || is_uuid_text(change.merged_into)))
+  if (!is_uuid_text(change.uuid) ||
+      !(change.merged_into.empty() || is_uuid_text(change.merged_into)))
     return false;
   if (change.properties.size() > limits::kPersonPropertiesBytesMax) return false;
   if (change.distinct_id.size() > kChangeTextBytesMax) return false;

@@ -89,7 +89,11 @@ void append_json(std::string& out, const Json& value);
 void append_json_text(std::string& out, std::string_view text);
 // `value` as plain() makes it.
 void append_plain(std::string& out, double value);
-// The instant_text of it, with quotes.
+// Of put_instant: a year of up to seven digits and its sign.
+inline constexpr size_t kInstantBytesMax = 40;
+// Writes 2020-01-31T00:00:00.000000Z and returns the end.
+char* put_instant(char* to, int64_t epoch_us);
+// The same, with quotes.
 void append_instant(std::string& out, int64_t epoch_us);
 
 }  // namespace hogflare::insights

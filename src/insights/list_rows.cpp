@@ -1,10 +1,13 @@
 #include "insights/list_rows.h"
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 #include <optional>
 #include <set>
 #include <string_view>
+
+#include "json/decode.h"
 
 namespace hogflare::insights {
 namespace {
@@ -49,6 +52,32 @@ struct Piece {
 Piece piece_of(const std::string& out, std::string_view inside) {
   return {static_cast<size_t>(inside.data() - out.data()), inside.size()};
 }
+
+// The elements of a list of plain texts without blanks, which engines write: with their quotes, and
+// without a document.
+class PlainTexts {
+ public:
+  explicit PlainTexts(std::string_view list) : list_(list) {}
+
+  // False behind the last one, and at anything else.
+  bool next() {
+    const char before = at_ == 0 ? '[' : ',';
+    if (list_.size() - at_ < 2 || list_[at_] != before || list_[at_ + 1] != '"') return false;
+    const size_t end = list_.find('"', at_ + 2);
+    if (end == std::string_view::npos) return false;
+    text_ = list_.substr(at_ + 1, end - at_);
+    at_ = end + 1;
+    return json::is_plain(text_.substr(1, text_.size() - 2));
+  }
+  std::string_view text() const { return text_; }
+  // Whether the list was these and nothing else.
+  bool is_at_end() const { return at_ > 0 && list_.substr(at_) == "]"; }
+
+ private:
+  std::string_view list_;
+  std::string_view text_;
+  size_t at_ = 0;
+};
 
 // The row's own list as it came, where that has all there is; gives the first id. Nothing is
 // appended where it has not.
@@ -104,6 +133,56 @@ const std::vector<Row>& others_of(Row row, const OthersOf& others) {
   return found == others.end() ? kNone : found->second;
 }
 
+// The first id of a list of plain texts that has `own`; empty of any other list.
+std::string_view first_of_plain(std::string_view list, const json::Value& own) {
+  PlainTexts ids(list);
+  std::string_view first;
+  bool is_listed = is_null(own);
+  while (ids.next()) {
+    if (first.empty()) first = ids.text();
+    is_listed = is_listed || own.raw() == ids.text();
+  }
+  return is_listed && ids.is_at_end() ? first : std::string_view();
+}
+
+char* put(char* to, std::string_view text) {
+  std::memcpy(to, text.data(), text.size());
+  return to + text.size();
+}
+
+// Nearly every person: one row, whose ids and properties are documents in texts as engines write
+// them. They are put together in memory that is asked for once; of anything else nothing is
+// appended, and false returned.
+bool append_plain_person(std::string& out, Row row, PersonScratch& scratch) {
+  if (!row[0].exists() || !row[2].is_string() || !row[3].is_string() || !row[4].is_number()) {
+    return false;
+  }
+  const std::string_view uuid = row[0].raw();
+  // The name is one of the three.
+  const size_t room = 3 * (uuid.size() + row[2].raw().size() + row[3].raw().size()) +
+                      kInstantBytesMax + json::kDecodeSlack + 100;
+  if (scratch.text.size() < room) scratch.text.resize(2 * room);
+  char* const begin = scratch.text.data();
+  char* to = put(begin, R"({"created_at":")"sv);
+  to = put_instant(to, integer_of(row[4]));
+  char* const ids = to = put(to, R"(","distinct_ids":)"sv);
+  to = json::decode_to(to, row[2].raw());
+  std::string_view name = first_of_plain({ids, static_cast<size_t>(to - ids)}, row[1]);
+  if (name.empty()) return false;
+  to = put(put(to, R"(,"id":)"sv), uuid);
+  char* const properties = to = put(to, R"(,"properties":)"sv);
+  to = json::decode_to(to, row[3].raw());
+  const std::string_view text(properties, static_cast<size_t>(to - properties));
+  if (scratch.document.renew(text, 1) || !scratch.document.root().is_object()) return false;
+  if (const json::Value found = name_of(scratch.document.root()); found.exists()) {
+    name = found.raw();
+  }
+  to = put(put(to, R"(,"name":)"sv), name);
+  to = put(put(put(to, R"(,"uuid":)"sv), uuid), "}"sv);
+  out.append(begin, static_cast<size_t>(to - begin));
+  return true;
+}
+
 }  // namespace
 
 bool is_same_text(const json::Value& one, const json::Value& other) {
@@ -119,9 +198,13 @@ void append_time_or_null(std::string& out, const json::Value& cell) {
 }
 
 // The name, which is one of the properties or an id, stands behind them.
-void append_person(std::string& out, Row row, const OthersOf& others, json::Document& scratch) {
+void append_person(std::string& out, Row row, const OthersOf& others_by_id,
+                   PersonScratch& scratch) {
+  const std::vector<Row>& others = others_of(row, others_by_id);
+  if (others.empty() && append_plain_person(out, row, scratch)) return;
+  json::Document& document = scratch.document;
   append_time_or_null(out += R"({"created_at":)"sv, row[4]);
-  Piece name = append_ids(out += R"(,"distinct_ids":)"sv, row, others_of(row, others), scratch);
+  Piece name = append_ids(out += R"(,"distinct_ids":)"sv, row, others, document);
   out += R"(,"id":)"sv;
   const size_t id = out.size();
   append_json(out, row[0]);
@@ -129,8 +212,8 @@ void append_person(std::string& out, Row row, const OthersOf& others, json::Docu
   out += R"(,"properties":)"sv;
   if (is_null(row[3])) {
     out += "{}";
-  } else if (append_parsed(out, row[3], scratch, 1)) {
-    if (const json::Value found = name_of(scratch.root()); found.exists()) {
+  } else if (append_parsed(out, row[3], document, 1)) {
+    if (const json::Value found = name_of(document.root()); found.exists()) {
       name = piece_of(out, found.raw());
     }
   }

@@ -19,8 +19,14 @@ void append_time_or_null(std::string& out, const json::Value& cell);
 // came.
 using OthersOf = std::unordered_map<std::string_view, std::vector<Row>>;
 
+// What one person after another is put together with.
+struct PersonScratch {
+  json::Document document;  // of the ones inside of a row
+  std::vector<char> text;
+};
+
 // A person out of the columns person_id, distinct_id, distinct_ids, properties, created_t, with all
-// ids that any of their rows has. `scratch` is for the documents inside.
-void append_person(std::string& out, Row row, const OthersOf& others, json::Document& scratch);
+// ids that any of their rows has.
+void append_person(std::string& out, Row row, const OthersOf& others, PersonScratch& scratch);
 
 }  // namespace hogflare::insights

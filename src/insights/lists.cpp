@@ -316,7 +316,7 @@ struct People {
 };
 
 void append_selected(std::string& out, std::string_view name, Row row, const OthersOf& others,
-                     json::Document& scratch) {
+                     PersonScratch& scratch) {
   if (name == "person" || name == "actor") return append_person(out, row, others, scratch);
   if (name == "id") return append_json(out, row[0]);
   if (name == "created_at") return append_time_or_null(out, row[4]);
@@ -325,7 +325,7 @@ void append_selected(std::string& out, std::string_view name, Row row, const Oth
 
 Written people_answer(const People& people, const std::vector<Row>& rows, const OthersOf& others,
                       size_t bytes) {
-  json::Document scratch;
+  PersonScratch scratch;
   Written out = write_page(
       rows.size(),
       {.limit = people.limit, .offset = people.offset, .bytes_expected = bytes + rows.size() * 128},

@@ -4,14 +4,12 @@
 
 #include <cmath>
 
-#include "hogflare/calendar.h"
 #include "hogflare/insights_limits.h"
 #include "hogflare/result.h"
+#include "insights/engine_rows.h"
 
 namespace hogflare::insights {
 namespace {
-
-constexpr int64_t kDayUs = 86'400'000'000;
 
 std::string quoted(std::string_view text, char quote) {
   std::string out(1, quote);
@@ -100,45 +98,9 @@ std::string epoch_us(Dialect dialect, std::string_view timestamp) {
   return fmt::format("CAST(round(date_part('epoch', {}) * 1000000) AS BIGINT)", timestamp);
 }
 
-namespace {
-
-// `digits` places of `value` and what stands behind them. 32 bits: WebAssembly divides 64 by
-// dividing.
-char* put(char* at, uint32_t value, int digits, char behind) {
-  for (int i = digits - 1; i >= 0; --i, value /= 10) at[i] = static_cast<char>('0' + value % 10);
-  at[digits] = behind;
-  return at + digits + 1;
-}
-
-}  // namespace
-
-// By place: a list has one in every row.
-void append_instant_text(std::string& out, int64_t epoch_us) {
-  const int64_t days = epoch_us >= 0 ? epoch_us / kDayUs : -((-epoch_us + kDayUs - 1) / kDayUs);
-  const int64_t rest = epoch_us - days * kDayUs;
-  const auto seconds = static_cast<uint32_t>(rest / 1'000'000);
-  const auto micros = static_cast<uint32_t>(rest - int64_t{seconds} * 1'000'000);
-  const Civil date = civil_from_days(days);
-  char text[28];
-  char* at = text;
-  if (date.year < 0 || date.year > 9'999) {
-    out += fmt::format("{:04}-", date.year);
-  } else {
-    at = put(at, static_cast<uint32_t>(date.year), 4, '-');
-  }
-  at = put(at, static_cast<uint32_t>(date.month), 2, '-');
-  at = put(at, static_cast<uint32_t>(date.day), 2, 'T');
-  at = put(at, seconds / 3'600, 2, ':');
-  at = put(at, seconds / 60 % 60, 2, ':');
-  at = put(at, seconds % 60, 2, '.');
-  at = put(at, micros, 6, 'Z');
-  out.append(text, static_cast<size_t>(at - text));
-}
-
 std::string instant_text(int64_t epoch_us) {
-  std::string out;
-  append_instant_text(out, epoch_us);
-  return out;
+  char text[kInstantBytesMax];
+  return {text, put_instant(text, epoch_us)};
 }
 
 std::string instant(int64_t epoch_us) { return literal(instant_text(epoch_us)); }

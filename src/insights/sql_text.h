@@ -32,7 +32,6 @@ std::string number_in(std::string_view text_expression);
 std::string epoch_us(Dialect dialect, std::string_view timestamp);
 // An instant to compare a timestamp column with, from microseconds since 1970.
 std::string instant(int64_t epoch_us);
-void append_instant_text(std::string& out, int64_t epoch_us);
 std::string instant_text(int64_t epoch_us);  // 2020-01-31T00:00:00.000000Z
 // Whether a text matches an RE2 pattern; NULL for NULL.
 std::string matches(Dialect dialect, std::string_view text_expression, std::string_view pattern);

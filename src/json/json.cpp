@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "hogflare/limits.h"
+#include "decode.h"
 #include "scan.h"
 
 namespace hogflare::json {
@@ -535,26 +536,12 @@ std::string_view Member::odd_name(std::string& scratch) const {
 
 std::string Member::key() const { return decode_string(raw_key()); }
 
-std::string decode_string(std::string_view raw) {
-  std::string out;
-  out.reserve(raw.size() - 2);
-  append_decoded(out, raw);
-  return out;
-}
+namespace {
 
-void append_decoded(std::string& out, std::string_view raw) {
-  HF_ASSERT(raw.size() >= 2 && raw.front() == '"' && raw.back() == '"');
-  const char* at = raw.data() + 1;
-  const char* const end = raw.data() + raw.size() - 1;
-  const char* const first = next_backslash(at, end);
-  out.append(at, static_cast<size_t>(first - at));
-  if (first == end) return;
-  at = first;
-  // Nothing is longer decoded. Between the escapes of a document inside of a string lie a few
-  // bytes: a block is copied whole, and counts as far as its first backslash.
-  const size_t begin = out.size();
-  out.resize(begin + static_cast<size_t>(end - at) + kBlock);
-  char* to = out.data() + begin;
+// Nothing is longer decoded. Between the escapes of a document inside of a string lie a few bytes:
+// a block is copied whole, and counts as far as its first backslash.
+char* decode_escaped(char* to, const char* at, const char* end) {
+  static_assert(kDecodeSlack >= kBlock);
   for (;;) {
     while (end - at >= kBlock) {
       std::memcpy(to, at, kBlock);
@@ -565,7 +552,7 @@ void append_decoded(std::string& out, std::string_view raw) {
       if (mask != 0) break;
     }
     while (at < end && *at != '\\') *to++ = *at++;
-    if (at == end) break;
+    if (at == end) return to;
     if (at[1] != 'u') {
       *to++ = simple_escape(at[1]);
       at += 2;
@@ -575,7 +562,31 @@ void append_decoded(std::string& out, std::string_view raw) {
       to = std::copy(point.begin(), point.end(), to);
     }
   }
-  out.resize(static_cast<size_t>(to - out.data()));
+}
+
+}  // namespace
+
+std::string decode_string(std::string_view raw) {
+  std::string out;
+  out.reserve(raw.size() - 2);
+  append_decoded(out, raw);
+  return out;
+}
+
+void append_decoded(std::string& out, std::string_view raw) {
+  HF_ASSERT(raw.size() >= 2 && raw.front() == '"' && raw.back() == '"');
+  const char* const end = raw.data() + raw.size() - 1;
+  const char* const first = next_backslash(raw.data() + 1, end);
+  out.append(raw.data() + 1, static_cast<size_t>(first - raw.data() - 1));
+  if (first == end) return;
+  const size_t begin = out.size();
+  out.resize(begin + static_cast<size_t>(end - first) + kDecodeSlack);
+  out.resize(static_cast<size_t>(decode_escaped(out.data() + begin, first, end) - out.data()));
+}
+
+char* decode_to(char* to, std::string_view raw) {
+  HF_ASSERT(raw.size() >= 2 && raw.front() == '"' && raw.back() == '"');
+  return decode_escaped(to, raw.data() + 1, raw.data() + raw.size() - 1);
 }
 
 void append_string(std::string& out, std::string_view utf8) {

@@ -471,7 +471,8 @@ TEST_CASE("A part of a person that nobody waits for makes the survivor ask from 
   CHECK(f.stored("a").distinct_ids.size() == 2);
 }
 
-TEST_CASE("A person that cannot be one is not taken over, and the next request takes the real one") {
+TEST_CASE(
+    "A person that cannot be one is not taken over, and the next request takes the real one") {
   const std::string uuid = "018f0000-0000-5000-8000-000000000001";
   const auto given = [&](const std::function<void(Person&)>& change) {
     SurrenderReply reply;
@@ -488,13 +489,14 @@ TEST_CASE("A person that cannot be one is not taken over, and the next request t
   for (const std::string& text :
        {std::string(), std::string("b"), uuid + "0", "{" + uuid + "}", "g" + uuid.substr(1)}) {
     CAPTURE(text);
-    const std::string replies[] = {
-        given([&](Person& person) { person.uuid = text; }),
-        given([&](Person& person) {
-          person.unreported[0].merged_uuid = text.empty() ? "b" : text;
-        }),
-        given([&](Person& person) { person.recent.note({"f", 2, text.empty() ? "b" : text, 2}); }),
-        given([&](Person& person) { person.properties = "{" + text; })};
+    const std::string replies[] = {given([&](Person& person) { person.uuid = text; }),
+                                   given([&](Person& person) {
+                                     person.unreported[0].merged_uuid = text.empty() ? "b" : text;
+                                   }),
+                                   given([&](Person& person) {
+                                     person.recent.note({"f", 2, text.empty() ? "b" : text, 2});
+                                   }),
+                                   given([&](Person& person) { person.properties = "{" + text; })};
     for (const std::string& reply : replies) {
       CHECK_FALSE(read_surrender_reply(reply).has_value());
     }

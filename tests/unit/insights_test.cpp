@@ -481,6 +481,68 @@ TEST_CASE(
   CHECK(first["results"].size() == 1);
 }
 
+TEST_CASE("insights: a person is the same in whatever form an engine writes their documents") {
+  struct Form {
+    json ids;
+    json properties;
+    json seen_ids;
+    json seen_properties;
+    json name;
+  };
+  const std::string long_id(100, 'x');
+  const Form forms[] = {
+      {R"(["ann","a-1"])", R"({"email":"a@x"})", {"ann", "a-1"}, {{"email", "a@x"}}, "a@x"},
+      // Blanks, escapes, and types of their own.
+      {R"([ "ann", "a-1" ])",
+       R"({ "n" : [1, {"b":2}] })",
+       {"ann", "a-1"},
+       {{"n", {1, {{"b", 2}}}}},
+       "ann"},
+      {R"(["\u0061nn","\ud83d\ude00"])",
+       R"({"name":"\"q\" \\ \u00e9"})",
+       {"ann", "\U0001F600"},
+       {{"name", "\"q\" \\ \u00e9"}},
+       "\"q\" \\ \u00e9"},
+      {json{"ann", "a-1"}, json{{"email", "a@x"}}, {"ann", "a-1"}, {{"email", "a@x"}}, "a@x"},
+      {R"(["ann",")" + long_id + "\"]",
+       R"({"text":")" + long_id + "\"}",
+       {"ann", long_id},
+       {{"text", long_id}},
+       "ann"},
+      // The row's own id is not in its list, which is another thing, or missing.
+      {R"(["a-1","a-2"])", "{}", {"a-1", "a-2", "ann"}, json::object(), "a-1"},
+      {R"(["a-1",5])", "{}", {"a-1", "ann"}, json::object(), "a-1"},
+      {R"(["a-1")", "{}", {"ann"}, json::object(), "ann"},
+      {R"(["a-1"]])", "{}", {"ann"}, json::object(), "ann"},
+      {R"(["a-1",])", "{}", {"ann"}, json::object(), "ann"},
+      {"[]", nullptr, {"ann"}, json::object(), "ann"},
+      {"ann", "{}", {"ann"}, json::object(), "ann"},
+      {nullptr, "no document", {"ann"}, "no document", "ann"},
+      {R"(["ann"])", R"("text")", {"ann"}, "text", "ann"},
+      {R"(["ann"])", "[1]", {"ann"}, json::array({1}), "ann"},
+      {R"(["ann"])",
+       R"({"email":5,"username":"u","name":"n"})",
+       {"ann"},
+       {{"email", 5}, {"username", "u"}, {"name", "n"}},
+       "n"},
+      {R"(["ann"])", R"({"email":"a@x"} x)", {"ann"}, R"({"email":"a@x"} x)", "ann"},
+  };
+  for (const Form& form : forms) {
+    CAPTURE(form.ids.dump(), form.properties.dump());
+    const Asked asked = ask_for({{"kind", "ActorsQuery"}, {"select", {"actor"}}});
+    REQUIRE(asked.plan);
+    const json row = {"p1", "ann", form.ids, form.properties, 1'764'000'000'123'456, 0};
+    const json answer = json::parse(asked.plan->answer({json::array({row}).dump()}).json);
+    const json& person = answer["results"][0][0];
+    CHECK(person["id"] == "p1");
+    CHECK(person["uuid"] == "p1");
+    CHECK(person["created_at"] == "2025-11-24T16:00:00.123456Z");
+    CHECK(person["distinct_ids"].dump() == form.seen_ids.dump());
+    CHECK(person["properties"].dump() == form.seen_properties.dump());
+    CHECK(person["name"].dump() == form.name.dump());
+  }
+}
+
 TEST_CASE("insights: members beside an answer take the place of its own") {
   const Asked asked = ask_for({{"kind", "HogQLQuery"}, {"query", "SELECT event FROM events"}});
   REQUIRE(asked.plan);
