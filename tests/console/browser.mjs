@@ -103,6 +103,23 @@ export async function pressGo(page, key, address) {
   );
 }
 
+/** Waits for what a key or click opens; where it does not come, tells what the page has instead. */
+export async function opened(page, selector) {
+  try {
+    await page.waitForSelector(selector);
+  } catch (fault) {
+    const has = await page.evaluate(() => ({
+      address: location.href,
+      focus: document.activeElement?.outerHTML.slice(0, 200),
+      dialogs: [...document.querySelectorAll("dialog")].map((one) => one.outerHTML.slice(0, 400)),
+      loadedAnew: sessionStorage.getItem("hogflare.reloaded"),
+      sinceLoadedMs: performance.now(),
+      text: document.body.innerText.slice(0, 400),
+    }));
+    throw new Error(`${selector} did not come; the page has ${JSON.stringify({ ...has, faults: page.faults }, null, 1)}`, { cause: fault });
+  }
+}
+
 /** Nothing is being asked any more, and something stands there. */
 export async function settled(page) {
   await page.waitForFunction(

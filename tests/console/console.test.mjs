@@ -5,7 +5,7 @@ import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import AxeBuilder from "@axe-core/playwright";
 import { writeConsole } from "../../console/build.mjs";
 import { PEOPLE, startMock } from "../../console/dev/mock.mjs";
-import { addressOf, closeAll, LOOKS, openChromium, openPage, PICTURES, pressGo, settled, visit } from "./browser.mjs";
+import { addressOf, closeAll, LOOKS, openChromium, opened, openPage, PICTURES, pressGo, settled, visit } from "./browser.mjs";
 
 let browser, mock;
 before(async () => {
@@ -453,7 +453,7 @@ describe("keys", () => {
     await page.keyboard.press("Escape");
     await page.waitForSelector(".sheet", { state: "detached" });
     await page.keyboard.press("Control+k");
-    await page.waitForSelector(".palette input");
+    await opened(page, ".palette input");
     await page.keyboard.type(ADA);
     await page.getByRole("option", { name: /Person with distinct id/ }).waitFor();
     await page.keyboard.press("Enter");
@@ -518,6 +518,7 @@ describe("keys that come quickly", () => {
     await settled(page);
     const letGo = await holdBack(page);
     await page.keyboard.press("Control+k");
+    await opened(page, ".palette input");
     await page.keyboard.type(ADA);
     await page.keyboard.press("Enter");
     assert.equal(await page.inputValue(".palette input"), ADA);
