@@ -1029,6 +1029,10 @@ export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "co
           return response.end("event,n\n'=1+1,2\n");
         }
         if (project === "query" && rest === "batch/") return await batch(body, response);
+        if (project === "query" && rest === "estimate/") {
+          const told = state.estimate?.(body.query) ?? { basis: null, bytes: null, days: null, dollars: null };
+          return json(response, 200, told);
+        }
         if (project === "query") return await question(body, response);
         if (!state.sql) return json(response, 503, { code: "no_sql_engine", detail: "Questions need a SQL engine." });
         if (project === "event_definitions")

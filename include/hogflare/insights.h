@@ -65,6 +65,10 @@ class Plan {
   int64_t until_us = 0;
   // The statements hold the very moment of asking, so that they are others a moment later.
   bool is_momentary = false;
+  // Days of the time that the question is about, begun ones whole and those it is compared with
+  // too; 0: it has no time, or all.
+  int64_t days = 0;
+  std::string kind;  // of the question within its wrapping
 
   // `rows`: for each statement in order a JSON array of its rows, each an array in the order of
   // `columns` or an object by their names. A statement without `columns` (free SQL) takes arrays

@@ -92,6 +92,16 @@ inline constexpr size_t kDefinitionValueBytesMax = 200;
 inline constexpr uint32_t kAnswerAgeS = 60;
 inline constexpr uint32_t kSettledAnswerAgeS = 86'400;
 inline constexpr int64_t kSettledAfterMs = 3'600'000;
+// What a question has had the engine read is remembered for a week, so that its like can be told
+// beforehand.
+inline constexpr uint32_t kScanKnownAgeS = 604'800;
+// What the engine reads for a millionth of a dollar, and what it bills a statement at the least
+// (Basin SQL's pricing: $2.50 a TB, 10 MB).
+inline constexpr int64_t kMicrodollarBytes = 400'000;
+inline constexpr int64_t kBilledBytesMin = 10'000'000;
+// Refused merges are looked for so many days back, and of so many ids at once.
+inline constexpr int64_t kRefusedMergesDays = 90;
+inline constexpr size_t kRefusedMergesIdsMax = 100;
 // Larger answers are asked again instead.
 inline constexpr size_t kCachedAnswerBytesMax = 1u << 20;
 // Bytes of a client's name for its question.

@@ -37,6 +37,7 @@ enum class RouteKind : uint8_t {
   kOfrepFlag,            // /ofrep/v1/evaluate/flags/{key}
   kQuery,                // /api/projects/{id}/query: questions (docs/API.md)
   kQueryBatch,           // /api/projects/{id}/query/batch: several of them
+  kQueryEstimate,        // /api/projects/{id}/query/estimate: what one would have the engine read
   kPropertyDefinitions,  // /api/projects/{id}/property_definitions
   kEventDefinitions,     // /api/projects/{id}/event_definitions
   kPersonList,           // /api/projects/{id}/persons

@@ -1,7 +1,6 @@
 #include "asking.h"
 
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "console/session.h"
 #include "csv.h"
@@ -10,12 +9,10 @@
 #include "hogflare/json.h"
 #include "hogflare/timestamp.h"
 #include "hogflare/url.h"
-#include "json/dom.h"
+#include "json/members.h"
 
 namespace hogflare {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // Of a page of the console; nobody where another page may have sent the request.
 console::Role role_by_cookie(const Config& config, const HttpRequest& request, int64_t now_ms) {
@@ -85,11 +82,17 @@ Reply answer_as_asked(const RequestHead& head, std::string answer) {
 }
 
 Reply fault_reply(const Fault& fault) {
-  const Json body = {{"type", fault.type},
-                     {"code", fault.code},
-                     {"detail", fault.detail},
-                     {"attr", fault.attr.empty() ? Json() : Json(fault.attr)}};
-  Reply reply = json_answer(json::text_of(body));
+  std::string body = "{";
+  append_text(body, "type", fault.type);
+  append_text(body, "code", fault.code);
+  append_text(body, "detail", fault.detail);
+  if (fault.attr.empty()) {
+    append_name(body, "attr");
+    body += "null";
+  } else {
+    append_text(body, "attr", fault.attr);
+  }
+  Reply reply = json_answer(body + "}");
   reply.status = fault.status;
   if (fault.status == 401) reply.headers.push_back({"WWW-Authenticate", "Bearer"});
   if (fault.retry_after_s > 0) {
@@ -184,21 +187,24 @@ std::string planner_project(const Config& config, const Project& project, int64_
                             std::string_view cohorts) {
   std::string now;
   append_rfc3339(now, now_ms);
-  const auto table = [&config](Stream stream) {
-    return config.sql_tables[static_cast<size_t>(stream)];
+  std::string out = "{";
+  append_text(out, "now", now);
+  append_text(out, "timezone", project.timezone);
+  append_number(out, "team_id", project.team_id);
+  append_name(out, "one_team_only");
+  out += "true";
+  append_name(out, "tables");
+  out += '{';
+  const auto append_table = [&](std::string_view name, Stream stream) {
+    append_text(out, name, config.sql_tables[static_cast<size_t>(stream)]);
   };
-  const Json tables = {{"events", table(Stream::kEvents)},
-                       {"persons", table(Stream::kPersons)},
-                       {"rejects", table(Stream::kRejects)},
-                       {"distinct_ids", table(Stream::kDistinctIds)}};
-  std::string out = json::text_of(Json{{"now", now},
-                                       {"timezone", project.timezone},
-                                       {"team_id", project.team_id},
-                                       {"tables", tables},
-                                       {"one_team_only", true}});
-  if (cohorts.empty()) return out;
-  out.pop_back();
-  return out.append(R"(,"cohorts":)").append(cohorts).append("}");
+  append_table("events", Stream::kEvents);
+  append_table("persons", Stream::kPersons);
+  append_table("rejects", Stream::kRejects);
+  append_table("distinct_ids", Stream::kDistinctIds);
+  out += '}';
+  if (!cohorts.empty()) out.append(R"(,"cohorts":)").append(cohorts);
+  return out + "}";
 }
 
 Fault fault_of(const insights::Refusal& refusal, std::string_view path) {

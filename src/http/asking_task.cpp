@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "hogflare/digest.h"
 #include "hogflare/flags_responses.h"
@@ -12,14 +11,8 @@
 #include "hogflare/json.h"
 #include "hogflare/timestamp.h"
 #include "json/members.h"
-#include "json/dom.h"
 
 namespace hogflare {
-namespace {
-
-using Json = nlohmann::json;
-
-}  // namespace
 
 void AskingTask::start(const Turn& turn, Effects& effects) {
   if (std::optional<Fault> refused = begin(turn, effects)) return respond(fault_reply(*refused));
@@ -62,7 +55,9 @@ std::optional<Fault> AskingTask::plan(const Turn& turn, Effects& effects) {
   }
   plan_ = std::move(*asked.plan);
   key_ = cache_key(turn, cohorts);
-  if (question_.must_ask) {
+  if (question_.must_estimate) {
+    scans_.start(*project_, *plan_, effects);
+  } else if (question_.must_ask) {
     ask(turn, effects);
   } else {
     read_effect_ = effects.add(ReadCache{key_});
@@ -72,6 +67,7 @@ std::optional<Fault> AskingTask::plan(const Turn& turn, Effects& effects) {
 
 // How fresh the table is, is asked first, so that it is told rather too early than too late.
 void AskingTask::ask(const Turn& turn, Effects& effects) {
+  scans_.start(*project_, *plan_, effects);
   freshness_.start(turn, *project_, question_.must_ask, effects);
   run_.start(turn, std::move(*plan_), question_.path, effects,
              question_.must_be_whole ? QuestionRun::Parts::kRefused : QuestionRun::Parts::kAllowed);
@@ -87,14 +83,17 @@ void AskingTask::resume(const Turn& turn, EffectResult result, Effects& effects)
     read_effect_ = 0;
     if (result.ok && result.http_status == 200) return answer_kept(turn, result.body);
     if (question_.must_not_ask) {
-      return respond(
-          json_answer(json::text_of(Json{{"cache_key", key_}, {"query_status", nullptr}})));
+      return respond(json_answer(R"({"cache_key":")" + key_ + R"(","query_status":null})"));
     }
     ask(turn, effects);
+  } else if (writes_left_ > 0) {
+    // Nothing else is under way by then.
+    if (--writes_left_ == 0) respond(write(std::move(answer_)));
+    return;
+  } else if (scans_.owns(result.id)) {
+    scans_.resume(result);
   } else if (freshness_.owns(result.id)) {
     freshness_.resume(turn, std::move(result), effects);
-  } else if (result.id == write_effect_) {
-    return respond(write(std::move(answer_)));
   } else if (run_.owns(result.id)) {
     run_.resume(turn, std::move(result), effects);
   }
@@ -160,14 +159,18 @@ void AskingTask::answer_kept(const Turn& turn, const std::string& kept) {
 }
 
 void AskingTask::conclude(const Turn& turn, Effects& effects) {
-  if (!run_.finished() || write_effect_ != 0) return;
-  if (!run_.fault() && !freshness_.finished()) return;
+  if (question_.must_estimate && scans_.finished()) return respond(json_answer(scans_.estimate()));
+  if (!run_.finished() || writes_left_ > 0) return;
+  if (!run_.fault() && !(freshness_.finished() && scans_.finished())) return;
   if (!run_.fault()) answer_ = run_.answer(envelope(turn));
   if (run_.fault()) return respond(fault_reply(*run_.fault()));
-  if (answer_.size() > limits::kCachedAnswerBytesMax) return respond(write(std::move(answer_)));
   // Waited for, since nothing that a request has begun is sure to go on once it is answered.
-  write_effect_ =
-      effects.add(WriteCache{key_, std::to_string(turn.now_ms) + "\n" + answer_, age_s(turn)});
+  if (answer_.size() <= limits::kCachedAnswerBytesMax) {
+    effects.add(WriteCache{key_, std::to_string(turn.now_ms) + "\n" + answer_, age_s(turn)});
+    writes_left_ = 1;
+  }
+  if (run_.days_missing().empty()) writes_left_ += scans_.learn(run_.cost().bytes_scanned, effects);
+  if (writes_left_ == 0) respond(write(std::move(answer_)));
 }
 
 // Members in the order of their names, as those of every answer.
@@ -198,7 +201,12 @@ std::string AskingTask::envelope(const Turn& turn) const {
   const std::vector<std::string> missing = run_.days_missing();
   if (!missing.empty()) {
     append_name(out, "days_missing");
-    out += json::text_of(Json(missing));
+    out += '[';
+    for (const std::string& day : missing) {
+      if (out.back() != '[') out += ',';
+      json::append_string(out, day);
+    }
+    out += ']';
   }
   append_number(out, "duration_ms", turn.now_ms - run_.cost().began_at_ms);
   append_name(out, "sql");

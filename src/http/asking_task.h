@@ -9,6 +9,7 @@
 #include "freshness.h"
 #include "http_task.h"
 #include "question_run.h"
+#include "scans.h"
 
 namespace hogflare {
 
@@ -20,6 +21,7 @@ struct Question {
   bool must_ask = false;       // whatever is kept is passed over
   bool must_not_ask = false;   // only what is kept is answered
   bool must_be_whole = false;  // refused rather than answered without some days
+  bool must_estimate = false;  // only told what answering would have the engine read
 };
 
 class AskingTask : public HttpTask {
@@ -57,11 +59,12 @@ class AskingTask : public HttpTask {
   bool names_cohorts_ = false;
   uint32_t flags_effect_ = 0;  // 0: none under way
   uint32_t read_effect_ = 0;
-  uint32_t write_effect_ = 0;
+  uint32_t writes_left_ = 0;
   std::string answer_;  // waits until it is kept
   MemoryShare memory_{state().request_memory_bytes};
   QuestionRun run_{memory_};
   Freshness freshness_{memory_};
+  Scans scans_;
 };
 
 }  // namespace hogflare

@@ -1,4 +1,5 @@
 // POST /api/projects/{id}/query/: a question in PostHog's query JSON, answered from the lake.
+// POST /api/projects/{id}/query/estimate/: what answering it would have the engine read.
 // POST /api/projects/{id}/query/batch/: several, each answered as if it had come alone.
 #include <algorithm>
 
@@ -29,6 +30,7 @@ class QueryTask final : public AskingTask {
  private:
   std::optional<Fault> read(Question& question) override {
     question.path = "query";
+    question.must_estimate = route().endpoint == RouteKind::kQueryEstimate;
     request_ = &question;
     return read_body();
   }
@@ -167,10 +169,11 @@ std::unique_ptr<Task> make_query_task(CoreState& state, std::unique_ptr<HttpRequ
   if (request->route.endpoint == RouteKind::kQueryBatch) {
     return std::make_unique<QueryBatchTask>(state, std::move(request));
   }
-  if (request->route.endpoint != RouteKind::kQuery) {
-    return make_list_task(state, std::move(request));
+  if (request->route.endpoint == RouteKind::kQuery ||
+      request->route.endpoint == RouteKind::kQueryEstimate) {
+    return std::make_unique<QueryTask>(state, std::move(request));
   }
-  return std::make_unique<QueryTask>(state, std::move(request));
+  return make_list_task(state, std::move(request));
 }
 
 }  // namespace hogflare

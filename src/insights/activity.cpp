@@ -267,6 +267,7 @@ Built build_lifecycle(const View& question, const Context& context) {
        .columns = {"b", "status", "n"}});
   built.until_us = life.range.to_us;
   built.is_momentary = is_momentary(life.range);
+  built.days = days_of(life.range);
   built.write = [life = std::move(life)](const std::vector<Rows>& tables) {
     return lifecycle_answer(life, tables[0]);
   };
@@ -318,6 +319,7 @@ Built build_stickiness(const View& question, const Context& context) {
   }
   built.until_us = sticky.periods[0].range.to_us;
   built.is_momentary = is_momentary(sticky.periods[0].range);
+  built.days = days_of(sticky.periods[0].range) * static_cast<int64_t>(sticky.periods.size());
   built.read = [sticky = std::move(sticky)](const std::vector<Rows>& tables) {
     Json results = Json::array();
     size_t at = 0;

@@ -583,6 +583,7 @@ Built build_funnel(const View& question, const Context& context) {
   built.statements.push_back(funnel_sql(funnel, context).statement);
   built.until_us = funnel.range.to_us;
   built.is_momentary = is_momentary(funnel.range);
+  built.days = days_of(funnel.range);
   built.read = [funnel = std::move(funnel)](const std::vector<Rows>& tables) {
     const std::vector<Unit> units = units_of(funnel, tables[0]);
     if (funnel.shape == Shape::kTimeToConvert)

@@ -43,6 +43,7 @@ struct Built {
   std::function<Written(const std::vector<Rows>&)> write = {};
   int64_t until_us = 0;                               // as Plan::until_us
   bool is_momentary = false;                          // as Plan::is_momentary
+  int64_t days = 0;                                   // as Plan::days
   std::function<std::vector<DayPart>()> by_day = {};  // as Plan::by_day
 };
 

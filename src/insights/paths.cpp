@@ -298,6 +298,7 @@ Built build_paths(const View& question, const Context& context) {
   built.statements.push_back(paths_statement(paths, context));
   built.until_us = paths.range.to_us;
   built.is_momentary = is_momentary(paths.range);
+  built.days = days_of(paths.range);
   built.write = [](const std::vector<Rows>& tables) { return paths_answer(tables[0]); };
   return built;
 }

@@ -224,13 +224,16 @@ Asked ask(const Asking& asking) {
   }
   const Context context{
       .project = reader->project, .dialect = asking.dialect, .refusals = refusals};
-  if (!refusals.first) reader->built = make(unwrapped(View(&*question, "", &refusals)), context);
+  const View inner = unwrapped(View(&*question, "", &refusals));
+  if (!refusals.first) reader->built = make(inner, context);
   if (!refusals.first) refusals.first = check_statements(reader->built);
   out.refusal = refusals.first;
   if (out.refusal) return out;
   out.plan = Plan{.statements = reader->built.statements,
                   .until_us = reader->built.until_us,
                   .is_momentary = reader->built.is_momentary,
+                  .days = reader->built.days,
+                  .kind = inner["kind"].text(),
                   .reader = reader};
   return out;
 }

@@ -319,6 +319,11 @@ bool is_momentary(const Range& range) {
   return !is_end_of_minute(range.from_local) || !is_end_of_minute(range.to_local);
 }
 
+int64_t days_of(const Range& range) {
+  if (range.all) return 0;
+  return std::max<int64_t>((range.to_us - range.from_us + kDayUs - 1) / kDayUs, 1);
+}
+
 Range previous_range(const Range& range, const View& compare_filter, const Clock& clock,
                      Interval interval) {
   Range out = range;

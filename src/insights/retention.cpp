@@ -309,6 +309,7 @@ Built build_retention(const View& question, const Context& context) {
   const Clock clock = context.project.clock;
   built.until_us = retention.range.to_us;
   built.is_momentary = is_momentary(retention.range);
+  built.days = days_of(retention.range);
   built.write = [retention = std::move(retention), clock](const std::vector<Rows>& tables) {
     return retention_answer(retention, clock, tables[0]);
   };

@@ -782,6 +782,7 @@ Built build_trends(const View& question, const Context& context) {
   }
   built.until_us = trends.periods[0].range.to_us;
   built.is_momentary = is_momentary(trends.periods[0].range);
+  built.days = days_of(trends.periods[0].range) * static_cast<int64_t>(trends.periods.size());
   const Project* project = &context.project;
   if (is_sum_of_days(trends)) {
     built.by_day = [trends, project, dialect = context.dialect] {

@@ -469,6 +469,7 @@ Built build_web_overview(const View& question, const Context& context) {
   if (context.refusals.first) return built;
   for (const Range& range : web.periods)
     built.statements.push_back(overview_statement(web, range, context));
+  built.days = days_of(web.periods[0]) * static_cast<int64_t>(web.periods.size());
   built.until_us = settled_us(web.periods[0]);
   built.read = [web = std::move(web)](const std::vector<Rows>& tables) {
     return overview_answer(web, tables);
@@ -510,6 +511,7 @@ Built build_web_stats(const View& question, const Context& context) {
   if (context.refusals.first) return built;
   for (const Range& range : stats.web.periods)
     built.statements.push_back(stats_statement(stats, range, question["breakdownBy"], context));
+  built.days = days_of(stats.web.periods[0]) * static_cast<int64_t>(stats.web.periods.size());
   built.until_us = settled_us(stats.web.periods[0]);
   built.write = [stats = std::move(stats)](const std::vector<Rows>& tables) {
     return stats_answer(stats, tables);
@@ -541,6 +543,7 @@ Built build_sessions(const View& question, const Context& context) {
        .columns = {"session_id", "person", "start_t", "duration", "pageviews", "entry_url",
                    "exit_url", "is_bounce"}});
   built.until_us = settled_us(range);
+  built.days = days_of(range);
   built.write = [limit, offset](const std::vector<Rows>& tables) {
     const Rows& rows = tables[0];
     return write_page(rows.size(), {.limit = limit, .offset = offset},

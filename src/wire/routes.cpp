@@ -90,6 +90,7 @@ Route find_question(std::string_view path, std::string_view project) {
   static constexpr Question kQuestions[] = {
       {"query", RouteKind::kQuery, kPost},
       {"query/batch", RouteKind::kQueryBatch, kPost},
+      {"query/estimate", RouteKind::kQueryEstimate, kPost},
       {"property_definitions", RouteKind::kPropertyDefinitions, kGet},
       {"event_definitions", RouteKind::kEventDefinitions, kGet},
       {"persons", RouteKind::kPersonList, kGet},

@@ -236,6 +236,31 @@ describe("states", () => {
     await end(page);
   });
 
+  it("the Worker's estimate goes before the browser's own, and is not asked for where an answer is at hand", async () => {
+    const estimates = [];
+    mock.state.estimate = (query) => {
+      estimates.push(query);
+      return query.dateRange.date_from === "-90d"
+        ? { basis: "kind", bytes: 6_370_000_000, days: 91, dollars: 0.016, statements: 1, reason: null }
+        : { basis: null, bytes: null, days: 8, dollars: null, statements: 1, reason: "nothing like it" };
+    };
+    const page = await openPage(browser, mock.url, { path: "/app/1/insights" });
+    await page.locator('table[aria-label="Values"]').waitFor();
+    await visit(page, "/app/1/insights?from=-90d");
+    await page.getByText("This would read about 6.4 GB.").waitFor();
+    await page.getByText(/The largest question of this kind has read 70 MB a day; this one is about 91 days.*\$0\.016/).waitFor();
+    await page.screenshot({ path: `${PICTURES}/scan-estimate-kind.png` });
+    assert.equal(estimates.length, 2);
+    await page.getByRole("button", { name: "Ask (≈ 6.4 GB)" }).click();
+    await page.locator('table[aria-label="Values"]').waitFor();
+    await visit(page, "/app/1/insights");
+    await page.locator('table[aria-label="Values"]').waitFor();
+    await visit(page, "/app/1/insights?from=-90d");
+    await page.locator('table[aria-label="Values"]').waitFor();
+    assert.equal(estimates.length, 2, "what was answered stands there at once");
+    await end(page);
+  });
+
   it("SQL that was run before says what it read then", async () => {
     const page = await openPage(browser, mock.url, { path: "/app/1/sql" });
     await page.fill("textarea", "SELECT 1 AS n");

@@ -1,7 +1,8 @@
-// What a question would have the engine read, judged by what questions have read before: bytes grow with days.
-// The engine has no figure of its own before it has read, so a first question of its kind has no estimate.
+// What a question would have the engine read. The Worker judges it by what its like has read before (docs/API.md,
+// "query/estimate"); where the Worker remembers nothing, by what this browser has seen.
+import { useEffect, useState } from "preact/hooks";
 import type { Answer, Query } from "./ask";
-import { team } from "./session";
+import { callJson, team } from "./session";
 import { spanDays, type Route } from "./state";
 
 /** Larger ones wait for a click. */
@@ -54,13 +55,14 @@ export function learn(query: Query, days: number, answer: Answer): void {
 export interface Estimate {
   bytes: number;
   dollars: number;
-  days: number;
+  /** Null: the question has no time of its own. */
+  days: number | null;
   /** The very question was asked for other days; else the costliest of its kind is taken. */
-  isSame: boolean;
+  basis: "same" | "kind";
 }
 
-/** Null: nothing is known to judge by. */
-export function estimate(query: Query, days: number): Estimate | null {
+/** By what this browser has seen. Null: nothing. */
+function seen(query: Query, days: number): Estimate | null {
   const all = known();
   const same = all[shapeOf(query)];
   const kin = Object.entries(all)
@@ -69,5 +71,31 @@ export function estimate(query: Query, days: number): Estimate | null {
   const aDay = same ?? (kin.length === 0 ? undefined : Math.max(...kin));
   if (aDay === undefined || !(days > 0)) return null;
   const bytes = aDay * days;
-  return { bytes, dollars: bytes * DOLLARS_A_BYTE, days, isSame: same !== undefined };
+  return { bytes, dollars: bytes * DOLLARS_A_BYTE, days, basis: same === undefined ? "kind" : "same" };
+}
+
+async function estimate(query: Query, days: number, signal: AbortSignal): Promise<Estimate | null> {
+  try {
+    const path = `/api/projects/${team()}/query/estimate/`;
+    const told = await callJson<Estimate | { basis: null }>(path, { method: "POST", body: { query }, signal });
+    if (told.basis !== null) return told;
+  } catch {
+    // Asking the question itself tells what is wrong.
+  }
+  return seen(query, days);
+}
+
+/** Null: nothing is known to judge by; undefined: not yet. `turn` changes when more may be known. */
+export function useEstimate(query: Query | null, days: number, turn?: unknown): Estimate | null | undefined {
+  const key = query === null ? "" : `${team()} ${JSON.stringify(query)}`;
+  const [told, tell] = useState<{ key: string; scan: Estimate | null }>();
+  useEffect(() => {
+    if (query === null) return;
+    const stop = new AbortController();
+    void estimate(query, days, stop.signal).then((scan) => {
+      if (!stop.signal.aborted) tell({ key, scan });
+    });
+    return () => stop.abort();
+  }, [key, turn]);
+  return told?.key === key ? told.scan : undefined;
 }

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { bucket, bytes, dayOf, exact, isOpen, number, percent, wallClock } from "../lib/format";
 import { defaultInsight, KINDS, MATHS, NEEDS_PROPERTY, sentence, seriesWords } from "../lib/insight";
 import { pack, remembered, unpack } from "../lib/pack";
-import { daysOf, estimate, learn, SCAN_ASKED_MAX } from "../lib/scan";
+import { daysOf, learn, SCAN_ASKED_MAX, useEstimate } from "../lib/scan";
 import {
   breakdownLabel,
   BREAKDOWN_OTHER,
@@ -134,9 +134,10 @@ function Builder({
   const key = JSON.stringify(source);
   // What is known to read much waits for a click; an answer at hand costs nothing.
   const [agreed, agree] = useState("");
-  const scan = useMemo(() => (known(source) === undefined ? estimate(source, days) : null), [key]);
-  const isLarge = scan !== null && scan.bytes > SCAN_ASKED_MAX && agreed !== key;
-  const asked = useQuestion(complete && !isLarge ? source : null);
+  const isFree = known(source) !== undefined || agreed === key;
+  const scan = useEstimate(complete && !isFree ? source : null, days);
+  const isLarge = !isFree && (scan?.bytes ?? 0) > SCAN_ASKED_MAX;
+  const asked = useQuestion(complete && (isFree || scan !== undefined) && !isLarge ? source : null);
   useEffect(() => {
     if (asked.state === "ready" && asked.answer !== undefined && asked.of !== undefined && JSON.stringify(asked.of) === key)
       learn(source, days, asked.answer);
@@ -219,12 +220,14 @@ function Builder({
         <Block flush name={`${name}: answer`}>
           {!complete ? (
             <div class="state">Pick a property to compute from.</div>
-          ) : isLarge ? (
+          ) : isLarge && scan ? (
             <div class="state">
               <strong>This would read about {bytes(scan.bytes)}.</strong>
               <span>
-                {scan.isSame ? "This question" : "The largest question of this kind"} has read {bytes(scan.bytes / scan.days)} a day; this
-                one is about {number(Math.round(scan.days))} days. That is about ${Number(scan.dollars.toPrecision(2))} of Basin SQL.
+                {scan.days === null
+                  ? "It has read as much before."
+                  : `${scan.basis === "same" ? "This question" : "The largest question of this kind"} has read ${bytes(scan.bytes / scan.days)} a day; this one is about ${number(Math.round(scan.days))} days.`}{" "}
+                That is about ${Number(scan.dollars.toPrecision(2))} of Basin SQL.
               </span>
               <button type="button" class="button main" onClick={() => agree(key)}>
                 Ask (≈ {bytes(scan.bytes)})

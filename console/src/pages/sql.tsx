@@ -2,12 +2,12 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { bytes, exact } from "../lib/format";
 import { pack, unpack } from "../lib/pack";
-import { estimate, learn, SCAN_ASKED_MAX } from "../lib/scan";
+import { learn, SCAN_ASKED_MAX, useEstimate } from "../lib/scan";
 import { goTyping, route } from "../lib/router";
 import { can } from "../lib/session";
 import { kept } from "../lib/store";
 import { saveFile, useQuestion, type Query } from "../lib/ask";
-import { Answered, Block, JsonTree, NoEngine, Note, Sheet, Table } from "../ui/kit";
+import { Answered, Block, JsonTree, NoEngine, Note, Sheet, Table, useSettled } from "../ui/kit";
 import { Editor } from "../ui/editor";
 
 const FIRST =
@@ -59,13 +59,14 @@ export default function Sql() {
     );
   }, [q]);
   const answer = useQuestion(asked);
-  const [, draw] = useState(0);
+  const [learnt, tell] = useState(0);
   useEffect(() => {
     if (answer.state !== "ready" || answer.answer === undefined || answer.of === undefined) return;
     learn(answer.of, 1, answer.answer);
-    draw((n) => n + 1);
+    tell((n) => n + 1);
   }, [answer.state, answer.answer]);
-  const before = estimate({ kind: "HogQLQuery", query: text }, 1);
+  const settled = useSettled(text);
+  const before = useEstimate(can("free_sql") ? { kind: "HogQLQuery", query: settled } : null, 1, learnt);
   if (!can("sql"))
     return (
       <Block>
@@ -142,7 +143,7 @@ export default function Sql() {
           <button type="button" class="button main" disabled={!free} onClick={() => run()}>
             Run
           </button>
-          {before?.isSame && (
+          {before?.basis === "same" && settled === text && (
             <span class={`nowrap ${before.bytes > SCAN_ASKED_MAX ? "warn" : "dim"}`}>
               ≈ {bytes(before.bytes)}, as it read before (${Number(before.dollars.toPrecision(2))})
             </span>
