@@ -278,15 +278,14 @@ std::string lifecycle_actors_sql(const View& query, const View& source, const Co
   const Activity life = read_lifecycle(source, context);
   const std::string status =
       query["status"].one_of({"new", "returning", "resurrecting", "dormant"});
-  const std::string day = query["day"].text();
-  for (size_t i = 0; i < life.axis.size(); ++i) {
-    if (life.axis.day(i) != day.substr(0, life.axis.day(i).size())) continue;
-    return fmt::format(
-        "{}, actors AS (SELECT DISTINCT unit AS person FROM states WHERE b = {} AND status = {})",
-        lifecycle_sql(life, context), i, literal(status));
+  const std::optional<size_t> bucket = bucket_named(life.axis, query["day"].text());
+  if (!bucket) {
+    query["day"].refuse("is no bucket of the question");
+    return {};
   }
-  query["day"].refuse("is no bucket of the question");
-  return {};
+  return fmt::format(
+      "{}, actors AS (SELECT DISTINCT unit AS person FROM states WHERE b = {} AND status = {})",
+      lifecycle_sql(life, context), *bucket, literal(status));
 }
 
 // `day` is in how many periods, as the answer's days are.

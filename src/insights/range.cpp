@@ -7,6 +7,7 @@
 #include "hogflare/calendar.h"
 #include "hogflare/insights_limits.h"
 #include "hogflare/json.h"
+#include "hogflare/timestamp.h"
 #include "insights/sql_text.h"
 
 namespace hogflare::insights {
@@ -408,6 +409,20 @@ std::string Axis::day(size_t i) const {
   if (interval > Interval::kHour) return out;
   const int64_t of_day = starts_local[i] - floor_to(starts_local[i], kDayUs);
   return out + fmt::format(" {:02}:{:02}:00", of_day / kHourUs, of_day / kMinuteUs % 60);
+}
+
+std::optional<size_t> bucket_named(const Axis& axis, std::string_view day) {
+  const std::optional<int64_t> instant_ms = parse_rfc3339(day);
+  for (size_t i = 0; i < axis.size(); ++i) {
+    if (instant_ms && axis.starts_us[i] == *instant_ms * 1000) return i;
+  }
+  // Days may come with a time and a zone that say nothing about them, hours may not.
+  if (instant_ms && axis.interval <= Interval::kHour) return std::nullopt;
+  for (size_t i = 0; i < axis.size(); ++i) {
+    const std::string start = axis.day(i);
+    if (day.substr(0, start.size()) == start) return i;
+  }
+  return std::nullopt;
 }
 
 std::string axis_label(const Axis& axis, size_t i, const Range& range) {

@@ -88,6 +88,9 @@ struct AxisTexts {
   std::string labels = "[";
 };
 AxisTexts axis_texts(const Axis& axis, const Range& range);
+// The bucket that `day` names: by the instant it begins at (RFC 3339), or by its text as in the
+// answer's days, of a clock's two equal hours the first.
+std::optional<size_t> bucket_named(const Axis& axis, std::string_view day);
 // The index of the bucket of the instant `t` (SQL, microseconds), 0 for the first; negative before
 // it.
 std::string bucket_of(const Axis& axis, const Clock& clock, std::string_view t, int64_t last_us);

@@ -675,13 +675,9 @@ std::string actors_of(const Trends& trends, const View& query, const Context& co
   if (before && trends.periods.size() < 2)
     query["compare"].refuse("the question compares with nothing");
   const Trends::Period& period = trends.periods[before && trends.periods.size() > 1 ? 1 : 0];
-  int64_t bucket = trends.total ? 0 : -1;
-  const std::string day = query["day"].text();
-  for (size_t i = 0; i < period.axis.size() && !trends.total; ++i) {
-    std::string start = period.axis.day(i);
-    if (day.substr(0, start.size()) == start) bucket = static_cast<int64_t>(i);
-  }
-  if (bucket < 0) query["day"].refuse("is no bucket of the question");
+  std::optional<size_t> bucket = 0;
+  if (!trends.total) bucket = bucket_named(period.axis, query["day"].text());
+  if (!bucket) query["day"].refuse("is no bucket of the question");
   Series plain_series = series;
   if (plain_series.math == "total" || !aggregate_of(series.math).empty()) plain_series.math.clear();
   Scan scan(context.project, context.dialect, trends.common.person_properties);
@@ -725,7 +721,7 @@ std::string actors_of(const Trends& trends, const View& query, const Context& co
     chosen += fmt::format(" AND v{} = {}", i, literal(items[i].text()));
   return fmt::format(
       "{}, actors AS (SELECT DISTINCT u AS person FROM kept WHERE b = {}{} AND u IS NOT NULL)",
-      kept_cte(part), bucket, chosen);
+      kept_cte(part), bucket.value_or(0), chosen);
 }
 
 // Whether each bucket is made from its own day's events, and a line of nothing else.

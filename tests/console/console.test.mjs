@@ -200,6 +200,49 @@ describe("states", () => {
     await end(page);
   });
 
+  it("each of the two hours that a clock has at its change opens its own people", async () => {
+    const page = await openPage(browser, mock.url);
+    const days = ["01", "02", "02", "03"].map((hour) => `2026-10-25 ${hour}:00:00`);
+    const asked = [];
+    await page.route("**/app/api/session", async (route) => {
+      const session = await (await route.fetch()).json();
+      for (const project of session.projects) project.time_zone = "Europe/Berlin";
+      await route.fulfill({ json: session });
+    });
+    await page.route("**/query/batch/", async (route) => {
+      const { queries } = route.request().postDataJSON();
+      const lines = queries.map(({ query }, index) => {
+        const isTrend = query.kind === "TrendsQuery";
+        if (!isTrend) asked.push(query.source.day);
+        const trend = { label: "$pageview", order: 0, days, labels: days, data: [5, 2, 3, 1], count: 11 };
+        const people = PEOPLE.slice(0, asked.at(-1) === days[1] ? 2 : 3).map((person) => [person, person.created_at]);
+        const answer = { results: isTrend ? [trend] : people, hasMore: false, hogflare: { as_of: "2026-11-26T12:00:00Z", warnings: [] } };
+        return JSON.stringify({ index, status: 200, answer });
+      });
+      await route.fulfill({ contentType: "application/x-ndjson", body: `${lines.join("\n")}\n` });
+    });
+    await page.goto(`${mock.url}/app/1/insights?from=2026-10-25&to=2026-10-25&i=hour`);
+    const cell = (text) => page.locator('table[aria-label="Values"] tbody button').filter({ hasText: new RegExp(`^${text}$`) });
+    const panel = page.getByRole("dialog");
+    for (const [value, day, words] of [
+      [3, "2026-10-25T01:00:00.000Z", "25 Oct 02:00 again"],
+      [2, days[1], "25 Oct 02:00"],
+    ]) {
+      await cell(value).click();
+      await panel.getByText(`${value} people of ${value}`).waitFor();
+      assert.match(await panel.textContent(), new RegExp(`${words}(?! again)`));
+      assert.equal(asked.at(-1), day);
+      await page.screenshot({ path: `${PICTURES}/equal-hour-${value}.png` });
+      await page.keyboard.press("Escape");
+    }
+    // Its address opens it again.
+    await page.goto(
+      `${mock.url}/app/1/insights?from=2026-10-25&to=2026-10-25&i=hour&sel=${encodeURIComponent("pt:2026-10-25T01%3A00%3A00.000Z:0")}`,
+    );
+    await panel.getByText("3 people of 3").waitFor();
+    await end(page);
+  });
+
   it("a long question tells its seconds and can be stopped; the old answer comes back", async () => {
     const page = await openPage(browser, mock.url, { path: "/app/1/insights" });
     await settled(page);

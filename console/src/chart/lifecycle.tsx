@@ -1,6 +1,6 @@
 // New, returning and resurrecting above zero, dormant below; each piece is a link to its people.
-import { bucket, exact, isOpen, number } from "../lib/format";
-import { colorVar } from "./line";
+import { exact, isOpen, number } from "../lib/format";
+import { bucketAt, bucketName, colorVar } from "./line";
 
 export const STATUSES: [string, string, number][] = [
   ["new", "New", 0],
@@ -94,11 +94,11 @@ export function Lifecycle({
                 vector-effect="non-scaling-stroke"
               />
             ))}
-            {days.map((day, i) => {
+            {days.map((_, i) => {
               let y = zero;
               const x = i * slot + (slot - bar) / 2;
               return (
-                <g key={day} opacity={open && i === days.length - 1 ? 0.55 : 1}>
+                <g key={i} opacity={open && i === days.length - 1 ? 0.55 : 1}>
                   {STATUSES.slice(0, 3).map(([status, name, color]) => {
                     const value = of(status)?.data[i] ?? 0;
                     const h = value > 0 ? Math.max(value * scale, 2) : 0;
@@ -113,9 +113,9 @@ export function Lifecycle({
                           height={h}
                           fill={colorVar(color)}
                           cursor="pointer"
-                          onClick={() => onPick(day, status)}
+                          onClick={() => onPick(bucketName(days, i), status)}
                         >
-                          <title>{`${bucket(day, interval, "long")}: ${name} ${exact(value)}`}</title>
+                          <title>{`${bucketAt(days, i, interval, "long")}: ${name} ${exact(value)}`}</title>
                         </rect>
                       )
                     );
@@ -128,9 +128,9 @@ export function Lifecycle({
                       height={Math.max(below[i]! * scale, 2)}
                       fill={colorVar(2)}
                       cursor="pointer"
-                      onClick={() => onPick(day, "dormant")}
+                      onClick={() => onPick(bucketName(days, i), "dormant")}
                     >
-                      <title>{`${bucket(day, interval, "long")}: Dormant ${exact(below[i])}`}</title>
+                      <title>{`${bucketAt(days, i, interval, "long")}: Dormant ${exact(below[i])}`}</title>
                     </rect>
                   )}
                 </g>
@@ -139,10 +139,10 @@ export function Lifecycle({
             <line x1="0" x2={width} y1={zero} y2={zero} stroke="var(--control)" vector-effect="non-scaling-stroke" />
           </svg>
           <div class="row meta" style={{ gap: "0" }} aria-hidden="true">
-            {days.map((day, i) => (
-              <span key={day} style={{ flex: "1", textAlign: "center", whiteSpace: "nowrap", overflow: "visible", width: "0" }}>
+            {days.map((_, i) => (
+              <span key={i} style={{ flex: "1", textAlign: "center", whiteSpace: "nowrap", overflow: "visible", width: "0" }}>
                 {(days.length - 1 - i) % every === 0 ? (
-                  <span class={((days.length - 1 - i) / every) % 3 === 0 ? "" : "wide"}>{bucket(day, interval)}</span>
+                  <span class={((days.length - 1 - i) / every) % 3 === 0 ? "" : "wide"}>{bucketAt(days, i, interval)}</span>
                 ) : (
                   ""
                 )}
@@ -175,12 +175,12 @@ export function Lifecycle({
             </thead>
             <tbody>
               {days
-                .map((day, i) => (
-                  <tr key={day}>
-                    <td>{bucket(day, interval, "long")}</td>
+                .map((_, i) => (
+                  <tr key={i}>
+                    <td>{bucketAt(days, i, interval, "long")}</td>
                     {STATUSES.map(([status]) => (
                       <td key={status} class="num">
-                        <button type="button" class="link plain" onClick={() => onPick(day, status)}>
+                        <button type="button" class="link plain" onClick={() => onPick(bucketName(days, i), status)}>
                           {number(of(status)?.data[i] ?? 0)}
                         </button>
                       </td>

@@ -1,7 +1,7 @@
 // Time series by uPlot: x is the bucket's index, so that a day of 25 hours has 25 buckets.
 import uPlot from "uplot";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { bucket, exact, minute, number } from "../lib/format";
+import { bucket, exact, minute, number, wallClock } from "../lib/format";
 import { theme } from "../lib/store";
 import { Delta } from "../ui/kit";
 
@@ -50,6 +50,25 @@ export function bucketAt(days: string[], at: number, interval: string, length: "
   const day = days[at] ?? "";
   return `${bucket(day, interval, length)}${at > 0 && day === days[at - 1] ? " again" : ""}`;
 }
+
+/** What the API calls a bucket: its text, and the hour that a clock has twice, the second time, by the instant. */
+export function bucketName(days: string[], at: number): string {
+  const day = days[at] ?? "";
+  if (at === 0 || day !== days[at - 1]) return day;
+  // The last instant at which the clock shows this; zones lie quarters of an hour apart.
+  const shown = Date.parse(`${day.replace(" ", "T")}Z`);
+  for (let quarters = 14 * 4; quarters >= -14 * 4; quarters -= 1) {
+    const instant = shown + quarters * 900_000;
+    if (wallClock(instant) === day.slice(0, 16)) return new Date(instant).toISOString();
+  }
+  return day;
+}
+/** Where the bucket of that name stands. */
+export const bucketPlace = (days: string[], name: string) =>
+  name.endsWith("Z") ? days.lastIndexOf(`${wallClock(name)}:00`) : days.indexOf(name);
+/** The bucket of that name in words. */
+export const bucketWords = (name: string, interval: string) =>
+  name.endsWith("Z") ? `${bucket(wallClock(name), interval, "long")} again` : bucket(name, interval, "long");
 
 const css = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 

@@ -8,7 +8,7 @@ import { can, isAdmin, team } from "../lib/session";
 import { intervalOf } from "../lib/state";
 import { useLoad, useQuestion, type Answer, type Asked } from "../lib/ask";
 import { Answered, Block, Delta, NoEngine, Num, Table } from "../ui/kit";
-import { LineChart } from "../chart/line";
+import { bucketName, bucketWords, LineChart } from "../chart/line";
 import { Lifecycle, type LifecycleLine } from "../chart/lifecycle";
 import { loadEvents } from "../ui/filters";
 import { PeoplePanel } from "../ui/people";
@@ -96,7 +96,7 @@ export function TrendTile({
                 open={open}
                 until={until}
                 onPoint={(line, point) =>
-                  go({ sel: pointText(`t${n}`, lines[line]!.days[point], 0, "", lines[line]!.ghost ? "previous" : "") })
+                  go({ sel: pointText(`t${n}`, bucketName(lines[line]!.days, point), 0, "", lines[line]!.ghost ? "previous" : "") })
                 }
                 onZoom={(from, to) => go({ from: from.slice(0, 10), to: to.slice(0, 10) })}
                 onZoomOut={() => history.back()}
@@ -106,7 +106,11 @@ export function TrendTile({
         }}
       </Answered>
       {mine && (
-        <PeoplePanel source={source} point={`pt:${route.value.sel.split(":").slice(1).join(":")}`} title={`${title}, ${parts[1] ?? ""}`} />
+        <PeoplePanel
+          source={source}
+          point={`pt:${route.value.sel.split(":").slice(1).join(":")}`}
+          title={`${title}, ${bucketWords(parts[1] ?? "", interval)}`}
+        />
       )}
     </Block>
   );
@@ -139,7 +143,9 @@ function LifecycleTile() {
           />
         )}
       </Answered>
-      {sel.startsWith("life:") && <PeoplePanel source={source} point={sel} title={`${status ?? ""}, ${day ?? ""}`} />}
+      {sel.startsWith("life:") && (
+        <PeoplePanel source={source} point={sel} title={`${status ?? ""}, ${bucketWords(day ?? "", intervalOf(route.value))}`} />
+      )}
     </Block>
   );
 }

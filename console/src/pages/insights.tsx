@@ -26,7 +26,7 @@ import { Answered, Block, Dialog, Note, Num, Pop, Segments, Select, Table, Time,
 import { Icon } from "../ui/icons";
 import { EventPicker, FilterButton, OP_WORDS, useDefinitions, useEvents } from "../ui/filters";
 import { PeoplePanel } from "../ui/people";
-import { bucketAt, COLORS, colorVar, Legend, LineChart, type Line } from "../chart/line";
+import { bucketAt, bucketName, bucketPlace, bucketWords, COLORS, colorVar, Legend, LineChart, type Line } from "../chart/line";
 import { Funnel, Histogram, type Step } from "../chart/funnel";
 import { Retention, type Cohort } from "../chart/retention";
 import { Flow, type Edge } from "../chart/flow";
@@ -873,7 +873,7 @@ function Trends({
   const point = (one: any, i: number | null, previous = false) =>
     pointText(
       "pt",
-      i === null ? "" : one.days[i],
+      i === null ? "" : bucketName(one.days, i),
       one.order ?? 0,
       one.breakdown_value === undefined ? "" : Array.isArray(one.breakdown_value) ? one.breakdown_value[0] : one.breakdown_value,
       previous ? "previous" : "",
@@ -1202,8 +1202,9 @@ export function InsightPanel({
         (c === "" || String([one.breakdown_value].flat()[0]) === c) &&
         (d === "" || one.compare_label === "previous"),
     );
-    expected = line === undefined ? undefined : a === "" ? Number(line.aggregated_value ?? line.count) : line.data?.[line.days.indexOf(a)];
-    title = `${series === undefined ? "" : seriesWords(series)}${c === "" ? "" : `, ${breakdownLabel(c)}`}${a === "" ? "" : `, ${bucket(a, interval, "long")}`}`;
+    expected =
+      line === undefined ? undefined : a === "" ? Number(line.aggregated_value ?? line.count) : line.data?.[bucketPlace(line.days, a)];
+    title = `${series === undefined ? "" : seriesWords(series)}${c === "" ? "" : `, ${breakdownLabel(c)}`}${a === "" ? "" : `, ${bucketWords(a, interval)}`}`;
   } else if (kind === "fun") {
     const step = Number(a);
     const group = Array.isArray(results[0]) ? results.find((one) => String([one[0].breakdown_value].flat()[0]) === b) : results;
@@ -1212,8 +1213,8 @@ export function InsightPanel({
     title = step > 0 ? `Reached ${name}` : `Left before ${name}`;
   } else if (kind === "life") {
     const line = results.find((one) => one.status === b);
-    expected = Math.abs(line?.data[line.days.indexOf(a)] ?? 0);
-    title = `${b[0]?.toUpperCase()}${b.slice(1)}, ${bucket(a, interval, "long")}`;
+    expected = Math.abs(line?.data[bucketPlace(line.days, a)] ?? 0);
+    title = `${b[0]?.toUpperCase()}${b.slice(1)}, ${bucketWords(a, interval)}`;
   } else if (kind === "ret") {
     const row = results[Number(a)];
     expected = row?.values[b === "" ? 0 : Number(b)]?.count;

@@ -6,7 +6,7 @@ import { go, pageHref, route } from "../lib/router";
 import { intervalOf, type Filter } from "../lib/state";
 import { useQuestion, type Answer, type Query } from "../lib/ask";
 import { Answered, Block, Delta, Num, Table, Tabs } from "../ui/kit";
-import { LineChart, type Line } from "../chart/line";
+import { bucketName, bucketWords, LineChart, type Line } from "../chart/line";
 import { isFiltered, toggleFilter } from "../ui/filters";
 import { PeoplePanel } from "../ui/people";
 
@@ -143,7 +143,7 @@ export default function Web() {
                   until={until}
                   format={figure.key === "session duration" ? duration : number}
                   onPoint={(line, point) =>
-                    go({ sel: pointText("pt", lines[line]!.days[point], 0, "", lines[line]!.ghost ? "previous" : "") })
+                    go({ sel: pointText("pt", bucketName(lines[line]!.days, point), 0, "", lines[line]!.ghost ? "previous" : "") })
                   }
                   onZoom={(from, to) => go({ from: from.slice(0, 10), to: to.slice(0, 10) })}
                   onZoomOut={() => history.back()}
@@ -192,7 +192,7 @@ export default function Web() {
       <p class="meta">
         Visitors without a person are counted by a number that lasts a day: their coming back on another day cannot be seen.
       </p>
-      {kind === "pt" && <PeoplePanel source={source} point={state.sel} title={`${figure.name}, ${day}`} />}
+      {kind === "pt" && <PeoplePanel source={source} point={state.sel} title={`${figure.name}, ${bucketWords(day, interval)}`} />}
     </div>
   );
 }
