@@ -33,7 +33,7 @@ const LAST =
   );
 const PLANS = ["free", "free", "free", "pro", "pro", "team"];
 const COUNTRIES = ["DE", "US", "FR", "GB", "NL", "IN", "BR", "JP"];
-const uuidOf = (text) => {
+export const uuidOf = (text) => {
   const h = createHash("sha1").update(text).digest("hex");
   return `${h.slice(0, 8)}-${h.slice(8, 12)}-5${h.slice(13, 16)}-8${h.slice(17, 20)}-${h.slice(20, 32)}`;
 };
@@ -564,6 +564,24 @@ function hogql(query) {
   return { columns: ["event", "n"], types: ["String", "UInt64"], results: rows, hasMore: false };
 }
 
+/** Of an identified person one merge with another one was refused. */
+function refusedMerges({ distinctIds }) {
+  const person = PEOPLE.find(({ distinct_ids, is_identified }) => is_identified && distinct_ids[0] === distinctIds[0]);
+  if (person === undefined) return { results: [], hasMore: false };
+  const [id] = person.distinct_ids;
+  const [other] = PEOPLE.find((one) => one !== person && one.is_identified).distinct_ids;
+  const refusal = {
+    at: new Date(Date.now() - 2 * DAY).toISOString(),
+    detail: `"${other}" belongs to an identified person; the event was stored for "${id}" without a merge`,
+    distinct_id: id,
+    event: "$identify",
+    event_uuid: uuidOf(`refused ${id}`),
+    other_id: other,
+    reason: "cannot_merge_already_identified",
+  };
+  return { results: [refusal], hasMore: false };
+}
+
 const ANSWERS = {
   TrendsQuery: trends,
   FunnelsQuery: funnel,
@@ -573,6 +591,7 @@ const ANSWERS = {
   StickinessQuery: stickiness,
   WebOverviewQuery: overview,
   WebStatsTableQuery: stats,
+  _RefusedMerges: refusedMerges,
   ActorsQuery: peopleList,
   PersonsQuery: peopleList,
   EventsQuery: events,
@@ -873,14 +892,6 @@ export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "co
                 from: person.distinct_ids[1],
                 into: person.distinct_ids[0],
                 event_uuid: uuidOf(`merge ${id}`),
-              },
-              {
-                at: new Date().toISOString(),
-                kind: "$identify",
-                from: PEOPLE.find((one) => one !== person && one.is_identified).distinct_ids[0],
-                into: person.distinct_ids[0],
-                refused: "already_identified",
-                event_uuid: uuidOf(`refused ${id}`),
               },
             ]
           : [],

@@ -65,6 +65,7 @@ Built build_sql(const View& question, const Context& context);
 Built build_event_definitions(const View& question, const Context& context);
 Built build_property_definitions(const View& question, const Context& context);
 Built build_freshness(const View& question, const Context& context);
+Built build_refused_merges(const View& question, const Context& context);
 Built build_channel(const View& question, const Context& context);
 
 // The people behind one point of a question; the SQL gives one column, the person (ActorsQuery).

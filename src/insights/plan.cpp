@@ -85,6 +85,7 @@ constexpr Maker kMakers[] = {
     {"SessionsQuery", build_sessions},
     {"_ChannelType", build_channel},
     {"_Freshness", build_freshness},
+    {"_RefusedMerges", build_refused_merges},
     {"_RecordedVisits", build_recorded_visits},
     {"_EventDefinitions", build_event_definitions},
     {"_PropertyDefinitions", build_property_definitions},

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import AxeBuilder from "@axe-core/playwright";
 import { writeConsole } from "../../console/build.mjs";
-import { PEOPLE, startMock } from "../../console/dev/mock.mjs";
+import { PEOPLE, startMock, uuidOf } from "../../console/dev/mock.mjs";
 import { addressOf, closeAll, openChromium, openPage, PICTURES, pressGo, settled, visit } from "./browser.mjs";
 
 let browser, mock, page;
@@ -134,10 +134,17 @@ describe("long lists and odd values", () => {
     await page.getByRole("tab", { name: "Identity" }).click();
     await page.getByText("How they came together").waitFor();
     const { merges } = await page.evaluate(async (id) => await (await fetch(`/app/api/person?team_id=1&distinct_id=${id}`)).json(), ada);
-    assert.equal(merges.length, 2);
-    for (const { event_uuid } of merges) assert.equal(await page.locator(`#content [title="${event_uuid}"]`).count(), 1, event_uuid);
-    await page.getByLabel("Another id").fill(merges.find(({ refused }) => refused !== undefined).from);
-    assert.equal(await page.getByLabel("Another id").inputValue(), grace);
+    assert.equal(merges.length, 1);
+    // The refused merge names the other id, the event and PostHog's reason.
+    const refused = page.locator("li").filter({ hasText: "cannot_merge_already_identified" });
+    await refused.waitFor();
+    assert.equal(await refused.count(), 1);
+    assert.match(await refused.textContent(), new RegExp(`\\$identify of ${ada} with ${grace} `));
+    assert.equal(await refused.locator("a").getAttribute("href"), `/app/1/people/${encodeURIComponent(grace)}`);
+    await page.getByText(/two people with logins of their own stay two. Call identify\(\) while/).waitFor();
+    const uuids = [...merges.map(({ event_uuid }) => event_uuid), uuidOf(`refused ${ada}`)];
+    for (const uuid of uuids) assert.equal(await page.locator(`#content [title="${uuid}"]`).count(), 1, uuid);
+    await page.getByLabel("Another id").fill(grace);
     await page.getByRole("button", { name: "Compare" }).click();
     await page.getByText("Two people.").waitFor();
     const told = await page.locator(".note").filter({ hasText: "Two people." }).textContent();

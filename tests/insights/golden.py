@@ -24,6 +24,21 @@ MORE = {
         "select": ["actor"],
         "source": {"kind": "InsightActorsQuery", "day": "2026-03-28", "series": 0, "source": {"kind": "TrendsQuery", "series": [_PAGES]}},
     },
+    "people behind the second of a clock's two equal hours": {
+        "kind": "ActorsQuery",
+        "select": ["actor"],
+        "source": {
+            "kind": "InsightActorsQuery",
+            "day": "2025-10-26T02:00:00+01:00",
+            "source": {
+                "kind": "TrendsQuery",
+                "series": [_PAGES],
+                "interval": "hour",
+                "dateRange": {"date_from": "2025-10-26", "date_to": "2025-10-26"},
+            },
+        },
+    },
+    "refused merges": {"kind": "_RefusedMerges", "distinctIds": ["it's", 'o"neil'], "limit": 10},
     "people who left a funnel": {"kind": "ActorsQuery", "source": {"kind": "FunnelsActorsQuery", "funnelStep": -2, "source": _FUNNEL}},
     "visits": {"kind": "SessionsQuery", "dateRange": {"date_from": "-7d"}},
     "recorded visits": {"kind": "_RecordedVisits", "distinctId": "a'b"},

@@ -33,7 +33,6 @@ interface Merge {
   into?: string;
   event_uuid?: string;
   merged_uuid?: string;
-  refused?: string;
   sentence?: string;
 }
 export interface Person {
@@ -435,9 +434,82 @@ function Timeline({ personId }: { personId: string }) {
 function mergeSentence(merge: Merge): string {
   if (merge.sentence !== undefined) return merge.sentence;
   const at = merge.at === undefined ? "" : ` on ${time(merge.at)}`;
-  if (merge.refused !== undefined)
-    return `${merge.kind ?? "A merge"} of ${merge.from} into ${merge.into}${at} was refused: ${merge.refused.replace(/_/g, " ")}.`;
   return `${merge.kind ?? "A merge"}${at}: ${merge.into ?? "this person"} took over ${merge.from ?? merge.merged_uuid ?? "another"}.`;
+}
+
+/** As limits::kRefusedMergesIdsMax. */
+const REFUSED_IDS_MAX = 100;
+const REFUSALS: Record<string, string> = {
+  cannot_merge_already_identified:
+    "The other id's person was identified already: two people with logins of their own stay two. Call identify() while the other id is still anonymous.",
+  cannot_merge_with_illegal_distinct_id: "An id that many people may share takes part in no merge.",
+  person_merge_move_limit_hit: "The person would have had too many distinct ids.",
+};
+interface Refusal {
+  at: string;
+  distinct_id: string;
+  other_id: string | null;
+  event: string;
+  event_uuid: string | null;
+  reason: string;
+  detail: string;
+}
+
+/** What the Worker noted when it refused a merge: warnings in the rejects table. */
+function RefusedMerges({ ids }: { ids: string[] }) {
+  const asked = useQuestion({ kind: "_RefusedMerges", distinctIds: ids.slice(0, REFUSED_IDS_MAX) });
+  return (
+    <>
+      <h3>Refused merges, 90 days</h3>
+      <Answered
+        asked={asked}
+        height={60}
+        name="refused-merges"
+        csv={false}
+        isEmpty={(answer) => answer.results.length === 0}
+        empty={`No merge with ${ids.length > REFUSED_IDS_MAX ? `the first ${REFUSED_IDS_MAX} of these ids` : "these ids"} was refused, as far as the table knows.`}
+      >
+        {(answer) => {
+          const all = answer.results as Refusal[];
+          return (
+            <>
+              <ul class="stack" style={{ gap: "4px" }}>
+                {all.map((one, i) => (
+                  <li key={i} class="row wrap">
+                    <span class="bad">✕</span>
+                    <span class="grow">
+                      <Time at={one.at} />: <b>{one.event}</b> of <span class="mono">{one.distinct_id}</span>
+                      {one.other_id === null ? (
+                        ""
+                      ) : (
+                        <>
+                          {" "}
+                          with{" "}
+                          <a class="mono" href={pageHref("people", { id: one.other_id })}>
+                            {one.other_id}
+                          </a>
+                        </>
+                      )}{" "}
+                      <code title={one.detail}>{one.reason}</code>
+                    </span>
+                    {one.event_uuid !== null && (
+                      <span class="meta row">
+                        event <Id id={one.event_uuid} copy />
+                      </span>
+                    )}
+                  </li>
+                ))}
+              </ul>
+              {[...new Set(all.map(({ reason }) => reason))].map((reason) => (
+                <Note key={reason}>{REFUSALS[reason] ?? reason}</Note>
+              ))}
+              {answer.hasMore && <p class="meta">The newest {number(all.length)}; there are more.</p>}
+            </>
+          );
+        }}
+      </Answered>
+    </>
+  );
 }
 
 const ILLEGAL = [
@@ -518,7 +590,7 @@ function Identity({ me, id }: { me: Person; id: string }) {
         <ul class="stack" style={{ gap: "4px" }}>
           {me.merges.map((merge, i) => (
             <li key={i} class="row wrap">
-              <span class={merge.refused === undefined ? "ok" : "bad"}>{merge.refused === undefined ? "●" : "✕"}</span>
+              <span class="ok">●</span>
               <span class="grow">{mergeSentence(merge)}</span>
               {merge.event_uuid !== undefined && (
                 <span class="meta row">
@@ -529,12 +601,7 @@ function Identity({ me, id }: { me: Person; id: string }) {
           ))}
         </ul>
       )}
-      {me.merges.some(({ refused }) => refused !== undefined) && (
-        <Note>
-          A refused merge: both ids were identified already. Two people with logins of their own stay two; call <code>identify()</code>{" "}
-          while the other id is still anonymous.
-        </Note>
-      )}
+      {can("sql") && <RefusedMerges ids={ids.map(({ distinct_id }) => distinct_id)} />}
       <h3>Compare with another id</h3>
       <form
         class="row wrap"
