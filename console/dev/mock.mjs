@@ -790,6 +790,9 @@ export function startMock(port = 0, assets = join(HERE, "..", "..", "build", "co
     if (!state.sql) return json(response, 503, { type: "server_error", code: "no_sql_engine", detail: "Questions need a SQL engine." });
     response.writeHead(200, head);
     response.flushHeaders();
+    response.on("close", () => {
+      if (!response.writableEnded) state.left = (state.left ?? 0) + 1;
+    });
     const rest = queries.map((body, index) => ({ body, index }));
     const work = async () => {
       for (let one = rest.shift(); one !== undefined && !response.destroyed; one = rest.shift()) {

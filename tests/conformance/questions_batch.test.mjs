@@ -167,6 +167,33 @@ describe("several questions in one request", () => {
     assert.deepEqual(asked, [11, 12, 15]);
   });
 
+  test("a single question goes on when its reader leaves: its answer is kept for who asks next", async () => {
+    const leave = new AbortController();
+    const { query } = numbered(21);
+    const response = fetch(`${system.url}/api/projects/1/query/`, {
+      method: "POST",
+      headers: { ...ADMIN, "content-type": "application/json" },
+      body: JSON.stringify({ query }),
+      signal: leave.signal,
+    });
+    await underWay(21);
+    leave.abort();
+    await assert.rejects(response, { name: "AbortError" });
+    // A whole batch comes and goes meanwhile, which would notice within a second: the statement stands.
+    const other = system.post(PATH, { queries: [numbered(22)] }, ADMIN);
+    await underWay(21, 22);
+    const pulse = (await other).body.getReader();
+    for (let n = 0; n < 3; n += 1) assert.equal(new TextDecoder().decode((await pulse.read()).value), "\n");
+    assert.deepEqual([left, [...open.keys()].sort()], [[], [21, 22]]);
+    open.get(22)(answerOf(22));
+    open.get(21)(answerOf(21));
+    const again = async () =>
+      (await (await system.post("/api/projects/1/query/", { query, refresh: "force_cache" }, ADMIN)).json()).is_cached;
+    await eventually(async () => (await again()) === true, { what: "the answer that nobody waited for" });
+    assert.deepEqual(asked, [21, 22]);
+    await pulse.cancel();
+  });
+
   test("without a right, a project or questions nothing is asked", async () => {
     const of = async (body, headers = ADMIN, path = PATH) => {
       const response = await system.post(path, body, headers);

@@ -5,6 +5,7 @@ import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import AxeBuilder from "@axe-core/playwright";
 import { writeConsole } from "../../console/build.mjs";
 import { PEOPLE, startMock } from "../../console/dev/mock.mjs";
+import { eventually } from "../lib/harness.mjs";
 import { addressOf, closeAll, LOOKS, openChromium, opened, openPage, PICTURES, pressGo, settled, visit } from "./browser.mjs";
 
 let browser, mock;
@@ -253,6 +254,8 @@ describe("states", () => {
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.getByText("Stopped. Nothing was changed").waitFor();
     assert.equal(await page.textContent('table[aria-label="Values"]'), before);
+    // The request is let go, by which the Worker stops what the engine was asked.
+    await eventually(() => mock.state.left === 1, { what: "the end of the question's request" });
     await end(page);
   });
 
