@@ -1,19 +1,15 @@
 // GET /api/projects/{id}/persons, events, property_definitions and event_definitions: lists from
 // the lake, each a question of its own with the query's parameters for members.
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "asking_task.h"
 #include "hogflare/insights_limits.h"
 #include "hogflare/json.h"
 #include "hogflare/url.h"
-#include "json/dom.h"
 #include "json/members.h"
 
 namespace hogflare {
 namespace {
-
-using Json = nlohmann::json;
 
 class ListTask final : public AskingTask {
  public:
@@ -37,36 +33,49 @@ class ListTask final : public AskingTask {
     }
     question.path = "list";
     question.must_ask = parameter("refresh") == "true";
-    Json query = make_query();
-    if (wrong_) return wrong_;
-    question.query = json::text_of(query);
-    return std::nullopt;
+    question.query = make_query();
+    return wrong_;
   }
 
-  Json make_query() {
+  std::string make_query() {
+    std::string query;
     switch (route().endpoint) {
       case RouteKind::kPropertyDefinitions:
-        return property_definitions();
+        query = R"({"kind":"_PropertyDefinitions")";
+        append_texts(query, {{"type", "type"}, {"search", "search"}});
+        append_event_names(query);
+        break;
       case RouteKind::kEventDefinitions:
-        return with_texts({{"kind", "_EventDefinitions"}}, {{"search", "search"}});
+        query = R"({"kind":"_EventDefinitions")";
+        append_texts(query, {{"search", "search"}});
+        break;
       case RouteKind::kPersonList:
-        return with_page(with_texts({{"kind", "PersonsQuery"}, {"select", {"person"}}},
-                                    {{"search", "search"}, {"distinct_id", "distinctId"}}));
+        query = R"({"kind":"PersonsQuery","select":["person"])";
+        append_texts(query, {{"search", "search"}, {"distinct_id", "distinctId"}});
+        append_page(query);
+        break;
       default:
-        return events();
+        query = R"({"kind":"EventsQuery","select":["*","person"])";
+        append_texts(query, {{"event", "event"},
+                             {"person_id", "personId"},
+                             {"after", "after"},
+                             {"before", "before"}});
+        append_filters(query);
+        append_page(query);
+        break;
     }
+    return query + "}";
   }
 
   struct Name {
     const char* parameter;
     const char* member;
   };
-  Json with_texts(Json query, std::initializer_list<Name> names) const {
+  void append_texts(std::string& query, std::initializer_list<Name> names) const {
     for (const Name& name : names) {
-      std::string value = parameter(name.parameter);
-      if (!value.empty()) query[name.member] = std::move(value);
+      const std::string value = parameter(name.parameter);
+      if (!value.empty()) append_text(query, name.member, value);
     }
-    return query;
   }
 
   void refuse(const char* name, const char* sentence) {
@@ -74,7 +83,7 @@ class ListTask final : public AskingTask {
         Fault{.code = "invalid_input", .detail = std::string(name) + " " + sentence, .attr = name};
   }
 
-  Json with_page(Json query) {
+  void append_page(std::string& query) {
     for (const char* name : {"limit", "offset"}) {
       const std::string text = parameter(name);
       if (text.empty()) continue;
@@ -82,45 +91,52 @@ class ListTask final : public AskingTask {
       const char* end = text.data() + text.size();
       const auto [at, error] = std::from_chars(text.data(), end, number);
       if (error != std::errc() || at != end) refuse(name, "must be a whole number");
-      query[name] = number;
+      append_number(query, name, number);
     }
-    return query;
   }
 
-  // A parameter of JSON; `name` alone is a text where it does not begin as a list or an object.
-  Json document(const char* name) {
-    const std::string text = parameter(name);
-    if (!json::Document::parse_const(text, 1).ok()) {
-      refuse(name, "must be JSON");
-      return Json();
-    }
-    return json::dom_of<Json>(text);
-  }
-
-  Json property_definitions() {
-    Json query =
-        with_texts({{"kind", "_PropertyDefinitions"}}, {{"type", "type"}, {"search", "search"}});
+  // A JSON list, or one name alone.
+  void append_event_names(std::string& query) {
     const std::string names = parameter("event_names");
-    if (names.empty()) return query;
-    query["event_names"] = names[0] == '[' ? document("event_names") : Json::array({names});
-    return query;
+    if (names.empty()) return;
+    append_name(query, "event_names");
+    if (names[0] != '[') {
+      query += '[';
+      json::append_string(query, names);
+      query += ']';
+    } else if (json::Document::parse_const(names, 1).ok()) {
+      query += names;
+    } else {
+      refuse("event_names", "must be JSON");
+    }
   }
 
-  Json events() {
-    Json query = with_texts(
-        {{"kind", "EventsQuery"}, {"select", {"*", "person"}}},
-        {{"event", "event"}, {"person_id", "personId"}, {"after", "after"}, {"before", "before"}});
+  // `properties`, and distinct_id as a filter behind them.
+  void append_filters(std::string& query) {
+    std::string properties = parameter("properties");
+    if (properties.empty()) properties = "[]";
     const std::string distinct_id = parameter("distinct_id");
-    Json filters = Json::array();
-    if (!parameter("properties").empty()) filters = document("properties");
-    if (!distinct_id.empty() && filters.is_array()) {
-      filters.push_back({{"key", "distinct_id"},
-                         {"type", "event_metadata"},
-                         {"operator", "exact"},
-                         {"value", {distinct_id}}});
+    const auto document = json::Document::parse_const(properties, 1);
+    if (!document.ok()) return refuse("properties", "must be JSON");
+    const json::Value given = document.value().root();
+    append_name(query, "properties");
+    // The planner says what is wrong with anything else.
+    if (!given.is_array()) {
+      query.append(given.raw());
+      return;
     }
-    if (!filters.empty()) query["properties"] = std::move(filters);
-    return with_page(std::move(query));
+    query += '[';
+    for (const json::Value filter : given.elements()) {
+      if (query.back() != '[') query += ',';
+      query.append(filter.raw());
+    }
+    if (!distinct_id.empty()) {
+      if (query.back() != '[') query += ',';
+      query += R"({"key":"distinct_id","type":"event_metadata","operator":"exact","value":[)";
+      json::append_string(query, distinct_id);
+      query += "]}";
+    }
+    query += ']';
   }
 
   Reply write(std::string answer) override {
