@@ -148,7 +148,6 @@ void Compiler::compile_holdout(const Value& filters, Flag& flag) {
   } else {
     return;
   }
-  holdout.exclusion = std::clamp(holdout.exclusion, 0.0, 100.0);
   const Value* payloads = filters.find("payloads");
   if (payloads != nullptr && payloads->is_object()) {
     const auto found = std::find(payloads->keys.begin(), payloads->keys.end(), holdout.variant);

@@ -516,3 +516,85 @@ TEST_CASE("the tools report problems and explain answers", "[flags]") {
   const json nobody{{"document", kDocument}, {"request", json::object()}};
   CHECK(parsed(tool_eval(nobody.dump(), zones))["ok"] == false);
 }
+
+TEST_CASE("a super condition that is no object is none", "[flags]") {
+  for (const char* super : {"null", "[]", "[null]", "[5]", "[[{}]]", "[\"x\"]"}) {
+    INFO(super);
+    const Definitions definitions =
+        definitions_from(R"([{"key":"f","filters":{"groups":[{"rollout_percentage":0}],
+            "super_groups":)" +
+                         std::string(super) + "}}]");
+    const Evaluation evaluation =
+        evaluate(definitions, request_from(R"("distinct_id":"u")"), StoredState{}, kNow);
+    CHECK_FALSE(evaluation.find("f")->enabled);
+    CHECK(reason_code(evaluation.find("f")->reason) == "out_of_rollout_bound");
+  }
+}
+
+TEST_CASE("a holdout's list holds everybody back where it says no percentage", "[flags]") {
+  const auto answer = [](const std::string& holdout) {
+    const Definitions definitions = definitions_from(
+        R"([{"key":"f","filters":{"groups":[{}],"payloads":{"holdout-7":"\"kept\""},)" + holdout +
+        "}}]");
+    const Evaluation evaluation =
+        evaluate(definitions, request_from(R"("distinct_id":"u")"), StoredState{}, kNow);
+    const FlagResult& result = *evaluation.find("f");
+    return std::string(reason_code(result.reason)) + " " + std::string(result.variant) +
+           (result.payload != nullptr ? " " + to_json(*result.payload) : "");
+  };
+  const std::string held = R"(holdout_condition_value holdout-7 "\"kept\"")";
+  const std::string free = "condition_match ";
+  CHECK(answer(R"("holdout_groups":[{"variant":"holdout-7"}])") == held);
+  CHECK(answer(R"("holdout_groups":[{"variant":"holdout-7","rollout_percentage":100}])") == held);
+  CHECK(answer(R"("holdout_groups":[{"variant":"holdout-7","rollout_percentage":0}])") == free);
+  CHECK(answer(R"("holdout_groups":[])") == free);
+  CHECK(answer(R"("holdout":{"id":7,"exclusion_percentage":100})") == held);
+  CHECK(answer(R"("holdout":{"id":7,"exclusion_percentage":0})") == free);
+  CHECK(answer(R"("holdout":{"id":7})") == free);
+  // A percentage that is none is told of, and is the nearer end.
+  CHECK(answer(R"("holdout":{"id":7,"exclusion_percentage":250})") == held);
+  CHECK(answer(R"("holdout":{"id":7,"exclusion_percentage":-1})") == free);
+}
+
+TEST_CASE("a sticky flag's stored key is asked for only where somebody's bucket decides",
+          "[flags]") {
+  const auto asks = [](const std::string& filters) {
+    const Definitions definitions = definitions_from(
+        R"([{"key":"f","ensure_experience_continuity":true,"filters":{)" + filters + "}}]");
+    StoredState stored;
+    stored.hash_keys_read = Read::kFailed;
+    const Request request = request_from(R"("distinct_id":"u")");
+    const bool wanted = needs(definitions, request).hash_keys;
+    // And where it is, a read that failed fails the flag.
+    CHECK(evaluate(definitions, request, stored, kNow).find("f")->failed == wanted);
+    return wanted;
+  };
+  CHECK_FALSE(asks(R"("groups":[{}])"));
+  CHECK_FALSE(asks(R"("groups":[{"rollout_percentage":100}])"));
+  CHECK(asks(R"("groups":[{"rollout_percentage":99.99}])"));
+  CHECK(asks(R"("groups":[{},{"rollout_percentage":50}])"));
+  CHECK(asks(R"("groups":[{}],"super_groups":[{"rollout_percentage":50}])"));
+  CHECK(
+      asks(R"("groups":[{}],"multivariate":{"variants":[{"key":"x","rollout_percentage":100}]})"));
+}
+
+TEST_CASE("why a seed flag answers as it does is told in its detail", "[flags]") {
+  const auto reason = [](const std::string& members, const std::string& request = "") {
+    const Definitions definitions = definitions_from(R"([{"key":"s")" + members + "}]");
+    const Evaluation evaluation =
+        evaluate(definitions, request_from(R"("distinct_id":"u")" + request), StoredState{}, kNow);
+    return parsed(
+               write_flags(evaluation, FlagsVersion::kV2, kContext))["flags"]["s"]["reason"]["code"]
+        .get<std::string>();
+  };
+  const std::string pro = R"(,"conditions":[{"properties":[{"key":"plan","value":"pro"}]}])";
+  CHECK(reason("") == "match");
+  CHECK(reason(R"(,"rollout_percentage":0)") == "out_of_rollout");
+  CHECK(reason(pro) == "no_match");
+  CHECK(reason(pro, R"(,"person_properties":{"plan":"pro"})") == "match");
+  CHECK(reason(R"(,"group_type":"company")") == "no_match");
+  CHECK(reason(R"(,"group_type":"company")", R"(,"groups":{"company":"acme"})") == "match");
+  // Off comes before all else.
+  CHECK(reason(R"(,"active":false)") == "disabled");
+  CHECK(reason(R"(,"active":false)" + pro) == "disabled");
+}

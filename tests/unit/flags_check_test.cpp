@@ -325,3 +325,46 @@ TEST_CASE("a flag that repeats a key is still looked through", "[flags]") {
   CHECK(find_problem(problems, "flags[1].filters.groups[0].properties[0].operator",
                      "unknown operator 'wat'") != nullptr);
 }
+
+TEST_CASE("what a document says that can never count is a warning at its place", "[flags]") {
+  const Case cases[] = {
+      {"a seed's group filter without its group",
+       R"([{"key":"a","conditions":[{"properties":[{"key":"p","type":"group","value":1}]}]}])",
+       "flags[0].conditions[0].properties[0]", "without group_type never matches"},
+      {"a group filter without its group", condition(R"({"key":"p","type":"group","value":1})"),
+       "flags[0].filters.groups[0].properties[0]", "without group_type_index"},
+      {"weights that round to a little over 100",
+       R"([{"key":"a","filters":{"groups":[{}],"multivariate":{"variants":[
+          {"key":"x","rollout_percentage":33.34},{"key":"y","rollout_percentage":33.34},
+          {"key":"z","rollout_percentage":33.34}]}}}])",
+       "flags[0].filters.multivariate.variants", "must not exceed 100"},
+      {"an empty AND", R"({"flags":[],"cohorts":{"1":{"type":"AND","values":[]}}})", "cohorts.1",
+       "is everybody"},
+      {"an empty OR", R"({"flags":[],"cohorts":{"1":{"type":"OR","values":[]}}})", "cohorts.1",
+       "is nobody"},
+      {"half a group of the old form",
+       R"({"flags":[],"cohorts":[{"id":1,"groups":[{"properties":{"type":"AND"}}]}]})",
+       "cohorts[0].groups[0].properties", "only one of type and values"},
+      {"a group of an action", R"({"flags":[],"cohorts":[{"id":1,"groups":[{"action_id":3}]}]})",
+       "cohorts[0].groups[0].properties", "action or event"},
+      {"a group of nothing", R"({"flags":[],"cohorts":[{"id":1,"groups":[{"days":3}]}]})",
+       "cohorts[0].groups[0].properties", "names nothing"},
+  };
+  for (const Case& test : cases) {
+    DYNAMIC_SECTION(test.what) {
+      const std::vector<Problem> problems = Definitions::check(test.document, ParseOptions{});
+      std::string all;
+      for (const Problem& problem : problems) all += problem.path + ": " + problem.message + "\n";
+      INFO(all);
+      const Problem* found = find_problem(problems, test.path, test.message);
+      REQUIRE(found != nullptr);
+      CHECK(found->severity == Severity::kWarning);
+      CHECK(problems.size() == 1);
+    }
+  }
+  // With its group the filter is a good one.
+  CHECK(Definitions::check(R"([{"key":"a","conditions":[{"properties":[{"key":"p","type":"group",
+            "group_type":"company","value":1}]}]}])",
+                           ParseOptions{})
+            .empty());
+}

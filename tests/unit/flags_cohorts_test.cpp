@@ -1,5 +1,6 @@
 // Cohorts beside the vectors: lists of members, what cannot be known, and bounded work.
 #include <catch2/catch.hpp>
+#include <re2/re2.h>
 
 #include <string>
 
@@ -7,6 +8,7 @@
 #include "hogflare/flags_limits.h"
 #include "hogflare/flags_responses.h"
 #include "flags/cohorts.h"
+#include "flags/compiler.h"
 #include "flags/member_list.h"
 
 using namespace hogflare;
@@ -184,4 +186,81 @@ TEST_CASE("what hangs on a failed flag fails", "[flags]") {
   CHECK(evaluation.find("second")->failed);
   CHECK(evaluation.find("settled")->enabled);
   CHECK(evaluation.find("early")->failed);
+}
+
+TEST_CASE("a cohort's id is a whole number, as a number or as its text", "[flags]") {
+  const auto id_of = [](const std::string& json) {
+    const Result<Value> value = parse_value(json);
+    REQUIRE(value.ok());
+    return cohort_id_of(value.value());
+  };
+  CHECK(id_of("7") == 7);
+  CHECK(id_of("\"7\"") == 7);
+  CHECK(id_of("7.0") == 7);
+  CHECK(id_of("-7") == -7);
+  CHECK(id_of("9000000000000000") == 9'000'000'000'000'000);
+  CHECK(id_of("-9e15") == -9'000'000'000'000'000);
+  for (const char* bad :
+       {"1.5", "\"1.5\"", "9000000000000001", "-9000000000000001", "1e300", "\"inf\"", "\"-inf\"",
+        "\"NaN\"", "\"x\"", "\"\"", "true", "null", "[7]", "{\"id\":7}"}) {
+    INFO(bad);
+    CHECK_FALSE(id_of(bad).has_value());
+  }
+}
+
+TEST_CASE("an id that stands twice in a list of members counts once", "[flags]") {
+  const Result<Value> value = parse_value(R"(["b","a","b",{"uuid":"a","distinct_ids":["c","b"]}])");
+  REQUIRE(value.ok());
+  std::string problem;
+  const std::optional<MemberList> members = MemberList::read(value.value(), problem);
+  REQUIRE(members.has_value());
+  CHECK(members->size() == 3);
+  for (const char* id : {"a", "b", "c"}) CHECK(members->contains(id));
+  for (const char* id : {"", "ab", "d"}) CHECK_FALSE(members->contains(id));
+}
+
+TEST_CASE("groups of a cohort nest so many levels and no more", "[flags]") {
+  const auto problems_of = [](int levels) {
+    std::string group = R"({"type":"AND","values":[{"key":"p","value":"1"}]})";
+    for (int i = 1; i < levels; ++i) group = R"({"type":"AND","values":[)" + group + "]}";
+    return Definitions::check("{" + std::string(kInAndNot) + R"(,"cohorts":{"1":)" + group + "}}",
+                              ParseOptions{});
+  };
+  // JSON that nests deeper than its reader goes is told by the reader.
+  const std::vector<Problem> most = problems_of(62);
+  CHECK(most.empty());
+  const std::vector<Problem> more = problems_of(63);
+  REQUIRE_FALSE(more.empty());
+}
+
+TEST_CASE("a group of type property is the old form's AND, inside another group alone", "[flags]") {
+  const std::string inner = R"({"type":"property","values":[{"key":"p","value":"1"},
+      {"key":"p","value":"2"}]})";
+  CHECK(answers(definitions_of(R"({"1":{"type":"OR","values":[)" + inner + "]}}"), "u") == "01");
+  // At the top it is no group at all: the flags that use the cohort fail.
+  CHECK(answers(definitions_of(R"({"1":)" + inner + "}"), "u") == "FF");
+  // Neither AND nor OR inside a group says nothing, unless what stands before it decides.
+  const std::string odd = R"({"type":"XOR","values":[]})";
+  const std::string known = R"({"key":"p","value":"1"})";
+  const auto either = [](const std::string& values) {
+    return definitions_of(R"({"1":{"type":"OR","values":[)" + values + "]}}");
+  };
+  CHECK(answers(either(odd + "," + known), "u") == "FF");
+  CHECK(answers(either(known + "," + odd), "u") == "10");
+}
+
+TEST_CASE("rules of the old form are of the person where they name no other type", "[flags]") {
+  const auto old = [](const std::string& rule) {
+    return definitions_of(R"([{"id":1,"groups":[{"properties":[)" + rule + R"(]}]},
+        {"id":2,"is_static":true,"members":["u"]}])");
+  };
+  for (const char* type : {"", R"("type":null,)", R"("type":"event",)", R"("type":"person",)"}) {
+    INFO(type);
+    CHECK(answers(old("{" + std::string(type) + R"("key":"p","value":"1"})"), "u") == "10");
+    CHECK(answers(old("{" + std::string(type) + R"("key":"p","value":"2"})"), "u") == "01");
+  }
+  CHECK(answers(old(R"({"type":"cohort","key":"id","value":2})"), "u") == "10");
+  CHECK(answers(old(R"({"type":"cohort","key":"id","value":2})"), "v") == "01");
+  // One that cannot be known is a miss.
+  CHECK(answers(old(R"({"type":"behavioral","key":"p","value":"1"})"), "u") == "0F");
 }

@@ -279,3 +279,34 @@ TEST_CASE("spellings that other engines read otherwise are told", "[flags][patte
     CHECK(notes_of(pattern).empty());
   }
 }
+
+TEST_CASE("what stands first in a class: hyphens, a closing bracket, a circumflex",
+          "[flags][pattern]") {
+  const Case cases[] = {{"^[-]$", "-", true},   {"^[-]$", "]", false},  {"^[---]$", "-", true},
+                        {"^[^-]$", "-", false}, {"^[^-]$", "a", true},  {"^[-a]$", "a", true},
+                        {"^[-]]$", "-]", true}, {"^[]-]$", "-", true},  {"^[]-]$", "]", true},
+                        {"^[^]]$", "]", false}, {"^[^]a]$", "b", true}, {"^[a^]$", "^", true}};
+  for (const Case& one : cases) {
+    INFO(one.pattern << " in " << one.text);
+    CHECK(found(one.pattern, one.text) == one.is_found);
+  }
+  for (const char* open : {"[", "[^", "[]", "[^]", "[-", "[a-"}) {
+    INFO(open);
+    CHECK(problem_of(open).find("not a valid regular expression") != std::string::npos);
+  }
+}
+
+TEST_CASE("flags of a group are set, unset and over with it", "[flags][pattern]") {
+  const Case cases[] = {{"^(?-s).$", "\n", false},          {"^(?s-s).$", "\n", false},
+                        {"^(?i)a(?-i)b$", "Ab", true},      {"^(?i)a(?-i)b$", "AB", false},
+                        {"(?im-s)^a$", "b\nA", true},       {"(?i-m)^a$", "b\nA", false},
+                        {"^(?:(?i)a)b$", "Ab", true},       {"^(?:(?i)a)b$", "AB", false},
+                        {"^(?s:.)b$", "\nb", true},         {"^(?s:.).$", "\n\n", false},
+                        {"^(?-im:a)$", "A", false},         {"(?i)^(?-i:a)b$", "aB", true},
+                        {"^(?x: a b )c d$", "abc d", true}, {"^(?x-x) a$", " a", true},
+                        {"^(?i)(?x) é $", "É", true}};
+  for (const Case& one : cases) {
+    INFO(one.pattern << " in " << one.text);
+    CHECK(found(one.pattern, one.text) == one.is_found);
+  }
+}

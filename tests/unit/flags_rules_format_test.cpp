@@ -179,3 +179,53 @@ TEST_CASE("a fault of an inactive rules flag is a warning", "[flags][rules]") {
   CHECK(problems[0].severity == Severity::kWarning);
   CHECK(evaluated(parsed("[" + off + "]")).results.empty());
 }
+
+TEST_CASE("an operator of the rules format takes its own kind of operand", "[flags][rules]") {
+  const auto problem = [](const std::string& op, const std::string& members) {
+    return first_problem(
+        flag("f", "boolean", "false",
+             R"({"id":"00000001-0000-4000-8000-000000000001","targeting":{"properties":[)"
+             R"({"key":"v","type":"person","operator":")" +
+                 op + "\"" + members + R"(}]},"rule_type":"targeted_release","value":true})"));
+  };
+  struct Row {
+    const char* op;
+    std::vector<const char*> good;
+    std::vector<const char*> bad;
+  };
+  const Row rows[] = {
+      {"icontains_multi", {R"(["a"])", "[]"}, {R"("a")", "1", "{}", "null"}},
+      {"not_icontains_multi", {R"(["a","b"])"}, {R"("a")", "true"}},
+      {"gt", {"1", R"("1")", R"("x")"}, {"[1]", "true", "null", "{}"}},
+      {"gte", {"1.5"}, {"[1]", "false"}},
+      {"lt", {"-1"}, {"{}"}},
+      {"lte", {"0"}, {"null"}},
+      {"icontains", {R"("a")"}, {"1", R"(["a"])", "null"}},
+      {"is_date_before", {R"("2025-01-01")", R"("-1d")"}, {R"("soon")", "5", R"(["-1d"])"}},
+      {"is_date_after", {R"("2025-01-01")"}, {R"("")", "null"}},
+      {"semver_eq", {R"("1.2.3")"}, {"1", R"("x")", R"(["1.2.3"])"}},
+      {"exact", {"1", R"("a")", R"(["a"])", "true"}, {}},
+  };
+  for (const Row& row : rows) {
+    INFO(row.op);
+    for (const char* value : row.good) {
+      INFO(value);
+      CHECK(problem(row.op, ",\"value\":" + std::string(value)) == "");
+    }
+    for (const char* value : row.bad) {
+      INFO(value);
+      CHECK(problem(row.op, ",\"value\":" + std::string(value))
+                .find("targeting.properties[0].value malformed property.value") !=
+            std::string::npos);
+    }
+  }
+  for (const char* op : {"icontains_multi", "gt", "icontains", "is_date_before", "semver_eq"}) {
+    INFO(op << " without a value");
+    CHECK(!problem(op, "").empty());
+  }
+  for (const char* op : {"is_set", "is_not_set"}) CHECK(problem(op, "") == "");
+  for (const char* op : {"between", "not_between", "in", "not_in", "flag_evaluates_to", "like"}) {
+    INFO(op);
+    CHECK(problem(op, R"(,"value":"a")").find("property.operator") != std::string::npos);
+  }
+}

@@ -183,3 +183,87 @@ TEST_CASE("a pattern is portable when every engine reads it alike", "[flags]") {
     CHECK(!is_portable_pattern(pattern));
   }
 }
+
+TEST_CASE("a version's identifiers have letters, digits and hyphens, and nothing beside",
+          "[flags]") {
+  for (const char good : {'0', '9', 'a', 'z', 'A', 'Z', '-'}) {
+    const std::string text = "1.2.3-x" + std::string(1, good) + "+y" + std::string(1, good);
+    INFO(text);
+    CHECK(parse_version(text).has_value());
+  }
+  // The neighbours of those ranges in ASCII.
+  for (const char bad : {'/', ':', '`', '{', '@', '[', ',', '_', ' ', '\x7f', '\xc3'}) {
+    const std::string text = "x" + std::string(1, bad) + "y";
+    INFO(text);
+    CHECK(!parse_version("1.2.3-" + text).has_value());
+    CHECK(!parse_version("1.2.3+" + text).has_value());
+    CHECK(!VersionRequirement::wildcard("1.2.3-" + text).has_value());
+  }
+  CHECK(parse_version("1.2.3-0").has_value());
+  CHECK(parse_version("1.2.3-0a").has_value());
+  CHECK(!parse_version("1.2.3-a..b").has_value());
+  CHECK(!parse_version("1.2.3+").has_value());
+  CHECK(parse_version("18446744073709551615").has_value());
+  CHECK(!parse_version("18446744073709551616").has_value());
+}
+
+TEST_CASE("each comparator of a requirement takes the versions it is for", "[flags]") {
+  struct Row {
+    const char* requirement;
+    const char* version;
+    bool matches;
+  };
+  const Row rows[] = {
+      {"=1.2", "1.2.9", true},
+      {"=1.2", "1.3.0", false},
+      {">1.2.3", "1.2.4", true},
+      {">1.2.3", "1.2.3", false},
+      {">=1.2.3", "1.2.3", true},
+      {">=1.2.3", "1.2.2", false},
+      {"<1.2.3", "1.2.2", true},
+      {"<1.2.3", "1.2.3", false},
+      {"<=1.2.3", "1.2.3", true},
+      {"<=1.2.3", "1.2.4", false},
+      {"~1.2", "1.2.9", true},
+      {"~1.2", "1.3.0", false},
+      {"~1.2.3", "1.2.3", true},
+      {"~1.2.3", "1.2.2", false},
+      {"~1.2.3", "1.3.0", false},
+      {"^1.2.3", "1.9.0", true},
+      {"^1.2.3", "1.2.2", false},
+      {"^1.2.3", "2.0.0", false},
+      {"^0.2.3", "0.2.4", true},
+      {"^0.2.3", "0.3.0", false},
+      {"1.x", "1.9.9", true},
+      {"1.x", "2.0.0", false},
+      {"1.2.*", "1.2.7", true},
+      {"1.2.*", "1.3.0", false},
+      {">1.2.3-a.2", "1.2.3-a.3", true},
+      {">1.2.3-a.2", "1.2.3-a.1", false},
+      {">1.2.3-a.2", "1.2.3", true},
+      {"=1.2.3-a", "1.2.3-a", true},
+      {"=1.2.3-a", "1.2.3", false},
+      {">1.2.2", "1.2.3-a", false},
+      {">=1.2.3-a", "1.2.4-a", false},
+      {"1.2.3+build", "1.2.3", true},
+  };
+  for (const Row& row : rows) {
+    INFO(row.requirement << " of " << row.version);
+    const std::optional<VersionRequirement> requirement =
+        VersionRequirement::wildcard(row.requirement);
+    REQUIRE(requirement.has_value());
+    CHECK(requirement->matches(*parse_version(row.version)) == row.matches);
+  }
+}
+
+TEST_CASE("a float has up to sixteen digits before its point, and down to five zeros behind it",
+          "[flags]") {
+  CHECK(float_text(1234567890123456.8) == "1234567890123456.8");
+  CHECK(float_text(9999999999999998) == "9999999999999998.0");
+  CHECK(float_text(12345678901234568) == "1.2345678901234568e16");
+  CHECK(float_text(100.25) == "100.25");
+  CHECK(float_text(0.000012) == "0.000012");
+  CHECK(float_text(0.0000012) == "1.2e-6");
+  CHECK(float_text(-1.5e-7) == "-1.5e-7");
+  CHECK(float_text(5e-324) == "5e-324");
+}
