@@ -442,3 +442,97 @@ TEST_CASE("Every reason to refuse a request or an event can be reached") {
                               "missing_event_name", "missing_distinct_id", "invalid_uuid",
                               "invalid_properties", "invalid_cookieless_mode"});
 }
+
+TEST_CASE("What is no object in a list of events is refused by itself, at its place") {
+  Fixture f;
+  const auto batch = f.decode(R"({"api_key":"T","batch":[{"event":"a","distinct_id":"u"},5,null,
+      "text",[],true,{"event":"b","distinct_id":"u"}]})",
+                              Endpoint::kBatch);
+  REQUIRE(batch.ok());
+  REQUIRE(batch.value()->events.size() == 2);
+  CHECK(batch.value()->events[1].name == "b");
+  REQUIRE(batch.value()->rejects.size() == 5);
+  const std::string_view raws[] = {"5", "null", "\"text\"", "[]", "true"};
+  for (size_t i = 0; i < 5; ++i) {
+    const Reject& reject = batch.value()->rejects[i];
+    CHECK(reject.event_index == i + 1);
+    CHECK(reject.raw == raws[i]);
+    CHECK(reject.error.code == ErrorCode::kHydrateFailed);
+    CHECK(reject.error.detail == "an event must be a JSON object");
+  }
+  CHECK(batch.value()->filtered == 0);
+}
+
+TEST_CASE("An event's JSON has so many bytes, and one over its limit is refused alone") {
+  const auto sized = [](size_t bytes) {
+    std::string text = R"({"event":"e","distinct_id":"u","properties":{"f":""}})";
+    text.insert(text.size() - 3, bytes - text.size(), 'x');
+    REQUIRE(text.size() == bytes);
+    return text;
+  };
+  for (const size_t over : {0, 1}) {
+    Fixture f;
+    const auto batch =
+        f.decode(R"({"api_key":"T","batch":[)" + sized(limits::kEventBytesMax + over) + "," +
+                     R"({"event":"small","distinct_id":"u"}]})",
+                 Endpoint::kBatch);
+    REQUIRE(batch.ok());
+    std::vector<ErrorCode> refused;
+    size_t events = 0;
+    do {
+      events += batch.value()->events.size();
+      for (const Reject& reject : batch.value()->rejects) refused.push_back(reject.error.code);
+    } while (decode_next_window(*batch.value(), f.context()));
+    CHECK(events == 2 - over);
+    CHECK(refused == std::vector<ErrorCode>(over, ErrorCode::kEventTooLarge));
+  }
+}
+
+TEST_CASE("Each window of a large batch holds its own events and rejects alone") {
+  Fixture f;
+  const size_t count = 2 * limits::kWindowEventsMax + 1;
+  std::string body = R"({"api_key":"T","batch":[)";
+  for (size_t i = 0; i < count; ++i) {
+    if (i > 0) body += ',';
+    body += i % 100 == 7 ? "5" : R"({"event":"e)" + std::to_string(i) + R"(","distinct_id":"u"})";
+  }
+  const auto batch = f.decode(body + "]}", Endpoint::kBatch);
+  REQUIRE(batch.ok());
+  size_t next = 0;
+  size_t windows = 0;
+  do {
+    ++windows;
+    CHECK(batch.value()->events.size() + batch.value()->rejects.size() <= limits::kWindowEventsMax);
+    size_t event = 0;
+    size_t reject = 0;
+    while (event < batch.value()->events.size() || reject < batch.value()->rejects.size()) {
+      if (next % 100 == 7) {
+        REQUIRE(reject < batch.value()->rejects.size());
+        CHECK(batch.value()->rejects[reject++].event_index == next);
+      } else {
+        REQUIRE(event < batch.value()->events.size());
+        CHECK(batch.value()->events[event++].name == "e" + std::to_string(next));
+      }
+      ++next;
+    }
+  } while (decode_next_window(*batch.value(), f.context()));
+  CHECK(windows == 3);
+  CHECK(next == count);
+  CHECK_FALSE(batch.value()->has_more());
+}
+
+TEST_CASE("On the paths of one kind an event stays as it is beside what becomes one") {
+  Fixture f;
+  const auto batch = f.decode(R"([{"token":"T","distinct_id":"u","properties":{"plan":"pro"}},
+      {"token":"T","event":"named","distinct_id":"u","properties":{"plan":"pro"}},5])",
+                              Endpoint::kIdentify);
+  REQUIRE(batch.ok());
+  REQUIRE(batch.value()->events.size() == 2);
+  CHECK(batch.value()->events[0].name == "$identify");
+  CHECK(test::text(batch.value()->events[0].properties) == R"({"$set":{"plan":"pro"}})");
+  CHECK(batch.value()->events[1].name == "named");
+  CHECK(test::text(batch.value()->events[1].properties) == R"({"plan":"pro"})");
+  REQUIRE(batch.value()->rejects.size() == 1);
+  CHECK(batch.value()->rejects[0].raw == "5");
+  CHECK(batch.value()->rejects[0].event_index == 2);
+}

@@ -388,3 +388,22 @@ TEST_CASE("A refused request is answered with PostHog's three members") {
   CHECK(write_v1_error(f.head, {ErrorCode::kMissingAuthorization}, kNowMs).status == 401);
   CHECK(write_v1_error(f.head, {ErrorCode::kUnsupportedEncoding}, kNowMs).status == 415);
 }
+
+TEST_CASE("Events about performance are counted as filtered, and are no rejects") {
+  V1Fixture f;
+  const auto named = [](int n, std::string_view name) {
+    auto one = nlohmann::json::parse(event(n));
+    one["event"] = name;
+    return one.dump();
+  };
+  const auto decoded =
+      f.decode_v1(batch(named(1, "$performance_event") + "," + named(2, "e") + "," +
+                        named(3, "$performance_event") + "," + named(4, "")));
+  REQUIRE(decoded.ok());
+  CHECK(decoded.value()->filtered == 2);
+  CHECK(decoded.value()->events.size() == 1);
+  REQUIRE(decoded.value()->rejects.size() == 1);
+  CHECK(decoded.value()->rejects[0].event_index == 3);
+  REQUIRE(decoded.value()->v1_lines.size() == 4);
+  CHECK(decoded.value()->v1_lines[1].event == 0u);
+}

@@ -192,6 +192,16 @@ std::vector<std::string> uuids_of(const RecentChanges& changes) {
   return uuids;
 }
 
+TEST_CASE("A value of so many bytes of JSON may be an id, and one byte more may not") {
+  const std::string most = "\"" + std::string(limits::kIdRawBytesMax - 2, 'x') + "\"";
+  REQUIRE(js_string_of(most).has_value());
+  CHECK(js_string_of(most)->size() == limits::kIdRawBytesMax - 2);
+  CHECK_FALSE(js_string_of("\"x" + most.substr(1)).has_value());
+  const Result<json::Document> document = json::Document::parse_const(most, 1);
+  REQUIRE(document.ok());
+  CHECK(js_string(document.value().root()).has_value());
+}
+
 TEST_CASE("The last changes are kept, oldest first, and the oldest goes") {
   RecentChanges changes;
   CHECK(uuids_of(changes).empty());

@@ -368,3 +368,24 @@ TEST_CASE("A time that no row may hold becomes the epoch, a client's and a store
   CHECK(clock.event_time({.timestamp_ms = kFirstWritableMs - 1}) == 0);
   CHECK(clock.event_time({.timestamp_ms = kFirstWritableMs}) == kFirstWritableMs);
 }
+
+TEST_CASE("A date ends where its text ends, whatever stands in memory behind it") {
+  const std::string_view digits = "20260102030405678901234567890";
+  const std::string_view date = "2026-01-02T03:04:05.6789";
+  for (size_t size = 1; size < digits.size(); ++size) {
+    const std::string alone(digits.substr(0, size));
+    INFO(alone);
+    CHECK(parse_iso_us(digits.substr(0, size), IsoForms::kAny) ==
+          parse_iso_us(alone, IsoForms::kAny));
+    CHECK(parse_date_text_us(digits.substr(0, size), std::nullopt) ==
+          parse_date_text_us(alone, std::nullopt));
+  }
+  for (size_t size = 1; size < date.size(); ++size) {
+    const std::string alone(date.substr(0, size));
+    INFO(alone);
+    CHECK(parse_iso_us(date.substr(0, size), IsoForms::kAny) ==
+          parse_iso_us(alone, IsoForms::kAny));
+    CHECK(parse_wall_clock_us(date.substr(0, size)) == parse_wall_clock_us(alone));
+    CHECK(parse_rfc3339_us(date.substr(0, size)) == parse_rfc3339_us(alone));
+  }
+}

@@ -9,9 +9,11 @@
 #include "hogflare/digest.h"
 #include "hogflare/limits.h"
 #include "hogflare/lz_string.h"
+#include "hogflare/routes.h"
 #include "hogflare/signature.h"
 #include "hogflare/text.h"
 #include "hogflare/url.h"
+#include "hogflare/uuid.h"
 #include "wire_support.h"
 
 using namespace hogflare;
@@ -122,6 +124,26 @@ TEST_CASE("Half a surrogate pair in LZ-string text becomes U+FFFD, and what foll
       {"IaAA2g", "a\xEF\xBF\xBD"},
       {"gA7yA", "\xEF\xBF\xBD\xEF\xBF\xBD"},
       {"gAbl4NwAe0A", "\xEF\xBF\xBD\xF0\x9F\x98\x80"}};
+  for (const auto& [base64, text] : cases) {
+    INFO(base64);
+    const auto result = decompress_lz_base64(base64, 1 << 20);
+    REQUIRE(result.ok());
+    CHECK(result.value() == text);
+  }
+}
+
+TEST_CASE("The first and the last character of each length in UTF-8 come out of LZ-string") {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"IZA", "a"},
+      {"P4AKA", "\x7F\xC2\x80"},
+      {"v/ggAII", "\xDF\xBF\xE0\xA0\x80"},
+      {"v//Q", "\xEF\xBF\xBF"},
+      {"gAbgAdo", "\xF0\x90\x80\x80"},  // the pair D800 DC00
+      {"v/bn/9o", "\xF4\x8F\xBF\xBF"},  // DBFF DFFF
+      // Neighbours of a pair: D7FF DC00, DBFF E000, D800 DBFF.
+      {"v/rgAdo", "\xED\x9F\xBF\xEF\xBF\xBD"},
+      {"v/bgADo", "\xEF\xBF\xBD\xEE\x80\x80"},
+      {"gAbn/to", "\xEF\xBF\xBD\xEF\xBF\xBD"}};
   for (const auto& [base64, text] : cases) {
     INFO(base64);
     const auto result = decompress_lz_base64(base64, 1 << 20);
@@ -501,4 +523,63 @@ TEST_CASE("NUL bytes become U+FFFD") {
   CHECK(text ==
         "a\xEF\xBF\xBD"
         "b\xEF\xBF\xBD");
+}
+
+// --- Paths and ids ---
+
+TEST_CASE("A path with a variable part is the route of its whole form and of no other") {
+  struct Row {
+    std::string_view path;
+    RouteKind kind;
+    std::string_view argument;
+  };
+  const Row rows[] = {
+      {"/api/projects/1/feature_flags", RouteKind::kFlagList, ""},
+      {"/api/projects/1/feature_flags/", RouteKind::kFlagList, ""},
+      {"/api/projects/1/feature_flags/f/remote_config", RouteKind::kRemoteConfigFlag, "f"},
+      {"/api/projects/1/feature_flags/f/remote_config/", RouteKind::kRemoteConfigFlag, "f"},
+      {"/api/projects/1/feature_flags/f", RouteKind::kNone, ""},
+      {"/api/projects/1/feature_flags/f/remote_confi", RouteKind::kNone, ""},
+      {"/api/projects/1/feature_flags/f/remote_config/x", RouteKind::kNone, ""},
+      {"/ofrep/v1/evaluate/flags/f", RouteKind::kOfrepFlag, "f"},
+      {"/ofrep/v1/evaluate/flags/f/x", RouteKind::kNone, ""},
+      {"/array/phc_x/config", RouteKind::kRemoteConfig, "phc_x"},
+      {"/array/phc_x/config.js", RouteKind::kRemoteConfigJs, "phc_x"},
+      {"/array/phc_x/array.js", RouteKind::kArrayJs, "phc_x"},
+      {"/array/phc_x/other.js", RouteKind::kNone, ""},
+      {"/array/phc_x", RouteKind::kNone, ""},
+      {"/api/projects/7/query", RouteKind::kQuery, "7"},
+      {"/api/environments/7/query/batch", RouteKind::kQueryBatch, "7"},
+      {"/api/projects//query", RouteKind::kNone, ""},
+      {"/api/projects/7/querys", RouteKind::kNone, ""},
+      {"/api/projects/7", RouteKind::kNone, ""},
+  };
+  for (const Row& row : rows) {
+    INFO(row.path);
+    const Route route = find_route(row.path);
+    CHECK(route.endpoint == row.kind);
+    if (row.kind != RouteKind::kNone) CHECK(route.argument == row.argument);
+  }
+}
+
+TEST_CASE("A UUID is read in the five forms Rust's has, and nearly one is refused") {
+  const std::string plain = "0190a000-0000-7000-8000-00000000000a";
+  const std::string bare = "0190a00000007000800000000000000a";
+  for (const std::string& text :
+       {plain, bare, "{" + plain + "}", "urn:uuid:" + plain, "urn:uuid:" + bare,
+        std::string("0190A000-0000-7000-8000-00000000000A")}) {
+    INFO(text);
+    const std::optional<Uuid> uuid = Uuid::try_parse(text);
+    REQUIRE(uuid.has_value());
+    CHECK(uuid->text() == plain);
+  }
+  for (const std::string& text :
+       {std::string(), std::string("urn:uuid:"), "urn:uuid:" + plain.substr(1), "urn:uuid" + plain,
+        "URN:UUID:" + plain, "{" + plain, plain + "}", "(" + plain + ")", plain + "0",
+        plain.substr(1), std::string("0190a0000-000-7000-8000-00000000000a"),
+        plain.substr(0, 35) + "g", plain.substr(0, 35) + "/", plain.substr(0, 35) + ":",
+        plain.substr(0, 35) + "`", "{" + bare + "}", bare + "0000"}) {
+    INFO(text);
+    CHECK_FALSE(Uuid::try_parse(text).has_value());
+  }
 }
