@@ -37,7 +37,6 @@ class Cutter {
         HF_ASSERT(!open_.empty());
         open_.erase(0, 1);
         ++at_;
-        is_key_next_ = false;
         return keep();
       case ',':
         is_key_next_ = !open_.empty() && open_[0] == '}';

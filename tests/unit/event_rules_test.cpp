@@ -275,6 +275,57 @@ TEST_CASE("Clicked elements become one text") {
   CHECK(properties_of(f, R"({"$elements":"text"})")["$elements"] == "text");
 }
 
+TEST_CASE("Of a clicked element counts what JavaScript calls true") {
+  const auto chain = [](std::string_view members) {
+    return rows::elements_chain("[{\"tag_name\":\"a\"," + std::string(members) + "}]").value_or("");
+  };
+  const std::string bare = R"(nth-child="0"nth-of-type="0")";
+  const std::pair<std::string, std::string> falsy[] = {
+      {"\"\"", "=\"\""}, {"null", ""}, {"false", "=\"false\""}, {"0", "=\"0\""}};
+  for (const auto& [raw, shown] : falsy) {
+    INFO(raw);
+    // The attribute is kept, unless it is null; what is made of it is not.
+    const auto attribute = [&shown = shown](const std::string& name) {
+      return shown.empty() ? "" : name + shown;
+    };
+    CHECK(chain("\"$el_text\":" + raw) == "a:" + bare);
+    CHECK(chain("\"attr__href\":" + raw) == "a:" + attribute("attr__href") + bare);
+    CHECK(chain("\"attr__id\":" + raw) == "a:" + attribute("attr__id") + bare);
+    CHECK(chain("\"attr__class\":" + raw) == "a:" + attribute("attr__class") + bare);
+    CHECK(rows::elements_chain("[{\"tag_name\":" + raw + "}]") == ":" + bare);
+  }
+  CHECK(chain(R"("$el_text":"x")") == "a:" + bare + R"(text="x")");
+  CHECK(chain(R"("$el_text":5)") == "a:" + bare + R"(text="5")");
+  CHECK(chain(R"("$el_text":true)") == "a:" + bare + R"(text="true")");
+  CHECK(chain(R"("attr__id":7)") == "a:attr__id=\"7\"attr_id=\"7\"" + bare);
+  CHECK(chain(R"("attr__class":["b","a"])").substr(0, 6) == "a.a.b:");
+  CHECK(chain(R"("nth_child":null,"nth_of_type":3)") == R"(a:nth-child="0"nth-of-type="3")");
+}
+
+TEST_CASE("An element's text and address are cut at their lengths") {
+  const auto value_of = [](std::string_view member, std::string_view name, size_t units) {
+    const std::string chain = rows::elements_chain("[{\"" + std::string(member) + "\":\"" +
+                                                   std::string(units, 'x') + "\"}]")
+                                  .value_or("");
+    const std::string begin = "\"" + std::string(name) + "=\"";
+    const size_t from = chain.find(begin) + begin.size();
+    return chain.find('"', from) - from;
+  };
+  for (const size_t more : {0, 1}) {
+    CHECK(value_of("$el_text", "text", limits::kElementTextUnits + more) ==
+          limits::kElementTextUnits);
+    CHECK(value_of("attr__href", "href", limits::kElementHrefUnits + more) ==
+          limits::kElementHrefUnits);
+  }
+  const auto list = [](size_t bytes) {
+    std::string text = R"([{"a":""}])";
+    text.insert(text.size() - 3, bytes - text.size(), 'x');
+    return text;
+  };
+  CHECK(rows::elements_chain(list(limits::kElementsBytesMax)).has_value());
+  CHECK_FALSE(rows::elements_chain(list(limits::kElementsBytesMax + 1)).has_value());
+}
+
 TEST_CASE("An object as a distinct_id is its JSON with sorted names") {
   CHECK(distinct_id_of(R"({"string":"a", "number":3})") == R"({"number":3,"string":"a"})");
   CHECK(distinct_id_of(R"([ {"b":1,"a":[2, {"d":null,"c":"\u0041"}]} ])") ==

@@ -146,7 +146,42 @@ TEST_CASE("an index without times has the event's, and no more pages than a row 
   const auto row = nlohmann::json::parse(rows.row(0));
   CHECK(row["properties"]["$hogflare_recording_key"] == index.key);
   CHECK(row["properties"]["$hogflare_recording_items"] == 40);
+  CHECK(row["properties"]["$hogflare_recording_clicks"] == 0);
   CHECK(row["session_id"] == "s-1");
+}
+
+TEST_CASE("a recording's row in place of its data says all that the index knows", "[recordings]") {
+  const Decoded decoded(snapshot(R"("w-1")", "[]"));
+  RecordingIndex index;
+  index.key = "7/s-1/w-1/x";
+  index.bytes = 11;
+  index.items = 12;
+  index.clicks = 13;
+  index.keys = 14;
+  index.first_ms = 15;
+  index.last_ms = 16;
+  const RowWriter writer(decoded.f.head,
+                         {decoded.batch->token, decoded.batch->project, decoded.batch->sent_at_ms},
+                         decoded.f.config, kNowMs);
+  const auto urls = [&](std::vector<std::string> given) {
+    index.urls = std::move(given);
+    RowBatch rows(Stream::kEvents);
+    writer.append_recording_index(decoded.first(), index, rows);
+    CHECK(check_row(rows.row(0)) == std::nullopt);
+    const auto row = nlohmann::json::parse(rows.row(0));
+    nlohmann::json told;
+    for (const auto& [name, value] : row["properties"].items()) {
+      if (name.find("$hogflare_recording_") == 0) told[name.substr(20)] = value;
+    }
+    CHECK(row["window_id"] == "w-1");
+    CHECK(row["lib"] == "web");
+    CHECK(row["properties"]["$window_id"] == "w-1");
+    return told;
+  };
+  CHECK(urls({}) == nlohmann::json::parse(R"({"key":"7/s-1/w-1/x","bytes":11,"items":12,
+      "clicks":13,"keys":14,"first_ms":15,"last_ms":16,"urls":[]})"));
+  CHECK(urls({"a"})["urls"] == nlohmann::json{"a"});
+  CHECK(urls({"a", "b\"c"})["urls"] == nlohmann::json{"a", "b\"c"});
 }
 
 TEST_CASE("recordings are put one after another, and their memory is given back", "[recordings]") {

@@ -219,6 +219,26 @@ TEST_CASE("$geoip_disable keeps places away, not the network's names") {
   CHECK(with("false")["$geoip_country_code"] == "DE");
 }
 
+TEST_CASE("$geoip_disable has JavaScript's truth") {
+  Fixture f;
+  f.head.cf_connecting_ip = "203.0.113.9";
+  f.head.edge.country = "DE";
+  const auto keeps_away = [&](std::string_view raw) {
+    const auto row =
+        row_of(f, event(R"("properties":{"$geoip_disable":)" + std::string(raw) + "}"));
+    CHECK(row["properties"].contains("$geoip_country_code") == row.contains("country_code"));
+    return !row.contains("country_code");
+  };
+  for (const char* raw : {"true", "1", "-1", "0.5", "\"x\"", "\"0\"", "\"false\"", "[]", "{}"}) {
+    INFO(raw);
+    CHECK(keeps_away(raw));
+  }
+  for (const char* raw : {"false", "null", "0", "\"\""}) {
+    INFO(raw);
+    CHECK_FALSE(keeps_away(raw));
+  }
+}
+
 TEST_CASE("With anonymised addresses no row holds $ip, not even the client's own") {
   Fixture f;
   f.head.cf_connecting_ip = "203.0.113.9";
@@ -487,4 +507,30 @@ TEST_CASE("A reject row holds only columns of schemas/rejects.json") {
   const auto row = nlohmann::json::parse(rows.row(0));
   CHECK(row.size() == schema["fields"].size());
   for (const auto& field : schema["fields"]) CHECK(row.contains(field["name"].get<std::string>()));
+}
+
+TEST_CASE("Texts of a reject row are cut at their bytes, between characters") {
+  const auto kept = [](std::string_view member, const std::string& text) {
+    RejectRow reject{.uuid = "u", .reason = "r"};
+    (member == "detail" ? reject.detail : reject.payload) = text;
+    RowBatch rows(Stream::kRejects);
+    append_reject_row(rows, reject);
+    return nlohmann::json::parse(rows.row(0))[std::string(member)].get<std::string>();
+  };
+  for (const auto& [member, most] :
+       {std::pair<std::string_view, size_t>{"detail", limits::kRejectDetailBytesMax},
+        std::pair<std::string_view, size_t>{"payload", limits::kRejectPayloadBytesMax}}) {
+    INFO(member);
+    const std::string full(most, 'x');
+    CHECK(kept(member, full) == full);
+    CHECK(kept(member, full + "y") == full);
+    for (const std::string_view character : {"é", "€", "😀"}) {
+      // One byte of it is inside the limit, then all of it.
+      const std::string begun = full.substr(0, most - 1) + std::string(character);
+      CHECK(kept(member, begun) == full.substr(0, most - 1));
+      const std::string whole = full.substr(0, most - character.size()) + std::string(character);
+      CHECK(kept(member, whole) == whole);
+      CHECK(kept(member, whole + "y") == whole);
+    }
+  }
 }
