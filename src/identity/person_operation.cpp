@@ -236,7 +236,6 @@ void Operation::absorb(SurrenderReply&& reply) {
   take_reports(reply.person);
   take_pages(reply.pages, 1);
   const bool too_large = absorb_person(record.person, work_.bag(), std::move(reply.person));
-  work_.touch_person();
   // One version for the merge and the event's own properties together.
   const uint64_t version = record.person.version;
   update(IdentifiedChange::kIdentify, ChangeKind::kMerge);

@@ -350,6 +350,24 @@ TEST_CASE("A merge is reported by the alarm when the request that asked for it c
   CHECK(f.host.sends.size() == 1);
 }
 
+TEST_CASE("The alarm reports a merge for the project it happened in") {
+  Fixture f;
+  f.project.team_id = 7;
+  f.host.config.sinks[static_cast<size_t>(Stream::kPersons)] = SinkKind::kHttp;
+  for (const char* id : {"ann", "user"}) f.send(event("custom", id));
+  f.send(event("$identify", "user", R"("$anon_distinct_id":"ann")"));
+  f.host.sends.clear();
+  f.ring();
+  REQUIRE(f.host.sends.size() == 1);
+  size_t rows = 0;
+  for (size_t at = f.host.sends[0].find("\"team_id\":"); at != std::string::npos;
+       at = f.host.sends[0].find("\"team_id\":", at + 1)) {
+    CHECK(f.host.sends[0].substr(at, 12) == "\"team_id\":7,");
+    ++rows;
+  }
+  CHECK(rows == 2);  // the survivor and the one who is no more
+}
+
 TEST_CASE("A person is described with its ids, their versions, and who was merged into it") {
   Fixture f;
   const auto numbered = [](char number, const std::string& json) {
@@ -379,10 +397,13 @@ TEST_CASE("A person is described with its ids, their versions, and who was merge
 
 // A person's object in the middle of a merge, whose effects the test performs.
 struct OpenMerge {
-  OpenMerge(Fixture& f, const std::string& into, const std::string& other)
+  // `first` comes before the merge in the same call.
+  OpenMerge(Fixture& f, const std::string& into, const std::string& other,
+            std::vector<PersonOp> first = {})
       : host(f.host), storage(f.host.objects[{ObjectClass::kPerson, person_object_name(1, into)}]) {
     ApplyRequest request;
     request.self = into;
+    request.ops = std::move(first);
     PersonOp op;
     op.distinct_id = into;
     op.other = other;
@@ -422,6 +443,81 @@ struct OpenMerge {
   Effects effects;
   Effect effect;
 };
+
+TEST_CASE("A merge under way is told of with whom it is, until it is done") {
+  Fixture f;
+  for (const char* id : {"a", "b"}) f.send(event("custom", id));
+  const auto told = [&] {
+    return f.host.call(
+        CallObject{ObjectClass::kPerson, person_object_name(1, "a"), write_describe()});
+  };
+  CHECK(told().find("merge_under_way") == std::string::npos);
+  OpenMerge merge(f, "a", "b");
+  CHECK(told().find(R"("personless":false,"merge_under_way":{"with":"b","since":"2024-01-01T)") !=
+        std::string::npos);
+  merge.ask();
+  CHECK(told().find("merge_under_way") == std::string::npos);
+}
+
+TEST_CASE("A merge that the alarm carried out meanwhile is shown as it ended") {
+  Fixture f;
+  f.send(event("custom", "a", R"("$set":{"own":1})"));
+  f.send(event("custom", "b", R"("$set":{"theirs":1})"));
+  PersonOp before;
+  before.distinct_id = "a";
+  OpenMerge merge(f, "a", "b", {before});
+  f.ring();
+  REQUIRE_FALSE(f.stored("a").has_intent);
+  merge.ask();
+  REQUIRE(merge.status() == ApplyStatus::kDone);
+  const ApplyReply reply = read_apply_reply(merge.task->reply().body).value();
+  REQUIRE(reply.results.size() == 2);
+  const auto text = [&](size_t i) {
+    return std::string(reply.property_texts[reply.results[i].properties]);
+  };
+  CHECK(text(0).find("\"own\":1") != std::string::npos);
+  CHECK(text(0).find("theirs") == std::string::npos);
+  CHECK(text(1).find("\"own\":1") != std::string::npos);
+  CHECK(text(1).find("\"theirs\":1") != std::string::npos);
+}
+
+TEST_CASE("Who is identified and what changed is told to whoever asks for it, and to no other") {
+  Fixture f;
+  f.send(event("$identify", "a", R"("$anon_distinct_id":"b")"));
+  for (const bool asks : {false, true}) {
+    ApplyRequest request;
+    request.self = "a";
+    request.wants_identified = asks;
+    PersonOp op;
+    op.distinct_id = "a";
+    request.ops.push_back(op);
+    const ApplyReply reply =
+        read_apply_reply(f.host.call(CallObject{ObjectClass::kPerson, person_object_name(1, "a"),
+                                                write_apply(request)}))
+            .value();
+    REQUIRE(reply.results.size() == 1);
+    CHECK(reply.results[0].is_identified.has_value() == asks);
+    if (asks) CHECK(reply.results[0].is_identified.value());
+    CHECK_FALSE(reply.results[0].is_changed);
+  }
+}
+
+TEST_CASE("An id that was merged earlier in a request is not asked again for where it leads") {
+  Fixture f;
+  for (const char* id : {"user", "anon", "other"}) f.send(event("custom", id));
+  f.host.calls_by_name.clear();
+  EventBatch batch;
+  batch.add(merge("user", "anon"));
+  batch.add(event("custom", "other"));  // another object's: it ends the first call
+  batch.add(event("custom", "anon", R"("$set":{"late":1})"));
+  batch.add(merge("user", "other"));
+  RequestRun run(f.host, f.caches, f.project, batch);
+  for (size_t i = 0; i < 4; ++i) REQUIRE_FALSE(run.people.failed(i));
+  // The survivor's question is the one call.
+  CHECK(f.host.calls_by_name[person_object_name(1, "anon")] == 1);
+  CHECK(run.people.take_view(2).person_id == f.stored("user").uuid);
+  CHECK(f.stored("user").properties.find("\"late\":1") != std::string::npos);
+}
 
 TEST_CASE("A merge with a person who is merging waits, asks again, and takes all in the end") {
   Fixture f;
@@ -511,6 +607,38 @@ TEST_CASE(
     CHECK(again.status() == ApplyStatus::kDone);
     CHECK(f.stored("a").distinct_ids.size() == 2);
   }
+}
+
+TEST_CASE("Parts of a person that were given up are not put together with later ones") {
+  Fixture f;
+  for (const char* id : {"a", "b"}) f.send(event("custom", id));
+  OpenMerge merge(f, "a", "b");
+  const std::string question = merge.question().request;
+  const std::string whole = f.host.call(merge.question());
+  SurrenderReply first = read_surrender_reply(whole).value();
+  first.person.id_pages = 3;
+  ByteWriter page;
+  write_ids(page, {{"b-1", 0}});
+  first.pages = {page.take()};
+  SurrenderReply next;
+  next.status = SurrenderStatus::kGiven;
+  next.has_person = true;
+  next.pages = first.pages;
+  const auto part = [&next](uint64_t page) {
+    next.first_page = page;
+    return write_surrender_reply(next, kSurrenderVersion);
+  };
+  merge.answer(write_surrender_reply(first, kSurrenderVersion));
+  CHECK(merge.question().request != question);  // the second page
+  merge.answer(part(2));
+  CHECK(merge.question().request == question);
+  // The second page would fit what is forgotten.
+  merge.answer(part(1));
+  CHECK(merge.question().request == question);
+  merge.answer(write_surrender_reply(first, kSurrenderVersion));
+  merge.answer(part(1));
+  merge.answer(part(2));
+  CHECK(merge.status() == ApplyStatus::kDone);
 }
 
 // --- Groups ---

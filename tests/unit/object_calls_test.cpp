@@ -519,6 +519,63 @@ TEST_CASE("What an isolate remembers is bounded by bytes, not entries") {
   CHECK(taken == limits::kPersonIdLease);
 }
 
+TEST_CASE("An isolate leases ids when few are left, once at a time, and again after a time-out") {
+  constexpr int64_t kNow = 1'767'268'800'000;
+  IdentityCaches caches;
+  CHECK(caches.take_person_id(1) == 0);
+  REQUIRE(caches.begin_lease(1, kNow));
+  // One is under way, of this project alone.
+  CHECK_FALSE(caches.begin_lease(1, kNow + 9'999));
+  CHECK(caches.begin_lease(2, kNow));
+  CHECK(caches.begin_lease(1, kNow + 10'000));
+  CHECK_FALSE(caches.begin_lease(1, kNow + 10'001));
+  caches.lease_failed(1);
+  REQUIRE(caches.begin_lease(1, kNow + 10'002));
+  caches.lease_arrived(1, 100, 60);
+  for (uint64_t id = 100; id < 109; ++id) CHECK(caches.take_person_id(1) == id);
+  CHECK_FALSE(caches.begin_lease(1, kNow + 60'000));  // 51 are left
+  CHECK(caches.take_person_id(1) == 109);
+  caches.give_back_person_id(1, 109);
+  CHECK_FALSE(caches.begin_lease(1, kNow + 60'000));
+  CHECK(caches.take_person_id(1) == 109);
+  CHECK(caches.begin_lease(1, kNow + 60'000));  // 50 are
+  for (uint64_t id = 110; id < 160; ++id) CHECK(caches.take_person_id(1) == id);
+  CHECK(caches.take_person_id(1) == 0);
+  CHECK(caches.take_person_id(2) == 0);
+}
+
+TEST_CASE("Texts that come as differences are put together up to the bound, to the byte") {
+  constexpr size_t kParts = 8;
+  constexpr size_t kSize = limits::kPersonReplyBytesMax / kParts;
+  static_assert(kSize * kParts == limits::kPersonReplyBytesMax);
+  const auto left_out = [&](size_t more) {
+    OpResult result;
+    result.exists = true;
+    result.uuid = "018f0000-0000-7000-8000-000000000000";
+    ApplyReplyWriter writer;
+    // The first is sent whole, and the last is larger by `more`.
+    for (size_t i = 0; i <= kParts; ++i) {
+      std::string text = R"({"n":)" + std::to_string(i) + R"(,"f":"")" + "}";
+      text.insert(text.size() - 2, kSize - text.size() + (i == kParts ? more : 0), 'x');
+      PersonOp op;
+      writer.add(result, {text, 0}, op);
+    }
+    const ApplyReply reply =
+        read_apply_reply(writer.finish(ApplyStatus::kDone, {}, false, false, {})).value();
+    REQUIRE(reply.results.size() == kParts + 1);
+    for (size_t i = 0; i < kParts; ++i) {
+      CHECK_FALSE(reply.results[i].properties_left_out);
+      CHECK(reply.property_texts[reply.results[i].properties].size() == kSize);
+    }
+    const OpResult& last = reply.results[kParts];
+    const std::string_view text = reply.property_texts[last.properties];
+    CHECK(text.size() == (last.properties_left_out ? 2 : kSize + more));
+    return last.properties_left_out;
+  };
+  CHECK_FALSE(left_out(0));
+  CHECK(left_out(1));
+}
+
 TEST_CASE("A configuration that cannot be used opens no path but health and liveness") {
   World world(R"(,"POSTHOG_TEAM_ID":"99999999999999999999","HOGFLARE_ADMIN_TOKEN":"t")");
   for (const std::string path :

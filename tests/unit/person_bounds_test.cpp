@@ -98,6 +98,35 @@ TEST_CASE("Thousands of merges of people leave thousands of notes, which alarms 
   CHECK_FALSE(person.has_unreported);
 }
 
+TEST_CASE("An alarm comes back at once for tombstones only where some are gone") {
+  World world;
+  for (const char* id : {"1", "2", "3"}) {
+    EventBatch batch;
+    batch.add(R"({"event":"e","distinct_id":")" + std::string(id) + "\"}");
+    world.send(batch);
+  }
+  world.merge(1, 3, 1);
+  MemoryStorage& storage = world.storage("user");
+  PersonBounds bounds;
+  bounds.acknowledge_at_once = 2;
+  bounds.acknowledges_per_alarm = 2;
+  const auto ring = [&] {
+    storage.alarm_at_ms = 0;
+    std::unique_ptr<Task> task = make_person_alarm(ProtocolFaults(), bounds);
+    world.host.run(*task, &storage);
+    return storage.alarm_at_ms - world.host.now_ms;
+  };
+  world.host.objects_answer = false;
+  CHECK(ring() == limits::kMergeAlarmMs);
+  CHECK(read_stored_person(storage).has_unacknowledged);
+  world.host.objects_answer = true;
+  CHECK(ring() == limits::kMergeContinueMs);
+  CHECK(read_stored_person(storage).has_unacknowledged);
+  // One is left, fewer than an alarm dismisses.
+  CHECK(ring() == -world.host.now_ms);
+  CHECK_FALSE(read_stored_person(storage).has_unacknowledged);
+}
+
 TEST_CASE("A person keeps continuity keys up to their bound and none beyond it") {
   const std::string key(1'000, 'k');
   for (const size_t over : {0, 1}) {

@@ -422,6 +422,68 @@ TEST_CASE("An outbox is called in this version or without one, as the deployment
 
 // --- Calls of other versions, and what is no call ---
 
+TEST_CASE("A merge under way whose operation cannot be read fails its call, in either version") {
+  PersonOp op;
+  op.distinct_id = "ann";
+  op.other = "bob";
+  op.merge = MergeKind::kDangerously;
+  op.set = R"({"a":1})";
+  const auto bytes_of = [](const PersonOp& given) {
+    ByteWriter out;
+    write_op(out, given);
+    return out.take();
+  };
+  const std::string good = bytes_of(op);
+  op.set = "{\"a\":";
+  const std::string bad_text = bytes_of(op);
+  const auto reads = [](std::string_view value) {
+    MemoryStorage storage;
+    storage.put("person", value);
+    std::optional<StoredFault> fault;
+    const PersonRecord record = load_record(storage, {}, fault);
+    CHECK(record.intent.has_value() == !fault.has_value());
+    return !fault.has_value();
+  };
+  const auto second = [](const std::string& operation) {
+    MemoryStorage storage;
+    PersonRecord record;
+    record.sequence = 1;
+    record.intent.emplace();
+    record.intent->sequence = 1;
+    record.intent->self = "ann";
+    record.intent->target = "bob";
+    record.intent->op = operation;
+    std::optional<StoredFault> fault;
+    store_record(storage, record, fault);
+    return storage.values.at("person");
+  };
+  const auto first = [](const std::string& operation) {
+    ByteWriter out;
+    out.u8(1);      // the version
+    out.u8(0);      // an empty record
+    out.u8(4);      // with a merge under way
+    out.text("");   // no redirect
+    out.number(0);  // given to nobody
+    out.number(1);  // merges so far
+    out.number(1);
+    out.text("ann");
+    out.text("bob");
+    out.u8(0);
+    out.signed_number(1'704'067'200'000);
+    out.signed_number(1);
+    out.text(operation);
+    for (int list = 0; list < 3; ++list) out.number(0);
+    return out.take();
+  };
+  CHECK(reads(second(good)));
+  CHECK(reads(first(good)));
+  for (const std::string& bad : {std::string(), good.substr(0, good.size() - 1), good + "x"}) {
+    CHECK_FALSE(reads(second(bad)));
+    CHECK_FALSE(reads(first(bad)));
+  }
+  CHECK_FALSE(reads(first(bad_text)));
+}
+
 TEST_CASE("The counter of ids hands out ranges without a gap, and refuses what is no lease") {
   Turnaround world;
   std::string newer = write_lease(10);
