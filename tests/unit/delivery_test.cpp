@@ -173,6 +173,29 @@ TEST_CASE("After three attempts the rows are in the outbox and the request is ke
   CHECK(world.stats().rows() == 2);
 }
 
+TEST_CASE("Rows in the outbox are as old as their first failure, in time or without an attempt") {
+  for (const bool is_late : {false, true}) {
+    DeliveryWorld world;
+    const int64_t begin_ms = world.now_ms;
+    world.sink = [&](const SendRows&) {
+      return is_late ? SinkAnswer{.status = 500, .commit = false, .delay_ms = 19'000}
+                     : SinkAnswer{.status = 500, .commit = false, .delay_ms = 100};
+    };
+    const auto run = world.deliver(batches_of(numbered_rows(Stream::kEvents, 0, 2)));
+    REQUIRE(run->outcome(Stream::kEvents).in_outbox == 2);
+    CHECK(world.sends.size() == (is_late ? 1 : limits::kSendAttempts));
+    CHECK(world.now_ms - world.stats().oldest_age_ms() == begin_ms + (is_late ? 19'000 : 100));
+  }
+  // Nothing was tried: since it was put aside.
+  DeliveryWorld world;
+  for (uint32_t i = 0; i < limits::kBreakerFailures; ++i) {
+    world.health.note(Stream::kEvents, SinkVerdict::kTransient, world.now_ms);
+  }
+  const int64_t begin_ms = world.now_ms;
+  world.deliver(batches_of(numbered_rows(Stream::kEvents, 0, 1)));
+  CHECK(world.now_ms - world.stats().oldest_age_ms() == begin_ms);
+}
+
 TEST_CASE("A send that timed out is not repeated before the client") {
   DeliveryWorld world;
   world.sink = [](const SendRows&) { return SinkAnswer{.commit = false, .hang = true}; };

@@ -193,6 +193,36 @@ TEST_CASE("A shard at its bound says so and takes sends again when it has room")
   CHECK(put(world, storage, put_of(rows, 1)) == PutResult::kStored);
 }
 
+TEST_CASE("A shard takes what fits it to the byte, with what each send costs beside its rows") {
+  const std::string rows = "[\"" + std::string(400, 'x') + "\"]";
+  const uint64_t each = rows.size() + limits::kOutboxEntryOverheadBytes;
+  for (const uint64_t missing : {0, 1}) {
+    DeliveryWorld world;
+    world.config.outbox_bytes_max = limits::kOutboxShards * (2 * each - missing);
+    FakeStorage& storage = shard(world);
+    CHECK(put(world, storage, put_of(rows, 1)) == PutResult::kStored);
+    CHECK(put(world, storage, put_of(rows, 1)) ==
+          (missing == 0 ? PutResult::kStored : PutResult::kFull));
+    CHECK(world.stats().streams[0].bytes == (2 - missing) * rows.size());
+  }
+}
+
+TEST_CASE("Stored sends travel together up to the sink's limit, to the byte") {
+  for (const size_t over : {0, 1}) {
+    DeliveryWorld world;
+    const auto rows = [](char name, size_t bytes) {
+      std::string text = std::string("[{\"") + name + "\":\"\"}]";
+      return text.insert(text.size() - 3, bytes - text.size(), 'x');
+    };
+    const size_t half = limits::kSendBytesMax / 2;
+    put(world, shard(world), put_of(rows('a', half), 1, 1));
+    put(world, shard(world), put_of(rows('b', half + over), 1, 2));
+    world.pass(kMinute);
+    CHECK(world.sends.size() == 1 + over);
+    CHECK(world.landed_rows(Stream::kEvents).size() == 2);
+  }
+}
+
 TEST_CASE("An outage is waited out with growing pauses up to five minutes, however long it is") {
   DeliveryWorld world;
   bool down = true;
@@ -487,6 +517,36 @@ TEST_CASE("A full quarantine drops nothing: the row stays in the outbox and othe
   CHECK(world.landed_rows(Stream::kEvents) == std::vector<std::string>{"{\"good\":1}"});
 }
 
+TEST_CASE("An alarm goes around what waits once: what stays is tried once in each") {
+  DeliveryWorld world;
+  world.config.outbox_bytes_max = 8 * 8'000;
+  std::map<uint64_t, int> tries;  // of the row that stays, by alarm
+  world.sink = [&](const SendRows& rows) {
+    if (rows.rows.find("bad") == std::string::npos) return SinkAnswer{};
+    if (rows.rows.find("stays") != std::string::npos) ++tries[world.alarms_run];
+    return refusing(400);
+  };
+  FakeStorage& storage = shard(world);
+  put(world, storage, put_of("[{\"bad\":\"" + std::string(1'500, 'x') + "\"}]", 1, 1));
+  world.pass(kMinute);
+  REQUIRE(world.stats().quarantine_rows == 1);
+  put(world, storage, put_of("[{\"bad\":\"stays" + std::string(1'500, 'x') + "\"}]", 1, 5));
+  for (int hour = 0; hour < 3; ++hour) {
+    // One before it and one behind it.
+    put(world, storage, put_of("[{\"good\":1}]", 1, 2));
+    put(world, storage, put_of("[{\"good\":2}]", 1, 9));
+    world.pass(kHour);
+  }
+  CHECK(world.stats().rows() == 1);
+  CHECK(world.landed_rows(Stream::kEvents).size() == 6);
+  CHECK(tries.size() > 10);
+  for (const auto& [alarm, times] : tries) {
+    INFO("alarm " << alarm);
+    // Together with the others, then alone.
+    CHECK(times <= 3);
+  }
+}
+
 TEST_CASE("A wrong token or address is no poison: the rows wait until it is put right") {
   for (const uint16_t status : {401, 403, 404, 301}) {
     DeliveryWorld world;
@@ -601,6 +661,29 @@ TEST_CASE("Drain sends at once what would wait, on all shards, and tells how it 
   CHECK(drained.body ==
         "{\"failures\":0,\"rows_delivered\":16,\"rows_quarantined\":0,"
         "\"sends_delivered\":8,\"sends_left\":0,\"failed_shards\":[]}");
+}
+
+TEST_CASE("An operator's question goes to so many shards at once, each once and in order") {
+  DeliveryWorld world;
+  auto task = make_admin_task(AdminKind::kQuarantine, {});
+  Effects effects;
+  task->start(world.turn(), effects);
+  std::vector<Effect> open = effects.take();
+  CHECK(open.size() == limits::kSendsAtOnce);
+  std::vector<std::string> asked;
+  while (!open.empty()) {
+    REQUIRE(open.size() <= limits::kSendsAtOnce);
+    const Effect effect = open.front();
+    open.erase(open.begin());
+    asked.push_back(std::get<CallObject>(effect.kind).name);
+    const std::string reply =
+        call(world, world.objects[asked.back()], std::get<CallObject>(effect.kind).request).body;
+    task->resume(world.turn(), {.id = effect.id, .ok = true, .body = reply}, effects);
+    for (Effect& next : effects.take()) open.push_back(std::move(next));
+  }
+  REQUIRE(task->finished());
+  REQUIRE(asked.size() == limits::kOutboxShards);
+  for (uint32_t i = 0; i < limits::kOutboxShards; ++i) CHECK(asked[i] == outbox_name(i));
 }
 
 TEST_CASE("Admin replies say which shards did not answer") {
