@@ -598,3 +598,122 @@ TEST_CASE("why a seed flag answers as it does is told in its detail", "[flags]")
   CHECK(reason(R"(,"active":false)") == "disabled");
   CHECK(reason(R"(,"active":false)" + pro) == "disabled");
 }
+
+TEST_CASE("the feed marks what SDKs read otherwise, value by value", "[flags]") {
+  const auto marked_flag = [](const std::string& members, const std::string& more = "") {
+    const Definitions definitions =
+        definitions_from(R"({"flags":[{"key":"f",)" + members + "}]" + more + "}");
+    const json feed = parsed(write_definitions(definitions, Cohorts::kSend));
+    return feed["flags"][0]["ensure_experience_continuity"].get<bool>();
+  };
+  const auto marked = [&](const std::string& op, const std::string& value,
+                          const std::string& more = "") {
+    return marked_flag(R"("filters":{"groups":[{"properties":[{"key":"p","operator":")" + op +
+                           R"(","value":)" + value + "}]}]}",
+                       more);
+  };
+  struct Row {
+    const char* op;
+    std::vector<const char*> alike;
+    std::vector<const char*> otherwise;
+  };
+  const Row rows[] = {
+      {"exact",
+       {R"("a")", "1", R"(["a","b"])", R"(["a",1])", "true", R"("TRUE")", R"([true,"true"])"},
+       {R"("é")", "1.5", R"(["a","é"])", R"(["a",1.5])", "{}", "[]", "false", R"("False")",
+        R"([true,"false"])"}},
+      {"is_not", {R"("a")", R"(["a",true])"}, {R"("é")", "[]", "false"}},
+      {"icontains", {R"("a")"}, {}},
+      {"icontains_multi", {}, {R"(["a"])"}},
+      {"not_icontains_multi", {}, {R"(["a"])"}},
+      {"gt", {"1", R"("1.5")"}, {R"("x")"}},
+      {"between", {}, {"[1,2]"}},
+      {"not_between", {}, {"[1,2]"}},
+      {"is_set", {"1"}, {}},
+      {"is_not_set", {}, {"1"}},
+      {"is_date_exact", {}, {R"("2025-01-01")"}},
+      {"is_date_before", {R"("2025-01-01")"}, {R"("soon")", "5"}},
+      {"semver_eq",
+       {R"("1.2.3")", R"("0.0.10")"},
+       {R"("1.2")", R"("1.2.3.4")", R"("01.2.3")", R"("1.02.3")", R"("v1.2.3")", R"("1.2.3-a")"}},
+      {"semver_tilde", {R"("1.2.3")"}, {R"("1.2")", R"("1.2.3, <1.2.9")"}},
+      {"semver_caret", {R"("1.2.3")"}, {R"("1")"}},
+      {"semver_wildcard",
+       {R"("1.*")", R"("1.2.*")"},
+       {R"("*")", R"("1.2.3")", R"("01.*")", R"("1.x")", R"("1.2.3.*")"}},
+      {"regex",
+       {R"("^a[0-9]{2}$")", R"("a\\.b")", R"("(?:a|b)c")", R"("\\n\\t")"},
+       {R"("\\d")", R"("(?i)a")", R"("é")", R"("[[:alpha:]]")", R"("a{,3}")", R"("a\\")"}},
+      {"not_regex", {R"("a+")"}, {R"("a++")", R"("[]a]")"}},
+  };
+  for (const Row& row : rows) {
+    for (const char* value : row.alike) {
+      INFO(row.op << " " << value);
+      CHECK_FALSE(marked(row.op, value));
+    }
+    for (const char* value : row.otherwise) {
+      INFO(row.op << " " << value);
+      CHECK(marked(row.op, value));
+    }
+  }
+  // Truth is compared by the first version of matching alone.
+  const std::string second = R"(,"property_matching_version":2)";
+  CHECK_FALSE(marked("exact", "false", second));
+  CHECK(marked("exact", "[]", second));
+
+  const std::string all = R"("filters":{"groups":[{}]})";
+  CHECK_FALSE(marked_flag(all));
+  CHECK(marked_flag(all + R"(,"ensure_experience_continuity":true)"));
+  CHECK(marked_flag(all + R"(,"evaluation_runtime":"client")"));
+  CHECK_FALSE(marked_flag(all + R"(,"evaluation_runtime":"server")"));
+  CHECK_FALSE(marked_flag(all + R"(,"evaluation_runtime":"all")"));
+  CHECK(marked_flag(all + R"(,"bucketing_identifier":"device_id")"));
+  CHECK_FALSE(marked_flag(all + R"(,"bucketing_identifier":"distinct_id")"));
+  CHECK_FALSE(marked_flag(R"("filters":{"groups":[{}],"early_exit":true})"));
+  CHECK(marked_flag(R"("filters":{"groups":[{},{}],"early_exit":true})"));
+  CHECK(marked_flag(R"("filters":{"groups":[{}],"super_groups":[{}]})"));
+  CHECK_FALSE(marked_flag(R"("filters":{"aggregation_group_type_index":0,"groups":[{}]})"));
+  CHECK(marked_flag(
+      R"("filters":{"groups":[{"aggregation_group_type_index":0,"rollout_percentage":5}]})"));
+  CHECK_FALSE(marked_flag(R"("rollout_percentage":100)"));
+  CHECK(marked_flag(R"("rollout_percentage":99)"));
+  CHECK(marked_flag(R"("variants":[{"key":"x","rollout_percentage":100}])"));
+  CHECK(marked_flag(R"("group_type":"company")"));
+  CHECK(marked_flag(R"("conditions":[{}])"));
+  CHECK_FALSE(marked_flag(R"("conditions":[{}],"active":false)"));
+}
+
+TEST_CASE("the feed marks flags whose cohorts SDKs read otherwise", "[flags]") {
+  const auto marked = [](const std::string& cohort, const std::string& filter = "") {
+    const Definitions definitions = definitions_from(
+        R"({"flags":[{"key":"f","filters":{"groups":[{"properties":[{"key":"id","type":"cohort",
+            "value":1)" +
+        filter + R"(}]}]}}],"cohorts":[{"id":1,)" + cohort +
+        R"(},{"id":2,"filters":{"properties":{"type":"OR","values":[{"type":"OR","values":[
+            {"key":"q","value":"x"}]}]}}}]})");
+    const json feed = parsed(write_definitions(definitions, Cohorts::kSend));
+    return feed["flags"][0]["ensure_experience_continuity"].get<bool>();
+  };
+  const auto of_values = [](const std::string& values) {
+    return R"("filters":{"properties":{"type":"OR","values":[)" + values + "]}}";
+  };
+  const std::string leaf = R"({"key":"p","value":"x"})";
+  const std::string group = R"({"type":"AND","values":[)" + leaf + "]}";
+  CHECK_FALSE(marked(of_values(leaf)));
+  CHECK_FALSE(marked(of_values(group + "," + group)));
+  CHECK_FALSE(marked(of_values(leaf), R"(,"operator":"not_in")"));
+  CHECK_FALSE(marked(of_values(R"({"type":"cohort","key":"id","value":2})")));
+  CHECK(marked(of_values(R"({"type":"cohort","key":"id","value":2,"operator":"not_in"})")));
+  CHECK(marked(of_values(R"({"type":"cohort","key":"id","value":2,"negation":true})")));
+  // Leaves and groups side by side, in either order.
+  CHECK(marked(of_values(leaf + "," + group)));
+  CHECK(marked(of_values(group + "," + leaf)));
+  CHECK(marked(of_values("")));
+  CHECK(marked(of_values(R"({"type":"AND","values":[]})")));
+  CHECK(marked(of_values(R"({"key":"p","value":"é"})")));
+  CHECK(marked(of_values(R"({"type":"behavioral","key":"p","value":"x"})")));
+  CHECK(marked(R"("is_static":true,"members":["u"])"));
+  CHECK(marked(R"("cohort_type":"realtime",)" + of_values(leaf)));
+  CHECK(marked(R"("groups":[{"properties":[{"key":"p","value":"x"}]}])"));
+  CHECK(marked(of_values(leaf), R"(,"operator":"exact")"));
+}

@@ -637,6 +637,17 @@ TEST_CASE("Parts of a person that were given up are not put together with later 
   CHECK(merge.question().request == question);
   merge.answer(write_surrender_reply(first, kSurrenderVersion));
   merge.answer(part(1));
+  // Whoever is asked instead begins with the first page as well.
+  SurrenderReply moved;
+  moved.status = SurrenderStatus::kMoved;
+  moved.moved_to = "c";
+  merge.answer(write_surrender_reply(moved, kSurrenderVersion));
+  const std::string other_question = merge.question().request;
+  CHECK(merge.question().name == person_object_name(1, "c"));
+  merge.answer(part(2));
+  CHECK(merge.question().request == other_question);
+  merge.answer(write_surrender_reply(first, kSurrenderVersion));
+  merge.answer(part(1));
   merge.answer(part(2));
   CHECK(merge.status() == ApplyStatus::kDone);
 }

@@ -193,6 +193,75 @@ TEST_CASE("One bad replay event does not cost the others") {
   CHECK_FALSE(batch.value()->refusal());
 }
 
+TEST_CASE("A session id has letters, digits and hyphens; a window and a source have 200 bytes") {
+  for (const char good : {'0', '9', 'a', 'z', 'A', 'Z', '-'}) {
+    Fixture f;
+    const auto batch = decode(
+        f, snapshot("\"$session_id\":\"" + std::string(1, good) + R"(","$snapshot_data":[])"));
+    REQUIRE(batch.ok());
+    CHECK(batch.value()->recordings.size() == 1);
+  }
+  // The neighbours of those ranges in ASCII.
+  for (const char bad : {'/', ':', '`', '{', '@', '[', '_', '.'}) {
+    CHECK(reject_detail("\"$session_id\":\"s" + std::string(1, bad) + R"(","$snapshot_data":[])")
+              .find("invalid session id") != std::string::npos);
+  }
+  for (const std::string name : {"$window_id", "$snapshot_source"}) {
+    const auto named = [&](size_t bytes) {
+      return R"("$session_id":"s","$snapshot_data":[],")" + name + "\":\"" +
+             std::string(bytes - 2, 'x') + "\"";
+    };
+    Fixture f;
+    const auto batch = decode(f, snapshot(named(200)));
+    REQUIRE(batch.ok());
+    REQUIRE(batch.value()->recordings.size() == 1);
+    const Recording& one = batch.value()->recordings[0];
+    CHECK((name == "$window_id" ? one.window_id : one.snapshot_source).size() == 200);
+    CHECK(reject_detail(named(201)).find("longer than 200 bytes") != std::string::npos);
+  }
+}
+
+TEST_CASE("An event without a session goes on with the one before it, its window too") {
+  Fixture f;
+  const auto batch =
+      decode(f, "[" + snapshot(R"("$session_id":"s","$window_id":"w","$snapshot_data":[1])") + "," +
+                    snapshot(R"("$snapshot_data":[2])") + "," +
+                    snapshot(R"("$session_id":null,"$window_id":null,"$snapshot_data":[3])") + "," +
+                    snapshot(R"("$window_id":"v","$snapshot_data":[4])") + "," +
+                    snapshot(R"("$snapshot_data":[5])") + "," +
+                    snapshot(R"("$session_id":"s","$snapshot_data":[6])") + "]");
+  REQUIRE(batch.ok());
+  CHECK(batch.value()->rejects.empty());
+  const std::vector<Recording>& all = batch.value()->recordings;
+  REQUIRE(all.size() == 3);
+  for (const Recording& one : all) CHECK(one.session_id == "\"s\"");
+  CHECK(all[0].window_id == "\"w\"");
+  CHECK(all[0].items == std::vector<std::string_view>{"1", "2", "3"});
+  CHECK(all[1].window_id == "\"v\"");
+  CHECK(all[1].items == std::vector<std::string_view>{"4", "5"});
+  CHECK(all[2].window_id == "\"s\"");
+  // Nothing stands before the first.
+  CHECK(reject_detail(R"("$window_id":"w","$snapshot_data":[])") ==
+        "replay event submitted without session id");
+}
+
+TEST_CASE("A recording's library is a name of 200 characters at most, from wherever it comes") {
+  const auto library = [](std::string_view given, std::string_view user_agent) {
+    Fixture f;
+    f.head.user_agent = user_agent;
+    const auto batch = decode(
+        f, snapshot(R"("$session_id":"s","$snapshot_data":[],"$lib":)" + std::string(given)));
+    REQUIRE(batch.ok());
+    return batch.value()->recordings[0].library;
+  };
+  const std::string full(200, 'x');
+  CHECK(library("\"" + full + "\"", "a/1") == full);
+  CHECK(library("\"" + full + "y\"", "a/1") == full);
+  CHECK(library("5", "my-posthog-thing/1") == "my-posthog-thing");
+  CHECK(library("null", "posthog" + full + "/1") == ("posthog" + full).substr(0, 200));
+  CHECK(library("null", "posthog-ios") == "posthog-ios");
+}
+
 TEST_CASE("The first event's token counts, and a request without one is refused") {
   Fixture f;
   const auto two = decode(
