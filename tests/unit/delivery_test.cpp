@@ -186,6 +186,19 @@ TEST_CASE("Rows in the outbox are as old as their first failure, in time or with
     CHECK(world.sends.size() == (is_late ? 1 : limits::kSendAttempts));
     CHECK(world.now_ms - world.stats().oldest_age_ms() == begin_ms + (is_late ? 19'000 : 100));
   }
+  // The breaker opens between the first failure and its repetition.
+  DeliveryWorld broken;
+  const int64_t broken_ms = broken.now_ms;
+  broken.sink = [&](const SendRows&) {
+    for (uint32_t i = 0; i < limits::kBreakerFailures; ++i) {
+      broken.health.note(Stream::kEvents, SinkVerdict::kTransient, broken.now_ms);
+    }
+    return SinkAnswer{.status = 500, .commit = false, .delay_ms = 100};
+  };
+  broken.deliver(batches_of(numbered_rows(Stream::kEvents, 0, 1)));
+  CHECK(broken.sends.size() == 1);
+  CHECK(broken.metrics.sends_skipped[0] == 1);
+  CHECK(broken.now_ms - broken.stats().oldest_age_ms() == broken_ms + 100);
   // Nothing was tried: since it was put aside.
   DeliveryWorld world;
   for (uint32_t i = 0; i < limits::kBreakerFailures; ++i) {

@@ -219,18 +219,19 @@ TEST_CASE("an id that stands twice in a list of members counts once", "[flags]")
   for (const char* id : {"", "ab", "d"}) CHECK_FALSE(members->contains(id));
 }
 
-TEST_CASE("groups of a cohort nest so many levels and no more", "[flags]") {
+TEST_CASE("groups of a cohort nest as deep as JSON may, and no deeper", "[flags]") {
   const auto problems_of = [](int levels) {
     std::string group = R"({"type":"AND","values":[{"key":"p","value":"1"}]})";
     for (int i = 1; i < levels; ++i) group = R"({"type":"AND","values":[)" + group + "]}";
     return Definitions::check("{" + std::string(kInAndNot) + R"(,"cohorts":{"1":)" + group + "}}",
                               ParseOptions{});
   };
-  // JSON that nests deeper than its reader goes is told by the reader.
-  const std::vector<Problem> most = problems_of(62);
-  CHECK(most.empty());
+  CHECK(problems_of(62).empty());
   const std::vector<Problem> more = problems_of(63);
-  REQUIRE_FALSE(more.empty());
+  REQUIRE(more.size() == 1);
+  CHECK(more[0].severity == Severity::kError);
+  CHECK(more[0].path == "$");
+  CHECK(more[0].message.find("nests deeper") != std::string::npos);
 }
 
 TEST_CASE("a group of type property is the old form's AND, inside another group alone", "[flags]") {

@@ -513,6 +513,9 @@ TEST_CASE("What an isolate remembers is bounded by bytes, not entries") {
     REQUIRE(caches.group_type_bytes() <= limits::kCachedTypesBytesMax);
   }
   CHECK(caches.group_types(1'999) != nullptr);
+  // What was remembered first has made room.
+  CHECK(caches.group_types(0) == nullptr);
+  CHECK(caches.redirect_of(1, "0" + id) == nullptr);
   for (uint64_t i = 0; i < 3 * limits::kPersonIdLease; ++i) caches.give_back_person_id(1, i + 1);
   uint64_t taken = 0;
   while (caches.take_person_id(1) != 0) ++taken;

@@ -227,6 +227,25 @@ TEST_CASE("A text too long for any date costs nothing") {
   CHECK_FALSE(parse_timestamp("Jan 2," + spaces + "2026").has_value());
 }
 
+TEST_CASE("A date's text has 128 bytes at most, in every reader") {
+  static_assert(kDateTextBytesMax == 128);
+  const auto filled = [](std::string front, char filling, const std::string& back, size_t bytes) {
+    return front.append(bytes - front.size() - back.size(), filling) + back;
+  };
+  for (const size_t bytes : {kDateTextBytesMax, kDateTextBytesMax + 1}) {
+    INFO(bytes);
+    const bool fits = bytes == kDateTextBytesMax;
+    const std::string fraction = filled("2026-01-02T03:04:05.", '5', "Z", bytes);
+    CHECK(parse_rfc3339_us(fraction).has_value() == fits);
+    const std::string zone = filled("2026-01-02T03:04:05[", 'Z', "]", bytes);
+    CHECK(parse_iso_us(zone, IsoForms::kAny).has_value() == fits);
+    const std::string spaced = filled("2026-", ' ', "01-02", bytes);
+    CHECK(parse_wall_clock_us(spaced).has_value() == fits);
+    const std::string month = filled("Jan 2,", ' ', "2026", bytes);
+    CHECK(parse_date_text_us(month, std::nullopt).has_value() == fits);
+  }
+}
+
 TEST_CASE("The form JavaScript writes is held to the calendar and the clock") {
   const std::string_view wrong[] = {
       "2026-02-29T00:00:00.000Z", "2100-02-29T00:00:00.000Z", "2026-04-31T00:00:00.000Z",
@@ -283,6 +302,25 @@ TEST_CASE("A wall clock's date may have white space before each number") {
   CHECK(noon == *parse_rfc3339("2025-06-15T12:00:00Z") * 1000);
   CHECK(parse_wall_clock_us(" 2025- 06- 15 12:00") == noon);
   CHECK(parse_wall_clock_us("2025-06-15 12 :00") == std::nullopt);
+}
+
+TEST_CASE("A wall clock that is nearly one is refused") {
+  for (const std::string_view right :
+       {"2025-06-15", "+2025-06-15", "-0001-06-15", "+262142-12-31", "5-1-1 1:2", "2025-06-15T1:2:3",
+        "2025-06-15 12:00:00.123456789"}) {
+    INFO(right);
+    CHECK(parse_wall_clock_us(right).has_value());
+  }
+  for (const std::string_view wrong :
+       {"",           "-01-01",       "--01-01",       "+-01-01",          "+262143-01-01",
+        "12025-06-15", "2025/06-15",  "2025-06/15",    "2025--15",         "2025-06-",
+        "2025-13-01", "2025-06-31",   "2025-06-15T",   "2025-06-15 12",    "2025-06-15 12:",
+        "2025-06-15 12:60", "2025-06-15 25:00", "2025-06-15 12:00:", "2025-06-15 12:00:00.",
+        "2025-06-15 12:00:00.1234567890", "2025-06-15x12:00", "2025-06-15 12:00Z",
+        "2025-06-15 12:00:00 "}) {
+    INFO(wrong);
+    CHECK_FALSE(parse_wall_clock_us(wrong).has_value());
+  }
 }
 
 TEST_CASE("The edges of what can be written") {

@@ -208,6 +208,20 @@ TEST_CASE("A stream that is cut or altered is an error") {
   CHECK(code_of(decompress(Encoding::kGzip, packed, 1 << 20)) == ErrorCode::kDecodeFailed);
 }
 
+TEST_CASE("Of a broken stream is told what is wrong with it") {
+  const std::string whole = gzip("some text that is packed");
+  std::string altered = whole;
+  altered[altered.size() - 8] ^= 1;  // its checksum
+  for (const std::string& stream : {altered, whole.substr(0, whole.size() - 9)}) {
+    const auto result = decompress(Encoding::kGzip, stream, 1 << 20);
+    REQUIRE_FALSE(result.ok());
+    CHECK(result.error().code == ErrorCode::kDecodeFailed);
+    const std::string begin = "compressed data is broken: ";
+    CHECK(result.error().detail.substr(0, begin.size()) == begin);
+    CHECK(result.error().detail.size() > begin.size() + 5);
+  }
+}
+
 TEST_CASE("A decompression bomb stops at the cap and holds no more memory than it") {
   // 64 MB of zeros in 64 KB.
   const std::string bomb = gzip(std::string(64u << 20, '\0'));
