@@ -56,7 +56,9 @@ void Scans::resume(const EffectResult& result) {
 std::string Scans::estimate() const {
   const bool is_same = same_.bytes > 0;
   const int64_t each = is_same ? same_.bytes : kind_.bytes;
-  const int64_t bytes = each * std::max<int64_t>(days_, 1);
+  // What was kept may be any number.
+  int64_t bytes = 0;
+  if (__builtin_mul_overflow(each, std::max<int64_t>(days_, 1), &bytes)) bytes = INT64_MAX;
   const int64_t billed = std::max(bytes, statements_ * limits::kBilledBytesMin);
   const int64_t millionths = billed / limits::kMicrodollarBytes;
   std::string decimals = std::to_string(1'000'000 + millionths % 1'000'000);

@@ -246,7 +246,7 @@ Built build_events(const View& question, const Context& context) {
                           columns.list(), where, after, before, order, limit + offset + 1),
        .columns = columns.aliases()});
   built.until_us = before;
-  built.days = days_of({.from_us = after, .to_us = before});
+  built.days = days_of({.from_local = after, .to_local = before});
   built.is_momentary = is_of_now(question["after"], clock) || is_of_now(question["before"], clock);
   built.write = [columns, limit, offset](const std::vector<Rows>& rows) {
     return page_of(columns, rows[0], limit, offset);

@@ -322,7 +322,7 @@ bool is_momentary(const Range& range) {
 
 int64_t days_of(const Range& range) {
   if (range.all) return 0;
-  return std::max<int64_t>((range.to_us - range.from_us + kDayUs - 1) / kDayUs, 1);
+  return std::max<int64_t>((range.to_local - range.from_local + kDayUs - 1) / kDayUs, 1);
 }
 
 Range previous_range(const Range& range, const View& compare_filter, const Clock& clock,

@@ -45,7 +45,7 @@ struct Range {
 
 // Whether an end of it is the moment of asking, as opposed to that of a bucket.
 bool is_momentary(const Range& range);
-// Days that it takes, begun ones whole; 0 of all time.
+// Days that it takes on the wall clock, begun ones whole; 0 of all time.
 int64_t days_of(const Range& range);
 
 struct RangeOptions {

@@ -355,7 +355,25 @@ describe("questions", () => {
       (await get("events/?after=-7d&distinct_id=bob")).results.map(({ distinct_id }) => distinct_id),
       ["bob"],
     );
-    for (const query of ["events/?properties=x", "events/?limit=many", "persons/?limit=-4", "property_definitions/?type=cat"]) {
+    const filters = encodeURIComponent(JSON.stringify([{ key: "plan", type: "event", operator: "exact", value: ["pro"] }]));
+    const both = (await get(`events/?after=-7d&properties=${filters}&distinct_id=ada`)).results;
+    assert.deepEqual(
+      both.map(({ distinct_id, properties }) => [distinct_id, properties.plan]),
+      [
+        ["ada", "pro"],
+        ["ada", "pro"],
+      ],
+    );
+    assert.deepEqual((await get(`events/?after=-7d&properties=${filters}&distinct_id=bob`)).results, []);
+    const smuggled = encodeURIComponent('[],"kind":"HogQLQuery"');
+    for (const query of [
+      `events/?properties=${smuggled}`,
+      `property_definitions/?event_names=${smuggled}`,
+      "events/?properties=x",
+      "events/?limit=many",
+      "persons/?limit=-4",
+      "property_definitions/?type=cat",
+    ]) {
       assert.equal((await get(query)).status, 400, query);
     }
     assert.equal((await get("persons/", {})).status, 401);

@@ -36,7 +36,7 @@ describe("a question's estimate", () => {
     await new Promise((done) => engine.listen(0, "127.0.0.1", done));
     system = await startSystem({
       vars: {
-        HOGFLARE_PROJECTS: JSON.stringify({ phc_test: { team_id: 1 }, phc_two: { team_id: 2 } }),
+        HOGFLARE_PROJECTS: JSON.stringify({ phc_test: { team_id: 1 }, phc_two: { team_id: 2, timezone: "Europe/Berlin" } }),
         HOGFLARE_ADMIN_TOKEN: "admin-token",
         HOGFLARE_VIEWER_TOKEN: "viewer-token",
         HOGFLARE_SQL_URL: `http://127.0.0.1:${engine.address().port}`,
@@ -87,6 +87,11 @@ describe("a question's estimate", () => {
     assert.deepEqual([compared.basis, compared.days, compared.bytes, compared.statements], ["same", 16, 16 * DAY_BYTES, 2]);
     const past = await estimate(trends({ dateRange: { date_from: "2026-01-01", date_to: "2026-01-02" } }));
     assert.deepEqual([past.basis, past.days, past.bytes], ["same", 2, 2 * DAY_BYTES]);
+  });
+
+  test("counts a day of 25 hours as one", async () => {
+    const october = trends({ dateRange: { date_from: "2026-10-01", date_to: "2026-10-31" } });
+    assert.equal((await estimate(october, { team: 2 })).days, 31);
   });
 
   test("of another question of its kind is the costliest's; what reads less afterwards does not lower it", async () => {
