@@ -420,6 +420,91 @@ TEST_CASE("Failures far apart or answered poison do not open the breaker") {
   }
 }
 
+TEST_CASE("Failures count together for thirty seconds from the first on") {
+  for (const int64_t later_ms : {limits::kBreakerWindowMs, limits::kBreakerWindowMs + 1}) {
+    SinkHealth health;
+    int64_t now_ms = 1'000'000;
+    health.note(Stream::kEvents, SinkVerdict::kTransient, now_ms);
+    now_ms += later_ms;
+    for (uint32_t i = 1; i < limits::kBreakerFailures; ++i) {
+      CHECK_FALSE(health.open(Stream::kEvents));
+      health.note(Stream::kEvents, SinkVerdict::kMisconfigured, now_ms);
+    }
+    CHECK(health.open(Stream::kEvents) == (later_ms == limits::kBreakerWindowMs));
+  }
+}
+
+TEST_CASE("What requests find out about the sink opens the breaker, and closes it") {
+  DeliveryWorld world;
+  bool down = true;
+  world.sink = [&](const SendRows&) { return down ? refusing(503) : SinkAnswer{}; };
+  for (int request = 0; request < 2; ++request) {
+    CHECK_FALSE(world.health.open(Stream::kEvents));
+    world.deliver(batches_of(numbered_rows(Stream::kEvents, 0, 1)));
+  }
+  CHECK(world.health.open(Stream::kEvents));
+  down = false;
+  world.now_ms += limits::kBreakerPauseMaxMs;
+  const auto run = world.deliver(batches_of(numbered_rows(Stream::kEvents, 0, 1)));
+  CHECK(run->outcome(Stream::kEvents).delivered == 1);
+  CHECK_FALSE(world.health.open(Stream::kEvents));
+}
+
+TEST_CASE("A request has four connections at most, whatever its streams") {
+  DeliveryWorld world;
+  std::vector<RowBatch> batches;
+  for (const Stream stream : kAllStreams) batches.push_back(numbered_rows(stream, 0, 20, 900'000));
+  DeliveryRun run(std::move(batches), world.health);
+  Effects effects;
+  run.start(world.turn(), effects);
+  std::vector<Effect> open = effects.take();
+  CHECK(open.size() == limits::kSendsAtOnce);
+  size_t sends = 0;
+  while (!open.empty()) {
+    REQUIRE(open.size() <= limits::kSendsAtOnce);
+    const uint32_t id = open.front().id;
+    open.erase(open.begin());
+    ++sends;
+    run.resume(world.turn(), {.id = id, .ok = true, .http_status = 200}, effects);
+    for (Effect& effect : effects.take()) open.push_back(std::move(effect));
+  }
+  CHECK(run.finished());
+  CHECK(sends == 15);  // four rows in each
+}
+
+TEST_CASE("Rows in the outbox say why they are there") {
+  const auto reason = [](DeliveryWorld& world) {
+    const auto run = world.deliver(batches_of(numbered_rows(Stream::kEvents, 0, 1)));
+    CHECK(run->outcome(Stream::kEvents).in_outbox == 1);
+    for (const auto& [name, storage] : world.objects) {
+      for (const auto& [key, value] : storage.values) {
+        const size_t from = value.find("\"reason\":\"");
+        if (key[0] == 'e' && from != std::string::npos) {
+          return value.substr(from + 10, value.find('"', from + 10) - from - 10);
+        }
+      }
+    }
+    return std::string();
+  };
+  DeliveryWorld refused;
+  refused.sink = [](const SendRows&) { return refusing(422); };
+  CHECK(reason(refused) == "status 422");
+  DeliveryWorld open;
+  for (uint32_t i = 0; i < limits::kBreakerFailures; ++i) {
+    open.health.note(Stream::kEvents, SinkVerdict::kTransient, open.now_ms);
+  }
+  CHECK(reason(open) == "the sink is failing");
+  DeliveryWorld broken;
+  broken.sink = [&](const SendRows&) {
+    for (uint32_t i = 0; i < limits::kBreakerFailures; ++i) {
+      broken.health.note(Stream::kEvents, SinkVerdict::kTransient, broken.now_ms);
+    }
+    return refusing(500);
+  };
+  // What the sink itself said stays.
+  CHECK(reason(broken) == "status 500");
+}
+
 TEST_CASE("The answer to a send that carried several requests' rows counts once") {
   DeliveryWorld world;
   world.sink = [](const SendRows&) { return SinkAnswer{.shared = true}; };

@@ -78,6 +78,7 @@ TEST_CASE("A row of distinct_ids has exactly the columns of its schema") {
   CHECK(rows[0]["person_id"] == world.uuid_of("user"));
   CHECK(rows[0]["team_id"] == 1);
   CHECK(rows[0]["is_deleted"] == false);
+  CHECK(parse_timestamp(rows[0]["timestamp"].get<std::string>()) == world.host.now_ms);
 }
 
 TEST_CASE("People whose ids name them write nothing, and neither does a merge without the stream") {

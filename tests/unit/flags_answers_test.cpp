@@ -632,7 +632,10 @@ TEST_CASE("the feed marks what SDKs read otherwise, value by value", "[flags]") 
       {"is_set", {"1"}, {}},
       {"is_not_set", {}, {"1"}},
       {"is_date_exact", {}, {R"("2025-01-01")"}},
-      {"is_date_before", {R"("2025-01-01")"}, {R"("soon")", "5"}},
+      {"is_date_before",
+       {R"("2025-01-01")", R"("2025-01-01T00:00:00")", R"("2025-01-01T00:00:00+02:00")", R"("-7d")",
+        R"("-1m")", R"("-1y")"},
+       {R"("soon")", "5", R"("-2m")", R"("-2y")", R"("1 Jan 2025")"}},
       {"semver_eq",
        {R"("1.2.3")", R"("0.0.10")"},
        {R"("1.2")", R"("1.2.3.4")", R"("01.2.3")", R"("1.02.3")", R"("v1.2.3")", R"("1.2.3-a")"}},
@@ -716,4 +719,49 @@ TEST_CASE("the feed marks flags whose cohorts SDKs read otherwise", "[flags]") {
   CHECK(marked(R"("cohort_type":"realtime",)" + of_values(leaf)));
   CHECK(marked(R"("groups":[{"properties":[{"key":"p","value":"x"}]}])"));
   CHECK(marked(of_values(leaf), R"(,"operator":"exact")"));
+}
+
+TEST_CASE("OFREP's metadata has a payload that is no list or object as it is", "[flags]") {
+  const auto payload = [](const std::string& raw) {
+    const Definitions definitions = definitions_from(
+        R"([{"key":"f","filters":{"groups":[{}],"payloads":{"true":)" + raw + "}}}]");
+    const Evaluation evaluation =
+        evaluate(definitions, request_from(R"("distinct_id":"u")"), StoredState{}, kNow);
+    const json metadata = parsed(write_ofrep_flag(evaluation, "f").body)["metadata"];
+    return metadata.contains("payload") ? metadata["payload"].dump() : "";
+  };
+  for (const char* raw : {"5", "1.5", "true", "false", R"("text")"}) CHECK(payload(raw) == raw);
+  CHECK(payload("[1]") == R"("[1]")");
+  CHECK(payload(R"({"a":1})") == R"("{\"a\":1}")");
+  CHECK(payload("null") == "");
+}
+
+TEST_CASE("a group's stored properties are those of its type", "[flags]") {
+  const Definitions definitions = definitions_from(R"([
+    {"key":"zero","filters":{"aggregation_group_type_index":0,"groups":[{"properties":[
+      {"key":"tier","type":"group","group_type_index":0,"value":"gold"}]}]}},
+    {"key":"one","filters":{"aggregation_group_type_index":1,"groups":[{"properties":[
+      {"key":"tier","type":"group","group_type_index":1,"value":"gold"}]}]}},
+    {"key":"seed","conditions":[{"properties":[{"key":"tier","type":"group","group_type":"project",
+      "value":"gold"}]}]}])");
+  const Request request =
+      request_from(R"("distinct_id":"u","groups":{"company":"c","project":"p"})");
+  const auto answers = [&](const char* company, const char* project) {
+    StoredState stored;
+    for (const auto& [type, tier] :
+         {std::pair("company", company), std::pair("project", project)}) {
+      Value properties = Value::object();
+      properties.set("tier", Value::of(std::string_view(tier)));
+      stored.groups.push_back(StoredGroup{type, Read::kOk, std::move(properties)});
+    }
+    const Evaluation evaluation = evaluate(definitions, request, stored, kNow);
+    std::string text;
+    for (const char* key : {"zero", "one", "seed"}) {
+      text += evaluation.find(key)->enabled ? '1' : '0';
+    }
+    return text;
+  };
+  CHECK(answers("gold", "tin") == "100");
+  CHECK(answers("tin", "gold") == "011");
+  CHECK(answers("gold", "gold") == "111");
 }

@@ -58,11 +58,13 @@ std::string first_problem(const std::string& filters_flag) {
 
 TEST_CASE("what a JSON reader hides of a rules flag is looked at in the text", "[flags][rules]") {
   const auto with = [](const std::string& rules) { return flag("f", "boolean", "false", rules); };
-  for (const char* good : {"33.33", "33.3300", "3333e-2", "0.5e2", "100", "0", "1E1"}) {
+  for (const char* good : {"33.33", "33.3300", "3333e-2", "0.5e2", "100", "0", "1E1", "99.99",
+                           "0.09", "9.9e1", "900e-1", "9e-2"}) {
     INFO(good);
     CHECK(first_problem(with(rollout(good))) == "");
   }
-  for (const char* bad : {"33.333", "33.330000000000000001", "3333.3e-3", "100.01", "-1", "1e3"}) {
+  for (const char* bad : {"33.333", "33.330000000000000001", "3333.3e-3", "100.01", "-1", "1e3",
+                          "33.339", "0.009", "9e-3", "1e-9", "0.001"}) {
     INFO(bad);
     CHECK(first_problem(with(rollout(bad)))
               .find("flags[0].filters.rules[0].rollout_percentage malformed rollout_percentage") ==

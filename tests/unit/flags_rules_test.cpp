@@ -94,6 +94,7 @@ TEST_CASE("a version requirement may hold comparators, and 32 of them at most", 
   CHECK(!matches(VersionRequirement::caret("0.0.3"), "0.0.4"));
   CHECK(!matches(VersionRequirement::wildcard("*"), "1.0.0-rc"));
   CHECK(matches(VersionRequirement::wildcard("x"), "7"));
+  CHECK(matches(VersionRequirement::wildcard("=1.2.3-*"), "1.2.3-x"));  // a star is an x everywhere
   CHECK(matches(VersionRequirement::wildcard(">1.0, <2.0"), "1.1"));
   CHECK(!matches(VersionRequirement::wildcard(">1.0, <2.0"), "1.0.5"));
   CHECK(matches(VersionRequirement::tilde("1.2.3, <1.2.9"), "1.2.8"));
@@ -266,4 +267,46 @@ TEST_CASE("a float has up to sixteen digits before its point, and down to five z
   CHECK(float_text(0.0000012) == "1.2e-6");
   CHECK(float_text(-1.5e-7) == "-1.5e-7");
   CHECK(float_text(5e-324) == "5e-324");
+}
+
+TEST_CASE("Changes of a zone's rule have bounds", "[flags]") {
+  const auto reads = [](const std::string& change) {
+    const bool first = TimeZone::parse("CET-1CEST," + change + ",M10.5.0/3", nullptr).has_value();
+    CHECK(TimeZone::parse("CET-1CEST,M3.5.0," + change, nullptr).has_value() == first);
+    return first;
+  };
+  for (const char* change : {"J1", "J365", "0", "365", "M1.1.0", "M12.5.6", "M3.5.0/167",
+                             "M3.5.0/-167", "M3.5.0/2:59:59", "J60/0"}) {
+    INFO(change);
+    CHECK(reads(change));
+  }
+  for (const char* change : {"J0", "J366", "366", "M0.1.0", "M13.1.0", "M1.0.0", "M1.6.0", "M1.1.7",
+                             "M1.1", "M3.5.0/168", "M3.5.0/2:60", "J", "", "X1"}) {
+    INFO(change);
+    CHECK_FALSE(reads(change));
+  }
+}
+
+TEST_CASE("a number ends where its text ends, whatever stands in memory behind it", "[flags]") {
+  const std::string_view memory = "57.25e12";
+  CHECK(parse_number(memory.substr(0, 1)) == 5);
+  CHECK(parse_number(memory.substr(0, 2)) == 57);
+  CHECK_FALSE(parse_number(memory.substr(0, 6)).has_value());
+  CHECK(parse_number(memory.substr(0, 4)) == 57.2);
+  CHECK(parse_number(memory.substr(0, 7)) == 572.5);
+}
+
+TEST_CASE("a relative date has twenty bytes at most, and fewer than ten thousand units",
+          "[flags]") {
+  const TimeZone utc;
+  const auto reads = [&](const std::string& text) {
+    return parse_date_filter(text, utc).instant_us(1'750'000'000'000, utc).has_value();
+  };
+  CHECK(reads(std::string(18, '0') + "1d"));
+  CHECK(reads("-" + std::string(18, '0') + "1d"));
+  CHECK_FALSE(reads(std::string(19, '0') + "1d"));
+  CHECK(reads("9999d"));
+  CHECK_FALSE(reads("10000d"));
+  CHECK_FALSE(reads("d"));
+  CHECK_FALSE(reads("-d"));
 }

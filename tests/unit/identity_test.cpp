@@ -579,6 +579,32 @@ TEST_CASE("A merge whose question gets no answer asks once more; an answer that 
   CHECK(f.stored("a").distinct_ids.size() == 2);
 }
 
+TEST_CASE("An alarm asks a person who is merging once, and comes back") {
+  Fixture f;
+  for (const char* id : {"a", "b", "c"}) f.send(event("custom", id));
+  const OpenMerge other(f, "b", "c");
+  { const OpenMerge merge(f, "a", "b"); }
+  MemoryStorage& storage = f.host.objects[{ObjectClass::kPerson, person_object_name(1, "a")}];
+  f.host.calls_by_name.clear();
+  storage.alarm_at_ms = 0;
+  std::unique_ptr<Task> task = make_person_alarm();
+  f.host.run(*task, &storage);
+  CHECK(f.host.calls_by_name[person_object_name(1, "b")] == 1);
+  CHECK(storage.alarm_at_ms == f.host.now_ms + limits::kMergeAlarmMs);
+  CHECK(f.stored("a").has_intent);
+}
+
+TEST_CASE("A merge and the event's own properties are one version of the person") {
+  for (const char* own : {"", R"(,"$set":{"own":1})"}) {
+    Fixture f;
+    f.send(event("custom", "ann", R"("$set":{"theirs":1})"));
+    f.send(event("custom", "user", R"("$set":{"mine":1})"));
+    const uint64_t version = f.stored("user").version;
+    f.send(event("$identify", "user", R"("$anon_distinct_id":"ann")" + std::string(own)));
+    CHECK(f.stored("user").version == version + 1);
+  }
+}
+
 TEST_CASE("A part of a person that nobody waits for makes the survivor ask from the beginning") {
   Fixture f;
   for (const char* id : {"a", "b"}) f.send(event("custom", id));
@@ -812,6 +838,43 @@ TEST_CASE("Reading a person for flags creates nobody and writes nothing") {
   CHECK_FALSE(read.run.state().person_exists);
   CHECK(f.host.rows_written() == 0);
   CHECK(f.stored("nobody").state == StoredPerson::State::kEmpty);
+}
+
+TEST_CASE(
+    "A person for flags is read where it is known to have moved, and asked for twice at most") {
+  Fixture f;
+  for (const char* id : {"ann", "user"}) f.send(event("custom", id));
+  f.send(event("$identify", "user", R"("$anon_distinct_id":"ann")"));
+  const auto calls = [&](const std::string& id) {
+    return f.host.calls_by_name[person_object_name(1, id)];
+  };
+  f.forget();
+  f.host.calls_by_name.clear();
+  CHECK(FlagState(f, "ann", "").run.state().person_exists);
+  CHECK(calls("ann") == 1);
+  CHECK(calls("user") == 1);
+  // The isolate remembers where it went.
+  f.host.calls_by_name.clear();
+  const FlagState again(f, "ann", "");
+  CHECK(again.run.state().person_exists);
+  CHECK(calls("ann") == 0);
+  CHECK(calls("user") == 1);
+
+  size_t asked = 0;
+  Fixture silent;
+  const flags::Definitions definitions = FlagState::parse_definitions();
+  const flags::Request request = FlagState::make_request("ann", "");
+  StoredStateRun run(1, request, flags::needs(definitions, request), definitions, silent.caches);
+  Effects effects;
+  run.start(silent.host.turn(), effects);
+  for (std::vector<Effect> due = effects.take(); !due.empty(); due = effects.take()) {
+    REQUIRE(due.size() == 1);
+    ++asked;
+    run.resume(silent.host.turn(), {.id = due[0].id, .ok = false}, effects);
+  }
+  REQUIRE(run.finished());
+  CHECK(asked == 2);
+  CHECK(run.state().hash_keys_read == flags::Read::kFailed);
 }
 
 }  // namespace
