@@ -382,6 +382,7 @@ TEST_CASE("Streams without a sink are counted; without one for events nothing is
   const auto refused = world.deliver(batches_of(numbered_rows(Stream::kEvents, 0, 1)));
   CHECK(refused->verdict() == DeliveryVerdict::kRetry);
   CHECK(refused->fate(Stream::kEvents, 0) == RowFate::kFailed);
+  CHECK(world.metrics.rows_failed[index_of(Stream::kEvents)] == 1);
 }
 
 TEST_CASE("The breaker opens after failures in a row, lets probes through and closes on success") {

@@ -273,6 +273,9 @@ TEST_CASE("OFREP answers typed values with reasons", "[flags]") {
     return parsed(write_ofrep_flag(evaluation, key).body);
   };
   CHECK(answer("all")["reason"] == "STATIC");
+  CHECK(answer("all")["value"] == true);
+  CHECK(answer("plan")["value"] == true);
+  CHECK(answer("off")["value"] == false);
   CHECK(answer("all")["metadata"]["payload"] == R"({"a":1})");
   CHECK(answer("plan")["reason"] == "TARGETING_MATCH");
   CHECK(answer("split")["reason"] == "SPLIT");
@@ -357,6 +360,7 @@ TEST_CASE("the feed marks what SDKs would answer differently", "[flags]") {
     CHECK(flags[key]["ensure_experience_continuity"] == true);
   }
   CHECK(flags["off"]["active"] == false);
+  CHECK(flags["plain"]["name"] == "");
   CHECK(!flags.contains("gone"));
   CHECK(flags["seed-all"]["filters"]["payloads"]["true"] == R"({"x":1})");
   CHECK(flags["seed-all"]["filters"]["groups"] ==

@@ -41,6 +41,8 @@ TEST_CASE("every error is told with its path, and only what is no document is re
       {"no flags", "{}", "$", "has no \"flags\" list"},
       {"flag is no object", "[1]", "flags[0]", "must be an object"},
       {"no key", "[{}]", "flags[0].key", "not empty"},
+      {"a key that is no text", R"([{"key":5}])", "flags[0].key", "not empty"},
+      {"an empty key", R"([{"key":""}])", "flags[0].key", "not empty"},
       {"duplicate key", R"([{"key":"a"},
           {"key":"a"}])",
        "flags[1].key", "already the key of flags[0]"},

@@ -290,6 +290,10 @@ TEST_CASE("what stands first in a class: hyphens, a closing bracket, a circumfle
     INFO(one.pattern << " in " << one.text);
     CHECK(found(one.pattern, one.text) == one.is_found);
   }
+  // A class in a class brings its words along.
+  CHECK(found("^[a[\\w]]$", "é"));
+  CHECK(found("^[-[\\W]]$", "—"));
+  CHECK_FALSE(found("^[-[\\W]]$", "b"));
   for (const char* open : {"[", "[^", "[]", "[^]", "[-", "[a-"}) {
     INFO(open);
     CHECK(problem_of(open).find("not a valid regular expression") != std::string::npos);

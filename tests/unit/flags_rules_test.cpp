@@ -69,6 +69,11 @@ TEST_CASE("JSON values keep number spelling by type, and read NaN as null", "[fl
   CHECK(!parse_value("").ok());
   CHECK(!parse_value("{} x").ok());
   CHECK(!parse_value("\"\xff\"").ok());
+  for (const char* text : {"[I]", "[Inf]", "[Infinit]", "[N]", "[Na]", "[-I]", "[-Inf]"}) {
+    INFO(text);
+    CHECK(!parse_value(text).ok());
+  }
+  CHECK(to_json(parse_value("[Infinity,-Infinity,NaN]").value()) == "[null,null,null]");
 }
 
 TEST_CASE("versions are ordered as SemVer with build metadata", "[flags]") {

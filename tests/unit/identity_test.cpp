@@ -386,6 +386,9 @@ TEST_CASE("A person is described with its ids, their versions, and who was merge
   const std::string person = describe("user");
   CHECK(person.find("{\"state\":\"person\",\"personless\":false,\"uuid\":\"" +
                     f.stored("user").uuid + "\"") == 0);
+  CHECK(person.find(
+            R"("is_identified":true,"created_at":"2024-01-01T00:00:00.000Z","properties":{)") !=
+        std::string::npos);
   CHECK(person.find(R"("distinct_ids":[{"distinct_id":"user","version":0},)"
                     R"({"distinct_id":"ann","version":1}],"distinct_ids_count":2)") !=
         std::string::npos);

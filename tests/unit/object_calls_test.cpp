@@ -328,6 +328,45 @@ TEST_CASE("What a reply of one turn leaves to do is asked for without a pause") 
   CHECK(slow.pauses == 0);
 }
 
+TEST_CASE("So many people's objects are called at once, and the others as they answer") {
+  EventBatch batch;
+  const size_t people = 2 * limits::kObjectCallsInFlight + 3;
+  for (size_t i = 0; i < people; ++i) {
+    batch.add(R"({"event":"e","distinct_id":"p)" + std::to_string(i) + "\"}");
+  }
+  ObjectHost host;
+  IdentityCaches caches;
+  const Project project;
+  size_t sum = 0;
+  MemoryShare memory(sum);
+  RequestBudget budget(limits::kObjectCallsMax, memory);
+  PeopleRun run(batch.events, project, caches, budget);
+  run.plan(host.turn());
+  Effects effects;
+  run.start(host.turn(), effects);
+  std::vector<Effect> open;
+  size_t most = 0;
+  const auto take = [&] {
+    for (Effect& effect : effects.take()) {
+      const auto* call = std::get_if<CallObject>(&effect.kind);
+      REQUIRE(call != nullptr);
+      if (call->object_class == ObjectClass::kPerson) open.push_back(std::move(effect));
+    }
+    most = std::max(most, open.size());
+  };
+  size_t calls = 0;
+  for (take(); !open.empty(); take()) {
+    const Effect effect = open.front();
+    open.erase(open.begin());
+    ++calls;
+    run.resume(host.turn(),
+               {.id = effect.id, .ok = true, .body = host.call(std::get<CallObject>(effect.kind))},
+               effects);
+  }
+  CHECK(most == limits::kObjectCallsInFlight);
+  CHECK(calls == people);
+}
+
 TEST_CASE("One call of an object carries so many bytes, and the rest follows in another") {
   IdentityCaches caches;
   const Project project;

@@ -339,6 +339,16 @@ TEST_CASE("A quarantined row is listed with its stream, its reason and its times
         std::string::npos);
 }
 
+TEST_CASE("Figures of the outbox count what is in quarantine") {
+  DeliveryWorld world;
+  world.sink = [](const SendRows&) { return refusing(422); };
+  put(world, shard(world, 1), put_of("[{\"bad\":1},{\"bad\":22}]", 2));
+  put(world, shard(world, 2), put_of("[{\"bad\":333}]", 1));
+  world.pass(kMinute);
+  CHECK(world.stats().quarantine_rows == 3);
+  CHECK(world.stats().quarantine_bytes == 9 + 10 + 11);
+}
+
 TEST_CASE("Figures of the outbox say how old the oldest send is") {
   DeliveryWorld world;
   world.sink = [](const SendRows&) { return refusing(503); };

@@ -192,6 +192,20 @@ std::vector<std::string> uuids_of(const RecentChanges& changes) {
   return uuids;
 }
 
+TEST_CASE("Operations that differ where one text ends and the next begins are different") {
+  const auto hash = [](std::string_view id, std::string_view other, std::string_view set) {
+    PersonOp op;
+    op.distinct_id = id;
+    op.other = other;
+    op.set = set;
+    return content_hash(op);
+  };
+  CHECK(hash("a", "bc", "") == hash("a", "bc", ""));
+  CHECK(hash("a", "bc", "") != hash("ab", "c", ""));
+  CHECK(hash("a", "bc", "") != hash("a", "b", "c"));
+  CHECK(hash("", "abc", "") != hash("abc", "", ""));
+}
+
 TEST_CASE("A value of so many bytes of JSON may be an id, and one byte more may not") {
   const std::string most = "\"" + std::string(limits::kIdRawBytesMax - 2, 'x') + "\"";
   REQUIRE(js_string_of(most).has_value());

@@ -259,6 +259,7 @@ TEST_CASE("Surrender, acknowledgement and alarm of a person that cannot be read"
                     "\x09"
                     "newer");
   CHECK(world.run(make_person_call(write_repoint("ann", "x", "y"))).status == 503);
+  CHECK(world.log().find("stored_value_unreadable") != std::string::npos);
   const Reply reply = world.run(make_person_alarm());
   CHECK(reply.status == 200);
   CHECK(world.storage.alarm_at_ms > 1'704'067'200'000);
@@ -482,6 +483,47 @@ TEST_CASE("A merge under way whose operation cannot be read fails its call, in e
     CHECK_FALSE(reads(first(bad)));
   }
   CHECK_FALSE(reads(first(bad_text)));
+}
+
+TEST_CASE("A merge's large operation stands in a row of its own, and without it the call fails") {
+  MemoryStorage storage;
+  PersonBounds bounds;
+  bounds.inline_op_bytes = 1;
+  PersonOp op;
+  op.distinct_id = "ann";
+  op.other = "bob";
+  ByteWriter bytes;
+  write_op(bytes, op);
+  PersonRecord record;
+  record.bounds = bounds;
+  record.sequence = 1;
+  record.intent.emplace();
+  record.intent->sequence = 1;
+  record.intent->op = bytes.take();
+  std::optional<StoredFault> fault;
+  store_record(storage, record, fault);
+  REQUIRE(storage.values.size() == 2);
+  CHECK(load_record(storage, bounds, fault).intent.has_value());
+  CHECK_FALSE(fault.has_value());
+  std::string key;
+  for (const auto& [name, value] : storage.values) {
+    if (name != "person") key = name;
+  }
+  storage.erase(key);
+  load_record(storage, bounds, fault);
+  REQUIRE(fault.has_value());
+  CHECK(fault->key == key);
+}
+
+TEST_CASE("A person remembers its last merges, and so many") {
+  PersonRecord record;
+  for (uint64_t merge = 1; merge <= limits::kAppliedMergesMax + 1; ++merge) {
+    record.note_applied(merge);
+    CHECK(record.was_applied(merge));
+  }
+  CHECK_FALSE(record.was_applied(1));
+  CHECK(record.was_applied(2));
+  CHECK(record.applied.size() == limits::kAppliedMergesMax);
 }
 
 TEST_CASE("The counter of ids hands out ranges without a gap, and refuses what is no lease") {
