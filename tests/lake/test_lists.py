@@ -15,6 +15,7 @@ import plain_lists as computed
 import plain_questions as numbers
 import pytest
 from asking import BOUGHT, FILTERS, SIGNED, SPANS, VIEW, answer_of, node, prop
+from conftest import IS_LARGE
 from month import RECORDED, SINCE, UNTIL
 from plain import DAY, TEAM, issue_status
 from plain_questions import Asked, both, named
@@ -26,6 +27,7 @@ class Case:
 
     question: dict
     read: object
+    # Or a function of what was read, where a page has as many of them as fit.
     expected: object
     # Members that every question of a span gets otherwise.
     has_dates: bool = True
@@ -228,6 +230,10 @@ def somebody(asked: Asked) -> str:
     return max(ids, key=lambda person: (len(ids[person]), counts[person], person))
 
 
+def of_person(person: str):
+    return lambda e: e.person == person
+
+
 def falling(name):
     """Missing values last, as ever."""
     return lambda e: (e.get(name) is None, [-ord(c) for c in e.get(name) or ""])
@@ -237,6 +243,12 @@ ACTION = {"id": 7, "name": "read docs", "steps": [{"event": VIEW, "url": "/docs"
 
 
 # People.
+
+
+def page_among(wanted, found, limit):
+    """How many of these a page holds, and whether there are more; of more than fit, those that are shown."""
+    shown = wanted if len(wanted) <= limit else {person: wanted[person] for person in found if person in wanted}
+    return shown, min(len(wanted), limit), len(wanted) > limit
 
 
 def people_variant(keeps=lambda person, ids: True, select=("person",), limit=1000, **more):
@@ -261,7 +273,7 @@ def people_variant(keeps=lambda person, ids: True, select=("person",), limit=100
 
         wanted = {person: ids if "person" in select else None for person, ids in expected.items()}
         question = {"kind": "PersonsQuery", "select": list(select), "limit": limit, **more}
-        return Case(question, read, (wanted, len(wanted), False), has_dates=False, has_filters=False)
+        return Case(question, read, lambda read: page_among(wanted, read[0], limit), has_dates=False, has_filters=False)
 
     return ask
 
@@ -301,9 +313,10 @@ def behind(source, who, kind="InsightActorsQuery", limit=1000, **query):
             created = [row[0]["created_at"] for row in answer["results"]]
             rest = [at for at in created if at is not None]
             assert created == sorted(rest, reverse=True) + [None] * (len(created) - len(rest)), "the newest first, unknown ones last"
-            return names.all(ids), answer["hasMore"]
+            return dict.fromkeys(names.all(ids)), len(ids), answer["hasMore"]
 
-        return Case(question, read, (sorted(who(asked, keep)), False), has_dates=False, has_filters=False)
+        wanted = dict.fromkeys(who(asked, keep))
+        return Case(question, read, lambda read: page_among(wanted, read[0], limit), has_dates=False, has_filters=False)
 
     return ask
 
@@ -832,7 +845,7 @@ SHAPES = {
             events_variant(
                 ["uuid", "distinct_id", "person_id"],
                 lambda asked, names: {"personId": names.id_of[somebody(asked)]},
-                lambda asked, names: lambda e: e.person == somebody(asked),
+                lambda asked, names: of_person(somebody(asked)),
                 limit=1000,
             ),
         ),
@@ -1234,6 +1247,11 @@ SHAPES = {
         )
     },
 }
+# Of the large month: whoever began a funnel is read, and without OFFSET the people before a page are.
+TOO_WIDE = {
+    *(("who is behind", variant, dialect) for variant in ("a step", "a drop") for dialect in ("duckdb", "basin")),
+    ("people", "a page behind all", "basin"),
+}
 VARIANTS = [(shape, variant) for shape, variants in SHAPES.items() for variant in variants]
 
 
@@ -1254,4 +1272,9 @@ def test_a_question_answers_what_was_sent(system, planner, names, shape, variant
         question["dateRange"] = {"date_from": str(since), "date_to": str(until)}
     if case.has_filters and filters:
         question["properties"] = filters
-    assert case.read(answer_of(system, planner, asked, question, dialect, **case.project)) == case.expected
+    if IS_LARGE and (shape, variant, dialect) in TOO_WIDE:
+        with pytest.raises(AssertionError, match="gives more rows than the engine may return"):
+            answer_of(system, planner, asked, question, dialect, **case.project)
+        return
+    found = case.read(answer_of(system, planner, asked, question, dialect, **case.project))
+    assert found == (case.expected(found) if callable(case.expected) else case.expected)
