@@ -99,7 +99,7 @@ describe("what a request may cost", () => {
   it("writes so many reject rows and counts the rest", async () => {
     const answer = await packed("/batch/", copies(5_000, "{}"));
     assert.equal(answer.status, 400);
-    const rows = await system.stream("rejects");
+    const rows = await system.stream("rejects", 1_001);
     assert.equal(rows.length, 1_001);
     assert.equal(rows.filter((row) => row.reason === "hydrate_failed").length, 1_000);
     const [rest] = rows.filter((row) => row.reason === "rejects_left_out");
@@ -113,7 +113,7 @@ describe("what a request may cost", () => {
     await system.reset();
     const answer = await packed("/batch/", copies(300, '{"event":"e","distinct_id":"big"}'));
     assert.equal(answer.status, 200);
-    const rows = await system.rows();
+    const rows = await system.rows(300);
     assert.equal(rows.length, 300);
     const full = rows.filter((row) => JSON.stringify(row.person_properties).length > 1000).length;
     assert.ok(full > 50 && full < 150, `${full} rows carry the person`);

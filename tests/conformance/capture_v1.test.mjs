@@ -41,7 +41,7 @@ describe("capture v1", () => {
       assert.match(response.headers.get("content-type"), /application\/json/);
       assert.ok(response.headers.get("date"));
       assert.equal(response.headers.get("retry-after"), null);
-      const [row] = await system.rows();
+      const [row] = await system.rows(1);
       assert.equal(row.uuid, sent.uuid);
       assert.equal(row.properties.plan, "pro");
       assert.equal(row.properties.$session_id, "s-1");
@@ -90,7 +90,7 @@ describe("capture v1", () => {
       const body = compress(JSON.stringify(v1Batch([sent])));
       const got = await results(await send(body, v1Headers({ "content-encoding": header })));
       assert.deepEqual(got, { [sent.uuid]: { result: "ok" } });
-      assert.equal((await system.rows())[0].properties.text, "grüße 🦔");
+      assert.equal((await system.rows(1))[0].properties.text, "grüße 🦔");
     });
 
     it(`garbage called ${name} is refused`, async () => {
@@ -183,7 +183,7 @@ describe("capture v1", () => {
   it("options become properties", async () => {
     const options = { process_person_profile: "false", product_tour_id: 7, cookieless_mode: 0 };
     await results(await send(v1Batch([v1Event({ options })])));
-    const [row] = await system.rows();
+    const [row] = await system.rows(1);
     assert.equal(row.properties.$process_person_profile, false);
     assert.equal(row.properties.$product_tour_id, "7");
     assert.equal(row.properties.$cookieless_mode, false);

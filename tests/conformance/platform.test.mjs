@@ -83,8 +83,8 @@ describe("one connection", () => {
     const { system } = held;
     const batch = [...people(3), { event: "", distinct_id: "bad" }];
     assert.equal((await system.post("/batch/", { api_key: "k", batch })).status, 200);
-    assert.equal((await system.rows()).length, 3);
-    assert.equal((await system.stream("rejects")).length, 1);
+    assert.equal((await system.rows(3)).length, 3);
+    assert.equal((await system.stream("rejects", 1)).length, 1);
   });
 });
 

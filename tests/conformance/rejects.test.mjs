@@ -58,8 +58,8 @@ describe("rejects", () => {
     it(`${kind}: ${reason} for ${JSON.stringify(bad).slice(0, 60)}`, async () => {
       const response = await send(kind, [good[kind], bad]);
       assert.equal(response.status, 200, await response.text());
-      assert.equal((await system.rows()).length, 1);
-      const rejects = await system.stream("rejects");
+      assert.equal((await system.rows(1)).length, 1);
+      const rejects = await system.stream("rejects", 1);
       assert.equal(rejects.length, 1);
       const [row] = rejects;
       assert.equal(row.kind, "reject");

@@ -54,7 +54,7 @@ describe("the seed's /identify", () => {
     const sent = { api_key: TOKEN, distinct_id: user, $anon_distinct_id: anonymous, properties: { a: 1 } };
     assert.equal((await system.post("/identify", sent)).status, 200);
     await system.post("/e/", single({ distinct_id: user }));
-    const rows = await system.rows();
+    const rows = await system.rows(3);
     assert.equal(rows.length, 3);
     assert.equal(rows[0].person_id, rows[2].person_id);
   });
@@ -131,7 +131,7 @@ describe("fields of capture v0", () => {
     const sent = batch([event({ uuid: randomUUID() })]);
     await system.post("/batch/", sent);
     await system.post("/batch/", sent);
-    assert.equal((await system.rows()).length, 2);
+    assert.equal((await system.rows(2)).length, 2);
     const [count] = await system.sql("SELECT count(*) AS n FROM events_deduplicated");
     assert.equal(Number(count.n), 1);
   });

@@ -49,7 +49,7 @@ describe("signing", () => {
         const response = await system.post(path, body, { ...headers, ...signature });
         assert.equal(response.status, 200, `${JSON.stringify(signature)}: ${await response.text()}`);
       }
-      assert.equal((await system.rows()).length, 3);
+      assert.equal((await system.rows(3)).length, 3);
     });
 
     it(`${path} refuses everything else and stores nothing`, async () => {

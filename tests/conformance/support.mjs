@@ -18,7 +18,7 @@ export const batch = (events, fields = {}) => ({ api_key: TOKEN, batch: events, 
 export async function stored(system, response, count) {
   assert.equal(response.status, 200, await response.clone().text());
   assert.deepEqual(await response.json(), { status: "Ok" });
-  const rows = await system.rows();
+  const rows = await system.rows(count);
   assert.equal(rows.length, count);
   return rows;
 }
