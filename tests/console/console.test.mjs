@@ -271,11 +271,13 @@ describe("states", () => {
     await page.screenshot({ path: `${PICTURES}/scan-estimate.png` });
     assert.equal(mock.asked.length, asked, "nothing was asked");
     await page.getByRole("button", { name: "Ask (≈ 4.6 GB)" }).click();
+    // What stood there stays while its question is on its way.
+    await eventually(() => mock.asked.length === asked + 1, { what: "the question that waited" });
     await page.locator('table[aria-label="Values"]').waitFor();
-    assert.equal(mock.asked.length, asked + 1);
     // Fewer days are asked at once, and what was answered stands there at once.
     await visit(page, "/app/1/insights?from=-14d");
-    await page.locator('table[aria-label="Values"]').waitFor();
+    await eventually(() => mock.asked.length === asked + 2, { what: "the question of fewer days" });
+    await settled(page);
     await visit(page, "/app/1/insights?from=-90d");
     await page.locator('table[aria-label="Values"]').waitFor();
     assert.equal(mock.asked.length, asked + 2);
@@ -297,8 +299,10 @@ describe("states", () => {
     await page.getByText(/The largest question of this kind has read 70 MB a day; this one is about 91 days.*\$0\.016/).waitFor();
     await page.screenshot({ path: `${PICTURES}/scan-estimate-kind.png` });
     assert.equal(estimates.length, 2);
+    const asked = mock.asked.length;
     await page.getByRole("button", { name: "Ask (≈ 6.4 GB)" }).click();
-    await page.locator('table[aria-label="Values"]').waitFor();
+    await eventually(() => mock.asked.length > asked, { what: "the question that waited" });
+    await settled(page);
     await visit(page, "/app/1/insights");
     await page.locator('table[aria-label="Values"]').waitFor();
     await visit(page, "/app/1/insights?from=-90d");
