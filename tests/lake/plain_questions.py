@@ -252,7 +252,7 @@ def visits(asked, keep) -> list[dict]:
 def overview(asked, keep) -> dict:
     seen = visits(asked, keep)
     ids = {s["id"] for s in seen}
-    events = [e for e in asked.mine(keep) if e.get("$session_id") in ids]
+    events = [e for e in asked.within(keep) if e.get("$session_id") in ids]
     bounces = [s["bounce"] for s in seen if s["bounce"] is not None]
     return {
         "visitors": len({e.person for e in events}),
