@@ -31,6 +31,12 @@ const Problem* find_problem(const std::vector<Problem>& problems, const std::str
   return nullptr;
 }
 
+std::string text_of(const std::vector<Problem>& problems) {
+  std::string all;
+  for (const Problem& problem : problems) all += problem.path + ": " + problem.message + "\n";
+  return all;
+}
+
 }  // namespace
 
 TEST_CASE("every error is told with its path, and only what is no document is refused", "[flags]") {
@@ -140,9 +146,7 @@ TEST_CASE("every error is told with its path, and only what is no document is re
   for (const Case& test : cases) {
     DYNAMIC_SECTION(test.what) {
       const std::vector<Problem> problems = Definitions::check(test.document, ParseOptions{});
-      std::string all;
-      for (const Problem& problem : problems) all += problem.path + ": " + problem.message + "\n";
-      INFO(all);
+      INFO(text_of(problems));
       const Problem* found = find_problem(problems, test.path, test.message);
       REQUIRE(found != nullptr);
       CHECK(found->severity == Severity::kError);
@@ -362,9 +366,7 @@ TEST_CASE("what a document says that can never count is a warning at its place",
   for (const Case& test : cases) {
     DYNAMIC_SECTION(test.what) {
       const std::vector<Problem> problems = Definitions::check(test.document, ParseOptions{});
-      std::string all;
-      for (const Problem& problem : problems) all += problem.path + ": " + problem.message + "\n";
-      INFO(all);
+      INFO(text_of(problems));
       const Problem* found = find_problem(problems, test.path, test.message);
       REQUIRE(found != nullptr);
       CHECK(found->severity == Severity::kWarning);

@@ -455,6 +455,14 @@ interface Refusal {
   detail: string;
 }
 
+function ByEvent({ uuid }: { uuid: string | null | undefined }) {
+  return uuid == null ? null : (
+    <span class="meta row">
+      event <Id id={uuid} copy />
+    </span>
+  );
+}
+
 /** What the Worker noted when it refused a merge: warnings in the rejects table. */
 function RefusedMerges({ ids }: { ids: string[] }) {
   const asked = useQuestion({ kind: "_RefusedMerges", distinctIds: ids.slice(0, REFUSED_IDS_MAX) });
@@ -492,11 +500,7 @@ function RefusedMerges({ ids }: { ids: string[] }) {
                       )}{" "}
                       <code title={one.detail}>{one.reason}</code>
                     </span>
-                    {one.event_uuid !== null && (
-                      <span class="meta row">
-                        event <Id id={one.event_uuid} copy />
-                      </span>
-                    )}
+                    <ByEvent uuid={one.event_uuid} />
                   </li>
                 ))}
               </ul>
@@ -592,11 +596,7 @@ function Identity({ me, id }: { me: Person; id: string }) {
             <li key={i} class="row wrap">
               <span class="ok">●</span>
               <span class="grow">{mergeSentence(merge)}</span>
-              {merge.event_uuid !== undefined && (
-                <span class="meta row">
-                  event <Id id={merge.event_uuid} copy />
-                </span>
-              )}
+              <ByEvent uuid={merge.event_uuid} />
             </li>
           ))}
         </ul>
