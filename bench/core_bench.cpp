@@ -14,27 +14,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
-#include <new>
 #include <string>
 #include <vector>
 
+#include "counting_new.h"
 #include "hogflare/capture.h"
 #include "hogflare/rows.h"
-
-namespace {
-
-uint64_t allocations = 0;
-
-}  // namespace
-
-void* operator new(size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace {
 
@@ -151,7 +136,7 @@ RequestHead request_head() {
   head.edge.latitude = "52.52000";
   head.edge.longitude = "13.40500";
   head.edge.timezone = "Europe/Berlin";
-  head.edge.asn = 3320;
+  head.edge.asn = "3320";
   head.edge.as_organization = "Deutsche Telekom AG";
   head.edge.colo = "FRA";
   return head;
@@ -188,9 +173,9 @@ Figures measure(const Load& load) {
   person.person_properties = R"({"plan":"pro","email":"someone@example.com","seats":12})";
 
   serve(head, config, body.bytes, person, groups);
-  const uint64_t before = allocations;
+  const uint64_t before = test::allocations();
   serve(head, config, body.bytes, person, groups);
-  const double counted = static_cast<double>(allocations - before);
+  const double counted = static_cast<double>(test::allocations() - before);
 
   std::vector<double> rounds;
   for (int round = 0; round < kRounds; ++round) {

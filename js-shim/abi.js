@@ -135,22 +135,21 @@ export function headersOf(method, path, isSigned) {
 }
 
 /** Members of request.cf the core reads, in the order of the head, after the headers; the URL's scheme and
- * authority come last. */
+ * authority come last. The rows of include/hogflare/edge_info.h, in their order. */
 export const HEAD_CF = [
   "country",
-  "continent",
   "city",
-  "region",
-  "regionCode",
-  "postalCode",
+  "continent",
   "latitude",
   "longitude",
+  "postalCode",
+  "regionCode",
+  "region",
   "timezone",
-  "metroCode",
-  "isEUCountry",
   "asn",
   "asOrganization",
   "colo",
+  "metroCode",
 ];
 
 /** Paths of the console, below a prefix too. Their heads, and those of what may be the front page, have the address that was asked and these headers behind all

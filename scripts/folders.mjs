@@ -22,9 +22,22 @@ export const ORDER = FLOORS.flatMap(({ folders }) => folders);
 
 /** Headers of include/hogflare that no source of the same name gives a folder. */
 const FOLDER_OF = {
-  base: ["bytes", "calendar", "short_bytes", "text", "task", "version", "limits", "flags_limits", "memory_limits", "capitals"],
+  base: [
+    "ascii",
+    "bytes",
+    "calendar",
+    "short_bytes",
+    "text",
+    "task",
+    "version",
+    "whole_number",
+    "limits",
+    "flags_limits",
+    "memory_limits",
+    "capitals",
+  ],
   metrics: ["outbox_stats"],
-  wire: ["request", "event", "request_budget"],
+  wire: ["edge_info", "request", "event", "request_budget"],
   flags: ["flags", "flags_responses", "flags_tools", "flags_value"],
   insights: ["insights", "insights_limits", "insights_sql", "insights_stats"],
   recordings: ["recordings", "recordings_limits"],

@@ -11,38 +11,52 @@
 
 namespace hogflare {
 
-// Names in the order rows hold them.
-inline constexpr std::array<std::string_view, 15> kEnrichedNames = {
-    "$ip",
-    "$geoip_country_code",
-    "$geoip_city_name",
-    "$geoip_continent_code",
-    "$geoip_latitude",
-    "$geoip_longitude",
-    "$geoip_postal_code",
-    "$geoip_subdivision_1_code",
-    "$geoip_subdivision_1_name",
-    "$geoip_time_zone",
-    "cf_asn",
-    "cf_as_organization",
-    "cf_colo",
-    "cf_metro_code",
-    "cf_ray",
-};
-inline constexpr size_t kEnrichedIp = 0;
-inline constexpr size_t kEnrichedCountryCode = 1;
-inline constexpr size_t kEnrichedCity = 2;
-inline constexpr size_t kEnrichedRegion = 8;
-inline constexpr uint32_t kEnrichedIpMask = 1u << kEnrichedIp;
-// Bits of the `$geoip_` names.
-inline constexpr uint32_t kEnrichedGeoMask = 0b11'1111'1110;
-// Bits of all names that say where the connection is: `$geoip_` and cf_metro_code. Away they stay
-// when
-// `$geoip_disable` is true and when the client names an address or a place of its own.
-inline constexpr uint32_t kEnrichedPlaceMask = kEnrichedGeoMask | 1u << 13;
+// Names in the order rows hold them: the address, what the edge says of the connection, the ray.
+inline constexpr auto kEnrichedNames = [] {
+  std::array<std::string_view, kEdgeFields.size() + 2> names{};
+  names.front() = "$ip";
+  for (size_t i = 0; i < kEdgeFields.size(); ++i) names[i + 1] = kEdgeFields[i].property;
+  names.back() = "cf_ray";
+  return names;
+}();
 
-// Bits of all names but country and continent: what could tell a visitor from others.
-inline constexpr uint32_t kEnrichedFineMask = ((1u << kEnrichedNames.size()) - 1) & ~0b1010u;
+// Where a name stands. A name that there is not does not compile, where a constant is asked for.
+constexpr size_t enriched_index(std::string_view name) {
+  size_t index = 0;
+  while (kEnrichedNames[index] != name) ++index;
+  return index;
+}
+inline constexpr size_t kEnrichedIp = enriched_index("$ip");
+inline constexpr size_t kEnrichedCountryCode = enriched_index("$geoip_country_code");
+inline constexpr size_t kEnrichedCity = enriched_index("$geoip_city_name");
+inline constexpr size_t kEnrichedRegion = enriched_index("$geoip_subdivision_1_name");
+
+// Sets of names are bits.
+inline constexpr uint32_t kEnrichedAllMask = (1u << kEnrichedNames.size()) - 1;
+inline constexpr uint32_t kEnrichedIpMask = 1u << kEnrichedIp;
+
+constexpr uint32_t enriched_mask(bool (*has)(const EdgeField&)) {
+  uint32_t mask = 0;
+  for (size_t i = 0; i < kEdgeFields.size(); ++i) {
+    if (has(kEdgeFields[i])) mask |= 1u << (i + 1);
+  }
+  return mask;
+}
+
+// True for the names whose presence says that the client knows the place itself.
+constexpr bool is_geoip_name(std::string_view name) {
+  return name.size() > 7 && name.substr(0, 7) == "$geoip_" && name != "$geoip_disable";
+}
+inline constexpr uint32_t kEnrichedGeoMask =
+    enriched_mask([](const EdgeField& field) { return is_geoip_name(field.property); });
+// All that say where the connection is. Away they stay when `$geoip_disable` is true and when the
+// client names an address or a place of its own.
+inline constexpr uint32_t kEnrichedPlaceMask =
+    enriched_mask([](const EdgeField& field) { return field.tells != EdgeTells::kNetwork; });
+// What could tell a visitor from others.
+inline constexpr uint32_t kEnrichedFineMask =
+    kEnrichedAllMask &
+    ~enriched_mask([](const EdgeField& field) { return field.tells == EdgeTells::kLand; });
 
 enum class IpPolicy : uint8_t { kKeep, kAnonymize };
 
@@ -87,10 +101,5 @@ struct ConnectionPlace {
   std::string set;          // members without braces; empty: no place is known
   std::string set_once;
 };
-
-// True for the names whose presence says that the client knows the place itself.
-inline bool is_geoip_name(std::string_view name) {
-  return name.size() > 7 && name.substr(0, 7) == "$geoip_" && name != "$geoip_disable";
-}
 
 }  // namespace hogflare

@@ -57,8 +57,12 @@ struct Node {
 };
 static_assert(sizeof(Node) == 16 && limits::kJsonNodesMax < 1u << 21);
 
-class Members;
-class Elements;
+class Value;
+struct Member;
+template <typename Each>
+class Children;
+using Members = Children<Member>;
+using Elements = Children<Value>;
 
 // A value inside a Document. Borrowed: valid while the document and its text are.
 class Value {
@@ -98,8 +102,8 @@ class Value {
 
  private:
   friend struct Member;
-  friend class Members;
-  friend class Elements;
+  template <typename Each>
+  friend class Children;
   bool is(Kind kind) const { return exists() && node().kind == static_cast<uint32_t>(kind); }
 
   const char* text_ = nullptr;
@@ -138,12 +142,14 @@ struct Member {
   std::string_view odd_name(std::string& scratch) const;
 };
 
-class Members {
+// What stands in an object or in an array, in its order.
+template <typename Each>
+class Children {
  public:
   class Iterator {
    public:
     Iterator(const Value& value, uint32_t index) : at_(value.text_, value.nodes_, index) {}
-    Member operator*() const { return {at_}; }
+    Each operator*() const { return {at_}; }
     Iterator& operator++() {
       at_.index_ = at_.node().next;
       return *this;
@@ -154,35 +160,7 @@ class Members {
     Value at_;
   };
 
-  Members(const Value& value, uint32_t begin, uint32_t end)
-      : value_(value), begin_(begin), end_(end) {}
-  Iterator begin() const { return {value_, begin_}; }
-  Iterator end() const { return {value_, end_}; }
-  bool empty() const { return begin_ == end_; }
-
- private:
-  Value value_;
-  uint32_t begin_;
-  uint32_t end_;
-};
-
-class Elements {
- public:
-  class Iterator {
-   public:
-    Iterator(const Value& value, uint32_t index) : at_(value.text_, value.nodes_, index) {}
-    Value operator*() const { return at_; }
-    Iterator& operator++() {
-      at_.index_ = at_.node().next;
-      return *this;
-    }
-    bool operator!=(const Iterator& other) const { return at_.index_ != other.at_.index_; }
-
-   private:
-    Value at_;
-  };
-
-  Elements(const Value& value, uint32_t begin, uint32_t end)
+  Children(const Value& value, uint32_t begin, uint32_t end)
       : value_(value), begin_(begin), end_(end) {}
   Iterator begin() const { return {value_, begin_}; }
   Iterator end() const { return {value_, end_}; }

@@ -9,9 +9,10 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
+
+#include "hogflare/edge_info.h"
 
 namespace hogflare {
 
@@ -20,25 +21,6 @@ namespace hogflare {
 struct HttpInput {
   std::string head;
   std::string body;
-};
-
-// Cloudflare's `request.cf`, as far as rows use it
-// (developers.cloudflare.com/workers/runtime-apis/request, IncomingRequestCfProperties).
-struct EdgeInfo {
-  std::string_view country;    // ISO 3166-1 alpha-2
-  std::string_view continent;  // two letters
-  std::string_view city;
-  std::string_view region;  // name of the first subdivision
-  std::string_view region_code;
-  std::string_view postal_code;
-  std::string_view latitude;  // decimal text, as Cloudflare gives it
-  std::string_view longitude;
-  std::string_view timezone;  // IANA name
-  std::string_view metro_code;
-  std::optional<uint32_t> asn;
-  std::string_view as_organization;
-  std::string_view colo;
-  bool is_eu = false;
 };
 
 struct RequestHead {

@@ -83,6 +83,63 @@ struct Route {
                               // rest, what is behind /app
 };
 
+struct FixedRoute {
+  std::string_view path;
+  Route route;
+};
+
+inline constexpr uint8_t kGetPost = kGet | kPost;
+inline constexpr uint8_t kGetHead = kGet | kHead;
+inline constexpr uint8_t kGetPostHead = kGet | kPost | kHead;
+inline constexpr uint8_t kEveryMethod = kGetPostHead | kPut | kDelete;
+
+// Paths without a variable part.
+inline constexpr FixedRoute kFixedRoutes[] = {
+    {"/e", {RouteKind::kCapture, kGetPost, MetricRoute::kCapture, true, {}}},
+    {"/i/v0/e", {RouteKind::kCapture, kGetPost, MetricRoute::kCapture, false, {}}},
+    {"/batch", {RouteKind::kCapture, kGetPost, MetricRoute::kCapture, false, {}}},
+    {"/capture", {RouteKind::kCapture, kGetPost, MetricRoute::kCapture, true, {}}},
+    {"/track", {RouteKind::kCapture, kGetPost, MetricRoute::kCapture, true, {}}},
+    {"/engage", {RouteKind::kEngage, kGetPost, MetricRoute::kCapture, true, {}}},
+    {"/identify", {RouteKind::kSeedIdentify, kPost, MetricRoute::kCapture, true, {}}},
+    {"/alias", {RouteKind::kSeedAlias, kPost, MetricRoute::kCapture, true, {}}},
+    {"/groups", {RouteKind::kSeedGroups, kPost, MetricRoute::kCapture, true, {}}},
+    {"/i/v0/ai/batch", {RouteKind::kCapture, kPost, MetricRoute::kAiCapture, false, {}}},
+    {"/s", {RouteKind::kReplay, kPost, MetricRoute::kReplay, false, {}}},
+    {"/i/v1/analytics/events", {RouteKind::kCaptureV1, kPost, MetricRoute::kCaptureV1, false, {}}},
+    {"/i/v1/ai/events", {RouteKind::kCaptureV1, kPost, MetricRoute::kCaptureV1, false, {}}},
+    {"/flags", {RouteKind::kFlags, kGetPostHead, MetricRoute::kFlags, false, {}}},
+    {"/decide", {RouteKind::kDecide, kGetPostHead, MetricRoute::kFlags, false, {}}},
+    {"/flags/definitions",
+     {RouteKind::kFlagDefinitions, kGetHead, MetricRoute::kFlagDefinitions, false, {}}},
+    {"/api/feature_flag/local_evaluation",
+     {RouteKind::kFlagDefinitions, kGetHead, MetricRoute::kFlagDefinitions, false, {}}},
+    {"/api/feature_flag",
+     {RouteKind::kFlagList, kGetHead, MetricRoute::kFlagDefinitions, false, {}}},
+    {"/api/surveys", {RouteKind::kSurveys, kGetPostHead, MetricRoute::kRemoteConfig, false, {}}},
+    {"/surveys", {RouteKind::kSurveys, kGetPostHead, MetricRoute::kRemoteConfig, false, {}}},
+    {"/api/web_experiments",
+     {RouteKind::kWebExperiments, kGetHead, MetricRoute::kRemoteConfig, false, {}}},
+    {"/api/early_access_features",
+     {RouteKind::kEarlyAccess, kGetHead, MetricRoute::kRemoteConfig, false, {}}},
+    {"/api/product_tours",
+     {RouteKind::kProductTours, kGetHead, MetricRoute::kRemoteConfig, false, {}}},
+    {"/ofrep/v1/evaluate/flags", {RouteKind::kOfrepFlags, kPost, MetricRoute::kFlags, false, {}}},
+    {"/healthz", {RouteKind::kHealth, kGetHead, MetricRoute::kHealth, false, {}}},
+    {"/", {RouteKind::kFront, kGetHead, MetricRoute::kHealth, false, {}}},
+    // A question without a project: the tools of docs/API.md name theirs.
+    {"/mcp", {RouteKind::kQuery, kPost, MetricRoute::kQuery, false, {}}},
+    {"/app", {RouteKind::kConsole, kEveryMethod, MetricRoute::kAdmin, false, {}}},
+    {"/_liveness", {RouteKind::kLiveness, kGetHead, MetricRoute::kHealth, false, {}}},
+    {"/_readiness", {RouteKind::kLiveness, kGetHead, MetricRoute::kHealth, false, {}}},
+    {"/metrics", {RouteKind::kMetrics, kGetHead, MetricRoute::kAdmin, false, {}}},
+    {"/admin/outbox", {RouteKind::kAdminOutbox, kGet, MetricRoute::kAdmin, false, {}}},
+    {"/admin/outbox/drain", {RouteKind::kAdminDrain, kPost, MetricRoute::kAdmin, false, {}}},
+    {"/admin/quarantine", {RouteKind::kAdminQuarantine, kGet, MetricRoute::kAdmin, false, {}}},
+    {"/admin/quarantine/redrive",
+     {RouteKind::kAdminRedrive, kPost, MetricRoute::kAdmin, false, {}}},
+};
+
 // A host that was configured with a slash at its end makes clients ask for "//batch/": one is
 // enough.
 std::string_view without_double_slash(std::string_view path);

@@ -16,6 +16,8 @@ std::string to_lower(std::string_view text);
 std::string_view trim_ascii(std::string_view text);
 // A decimal integer with optional sign and nothing else; nullopt when malformed or out of range.
 std::optional<int64_t> parse_int64(std::string_view text);
+// The prefix of `utf8` with at most `bytes_max` bytes; never half a character.
+std::string_view first_bytes(std::string_view utf8, size_t bytes_max);
 // The prefix of `utf8` with at most `count` code points.
 std::string_view first_code_points(std::string_view utf8, size_t count);
 // The prefix of `utf8` with at most `count` UTF-16 code units; never half a surrogate pair.

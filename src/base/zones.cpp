@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "hogflare/flags_limits.h"
+#include "hogflare/ascii.h"
 
 namespace hogflare {
 namespace {
@@ -15,8 +16,7 @@ constexpr int64_t kDayMax = 99'999'998;
 bool may_be_name(std::string_view name) {
   return !name.empty() && name.size() <= limits::kZoneNameBytesMax &&
          std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '/' || c == '_' || c == '-' || c == '+';
+           return is_alphanumeric(c) || c == '/' || c == '_' || c == '-' || c == '+';
          });
 }
 

@@ -4,6 +4,7 @@
 #include "hogflare/limits.h"
 #include "hogflare/text.h"
 #include "hogflare/uuid.h"
+#include "hogflare/ascii.h"
 #include "shapes.h"
 #include "token.h"
 
@@ -58,8 +59,7 @@ bool is_session_id(const Value& value) {
   const std::string_view inner = value.raw().substr(1, value.raw().size() - 2);
   if (inner.empty() || inner.size() > limits::kSessionIdBytesMax) return false;
   for (const char c : inner) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (!letter && !(c >= '0' && c <= '9') && c != '-') return false;
+    if (!is_alphanumeric(c) && c != '-') return false;
   }
   return true;
 }

@@ -5,6 +5,7 @@
 
 #include "hogflare/config.h"
 #include "hogflare/routes.h"
+#include "hogflare/ascii.h"
 
 namespace hogflare {
 namespace {
@@ -101,10 +102,7 @@ bool is_possible_bearer(std::string_view token) {
 }
 
 bool is_resource_name(std::string_view name) {
-  const auto is_plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_';
-  };
+  const auto is_plain = [](char c) { return is_alphanumeric(c) || c == '-' || c == '_'; };
   return !name.empty() && name.size() <= 100 && std::all_of(name.begin(), name.end(), is_plain);
 }
 

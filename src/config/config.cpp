@@ -1,7 +1,6 @@
 #include "hogflare/config.h"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -11,6 +10,7 @@
 #include "hogflare/json.h"
 #include "hogflare/routes.h"
 #include "hogflare/text.h"
+#include "hogflare/whole_number.h"
 #include "json/dom.h"
 
 namespace hogflare {
@@ -55,9 +55,8 @@ struct Reader {
   int64_t team_id(std::string_view name) {
     const std::string value = text(name);
     if (value.empty()) return 1;
-    int64_t number = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error == std::errc() && end == value.data() + value.size() && number > 0) return number;
+    const auto number = whole_number<int64_t>(value);
+    if (number && *number > 0) return *number;
     problem(true, std::string(name) + " is " + shown(value) +
                       "; it must be a whole number from 1 to 9223372036854775807");
     return 1;
@@ -67,12 +66,8 @@ struct Reader {
   int64_t integer(std::string_view name, int64_t fallback, int64_t low, int64_t high) {
     const std::string value = text(name);
     if (value.empty()) return fallback;
-    int64_t number = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error == std::errc() && end == value.data() + value.size() && number >= low &&
-        number <= high) {
-      return number;
-    }
+    const auto number = whole_number<int64_t>(value);
+    if (number && *number >= low && *number <= high) return *number;
     problem(false, std::string(name) + " is " + shown(value) + "; it must be a whole number from " +
                        std::to_string(low) + " to " + std::to_string(high) + "; using " +
                        std::to_string(fallback));

@@ -1,9 +1,9 @@
 #include "console/session.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "hogflare/digest.h"
+#include "hogflare/whole_number.h"
 
 namespace hogflare::console {
 namespace {
@@ -56,11 +56,7 @@ std::string_view take_field(std::string_view& text) {
   return field;
 }
 
-int64_t number_of(std::string_view text) {
-  int64_t number = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() ? number : -1;
-}
+int64_t number_of(std::string_view text) { return whole_number<int64_t>(text).value_or(-1); }
 
 Caller caller_of_cookie(const Config& config, std::string_view value, int64_t now_ms) {
   const size_t mac_at = value.rfind('.');

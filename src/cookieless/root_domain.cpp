@@ -5,6 +5,7 @@
 
 #include "hogflare/cookieless.h"
 #include "hogflare/text.h"
+#include "hogflare/ascii.h"
 
 namespace hogflare {
 namespace {
@@ -43,8 +44,6 @@ std::string_view registrable(std::string_view host) {
   }
   return host;
 }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_ipv4(std::string_view host) {
   int parts = 0;

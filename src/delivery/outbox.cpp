@@ -3,7 +3,8 @@
 
 #include <algorithm>
 
-#include "delivery/json_read.h"
+#include "json/fields.h"
+#include "json/members.h"
 #include "delivery/outbox_run.h"
 #include "delivery/outbox_store.h"
 #include "hogflare/backoff.h"

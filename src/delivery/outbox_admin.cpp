@@ -2,7 +2,8 @@
 #include <algorithm>
 #include <map>
 
-#include "delivery/json_read.h"
+#include "json/fields.h"
+#include "json/members.h"
 #include "hogflare/outbox.h"
 
 namespace hogflare {

@@ -1,7 +1,8 @@
 // The outbox's figures: asked from every shard, merged, written.
 #include <algorithm>
 
-#include "delivery/json_read.h"
+#include "json/fields.h"
+#include "json/members.h"
 #include "hogflare/outbox.h"
 
 namespace hogflare {

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
-#include "delivery/json_read.h"
+#include "json/fields.h"
+#include "json/members.h"
 #include "hogflare/text.h"
+#include "hogflare/ascii.h"
 #include "base/stored_value.h"
 
 namespace hogflare {
@@ -45,7 +47,6 @@ int64_t time_of(std::string_view send_key) {
 // A key that this store has made: nothing else is read by its places.
 bool is_send_key(std::string_view key) {
   if (key.size() < kSeqAt + kSeqDigits) return false;
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   const std::string_view time = key.substr(kTimeAt, kTimeDigits);
   return is_digit(key[1]) && std::all_of(time.begin(), time.end(), is_digit);
 }

@@ -3,6 +3,7 @@
 
 #include "hogflare/delivery.h"
 #include "hogflare/json.h"
+#include "hogflare/text.h"
 
 namespace hogflare {
 namespace {
@@ -49,11 +50,7 @@ std::string failure_reason(const EffectResult& result) {
     reason += ": ";
     reason += result.body;
   }
-  if (reason.size() > limits::kReasonBytesMax) {
-    size_t end = limits::kReasonBytesMax;
-    while (end > 0 && (static_cast<unsigned char>(reason[end]) & 0xC0) == 0x80) --end;
-    reason.resize(end);
-  }
+  reason.resize(first_bytes(reason, limits::kReasonBytesMax).size());
   return reason;
 }
 

@@ -10,6 +10,7 @@
 #include "flags/rules.h"
 #include "flags/semver.h"
 #include "hogflare/flags_limits.h"
+#include "hogflare/ascii.h"
 
 namespace hogflare::flags {
 namespace {
@@ -22,10 +23,6 @@ constexpr int kHundredthsWhole = 10'000;                     // 100.00 percent
 size_t code_points(std::string_view text) {
   return static_cast<size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
-bool is_hex_digit(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
 // A UUID with its hyphens, in small letters; empty when it is none.
@@ -42,8 +39,7 @@ std::string canonical_uuid(std::string_view text) {
 
 bool is_variant_key(std::string_view key) {
   return !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-';
+    return is_alphanumeric(c) || c == '_' || c == '-';
   });
 }
 

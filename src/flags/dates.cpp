@@ -5,6 +5,7 @@
 #include "flags/text.h"
 #include "hogflare/calendar.h"
 #include "hogflare/flags_limits.h"
+#include "hogflare/ascii.h"
 #include "wire/date_text.h"
 
 namespace hogflare::flags {
@@ -15,8 +16,6 @@ constexpr int64_t kMicrosPerDay = 86'400 * kMicrosPerSecond;
 // What chrono's calendar holds, in seconds: the years -262143 to 262142.
 constexpr double kSecondsMin = -8'334'601'228'800.0;
 constexpr double kSecondsMax = 8'210'266'876'799.0;
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 int64_t floor_divide(int64_t value, int64_t by) {
   return (value >= 0 ? value : value - (by - 1)) / by;

@@ -9,6 +9,7 @@
 
 #include "hogflare/flags_limits.h"
 #include "hogflare/text.h"
+#include "hogflare/ascii.h"
 #include "flags/text.h"
 
 namespace hogflare::flags {
@@ -135,8 +136,7 @@ bool is_plain_version(std::string_view text, Operator op) {
     const std::string_view part = text.substr(0, dot);
     const bool last = dot == std::string_view::npos;
     if (op == Operator::kSemverWildcard && last) return part == "*" && parts > 0 && parts < 3;
-    const bool digits = !part.empty() && std::all_of(part.begin(), part.end(),
-                                                     [](char c) { return c >= '0' && c <= '9'; });
+    const bool digits = !part.empty() && std::all_of(part.begin(), part.end(), is_digit);
     if (!digits || (part.size() > 1 && part[0] == '0')) return false;
     ++parts;
     if (last) return parts == 3;

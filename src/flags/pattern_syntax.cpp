@@ -8,6 +8,7 @@
 #include "flags/text.h"
 #include "hogflare/flags_limits.h"
 #include "hogflare/result.h"
+#include "hogflare/ascii.h"
 
 namespace hogflare::flags {
 namespace {
@@ -471,11 +472,7 @@ class Translator {
     const bool braces = take("{");
     const size_t max = braces ? 8 : count;
     for (; digits < max; ++digits, ++at_) {
-      const char c = peek();
-      const int value = c >= '0' && c <= '9'   ? c - '0'
-                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                               : -1;
+      const int value = hex_digit(peek());
       if (value < 0) break;
       point = point * 16 + static_cast<uint32_t>(value);
     }

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
+#include "hogflare/ascii.h"
+
 namespace hogflare::flags {
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool matcher_agrees(const Catalog& catalog, const Matcher& matcher) {
   switch (matcher.op()) {

@@ -10,6 +10,7 @@
 #include "flags/catalog.h"
 #include "flags/hash.h"
 #include "flags/json_writer.h"
+#include "hogflare/whole_number.h"
 
 namespace hogflare::flags {
 namespace {
@@ -325,9 +326,7 @@ std::string write_minimal_config(const ResponseContext& context) {
 
 int read_version(std::string_view text) {
   if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
-  int number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() ? number : 1;
+  return whole_number<int>(text).value_or(1);
 }
 
 FlagsAnswer flags_answer(std::optional<std::string_view> version,

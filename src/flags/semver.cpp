@@ -6,13 +6,13 @@
 
 #include "flags/text.h"
 #include "hogflare/flags_limits.h"
+#include "hogflare/ascii.h"
 
 namespace hogflare::flags {
 namespace {
 
 bool all_digits(std::string_view text) {
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
 }
 
 std::optional<uint64_t> parse_part(std::string_view text) {
@@ -42,9 +42,7 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 // Dot-separated identifiers of [0-9A-Za-z-]; numeric ones of a pre-release without leading zero.
 enum class LeadingZero : uint8_t { kAllowed, kRefused };
 
-bool is_identifier_char(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
-}
+bool is_identifier_char(char c) { return is_alphanumeric(c) || c == '-'; }
 
 bool valid_identifiers(std::string_view text, LeadingZero leading_zero) {
   for (const std::string_view part : split(text, '.')) {

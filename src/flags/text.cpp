@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "hogflare/text.h"
+#include "hogflare/ascii.h"
 
 namespace hogflare::flags {
 namespace {
@@ -62,8 +63,6 @@ bool is_final_sigma(std::string_view text, size_t at, size_t bytes) {
   }
   return true;
 }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // digits [. digits] | . digits, then an optional exponent: what strtod would also take beyond
 // (hex, locale points, spaces) is kept from it.

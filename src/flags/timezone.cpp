@@ -3,13 +3,10 @@
 #include <algorithm>
 
 #include "hogflare/calendar.h"
+#include "hogflare/ascii.h"
 
 namespace hogflare::flags {
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 bool take_number(std::string_view& text, int max, int& out) {
   size_t digits = 0;

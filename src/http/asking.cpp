@@ -1,7 +1,5 @@
 #include "asking.h"
 
-#include <charconv>
-
 #include "console/session.h"
 #include "csv.h"
 #include "hogflare/digest.h"
@@ -9,6 +7,7 @@
 #include "hogflare/json.h"
 #include "hogflare/timestamp.h"
 #include "hogflare/url.h"
+#include "hogflare/whole_number.h"
 #include "json/members.h"
 
 namespace hogflare {
@@ -170,10 +169,8 @@ const Project* asked_project(const Config& config, std::string_view segment) {
     }
     return only;
   }
-  int64_t team_id = 0;
-  const char* end = segment.data() + segment.size();
-  const auto [at, error] = std::from_chars(segment.data(), end, team_id);
-  return error == std::errc() && at == end ? config.project_of_team(team_id) : nullptr;
+  const auto team_id = whole_number<int64_t>(segment);
+  return team_id ? config.project_of_team(*team_id) : nullptr;
 }
 
 Fault no_project() {

@@ -6,6 +6,8 @@
 #include "console_task.h"
 #include "hogflare/timestamp.h"
 #include "hogflare/url.h"
+#include "hogflare/ascii.h"
+#include "hogflare/text.h"
 #include "json/dom.h"
 
 namespace hogflare {
@@ -20,21 +22,16 @@ constexpr size_t kNameBytesMax = 200;
 bool is_slug(std::string_view text) {
   if (text.empty() || text.size() > kSlugBytesMax) return false;
   for (const char c : text) {
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    const bool is_plain = (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_';
     if (!is_plain) return false;
   }
   return true;
 }
 
-// Cut on a character.
 std::string name_of_document(const ConsoleJson& document, std::string_view slug) {
   const auto given = document.find("name");
   if (given == document.end() || !given->is_string()) return std::string(slug);
-  std::string name = given->get<std::string>();
-  if (name.size() <= kNameBytesMax) return name;
-  size_t end = kNameBytesMax;
-  while (end > 0 && (static_cast<uint8_t>(name[end]) & 0xC0) == 0x80) --end;
-  return name.substr(0, end);
+  return std::string(first_bytes(given->get_ref<const std::string&>(), kNameBytesMax));
 }
 
 class DocumentsTask final : public ConsoleTask {

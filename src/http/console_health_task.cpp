@@ -1,11 +1,11 @@
 // /app/api/health: whether anything is being lost, and what an operator can do about it.
-#include <charconv>
 
 #include "console_task.h"
 #include "health.h"
 #include "hogflare/outbox.h"
 #include "hogflare/url.h"
 #include "hogflare/version.h"
+#include "hogflare/whole_number.h"
 #include "json/dom.h"
 
 namespace hogflare {
@@ -153,10 +153,7 @@ class HealthActionTask final : public ConsoleTask {
                            {{"what", path()}, {"who", caller_text()}});
     }
     AdminQuery query;
-    const std::string shard = form_value(head().query, "shard").value_or("");
-    uint32_t number = 0;
-    const auto [end, error] = std::from_chars(shard.data(), shard.data() + shard.size(), number);
-    if (error == std::errc() && end == shard.data() + shard.size()) query.shard = number;
+    query.shard = whole_number<uint32_t>(form_value(head().query, "shard").value_or(""));
     query.after = form_value(head().query, "after").value_or("");
     admin_ = make_admin_task(looks                      ? AdminKind::kQuarantine
                              : path() == "health/drain" ? AdminKind::kDrain

@@ -2,11 +2,11 @@
 #include "console_task.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "console/pages.h"
 #include "hogflare/url.h"
 #include "hogflare/version.h"
+#include "hogflare/whole_number.h"
 #include "json/dom.h"
 
 namespace hogflare {
@@ -98,9 +98,9 @@ bool ConsoleTask::read_team(int64_t& team_id) {
                                       : config.projects.begin()->second.team_id;
     return true;
   }
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), team_id);
-  const bool is_number = error == std::errc() && end == text.data() + text.size();
-  if (is_number && is_team(team_id)) return true;
+  const auto number = whole_number<int64_t>(text);
+  team_id = number.value_or(0);
+  if (number && is_team(team_id)) return true;
   refuse(404, "no_project", "no project of this deployment has this team_id");
   return false;
 }

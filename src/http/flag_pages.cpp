@@ -7,6 +7,7 @@
 
 #include "hogflare/text.h"
 #include "hogflare/url.h"
+#include "hogflare/ascii.h"
 
 namespace hogflare {
 namespace {
@@ -21,27 +22,11 @@ std::optional<int64_t> read_count(std::string_view form, std::string_view name, 
   if (digits.empty()) return std::nullopt;
   int64_t number = 0;
   for (const char c : digits) {
-    if (c < '0' || c > '9') return std::nullopt;
+    if (!is_digit(c)) return std::nullopt;
     number = std::min(number * 10 + (c - '0'), kFar);
   }
   if (number < least) return std::nullopt;
   return number;
-}
-
-std::string encode_form_text(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                          (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
-    if (is_plain) {
-      out += c;
-    } else if (c == ' ') {
-      out += '+';
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
 }
 
 struct Field {

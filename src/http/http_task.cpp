@@ -1,7 +1,6 @@
 #include "http_task.h"
 
 #include <array>
-#include <charconv>
 
 #include "hogflare/wire.h"
 
@@ -59,24 +58,6 @@ constexpr std::array kHeaders = {
     &RequestHead::x_posthog_project_api_key,
 };
 
-constexpr std::array kPlace = {
-    &EdgeInfo::country,     &EdgeInfo::continent,   &EdgeInfo::city,     &EdgeInfo::region,
-    &EdgeInfo::region_code, &EdgeInfo::postal_code, &EdgeInfo::latitude, &EdgeInfo::longitude,
-    &EdgeInfo::timezone,    &EdgeInfo::metro_code,
-};
-
-constexpr std::array kNetwork = {&EdgeInfo::as_organization, &EdgeInfo::colo};
-
-void read_edge(FieldReader& fields, EdgeInfo& edge) {
-  fields.fill(edge, kPlace);
-  edge.is_eu = fields.next() == "1";
-  const std::string_view asn = fields.next();
-  uint32_t number = 0;
-  const auto [end, error] = std::from_chars(asn.data(), asn.data() + asn.size(), number);
-  if (error == std::errc() && !asn.empty() && end == asn.data() + asn.size()) edge.asn = number;
-  fields.fill(edge, kNetwork);
-}
-
 // Behind everything else, and only of the paths that js-shim/abi.js names.
 constexpr std::array kConsole = {
     &ConsoleHead::own_origin, &ConsoleHead::origin,         &ConsoleHead::cookie,
@@ -116,7 +97,7 @@ std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input)
   request->body_is_too_large = body_state == "large";
   request->body_is_kept_out = body_state == "busy";
   fields.fill(head, kHeaders);
-  read_edge(fields, head.edge);
+  for (const EdgeField& field : kEdgeFields) head.edge.*field.member = fields.next();
   head.own_origin = fields.next();
   head.path = without_double_slash(head.path);
   const std::string& prefix = config.path_prefix;

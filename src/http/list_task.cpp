@@ -1,11 +1,12 @@
 // GET /api/projects/{id}/persons, events, property_definitions and event_definitions: lists from
 // the lake, each a question of its own with the query's parameters for members.
-#include <charconv>
 
 #include "asking_task.h"
 #include "hogflare/insights_limits.h"
 #include "hogflare/json.h"
 #include "hogflare/url.h"
+#include "hogflare/whole_number.h"
+#include "json/fields.h"
 #include "json/members.h"
 
 namespace hogflare {
@@ -87,11 +88,9 @@ class ListTask final : public AskingTask {
     for (const char* name : {"limit", "offset"}) {
       const std::string text = parameter(name);
       if (text.empty()) continue;
-      int64_t number = 0;
-      const char* end = text.data() + text.size();
-      const auto [at, error] = std::from_chars(text.data(), end, number);
-      if (error != std::errc() || at != end) refuse(name, "must be a whole number");
-      append_number(query, name, number);
+      const auto number = whole_number<int64_t>(text);
+      if (!number) refuse(name, "must be a whole number");
+      append_number(query, name, number.value_or(0));
     }
   }
 
@@ -206,10 +205,7 @@ class ListTask final : public AskingTask {
     }
     int64_t offset = 0;
     for (const char* name : {"offset", "limit"}) {
-      int64_t number = 0;
-      const std::string_view raw = envelope.find(name).raw();
-      std::from_chars(raw.data(), raw.data() + raw.size(), number);
-      offset += number;
+      offset += number_of(envelope, name);
     }
     std::string out;
     json::append_string(out, "?" + query + "offset=" + std::to_string(offset));

@@ -6,26 +6,16 @@
 
 #include "http/mcp_limits.h"
 #include "json/dom.h"
+#include "hogflare/url.h"
 
 namespace hogflare::mcp {
 namespace {
 
-// Appends "&name=value" with everything but letters, digits and -._~ as %xx; nothing for an empty
-// value.
+// Appends "&name=value"; nothing for an empty value.
 void append_form_value(std::string& form, std::string_view name, std::string_view value) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
   if (value.empty()) return;
   form.append("&").append(name).append("=");
-  for (const char c : value) {
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                          (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-    const auto byte = static_cast<unsigned char>(c);
-    if (is_plain) {
-      form += c;
-    } else {
-      form.append({'%', kHex[byte >> 4], kHex[byte & 15]});
-    }
-  }
+  append_percent_encoded(form, value);
 }
 
 // Arguments by name; "" and null where there is none.

@@ -1,5 +1,4 @@
 // /healthz, /metrics and /admin: what an operator looks at.
-#include <charconv>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +9,7 @@
 #include "hogflare/url.h"
 #include "hogflare/version.h"
 #include "hogflare/wire.h"
+#include "hogflare/whole_number.h"
 #include "json/dom.h"
 
 namespace hogflare {
@@ -88,10 +88,7 @@ class OperationsTask final : public HttpTask {
  private:
   void start_admin(const Turn& turn, Effects& effects) {
     AdminQuery query;
-    const std::string shard = form_value(head().query, "shard").value_or("");
-    uint32_t number = 0;
-    const auto [end, error] = std::from_chars(shard.data(), shard.data() + shard.size(), number);
-    if (error == std::errc() && end == shard.data() + shard.size()) query.shard = number;
+    query.shard = whole_number<uint32_t>(form_value(head().query, "shard").value_or(""));
     query.after = form_value(head().query, "after").value_or("");
     admin_ = make_admin_task(admin_kind(), std::move(query));
     admin_->start(turn, effects);

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "hogflare/insights_limits.h"
 #include "hogflare/json.h"
+#include "json/fields.h"
 
 namespace hogflare {
 namespace {
@@ -19,14 +19,6 @@ struct EngineError {
   std::string message;
 };
 
-int64_t integer_of(json::Value value) {
-  if (!value.exists() || !value.is_number()) return 0;
-  const std::string_view raw = value.raw();
-  int64_t number = 0;
-  std::from_chars(raw.data(), raw.data() + raw.size(), number);
-  return number;
-}
-
 // {"errors": [{"code", "message"}]}; whatever else came is no words of the engine's.
 EngineError read_error(std::string_view body) {
   EngineError error;
@@ -36,7 +28,7 @@ EngineError read_error(std::string_view body) {
                                     ? document.value().root().find("errors").elements()
                                     : document.value().root().elements()) {
     const json::Value message = each.find("message");
-    error.code = integer_of(each.find("code"));
+    error.code = number_of(each, "code");
     if (message.exists() && message.is_string()) error.message = message.text();
     break;
   }
@@ -298,7 +290,7 @@ void QuestionRun::read_reply(Asked& asked, std::string body) {
   asked.rows = result.find("rows");
   if (!asked.rows.exists() || !asked.rows.is_array()) return fail(unreadable());
   const json::Value metrics = result.find("metrics");
-  if (metrics.exists()) cost_.bytes_scanned += integer_of(metrics.find("bytes_scanned"));
+  if (metrics.exists()) cost_.bytes_scanned += number_of(metrics, "bytes_scanned");
   if (!is_free) return;
   const json::Value schema = result.find("schema");
   if (!read_schema(schema.exists() ? schema : asked.rows, asked.names)) return fail(unreadable());

@@ -6,7 +6,6 @@
 #include "recording_reading_task.h"
 
 #include <algorithm>
-#include <charconv>
 #include <deque>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -19,6 +18,7 @@
 #include "hogflare/text.h"
 #include "hogflare/timestamp.h"
 #include "hogflare/url.h"
+#include "hogflare/whole_number.h"
 #include "http/asking.h"
 #include "http/credentials.h"
 #include "http/question_run.h"
@@ -31,13 +31,6 @@ namespace hogflare {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::optional<int64_t> whole_number(std::string_view text) {
-  int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool is_whole = error == std::errc() && end == text.data() + text.size();
-  return is_whole ? std::optional(number) : std::nullopt;
-}
 
 Fault invalid(std::string_view name, std::string_view sentence) {
   return {.code = "invalid_input",
@@ -146,7 +139,7 @@ std::optional<RowsCursor> rows_cursor(std::string_view text) {
   }
   text.remove_prefix(kBegin.size());
   const size_t dash = text.find('-');
-  const std::optional<int64_t> us = whole_number(text.substr(0, dash));
+  const std::optional<int64_t> us = whole_number<int64_t>(text.substr(0, dash));
   if (!us || *us < 0 || dash == std::string_view::npos) return std::nullopt;
   return RowsCursor{.is_first = false, .us = *us, .uuid = std::string(text.substr(dash + 1))};
 }
@@ -349,7 +342,7 @@ class RecordingListTask final : public ReadingTask {
   std::optional<Fault> read_query() {
     const std::string_view query = head().query;
     if (const std::optional<std::string> limit = form_value(query, "limit")) {
-      limit_ = whole_number(*limit).value_or(0);
+      limit_ = whole_number<int64_t>(*limit).value_or(0);
       if (limit_ < 1 || limit_ > limits::kListRowsMax) return invalid("limit", "must be 1 to 1000");
     }
     const std::string ids = form_value(query, "session_ids").value_or("");
@@ -367,7 +360,7 @@ class RecordingListTask final : public ReadingTask {
     const int64_t unit = from.back() == 'd' ? 24 : from.back() == 'h' ? 1 : 0;
     const std::optional<int64_t> count =
         from.size() > 2 && from.size() < 8
-            ? whole_number(std::string_view(from).substr(1, from.size() - 2))
+            ? whole_number<int64_t>(std::string_view(from).substr(1, from.size() - 2))
             : std::nullopt;
     hours_ = count.value_or(0) * unit;
     if (from.front() != '-' || hours_ < 1 || hours_ > limits::kRecordingListHoursMax) {
@@ -421,7 +414,7 @@ class RecordingListTask final : public ReadingTask {
   void note(std::string_view key) {
     const std::string_view id = key.substr(0, key.find('/'));
     const std::string_view name = key.substr(key.rfind('/') + 1);
-    const std::optional<int64_t> at = whole_number(name.substr(0, name.find('-')));
+    const std::optional<int64_t> at = whole_number<int64_t>(name.substr(0, name.find('-')));
     if (!at || (!only_.empty() && std::find(only_.begin(), only_.end(), id) == only_.end())) return;
     if (found_.empty() || found_.back().id != id) {
       // Ids of version 7 come in the order of their time: the newest are kept.

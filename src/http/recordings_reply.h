@@ -7,16 +7,14 @@
 #include "hogflare/recordings_limits.h"
 #include "http/credentials.h"
 #include "http_task.h"
+#include "hogflare/ascii.h"
 
 namespace hogflare {
 
 // Of the ids that posthog-js makes, and short enough to be a part of a key.
 inline bool is_session_id(std::string_view id) {
   return !id.empty() && id.size() <= limits::kSessionIdBytesMax &&
-         std::all_of(id.begin(), id.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '-';
-         });
+         std::all_of(id.begin(), id.end(), [](char c) { return is_alphanumeric(c) || c == '-'; });
 }
 
 // 503, and a line of the log with the bucket's reason.

@@ -13,6 +13,7 @@
 #include "hogflare/short_bytes.h"
 #include "hogflare/text.h"
 #include "hogflare/timestamp.h"
+#include "hogflare/ascii.h"
 
 namespace hogflare {
 namespace {
@@ -174,10 +175,8 @@ std::string facebook_click(std::string_view fbclid_raw, int64_t clicked_at_ms) {
   if (fbclid_raw.size() < 3 || fbclid_raw.front() != '"') return {};
   const std::string_view id = fbclid_raw.substr(1, fbclid_raw.size() - 2);
   if (id.size() > limits::kFbclidBytesMax) return {};
-  const bool is_plain_id = std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-';
-  });
+  const bool is_plain_id = std::all_of(
+      id.begin(), id.end(), [](char c) { return is_alphanumeric(c) || c == '_' || c == '-'; });
   if (!is_plain_id) return {};
   int64_t day = clicked_at_ms / kDayMs;
   if (clicked_at_ms % kDayMs < 0) --day;
@@ -289,8 +288,7 @@ bool is_uuid_raw(std::string_view raw) {
   for (size_t i = 0; i < 36; ++i) {
     const char c = raw[i + 1];
     const bool is_hyphen = i == 8 || i == 13 || i == 18 || i == 23;
-    const bool is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-    if (is_hyphen ? c != '-' : !is_hex) return false;
+    if (is_hyphen ? c != '-' : !is_hex_digit(c)) return false;
   }
   return true;
 }

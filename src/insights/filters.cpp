@@ -9,6 +9,7 @@
 
 #include "hogflare/flags_limits.h"
 #include "hogflare/insights_limits.h"
+#include "hogflare/text.h"
 #include "insights/question.h"
 #include "insights/sql_text.h"
 #include "json/dom.h"
@@ -52,11 +53,7 @@ std::optional<double> number_of(const Json& value) {
 // A property is compared with what its column may hold: lifted texts are cut.
 std::string text_of(const Json& value) {
   std::string text = value.is_string() ? value.get<std::string>() : json::text_of(value);
-  size_t size = limits::kLiftedTextBytesMax;
-  if (text.size() > size) {
-    while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
-    text.resize(size);
-  }
+  text.resize(first_bytes(text, limits::kLiftedTextBytesMax).size());
   return text;
 }
 

@@ -8,18 +8,12 @@
 #include <cstring>
 
 #include "hogflare/limits.h"
+#include "hogflare/ascii.h"
 #include "decode.h"
 #include "scan.h"
 
 namespace hogflare::json {
 namespace {
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // The code unit of the four hex digits at `digits`, or -1. Needs four readable bytes.
 int code_unit(const char* digits) {
@@ -53,8 +47,6 @@ constexpr std::array<Kind, 256> kKinds = make_kinds();
 
 bool is_container(Kind kind) { return kind >= Kind::kArray; }
 static_assert(Kind::kArray < Kind::kObject && Kind::kString < Kind::kArray);
-
-bool is_digit(char c) { return static_cast<unsigned char>(c - '0') < 10; }
 
 // One pass over the text. Its functions take the place they begin at and give the one they ended
 // at, which so stays in a register; null means that `fail` was called. An explicit stack instead of

@@ -6,19 +6,12 @@
 
 #include "hogflare/json.h"
 #include "hogflare/limits.h"
+#include "hogflare/text.h"
 
 namespace hogflare {
 namespace {
 
 constexpr std::array<std::string_view, 3> kLevels = {"info", "warn", "error"};
-
-// The first `bytes_max` bytes without half a character at the end.
-std::string_view cut(std::string_view utf8, size_t bytes_max) {
-  if (utf8.size() <= bytes_max) return utf8;
-  size_t end = bytes_max;
-  while (end > 0 && (static_cast<unsigned char>(utf8[end]) & 0xC0) == 0x80) --end;
-  return utf8.substr(0, end);
-}
 
 }  // namespace
 
@@ -36,7 +29,7 @@ std::string log_line(LogLevel level, std::string_view event,
       line += std::to_string(field.number);
     } else {
       const size_t used = std::min(line.size(), limits::kLogLineBytesMax);
-      json::append_string(line, cut(field.text, limits::kLogLineBytesMax - used));
+      json::append_string(line, first_bytes(field.text, limits::kLogLineBytesMax - used));
     }
   }
   line += '}';

@@ -2,6 +2,7 @@
 
 #include "hogflare/digest.h"
 #include "hogflare/project_settings.h"
+#include "hogflare/ascii.h"
 #include "project/fields.h"
 #include "json/dom.h"
 
@@ -367,10 +368,8 @@ Settings read_settings(std::string_view document) {
 
 bool is_config_token(std::string_view token) {
   return !token.empty() && token.size() <= 200 &&
-         std::all_of(token.begin(), token.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '_' || c == '-';
-         });
+         std::all_of(token.begin(), token.end(),
+                     [](char c) { return is_alphanumeric(c) || c == '_' || c == '-'; });
 }
 
 }  // namespace hogflare::project

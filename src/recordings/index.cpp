@@ -6,6 +6,7 @@
 #include "hogflare/recordings.h"
 #include "hogflare/recordings_limits.h"
 #include "hogflare/text.h"
+#include "hogflare/url.h"
 
 namespace hogflare {
 namespace {
@@ -25,22 +26,6 @@ constexpr uint32_t kItemDepth = 2;
 constexpr uint32_t kTextDepth = 2;
 // Milliseconds of thirteen digits, so that keys sort by time.
 constexpr int64_t kTimeMax = 9'999'999'999'999;
-
-void append_percent(std::string& out, std::string_view text) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
-  for (const char c : text) {
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                          (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
-    if (is_plain) {
-      out += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    out += '%';
-    out += kDigits[byte >> 4];
-    out += kDigits[byte & 15];
-  }
-}
 
 std::string thirteen_digits(int64_t time_ms) {
   std::string digits = std::to_string(std::clamp<int64_t>(time_ms, 0, kTimeMax));
@@ -88,11 +73,7 @@ class ItemReader {
       return;
     std::string url = href.text();
     // One byte a code point is the least, so this is no more than so many bytes of ASCII.
-    if (url.size() > limits::kRecordingUrlBytesMax) {
-      size_t end = limits::kRecordingUrlBytesMax;
-      while (end > 0 && (static_cast<unsigned char>(url[end]) & 0xC0) == 0x80) --end;
-      url.resize(end);
-    }
+    url.resize(first_bytes(url, limits::kRecordingUrlBytesMax).size());
     if (std::find(index_.urls.begin(), index_.urls.end(), url) == index_.urls.end()) {
       index_.urls.push_back(std::move(url));
     }
@@ -105,13 +86,13 @@ class ItemReader {
 
 std::string recording_prefix(int64_t team_id, std::string_view session_id) {
   std::string prefix = std::to_string(team_id) + "/";
-  append_percent(prefix, session_id);
+  append_percent_encoded(prefix, session_id);
   return prefix + "/";
 }
 
 std::string recording_key(int64_t team_id, const Recording& recording) {
   std::string key = recording_prefix(team_id, text_of(recording.session_id));
-  append_percent(key, text_of(recording.window_id));
+  append_percent_encoded(key, text_of(recording.window_id));
   return key + "/" + thirteen_digits(recording.timestamp_ms) + "-" + recording.uuid;
 }
 

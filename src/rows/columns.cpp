@@ -75,16 +75,6 @@ class TextBuffer {
   char bytes_[1024];
 };
 
-// As much of `utf8` as fits, never half a character.
-std::string_view cut_text(std::string_view utf8) {
-  size_t size = std::min(utf8.size(), limits::kColumnTextBytesMax);
-  while (size < utf8.size() && size > 0 &&
-         (static_cast<unsigned char>(utf8[size]) & 0xC0) == 0x80) {
-    --size;
-  }
-  return utf8.substr(0, size);
-}
-
 // A member of an object as text, and its number.
 struct Member {
   std::string_view text;
@@ -150,7 +140,7 @@ std::string column_text(std::string_view raw) {
   }
   std::string text = json::decode_string(raw);
   replace_nul(text);
-  json::append_string(out, cut_text(text));
+  json::append_string(out, first_bytes(text, limits::kColumnTextBytesMax));
   return out;
 }
 

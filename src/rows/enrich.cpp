@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "hogflare/ascii.h"
 #include "hogflare/cookieless.h"
 #include "hogflare/json.h"
 #include "hogflare/text.h"
@@ -12,17 +13,31 @@ namespace {
 // Text that JSON takes as a number: what Cloudflare gives for coordinates.
 bool is_plain_number(std::string_view text) {
   if (!text.empty() && text.front() == '-') text.remove_prefix(1);
-  if (text.empty() || text.front() < '0' || text.front() > '9') return false;
+  if (text.empty() || !is_digit(text.front())) return false;
   if (text.size() > 1 && text[0] == '0' && text[1] != '.') return false;
   size_t dots = 0;
   for (const char c : text) {
     if (c == '.') {
       ++dots;
-    } else if (c < '0' || c > '9') {
+    } else if (!is_digit(c)) {
       return false;
     }
   }
   return dots <= 1 && text.back() != '.';
+}
+
+// Empty: nobody knows it, or it is to be a number and is none.
+std::string_view known_value(const EdgeInfo& edge, const EdgeField& field) {
+  const std::string_view value = edge.*field.member;
+  return field.form == EdgeForm::kText || is_plain_number(value) ? value : std::string_view();
+}
+
+void append_value(std::string& out, std::string_view value, EdgeForm form) {
+  if (form == EdgeForm::kNumber) {
+    out += value;
+  } else {
+    json::append_string(out, value);
+  }
 }
 
 std::string address_raw(const RequestHead& head) {
@@ -48,25 +63,14 @@ ConnectionPlace ConnectionPlace::of(const RequestHead& head) {
         .append("\":")
         .append(value);
   };
-  const auto text = [&](std::string_view name, std::string_view value) {
-    if (value.empty()) return;
+  constexpr size_t kPrefix = std::string_view("$geoip_").size();
+  for (const EdgeField& field : kEdgeFields) {
+    const std::string_view value = known_value(head.edge, field);
+    if (value.empty() || !is_geoip_name(field.property)) continue;
     std::string raw;
-    json::append_string(raw, value);
-    add(name, raw);
-  };
-  const auto number = [&](std::string_view name, std::string_view value) {
-    if (is_plain_number(value)) add(name, value);
-  };
-  const EdgeInfo& edge = head.edge;
-  text("country_code", edge.country);
-  text("city_name", edge.city);
-  text("continent_code", edge.continent);
-  number("latitude", edge.latitude);
-  number("longitude", edge.longitude);
-  text("postal_code", edge.postal_code);
-  text("subdivision_1_code", edge.region_code);
-  text("subdivision_1_name", edge.region);
-  text("time_zone", edge.timezone);
+    append_value(raw, value, field.form);
+    add(field.property.substr(kPrefix), raw);
+  }
   if (!place.set.empty()) place.address_raw = hogflare::address_raw(head);
   return place;
 }
@@ -84,42 +88,16 @@ Enrichment Enrichment::of(const RequestHead& head, IpPolicy policy) {
   made.policy_ = policy;
   if (policy == IpPolicy::kAnonymize) made.address_raw_ = address_raw(head);
   size_t index = 0;
-  const auto begin_member = [&] {
-    made.members_ += ",\"";
-    made.members_ += kEnrichedNames[index];
-    made.members_ += "\":";
-  };
-  const auto end_member = [&] { made.ends_[index++] = made.members_.size(); };
-  const auto text = [&](std::string_view value) {
+  const auto add = [&](std::string_view value, EdgeForm form) {
     if (!value.empty()) {
-      begin_member();
-      json::append_string(made.members_, value);
+      made.members_.append(",\"").append(kEnrichedNames[index]).append("\":");
+      append_value(made.members_, value, form);
     }
-    end_member();
+    made.ends_[index++] = made.members_.size();
   };
-  const auto number = [&](std::string_view value) {
-    if (is_plain_number(value)) {
-      begin_member();
-      made.members_ += value;
-    }
-    end_member();
-  };
-  const EdgeInfo& edge = head.edge;
-  text(policy == IpPolicy::kKeep ? connection_ip(head) : std::string_view());
-  text(edge.country);
-  text(edge.city);
-  text(edge.continent);
-  number(edge.latitude);
-  number(edge.longitude);
-  text(edge.postal_code);
-  text(edge.region_code);
-  text(edge.region);
-  text(edge.timezone);
-  number(edge.asn ? std::to_string(*edge.asn) : std::string());
-  text(edge.as_organization);
-  text(edge.colo);
-  text(edge.metro_code);
-  text(trim_ascii(head.cf_ray));
+  add(policy == IpPolicy::kKeep ? connection_ip(head) : std::string_view(), EdgeForm::kText);
+  for (const EdgeField& field : kEdgeFields) add(known_value(head.edge, field), field.form);
+  add(trim_ascii(head.cf_ray), EdgeForm::kText);
   HF_ASSERT(index == kEnrichedNames.size());
   return made;
 }

@@ -7,6 +7,7 @@
 #include "hogflare/digest.h"
 #include "hogflare/limits.h"
 #include "hogflare/text.h"
+#include "json/fields.h"
 
 namespace hogflare::rows {
 namespace {
@@ -19,13 +20,7 @@ constexpr uint32_t kListDepth = 5;
 // js.rs).
 constexpr int64_t kMinifiedColumn = 300;
 
-// Empty when the member is no text.
-std::string text_of(const Value& object, std::string_view name) {
-  const Value value = object.find(name);
-  return value.exists() && value.is_string() ? value.text() : std::string();
-}
-
-std::optional<int64_t> number_of(const Value& object, std::string_view name) {
+std::optional<int64_t> known_number(const Value& object, std::string_view name) {
   const Value value = object.find(name);
   if (!value.exists() || !value.is_number()) return std::nullopt;
   return parse_int64(value.raw());
@@ -86,8 +81,8 @@ Frame read_frame(const Value& raw) {
   } else if (platform == "web:javascript" || platform == "javascript" || platform == "hermes") {
     frame.source = script_path(filename);
     frame.language = "javascript";
-    frame.line = number_of(raw, "lineno");
-    frame.column = number_of(raw, "colno");
+    frame.line = known_number(raw, "lineno");
+    frame.column = known_number(raw, "colno");
     const bool has_place = frame.line.has_value() && frame.column.has_value();
     const bool has_script = !frame.source.empty() || has_chunk;
     frame.is_resolved =

@@ -4,6 +4,7 @@
 #include "hogflare/capitals.h"
 #include "hogflare/short_bytes.h"
 #include "hogflare/text.h"
+#include "hogflare/ascii.h"
 
 namespace hogflare::rows {
 namespace {
@@ -148,8 +149,7 @@ std::string_view session_id_of(std::string_view raw, std::string& scratch) {
     const char c = raw[i];
     const bool is_hyphen = i == 9 || i == 14 || i == 19 || i == 24;
     const bool is_capital = c >= 'A' && c <= 'F';
-    const bool is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || is_capital;
-    if (is_hyphen ? c != '-' : !is_hex) return raw;
+    if (is_hyphen ? c != '-' : !is_hex_digit(c)) return raw;
     has_capital = has_capital || is_capital;
   }
   if (!has_capital) return raw;

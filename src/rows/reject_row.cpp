@@ -29,13 +29,6 @@ void append_known(std::string& out, std::string_view name, std::string_view text
   if (!text.empty()) append_column(out, name, text);
 }
 
-// At most `bytes_max` bytes, not inside a character.
-std::string_view cut(std::string_view utf8, size_t bytes_max) {
-  if (utf8.size() <= bytes_max) return utf8;
-  while (bytes_max > 0 && (static_cast<unsigned char>(utf8[bytes_max]) & 0xC0) == 0x80) --bytes_max;
-  return utf8.substr(0, bytes_max);
-}
-
 }  // namespace
 
 void append_reject_row(RowBatch& rows, const RejectRow& reject) {
@@ -46,11 +39,11 @@ void append_reject_row(RowBatch& rows, const RejectRow& reject) {
   out += std::to_string(reject.team_id);
   append_column(out, "kind", kind_name(reject.kind));
   append_column(out, "reason", reject.reason);
-  append_known(out, "detail", cut(reject.detail, limits::kRejectDetailBytesMax));
+  append_known(out, "detail", first_bytes(reject.detail, limits::kRejectDetailBytesMax));
   append_known(out, "distinct_id", first_code_points(reject.distinct_id, limits::kDistinctIdChars));
   append_known(out, "event", first_utf16_units(reject.event, limits::kEventNameUnits));
   append_known(out, "event_uuid", reject.event_uuid);
-  append_known(out, "payload", cut(reject.payload, limits::kRejectPayloadBytesMax));
+  append_known(out, "payload", first_bytes(reject.payload, limits::kRejectPayloadBytesMax));
   out += ",\"received_at\":\"";
   append_rfc3339(out, reject.received_at_ms);
   out += '"';

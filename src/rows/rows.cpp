@@ -68,7 +68,6 @@ constexpr std::string_view kCustomColumn = ",\"custom_properties\":";
 // A time with its quotes.
 constexpr size_t kTimeBytes = 26;
 
-constexpr uint32_t kEnrichedAllMask = (1u << kEnrichedNames.size()) - 1;
 // What of the edge's knowledge has a column.
 constexpr std::pair<size_t, Column> kPlaces[] = {{kEnrichedCountryCode, Column::kCountryCode},
                                                  {kEnrichedCity, Column::kCity},

@@ -4,6 +4,7 @@
 
 #include "hogflare/calendar.h"
 #include "hogflare/text.h"
+#include "hogflare/ascii.h"
 
 namespace hogflare {
 namespace {
@@ -13,8 +14,6 @@ constexpr int64_t kDaySeconds = 86'400;
 // The last whole year of chrono's calendar; its microseconds fit 64 bits.
 constexpr int kYearMax = 262'142;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 // Reads a text from left to right. A taker that fails leaves the place anywhere: its form is given

@@ -5,62 +5,6 @@
 namespace hogflare {
 namespace {
 
-struct Fixed {
-  std::string_view path;
-  Route route;
-};
-
-constexpr uint8_t kGetPost = kGet | kPost;
-constexpr uint8_t kGetHead = kGet | kHead;
-constexpr uint8_t kAny = kGet | kPost | kHead;
-constexpr uint8_t kEvery = kAny | kPut | kDelete;
-
-constexpr Fixed kFixed[] = {
-    {"/e", {RouteKind::kCapture, kGetPost, MetricRoute::kCapture, true, {}}},
-    {"/i/v0/e", {RouteKind::kCapture, kGetPost, MetricRoute::kCapture, false, {}}},
-    {"/batch", {RouteKind::kCapture, kGetPost, MetricRoute::kCapture, false, {}}},
-    {"/capture", {RouteKind::kCapture, kGetPost, MetricRoute::kCapture, true, {}}},
-    {"/track", {RouteKind::kCapture, kGetPost, MetricRoute::kCapture, true, {}}},
-    {"/engage", {RouteKind::kEngage, kGetPost, MetricRoute::kCapture, true, {}}},
-    {"/identify", {RouteKind::kSeedIdentify, kPost, MetricRoute::kCapture, true, {}}},
-    {"/alias", {RouteKind::kSeedAlias, kPost, MetricRoute::kCapture, true, {}}},
-    {"/groups", {RouteKind::kSeedGroups, kPost, MetricRoute::kCapture, true, {}}},
-    {"/i/v0/ai/batch", {RouteKind::kCapture, kPost, MetricRoute::kAiCapture, false, {}}},
-    {"/s", {RouteKind::kReplay, kPost, MetricRoute::kReplay, false, {}}},
-    {"/i/v1/analytics/events", {RouteKind::kCaptureV1, kPost, MetricRoute::kCaptureV1, false, {}}},
-    {"/i/v1/ai/events", {RouteKind::kCaptureV1, kPost, MetricRoute::kCaptureV1, false, {}}},
-    {"/flags", {RouteKind::kFlags, kAny, MetricRoute::kFlags, false, {}}},
-    {"/decide", {RouteKind::kDecide, kAny, MetricRoute::kFlags, false, {}}},
-    {"/flags/definitions",
-     {RouteKind::kFlagDefinitions, kGetHead, MetricRoute::kFlagDefinitions, false, {}}},
-    {"/api/feature_flag/local_evaluation",
-     {RouteKind::kFlagDefinitions, kGetHead, MetricRoute::kFlagDefinitions, false, {}}},
-    {"/api/feature_flag",
-     {RouteKind::kFlagList, kGetHead, MetricRoute::kFlagDefinitions, false, {}}},
-    {"/api/surveys", {RouteKind::kSurveys, kAny, MetricRoute::kRemoteConfig, false, {}}},
-    {"/surveys", {RouteKind::kSurveys, kAny, MetricRoute::kRemoteConfig, false, {}}},
-    {"/api/web_experiments",
-     {RouteKind::kWebExperiments, kGetHead, MetricRoute::kRemoteConfig, false, {}}},
-    {"/api/early_access_features",
-     {RouteKind::kEarlyAccess, kGetHead, MetricRoute::kRemoteConfig, false, {}}},
-    {"/api/product_tours",
-     {RouteKind::kProductTours, kGetHead, MetricRoute::kRemoteConfig, false, {}}},
-    {"/ofrep/v1/evaluate/flags", {RouteKind::kOfrepFlags, kPost, MetricRoute::kFlags, false, {}}},
-    {"/healthz", {RouteKind::kHealth, kGetHead, MetricRoute::kHealth, false, {}}},
-    {"/", {RouteKind::kFront, kGetHead, MetricRoute::kHealth, false, {}}},
-    // A question without a project: the tools of docs/API.md name theirs.
-    {"/mcp", {RouteKind::kQuery, kPost, MetricRoute::kQuery, false, {}}},
-    {"/app", {RouteKind::kConsole, kEvery, MetricRoute::kAdmin, false, {}}},
-    {"/_liveness", {RouteKind::kLiveness, kGetHead, MetricRoute::kHealth, false, {}}},
-    {"/_readiness", {RouteKind::kLiveness, kGetHead, MetricRoute::kHealth, false, {}}},
-    {"/metrics", {RouteKind::kMetrics, kGetHead, MetricRoute::kAdmin, false, {}}},
-    {"/admin/outbox", {RouteKind::kAdminOutbox, kGet, MetricRoute::kAdmin, false, {}}},
-    {"/admin/outbox/drain", {RouteKind::kAdminDrain, kPost, MetricRoute::kAdmin, false, {}}},
-    {"/admin/quarantine", {RouteKind::kAdminQuarantine, kGet, MetricRoute::kAdmin, false, {}}},
-    {"/admin/quarantine/redrive",
-     {RouteKind::kAdminRedrive, kPost, MetricRoute::kAdmin, false, {}}},
-};
-
 // Splits off what stands before `separator`; the whole text when it does not occur.
 std::string_view take_segment(std::string_view& path) {
   const size_t end = path.find('/');
@@ -155,7 +99,7 @@ Route find_variable(std::string_view path) {
   } else if (take_prefix(path, "/static/")) {
     return with_argument(RouteKind::kScript, kGetHead, MetricRoute::kRemoteConfig, path);
   } else if (take_prefix(path, "/app/")) {
-    return with_argument(RouteKind::kConsole, kEvery, MetricRoute::kAdmin, path);
+    return with_argument(RouteKind::kConsole, kEveryMethod, MetricRoute::kAdmin, path);
   } else if (take_prefix(path, "/site_app/")) {
     return with_argument(RouteKind::kSiteApp, kGetHead, MetricRoute::kRemoteConfig, path);
   } else if (take_prefix(path, "/api/projects/") || take_prefix(path, "/api/environments/")) {
@@ -198,7 +142,7 @@ std::string_view without_double_slash(std::string_view path) {
 
 Route find_route(std::string_view path) {
   while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
-  for (const Fixed& fixed : kFixed) {
+  for (const FixedRoute& fixed : kFixedRoutes) {
     if (fixed.path == path) return fixed.route;
   }
   return find_variable(path);
@@ -209,7 +153,7 @@ std::string_view path_swallowed_by(std::string_view prefix) {
     return path.substr(0, folder.size()) == folder &&
            (path.size() == folder.size() || path[folder.size()] == '/');
   };
-  for (const Fixed& fixed : kFixed) {
+  for (const FixedRoute& fixed : kFixedRoutes) {
     if (is_at_or_under(fixed.path, prefix)) return fixed.path;
   }
   for (const std::string_view folder :

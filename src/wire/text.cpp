@@ -1,5 +1,7 @@
 #include "hogflare/text.h"
 
+#include "hogflare/ascii.h"
+
 namespace hogflare {
 namespace {
 
@@ -60,10 +62,17 @@ std::optional<int64_t> parse_int64(std::string_view text) {
   if (text.empty() || text.size() > 18) return std::nullopt;
   int64_t value = 0;
   for (const char c : text) {
-    if (c < '0' || c > '9') return std::nullopt;
+    if (!is_digit(c)) return std::nullopt;
     value = value * 10 + (c - '0');
   }
   return negative ? -value : value;
+}
+
+std::string_view first_bytes(std::string_view utf8, size_t bytes_max) {
+  if (utf8.size() <= bytes_max) return utf8;
+  const auto is_tail = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; };
+  while (bytes_max > 0 && is_tail(utf8[bytes_max])) --bytes_max;
+  return utf8.substr(0, bytes_max);
 }
 
 std::string_view first_code_points(std::string_view utf8, size_t count) {

@@ -5,6 +5,7 @@
 
 #include "hogflare/result.h"
 #include "hogflare/text.h"
+#include "hogflare/ascii.h"
 #include "wire/date_text.h"
 
 namespace hogflare {
@@ -148,7 +149,7 @@ std::optional<int64_t> parse_epoch_number(std::string_view number) {
   const size_t dot = number.find('.');
   const std::string_view whole = number.substr(0, dot);
   for (const char c : whole) {
-    if (c < '0' || c > '9') return std::nullopt;
+    if (!is_digit(c)) return std::nullopt;
   }
   if (whole.size() == 10) {
     const auto ms = dot == std::string_view::npos ? std::optional<int64_t>(0)

@@ -1,13 +1,23 @@
 #include "hogflare/url.h"
 
+#include "hogflare/ascii.h"
+
 namespace hogflare {
 namespace {
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+// RFC 3986 §2.3, "unreserved".
+bool is_unreserved(char c) {
+  return is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+void append_encoded(std::string& out, char c) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  const auto byte = static_cast<unsigned char>(c);
+  if (is_unreserved(c)) {
+    out += c;
+  } else {
+    out.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
+  }
 }
 
 }  // namespace
@@ -32,6 +42,22 @@ std::string decode_form_text(std::string_view text) {
     out += text[i];
   }
   return out;
+}
+
+std::string encode_form_text(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == ' ') {
+      out += '+';
+    } else {
+      append_encoded(out, c);
+    }
+  }
+  return out;
+}
+
+void append_percent_encoded(std::string& out, std::string_view text) {
+  for (const char c : text) append_encoded(out, c);
 }
 
 std::optional<std::string> form_value(std::string_view form, std::string_view name) {

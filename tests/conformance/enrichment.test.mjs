@@ -15,7 +15,6 @@ const CF = {
   longitude: "16.37210",
   timezone: "Europe/Vienna",
   metroCode: "807",
-  isEUCountry: "1",
   asn: 1764,
   asOrganization: "Example Net",
   colo: "VIE",

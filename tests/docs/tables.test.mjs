@@ -2,6 +2,7 @@
 // edge adds.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { HEAD_CF } from "../../js-shim/abi.js";
 import { files, read, tableUnder } from "./tree.mjs";
 
 /** The code spans of a cell. */
@@ -10,8 +11,9 @@ const sorted = (list) => [...new Set(list)].sort();
 
 describe("routes", () => {
   const code = read("src/wire/routes.cpp");
+  const header = read("include/hogflare/routes.h");
   const METHODS = { kGet: ["GET"], kPost: ["POST"], kHead: ["HEAD"], kPut: ["PUT"], kDelete: ["DELETE"] };
-  for (const [, name, value] of code.matchAll(/constexpr uint8_t (k\w+) = ([^;]+);/g)) {
+  for (const [, name, value] of header.matchAll(/constexpr uint8_t (k\w+) = ([^;]+);/g)) {
     METHODS[name] = value.split("|").flatMap((part) => METHODS[part.trim()]);
   }
   // "…/x" stands for the last whole path of its cell with x as last segment. A hyphen: nothing is served.
@@ -31,8 +33,8 @@ describe("routes", () => {
   const methodsOf = (path) => told.find((route) => route.path === path)?.methods;
 
   it("without a variable segment are in the table of endpoints with their methods, and no other is", () => {
-    const from = code.indexOf("kFixed[]");
-    const fixed = [...code.slice(from, code.indexOf("\n};", from)).matchAll(/\{"([^"]+)",\s*\{RouteKind::\w+, (\w+),/g)];
+    const from = header.indexOf("kFixedRoutes[]");
+    const fixed = [...header.slice(from, header.indexOf("\n};", from)).matchAll(/\{"([^"]+)",\s*\{RouteKind::\w+, (\w+),/g)];
     assert.ok(fixed.length > 30);
     for (const [, path, methods] of fixed) {
       // GET of a list of surveys is what is told; POST stands in words.
@@ -151,13 +153,16 @@ describe("fields of flags", () => {
 
 describe("what the edge adds", () => {
   it("is in docs/SCHEMAS.md, in the order of rows", () => {
-    const code = read("include/hogflare/enrich.h");
-    const names = [...code.slice(code.indexOf("kEnrichedNames = {"), code.indexOf("};")).matchAll(/"([^"]+)"/g)].map(([, name]) => name);
+    const code = read("include/hogflare/edge_info.h");
+    const fields = [...code.slice(code.indexOf("kEdgeFields = {{")).matchAll(/\{&EdgeInfo::(\w+), "([^"]+)"/g)];
+    const names = ["$ip", ...fields.map(([, , name]) => name), "cf_ray"];
     assert.ok(names.length >= 15);
     const told = tableUnder("docs/SCHEMAS.md", "events")
       .filter((row) => row.length === 2)
       .map(([name]) => spans(name)[0]);
     assert.deepEqual(told, names);
+    const asked = fields.map(([, member]) => member.replaceAll(/_(.)/g, (_, letter) => letter.toUpperCase()));
+    assert.deepEqual(HEAD_CF, asked, "HEAD_CF of js-shim/abi.js and the rows of edge_info.h");
   });
 });
 

@@ -14,31 +14,16 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <new>
 #include <string>
 #include <string_view>
 
+#include "counting_new.h"
 #include "deflated.h"
 #include "guard/decoders.h"
 #include "hogflare/core.h"
 #include "object_host.h"
 #include "tests/no_decompressor.h"
 #include "tests/table_zones.h"
-
-namespace {
-
-uint64_t allocations = 0;
-
-}  // namespace
-
-void* operator new(size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace {
 
@@ -347,9 +332,9 @@ int main(int argc, char** argv) {
     Host host;
     uint64_t last = 0;
     for (int i = std::atoi(argv[2]); i > 0; --i) {
-      const uint64_t before = allocations;
+      const uint64_t before = test::allocations();
       const uint16_t status = host.handle(work);
-      last = allocations - before;
+      last = test::allocations() - before;
       if (status != (work.name == "not_found" ? 404 : 200)) {
         std::fprintf(stderr, "guard_main: %s was answered %d\n", argv[1], status);
         return 1;

@@ -1,26 +1,10 @@
 // How often an event costs an allocation between request bytes and row bytes: a guard on the hot
 // path that no clock can disturb. The bound is documented in docs/WIRE.md.
 #include <catch2/catch.hpp>
-#include <cstdlib>
-#include <new>
 
+#include "counting_new.h"
 #include "hogflare/rows.h"
 #include "wire_support.h"
-
-namespace {
-
-uint64_t allocations = 0;
-
-}  // namespace
-
-void* operator new(size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 using namespace hogflare;
 
@@ -46,14 +30,14 @@ uint64_t cost(int count, int properties) {
   f.head.edge.country = "DE";
   const PersonView person;
   const GroupView groups;
-  const uint64_t before = allocations;
+  const uint64_t before = test::allocations();
   auto decoded = f.decode(std::move(body), Endpoint::kBatch);
   const CaptureBatch& batch = *decoded.value();
   const RowWriter writer(f.head, {batch.token, batch.project, batch.sent_at_ms}, f.config,
                          test::kNowMs);
   RowBatch rows(Stream::kEvents);
   for (const Event& event : batch.events) writer.append_event(event, person, groups, rows);
-  const uint64_t spent = allocations - before;
+  const uint64_t spent = test::allocations() - before;
   REQUIRE(rows.size() == static_cast<uint32_t>(count));
   return spent;
 }

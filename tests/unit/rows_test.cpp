@@ -187,7 +187,7 @@ TEST_CASE("The edge's knowledge is added, never over what the client sent") {
   f.head.edge.latitude = "52.52";
   f.head.edge.longitude = "13.40500";
   f.head.edge.timezone = "Europe/Berlin";
-  f.head.edge.asn = 3320;
+  f.head.edge.asn = "3320";
   f.head.edge.as_organization = "Org \"X\"";
   CHECK(
       properties_text(f, "{}") ==

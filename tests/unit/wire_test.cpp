@@ -2,8 +2,10 @@
 #include "hogflare/wire.h"
 
 #include <catch2/catch.hpp>
+#include <cctype>
 #include <nlohmann/json.hpp>
 
+#include "hogflare/ascii.h"
 #include "hogflare/base64.h"
 #include "hogflare/decompress.h"
 #include "hogflare/digest.h"
@@ -13,6 +15,7 @@
 #include "hogflare/signature.h"
 #include "hogflare/text.h"
 #include "hogflare/url.h"
+#include "hogflare/whole_number.h"
 #include "hogflare/uuid.h"
 #include "wire_support.h"
 
@@ -185,6 +188,62 @@ TEST_CASE("Form fields are decoded, the last of a name counts") {
 }
 
 // --- Compression ---
+
+TEST_CASE("Characters are classed as ASCII has them, all 256 of them") {
+  const std::string_view digits = "0123456789";
+  const std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  const std::string_view hex = "0123456789abcdef";
+  for (int code = 0; code < 256; ++code) {
+    const auto c = static_cast<char>(code);
+    const bool digit = digits.find(c) != std::string_view::npos;
+    const bool letter = letters.find(c) != std::string_view::npos;
+    INFO(code);
+    CHECK(is_digit(c) == digit);
+    CHECK(is_letter(c) == letter);
+    CHECK(is_alphanumeric(c) == (digit || letter));
+    const size_t at = hex.find(code < 128 ? static_cast<char>(std::tolower(code)) : c);
+    CHECK(hex_digit(c) == (at == std::string_view::npos ? -1 : static_cast<int>(at)));
+    CHECK(is_hex_digit(c) == (at != std::string_view::npos));
+  }
+}
+
+TEST_CASE("A text is a whole number from its first byte to its last") {
+  CHECK(whole_number<int64_t>("0") == 0);
+  CHECK(whole_number<int64_t>("-12") == -12);
+  CHECK(whole_number<int64_t>("9223372036854775807") == INT64_MAX);
+  CHECK(whole_number<uint32_t>("4294967295") == UINT32_MAX);
+  for (const char* text :
+       {"", " 1", "1 ", "+1", "1.0", "1e3", "0x1", "--1", "-", "one", "9223372036854775808"}) {
+    INFO(text);
+    CHECK_FALSE(whole_number<int64_t>(text).has_value());
+  }
+  CHECK_FALSE(whole_number<uint32_t>("-1").has_value());
+  CHECK_FALSE(whole_number<uint32_t>("4294967296").has_value());
+}
+
+TEST_CASE(
+    "What is put into a form comes out of it, and what is put into a URL needs no more escapes") {
+  CHECK(encode_form_text("a b") == "a+b");
+  CHECK(encode_form_text("aZ09-._~") == "aZ09-._~");
+  CHECK(encode_form_text("+&=%/\xff") == "%2B%26%3D%25%2F%FF");
+  std::string all;
+  for (int code = 0; code < 256; ++code) all += static_cast<char>(code);
+  CHECK(decode_form_text(encode_form_text(all)) == all);
+  std::string path = "k/";
+  append_percent_encoded(path, "a b/ü");
+  CHECK(path == "k/a%20b%2F%C3%BC");
+}
+
+TEST_CASE("A text is cut at a byte and never inside a character") {
+  CHECK(first_bytes("abc", 3) == "abc");
+  CHECK(first_bytes("abc", 2) == "ab");
+  CHECK(first_bytes("äö", 4) == "äö");
+  CHECK(first_bytes("äö", 3) == "ä");
+  CHECK(first_bytes("äö", 2) == "ä");
+  CHECK(first_bytes("äö", 1).empty());
+  CHECK(first_bytes("a😀", 4) == "a");
+  CHECK(first_bytes("", 0).empty());
+}
 
 TEST_CASE("Gzip, zlib and raw deflate are unpacked") {
   const std::string text(100'000, 'x');

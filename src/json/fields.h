@@ -1,4 +1,4 @@
-// Reading the delivery's own small JSON documents: what is missing or of another type is a default.
+// Reading members of small JSON objects, where what is missing or of another type is a default.
 #pragma once
 
 #include <charconv>
@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "hogflare/json.h"
-#include "json/members.h"
 
 namespace hogflare {
 
