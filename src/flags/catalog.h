@@ -208,7 +208,6 @@ struct Catalog {
 
   int find_flag(std::string_view key) const;
   const std::string* group_type(int index) const;
-  int group_index_of(std::string_view type) const;
 };
 
 }  // namespace hogflare::flags

@@ -64,11 +64,4 @@ const std::string* Catalog::group_type(int index) const {
   return name.empty() ? nullptr : &name;
 }
 
-int Catalog::group_index_of(std::string_view type) const {
-  for (size_t i = 0; i < group_types.size(); ++i) {
-    if (!type.empty() && group_types[i] == type) return static_cast<int>(i);
-  }
-  return kNone;
-}
-
 }  // namespace hogflare::flags

@@ -215,6 +215,11 @@ TEST_CASE("A fingerprint is of the frames in the application, as PostHog groups"
   CHECK(of_frames(R"({"platform":"web:javascript","filename":"<anonymous>","function":"f"})") ==
         hashed("Ef"));
 
+  // An address that is none of the web's says nothing of the script.
+  for (const char* other : {"chrome-extension://abc/lib.js", "file:///lib.js", "httpd/lib.js"}) {
+    CHECK(of_frames(browser(other, "run", 10, 300)) == hashed("Erun"));
+  }
+
   // However a browser's frames are called; another platform's are no scripts.
   const auto of_platform = [&](const std::string& name) {
     std::string frame = minified;

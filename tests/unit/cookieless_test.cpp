@@ -490,6 +490,25 @@ TEST_CASE("Flags follow the visitor from event to event", "[cookieless]") {
   }
 }
 
+TEST_CASE("Flags ask a visitor's object that does not answer once more, and then say so",
+          "[cookieless]") {
+  for (const int lost : {0, 1, 2}) {
+    CAPTURE(lost);
+    World world(stateful());
+    int asked = 0;
+    world.fault = [&](const CallObject& call) {
+      const bool is_visitor = call.object_class == ObjectClass::kCookieless &&
+                              call.name.find("salts") == std::string::npos;
+      if (!is_visitor) return World::Fault::kNone;
+      return ++asked > lost ? World::Fault::kNone : World::Fault::kLost;
+    };
+    const Reply reply =
+        world.post("/flags/", {{"token", "t"}, {"distinct_id", kPlaceholder}}, kOne, "v=2");
+    CHECK(reply.status == (lost < 2 ? 200 : 502));
+    CHECK(asked == (lost == 0 ? 1 : 2));
+  }
+}
+
 TEST_CASE("Capture v1 tells each cookieless event's fate", "[cookieless]") {
   World world({{"HOGFLARE_COOKIELESS", "stateless"}});
   Json batch = Json::array();
@@ -667,6 +686,13 @@ TEST_CASE("Days change at midnight of the zone, also where summer time begins or
   CHECK(!parse_cookieless_day("2026-02-30"));
   CHECK(!parse_cookieless_day("2026-5-20"));
   CHECK(!parse_cookieless_day("-026-05-20"));
+  // What stands in memory behind it does not count.
+  const std::string_view whole = "2026-05-20";
+  CHECK(parse_cookieless_day(whole));
+  for (size_t size = 0; size < whole.size(); ++size) {
+    CAPTURE(size);
+    CHECK(!parse_cookieless_day(whole.substr(0, size)));
+  }
 }
 
 TEST_CASE("A visitor's fields do not run into each other", "[cookieless]") {

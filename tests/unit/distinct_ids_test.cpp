@@ -154,7 +154,11 @@ TEST_CASE("Ten thousand ids go in parts, and the next merge tells only of its ow
 
   world.seen("one more");
   world.merge("user", "one more");
+  const auto& values =
+      world.host.objects[{ObjectClass::kPerson, person_object_name(1, "user")}].values;
+  CHECK(values.count("report-ids") == 1);
   const auto further = by_id(world.rows());
+  CHECK(values.count("report-ids") == 0);
   CHECK(further.count("one more") == 1);
   CHECK(further.size() < kIds / 5);
 
@@ -165,6 +169,36 @@ TEST_CASE("Ten thousand ids go in parts, and the next merge tells only of its ow
   for (const auto& [id, person] : moved) {
     if (person.first != world.uuid_of("boss") || person.second < 1) FAIL(id);
   }
+}
+
+TEST_CASE("A part of the ids' rows ends with the page that reaches its bound, to the byte") {
+  World world;
+  EventBatch batch;
+  for (size_t i = 0; i < 6'000; ++i) {
+    batch.add(R"({"event":"$create_alias","distinct_id":"user","properties":{"alias":"id-)" +
+              std::to_string(i) + "\"}}");
+  }
+  RequestRun run(world.host, world.caches, world.project, batch);
+  REQUIRE_FALSE(run.people.failed(0));
+  const MemoryStorage before =
+      world.host.objects[{ObjectClass::kPerson, person_object_name(1, "user")}];
+  const auto parts = [&](size_t bound) {
+    MemoryStorage storage = before;
+    PersonBounds bounds;
+    bounds.id_rows_bytes = bound;
+    world.host.sends.clear();
+    const std::unique_ptr<Task> task = make_person_alarm(ProtocolFaults(), bounds);
+    world.host.run(*task, &storage);
+    std::vector<size_t> bytes;
+    for (const std::string& rows : world.host.sends) bytes.push_back(rows.size() - 2);  // no []
+    return bytes;
+  };
+  const std::vector<size_t> smallest = parts(1);
+  REQUIRE(smallest.size() > 2);
+  CHECK(parts(smallest[0]) == smallest);
+  const std::vector<size_t> larger = parts(smallest[0] + 1);
+  REQUIRE(larger.size() < smallest.size());
+  CHECK(larger[0] == smallest[0] + 1 + smallest[1]);
 }
 
 TEST_CASE("Notes of a version that knew no distinct_ids are told of from the first page on") {

@@ -223,6 +223,12 @@ TEST_CASE("the version and config of an answer follow the query", "[flags]") {
   }
   CHECK(flags_answer("+2", {}).version == FlagsVersion::kV2);
   CHECK(flags_answer("4", {}).version == FlagsVersion::kV2);
+  for (const char* whole : {"13", "03", "+3"}) {
+    INFO(whole);
+    CHECK(flags_answer(whole, {}).version ==
+          (whole[0] == '1' ? FlagsVersion::kV2 : FlagsVersion::kV3));
+  }
+  CHECK(flags_answer("++3", {}).version == FlagsVersion::kLegacy);
 }
 
 TEST_CASE("over quota no flag is answered", "[flags]") {
@@ -288,6 +294,17 @@ TEST_CASE("OFREP answers typed values with reasons", "[flags]") {
   CHECK(!answer("nope")["errorDetails"].get<std::string>().empty());
   const json bulk = parsed(write_ofrep_flags(evaluation).body);
   CHECK(bulk["flags"].size() == 4);
+
+  // The placeholder of cookieless SDKs, which everybody sends, is nobody's device.
+  const std::string placeholder = "$posthog_cookieless";
+  for (const std::string& id : {std::string("phone"), placeholder}) {
+    const Request from = parse_ofrep_request(R"({"context":{"targetingKey":"u","$device_id":")" +
+                                                 id + R"(","$anon_distinct_id":")" + id + "\"}}",
+                                             {})
+                             .request;
+    CHECK(from.device_id.has_value() == (id != placeholder));
+    CHECK(from.anon_distinct_id.has_value() == (id != placeholder));
+  }
 
   const std::pair<const char*, OfrepError> broken[] = {
       {"x", OfrepError::kParseError},
@@ -425,6 +442,47 @@ TEST_CASE("the list of flags has those that are asked for", "[flags]") {
   CHECK(with([](FlagListQuery& query) { query.search = "äPF"; }) == "plain 1");
   CHECK(with([](FlagListQuery& query) { query.search = "nothing"; }) == "0");
   CHECK(with([](FlagListQuery& query) { query.limit = 1, query.offset = 1; }) == "tried 3");
+}
+
+TEST_CASE("a flag in the list or the feed has every member that SDKs read, said or not",
+          "[flags]") {
+  const Definitions definitions = definitions_from(R"([
+    {"key":"bare","filters":{"groups":[{}]}},
+    {"id":7,"key":"full","name":"N","active":false,"deleted":false,"version":3,
+     "ensure_experience_continuity":true,"is_simple_flag":true,"rollout_percentage":5,
+     "filters":{"groups":[{}]}},
+    {"key":"seed","conditions":[]}])");
+  const json list = parsed(write_flag_list(definitions, {}).results);
+  const json bare = {{"id", 0},
+                     {"name", ""},
+                     {"active", true},
+                     {"deleted", false},
+                     {"ensure_experience_continuity", false},
+                     {"is_simple_flag", false},
+                     {"rollout_percentage", nullptr}};
+  const json full = {{"id", 7},
+                     {"name", "N"},
+                     {"active", false},
+                     {"deleted", false},
+                     {"ensure_experience_continuity", true},
+                     {"is_simple_flag", true},
+                     {"rollout_percentage", 5}};
+  REQUIRE(list.size() == 3);
+  for (const auto& [index, members] :
+       {std::pair(0, bare), std::pair(1, full), std::pair(2, bare)}) {
+    for (const auto& [name, value] : members.items()) {
+      INFO(index << " " << name);
+      REQUIRE(list[index].contains(name));
+      CHECK(list[index][name] == value);
+    }
+  }
+  const json feed = parsed(write_definitions(definitions, Cohorts::kSend))["flags"];
+  for (const char* name : {"id", "name", "active", "deleted", "version"}) {
+    INFO(name);
+    REQUIRE(feed[0].contains(name));
+    CHECK(feed[0][name] == (std::string(name) == "version" ? json(nullptr) : bare[name]));
+  }
+  CHECK(feed[1]["version"] == 3);
 }
 
 TEST_CASE("a super condition decides where the person has what it asks", "[flags]") {

@@ -105,8 +105,31 @@ TEST_CASE("every error is told with its path, and only what is no document is re
        "timezone", "not a known time zone"},
       {"matching version", R"({"flags":[],"property_matching_version":3})",
        "property_matching_version", "must be 1 or 2"},
+      {"a flag's group index below 0",
+       R"([{"key":"a","filters":{"aggregation_group_type_index":-1}}])",
+       "flags[0].filters.aggregation_group_type_index", "must be a group type index"},
+      {"a flag's group index of a million and one",
+       R"([{"key":"a","filters":{"aggregation_group_type_index":1000001}}])",
+       "flags[0].filters.aggregation_group_type_index", "must be a group type index"},
       {"group index", R"({"flags":[],"group_type_mapping":{"7":"x"}})", "group_type_mapping",
        "not a group type index"},
+      {"group index behind the last", R"({"flags":[],"group_type_mapping":{"5":"x"}})",
+       "group_type_mapping", "not a group type index"},
+      {"group index below 0", R"({"flags":[],"group_type_mapping":{"-1":"x"}})",
+       "group_type_mapping", "not a group type index"},
+      {"half a group index", R"({"flags":[],"group_type_mapping":{"0.5":"x"}})",
+       "group_type_mapping", "not a group type index"},
+      {"a group type's name is no text", R"({"flags":[],"group_type_mapping":{"0":["x"]}})",
+       "group_type_mapping", "must be a text"},
+      {"a group type's name is empty", R"({"flags":[],"group_type_mapping":{"0":""}})",
+       "group_type_mapping", "must be a text"},
+      {"a group type without a name",
+       R"({"flags":[],"group_type_mapping":[{"group_type_index":0}]})", "group_type_mapping[0]",
+       "must be a text"},
+      {"a group type without an index", R"({"flags":[],"group_type_mapping":[{"group_type":"x"}]})",
+       "group_type_mapping[0]", "not a group type index"},
+      {"group types that are neither", R"({"flags":[],"group_type_mapping":"x"})",
+       "group_type_mapping", "must be an object from index to name"},
       {"cohort cycle",
        R"({"flags":[{"key":"f","filters":{"groups":[{"properties":[
           {"key":"id","type":"cohort","value":1}]}]}}],)"
@@ -226,6 +249,27 @@ TEST_CASE("a cohort that cannot be read is no fault of a flag beside it", "[flag
   const Evaluation evaluation = evaluate(parsed.value(), request.value(), StoredState{}, 0);
   CHECK(!evaluation.find("a")->failed);
   CHECK(evaluation.find("b")->enabled);
+}
+
+TEST_CASE("a flag that is off reads as false whatever it depends on, and closes no circle",
+          "[flags]") {
+  const auto on = [](const char* key, const char* value) {
+    return R"({"key":")" + std::string(key) +
+           R"(","type":"flag","operator":"flag_evaluates_to","value":)" + value + "}";
+  };
+  const Result<Definitions> parsed = Definitions::parse(
+      R"([{"id":1,"key":"off","active":false,"filters":{"groups":[{"properties":[)" +
+          on("2", "true") + "," + on("99", "true") +
+          R"(]}]}},{"id":2,"key":"on","filters":{"groups":[{"properties":[)" + on("1", "false") +
+          "]}]}}]",
+      ParseOptions{});
+  REQUIRE(parsed.ok());
+  const Result<Request> request =
+      parse_request(R"({"token":"t","distinct_id":"u"})", RequestHeaders{});
+  const Evaluation evaluation = evaluate(parsed.value(), request.value(), StoredState{}, 0);
+  REQUIRE(evaluation.find("on") != nullptr);
+  CHECK(evaluation.find("on")->enabled);
+  CHECK_FALSE(evaluation.errors_while_computing);
 }
 
 TEST_CASE("hostile nesting is refused, not followed", "[flags]") {

@@ -113,7 +113,14 @@ TEST_CASE("anchors and word boundaries stand beside one another in any order", "
                         {"^\\b+é\\b*$\\b", "é", true},
                         {"(?:\\bé\\b ?){2}$", "é é", true},
                         {"\\<^é$\\>", "é", true},
-                        {"\\>^é", "é", false}};
+                        {"\\>^é", "é", false},
+                        // Of a choice, the way that has the most of them.
+                        {"^(?:a|é\\b)\\b$", "é", true},
+                        {"^(?:é\\b|a)\\b$", "é", true},
+                        {"^\\b(?:a|\\bé)$", "é", true},
+                        {"^\\b(?:\\bé|a)$", "é", true},
+                        {"^\\b(?:a|\\b)é$", "é", true},
+                        {"^-\\b(?:\\b|a)é$", "-é", true}};
   for (const Case& one : cases) {
     INFO(one.pattern << " in " << one.text);
     CHECK(found(one.pattern, one.text) == one.is_found);
@@ -225,8 +232,8 @@ TEST_CASE("spellings of the service that RE2 has not are translated", "[flags][p
 
 TEST_CASE("what needs backtracking or is wrong says so", "[flags][pattern]") {
   for (const char* pattern :
-       {"(?=a)", "(?!a)", "(?<=a)b", "(?<!a)b", "(a)\\1", "(?<n>a)\\k<n>", "(?>a|ab)c", "a++a",
-        "(?-u)\\w", "\\Ga", "(?P=n)", "(?P>n)", "(?R)", "(?&n)"}) {
+       {"(?=a)", "(?!a)", "(?<=a)b", "(?<!a)b", "(a)\\1", "(?<n>a)\\k<n>", "(?>a|ab)c",
+        "(?>(a|ab)b)c", "a++a", "(?-u)\\w", "\\Ga", "(?P=n)", "(?P>n)", "(?R)", "(?&n)"}) {
     INFO(pattern);
     CHECK(problem_of(pattern).find("linear-time engine cannot run") != std::string::npos);
   }
@@ -292,9 +299,11 @@ TEST_CASE("what stands first in a class: hyphens, a closing bracket, a circumfle
   }
   // A class in a class brings its words along.
   CHECK(found("^[a[\\w]]$", "é"));
+  CHECK(found("^[a[\\p{Lu}]]$", "É"));
   CHECK(found("^[-[\\W]]$", "—"));
   CHECK_FALSE(found("^[-[\\W]]$", "b"));
-  for (const char* open : {"[", "[^", "[]", "[^]", "[-", "[a-"}) {
+  for (const char* open :
+       {"[", "[^", "[]", "[^]", "[-", "[a-", "[a&&", "[a&&b", "[a--", "[a&&\\q]"}) {
     INFO(open);
     CHECK(problem_of(open).find("not a valid regular expression") != std::string::npos);
   }

@@ -709,7 +709,89 @@ TEST_CASE("Parts of a person that were given up are not put together with later 
   CHECK(merge.status() == ApplyStatus::kDone);
 }
 
+TEST_CASE("A request's persons row of a merge names all ids of whom it took in") {
+  Fixture f;
+  f.host.config.sinks[index_of(Stream::kPersons)] = SinkKind::kHttp;
+  for (const char* id : {"ann", "phone", "user"}) f.send(event("custom", id));
+  f.send(merge("ann", "phone"));
+  f.send(merge("user", "ann"));
+  RowBatch rows(Stream::kPersons);
+  f.run->people.append_change_rows(f.host.turn(), rows);
+  const std::string text(rows.array(0, rows.size()));
+  for (const char* id : {"ann", "phone", "user"}) {
+    INFO(id);
+    CHECK(text.find("\"" + std::string(id) + "\"") != std::string::npos);
+  }
+}
+
+TEST_CASE("An operation whose merge is known to be done shows its person and changes nothing") {
+  Fixture f;
+  f.send(event("custom", "ann", R"("$set":{"a":1})"));
+  const uint64_t rows = f.person_rows_written("ann");
+  ApplyRequest request;
+  request.self = "ann";
+  PersonOp op;
+  op.distinct_id = "ann";
+  op.other = "bob";
+  op.merge = MergeKind::kDangerously;
+  op.covered = true;
+  op.set = R"({"a":2})";
+  request.ops.push_back(op);
+  const ApplyReply reply =
+      read_apply_reply(f.host.call(CallObject{ObjectClass::kPerson, person_object_name(1, "ann"),
+                                              write_apply(request)}))
+          .value();
+  CHECK(reply.status == ApplyStatus::kDone);
+  REQUIRE(reply.results.size() == 1);
+  // As its own event left it, whatever came since.
+  CHECK(reply.property_texts[reply.results[0].properties].find("\"a\":2") != std::string::npos);
+  CHECK(f.person_rows_written("ann") == rows);
+  CHECK(f.host.calls_by_name[person_object_name(1, "bob")] == 0);
+}
+
+TEST_CASE("Names to unset have so many bytes together, and one byte more is a warning") {
+  std::string names = "\"a\"";
+  for (size_t left = limits::kUnsetBytesMax - 1; left > 0;) {
+    const size_t size = left < 2'000 ? left : 1'000;
+    names += ",\"" + std::string(size, 'x') + "\"";
+    left -= size;
+  }
+  for (const bool fits : {true, false}) {
+    Fixture f;
+    f.send(event("custom", "ann", R"("$set":{"a":1})"));
+    f.send(event("custom", "ann", "\"$unset\":[" + names + (fits ? "" : ",\"y\"") + "]"));
+    CAPTURE(fits);
+    CHECK(f.warnings.empty() == fits);
+    CHECK((f.stored("ann").properties.find("\"a\"") == std::string::npos) == fits);
+  }
+}
+
 // --- Groups ---
+
+TEST_CASE(
+    "An event without person processing has no groups; another member that is false has them") {
+  for (const auto& [member, groups] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"$process_person_profile", ""}, {"is_beta", R"({"org":{"a":1}})"}}) {
+    Fixture f;
+    f.send(event("$groupidentify", "ann",
+                 R"("$group_type":"org","$group_key":"o","$group_set":{"a":1})"));
+    f.send(event("custom", "ann", R"("$groups":{"org":"o"},")" + std::string(member) + "\":false"));
+    INFO(member);
+    CHECK(f.run->groups.take_view(0).group_properties_json == groups);
+  }
+}
+
+TEST_CASE("An AI event shows the groups there are and gives no type a slot") {
+  Fixture f;
+  f.send(event("$groupidentify", "ann",
+               R"("$group_type":"org","$group_key":"o","$group_set":{"a":1})"));
+  f.forget();
+  f.send(event("$ai_generation", "ann", R"("$groups":{"org":"o","team":"t"})"));
+  CHECK(f.run->groups.take_view(0).group_properties_json == R"({"org":{"a":1}})");
+  f.forget();
+  f.send(event("custom", "ann", R"("$groups":{"unit":"u","team":"t"})"));
+  CHECK(f.run->groups.take_view(0).keys[1] == "u");
+}
 
 TEST_CASE("Group types take slots in order of first sight, and a sixth is ignored") {
   Fixture f;

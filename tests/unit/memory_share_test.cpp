@@ -85,6 +85,25 @@ TEST_CASE("However it is packed, a body holds what it unpacks to or is asked for
   }
 }
 
+TEST_CASE(
+    "What becomes events on the paths of one kind needs room for both texts, wrapped or not") {
+  const std::string item =
+      R"({"token":"phc_x","$distinct_id":"d","$set":{"a":")" + std::string(6 * kMb, 'x') + "\"}}";
+  for (const std::string& body :
+       {"[" + item + "]", "{\"token\":\"phc_x\",\"batch\":[" + item + "]}"}) {
+    for (const size_t left : {11 * kMb, 13 * kMb}) {
+      INFO(body.substr(0, 20) << " with " << left / kMb << " MB left");
+      Fixture f;
+      size_t sum = limits::kRequestMemoryBytesMax - left;
+      MemoryShare memory(sum);
+      CaptureContext context = f.context();
+      context.memory = &memory;
+      CHECK(decode_capture(f.head, Endpoint::kEngage, body, context).ok() ==
+            (left > 2 * item.size()));
+    }
+  }
+}
+
 TEST_CASE("Gzip that lies about its size is broken, and takes nothing by it") {
   Packed packed{"", gzip(events(1000, 6 * kMb)), "", "gzip", "application/json"};
   // RFC 1952: the last four bytes are the unpacked size.

@@ -557,6 +557,39 @@ TEST_CASE("An alarm goes around what waits once: what stays is tried once in eac
   }
 }
 
+TEST_CASE("A row that stays behind where the alarm before had ended is tried once as well") {
+  DeliveryWorld world;
+  world.config.outbox_bytes_max = 8 * 8'000;
+  std::map<std::pair<uint64_t, char>, int> tries;  // by alarm and row
+  world.sink = [&](const SendRows& rows) {
+    for (const char row : {'A', 'B'}) {
+      const std::string mark = "stays " + std::string(1, row);
+      if (rows.rows.find(mark) != std::string::npos) ++tries[{world.alarms_run, row}];
+    }
+    return refusing(400);
+  };
+  FakeStorage& storage = shard(world);
+  const auto bad = [](const std::string& name) {
+    return "[{\"bad\":\"" + name + std::string(1'500, 'x') + "\"}]";
+  };
+  put(world, storage, put_of(bad("fills the quarantine"), 1, 1));
+  world.pass(kMinute);
+  REQUIRE(world.stats().quarantine_rows == 1);
+  put(world, storage, put_of(bad("stays A"), 1, 5));
+  world.pass(kHour);
+  put(world, storage, put_of(bad("stays B"), 1, 9));
+  world.pass(kHour);
+  CHECK(world.stats().rows() == 2);
+  int of_both = 0;
+  for (const auto& [alarm_and_row, times] : tries) {
+    const auto& [alarm, row] = alarm_and_row;
+    INFO("alarm " << alarm << ", row " << row);
+    CHECK(times == 1);
+    of_both += tries.count({alarm, 'A'}) + tries.count({alarm, 'B'}) == 2;
+  }
+  CHECK(of_both > 10);
+}
+
 TEST_CASE("A wrong token or address is no poison: the rows wait until it is put right") {
   for (const uint16_t status : {401, 403, 404, 301}) {
     DeliveryWorld world;

@@ -3,11 +3,15 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <tuple>
 
 #include "hogflare/limits.h"
 #include "identity/person_describe.h"
+#include "identity/person_notes.h"
+#include "identity/person_surrender.h"
 #include "identity_support.h"
 
 namespace hogflare::test {
@@ -206,6 +210,263 @@ TEST_CASE("An operator is told a person's ids, and the changes by the events tha
   CHECK(std::count(events.begin(), events.end(), uuid_of(3)) == 1);
   CHECK(told_of("bob")["state"] == "redirect");
   CHECK(told_of("bob")["redirect_to"] == "ann");
+}
+
+// --- Whoever asks for a person ---
+
+// An object with a person of two ids in its record.
+struct Asked {
+  MemoryStorage storage;
+  PersonBounds bounds;
+
+  explicit Asked(bool is_identified = false) {
+    change([&](PersonRecord& record) {
+      record.state = RecordState::kOwner;
+      record.has_person = true;
+      record.person.uuid = "018f0000-0000-5000-8000-000000000001";
+      record.person.properties = "{}";
+      record.person.is_identified = is_identified;
+      record.person.ids = {{"ann", 0}, {"a phone", 1}};
+    });
+  }
+  void change(const std::function<void(PersonRecord&)>& how) {
+    std::optional<StoredFault> fault;
+    PersonRecord record = load_record(storage, bounds, fault);
+    how(record);
+    store_record(storage, record, fault);
+    REQUIRE_FALSE(fault.has_value());
+  }
+  void merges(bool under_way) {
+    change([&](PersonRecord& record) {
+      record.intent.reset();
+      if (!under_way) return;
+      PersonOp op;
+      ByteWriter bytes;
+      write_op(bytes, op);
+      record.intent.emplace();
+      record.intent->op = bytes.take();
+    });
+  }
+  SurrenderReply ask(const SurrenderRequest& request, uint8_t version = kSurrenderVersion) {
+    std::optional<StoredFault> fault;
+    SurrenderReply reply = surrender(storage, request, version, {}, bounds, fault);
+    REQUIRE_FALSE(fault.has_value());
+    return reply;
+  }
+  static SurrenderRequest by(std::string_view survivor, uint64_t sequence) {
+    SurrenderRequest request;
+    request.self = "ann";
+    request.survivor = survivor;
+    request.sequence = sequence;
+    return request;
+  }
+};
+
+TEST_CASE("A survivor with room for just a person's ids and their bytes takes it, with less not") {
+  const uint64_t bytes = std::string_view("anna phone").size() + 2 * 4;
+  for (const auto& [ids, room, is_given] :
+       std::initializer_list<std::tuple<uint64_t, uint64_t, bool>>{
+           {2, bytes, true}, {1, bytes, false}, {2, bytes - 1, false}}) {
+    Asked ann;
+    SurrenderRequest request = Asked::by("user", 1);
+    request.room_ids = ids;
+    request.room_bytes = room;
+    CAPTURE(ids, room);
+    CHECK((ann.ask(request).status == SurrenderStatus::kGiven) == is_given);
+    if (is_given) continue;
+    CHECK(read_stored_person(ann.storage).distinct_ids.size() == 2);
+    // For good: the first version says nothing of room. Another merge may be granted.
+    CHECK(ann.ask(Asked::by("user", 1), 1).status == SurrenderStatus::kCancelled);
+    CHECK(ann.ask(Asked::by("user", 2), 1).status == SurrenderStatus::kGiven);
+  }
+  // Whoever has no person brings its own id along.
+  for (const auto& [ids, room, is_given] :
+       std::initializer_list<std::tuple<uint64_t, uint64_t, bool>>{
+           {1, 3, true}, {0, 3, false}, {1, 2, false}}) {
+    Asked nobody;
+    nobody.storage.values.clear();
+    SurrenderRequest request = Asked::by("user", 1);
+    request.room_ids = ids;
+    request.room_bytes = room;
+    CAPTURE(ids, room);
+    CHECK((nobody.ask(request).status == SurrenderStatus::kGiven) == is_given);
+  }
+}
+
+TEST_CASE("An identified person is refused to whoever may not take one, and stays") {
+  for (const bool is_identified : {false, true}) {
+    for (const bool unless_identified : {false, true}) {
+      Asked ann(is_identified);
+      SurrenderRequest request = Asked::by("user", 1);
+      request.unless_identified = unless_identified;
+      CAPTURE(is_identified, unless_identified);
+      const bool is_refused = is_identified && unless_identified;
+      CHECK(ann.ask(request).status ==
+            (is_refused ? SurrenderStatus::kRefused : SurrenderStatus::kGiven));
+      CHECK(read_stored_person(ann.storage).has_tombstone != is_refused);
+    }
+  }
+}
+
+TEST_CASE(
+    "Of two who merge at once the earlier name waits, and the other's merge is over for good") {
+  Asked ann;
+  ann.merges(true);
+  CHECK(ann.ask(Asked::by("aaron", 1)).status == SurrenderStatus::kBusy);
+  CHECK(ann.ask(Asked::by("zoe", 3)).status == SurrenderStatus::kCancelled);
+  CHECK(ann.ask(Asked::by("zoe", 4)).status == SurrenderStatus::kCancelled);
+  ann.merges(false);
+  for (const uint64_t sequence : {3, 4}) {
+    CHECK(ann.ask(Asked::by("zoe", sequence)).status == SurrenderStatus::kCancelled);
+  }
+  // What aaron was not told is his, and so is zoe's next merge.
+  Asked copy = ann;
+  CHECK(ann.ask(Asked::by("aaron", 1)).status == SurrenderStatus::kGiven);
+  CHECK(copy.ask(Asked::by("zoe", 5)).status == SurrenderStatus::kGiven);
+}
+
+TEST_CASE(
+    "A person remembers so many merges that it ended, one a survivor, and forgets the oldest") {
+  Asked ann;
+  ann.merges(true);
+  const auto name = [](size_t i) { return "z" + std::to_string(i); };
+  for (size_t i = 0; i <= limits::kCancelNotesMax; ++i) {
+    for (const uint64_t sequence : {1, 2}) {
+      CHECK(ann.ask(Asked::by(name(i), sequence)).status == SurrenderStatus::kCancelled);
+    }
+  }
+  ann.merges(false);
+  Asked copy = ann;
+  CHECK(copy.ask(Asked::by(name(0), 1)).status == SurrenderStatus::kGiven);
+  for (size_t i = 1; i <= limits::kCancelNotesMax; ++i) {
+    CHECK(ann.ask(Asked::by(name(i), 2)).status == SurrenderStatus::kCancelled);
+  }
+}
+
+TEST_CASE("A person that was taken is given to the same merge again, and to no other") {
+  Asked ann;
+  CHECK(ann.ask(Asked::by("user", 1)).status == SurrenderStatus::kGiven);
+  const SurrenderReply again = ann.ask(Asked::by("user", 1));
+  CHECK(again.status == SurrenderStatus::kGiven);
+  CHECK(again.has_person);
+  CHECK(again.person.ids.size() == 2);
+  for (const SurrenderRequest& other : {Asked::by("user", 2), Asked::by("boss", 1)}) {
+    const SurrenderReply reply = ann.ask(other);
+    CHECK(reply.status == SurrenderStatus::kMoved);
+    CHECK(reply.moved_to == "user");
+  }
+}
+
+TEST_CASE("A person of many ids is given in parts that end with the page that reaches the bound") {
+  Asked ann;
+  ann.bounds.inline_ids_bytes = 0;
+  ann.bounds.id_page_bytes = 1;  // one id a page
+  ann.change([](PersonRecord&) {});
+  REQUIRE(ann.storage.values.count("ids/00000001") == 1);
+  const size_t page = ann.ask(Asked::by("user", 1)).pages.at(0).size();
+  for (const auto& [bytes, pages] :
+       std::initializer_list<std::pair<size_t, size_t>>{{page, 1}, {page + 1, 2}}) {
+    Asked copy = ann;
+    copy.bounds.surrender_bytes = bytes;
+    const SurrenderReply first = copy.ask(Asked::by("user", 1));
+    CHECK(first.pages.size() == pages);
+    CHECK(first.person.id_pages == 2);
+    SurrenderRequest request = Asked::by("user", 1);
+    request.first_page = 1;
+    const SurrenderReply second = copy.ask(request);
+    CHECK(second.pages.size() == 1);
+    CHECK(second.first_page == 1);
+    CHECK(second.person.ids.empty());
+    // The first version has no parts.
+    CHECK(copy.ask(Asked::by("user", 1), 1).pages.size() == 2);
+  }
+}
+
+TEST_CASE("What is left of a person that was taken goes when the survivor has it, and not before") {
+  Asked ann;
+  ann.bounds.inline_ids_bytes = 0;
+  ann.change([&](PersonRecord& record) {
+    note_report(ann.storage, record, {"e", "ann", "", 0, 0, 1});
+  });
+  ann.storage.put("report-ids", "x");
+  const auto acknowledged = [&ann] {
+    std::optional<StoredFault> fault;
+    acknowledge(ann.storage, ann.bounds, fault);
+    CHECK_FALSE(fault.has_value());
+    return ann.storage.values.size();
+  };
+  const size_t all = ann.storage.values.size();
+  REQUIRE(all == 5);  // the record, a page, the index, a report, and where its ids begin
+  CHECK(acknowledged() == all);
+  CHECK(ann.ask(Asked::by("user", 1)).status == SurrenderStatus::kGiven);
+  const auto repointed = [&ann](std::string_view expected, std::string_view to) {
+    std::optional<StoredFault> fault;
+    repoint(ann.storage, expected, to, {}, ann.bounds, fault);
+    return read_stored_person(ann.storage).redirect_to;
+  };
+  // The survivor may still ask for it under its own name.
+  CHECK(repointed("user", "boss") == "user");
+  CHECK(acknowledged() == 1);
+  CHECK(read_stored_person(ann.storage).redirect_to == "user");
+  CHECK(repointed("somebody else", "boss") == "user");
+  CHECK(repointed("user", "boss") == "boss");
+  Asked owner;
+  std::optional<StoredFault> fault;
+  repoint(owner.storage, "", "boss", {}, owner.bounds, fault);
+  CHECK(read_stored_person(owner.storage).redirect_to == "");
+}
+
+TEST_CASE("An operator is told a thousand of a person's ids, and how many there are") {
+  for (const size_t over : {0, 1}) {
+    Asked ann;
+    ann.change([&](PersonRecord& record) {
+      for (size_t i = 2; i < 1'000 + over; ++i) {
+        record.person.ids.push_back({"id-" + std::to_string(i), 1});
+      }
+    });
+    for (const size_t inline_bytes : {size_t{1} << 20, size_t{0}}) {
+      ann.bounds.inline_ids_bytes = inline_bytes;
+      ann.bounds.id_page_bytes = 1'000;
+      ann.change([](PersonRecord&) {});
+      std::optional<StoredFault> fault;
+      const auto told = nlohmann::json::parse(describe_person(ann.storage, ann.bounds, fault));
+      CHECK(told["distinct_ids"].size() == 1'000);
+      CHECK(told["distinct_ids_count"] == 1'000 + over);
+    }
+  }
+}
+
+// --- Changes that an object tells ---
+
+TEST_CASE("A change is told with texts up to their bounds, and a reply with a longer one is none") {
+  const std::string uuid = "018f0000-0000-5000-8000-000000000001";
+  const auto is_read = [&](const std::function<void(PersonChange&)>& how) {
+    PersonChange change;
+    change.uuid = uuid;
+    change.properties = "{}";
+    how(change);
+    ApplyReplyWriter writer;
+    return read_apply_reply(writer.finish(ApplyStatus::kDone, {}, false, false, {change}))
+        .has_value();
+  };
+  constexpr size_t kMost = 8'000;
+  const std::string most(kMost, 'x');
+  for (const bool fits : {true, false}) {
+    const std::string text = fits ? most : most + "x";
+    CAPTURE(fits);
+    CHECK(is_read([&](PersonChange& change) { change.distinct_id = text; }) == fits);
+    CHECK(is_read([&](PersonChange& change) { change.event_uuid = text; }) == fits);
+    CHECK(is_read([&](PersonChange& change) { change.distinct_ids = {"a", text}; }) == fits);
+    CHECK(is_read([&](PersonChange& change) {
+            change.properties = std::string(limits::kPersonPropertiesBytesMax + !fits, ' ');
+          }) == fits);
+    CHECK(is_read([&](PersonChange& change) { change.merged_into = fits ? uuid : "user"; }) ==
+          fits);
+    CHECK(is_read([&](PersonChange& change) { change.uuid = fits ? uuid : ""; }) == fits);
+    CHECK(is_read([&](PersonChange& change) {
+            change.kind = static_cast<ChangeKind>(static_cast<int>(ChangeKind::kDelete) + !fits);
+          }) == fits);
+  }
 }
 
 }  // namespace

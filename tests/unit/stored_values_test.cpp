@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "base/stored_value.h"
 #include "hogflare/bytes.h"
 #include "hogflare/outbox.h"
 #include "cookieless/object_format.h"
 #include "hogflare/cookieless.h"
 #include "hogflare/stored_fault.h"
+#include "identity/person_notes.h"
 #include "identity/person_surrender.h"
 #include "identity_support.h"
 
@@ -270,8 +272,9 @@ TEST_CASE("Surrender, acknowledgement and alarm of a person that cannot be read"
 }
 
 TEST_CASE("Properties that are no text of ours fail the call that takes them apart") {
-  for (const char* text : {"", "{", "}", "{}x", "{\"", "{\"a", "{\"a\"}", "{\"a\":}", "{\"a\":\"}",
-                           "{\"a\":\"b\"c}", "{\"a\":[}", "{a:1}", "{\"a\":1,}", "{\"a\":1}}"}) {
+  for (const char* text :
+       {"", "{", "}", "{}x", "{\"", "{\"a", "{\"a\"}", "{\"a\":}", "{\"a\":\"}", "{\"a\":\"b\"c}",
+        "{\"a\":[}", "{a:1}", "{\"a\"x1}", "{\"a\"1:2}", "{\"a\":1,}", "{\"a\":1}}"}) {
     CAPTURE(text);
     PropertyBag bag;
     CHECK_FALSE(bag.add_text(text));
@@ -346,6 +349,26 @@ TEST_CASE(
       CHECK(world.run(make_person_call(read_of("ann"))).status == 200);
     }
   }
+}
+
+TEST_CASE("Where ids that a report owes begin is read whole or not at all") {
+  const auto first_of = [](std::string_view body) {
+    MemoryStorage storage;
+    storage.put("report-ids", seal(kPersonStoredVersion, body));
+    std::optional<StoredFault> fault;
+    const uint32_t first = first_moved_page(storage, fault);
+    return fault.has_value() ? std::nullopt : std::optional<uint32_t>(first);
+  };
+  const auto number = [](uint64_t page) {
+    ByteWriter out;
+    out.number(page);
+    return out.take();
+  };
+  CHECK(first_of(number(7)) == 7);
+  CHECK(first_of(number(UINT32_MAX)) == UINT32_MAX);
+  CHECK_FALSE(first_of(number(uint64_t{UINT32_MAX} + 1)).has_value());
+  CHECK_FALSE(first_of(number(7) + "x").has_value());
+  CHECK_FALSE(first_of("").has_value());
 }
 
 TEST_CASE("A record of version 1 with lists in it is spread over rows when it is first read") {
