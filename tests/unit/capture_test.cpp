@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "capture/fields.h"
 #include "hogflare/limits.h"
 #include "hogflare/uuid.h"
 #include "wire_support.h"
@@ -143,8 +144,12 @@ TEST_CASE("A distinct_id that is no string becomes its JSON text, a long one is 
   CHECK(of(R"({ "a" : [1, "x y"] })") == R"({"a":[1,"x y"]})");
   // One too long to be looked into keeps its beginning.
   const std::string begin = R"({"b c":"d \" e","a":")";
-  CHECK(of(R"({ "b c" : "d \" e" , "a" : ")" + std::string(100'000, 'x') + "\" }") ==
-        begin + std::string(200 - begin.size(), 'x'));
+  CHECK(of(R"({ "b c" :)"
+           "\n\t"
+           R"("d \" e" ,)"
+           "\r\n"
+           R"("a" : ")" +
+           std::string(100'000, 'x') + "\" }") == begin + std::string(200 - begin.size(), 'x'));
   CHECK(of("\"" + std::string(222, 'x') + "\"") == std::string(200, 'x'));
   std::string accents;
   for (int i = 0; i < 222; ++i) accents += "é";
@@ -242,6 +247,24 @@ TEST_CASE("With projects configured only their tokens and origins are accepted (
   CHECK(f.decode(R"({"event":"e","distinct_id":"u","token":"phc_b"})").ok());
   CHECK(code_of(f.decode(R"({"event":"e","distinct_id":"u","token":"phc_c"})")) ==
         ErrorCode::kUnknownToken);
+}
+
+TEST_CASE("Where requests must be signed, those of some tokens need no signature") {
+  Fixture f;
+  f.config.signing_secret = "secret";
+  f.config.unsigned_tokens = {"phc_open"};
+  const auto body = [](const std::string& token) {
+    return R"({"event":"e","distinct_id":"u","token":")" + token + "\"}";
+  };
+  CHECK(f.decode(body("phc_open")).ok());
+  CHECK(code_of(f.decode(body("phc_x"))) == ErrorCode::kInvalidSignature);
+  // Whoever checked the signature did so before.
+  f.head.x_posthog_signature = "sha256=00";
+  CHECK(f.decode(body("phc_x")).ok());
+  // A payload in the query has none.
+  f.head.query = "data=x";
+  CHECK(capture::authorize("phc_open", f.head, f.config).ok());
+  CHECK(code_of(capture::authorize("phc_x", f.head, f.config)) == ErrorCode::kInvalidSignature);
 }
 
 TEST_CASE("Token and origin checks stand alone for other routes") {

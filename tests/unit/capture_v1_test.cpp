@@ -302,6 +302,15 @@ TEST_CASE("Options, session and window become properties (57)") {
           f,
           R"("options":{"process_person_profile":false,"cookieless_mode":"TRUE","product_tour_id":7,"disable_skew_correction":0})") ==
       R"({"$cookieless_mode":true,"$ignore_sent_at":false,"$product_tour_id":"7","$process_person_profile":false})");
+  for (const auto& [number, truth] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"1", "true"},
+                                                                  {"9", "true"},
+                                                                  {"-0.09e0", "true"},
+                                                                  {"0", "false"},
+                                                                  {"-0.0e9", "false"}}) {
+    CHECK(properties_of(f, R"("options":{"cookieless_mode":)" + std::string(number) + "}") ==
+          R"({"$cookieless_mode":)" + std::string(truth) + "}");
+  }
   CHECK(
       properties_of(
           f,

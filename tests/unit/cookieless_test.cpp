@@ -686,6 +686,13 @@ TEST_CASE("Days change at midnight of the zone, also where summer time begins or
   CHECK(!parse_cookieless_day("2026-02-30"));
   CHECK(!parse_cookieless_day("2026-5-20"));
   CHECK(!parse_cookieless_day("-026-05-20"));
+  // Days that are as far as numbers go have no salt, whatever their instants come out as.
+  constexpr int64_t kDayMs = 86'400'000;
+  const int64_t today = 20'000;
+  for (const int64_t far : {int64_t{1} << 54, -(int64_t{1} << 54), int64_t{11}, int64_t{-11}}) {
+    CHECK_FALSE(has_cookieless_salt(today + far, today * kDayMs));
+  }
+  CHECK(has_cookieless_salt(today, today * kDayMs));
   // What stands in memory behind it does not count.
   const std::string_view whole = "2026-05-20";
   CHECK(parse_cookieless_day(whole));

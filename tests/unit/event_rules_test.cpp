@@ -10,6 +10,7 @@
 #include "identity_support.h"
 #include "rows/cut.h"
 #include "rows/elements.h"
+#include "rows/members.h"
 #include "wire_support.h"
 
 using namespace hogflare;
@@ -80,6 +81,15 @@ TEST_CASE("A null parameter clears the latest value and is no first one") {
   const IdentityPlan plan = plan_of_properties(R"({"gclid":null,"$browser":"C"})");
   CHECK(json_of(plan.set) == Json::parse(R"({"gclid":null,"$browser":"C"})"));
   CHECK(json_of(plan.set_once) == Json::parse(R"({"$initial_browser":"C"})"));
+}
+
+TEST_CASE(
+    "A NUL in a value that is lifted to the person becomes U+FFFD, and no other value changes") {
+  const IdentityPlan plan = plan_of_properties(R"({"$browser":"a\u0000b","$os":"\\u0000 c"})");
+  CHECK(json_of(plan.set) == json_of(R"({"$browser":"a\ufffdb","$os":"\\u0000 c"})"));
+  CHECK(json_of(plan.set_once)["$initial_browser"] ==
+        "a\xEF\xBF\xBD"
+        "b");
 }
 
 TEST_CASE("fbclid becomes Meta's cookie with the day of the event") {
@@ -195,6 +205,20 @@ TEST_CASE("The connection's place reaches the person as PostHog's GeoIP does") {
   CHECK(json_of(plan.set_once) ==
         Json::parse(R"({"$initial_geoip_country_code":"DE","$initial_geoip_city_name":"Berlin",)"
                     R"("$initial_geoip_latitude":52.5})"));
+  RequestHead whole = head;
+  whole.edge.continent = "EU";
+  whole.edge.longitude = "13.4";
+  whole.edge.postal_code = "10115";
+  whole.edge.region_code = "BE";
+  whole.edge.region = "Land Berlin";
+  whole.edge.timezone = "Europe/Berlin";
+  const ConnectionPlace everything = ConnectionPlace::of(whole);
+  CHECK(json_of(plan_of_properties("{}", &everything).set) ==
+        Json::parse(R"({"$geoip_country_code":"DE","$geoip_city_name":"Berlin",)"
+                    R"("$geoip_continent_code":"EU","$geoip_latitude":52.5,)"
+                    R"("$geoip_longitude":13.4,"$geoip_postal_code":"10115",)"
+                    R"("$geoip_subdivision_1_code":"BE","$geoip_subdivision_1_name":"Land Berlin",)"
+                    R"("$geoip_time_zone":"Europe/Berlin"})"));
   CHECK(city("{}") == "Berlin");
   CHECK(city(R"({"$ip":"203.0.113.9"})") == "Berlin");
   CHECK(city(R"({"$ip":null})") == "Berlin");
@@ -413,6 +437,20 @@ TEST_CASE("Of large values in a row the beginning stays, and small ones stay who
   CHECK(row["$ai_latency"] == 1.5);
   CHECK(row["name"] == "n");
   CHECK(row["$hogflare_truncated"] == Json::parse(R"(["$exception_list","$ai_input"])"));
+}
+
+TEST_CASE("A value is cut down to so many bytes, and where less would be left it goes") {
+  const std::string object = "{\"a\":\"" + std::string(20'000, 'x') + "\"}";
+  size_t smallest = object.size();
+  bool goes = false;
+  for (size_t most = 8'200; most < 9'200; ++most) {
+    const Json left = Json::parse(rows::shrink_object(object, most));
+    CHECK(left.dump().size() <= most);
+    goes = goes || !left.contains("a");
+    if (left.contains("a")) smallest = std::min(smallest, left["a"].dump().size());
+  }
+  CHECK(goes);
+  CHECK(smallest == limits::kCutValueBytesMin);
 }
 
 TEST_CASE("An empty list is what PHP makes of no properties") {

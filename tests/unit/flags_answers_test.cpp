@@ -640,6 +640,72 @@ TEST_CASE("a sticky flag's stored key is asked for only where somebody's bucket 
       asks(R"("groups":[{}],"multivariate":{"variants":[{"key":"x","rollout_percentage":100}]})"));
 }
 
+TEST_CASE("a seed flag compares numbers, their bounds included or not, and asks for its person",
+          "[flags]") {
+  const auto is_on = [](const std::string& op, const std::string& actual) {
+    const Definitions definitions = definitions_from(
+        R"([{"key":"s","conditions":[{"properties":[{"key":"n","value":5,"operator":")" + op +
+        R"("}]}]}])");
+    const Request nothing = request_from(R"("distinct_id":"u")");
+    CHECK(needs(definitions, nothing).person);
+    const Request request =
+        request_from(R"("distinct_id":"u","person_properties":{"n":)" + actual + "}");
+    return evaluate(definitions, request, StoredState{}, kNow).find("s")->enabled;
+  };
+  struct Row {
+    const char* op;
+    bool below, at, above;
+  };
+  for (const Row& row : {Row{"gt", false, false, true}, Row{"gte", false, true, true},
+                         Row{"lt", true, false, false}, Row{"lte", true, true, false}}) {
+    INFO(row.op);
+    CHECK(is_on(row.op, "4.9") == row.below);
+    CHECK(is_on(row.op, "5") == row.at);
+    CHECK(is_on(row.op, "\"5\"") == row.at);
+    CHECK(is_on(row.op, "5.1") == row.above);
+    CHECK_FALSE(is_on(row.op, "\"x\""));
+  }
+}
+
+TEST_CASE("a seed variant's own payload goes over the one in variant_payloads", "[flags]") {
+  const Definitions definitions = definitions_from(R"([{"key":"s","variant_payloads":{"x":1,"y":2},
+      "variants":[{"key":"x","rollout_percentage":100,"payload":3},{"key":"y"}]}])");
+  const Evaluation evaluation =
+      evaluate(definitions, request_from(R"("distinct_id":"u")"), StoredState{}, kNow);
+  CHECK(evaluation.find("s")->variant == "x");
+  REQUIRE(evaluation.find("s")->payload != nullptr);
+  CHECK(*evaluation.find("s")->payload == Value::of(int64_t{3}));
+  const json feed = parsed(write_definitions(definitions, Cohorts::kSend))["flags"][0];
+  CHECK(feed["filters"]["payloads"] == json{{"x", "3"}, {"y", "2"}});
+}
+
+TEST_CASE("what the server knows of a person fills what the request does not say", "[flags]") {
+  Request request = request_from(
+      R"("distinct_id":"u","person_properties":{"said":"a","empty":"","nothing":null})");
+  for (const char* key : {"said", "empty", "nothing", "absent"}) {
+    request.fill_person_property(key, "known");
+  }
+  const auto value = [&](const char* key) { return request.person_properties.find(key)->text; };
+  CHECK(value("said") == "a");
+  CHECK(value("empty") == "");
+  CHECK(value("nothing") == "known");
+  CHECK(value("absent") == "known");
+}
+
+TEST_CASE("the feed marks a flag that hangs on one that is not there, or by an odd operator",
+          "[flags]") {
+  const auto marked = [](const std::string& filter) {
+    const Definitions definitions = definitions_from(
+        R"([{"id":1,"key":"f","filters":{"groups":[{"properties":[{"type":"flag",)" + filter +
+        R"(}]}]}},{"id":2,"key":"g","filters":{"groups":[{}]}}])");
+    const json feed = parsed(write_definitions(definitions, Cohorts::kSend));
+    return feed["flags"][0]["ensure_experience_continuity"].get<bool>();
+  };
+  CHECK_FALSE(marked(R"("key":"2","operator":"flag_evaluates_to","value":true)"));
+  CHECK(marked(R"("key":"9","operator":"flag_evaluates_to","value":true)"));
+  CHECK(marked(R"("key":"2","operator":"exact","value":true)"));
+}
+
 TEST_CASE("why a seed flag answers as it does is told in its detail", "[flags]") {
   const auto reason = [](const std::string& members, const std::string& request = "") {
     const Definitions definitions = definitions_from(R"([{"key":"s")" + members + "}]");

@@ -152,6 +152,17 @@ TEST_CASE("every error is told with its path, and only what is no document is re
       {"seed: unknown operator",
        R"([{"key":"a","conditions":[{"properties":[{"key":"p","value":1,"operator":"like"}]}]}])",
        "flags[0].conditions[0].properties[0].operator", "no operator of this dialect"},
+      {"seed: no value", R"([{"key":"a","conditions":[{"properties":[{"key":"p"}]}]}])",
+       "flags[0].conditions[0].properties[0].value", "is missing"},
+      {"seed: a filter without a key",
+       R"([{"key":"a","conditions":[{"properties":[{"value":1}]}]}])",
+       "flags[0].conditions[0].properties[0].key", "must be a text that is not empty"},
+      {"seed: a filter that is no object", R"([{"key":"a","conditions":[{"properties":[1]}]}])",
+       "flags[0].conditions[0].properties[0]", "must be an object"},
+      {"seed: a condition that is no object", R"([{"key":"a","conditions":[1]}])",
+       "flags[0].conditions[0]", "must be an object"},
+      {"seed: a variant without a key", R"([{"key":"a","variants":[{"rollout_percentage":1}]}])",
+       "flags[0].variants[0]", "a key that is not empty"},
       {"seed: bad regex",
        R"([{"key":"a","conditions":[{"properties":[{"key":"p","value":"?*",
            "operator":"regex"}]}]}])",
@@ -249,6 +260,29 @@ TEST_CASE("a cohort that cannot be read is no fault of a flag beside it", "[flag
   const Evaluation evaluation = evaluate(parsed.value(), request.value(), StoredState{}, 0);
   CHECK(!evaluation.find("a")->failed);
   CHECK(evaluation.find("b")->enabled);
+}
+
+TEST_CASE("what is wrong with a flag without a key is a warning where it is off or deleted",
+          "[flags]") {
+  for (const auto& [members, severity] : std::initializer_list<std::pair<const char*, Severity>>{
+           {"", Severity::kError},
+           {R"(,"active":true,"deleted":false)", Severity::kError},
+           {R"(,"active":false)", Severity::kWarning},
+           {R"(,"deleted":true)", Severity::kWarning}}) {
+    const std::vector<Problem> problems = Definitions::check(
+        R"([{"filters":{"groups":[{"rollout_percentage":101}]})" + std::string(members) + "}]",
+        ParseOptions{});
+    INFO(members << "\n" << text_of(problems));
+    const Problem* found =
+        find_problem(problems, "flags[0].filters.groups[0].rollout_percentage", "from 0 to 100");
+    REQUIRE(found != nullptr);
+    CHECK(found->severity == severity);
+  }
+  // The seed's is_set needs no value.
+  CHECK(Definitions::check(
+            R"([{"key":"a","conditions":[{"properties":[{"key":"p","operator":"is_set"}]}]}])",
+            ParseOptions{})
+            .empty());
 }
 
 TEST_CASE("a flag that is off reads as false whatever it depends on, and closes no circle",

@@ -297,6 +297,9 @@ TEST_CASE("what stands first in a class: hyphens, a closing bracket, a circumfle
     INFO(one.pattern << " in " << one.text);
     CHECK(found(one.pattern, one.text) == one.is_found);
   }
+  for (const char* space : {" ", "\t", "\n", "\v", "\f", "\r"}) {
+    CHECK(found("(?x)^a" + std::string(space) + "b$", "ab"));
+  }
   // A class in a class brings its words along.
   CHECK(found("^[a[\\w]]$", "é"));
   CHECK(found("^[a[\\p{Lu}]]$", "É"));

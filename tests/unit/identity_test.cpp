@@ -163,6 +163,31 @@ TEST_CASE("An event says whether it changed its person") {
   CHECK_FALSE(f.send(event("$identify", "ann", R"("$anon_distinct_id":"two")")).is_changed);
 }
 
+TEST_CASE("An event shows since when its person is known, and a merge takes the earlier time") {
+  Fixture f;
+  const auto at = [](const std::string& id, const std::string& time) {
+    return R"({"event":"custom","distinct_id":")" + id + R"(","timestamp":")" + time + "\"}";
+  };
+  const int64_t day = 86'400'000;
+  const int64_t first = *parse_timestamp("2024-03-01T00:00:00Z");
+  CHECK(f.send(at("user", "2024-03-02T00:00:00Z")).person_created_at_ms == first + day);
+  CHECK(f.send(at("user", "2024-03-03T00:00:00Z")).person_created_at_ms == first + day);
+  CHECK(f.send(at("ann", "2024-03-01T00:00:00Z")).person_created_at_ms == first);
+  CHECK(f.send(merge("user", "ann")).person_created_at_ms == first);
+}
+
+TEST_CASE("A number that was offered to somebody who has one goes to the next who has none") {
+  Fixture f;
+  f.send(event("custom", "somebody else"));  // the isolate has leased person ids
+  f.send(event("custom", "ann"));
+  for (int i = 0; i < 5; ++i) {
+    f.send(event("custom", "ann", "\"$set\":{\"n\":" + std::to_string(i) + "}"));
+  }
+  f.send(event("custom", "bob"));
+  CHECK(f.stored("ann").id != 0);
+  CHECK(f.stored("bob").id == f.stored("ann").id + 1);
+}
+
 TEST_CASE("A first $identify takes at most three object calls") {
   for (const char* known : {"", "ann", "user"}) {
     Fixture f;
@@ -597,6 +622,45 @@ TEST_CASE("An alarm asks a person who is merging once, and comes back") {
   CHECK(f.stored("a").has_intent);
 }
 
+TEST_CASE(
+    "An alarm whose question gets no answer asks once more, as the first version understands it") {
+  Fixture f;
+  for (const char* id : {"a", "b"}) f.send(event("custom", id));
+  { const OpenMerge merge(f, "a", "b"); }
+  MemoryStorage& storage = f.host.objects[{ObjectClass::kPerson, person_object_name(1, "a")}];
+  const std::unique_ptr<Task> task = make_person_alarm();
+  Effects effects;
+  task->start(f.host.turn(&storage), effects);
+  std::vector<std::string> questions;
+  for (std::vector<Effect> due = effects.take(); !due.empty(); due = effects.take()) {
+    REQUIRE(due.size() == 1);
+    questions.push_back(std::get<CallObject>(due[0].kind).request);
+    task->resume(f.host.turn(&storage), {.id = due[0].id, .ok = false}, effects);
+  }
+  REQUIRE(task->finished());
+  REQUIRE(questions.size() == 2);
+  CHECK(questions[0] != questions[1]);
+  CHECK(f.stored("a").has_intent);
+  CHECK(storage.alarm_at_ms > f.host.now_ms);
+}
+
+TEST_CASE("Whoever finds a merge under way sets the alarm that finishes it, if none is set") {
+  Fixture f;
+  for (const char* id : {"a", "b"}) f.send(event("custom", id));
+  { const OpenMerge merge(f, "a", "b"); }
+  MemoryStorage& storage = f.host.objects[{ObjectClass::kPerson, person_object_name(1, "a")}];
+  CHECK(storage.alarm_at_ms == f.host.now_ms + limits::kMergeAlarmMs);
+  for (const int64_t set_ms : {int64_t{0}, f.host.now_ms + 2 * limits::kMergeAlarmMs}) {
+    storage.alarm_at_ms = set_ms;
+    const OpenMerge again(f, "a", "b");
+    CHECK(storage.alarm_at_ms == f.host.now_ms + limits::kMergeAlarmMs);
+  }
+  // An earlier one stays.
+  storage.alarm_at_ms = f.host.now_ms + 1;
+  const OpenMerge last(f, "a", "b");
+  CHECK(storage.alarm_at_ms == f.host.now_ms + 1);
+}
+
 TEST_CASE("A merge and the event's own properties are one version of the person") {
   for (const char* own : {"", R"(,"$set":{"own":1})"}) {
     Fixture f;
@@ -722,6 +786,10 @@ TEST_CASE("A request's persons row of a merge names all ids of whom it took in")
     INFO(id);
     CHECK(text.find("\"" + std::string(id) + "\"") != std::string::npos);
   }
+  // And the row that says that ann's person is no more has its own times.
+  const std::string deleted(rows.row(rows.size() - 1));
+  CHECK(deleted.find("\"operation\":\"delete\"") != std::string::npos);
+  CHECK(deleted.find("\"created_at\":\"2024-01-01T00:00:00.000Z\"") != std::string::npos);
 }
 
 TEST_CASE("An operation whose merge is known to be done shows its person and changes nothing") {
@@ -905,6 +973,54 @@ TEST_CASE("Continuity keys move along when people merge") {
   f.send(event("custom", "user"));
   f.send(event("$identify", "user", R"("$anon_distinct_id":"ann")"));
   CHECK(FlagState(f, "user", "").hash_key() == "device-1");
+}
+
+TEST_CASE("The keys of the person behind $anon_distinct_id count where the main one has none") {
+  Fixture f;
+  f.send(event("custom", "ann"));
+  f.send(event("custom", "user"));
+  CHECK(FlagState(f, "ann", "device-1").hash_key() == "device-1");
+  f.host.calls_by_name.clear();
+  CHECK(FlagState(f, "user", "ann").hash_key() == "device-1");
+  // One person is asked once.
+  f.host.calls_by_name.clear();
+  CHECK(FlagState(f, "ann", "ann").hash_key() == "device-1");
+  CHECK(f.host.calls_by_name[person_object_name(1, "ann")] == 1);
+}
+
+TEST_CASE("A group's object that does not answer for flags is asked once more") {
+  const Result<flags::Definitions> parsed = flags::Definitions::parse(
+      R"({"flags":[{"id":1,"key":"f","filters":{"aggregation_group_type_index":0,"groups":[)"
+      R"({"properties":[{"key":"tier","type":"group","group_type_index":0,"value":"gold"}]}]}}],)"
+      R"("group_type_mapping":{"0":"org","1":"team"}})",
+      {});
+  REQUIRE(parsed.ok());
+  flags::Request request = FlagState::make_request("ann", "");
+  request.groups.push_back({.type = "org", .key = "o", .usable = true});
+  for (const int lost : {0, 1, 2}) {
+    CAPTURE(lost);
+    Fixture f;
+    f.send(event("$groupidentify", "ann",
+                 R"("$group_type":"org","$group_key":"o","$group_set":{"tier":"gold"})"));
+    StoredStateRun run(1, request, flags::needs(parsed.value(), request), parsed.value(), f.caches);
+    Effects effects;
+    run.start(f.host.turn(), effects);
+    int asked = 0;
+    for (std::vector<Effect> due = effects.take(); !due.empty(); due = effects.take()) {
+      for (const Effect& effect : due) {
+        const CallObject& call = std::get<CallObject>(effect.kind);
+        const bool answers = call.object_class != ObjectClass::kGroup || ++asked > lost;
+        EffectResult result{.id = effect.id, .ok = answers};
+        if (answers) result.body = f.host.call(call);
+        run.resume(f.host.turn(), std::move(result), effects);
+      }
+    }
+    REQUIRE(run.finished());
+    REQUIRE(run.state().groups.size() == 1);
+    CHECK(asked == (lost == 0 ? 1 : 2));
+    CHECK((run.state().groups[0].read == flags::Read::kFailed) == (lost == 2));
+    CHECK((run.state().groups[0].properties.find("tier") != nullptr) == (lost < 2));
+  }
 }
 
 TEST_CASE("Flags that name no list of people read none of a person's further ids") {

@@ -450,6 +450,24 @@ TEST_CASE("Property texts of a reply are put together within a bound") {
   CHECK(run.people.take_view(200).person_id == run.people.take_view(5).person_id);
 }
 
+TEST_CASE("A reply whose texts are left out holds its people's uuids and no more") {
+  ApplyReplyWriter writer;
+  OpResult result;
+  result.exists = true;
+  result.uuid = "018f0000-0000-7000-8000-000000000000";
+  PersonOp op;
+  writer.add(result, {"{\"a\":\"" + std::string(10'000, 'x') + "\"}", 0}, op);
+  std::optional<ApplyReply> reply =
+      read_apply_reply(writer.finish(ApplyStatus::kDone, {}, false, false, {}));
+  REQUIRE(reply.has_value());
+  CHECK(memory_of(*reply) > 10'000);
+  leave_out_texts(*reply);
+  CHECK(memory_of(*reply) == kUuidTextBytes);
+  REQUIRE(reply->results.size() == 1);
+  CHECK(reply->results[0].uuid == result.uuid);
+  CHECK(reply->results[0].properties_left_out);
+}
+
 TEST_CASE("What there is no memory for is left out of rows, and said so") {
   ObjectHost host;
   IdentityCaches caches;

@@ -3,7 +3,9 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <tuple>
@@ -437,6 +439,73 @@ TEST_CASE("An operator is told a thousand of a person's ids, and how many there 
 }
 
 // --- Changes that an object tells ---
+
+TEST_CASE("A row of the persons stream has the columns of its schema, and what it says in them") {
+  std::string file;
+  {
+    std::ifstream in(std::string(HOGFLARE_TEST_DATA_DIR) + "/../schemas/persons.json");
+    file.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  PersonChange change;
+  change.kind = ChangeKind::kDelete;
+  change.uuid = "018f0000-0000-5000-8000-000000000001";
+  change.id = 5;
+  change.version = 7;
+  change.is_identified = true;
+  change.created_at_ms = 1'704'067'200'000;
+  change.properties = R"({"email":"ann@riders.test","plan":"pro"})";
+  change.distinct_id = "ann";
+  change.distinct_ids = {"ann", "phone"};
+  change.merged_into = "018f0000-0000-5000-8000-000000000002";
+  change.event_uuid = "018f0000-0000-5000-8000-000000000003";
+  Project project;
+  project.team_id = 3;
+  const auto row_of = [&] {
+    RowBatch rows(Stream::kPersons);
+    append_person_rows(rows, change, project, "phc_x", 1'704'067'201'000);
+    REQUIRE(rows.size() == 1);
+    return nlohmann::json::parse(rows.row(0));
+  };
+  const nlohmann::json row = row_of();
+  for (const auto& field : nlohmann::json::parse(file)["fields"]) {
+    INFO(field["name"].get<std::string>());
+    CHECK(row.contains(field["name"].get<std::string>()));
+  }
+  CHECK(row["team_id"] == 3);
+  CHECK(row["person_id"] == change.uuid);
+  CHECK(row["id"] == 5);
+  CHECK(row["distinct_id"] == "ann");
+  CHECK(row["distinct_ids"] == nlohmann::json({"ann", "phone"}));
+  CHECK(row["properties"]["plan"] == "pro");
+  CHECK(row["is_identified"] == true);
+  CHECK(row["is_deleted"] == true);
+  CHECK(row["version"] == 7);
+  CHECK(row["operation"] == "delete");
+  CHECK(row["merged_into"] == change.merged_into);
+  CHECK(row["source_event_uuid"] == change.event_uuid);
+  CHECK(row["created_at"] == "2024-01-01T00:00:00.000Z");
+  CHECK(row["timestamp"] == "2024-01-01T00:00:01.000Z");
+  CHECK(row["api_key"] == "phc_x");
+  for (const auto& [kind, name] :
+       std::initializer_list<std::pair<ChangeKind, const char*>>{{ChangeKind::kCreate, "create"},
+                                                                 {ChangeKind::kUpdate, "update"},
+                                                                 {ChangeKind::kMerge, "merge"}}) {
+    change.kind = kind;
+    const nlohmann::json other = row_of();
+    CHECK(other["operation"] == name);
+    CHECK(other["is_deleted"] == false);
+    CHECK(other["uuid"] != row["uuid"]);
+  }
+  // What is not known is not said.
+  change.id = 0;
+  change.merged_into.clear();
+  change.properties = "{}";
+  const nlohmann::json bare = row_of();
+  for (const char* name : {"id", "merged_into", "custom_properties"}) {
+    INFO(name);
+    CHECK_FALSE(bare.contains(name));
+  }
+}
 
 TEST_CASE("A change is told with texts up to their bounds, and a reply with a longer one is none") {
   const std::string uuid = "018f0000-0000-5000-8000-000000000001";

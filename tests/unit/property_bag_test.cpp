@@ -204,6 +204,16 @@ TEST_CASE("Operations that differ where one text ends and the next begins are di
   CHECK(hash("a", "bc", "") != hash("ab", "c", ""));
   CHECK(hash("a", "bc", "") != hash("a", "b", "c"));
   CHECK(hash("", "abc", "") != hash("abc", "", ""));
+  // Whatever an operation is to do counts.
+  PersonOp op;
+  op.set_once = "{}";
+  const uint64_t with_once = content_hash(op);
+  op.unset = {"a"};
+  const uint64_t with_unset = content_hash(op);
+  CHECK(hash("", "", "") != with_once);
+  CHECK(with_once != with_unset);
+  op.unset = {"a", "b"};
+  CHECK(content_hash(op) != with_unset);
 }
 
 TEST_CASE("A value of so many bytes of JSON may be an id, and one byte more may not") {

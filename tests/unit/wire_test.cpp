@@ -165,6 +165,13 @@ TEST_CASE("Broken LZ-string data is an error, never a hang") {
     flipped[length] = flipped[length] == 'A' ? 'B' : 'A';
     (void)decompress_lz_base64(flipped, 1 << 20);
   }
+  // A text ends where it ends, whatever stands in memory behind it.
+  for (size_t length = whole.size() - 20; length < whole.size(); ++length) {
+    INFO(length);
+    const auto alone = decompress_lz_base64(whole.substr(0, length), 1 << 20);
+    const auto before = decompress_lz_base64(std::string_view(whole).substr(0, length), 1 << 20);
+    CHECK(before.ok() == alone.ok());
+  }
 }
 
 TEST_CASE("LZ-string output stops at its cap") {
@@ -278,6 +285,8 @@ TEST_CASE("Of a broken stream is told what is wrong with it") {
     const std::string begin = "compressed data is broken: ";
     CHECK(result.error().detail.substr(0, begin.size()) == begin);
     CHECK(result.error().detail.size() > begin.size() + 5);
+    const bool is_cut = result.error().detail.find("it ends too early") != std::string::npos;
+    CHECK(is_cut == (stream.size() < whole.size()));
   }
 }
 
