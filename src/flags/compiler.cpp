@@ -332,7 +332,6 @@ void Compiler::compile_flag(const Value& definition, Flag& flag) {
     if (definition.is_object()) compile_flag(definition, unused);
     flag.deleted = true;
     unreadable_ = false;
-    if (is_deleted(definition) || is_inactive(definition)) soften(first);
     return;
   }
   compile_rules(definition, flag);
@@ -410,23 +409,8 @@ void Compiler::order_flags() {
       stack.pop_back();
     }
   }
-  // A cycle's members found before its back edge are marked from any member that is.
-  bool changed = true;
-  while (changed) {
-    changed = false;
-    for (Flag& flag : flags) {
-      if (flag.cyclic) continue;
-      flag.cyclic = std::any_of(flag.dependencies.begin(), flag.dependencies.end(),
-                                [&](int d) { return flags[static_cast<size_t>(d)].cyclic; });
-      changed = changed || flag.cyclic;
-    }
-  }
   catalog_->has_cycle =
       std::any_of(flags.begin(), flags.end(), [](const Flag& flag) { return flag.cyclic; });
-  catalog_->order.erase(
-      std::remove_if(catalog_->order.begin(), catalog_->order.end(),
-                     [&](int flag) { return flags[static_cast<size_t>(flag)].cyclic; }),
-      catalog_->order.end());
 }
 
 // Gathers what an evaluation of `flag` may look at.

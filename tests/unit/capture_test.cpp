@@ -386,6 +386,20 @@ TEST_CASE("Other shapes are taken too: a data list, and data as text") {
   CHECK(packed.value()->events.size() == 1);
 }
 
+TEST_CASE("An event that stands alone where a list should has the wrapper's token and time") {
+  for (const char* name : {"batch", "data"}) {
+    Fixture f;
+    INFO(name);
+    const auto batch =
+        f.decode(R"({"api_key":"T","sent_at":"2026-01-01T00:00:10Z",")" + std::string(name) +
+                 R"(":{"event":"e","distinct_id":"u","timestamp":"2026-01-01T00:00:00Z"}})");
+    REQUIRE(batch.ok());
+    CHECK(batch.value()->token == "T");
+    REQUIRE(batch.value()->events.size() == 1);
+    CHECK(batch.value()->events[0].timestamp_ms == kNowMs - 10'000);
+  }
+}
+
 TEST_CASE("The seed's /identify, /alias and /groups become PostHog's events") {
   Fixture f;
   auto identify = f.decode(

@@ -490,6 +490,20 @@ TEST_CASE("Flags follow the visitor from event to event", "[cookieless]") {
   }
 }
 
+TEST_CASE(
+    "A visitor's log-in keeps what else it says, and names the visitor in the placeholder's place",
+    "[cookieless]") {
+  World world(stateful());
+  Json login = event_of(kOne, 2, "$identify", "ann");
+  login["properties"]["plan"] = "pro";
+  login["properties"]["$set"] = {{"a", 1}};
+  REQUIRE(send(world, kOne, {event_of(kOne, 1, "view"), login}) == 200);
+  const Json properties = row_of(world, 2)["properties"];
+  CHECK(properties["plan"] == "pro");
+  CHECK(properties["$set"]["a"] == 1);
+  CHECK(properties["$anon_distinct_id"] == row_of(world, 1)["distinct_id"]);
+}
+
 TEST_CASE("Flags ask a visitor's object that does not answer once more, and then say so",
           "[cookieless]") {
   for (const int lost : {0, 1, 2}) {
@@ -660,6 +674,11 @@ TEST_CASE("Sites are those of the Public Suffix List", "[cookieless]") {
   }
   const std::string longest(limits::kCookielessHostBytesMax + 1, 'a');
   CHECK(cookieless_root_domain(longest) == longest);
+  CHECK(cookieless_root_domain("www.example.com" + longest) == "www.example.com" + longest);
+  const std::string fits = std::string(limits::kCookielessHostBytesMax - 12, 'a') + ".example.com";
+  CHECK(cookieless_root_domain(fits) == "example.com");
+  CHECK(cookieless_root_domain("a" + fits) == "a" + fits);
+  CHECK(cookieless_root_domain("") == "");
 }
 
 TEST_CASE("Days change at midnight of the zone, also where summer time begins or ends",

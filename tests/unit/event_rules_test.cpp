@@ -402,6 +402,9 @@ TEST_CASE("JSON is compared by what it says") {
 
 TEST_CASE("A JSON value is cut to a prefix that is JSON") {
   using rows::cut_json;
+  CHECK(cut_json(R"("abc")", 1) == "");
+  CHECK(cut_json(R"("abc")", 2) == R"("")");
+  CHECK(cut_json(R"("abc")", 4) == R"("ab")");
   CHECK(cut_json("\"abcdef\"", 8) == "\"abcdef\"");
   CHECK(cut_json("\"abcdef\"", 5) == "\"abc\"");
   CHECK(cut_json("\"ab\\u0041c\"", 8) == "\"ab\"");

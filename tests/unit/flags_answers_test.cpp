@@ -9,6 +9,7 @@
 #include "hogflare/flags_responses.h"
 #include "hogflare/flags_tools.h"
 #include "hogflare/limits.h"
+#include "flags/hash.h"
 #include "tests/table_zones.h"
 
 using nlohmann::json;
@@ -483,6 +484,9 @@ TEST_CASE("a flag in the list or the feed has every member that SDKs read, said 
     CHECK(feed[0][name] == (std::string(name) == "version" ? json(nullptr) : bare[name]));
   }
   CHECK(feed[1]["version"] == 3);
+  CHECK(feed[2]["key"] == "seed");
+  for (const char* name : {"id", "name", "active", "deleted"}) CHECK(feed[2][name] == bare[name]);
+  CHECK(feed[2]["version"].is_null());
 }
 
 TEST_CASE("a super condition decides where the person has what it asks", "[flags]") {
@@ -535,6 +539,7 @@ TEST_CASE("a seed flag of a group answers the same for all of the group", "[flag
 }
 
 TEST_CASE("an ETag matches however a client writes it", "[flags]") {
+  CHECK(sha1_hex("abc") == "a9993e364706816aba3e25717850c26c9cd0d89d");
   const std::string etag = etag_of("body");
   CHECK(etag.substr(0, 3) == "W/\"");
   const std::string bare = etag.substr(3, etag.size() - 4);
@@ -667,6 +672,43 @@ TEST_CASE("a seed flag compares numbers, their bounds included or not, and asks 
   }
 }
 
+TEST_CASE("a seed flag's bucket at a bound is beyond it, of the rollout and of a variant",
+          "[flags]") {
+  std::string user;
+  for (int i = 0; user.empty(); ++i) {
+    const std::string candidate = "user-" + std::to_string(i);
+    if (seed_bucket("s", candidate) == 50) user = candidate;
+  }
+  const auto answer = [&](const std::string& members) {
+    const Definitions definitions = definitions_from(R"([{"key":"s",)" + members + "}]");
+    const Evaluation evaluation = evaluate(
+        definitions, request_from(R"("distinct_id":")" + user + "\""), StoredState{}, kNow);
+    const FlagResult* result = evaluation.find("s");
+    return result->enabled ? "on " + std::string(result->variant) : std::string("off");
+  };
+  CHECK(answer(R"("rollout_percentage":50)") == "off");
+  CHECK(answer(R"("rollout_percentage":50.5)") == "on ");
+  const auto variants = [](const std::string& first) {
+    return R"("variants":[{"key":"x","rollout_percentage":)" + first +
+           R"(},{"key":"y","rollout_percentage":40}])";
+  };
+  CHECK(answer(variants("50")) == "on y");
+  CHECK(answer(variants("51")) == "on x");
+}
+
+TEST_CASE("a seed flag of several values takes its condition's, without variants of its own",
+          "[flags]") {
+  for (const auto& [type, variant] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"multivariate", "x"}, {"boolean", ""}}) {
+    const Definitions definitions = definitions_from(R"([{"key":"s","type":")" + std::string(type) +
+                                                     R"(","conditions":[{"variant":"x"}]}])");
+    const Evaluation evaluation =
+        evaluate(definitions, request_from(R"("distinct_id":"u")"), StoredState{}, kNow);
+    CHECK(evaluation.find("s")->enabled);
+    CHECK(evaluation.find("s")->variant == variant);
+  }
+}
+
 TEST_CASE("a seed variant's own payload goes over the one in variant_payloads", "[flags]") {
   const Definitions definitions = definitions_from(R"([{"key":"s","variant_payloads":{"x":1,"y":2},
       "variants":[{"key":"x","rollout_percentage":100,"payload":3},{"key":"y"}]}])");
@@ -704,6 +746,27 @@ TEST_CASE("the feed marks a flag that hangs on one that is not there, or by an o
   CHECK_FALSE(marked(R"("key":"2","operator":"flag_evaluates_to","value":true)"));
   CHECK(marked(R"("key":"9","operator":"flag_evaluates_to","value":true)"));
   CHECK(marked(R"("key":"2","operator":"exact","value":true)"));
+}
+
+TEST_CASE("the feed looks at each flag that others hang on once, in a circle as well", "[flags]") {
+  const auto on = [](int target) {
+    return R"({"type":"flag","operator":"flag_evaluates_to","value":true,"key":")" +
+           std::to_string(target) + "\"}";
+  };
+  // Forty times two flags that both hang on both of the next two: 2^40 ways to the last ones.
+  std::string flags;
+  for (int id = 1; id <= 80; ++id) {
+    const int next = id + (id % 2 == 1 ? 2 : 1);
+    const std::string filters = next > 80 ? "" : on(next) + "," + on(next + 1);
+    flags += (id == 1 ? "" : ",") + std::string(R"({"id":)") + std::to_string(id) + R"(,"key":"f)" +
+             std::to_string(id) + R"(","filters":{"groups":[{"properties":[)" + filters + "]}]}}";
+  }
+  flags += R"(,{"id":81,"key":"a","filters":{"groups":[{"properties":[)" + on(82) +
+           R"(]}]}},{"id":82,"key":"b","filters":{"groups":[{"properties":[)" + on(81) + "]}]}}";
+  const json feed =
+      parsed(write_definitions(definitions_from("[" + flags + "]"), Cohorts::kSend))["flags"];
+  REQUIRE(feed.size() == 82);
+  CHECK(feed[0]["ensure_experience_continuity"] == false);
 }
 
 TEST_CASE("why a seed flag answers as it does is told in its detail", "[flags]") {

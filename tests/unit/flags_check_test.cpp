@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "hogflare/flags.h"
+#include "hogflare/limits.h"
 #include "tests/table_zones.h"
 
 using namespace hogflare;
@@ -304,6 +305,20 @@ TEST_CASE("a flag that is off reads as false whatever it depends on, and closes 
   REQUIRE(evaluation.find("on") != nullptr);
   CHECK(evaluation.find("on")->enabled);
   CHECK_FALSE(evaluation.errors_while_computing);
+}
+
+TEST_CASE("a condition of a group type without a name is told, the last index and one behind it",
+          "[flags]") {
+  for (const int index : {0, limits::kGroupTypes - 1, limits::kGroupTypes}) {
+    const std::vector<Problem> problems = Definitions::check(
+        R"([{"key":"a","filters":{"aggregation_group_type_index":)" + std::to_string(index) + "}}]",
+        ParseOptions{});
+    INFO(text_of(problems));
+    const Problem* found = find_problem(problems, "flags[0].filters.aggregation_group_type_index",
+                                        "group type " + std::to_string(index) + " has no name");
+    REQUIRE(found != nullptr);
+    CHECK(found->severity == Severity::kWarning);
+  }
 }
 
 TEST_CASE("hostile nesting is refused, not followed", "[flags]") {

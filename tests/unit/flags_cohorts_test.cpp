@@ -186,6 +186,11 @@ TEST_CASE("what hangs on a failed flag fails", "[flags]") {
   CHECK(evaluation.find("second")->failed);
   CHECK(evaluation.find("settled")->enabled);
   CHECK(evaluation.find("early")->failed);
+  for (const char* key : {"wants-false", "second", "early"}) {
+    INFO(key);
+    CHECK_FALSE(evaluation.find(key)->enabled);
+    CHECK(evaluation.find(key)->condition_index == FlagResult{}.condition_index);
+  }
 }
 
 TEST_CASE("a cohort's id is a whole number, as a number or as its text", "[flags]") {

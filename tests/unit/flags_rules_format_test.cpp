@@ -6,6 +6,7 @@
 
 #include "hogflare/flags.h"
 #include "hogflare/flags_responses.h"
+#include "hogflare/flags_limits.h"
 #include "flags/rules.h"
 
 using nlohmann::json;
@@ -171,6 +172,49 @@ TEST_CASE("a rule's id is a UUID, and its versions are whole ones but for a wild
   CHECK(with_version("semver_wildcard", "1.2.*") == "");
   CHECK(with_version("semver_gt", "1.2.3") == "");
   CHECK(!with_version("semver_gt", "1.2.*").empty());
+}
+
+TEST_CASE("an object as a value nests so deep, and its numbers are whole where doubles are",
+          "[flags][rules]") {
+  const auto with_value = [](const std::string& value) {
+    return first_problem(flag("f", "object", value, ""));
+  };
+  const auto nested = [](int levels) {
+    std::string text = "1";
+    for (int level = levels; level > 1; --level) {
+      text = level % 2 == 0 ? "[" + text + "]" : R"({"a":)" + text + "}";
+    }
+    return R"({"a":)" + text + "}";
+  };
+  CHECK(with_value(nested(limits::kRuleValueDepthMax)) == "");
+  CHECK(with_value(nested(limits::kRuleValueDepthMax + 1)) != "");
+  for (const auto& [number, is_good] : std::initializer_list<std::pair<std::string, bool>>{
+           {"9007199254740991", true}, {"9007199254740992", false}, {"-9007199254740992", false}}) {
+    INFO(number);
+    CHECK((with_value(R"({"a":)" + number + "}") == "") == is_good);
+    CHECK((with_value(R"({"a":[1,)" + number + "]}") == "") == is_good);
+    CHECK((with_value(R"({"a":[{"b":)" + number + "}]}") == "") == is_good);
+  }
+}
+
+TEST_CASE("a rule that looks at something else than the person says at what", "[flags][rules]") {
+  const auto problem = [](const std::string& type) {
+    return first_problem(
+        flag("f", "boolean", "false",
+             R"({"id":"00000001-0000-4000-8000-000000000001","targeting":{"properties":[)"
+             R"({"key":"v","type":)" +
+                 type + R"(,"operator":"exact","value":1}]},"rule_type":"targeted_release",)" +
+                 R"("value":true})"));
+  };
+  CHECK(problem(R"("person")") == "");
+  for (const std::string type : {"cohort", "group", "flag"}) {
+    CHECK(problem('"' + type + '"').find("rules that look at a " + type + " are not evaluated") !=
+          std::string::npos);
+  }
+  for (const char* other : {R"("event")", R"("")", "1", "null"}) {
+    INFO(other);
+    CHECK(problem(other).find("give person") != std::string::npos);
+  }
 }
 
 TEST_CASE("a fault of an inactive rules flag is a warning", "[flags][rules]") {

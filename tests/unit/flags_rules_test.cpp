@@ -12,6 +12,7 @@
 #include "hogflare/flags_limits.h"
 #include "hogflare/flags_value.h"
 #include "hogflare/text.h"
+#include "hogflare/timestamp.h"
 #include "tests/table_zones.h"
 
 using namespace hogflare;
@@ -272,6 +273,28 @@ TEST_CASE("a float has up to sixteen digits before its point, and down to five z
   CHECK(float_text(0.0000012) == "1.2e-6");
   CHECK(float_text(-1.5e-7) == "-1.5e-7");
   CHECK(float_text(5e-324) == "5e-324");
+}
+
+TEST_CASE("A zone's change on a day of the year counts 29 February or leaves it out", "[flags]") {
+  const auto hour_of = [](const std::string& changes, const char* noon) {
+    const std::optional<TimeZone> zone = TimeZone::parse("CET-1CEST," + changes, nullptr);
+    REQUIRE(zone.has_value());
+    return zone->offset_at(*parse_timestamp(noon) / 1000) / 3600;
+  };
+  // From 0 on with it: 1 March, in a leap year 29 February.
+  CHECK(hour_of("59/2,300/3", "2025-02-28T12:00:00Z") == 1);
+  CHECK(hour_of("59/2,300/3", "2025-03-01T12:00:00Z") == 2);
+  CHECK(hour_of("59/2,300/3", "2024-02-28T12:00:00Z") == 1);
+  CHECK(hour_of("59/2,300/3", "2024-02-29T12:00:00Z") == 2);
+  // From 1 on without it: 1 March in every year.
+  for (const char* year : {"2024", "2025"}) {
+    INFO(year);
+    const std::string march = std::string(year) + "-03-01T12:00:00Z";
+    const std::string february = std::string(year) + "-02-28T12:00:00Z";
+    CHECK(hour_of("J60/2,J300/3", february.c_str()) == 1);
+    CHECK(hour_of("J60/2,J300/3", march.c_str()) == 2);
+  }
+  CHECK(hour_of("J60/2,J300/3", "2024-02-29T12:00:00Z") == 1);
 }
 
 TEST_CASE("Changes of a zone's rule have bounds", "[flags]") {

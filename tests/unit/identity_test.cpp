@@ -792,6 +792,33 @@ TEST_CASE("A request's persons row of a merge names all ids of whom it took in")
   CHECK(deleted.find("\"created_at\":\"2024-01-01T00:00:00.000Z\"") != std::string::npos);
 }
 
+TEST_CASE("A request tells the persons stream once of each person that it made or changed") {
+  Fixture f;
+  f.host.config.sinks[index_of(Stream::kPersons)] = SinkKind::kHttp;
+  const auto told = [&f] {
+    RowBatch rows(Stream::kPersons);
+    f.run->people.append_change_rows(f.host.turn(), rows);
+    return rows.empty() ? std::string() : rows.array(0, rows.size());
+  };
+  f.send(event("custom", "ann", R"("$set":{"a":1})"));
+  CHECK(told().find(R"("operation":"create")") != std::string::npos);
+  f.send(event("custom", "ann", R"("$set":{"a":2})"));
+  const std::string changed = told();
+  CHECK(changed.find(R"("operation":"update")") != std::string::npos);
+  CHECK(changed.find(R"("a":2)") != std::string::npos);
+  CHECK(changed.find(R"("distinct_ids":["ann"])") != std::string::npos);
+  f.send(event("custom", "ann", R"("$set":{"a":2})"));
+  CHECK(told().empty());
+  EventBatch batch;
+  batch.add(event("custom", "ann", R"("$set":{"a":3})"));
+  batch.add(event("custom", "ann", R"("$set":{"a":4})"));
+  const RequestRun two(f.host, f.caches, f.project, batch);
+  RowBatch rows(Stream::kPersons);
+  two.people.append_change_rows(f.host.turn(), rows);
+  REQUIRE(rows.size() == 1);
+  CHECK(rows.row(0).find(R"("a":4)") != std::string_view::npos);
+}
+
 TEST_CASE("An operation whose merge is known to be done shows its person and changes nothing") {
   Fixture f;
   f.send(event("custom", "ann", R"("$set":{"a":1})"));

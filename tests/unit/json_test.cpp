@@ -326,6 +326,21 @@ TEST_CASE("A parse error names the place and what was expected") {
   CHECK(result.error().detail == "invalid JSON at byte 11: expected a value");
 }
 
+TEST_CASE(
+    "Escapes of the first and the last character of each length in UTF-8 are those characters") {
+  const std::pair<const char*, const char*> cases[] = {{"\\u007f", "\x7F"},
+                                                       {"\\u0080", "\xC2\x80"},
+                                                       {"\\u07ff", "\xDF\xBF"},
+                                                       {"\\u0800", "\xE0\xA0\x80"},
+                                                       {"\\uffff", "\xEF\xBF\xBF"},
+                                                       {"\\ud800\\udc00", "\xF0\x90\x80\x80"},
+                                                       {"\\udbff\\udfff", "\xF4\x8F\xBF\xBF"}};
+  for (const auto& [escape, text] : cases) {
+    INFO(escape);
+    CHECK(json::decode_string("\"" + std::string(escape) + "\"") == text);
+  }
+}
+
 TEST_CASE("Lone surrogate escapes become U+FFFD in place, pairs stay") {
   std::string body = R"(["\ud83d","\ude00x","\ud83d\ud83d\ude00","\ud83dA","\ud83d\u0041"])";
   const auto document = Document::parse({body.data(), body.size()}, 4);

@@ -248,6 +248,27 @@ TEST_CASE("An outage is waited out with growing pauses up to five minutes, howev
   CHECK(storage.alarm_at_ms == 0);
 }
 
+TEST_CASE("A sink that says how long to wait is asked no sooner, five minutes at most") {
+  for (const int64_t asked_ms : {int64_t{0}, int64_t{120'000}, int64_t{3'600'000}}) {
+    DeliveryWorld world;
+    std::vector<int64_t> attempts_ms;
+    world.sink = [&](const SendRows&) {
+      attempts_ms.push_back(world.now_ms);
+      SinkAnswer answer = refusing(503);
+      answer.retry_after_ms = static_cast<uint32_t>(asked_ms);
+      return answer;
+    };
+    put(world, shard(world), put_of("[{\"a\":1}]", 1));
+    world.pass(kHour);
+    REQUIRE(attempts_ms.size() > 2);
+    const int64_t first_pause_ms = attempts_ms[1] - attempts_ms[0];
+    INFO("asked for " << asked_ms << " ms, waited " << first_pause_ms);
+    const int64_t least_ms = std::min(asked_ms, int64_t{limits::kOutboxBackoffCapMs});
+    CHECK(first_pause_ms >= least_ms);
+    CHECK(first_pause_ms < std::max(least_ms, kMinute) + 5'000);
+  }
+}
+
 TEST_CASE("A backlog of many shards' sends is through soon after an outage") {
   DeliveryWorld world;
   bool down = true;

@@ -315,6 +315,8 @@ TEST_CASE(
   Asked ann;
   ann.merges(true);
   CHECK(ann.ask(Asked::by("aaron", 1)).status == SurrenderStatus::kBusy);
+  // Nobody waits for itself.
+  CHECK(Asked(ann).ask(Asked::by("ann", 1)).status == SurrenderStatus::kCancelled);
   CHECK(ann.ask(Asked::by("zoe", 3)).status == SurrenderStatus::kCancelled);
   CHECK(ann.ask(Asked::by("zoe", 4)).status == SurrenderStatus::kCancelled);
   ann.merges(false);

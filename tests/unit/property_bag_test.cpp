@@ -125,6 +125,14 @@ TEST_CASE("A bag of many keys finds each of them") {
   }
   CHECK(bag.text() == text);
   CHECK(bag.text_bytes() == text.size());
+  // One that goes is found no more, and comes back behind the others.
+  CHECK(bag.erase("key7"));
+  CHECK_FALSE(bag.has("key7"));
+  CHECK_FALSE(bag.erase("key7"));
+  CHECK(bag.size() == 499);
+  bag.set("key7", "\"back\"");
+  CHECK(bag.find("key7")->value == "\"back\"");
+  CHECK(bag.text().substr(bag.text().size() - 15) == R"(,"key7":"back"})");
 }
 
 TEST_CASE("Values are the same as JavaScript's === has it") {

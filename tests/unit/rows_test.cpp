@@ -461,6 +461,13 @@ TEST_CASE("A row that nearly fits the schema is refused with what is wrong") {
   CHECK(check_row(replaced(R"("event":"e")", R"("event":"e","event":"f")")).has_value());
   CHECK(check_row(replaced(R"("properties":{})", R"("properties":{]})")).has_value());
   CHECK(check_row(replaced(R"("properties":{})", R"("properties":{"a":"\ud800"})")).has_value());
+  // Just so many bytes, with blanks before its end.
+  const std::string most =
+      replaced(R"("person_id":"p")",
+               R"("person_id":"p")" + std::string(limits::kRowBytesMax - kRow.size(), ' '));
+  CHECK(most.size() == limits::kRowBytesMax);
+  CHECK(check_row(most) == std::nullopt);
+  CHECK(check_row(most + " ").has_value());
   CHECK(check_row("[]").has_value());
   CHECK(check_row("").has_value());
   CHECK(check_row(replaced(R"("person_id":"p")",

@@ -287,6 +287,15 @@ TEST_CASE("Properties that are no text of ours fail the call that takes them apa
   }
 }
 
+TEST_CASE("A stored value may be empty behind its head, and is not without the whole head") {
+  const std::string empty = seal(2, "");
+  CHECK(unseal(empty, 2) == "");
+  CHECK_FALSE(unseal(empty, 1).has_value());
+  for (size_t size = 0; size < empty.size(); ++size) {
+    CHECK_FALSE(unseal(std::string_view(empty).substr(0, size), 2).has_value());
+  }
+}
+
 // --- Rows beside a person's record ---
 
 const char* const kPersonFixtures[][2] = {
