@@ -258,6 +258,13 @@ TEST_CASE("Where requests must be signed, those of some tokens need no signature
   };
   CHECK(f.decode(body("phc_open")).ok());
   CHECK(code_of(f.decode(body("phc_x"))) == ErrorCode::kInvalidSignature);
+  const auto batch = [](const std::string& member) {
+    return R"({"api_key":"phc_open","batch":[{"event":"e","distinct_id":"u")" + member + "}]}";
+  };
+  CHECK(f.decode(batch("")).ok());
+  CHECK(f.decode(batch(R"(,"token":"phc_open")")).ok());
+  // Who does not sign speaks for nobody else.
+  CHECK(code_of(f.decode(batch(R"(,"token":"phc_x")"))) == ErrorCode::kInvalidSignature);
   // Whoever checked the signature did so before.
   f.head.x_posthog_signature = "sha256=00";
   CHECK(f.decode(body("phc_x")).ok());

@@ -150,6 +150,11 @@ TEST_CASE("What names the other side of a merge is a text, or the event is dropp
     CHECK((plan.kind == IdentityPlan::Kind::kDrop) == (each.warning != nullptr));
     if (each.warning != nullptr) CHECK(warnings_of(plan) == std::vector<std::string>{each.warning});
   }
+  // An empty alias is none, and no reason to warn.
+  const IdentityPlan empty =
+      plan_of(R"({"distinct_id":"u","event":"$create_alias","properties":{"alias":""}})");
+  CHECK(empty.merge == MergeKind::kNone);
+  CHECK(warnings_of(empty).empty());
 }
 
 TEST_CASE("A group's key has 400 characters at most") {
@@ -387,6 +392,12 @@ TEST_CASE("An isolate writes some of the warnings about a project's data in an h
   CHECK(caches.may_warn(1, "b", kNowMs));
   CHECK(caches.may_warn(2, "a", kNowMs));
   CHECK_FALSE(caches.may_warn(1, "a", kNowMs + 3'599'999));
+  // So many kinds of so many projects are counted, and then all begin anew.
+  for (size_t project = 4; project <= limits::kCachedProjectsMax; ++project) {
+    CHECK(caches.may_warn(static_cast<int64_t>(project), "a", kNowMs));
+    if (project < limits::kCachedProjectsMax) CHECK_FALSE(caches.may_warn(1, "a", kNowMs));
+  }
+  CHECK(caches.may_warn(1, "a", kNowMs));
   CHECK(caches.may_warn(1, "a", kNowMs + 3'600'000));
 }
 

@@ -296,6 +296,12 @@ TEST_CASE("OFREP answers typed values with reasons", "[flags]") {
   const json bulk = parsed(write_ofrep_flags(evaluation).body);
   CHECK(bulk["flags"].size() == 4);
 
+  RequestHeaders server;
+  server.user_agent = "posthog-python/3.0";
+  REQUIRE(detect_runtime(server) == Runtime::kServer);
+  CHECK(parse_ofrep_request(R"({"context":{"targetingKey":"u"}})", server).request.runtime ==
+        Runtime::kServer);
+
   // The placeholder of cookieless SDKs, which everybody sends, is nobody's device.
   const std::string placeholder = "$posthog_cookieless";
   for (const std::string& id : {std::string("phone"), placeholder}) {
@@ -707,6 +713,22 @@ TEST_CASE("a seed flag of several values takes its condition's, without variants
     CHECK(evaluation.find("s")->enabled);
     CHECK(evaluation.find("s")->variant == variant);
   }
+}
+
+TEST_CASE("a seed flag looks into a list alone, and in none for what is no list", "[flags]") {
+  const auto is_on = [](const std::string& op, const std::string& value) {
+    const Definitions definitions =
+        definitions_from(R"([{"key":"s","conditions":[{"properties":[{"key":"n","value":)" + value +
+                         R"(,"operator":")" + op + R"("}]}]}])");
+    const Request request = request_from(R"("distinct_id":"u","person_properties":{"n":5})");
+    return evaluate(definitions, request, StoredState{}, kNow).find("s")->enabled;
+  };
+  CHECK(is_on("in", "[4,5]"));
+  CHECK_FALSE(is_on("in", "[4]"));
+  CHECK_FALSE(is_on("in", "5"));
+  CHECK(is_on("not_in", "[4]"));
+  CHECK_FALSE(is_on("not_in", "[4,5]"));
+  CHECK_FALSE(is_on("not_in", "4"));
 }
 
 TEST_CASE("a seed variant's own payload goes over the one in variant_payloads", "[flags]") {

@@ -153,6 +153,9 @@ TEST_CASE("every error is told with its path, and only what is no document is re
       {"seed: unknown operator",
        R"([{"key":"a","conditions":[{"properties":[{"key":"p","value":1,"operator":"like"}]}]}])",
        "flags[0].conditions[0].properties[0].operator", "no operator of this dialect"},
+      {"a holdout of the older list without a variant",
+       R"([{"key":"a","filters":{"groups":[{}],"holdout_groups":[{"rollout_percentage":10}]}}])",
+       "flags[0].filters.holdout_groups[0]", "must have a variant"},
       {"seed: no value", R"([{"key":"a","conditions":[{"properties":[{"key":"p"}]}]}])",
        "flags[0].conditions[0].properties[0].value", "is missing"},
       {"seed: a filter without a key",
@@ -282,6 +285,10 @@ TEST_CASE("what is wrong with a flag without a key is a warning where it is off 
   // The seed's is_set needs no value.
   CHECK(Definitions::check(
             R"([{"key":"a","conditions":[{"properties":[{"key":"p","operator":"is_set"}]}]}])",
+            ParseOptions{})
+            .empty());
+  CHECK(Definitions::check(
+            R"([{"key":"a","filters":{"groups":[{}],"holdout_groups":[{"variant":"holdout-7"}]}}])",
             ParseOptions{})
             .empty());
 }

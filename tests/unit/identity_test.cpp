@@ -103,6 +103,18 @@ TEST_CASE("Ids that no merge may touch, and their legal neighbours") {
     INFO(id);
     CHECK(is_illegal_distinct_id(id));
   }
+  // White space as JavaScript has it, and what only looks like it.
+  for (const char* id :
+       {"\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x8A", "\xE2\x80\xA8", "\xE2\x80\xA9",
+        "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80", "\xEF\xBB\xBF"}) {
+    CAPTURE(static_cast<int>(id[0]), static_cast<int>(id[1]), static_cast<int>(id[2]));
+    CHECK(is_illegal_distinct_id(id));
+    CHECK(is_illegal_distinct_id(" " + std::string(id)));
+    CHECK_FALSE(is_illegal_distinct_id(std::string(id) + "a"));
+  }
+  for (const char* id : {"\xE2\x80\x8B", "\xE2\x80\xA7", "\xE2\x81\xA0", "\xE3\x80\x81"}) {
+    CHECK_FALSE(is_illegal_distinct_id(id));
+  }
   for (const char* id : {"anonymous ", "nan", "NULL", "00", "user:undefined", "''email''", "'"}) {
     INFO(id);
     CHECK_FALSE(is_illegal_distinct_id(id));
@@ -728,6 +740,21 @@ TEST_CASE(
     CHECK(again.status() == ApplyStatus::kDone);
     CHECK(f.stored("a").distinct_ids.size() == 2);
   }
+}
+
+TEST_CASE("A merge that is sent on in a circle fails after some hops, and is kept for the alarm") {
+  Fixture f;
+  for (const char* id : {"a", "b"}) f.send(event("custom", id));
+  OpenMerge merge(f, "a", "b");
+  for (int hop = 0; !merge.task->finished(); ++hop) {
+    REQUIRE(hop <= limits::kRedirectHopsMax);
+    SurrenderReply moved;
+    moved.status = SurrenderStatus::kMoved;
+    moved.moved_to = hop % 2 == 0 ? "c" : "b";
+    merge.answer(write_surrender_reply(moved, kSurrenderVersion));
+  }
+  CHECK(merge.status() == ApplyStatus::kFailed);
+  CHECK(f.stored("a").has_intent);
 }
 
 TEST_CASE("Parts of a person that were given up are not put together with later ones") {

@@ -36,6 +36,7 @@ std::vector<Packed> wrappings(const std::string& text) {
       {"gzip", gz, "", "gzip", "application/json"},
       {"gzip of two members, the last one small", gzip(text) + gzip(" "), "", "gzip", ""},
       {"deflate", deflate_text(text, Wrapper::kZlib), "compression=deflate", "", ""},
+      {"deflate, called zlib", deflate_text(text, Wrapper::kZlib), "compression=zlib", "", ""},
       {"base64 of gzip", base64, "", "", "text/plain"},
       {"a form of base64 of gzip", "data=" + percent(base64), "", "",
        "application/x-www-form-urlencoded"},

@@ -14,6 +14,7 @@
 #include "cookieless/object_format.h"
 #include "hogflare/cookieless.h"
 #include "hogflare/stored_fault.h"
+#include "identity/person_ids.h"
 #include "identity/person_notes.h"
 #include "identity/person_surrender.h"
 #include "identity_support.h"
@@ -378,6 +379,21 @@ TEST_CASE("Where ids that a report owes begin is read whole or not at all") {
   CHECK_FALSE(first_of(number(uint64_t{UINT32_MAX} + 1)).has_value());
   CHECK_FALSE(first_of(number(7) + "x").has_value());
   CHECK_FALSE(first_of("").has_value());
+}
+
+TEST_CASE("A page of ids is read whole or not at all, though its checksum is right") {
+  ByteWriter page;
+  write_ids(page, {{"ann", 0}, {"a phone", 1}});
+  const std::string whole(page.bytes());
+  for (size_t size = 0; size <= whole.size() + 1; ++size) {
+    MemoryStorage storage;
+    storage.put("ids/00000000", seal(kPersonStoredVersion, (whole + "x").substr(0, size)));
+    std::optional<StoredFault> fault;
+    const std::string body = load_id_page(storage, 0, fault);
+    CAPTURE(size);
+    CHECK(fault.has_value() == (size != whole.size()));
+    CHECK(body == (size == whole.size() ? whole : ""));
+  }
 }
 
 TEST_CASE("A record of version 1 with lists in it is spread over rows when it is first read") {
