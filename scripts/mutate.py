@@ -17,13 +17,13 @@ import argparse
 import hashlib
 import json
 import os
-import random
 import re
 import resource
 import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -317,6 +317,19 @@ class Tests:
         return None
 
 
+def places_of_sample(seed):
+    """The order that a sample is taken in: by what is broken, not by where it stands, so that a sample stays the same when
+    other lines change, and a smaller one is the first part of a larger one."""
+    met = Counter()
+
+    def place(mutant):
+        key = mutant.key()
+        met[key] += 1
+        return hashlib.sha256(f"{seed}\t{key}\t{met[key]}".encode()).digest()
+
+    return place
+
+
 def chosen(mutants, arguments):
     if arguments.place:
         path, line = arguments.place.rsplit(":", 1)
@@ -324,11 +337,10 @@ def chosen(mutants, arguments):
     by_folder = {}
     for mutant in mutants:
         by_folder.setdefault(mutant.path.split("/")[0], []).append(mutant)
-    random.seed(arguments.seed)
     out = []
     for each in by_folder.values():
         share = max(1, round(arguments.count * len(each) / len(mutants)))
-        out += random.sample(each, min(share, len(each)))
+        out += sorted(each, key=places_of_sample(arguments.seed))[:share]
     return out
 
 
