@@ -48,6 +48,17 @@ class RunLengths final : public Decompressor {
   uint64_t given = 0;  // bytes so far
 };
 
+// BODY_BYTES_MAX of js-shim/abi.js.
+inline constexpr size_t kBodyBytesMax = 25u << 20;
+
+// What js-shim/worker.js does with a body before the core sees it: one that is too large stays outside. Returns
+// what the head says of the body.
+inline std::string_view keep_out_large(std::string& body) {
+  if (body.size() <= kBodyBytesMax) return {};
+  std::string().swap(body);
+  return "large";
+}
+
 // How effects are answered.
 enum class Answers : uint8_t { kWell, kByInput };
 
@@ -57,9 +68,10 @@ class Host {
       : core_(core), input_(input), answers_(answers), entropy_(kSeed) {}
 
   Reply http(std::string_view method, std::string_view path, std::string_view query,
-             std::string_view headers, std::string body) {
+             std::string_view headers, std::string body, std::string_view body_state = {}) {
+    if (body_state.empty()) body_state = keep_out_large(body);
     std::string head(method);
-    for (const std::string_view field : {path, query, std::string_view()}) {
+    for (const std::string_view field : {path, query, body_state}) {
       head += '\0';
       head += field;
     }

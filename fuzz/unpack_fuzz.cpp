@@ -250,9 +250,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     headers += '\0';
   }
   const size_t sent_bytes = packed.bytes.size() + packed.query.size();
+  const std::string_view body_state = fuzz::keep_out_large(packed.bytes);
   fuzz::reset_costs();
   const size_t before = fuzz::costs().live_bytes - packed.bytes.capacity();
-  const Reply reply = host.http("POST", path, packed.query, headers, std::move(packed.bytes));
+  const Reply reply =
+      host.http("POST", path, packed.query, headers, std::move(packed.bytes), body_state);
   const fuzz::Costs costs = fuzz::costs();
   HF_ASSERT(reply.status >= 200 && reply.status <= 503);
   HF_ASSERT(costs.live_bytes_peak - before <= kMemoryBytesMax);
