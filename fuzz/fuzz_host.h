@@ -51,8 +51,8 @@ class RunLengths final : public Decompressor {
 // BODY_BYTES_MAX of js-shim/abi.js.
 inline constexpr size_t kBodyBytesMax = 25u << 20;
 
-// What js-shim/worker.js does with a body before the core sees it: one that is too large stays outside. Returns
-// what the head says of the body.
+// What js-shim/worker.js does with a body before the core sees it: one that is too large stays
+// outside. Returns what the head says of the body.
 inline std::string_view keep_out_large(std::string& body) {
   if (body.size() <= kBodyBytesMax) return {};
   std::string().swap(body);

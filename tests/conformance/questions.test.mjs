@@ -1,9 +1,8 @@
 // Questions over HTTP: from events that an SDK sends, through the tables, to PostHog's answers, and who may ask.
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
 import { after, before, describe, test } from "node:test";
 import { startSystem } from "../lib/harness.mjs";
-import { batch, event } from "./support.mjs";
+import { answerWith, batch, event, startBesideEngine } from "./support.mjs";
 
 const ADMIN = { authorization: "Bearer admin-token" };
 const READER = { authorization: "Bearer phx_reader" };
@@ -451,26 +450,17 @@ describe("questions", () => {
 
 describe("an engine in trouble", () => {
   let system;
-  let engine;
+  let stop;
   let answers = [];
   before(async () => {
-    engine = createServer((request, response) => {
-      let text = "";
-      request.on("data", (part) => (text += part));
-      request.on("end", () => {
-        // How fresh the table is, is asked beside every question.
-        const isFreshness = text.includes("max(__ingest_ts)");
-        const { status, body } = isFreshness ? { status: 404, body: "" } : answers.length > 1 ? answers.shift() : answers[0];
-        response.writeHead(status, { "content-type": "application/json" }).end(typeof body === "string" ? body : JSON.stringify(body));
-      });
-    });
-    await new Promise((done) => engine.listen(0, "127.0.0.1", done));
-    system = await startSystem({ vars: { ...vars, HOGFLARE_SQL_URL: `http://127.0.0.1:${engine.address().port}` }, hasSql: true });
+    ({ system, stop } = await startBesideEngine(vars, (statement, response) => {
+      // How fresh the table is, is asked beside every question.
+      const isFreshness = statement.includes("max(__ingest_ts)");
+      const { status, body } = isFreshness ? { status: 404, body: "" } : answers.length > 1 ? answers.shift() : answers[0];
+      answerWith(response, body, status);
+    }));
   });
-  after(async () => {
-    await system.stop();
-    engine.close();
-  });
+  after(() => stop());
   const failing = (status, code, message) => ({ status, body: { success: false, errors: [{ code, message }], result: null } });
 
   test("each way it fails is a sentence with what to change", async () => {

@@ -1,12 +1,17 @@
 // Several questions in one request: each is answered as if it had come alone, as it comes, two at a time; who
 // leaves takes along what the engine was asked.
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
 import { after, afterEach, before, describe, test } from "node:test";
-import { eventually, startSystem } from "../lib/harness.mjs";
+import { eventually } from "../lib/harness.mjs";
+import { answerWith, startBesideEngine } from "./support.mjs";
 
 const ADMIN = { authorization: "Bearer admin-token" };
 const VIEWER = { authorization: "Bearer viewer-token" };
+const VARS = {
+  HOGFLARE_PROJECTS: JSON.stringify({ phc_test: { team_id: 1 } }),
+  HOGFLARE_ADMIN_TOKEN: "admin-token",
+  HOGFLARE_VIEWER_TOKEN: "viewer-token",
+};
 const PATH = "/api/projects/1/query/batch/";
 /** A question whose statement is known by its number. */
 const numbered = (n) => ({ query: { kind: "HogQLQuery", query: `SELECT ${n} AS n` }, refresh: "force_blocking" });
@@ -14,7 +19,7 @@ const numbered = (n) => ({ query: { kind: "HogQLQuery", query: `SELECT ${n} AS n
 const FRESHNESS = { schema: [], rows: [{ t: 1_764_000_000_000_000 }], metrics: { bytes_scanned: 0 } };
 
 describe("several questions in one request", () => {
-  let system, engine;
+  let system, stop;
   /** Statements under way, by number: what answers them. @type {Map<number, (body: object) => void>} */
   const open = new Map();
   /** Numbers in the order the engine was asked, and those whose asker went away. */
@@ -23,41 +28,22 @@ describe("several questions in one request", () => {
   let openMax = 0;
 
   before(async () => {
-    engine = createServer(async (request, response) => {
-      let text = "";
-      for await (const part of request) text += part;
-      const n = Number(/SELECT (\d+) AS/.exec(JSON.parse(text).query)?.[1]);
-      if (Number.isNaN(n)) {
-        // How fresh the table is, which is asked once a minute beside a question.
-        response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ result: FRESHNESS }));
-        return;
-      }
+    ({ system, stop } = await startBesideEngine(VARS, (statement, response) => {
+      const n = Number(/SELECT (\d+) AS/.exec(statement)?.[1]);
+      // How fresh the table is, which is asked once a minute beside a question.
+      if (Number.isNaN(n)) return answerWith(response, { result: FRESHNESS });
       asked.push(n);
       open.set(n, (result) => {
         open.delete(n);
-        response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ result }));
+        answerWith(response, { result });
       });
       openMax = Math.max(openMax, open.size);
       response.on("close", () => {
         if (open.delete(n)) left.push(n);
       });
-    });
-    await new Promise((done) => engine.listen(0, "127.0.0.1", done));
-    system = await startSystem({
-      vars: {
-        HOGFLARE_PROJECTS: JSON.stringify({ phc_test: { team_id: 1 } }),
-        HOGFLARE_ADMIN_TOKEN: "admin-token",
-        HOGFLARE_VIEWER_TOKEN: "viewer-token",
-        HOGFLARE_SQL_URL: `http://127.0.0.1:${engine.address().port}`,
-      },
-      hasSql: true,
-    });
+    }));
   });
-  after(async () => {
-    await system.stop();
-    engine.closeAllConnections();
-    engine.close();
-  });
+  after(() => stop());
   afterEach(() => {
     assert.deepEqual([...open.keys()], [], "nothing is left under way");
     asked = [];

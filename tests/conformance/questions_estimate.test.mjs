@@ -1,11 +1,15 @@
 // What a question would have the engine read, told before it is asked: by what its like has read, without asking the engine.
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { startSystem } from "../lib/harness.mjs";
+import { answerWith, startBesideEngine } from "./support.mjs";
 
 const ADMIN = { authorization: "Bearer admin-token" };
 const VIEWER = { authorization: "Bearer viewer-token" };
+const VARS = {
+  HOGFLARE_PROJECTS: JSON.stringify({ phc_test: { team_id: 1 }, phc_two: { team_id: 2, timezone: "Europe/Berlin" } }),
+  HOGFLARE_ADMIN_TOKEN: "admin-token",
+  HOGFLARE_VIEWER_TOKEN: "viewer-token",
+};
 const DAY_BYTES = 3_000_000_000;
 const PRICE = 2.5e-12;
 const trends = (more = {}) => ({
@@ -17,38 +21,21 @@ const trends = (more = {}) => ({
 const sql = (query) => ({ kind: "HogQLQuery", query });
 
 describe("a question's estimate", () => {
-  let system, engine;
+  let system, stop;
   let asked = 0;
   /** What the engine says that each statement read. */
   let bytes = 0;
 
   before(async () => {
-    engine = createServer(async (request, response) => {
-      let text = "";
-      for await (const part of request) text += part;
-      const isFreshness = JSON.parse(text).query.includes("max(__ingest_ts)");
+    ({ system, stop } = await startBesideEngine(VARS, (statement, response) => {
+      const isFreshness = statement.includes("max(__ingest_ts)");
       if (!isFreshness) asked += 1;
       const schema = [{ name: "n", descriptor: { type: { name: "int64" } } }];
       // The look at the newest row costs as well, and is no part of a question's like.
-      const result = { schema, rows: [], metrics: { bytes_scanned: isFreshness ? 77 : bytes } };
-      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ result }));
-    });
-    await new Promise((done) => engine.listen(0, "127.0.0.1", done));
-    system = await startSystem({
-      vars: {
-        HOGFLARE_PROJECTS: JSON.stringify({ phc_test: { team_id: 1 }, phc_two: { team_id: 2, timezone: "Europe/Berlin" } }),
-        HOGFLARE_ADMIN_TOKEN: "admin-token",
-        HOGFLARE_VIEWER_TOKEN: "viewer-token",
-        HOGFLARE_SQL_URL: `http://127.0.0.1:${engine.address().port}`,
-      },
-      hasSql: true,
-    });
+      answerWith(response, { result: { schema, rows: [], metrics: { bytes_scanned: isFreshness ? 77 : bytes } } });
+    }));
   });
-  after(async () => {
-    await system.stop();
-    engine.closeAllConnections();
-    engine.close();
-  });
+  after(() => stop());
   beforeEach(() => {
     asked = 0;
   });

@@ -3,18 +3,18 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ROOT } from "../../scripts/lib/worker.mjs";
 import { eventually, startSystem } from "../lib/harness.mjs";
-import { batch, event } from "./support.mjs";
+import { answerWith, batch, event, startBesideEngine } from "./support.mjs";
 
 const KEY = "phx_a-key-nobody-guesses";
 const READER = { authorization: `Bearer ${KEY}` };
 const vars = { POSTHOG_PERSONAL_API_KEY: KEY, HOGFLARE_ADMIN_TOKEN: "admin-token" };
 const DAY_US = 86_400_000_000;
+const TOO_MUCH = { code: 40004, message: "query would scan 99 bytes, which may scan 5" };
 
 /** Asks a project; {status, headers, ...answer}. */
 async function ask(system, query, members = {}) {
@@ -105,7 +105,7 @@ describe("a sink that shows rows some seconds after they arrived", () => {
 
 describe("an engine that answers for some days", () => {
   let system;
-  let engine;
+  let stop;
   /** Statements that came, as {days: how long, from: of day} or "freshness". */
   let asked = [];
   let isTooMuch = () => false;
@@ -122,22 +122,13 @@ describe("an engine that answers for some days", () => {
   }
 
   before(async () => {
-    engine = createServer((request, response) => {
-      let text = "";
-      request.on("data", (part) => (text += part));
-      request.on("end", () => {
-        const result = answer(JSON.parse(text).query);
-        const errors = result === null ? [{ code: 40004, message: "query would scan 99 bytes, which may scan 5" }] : [];
-        response.writeHead(result === null ? 400 : 200).end(JSON.stringify({ success: result !== null, errors, result }));
-      });
-    });
-    await new Promise((done) => engine.listen(0, "127.0.0.1", done));
-    system = await startSystem({ vars: { ...vars, HOGFLARE_SQL_URL: `http://127.0.0.1:${engine.address().port}` }, hasSql: true });
+    ({ system, stop } = await startBesideEngine(vars, (statement, response) => {
+      const result = answer(statement);
+      const errors = result === null ? [TOO_MUCH] : [];
+      answerWith(response, { success: result !== null, errors, result }, result === null ? 400 : 200);
+    }));
   });
-  after(async () => {
-    await system.stop();
-    engine.close();
-  });
+  after(() => stop());
   const dateRange = { date_from: "2026-01-01", date_to: "2026-01-06" };
   const node = (name, more = {}) => ({ kind: "EventsNode", event: name, ...more });
   const TRENDS = { kind: "TrendsQuery", dateRange, series: [node("viewed")] };
@@ -263,37 +254,22 @@ describe("an engine that answers for some days", () => {
 
 describe("days asked one by one", () => {
   let system;
-  let engine;
+  let stop;
   let isRefusing = false;
   const ZONE = "Europe/Berlin";
   before(async () => {
     // The stand-in's own engine, but for statements about more than a day, while it refuses.
-    engine = createServer(async (request, response) => {
-      const parts = [];
-      for await (const part of request) parts.push(part);
-      const body = Buffer.concat(parts).toString();
-      const [, from, to] = (/t >= (\d+) AND t <= (\d+)/.exec(JSON.parse(body).query) ?? ["", 0, 0]).map(Number);
-      if (isRefusing && to - from > 1.2 * DAY_US) {
-        const errors = [{ code: 40004, message: "query would scan 99 bytes, which may scan 5" }];
-        return response.writeHead(400).end(JSON.stringify({ success: false, errors, result: null }));
-      }
-      const { authorization } = request.headers;
+    const own = { ...vars, HOGFLARE_PROJECTS: JSON.stringify({ phc_test: { team_id: 1, timezone: ZONE } }) };
+    ({ system, stop } = await startBesideEngine(own, async (statement, response, request) => {
+      const [, from, to] = (/t >= (\d+) AND t <= (\d+)/.exec(statement) ?? ["", 0, 0]).map(Number);
+      if (isRefusing && to - from > 1.2 * DAY_US) return answerWith(response, { success: false, errors: [TOO_MUCH], result: null }, 400);
       const asked = await fetch(system.pipeline.url + request.url, {
         method: "POST",
-        headers: { authorization, "content-type": "application/json" },
-        body,
+        headers: { authorization: request.headers.authorization, "content-type": "application/json" },
+        body: JSON.stringify({ query: statement }),
       });
-      response.writeHead(asked.status).end(await asked.text());
-    });
-    await new Promise((done) => engine.listen(0, "127.0.0.1", done));
-    system = await startSystem({
-      vars: {
-        ...vars,
-        HOGFLARE_PROJECTS: JSON.stringify({ phc_test: { team_id: 1, timezone: ZONE } }),
-        HOGFLARE_SQL_URL: `http://127.0.0.1:${engine.address().port}`,
-      },
-      hasSql: true,
-    });
+      answerWith(response, await asked.text(), asked.status);
+    }));
     const events = Array.from({ length: 150 }, (_, i) =>
       event({
         event: "viewed",
@@ -305,10 +281,7 @@ describe("days asked one by one", () => {
     );
     assert.equal((await system.post("/batch/", batch(events))).status, 200);
   });
-  after(async () => {
-    await system.stop();
-    engine.close();
-  });
+  after(() => stop());
 
   test("give the numbers of the whole", async () => {
     const series = ["total", "dau", "unique_session", "sum", "avg", "p90", "max"].map((math) => ({

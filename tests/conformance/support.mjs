@@ -1,7 +1,8 @@
 // What the conformance tests share: bodies, and the checks every one of them ends with.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { TOKEN } from "../lib/harness.mjs";
+import { createServer } from "node:http";
+import { startSystem, TOKEN } from "../lib/harness.mjs";
 
 export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 export const FORM = { "content-type": "application/x-www-form-urlencoded" };
@@ -71,3 +72,29 @@ export const v1Batch = (events, fields = {}) => ({
   batch: events,
   ...fields,
 });
+
+/** How an engine answers that can: a status and a body as JSON. */
+export const answerWith = (response, body, status = 200) =>
+  response.writeHead(status, { "content-type": "application/json" }).end(typeof body === "string" ? body : JSON.stringify(body));
+
+/**
+ * A system whose questions go to an engine of the test's own.
+ * @param {Record<string, string>} vars
+ * @param {(sql: string, response: import("node:http").ServerResponse, request: import("node:http").IncomingMessage) => void} answer
+ *   what the engine does when it is asked
+ */
+export async function startBesideEngine(vars, answer) {
+  const engine = createServer(async (request, response) => {
+    let text = "";
+    for await (const part of request) text += part;
+    answer(JSON.parse(text).query, response, request);
+  });
+  await new Promise((done) => engine.listen(0, "127.0.0.1", done));
+  const system = await startSystem({ vars: { ...vars, HOGFLARE_SQL_URL: `http://127.0.0.1:${engine.address().port}` }, hasSql: true });
+  const stop = async () => {
+    await system.stop();
+    engine.closeAllConnections();
+    engine.close();
+  };
+  return { system, stop };
+}
