@@ -6,6 +6,7 @@
 #include "cookieless/object_format.h"
 #include "cookieless_world.h"
 #include "hogflare/base64.h"
+#include "hogflare/bytes.h"
 #include "hogflare/cookieless.h"
 #include "hogflare/digest.h"
 
@@ -71,6 +72,11 @@ size_t cookieless_values(const World& world) {
     if (key.object_class == ObjectClass::kCookieless) count += storage.values.size();
   }
   return count;
+}
+
+bool is_visitor_call(const CallObject& call) {
+  return call.object_class == ObjectClass::kCookieless &&
+         call.name.find("salts") == std::string::npos;
 }
 
 int calls_of(const World& world, const std::string& name) {
@@ -511,15 +517,95 @@ TEST_CASE("Flags ask a visitor's object that does not answer once more, and then
     World world(stateful());
     int asked = 0;
     world.fault = [&](const CallObject& call) {
-      const bool is_visitor = call.object_class == ObjectClass::kCookieless &&
-                              call.name.find("salts") == std::string::npos;
-      if (!is_visitor) return World::Fault::kNone;
+      if (!is_visitor_call(call)) return World::Fault::kNone;
       return ++asked > lost ? World::Fault::kNone : World::Fault::kLost;
     };
     const Reply reply =
         world.post("/flags/", {{"token", "t"}, {"distinct_id", kPlaceholder}}, kOne, "v=2");
     CHECK(reply.status == (lost < 2 ? 200 : 502));
     CHECK(asked == (lost == 0 ? 1 : 2));
+  }
+}
+
+TEST_CASE("A visitor's object is asked three times, a moment apart, before the client is refused",
+          "[cookieless]") {
+  for (const World::Fault how : {World::Fault::kLost, World::Fault::kAnswerLost}) {
+    for (int lost = 0; lost <= limits::kCookielessAttemptsMax; ++lost) {
+      CAPTURE(lost);
+      World world(stateful());
+      std::vector<int64_t> asked_ms;
+      world.fault = [&](const CallObject& call) {
+        if (!is_visitor_call(call)) return World::Fault::kNone;
+        asked_ms.push_back(world.now_ms);
+        return static_cast<int>(asked_ms.size()) > lost ? World::Fault::kNone : how;
+      };
+      const Json events = {event_of(kOne, 1, "view"), event_of(kOne, 2, "$identify", "ann")};
+      const int status = send(world, kOne, events);
+      const int asked = std::min(lost + 1, limits::kCookielessAttemptsMax);
+      CHECK(static_cast<int>(asked_ms.size()) == asked);
+      CHECK(asked_ms.back() - asked_ms.front() ==
+            (asked - 1) * int64_t{limits::kCookielessRetryMs});
+      if (lost < limits::kCookielessAttemptsMax) {
+        CHECK(status == 200);
+        CHECK(world.rows.size() == 2);
+      } else {
+        CHECK(status >= 500);
+        CHECK(world.rows.empty());
+        CHECK(send(world, kOne, events) == 200);
+      }
+      // Whichever answer it was, the log-in is the visitor's first.
+      CHECK(row_of(world, 2)["properties"]["$anon_distinct_id"] == row_of(world, 1)["distinct_id"]);
+    }
+  }
+}
+
+TEST_CASE("An answer for fewer events than were asked for, or for more, is none", "[cookieless]") {
+  for (const int more : {-1, 1}) {
+    for (const bool is_always : {false, true}) {
+      CAPTURE(more, is_always);
+      World world(stateful());
+      int asked = 0;
+      world.answered = [&](const CallObject& call, std::string& body) {
+        if (!is_visitor_call(call) || (++asked > 1 && !is_always)) return;
+        std::vector<CookielessPlace> places = *read_cookieless_places(body);
+        places.resize(places.size() + static_cast<size_t>(more), places.front());
+        ByteWriter out;
+        out.u8(kCookielessVersion);
+        out.number(places.size());
+        for (const CookielessPlace& place : places) {
+          out.signed_number(place.n);
+          out.text(place.session);
+        }
+        body = out.take();
+      };
+      const int status = send(world, kOne, {event_of(kOne, 1, "view"), event_of(kOne, 2, "view")});
+      CHECK(asked == (is_always ? limits::kCookielessAttemptsMax : 2));
+      CHECK((status == 200) == !is_always);
+      if (is_always) {
+        CHECK(world.rows.empty());
+        continue;
+      }
+      REQUIRE(world.rows.size() == 2);
+      CHECK(row_of(world, 1)["distinct_id"] == row_of(world, 2)["distinct_id"]);
+      CHECK(row_of(world, 2)["properties"]["$session_id"].get<std::string>().size() == 36);
+    }
+  }
+}
+
+TEST_CASE("A log-in alone says who the visitor was before it", "[cookieless]") {
+  World world(stateful());
+  REQUIRE(send(world, kOne,
+               {event_of(kOne, 1, "view"), event_of(kOne, 2, "$identify", "ann"),
+                event_of(kOne, 3, "view", "ann"), event_of(kOne, 4, "view")}) == 200);
+  for (const int number : {1, 3, 4}) {
+    CAPTURE(number);
+    CHECK_FALSE(row_of(world, number)["properties"].contains("$anon_distinct_id"));
+  }
+  CHECK(row_of(world, 2)["properties"].contains("$anon_distinct_id"));
+  World other({{"HOGFLARE_COOKIELESS", "stateless"}});
+  REQUIRE(send(other, kOne, {event_of(kOne, 1, "view"), event_of(kOne, 2, "view", "ann")}) == 200);
+  for (const int number : {1, 2}) {
+    CHECK_FALSE(row_of(other, number)["properties"].contains("$anon_distinct_id"));
   }
 }
 

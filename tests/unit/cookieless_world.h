@@ -43,6 +43,8 @@ class CookielessWorld {
   std::map<ObjectKey, MemoryStorage> objects;
   std::map<ObjectKey, int> calls;
   std::function<Fault(const CallObject&)> fault;
+  // May change what an object has answered.
+  std::function<void(const CallObject&, std::string&)> answered;
   std::vector<Json> rows, persons, rejects;
   std::string said;  // everything that left: rows, answers, logs
 
@@ -174,6 +176,7 @@ class CookielessWorld {
         // As the host does: a turn that ends in an error is undone.
         if (task->reply().status != 200) storage = before;
         result.ok = task->reply().status == 200;
+        if (answered) answered(*call, result.body);
       }
       if (what != Fault::kNone) result = {.id = effect.id, .body = "no answer"};
     } else if (const auto* send = std::get_if<SendRows>(&effect.kind)) {

@@ -171,6 +171,31 @@ TEST_CASE("After three attempts the rows are in the outbox and the request is ke
   CHECK(run->outcome(Stream::kEvents).in_outbox == 2);
   CHECK(run->verdict() == DeliveryVerdict::kKept);
   CHECK(world.stats().rows() == 2);
+  // With what the sink said last.
+  CHECK(world.stats().streams[0].last_status == 500);
+  CHECK(world.stats().streams[0].last_reason == "status 500");
+}
+
+TEST_CASE("Rows are counted by stream as what became of them, and as nothing else") {
+  enum class Fate : uint8_t { kDelivered, kInOutbox, kFailed };
+  for (const Fate fate : {Fate::kDelivered, Fate::kInOutbox, Fate::kFailed}) {
+    for (const Stream stream : kAllStreams) {
+      CAPTURE(static_cast<int>(fate), name_of(stream));
+      DeliveryWorld world;
+      if (fate != Fate::kDelivered) world.sink = [](const SendRows&) { return refusing(500); };
+      if (fate == Fate::kFailed) {
+        world.object_fault = [](const std::string&) { return ObjectFault::kUnreachable; };
+      }
+      world.deliver(batches_of(numbered_rows(stream, 0, 3)));
+      for (const Stream counted : kAllStreams) {
+        const size_t at = index_of(counted);
+        const uint64_t rows = counted == stream ? 3 : 0;
+        CHECK(world.metrics.rows_delivered[at] == (fate == Fate::kDelivered ? rows : 0));
+        CHECK(world.metrics.rows_to_outbox[at] == (fate == Fate::kInOutbox ? rows : 0));
+        CHECK(world.metrics.rows_failed[at] == (fate == Fate::kFailed ? rows : 0));
+      }
+    }
+  }
 }
 
 TEST_CASE("Rows in the outbox are as old as their first failure, in time or without an attempt") {

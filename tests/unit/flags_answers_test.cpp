@@ -422,6 +422,17 @@ TEST_CASE("a document's own group types stand alone", "[flags]") {
         json{{"0", "org"}});
 }
 
+TEST_CASE("the feed says that events of called flags are minimal where they are", "[flags]") {
+  const Definitions definitions = definitions_from(kDocument);
+  const json minimal =
+      parsed(write_definitions(definitions, Cohorts::kSend, FlagCalledEvents::kMinimal));
+  CHECK(minimal["minimal_flag_called_events"] == true);
+  CHECK_FALSE(parsed(write_definitions(definitions, Cohorts::kSend, FlagCalledEvents::kFull))
+                  .contains("minimal_flag_called_events"));
+  CHECK_FALSE(parsed(write_definitions(definitions, Cohorts::kSend))
+                  .contains("minimal_flag_called_events"));
+}
+
 TEST_CASE("the list of flags has those that are asked for", "[flags]") {
   const Definitions definitions = definitions_from(R"([
     {"key":"plain","name":"Äpfel","filters":{"groups":[{}]}},

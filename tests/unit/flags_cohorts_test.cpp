@@ -119,6 +119,27 @@ TEST_CASE("a rule that cannot be evaluated makes nobody a member", "[flags]") {
   CHECK(answers(with(R"({"type":"cohort","key":"id","value":2,"negation":true})"), "u") == "FF");
 }
 
+TEST_CASE("a flag says that its cohort has rules that were not evaluated", "[flags]") {
+  const auto reason = [](const std::string& values, const char* key) {
+    const Definitions definitions = definitions_of(
+        R"([{"id":1,"filters":{"properties":{"type":"OR","values":[)" + values + "]}}}]");
+    return evaluate(definitions, request_of("u"), {}, 0).find(key)->reason;
+  };
+  const std::string rule = R"({"type":"behavioral","key":"a","value":"performed_event"})";
+  const std::string is_one = R"({"key":"p","value":"1"})";
+  const std::string is_two = R"({"key":"p","value":"2"})";
+  const auto both = [](const std::string& a, const std::string& b) {
+    return R"({"type":"AND","values":[)" + a + "," + b + "]}";
+  };
+  // It decides, it would not have, and there is none.
+  CHECK(reason(rule, "in") == Reason::kNoConditionMatchBehavioural);
+  CHECK(reason(both(rule, is_two), "in") == Reason::kNoConditionMatchBehavioural);
+  CHECK(reason(is_two, "in") == Reason::kNoConditionMatch);
+  // Somebody who is in it, as is known, for whom it must not be.
+  CHECK(reason(rule + "," + is_one, "not") == Reason::kNoConditionMatchBehavioural);
+  CHECK(reason(is_one, "not") == Reason::kNoConditionMatch);
+}
+
 TEST_CASE("cohorts that refer to one another ten thousand deep cost no stack", "[flags]") {
   std::string chain = "[";
   for (size_t i = 1; i < limits::kCohortsMax; ++i) {

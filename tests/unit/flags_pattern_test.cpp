@@ -120,6 +120,11 @@ TEST_CASE("anchors and word boundaries stand beside one another in any order", "
                         {"^\\b(?:a|\\bé)$", "é", true},
                         {"^\\b(?:\\bé|a)$", "é", true},
                         {"^\\b(?:a|\\b)é$", "é", true},
+                        {"^-(?:a|\\b\\bé)$", "-é", true},
+                        {"^-(?:\\b\\bé|a)$", "-é", true},
+                        {"a|\\b\\b\\bé", "é", true},
+                        {"^(?:a|é\\b\\b-)$", "é-", true},
+                        {"^(?:é\\b\\b-|a)$", "é-", true},
                         {"^-\\b(?:\\b|a)é$", "-é", true}};
   for (const Case& one : cases) {
     INFO(one.pattern << " in " << one.text);
@@ -313,14 +318,30 @@ TEST_CASE("what stands first in a class: hyphens, a closing bracket, a circumfle
 }
 
 TEST_CASE("flags of a group are set, unset and over with it", "[flags][pattern]") {
-  const Case cases[] = {{"^(?-s).$", "\n", false},          {"^(?s-s).$", "\n", false},
-                        {"^(?i)a(?-i)b$", "Ab", true},      {"^(?i)a(?-i)b$", "AB", false},
-                        {"(?im-s)^a$", "b\nA", true},       {"(?i-m)^a$", "b\nA", false},
-                        {"^(?:(?i)a)b$", "Ab", true},       {"^(?:(?i)a)b$", "AB", false},
-                        {"^(?s:.)b$", "\nb", true},         {"^(?s:.).$", "\n\n", false},
-                        {"^(?-im:a)$", "A", false},         {"(?i)^(?-i:a)b$", "aB", true},
-                        {"^(?x: a b )c d$", "abc d", true}, {"^(?x-x) a$", " a", true},
-                        {"^(?i)(?x) é $", "É", true}};
+  const Case cases[] = {{"^(?-s).$", "\n", false},
+                        {"^(?s-s).$", "\n", false},
+                        {"^(?i)a(?-i)b$", "Ab", true},
+                        {"^(?i)a(?-i)b$", "AB", false},
+                        {"(?im-s)^a$", "b\nA", true},
+                        {"(?i-m)^a$", "b\nA", false},
+                        {"^(?:(?i)a)b$", "Ab", true},
+                        {"^(?:(?i)a)b$", "AB", false},
+                        {"^(?s:.)b$", "\nb", true},
+                        {"^(?s:.).$", "\n\n", false},
+                        {"^(?-im:a)$", "A", false},
+                        {"(?i)^(?-i:a)b$", "aB", true},
+                        {"^(?x: a b )c d$", "abc d", true},
+                        {"^(?x-x) a$", " a", true},
+                        {"^(?i)(?x) é $", "É", true},
+                        // Of classes that are combined, each flag by itself.
+                        {"(?i)^[A-z&&[^k]]$", "K", false},
+                        {"(?m)^[A-z&&[^k]]$", "K", true},
+                        {"(?s)^[A-z&&[^k]]$", "K", true},
+                        {"(?x)^[A-z&&[^k]]$", "K", true},
+                        {"(?im)^[A-z&&[^k]]$", "K", false},
+                        {"(?i-m)^[A-z&&[^k]]$", "K", false},
+                        {"(?i)^(?-i:[A-z&&[^k]])$", "K", true},
+                        {"(?i)^(?s:[A-z&&[^k]])$", "K", false}};
   for (const Case& one : cases) {
     INFO(one.pattern << " in " << one.text);
     CHECK(found(one.pattern, one.text) == one.is_found);

@@ -275,3 +275,71 @@ TEST_CASE("an operator of the rules format takes its own kind of operand", "[fla
     CHECK(problem(op, R"(,"value":"a")").find("property.operator") != std::string::npos);
   }
 }
+
+TEST_CASE("an experiment has two to twenty variants", "[flags][rules]") {
+  const auto problem = [](size_t count) {
+    std::string variants;
+    for (size_t i = 0; i < count; ++i) {
+      variants += std::string(i == 0 ? "" : ",") + R"({"key":"v)" + std::to_string(i) +
+                  R"(","value":true,"weight":)" + (i == 0 ? std::to_string(101 - count) : "1") +
+                  "}";
+    }
+    return first_problem(flag(
+        "f", "boolean", "false",
+        rule(
+            R"("rule_type":"experiment","experiment_id":null,"paused":false,"rollout_percentage":100,)"
+            R"("on_rollout_miss":"continue","assignment_algorithm":"sha1_60_v1","seed":"s",)"
+            R"("variants":[)" +
+            variants + "]")));
+  };
+  CHECK(problem(1).find("must be a list of two or more") != std::string::npos);
+  CHECK(problem(2) == "");
+  CHECK(problem(limits::kRuleVariantsMax) == "");
+  CHECK(problem(limits::kRuleVariantsMax + 1).find("at most 20 are taken") != std::string::npos);
+}
+
+TEST_CASE("a flag has a hundred rules at most, and a rule a hundred filters", "[flags][rules]") {
+  const auto of_rules = [](size_t count) {
+    std::string rules;
+    for (size_t i = 0; i < count; ++i) {
+      const std::string number = std::to_string(100 + i);
+      rules += std::string(i == 0 ? "" : ",") + R"({"id":"00000)" + number +
+               R"(-0000-4000-8000-000000000001","targeting":{"properties":[]},)" +
+               R"("rule_type":"targeted_release","value":true})";
+    }
+    return first_problem(flag("f", "boolean", "false", rules));
+  };
+  CHECK(of_rules(limits::kRulesMax) == "");
+  CHECK(of_rules(limits::kRulesMax + 1).find("limit_exceeded rules") != std::string::npos);
+  const auto of_filters = [](size_t count) {
+    std::string filters;
+    for (size_t i = 0; i < count; ++i) {
+      filters += std::string(i == 0 ? "" : ",") +
+                 R"({"key":"v","type":"person","operator":"exact","value":1})";
+    }
+    return first_problem(
+        flag("f", "boolean", "false",
+             R"({"id":"00000001-0000-4000-8000-000000000001","targeting":{"properties":[)" +
+                 filters + R"(]},"rule_type":"targeted_release","value":true})"));
+  };
+  CHECK(of_filters(limits::kRulePredicatesMax) == "");
+  CHECK(of_filters(limits::kRulePredicatesMax + 1).find("limit_exceeded properties") !=
+        std::string::npos);
+}
+
+TEST_CASE("a filter on the person names no group type, and may say so", "[flags][rules]") {
+  const auto problem = [](const std::string& member) {
+    return first_problem(
+        flag("f", "boolean", "false",
+             R"({"id":"00000001-0000-4000-8000-000000000001","targeting":{"properties":[)"
+             R"({"key":"v","type":"person","operator":"exact","value":1)" +
+                 member + R"(}]},"rule_type":"targeted_release","value":true})"));
+  };
+  CHECK(problem("") == "");
+  CHECK(problem(R"(,"group_type_index":null)") == "");
+  for (const char* index : {"0", "1", "-1", R"("0")", "false", "{}"}) {
+    INFO(index);
+    CHECK(problem(R"(,"group_type_index":)" + std::string(index))
+              .find("a filter on the person has none") != std::string::npos);
+  }
+}

@@ -77,6 +77,46 @@ TEST_CASE("JSON values keep number spelling by type, and read NaN as null", "[fl
   CHECK(to_json(parse_value("[Infinity,-Infinity,NaN]").value()) == "[null,null,null]");
 }
 
+TEST_CASE("JSON values are equal whatever the order of their names, and by nothing less",
+          "[flags]") {
+  const auto equal = [](const char* one, const char* other) {
+    const Value a = parse_value(one).value();
+    const Value b = parse_value(other).value();
+    CHECK((a == b) == (b == a));
+    return a == b;
+  };
+  for (const auto& [one, other] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"{}", "{}"},
+           {R"({"a":1,"b":2})", R"({"b":2,"a":1})"},
+           {R"({"a":{"b":[1,{}]}})", R"({"a":{"b":[1,{}]}})"},
+           {"[1,2]", "[1,2]"},
+           {"null", "null"},
+           {"1.5", "1.5"},
+           {"true", "true"}}) {
+    INFO(one << " and " << other);
+    CHECK(equal(one, other));
+  }
+  for (const auto& [one, other] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"{}", R"({"a":1})"},
+           {R"({"a":1})", R"({"a":1,"b":2})"},
+           {R"({"a":1,"b":2})", R"({"a":1,"b":3})"},
+           {R"({"a":1,"b":2})", R"({"a":1,"c":2})"},
+           {R"({"a":null})", "{}"},
+           {"[1,2]", "[2,1]"},
+           {"[]", "{}"},
+           {"[1]", "[1,1]"},
+           {"1", "1.0"},
+           {"1", "2"},
+           {"1.5", "2.5"},
+           {"true", "false"},
+           {R"("a")", R"("b")"},
+           {R"("1")", "1"},
+           {"null", "false"}}) {
+    INFO(one << " and " << other);
+    CHECK_FALSE(equal(one, other));
+  }
+}
+
 TEST_CASE("versions are ordered as SemVer with build metadata", "[flags]") {
   const char* ascending[] = {
       "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0",

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "delivery/outbox_store.h"
 #include "delivery_world.h"
 
 namespace hogflare {
@@ -49,6 +50,15 @@ PutResult put(DeliveryWorld& world, FakeStorage& storage, const std::string& req
 
 FakeStorage& shard(DeliveryWorld& world, uint32_t index = 0) {
   return world.objects[outbox_name(index)];
+}
+
+// The stream's sends that wait in one shard.
+std::vector<StoredSend> waiting(DeliveryWorld& world, FakeStorage& storage,
+                                Stream stream = Stream::kEvents) {
+  OutboxStore store(world.turn(&storage));
+  std::vector<StoredSend> sends;
+  for (const std::string& key : store.list(stream, {}, 100)) sends.push_back(*store.load(key));
+  return sends;
 }
 
 TEST_CASE("A stored send is delivered by the alarm and then gone") {
@@ -246,6 +256,110 @@ TEST_CASE("An outage is waited out with growing pauses up to five minutes, howev
   CHECK(world.landed_rows(Stream::kEvents).size() == 1);
   CHECK(world.stats().sends() == 0);
   CHECK(storage.alarm_at_ms == 0);
+}
+
+TEST_CASE("A stored send keeps why it failed, shortened, through its halving and its redrive") {
+  DeliveryWorld world;
+  FakeStorage& storage = shard(world);
+  const std::string long_reason = "status 503: " + std::string(1'000, 'x');
+  put(world, storage,
+      write_outbox_put({.stream = Stream::kEvents,
+                        .row_count = 2,
+                        .first_failed_ms = world.now_ms - kHour,
+                        .retry_after_ms = 0,
+                        .status = 503,
+                        .reason = long_reason,
+                        .rows = "[{\"bad\":1},{\"bad\":2}]"}));
+  REQUIRE(waiting(world, storage).size() == 1);
+  const StoredSend whole = waiting(world, storage)[0];
+  CHECK(whole.reason == long_reason.substr(0, limits::kReasonBytesMax));
+  CHECK(whole.status == 503);
+
+  // Of its halves one lands and the other is failed on.
+  world.sink = [](const SendRows& rows) {
+    return rows.row_count > 1                                 ? refusing(413)
+           : rows.rows.find("\"bad\":1") != std::string::npos ? refusing(500)
+                                                              : SinkAnswer{};
+  };
+  const int64_t failed_ms = whole.first_failed_ms;
+  world.pass(5'000);
+  REQUIRE(waiting(world, storage).size() == 1);
+  const StoredSend half = waiting(world, storage)[0];
+  CHECK(half.rows == "[{\"bad\":1}]");
+  CHECK(half.row_count == 1);
+  CHECK(half.reason == whole.reason);
+  CHECK(half.status == 503);
+  CHECK(half.first_failed_ms == failed_ms);
+
+  world.sink = [](const SendRows&) {
+    return SinkAnswer{.status = 422, .commit = false, .body = "no such column"};
+  };
+  world.pass(kHour);
+  REQUIRE(world.stats().quarantine_rows == 1);
+  world.run_task(make_admin_task(AdminKind::kRedriveQuarantine, {}));
+  REQUIRE(waiting(world, storage).size() == 1);
+  const StoredSend redriven = waiting(world, storage)[0];
+  CHECK(redriven.status == 422);
+  CHECK(redriven.reason == "status 422: no such column");
+  CHECK(redriven.first_failed_ms == failed_ms);
+  CHECK(redriven.row_count == 1);
+}
+
+TEST_CASE("Figures of the outbox say what the sink answered last, stream by stream") {
+  DeliveryWorld world;
+  world.sink = [](const SendRows& rows) {
+    return rows.stream == Stream::kEvents ? refusing(429) : refusing(500);
+  };
+  FakeStorage& storage = shard(world);
+  put(world, storage, put_of("[{}]", 1, 1));
+  CHECK(world.stats().streams[0].last_status == 503);
+  CHECK(world.stats().streams[0].last_reason == "status 503");
+  put(world, storage, put_of("[{}]", 1, 1, Stream::kPersons));
+  world.pass(kMinute);
+  CHECK(world.stats().streams[0].last_status == 429);
+  CHECK(world.stats().streams[0].last_reason == "status 429");
+  CHECK(world.stats().streams[1].last_status == 500);
+  CHECK(world.stats().streams[1].last_reason == "status 500");
+  CHECK(world.stats().streams[2].last_status == 0);
+}
+
+TEST_CASE("A send that fails alone is halved at its fifth failure, one row never") {
+  for (const uint32_t rows : {1u, 2u}) {
+    CAPTURE(rows);
+    DeliveryWorld world;
+    uint32_t tries = 0;  // of the whole send
+    world.sink = [&](const SendRows&) {
+      if (world.metrics.send_splits[0] == 0) ++tries;
+      return refusing(500);
+    };
+    put(world, shard(world), put_of(numbered_rows(Stream::kEvents, 0, rows).array(0, rows), rows));
+    world.pass(kHour);
+    CHECK(world.metrics.send_splits[0] == rows - 1);
+    if (rows > 1) CHECK(tries == limits::kOutboxSuspectFailures);
+    CHECK(world.stats().sends() == rows);
+    CHECK(world.stats().quarantine_rows == 0);
+    // What is left is no longer counted.
+    for (const StoredSend& send : waiting(world, shard(world))) {
+      CHECK(send.failures == limits::kOutboxSuspectFailures);
+    }
+  }
+}
+
+TEST_CASE("One alarm sends around what the sink fails on, ever closer") {
+  DeliveryWorld world;
+  std::map<uint64_t, uint32_t> landed;  // rows by alarm
+  world.sink = [&](const SendRows& rows) {
+    if (rows.rows.find("\"n\":150}") != std::string::npos) return refusing(500);
+    landed[world.alarms_run] += rows.row_count;
+    return SinkAnswer{};
+  };
+  FakeStorage& storage = shard(world);
+  for (int i = 0; i < 300; ++i) {
+    put(world, storage, put_of("[{\"n\":" + std::to_string(i) + "}]", 1, 1 + i));
+  }
+  world.pass(5'000);
+  CHECK(landed[1] == 299);
+  CHECK(world.stats().rows() == 1);
 }
 
 TEST_CASE("A sink that says how long to wait is asked no sooner, five minutes at most") {
