@@ -71,7 +71,6 @@ class PeopleRun {
   struct PlannedEvent {
     IdentityPlan plan;
     bool failed = false;
-    bool answered = false;
     bool exists = false;
     bool upgraded = false;
     bool properties_left_out = false;

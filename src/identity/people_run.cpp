@@ -290,7 +290,6 @@ void PeopleRun::take_results(Chain& chain, ApplyReply& reply) {
     const size_t event = chain.events[chain.next++];
     chain.next_is_covered = false;
     PlannedEvent& planned = events_[event];
-    planned.answered = true;
     planned.exists = result.exists;
     planned.upgraded = result.upgraded;
     if (result.exists) {

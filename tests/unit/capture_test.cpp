@@ -565,6 +565,52 @@ TEST_CASE("Each window of a large batch holds its own events and rejects alone")
   CHECK_FALSE(batch.value()->has_more());
 }
 
+TEST_CASE("A window of a large batch has so many bytes of events, to the byte, or one event") {
+  constexpr size_t kEventBytes = 4'096;
+  constexpr size_t kFit = limits::kWindowBytesMax / kEventBytes;
+  const std::string begin = R"({"event":"e","distinct_id":"u","properties":{"a":")";
+  const auto event_of = [&](size_t bytes) {
+    return begin + std::string(bytes - begin.size() - 3, 'x') + "\"}}";
+  };
+  const auto windows = [&](const std::vector<std::string>& events) {
+    Fixture f;
+    std::string body;
+    for (const std::string& event : events) body += (body.empty() ? "" : ",") + event;
+    const auto batch = f.decode(R"({"api_key":"T","batch":[)" + body + "]}", Endpoint::kBatch);
+    REQUIRE(batch.ok());
+    std::vector<size_t> sizes;
+    do {
+      sizes.push_back(batch.value()->events.size());
+    } while (decode_next_window(*batch.value(), f.context()));
+    return sizes;
+  };
+  std::vector<std::string> events(2 * kFit + 1, event_of(kEventBytes));
+  CHECK(windows(events) == std::vector<size_t>{kFit, kFit, 1});
+  events[0] = event_of(kEventBytes + 1);
+  CHECK(windows(events) == std::vector<size_t>{kFit - 1, kFit, 2});
+  // One over the bound is a window of its own.
+  const std::string large = event_of(limits::kWindowBytesMax + 1);
+  CHECK(windows({event_of(kEventBytes), large, large, event_of(kEventBytes)}) ==
+        std::vector<size_t>{1, 1, 1, 1});
+}
+
+TEST_CASE("Of two names beside data as text the first that is a text is the token") {
+  const auto token_of = [](const std::string& members) {
+    Fixture f;
+    const auto batch =
+        f.decode("{" + members + R"("data":"[{\"event\":\"a\",\"distinct_id\":\"u\"}]"})");
+    return batch.ok() ? batch.value()->token : std::string(batch.error().tag());
+  };
+  CHECK(token_of(R"("api_key":"T",)") == "T");
+  CHECK(token_of(R"("token":"T",)") == "T");
+  CHECK(token_of(R"("api_key":"T","token":"U",)") == "T");
+  CHECK(token_of(R"("token":"U","api_key":"T",)") == "T");
+  CHECK(token_of(R"("api_key":5,"token":"T",)") == "T");
+  CHECK(token_of(R"("api_key":"","token":"T",)") == "T");
+  CHECK(token_of(R"("api_key":5,)") == "missing_token");
+  CHECK(token_of("") == "missing_token");
+}
+
 TEST_CASE("On the paths of one kind an event stays as it is beside what becomes one") {
   Fixture f;
   const auto batch = f.decode(R"([{"token":"T","distinct_id":"u","properties":{"plan":"pro"}},

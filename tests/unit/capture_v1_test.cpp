@@ -318,6 +318,27 @@ TEST_CASE("Options, session and window become properties (57)") {
       R"({"z":1,"$process_person_profile":false})");
 }
 
+TEST_CASE("Options that cannot be read are told, each with what it must be") {
+  const auto told = [](std::string_view members) {
+    V1Fixture f;
+    const auto decoded = f.decode_v1(batch(event(1, members)));
+    REQUIRE(decoded.ok());
+    REQUIRE(decoded.value()->rejects.size() == 1);
+    CHECK(decoded.value()->rejects[0].error.code == ErrorCode::kInvalidOptions);
+    return decoded.value()->rejects[0].error.detail;
+  };
+  CHECK(told(R"("options":[])") == "options must be an object");
+  CHECK(told(R"("session_id":5)") == "session_id must be a string");
+  CHECK(told(R"("window_id":{})") == "window_id must be a string");
+  CHECK(told(R"("options":{"cookieless_mode":"maybe"})") ==
+        "cookieless_mode must be true or false");
+  CHECK(told(R"("options":{"product_tour_id":1.5})") ==
+        "product_tour_id must be a string or an integer");
+  CHECK(told(R"("session_id":5,"options":{"product_tour_id":[],"cookieless_mode":"x"})") ==
+        "session_id must be a string; cookieless_mode must be true or false; "
+        "product_tour_id must be a string or an integer");
+}
+
 TEST_CASE("Memory is held for all that is added to a request's events") {
   V1Fixture f;
   const std::string sdk_info = std::string(60, 'l') + "/1.0.0";

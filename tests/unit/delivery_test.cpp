@@ -186,7 +186,12 @@ TEST_CASE("Rows are counted by stream as what became of them, and as nothing els
       if (fate == Fate::kFailed) {
         world.object_fault = [](const std::string&) { return ObjectFault::kUnreachable; };
       }
-      world.deliver(batches_of(numbered_rows(stream, 0, 3)));
+      const auto run = world.deliver(batches_of(numbered_rows(stream, 0, 3)));
+      const StreamOutcome outcome = run->outcome(stream);
+      CHECK(outcome.delivered == (fate == Fate::kDelivered ? 3 : 0));
+      CHECK(outcome.in_outbox == (fate == Fate::kInOutbox ? 3 : 0));
+      CHECK(outcome.failed == (fate == Fate::kFailed ? 3 : 0));
+      CHECK(outcome.unrouted == 0);
       for (const Stream counted : kAllStreams) {
         const size_t at = index_of(counted);
         const uint64_t rows = counted == stream ? 3 : 0;

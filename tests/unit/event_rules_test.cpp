@@ -384,6 +384,30 @@ TEST_CASE("Data that disappoints is stored and told") {
         Names{"event_uuid_timestamp_divergent"});
 }
 
+TEST_CASE("A uuid's time may be three days from the event's, by the client's clock or ours") {
+  constexpr int64_t kMadeMs = 0x01a2'0351'07f9;
+  constexpr int64_t kMost = limits::kUuidDriftMsMax;
+  const auto warns = [](int64_t said_ms, int64_t corrected_ms) {
+    std::string said;
+    append_rfc3339(said, kMadeMs + said_ms);
+    EventBatch batch;
+    Event& event =
+        batch.add(R"({"event":"e","distinct_id":"u","uuid":"01a20351-07f9-7c37-95d2-a68d41aef208",)"
+                  R"("timestamp":")" +
+                  said + R"(","properties":{}})");
+    event.timestamp_ms = kMadeMs + corrected_ms;
+    const Project project;
+    return !warnings_of(plan_identity(event, {.project = project, .now_ms = kNowMs})).empty();
+  };
+  for (const int64_t sign : {-1, 1}) {
+    CAPTURE(sign);
+    CHECK_FALSE(warns(sign * kMost, sign * kMost));
+    CHECK(warns(sign * (kMost + 1), sign * (kMost + 1)));
+    CHECK_FALSE(warns(sign * (kMost + 1), sign * kMost));
+    CHECK_FALSE(warns(sign * kMost, sign * (kMost + 1)));
+  }
+}
+
 TEST_CASE("An isolate writes some of the warnings about a project's data in an hour") {
   IdentityCaches caches;
   for (uint32_t i = 0; i < limits::kDataWarningsPerHour; ++i)

@@ -871,6 +871,27 @@ TEST_CASE("An operation whose merge is known to be done shows its person and cha
   CHECK(f.host.calls_by_name[person_object_name(1, "bob")] == 0);
 }
 
+TEST_CASE(
+    "A merge takes over what the survivor has room for, to the byte, and says what it has not") {
+  const auto value = [](size_t bytes) { return "\"" + std::string(bytes - 2, 'x') + "\""; };
+  for (const size_t more : {0, 1}) {
+    CAPTURE(more);
+    Fixture f;
+    f.send(event("custom", "ann", R"("$set":{"a":)" + value(400'000) + "}"));
+    const size_t left = limits::kPersonPropertiesBytesMax - f.stored("ann").properties.size();
+    // As the text has it: its comma, its name's quotes and its colon beside.
+    f.send(event("custom", "bob", R"("$set":{"a":1,"b":)" + value(left - 1 - 4 + more) + "}"));
+    f.send(merge("ann", "bob"));
+    const std::string stored = f.stored("ann").properties;
+    CHECK(stored.size() <= limits::kPersonPropertiesBytesMax);
+    CHECK((stored.size() == limits::kPersonPropertiesBytesMax) == (more == 0));
+    CHECK((stored.find("\"b\":") != std::string::npos) == (more == 0));
+    CHECK(f.warnings.empty() == (more == 0));
+    CHECK(stored.find("\"a\":\"xxx") != std::string::npos);
+    CHECK(f.stored("ann").distinct_ids.size() == 2);
+  }
+}
+
 TEST_CASE("Names to unset have so many bytes together, and one byte more is a warning") {
   std::string names = "\"a\"";
   for (size_t left = limits::kUnsetBytesMax - 1; left > 0;) {

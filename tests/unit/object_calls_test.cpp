@@ -579,6 +579,32 @@ TEST_CASE("What an isolate remembers is bounded by bytes, not entries") {
   CHECK(taken == limits::kPersonIdLease);
 }
 
+TEST_CASE("An isolate remembers where ids lead up to its bound, to the byte") {
+  constexpr size_t kEntryBytes = 4'096;
+  constexpr size_t kFit = limits::kRedirectHintsBytesMax / kEntryBytes;
+  const auto name = [](size_t number, size_t bytes) {
+    const std::string digits = std::to_string(10'000 + number);
+    return "1:" + digits + std::string(bytes - 2 - digits.size(), 'x');
+  };
+  const std::string to = "somebody";
+  const size_t name_bytes = kEntryBytes - limits::kCacheEntryBytes - to.size();
+  for (const size_t more : {0, 1}) {
+    CAPTURE(more);
+    IdentityCaches caches;
+    for (size_t i = 0; i < kFit; ++i) {
+      caches.remember_redirect(name(i, name_bytes + (i + 1 == kFit ? more : 0)), to);
+    }
+    CHECK(caches.redirect_bytes() ==
+          (more == 0 ? limits::kRedirectHintsBytesMax : kEntryBytes + 1));
+    const std::string* first = caches.redirect_of(1, name(0, name_bytes).substr(2));
+    CHECK((first != nullptr) == (more == 0));
+    // What is known already takes no more room.
+    caches.remember_redirect(name(kFit - 1, name_bytes + more), to);
+    CHECK(caches.redirect_of(1, name(kFit - 1, name_bytes + more).substr(2)) != nullptr);
+    CHECK((caches.redirect_of(1, name(0, name_bytes).substr(2)) != nullptr) == (more == 0));
+  }
+}
+
 TEST_CASE("An isolate leases ids when few are left, once at a time, and again after a time-out") {
   constexpr int64_t kNow = 1'767'268'800'000;
   IdentityCaches caches;

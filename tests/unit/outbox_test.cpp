@@ -362,6 +362,36 @@ TEST_CASE("One alarm sends around what the sink fails on, ever closer") {
   CHECK(world.stats().rows() == 1);
 }
 
+TEST_CASE("A sink that fails is asked by one send at a time, and one that answers by several") {
+  for (const Stream stream : {Stream::kEvents, Stream::kPersons}) {
+    CAPTURE(name_of(stream));
+    DeliveryWorld world;
+    bool down = true;
+    std::map<int64_t, uint32_t> at_once;  // by time; each takes some
+    world.sink = [&](const SendRows&) {
+      ++at_once[world.now_ms];
+      return down ? refusing(503) : SinkAnswer{};
+    };
+    const auto most = [&at_once] {
+      uint32_t most = 0;
+      for (const auto& [now_ms, sends] : at_once) most = std::max(most, sends);
+      at_once.clear();
+      return most;
+    };
+    for (int i = 0; i < 2'000; ++i) put(world, shard(world), put_of("[{}]", 1, 1 + i, stream));
+    const uint32_t several =
+        stream == Stream::kEvents ? limits::kOutboxSendsAtOnce : limits::kOutboxSideSendsAtOnce;
+    world.pass(3'000);
+    CHECK(most() == several);  // nothing was known of it
+    world.pass(10 * kMinute);
+    CHECK(most() == 1);
+    down = false;
+    world.pass(10 * kMinute);
+    CHECK(most() == several);
+    CHECK(world.stats().sends() == 0);
+  }
+}
+
 TEST_CASE("A sink that says how long to wait is asked no sooner, five minutes at most") {
   for (const int64_t asked_ms : {int64_t{0}, int64_t{120'000}, int64_t{3'600'000}}) {
     DeliveryWorld world;
@@ -498,6 +528,34 @@ TEST_CASE("Figures of the outbox say how old the oldest send is") {
   const std::string age(found.raw());
   CHECK(std::stoll(age) >= 7'000);
   CHECK(std::stoll(age) <= 7'000 + world.now_ms - asked_ms);
+}
+
+TEST_CASE("Figures of the outbox add up all shards, and are told stream by stream") {
+  DeliveryWorld world;
+  world.config.outbox_bytes_max = 8 * 5'000;
+  world.sink = [](const SendRows&) { return refusing(503); };
+  const int64_t now_ms = world.now_ms;
+  put(world, shard(world, 1), put_of("[{\"a\":1},{\"b\":2}]", 2, now_ms - 1'000));
+  put(world, shard(world, 6), put_of("[{}]", 1, now_ms - 7'000));
+  put(world, shard(world, 6), put_of("[{\"c\":3}]", 1, now_ms - 3'000, Stream::kPersons));
+  const OutboxStats stats = world.stats();
+  const std::string none =
+      "{\"sends\":0,\"rows\":0,\"bytes\":0,\"oldest_ms\":0,\"failures\":0,\"retry_at_ms\":0,"
+      "\"last_status\":0,\"last_reason\":\"\"}";
+  const auto of_stream = [&](Stream stream, const std::string& counts, int64_t age_ms) {
+    return "{" + counts + ",\"oldest_ms\":" + std::to_string(now_ms - age_ms) +
+           ",\"failures\":0,\"retry_at_ms\":" +
+           std::to_string(stats.streams[index_of(stream)].retry_at_ms) +
+           ",\"last_status\":503,\"last_reason\":\"status 503\"}";
+  };
+  CHECK(write_outbox_stats(stats) ==
+        "{\"shards\":8,\"shards_failed\":0,\"sends\":3,\"rows\":4,\"bytes\":30,"
+        "\"bytes_max\":40000,\"oldest_age_ms\":7000,\"quarantine_rows\":0,"
+        "\"quarantine_bytes\":0,\"streams\":{\"events\":" +
+            of_stream(Stream::kEvents, "\"sends\":2,\"rows\":3,\"bytes\":21", 7'000) +
+            ",\"persons\":" +
+            of_stream(Stream::kPersons, "\"sends\":1,\"rows\":1,\"bytes\":9", 3'000) +
+            ",\"rejects\":" + none + ",\"distinct_ids\":" + none + "}}");
 }
 
 TEST_CASE("A row the sink calls too large ends in quarantine") {
@@ -639,6 +697,25 @@ TEST_CASE("Persons and rejects fill a third each of an outbox at most, events al
   CHECK(stored_of(Stream::kRejects) == 3);
   CHECK(stored_of(Stream::kPersons) == 3);
   CHECK(stored_of(Stream::kEvents) == 3);
+}
+
+TEST_CASE("A third of an outbox is full of persons to the byte, and full for events much later") {
+  const std::string row = "[{\"n\":\"" + std::string(400, 'x') + "\"}]";
+  const uint64_t each = row.size() + limits::kOutboxEntryOverheadBytes;
+  for (const uint64_t missing : {0, 1}) {
+    for (const Stream stream : {Stream::kPersons, Stream::kRejects, Stream::kDistinctIds}) {
+      CAPTURE(missing, name_of(stream));
+      DeliveryWorld world;
+      world.config.outbox_bytes_max =
+          limits::kOutboxShards * (2 * each * limits::kOutboxSideBytesShare - missing);
+      FakeStorage& storage = shard(world);
+      CHECK(put(world, storage, put_of(row, 1, 1, stream)) == PutResult::kStored);
+      CHECK(put(world, storage, put_of(row, 1, 1, stream)) ==
+            (missing == 0 ? PutResult::kStored : PutResult::kFull));
+      CHECK(put(world, storage, put_of(row, 1, 1, stream)) == PutResult::kFull);
+      CHECK(put(world, storage, put_of(row, 1, 1)) == PutResult::kStored);
+    }
+  }
 }
 
 TEST_CASE("A full quarantine drops nothing: the row stays in the outbox and others pass it") {

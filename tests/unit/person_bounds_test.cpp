@@ -12,6 +12,7 @@
 
 #include "hogflare/limits.h"
 #include "identity/person_describe.h"
+#include "identity/person_ids.h"
 #include "identity/person_notes.h"
 #include "identity/person_surrender.h"
 #include "identity_support.h"
@@ -358,6 +359,21 @@ TEST_CASE("A person that was taken is given to the same merge again, and to no o
     const SurrenderReply reply = ann.ask(other);
     CHECK(reply.status == SurrenderStatus::kMoved);
     CHECK(reply.moved_to == "user");
+  }
+}
+
+TEST_CASE(
+    "A person's ids stand in its record up to a bound, and one byte more moves them to a page") {
+  Asked ann;
+  std::optional<StoredFault> fault;
+  const uint64_t bytes = bytes_of_ids(load_record(ann.storage, ann.bounds, fault).person.ids);
+  REQUIRE(bytes > 1);
+  for (const size_t bound : {bytes, bytes - 1}) {
+    Asked copy = ann;
+    copy.bounds.inline_ids_bytes = bound;
+    copy.change([](PersonRecord&) {});
+    CHECK(copy.storage.values.count("ids/00000000") == (bound == bytes ? 0 : 1));
+    CHECK(read_stored_person(copy.storage).distinct_ids.size() == 2);
   }
 }
 

@@ -361,6 +361,48 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("Notes of tombstones are read page by page, and a damaged one is told") {
+  MemoryStorage storage;
+  PersonRecord record;
+  for (const char* object : {"1:ann", "1:bob", "1:cleo"}) note_dismissal(storage, record, object);
+  std::optional<StoredFault> fault;
+  const auto all = load_dismissals(storage, {}, 10, fault);
+  REQUIRE(all.size() == 3);
+  CHECK(all[0].second == "1:ann");
+  CHECK(all[2].second == "1:cleo");
+  CHECK(load_dismissals(storage, all[0].first, 1, fault) ==
+        std::vector<std::pair<std::string, std::string>>{all[1]});
+  CHECK_FALSE(fault.has_value());
+  for (const auto& [key, object] : all) {
+    MemoryStorage damaged = storage;
+    damaged.put(key, "?");
+    CHECK(load_dismissals(damaged, {}, 10, fault).empty());
+    REQUIRE(fault.has_value());
+    CHECK(fault->key == key);
+    fault.reset();
+    CHECK(load_dismissals(damaged, key, 10, fault) == load_dismissals(storage, key, 10, fault));
+    CHECK_FALSE(fault.has_value());
+  }
+}
+
+TEST_CASE("Whoever asks for a person or sends a redirect on names an object of so many bytes") {
+  for (const size_t bytes : {limits::kIdBytesMax, limits::kIdBytesMax + 1}) {
+    const std::string name(bytes, 'x');
+    const uint16_t status = bytes == limits::kIdBytesMax ? 200 : 400;
+    CAPTURE(bytes);
+    Turnaround world;
+    SurrenderRequest request;
+    request.self = "1:ann";
+    request.survivor = name;
+    for (const uint8_t version : {uint8_t{1}, kSurrenderVersion}) {
+      const std::string question = write_surrender(request, version);
+      CHECK(world.run(make_person_call(question)).status == status);
+      CHECK(world.run(make_person_call(question.substr(0, question.size() - 1))).status == 400);
+    }
+    CHECK(world.run(make_person_call(write_repoint("ann", "x", name))).status == status);
+  }
+}
+
 TEST_CASE("Where ids that a report owes begin is read whole or not at all") {
   const auto first_of = [](std::string_view body) {
     MemoryStorage storage;

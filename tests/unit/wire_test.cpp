@@ -299,6 +299,21 @@ TEST_CASE("A decompression bomb stops at the cap and holds no more memory than i
   CHECK(code_of(decode_flags_body(post(), bomb)) == ErrorCode::kTooLarge);
 }
 
+TEST_CASE("Unpacked text takes as much memory as it has bytes, well packed or hardly") {
+  std::string hardly;
+  for (uint32_t i = 1; hardly.size() < 500'000; i = i * 75 % 65'537) {
+    hardly += static_cast<char>(i);
+  }
+  for (const std::string& text : {hardly, std::string(500'000, 'a'), std::string(100, 'a')}) {
+    const std::string packed = gzip(text);
+    CAPTURE(text.size(), packed.size());
+    const Result<std::string> unpacked = decompress(Encoding::kGzip, packed, 1u << 20);
+    REQUIRE(unpacked.ok());
+    CHECK(unpacked.value() == text);
+    CHECK(unpacked.value().capacity() < text.size() + 64);
+  }
+}
+
 TEST_CASE("Exactly the cap may be unpacked, one byte more may not") {
   CHECK(decompress(Encoding::kGzip, gzip(std::string(1000, 'a')), 1000).ok());
   CHECK(code_of(decompress(Encoding::kGzip, gzip(std::string(1001, 'a')), 1000)) ==
@@ -394,6 +409,13 @@ TEST_CASE("Bodies that cannot be decoded say why") {
   CHECK(decoded(post(), " \n") == "error: empty_payload");
   CHECK(decoded(post(kForm), std::string(kJson)) == "error: decode_failed");
   CHECK(decoded(post(kForm), "ip=1&_=5") == "error: decode_failed");
+  for (const char* form : {"data=", "data=&ip=1", "ip=1&data="}) {
+    INFO(form);
+    const Result<DecodedBody> empty = decode_body(post(kForm), Endpoint::kLegacy, form);
+    REQUIRE_FALSE(empty.ok());
+    CHECK(empty.error().code == ErrorCode::kDecodeFailed);
+    CHECK(empty.error().detail == "the form has no data field");
+  }
   CHECK(decoded(post(), gzip(std::string(kJson)).substr(0, 30)) == "error: decode_failed");
   CHECK(decoded(post(), gzip("")) == "error: empty_payload");
   CHECK(decoded(post("", "compression=lz64"), "!!!") == "error: decode_failed");
@@ -448,7 +470,9 @@ TEST_CASE("Flags requests that cannot be decoded say why") {
   CHECK(flags_text(post(kForm), "data=" + encode_url(encode_base64(gzip(json)))) ==
         "error: decode_failed");
   CHECK(flags_text(post(), gzip(json).substr(0, 20)) == "error: decode_failed");
-  CHECK(flags_text(post(), std::string(limits::kFlagsWireBytesMax + 1, ' ')) == "error: too_large");
+  const std::string largest = json + std::string(limits::kFlagsWireBytesMax - json.size(), ' ');
+  CHECK(flags_text(post(), largest) == largest);
+  CHECK(flags_text(post(), largest + " ") == "error: too_large");
 }
 
 // --- Signatures ---
