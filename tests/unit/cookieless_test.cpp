@@ -237,6 +237,30 @@ TEST_CASE("A request that comes again has the same ids and counts one log-in", "
   CHECK(row_of(world, 5)["distinct_id"] == row_of(world, 4)["distinct_id"]);
 }
 
+TEST_CASE("An event with another's uuid and another name or id is no copy of it", "[cookieless]") {
+  World world(stateful());
+  const auto id_of = [&](const std::string& name, const std::string& distinct_id = kPlaceholder) {
+    world.rows.clear();
+    REQUIRE(send(world, kOne, {event_of(kOne, 1, name, distinct_id)}) == 200);
+    REQUIRE(world.rows.size() == 1);
+    return world.rows[0]["distinct_id"].get<std::string>();
+  };
+  const auto session_of_last = [&] {
+    return world.rows.back()["properties"]["$session_id"].get<std::string>();
+  };
+  const std::string first = id_of("view");
+  const std::string session = session_of_last();
+  REQUIRE(id_of("$identify", "ann") == "ann");
+  CHECK(id_of("view") == first);
+  const std::string second = id_of("click");
+  CHECK(second != first);
+  CHECK(session_of_last() != session);
+  // Log-ins of two users are two.
+  REQUIRE(id_of("$identify", "bob") == "bob");
+  CHECK(id_of("scroll") != second);
+  CHECK(id_of("click") == second);
+}
+
 TEST_CASE("Log-ins without uuids are counted one by one", "[cookieless]") {
   World world(stateful());
   const auto id_of = [&](const std::string& name, const std::string& distinct_id) {

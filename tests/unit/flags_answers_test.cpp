@@ -76,6 +76,23 @@ TEST_CASE("a request is read under all its aliases", "[flags]") {
   CHECK(request.geoip_disable);
 }
 
+TEST_CASE("a device's id is the field's, or the properties' where the field says none", "[flags]") {
+  const auto device = [](const std::string& members) {
+    return request_from(R"("distinct_id":"u")" + members).device_id.value_or("(none)");
+  };
+  const std::string property = R"(,"person_properties":{"$device_id":"p"})";
+  CHECK(device("") == "(none)");
+  CHECK(device(R"(,"device_id":"d")") == "d");
+  CHECK(device(R"(,"$device_id":"d")") == "d");
+  CHECK(device(R"(,"device_id":"d")" + property) == "d");
+  CHECK(device(property) == "p");
+  CHECK(device(R"(,"device_id":"")" + property) == "p");
+  CHECK(device(R"(,"device_id":null)" + property) == "p");
+  CHECK(device(R"(,"device_id":"")") == "(none)");
+  CHECK(device(R"(,"device_id":"","person_properties":{"$device_id":""})") == "(none)");
+  CHECK(device(R"(,"device_id":"","person_properties":{"$device_id":5})") == "(none)");
+}
+
 TEST_CASE("a request that cannot be answered says why", "[flags]") {
   const std::pair<const char*, ErrorCode> cases[] = {
       {"", ErrorCode::kParseFailed},
@@ -686,6 +703,33 @@ TEST_CASE("a seed flag compares numbers, their bounds included or not, and asks 
     CHECK(is_on(row.op, "\"5\"") == row.at);
     CHECK(is_on(row.op, "5.1") == row.above);
     CHECK_FALSE(is_on(row.op, "\"x\""));
+  }
+}
+
+TEST_CASE("a seed flag's yes and no are read in each spelling, and others are none", "[flags]") {
+  const auto is_on = [](const std::string& expected, const std::string& actual) {
+    const Definitions definitions = definitions_from(
+        R"([{"key":"s","conditions":[{"properties":[{"key":"n","operator":"exact","value":)" +
+        expected + R"(}]}]}])");
+    const Request request =
+        request_from(R"("distinct_id":"u","person_properties":{"n":)" + actual + "}");
+    return evaluate(definitions, request, StoredState{}, kNow).find("s")->enabled;
+  };
+  for (const char* no :
+       {"false", R"("false")", R"("FALSE")", R"(" no ")", R"("no")", R"("0")", "0"}) {
+    INFO(no);
+    CHECK(is_on("false", no));
+    CHECK_FALSE(is_on("true", no));
+  }
+  for (const char* yes : {"true", R"("true")", R"("True")", R"("yes")", R"("1")", "1"}) {
+    INFO(yes);
+    CHECK(is_on("true", yes));
+    CHECK_FALSE(is_on("false", yes));
+  }
+  for (const char* other : {R"("off")", R"("")", "null", "[]"}) {
+    INFO(other);
+    CHECK_FALSE(is_on("true", other));
+    CHECK_FALSE(is_on("false", other));
   }
 }
 

@@ -328,6 +328,21 @@ TEST_CASE("a condition of a group type without a name is told, the last index an
   }
 }
 
+TEST_CASE("a group type's index beyond all bounds is an error, a large one a warning", "[flags]") {
+  for (const auto& [index, is_error] : std::initializer_list<std::pair<const char*, bool>>{
+           {"-1", true}, {"1000000", false}, {"1000001", true}}) {
+    const std::vector<Problem> problems = Definitions::check(
+        R"([{"key":"a","filters":{"aggregation_group_type_index":)" + std::string(index) + "}}]",
+        ParseOptions{});
+    INFO(text_of(problems));
+    const Problem* found =
+        find_problem(problems, "flags[0].filters.aggregation_group_type_index",
+                     is_error ? "must be a group type index from 0 to 4" : "has no name");
+    REQUIRE(found != nullptr);
+    CHECK(found->severity == (is_error ? Severity::kError : Severity::kWarning));
+  }
+}
+
 TEST_CASE("hostile nesting is refused, not followed", "[flags]") {
   const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
   CHECK(Definitions::check(deep, ParseOptions{})[0].message.find("nests deeper") !=

@@ -188,6 +188,102 @@ TEST_CASE("a list of members is bounded", "[flags]") {
   CHECK_FALSE(members->contains(""));
 }
 
+TEST_CASE("a list of members that cannot be read says which element is at fault", "[flags]") {
+  const auto problem_of = [](const char* list) {
+    std::string problem;
+    const Result<Value> value = parse_value(list);
+    REQUIRE(value.ok());
+    CHECK(MemberList::read(value.value(), problem).has_value() == problem.empty());
+    return problem;
+  };
+  CHECK(problem_of(R"(["u1",3,{"id":"p-2"},{"uuid":"x","distinct_ids":["u1"]}])") == "");
+  CHECK(problem_of("[]") == "");
+  CHECK(problem_of("[true]") == "element 0 is not a person or distinct id");
+  CHECK(problem_of(R"(["u1",null,{}])") == "element 1 is not a person or distinct id");
+  CHECK(problem_of(R"({"members":["u1",["u2"]]})") == "element 1 is not a person or distinct id");
+  CHECK(problem_of(R"({"a":1})") == "must be a list of person or distinct ids");
+}
+
+TEST_CASE("a flag asks for what a cohort behind its cohort needs", "[flags]") {
+  const auto of = [](const std::string& id) {
+    return R"({"type":"cohort","key":"id","value":)" + id + "}";
+  };
+  const auto with = [](const std::string& id, const std::string& values) {
+    return R"({"id":)" + id + R"(,"filters":{"properties":{"type":"OR","values":[)" + values +
+           "]}}}";
+  };
+  // A list that stands elsewhere, two cohorts away, and met twice.
+  const Definitions definitions =
+      definitions_of("[" + with("1", of("2") + "," + of("3")) + "," + with("2", of("3")) +
+                     R"(,{"id":3,"is_static":true}])");
+  const Needs wanted = needs(definitions, request_of("u"));
+  REQUIRE(wanted.cohorts.size() == 1);
+  CHECK(wanted.cohorts[0].id == 3);
+  CHECK(wanted.person_ids);
+  // What a rule there reads of the person.
+  const Needs reads = needs(definitions_of("[" + with("1", of("2")) + "," +
+                                           with("2", R"({"key":"q","value":"1"})") + "]"),
+                            request_of("u"));
+  CHECK(reads.person);
+  CHECK(reads.cohorts.empty());
+}
+
+TEST_CASE("a flag that names no cohort's id says so, and one that names an unknown one",
+          "[flags]") {
+  const auto reason = [](const std::string& value) {
+    const Result<Definitions> parsed = Definitions::parse(
+        R"({"flags":[{"key":"f","filters":{"groups":[{"properties":[{"key":"id","type":"cohort")" +
+            value + R"(}]}]}}],"cohorts":[{"id":1,"is_static":true,"members":["u"]}]})",
+        {});
+    REQUIRE(parsed.ok());
+    const Evaluation evaluation = evaluate(parsed.value(), request_of("u"), StoredState{}, 0);
+    return evaluation.find("f")->reason;
+  };
+  CHECK(reason(R"(,"value":1)") == Reason::kConditionMatch);
+  CHECK(reason(R"(,"value":2)") == Reason::kCohortNotFound);
+  CHECK(reason(R"(,"value":"2")") == Reason::kCohortNotFound);
+  for (const char* none :
+       {R"(,"value":"abc")", R"(,"value":1.5)", R"(,"value":[1])", R"(,"value":null)", ""}) {
+    INFO(none);
+    CHECK(reason(none) == Reason::kCohortUnreadable);
+  }
+}
+
+TEST_CASE("filters on one failed flag that no value of it satisfies are not met", "[flags]") {
+  const auto reason = [](const std::vector<std::string>& values) {
+    std::string filters;
+    for (const std::string& value : values) {
+      filters += std::string(filters.empty() ? "" : ",") +
+                 R"({"type":"flag","key":"1","operator":"flag_evaluates_to","value":)" + value +
+                 "}";
+    }
+    const Result<Definitions> parsed = Definitions::parse(
+        R"([{"key":"bad","id":1,"filters":{"groups":[{"properties":[{"key":"id","type":"cohort",)"
+        R"("value":9}]}],"multivariate":{"variants":[{"key":"a","rollout_percentage":50},)"
+        R"({"key":"b","rollout_percentage":50}]}}},{"key":"f","filters":{"groups":[{"properties":[)" +
+            filters + "]}]}}]",
+        {});
+    REQUIRE(parsed.ok());
+    const Evaluation evaluation = evaluate(parsed.value(), request_of("u"), StoredState{}, 0);
+    REQUIRE(evaluation.find("bad")->failed);
+    return evaluation.find("f")->reason;
+  };
+  const std::string a = R"("a")";
+  const std::string b = R"("b")";
+  using Values = std::vector<std::string>;
+  for (const Values& may_be : {Values{"true"}, Values{"false"}, Values{a}, Values{a, a},
+                               Values{a, "true"}, Values{"true", a}, Values{"true", "true"},
+                               Values{"false", "false"}, Values{"true", a, "true", a}}) {
+    CAPTURE(may_be);
+    CHECK(reason(may_be) == Reason::kDependencyFailed);
+  }
+  for (const Values& never : {Values{a, b}, Values{a, "false"}, Values{"false", "true"},
+                              Values{"true", a, b}, Values{a, "true", b}}) {
+    CAPTURE(never);
+    CHECK(reason(never) == Reason::kNoConditionMatch);
+  }
+}
+
 TEST_CASE("what hangs on a failed flag fails", "[flags]") {
   const char* document =
       R"([{"key":"bad","filters":{"groups":"x"},"id":1},

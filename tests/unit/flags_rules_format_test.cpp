@@ -138,13 +138,37 @@ TEST_CASE("OpenFeature gets rules as typed values, and null as the code's defaul
 }
 
 TEST_CASE("rules without a version are told, and read as conditions", "[flags][rules]") {
-  const std::string document = R"([{"key":"f","filters":{"config_version":2,"rules":[]}}])";
-  const std::vector<Problem> problems = Definitions::check(document, {});
-  REQUIRE(problems.size() == 1);
-  CHECK(problems[0].severity == Severity::kWarning);
-  CHECK(problems[0].message.find("\"version\": 2") != std::string::npos);
-  const Definitions definitions = parsed(document);
-  CHECK(!evaluated(definitions).results[0].failed);
+  for (const char* members :
+       {R"("config_version":2,"rules":[])", R"("rules":[])", R"("config_version":2)"}) {
+    INFO(members);
+    const std::string document = R"([{"key":"f","filters":{)" + std::string(members) + "}}]";
+    const std::vector<Problem> problems = Definitions::check(document, {});
+    REQUIRE(problems.size() == 1);
+    CHECK(problems[0].severity == Severity::kWarning);
+    CHECK(problems[0].message.find("\"version\": 2") != std::string::npos);
+    const Definitions definitions = parsed(document);
+    CHECK(!evaluated(definitions).results[0].failed);
+  }
+}
+
+TEST_CASE("a rules flag asks for its person where the request lacks what a rule looks at",
+          "[flags][rules]") {
+  const Definitions definitions =
+      parsed("[" +
+             flag("f", "boolean", "false",
+                  R"({"id":"00000001-0000-4000-8000-000000000001","targeting":{"properties":[)"
+                  R"({"key":"plan","type":"person","operator":"exact","value":"pro"}]},)"
+                  R"("rule_type":"targeted_release","value":true})") +
+             "]");
+  const auto wanted = [&](const std::string& members) {
+    const Result<Request> request =
+        parse_request(R"({"token":"phc","distinct_id":"u")" + members + "}", RequestHeaders{});
+    REQUIRE(request.ok());
+    return needs(definitions, request.value());
+  };
+  CHECK(wanted("").person);
+  CHECK(wanted(R"(,"person_properties":{"other":1})").person);
+  CHECK(wanted(R"(,"person_properties":{"plan":"pro"})").nothing());
 }
 
 TEST_CASE("a rule's id is a UUID, and its versions are whole ones but for a wildcard",

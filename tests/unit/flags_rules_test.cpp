@@ -216,6 +216,20 @@ TEST_CASE("naive dates follow the zone's rule, summer and winter", "[flags]") {
   }
 }
 
+TEST_CASE("a date is portable when every SDK reads it alike", "[flags]") {
+  const TimeZone utc;
+  for (const char* text : {"2025-02-01", "2025-02-01T10:00:00Z", "2025-02-01T10:00:00+02:00",
+                           "2025-02-01T10:00:00", "-1d", "-30h", "-1m", "-1y"}) {
+    INFO(text);
+    CHECK(is_portable_date(text, utc));
+  }
+  for (const char* text : {"", "2025", "2025-02", "2025-2-1", "2025.02", "2025/02/01", "20250201",
+                           "2025.02.01", "+2025-02-01", " 2025-02-01", "-2m", "-2y", "soon"}) {
+    INFO(text);
+    CHECK_FALSE(is_portable_date(text, utc));
+  }
+}
+
 TEST_CASE("a pattern is portable when every engine reads it alike", "[flags]") {
   for (const char* pattern : {"@example\\.com$", "^(?:a|b)+$", "[0-9]{2,3}", "[a-z0-9_]+", "(a|b)+",
                               "colou?r", "^hello$", "a-b&c~d"}) {

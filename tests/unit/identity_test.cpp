@@ -1098,6 +1098,76 @@ TEST_CASE("A group's object that does not answer for flags is asked once more") 
   }
 }
 
+TEST_CASE(
+    "Flags that name a list of people read all of a person's ids, or say that there are more") {
+  const Result<flags::Definitions> parsed = flags::Definitions::parse(
+      R"({"flags":[{"id":1,"key":"f","filters":{"groups":[{"properties":[{"key":"id",)"
+      R"("type":"cohort","value":1}]}]}}],)"
+      R"("cohorts":[{"id":1,"is_static":true,"members":["ann"]}]})",
+      {});
+  REQUIRE(parsed.ok());
+  const flags::Request request = FlagState::make_request("user", "");
+  for (const bool has_more : {false, true}) {
+    CAPTURE(has_more);
+    Fixture f;
+    f.send(event("custom", "ann"));
+    f.send(event("custom", "user"));
+    f.send(event("$identify", "user", R"("$anon_distinct_id":"ann")"));
+    StoredStateRun run(1, request, flags::needs(parsed.value(), request), parsed.value(), f.caches);
+    Effects effects;
+    run.start(f.host.turn(), effects);
+    for (std::vector<Effect> due = effects.take(); !due.empty(); due = effects.take()) {
+      REQUIRE(due.size() == 1);
+      EffectResult result{.id = due[0].id, .ok = true};
+      result.body = f.host.call(std::get<CallObject>(due[0].kind));
+      if (has_more) {
+        std::optional<ApplyReply> reply = read_apply_reply(std::move(result.body));
+        REQUIRE(reply.has_value());
+        OpResult found = reply->results[0];
+        found.hash_keys.emplace_back();
+        PersonOp op;
+        op.access = PersonAccess::kRead;
+        ApplyReplyWriter writer;
+        writer.add(found, {reply->property_texts[found.properties], 0}, op);
+        result.body = writer.finish(ApplyStatus::kDone, {}, false, false, {});
+      }
+      run.resume(f.host.turn(), std::move(result), effects);
+    }
+    REQUIRE(run.finished());
+    CHECK(run.state().has_all_person_ids == !has_more);
+    CHECK(run.state().person_ids == std::vector<std::string>{f.stored("user").uuid, "user", "ann"});
+  }
+}
+
+TEST_CASE("A person's object that answers with none is asked once more for flags") {
+  const flags::Definitions definitions = FlagState::parse_definitions();
+  const flags::Request request = FlagState::make_request("ann", "");
+  ApplyReplyWriter busy;
+  ApplyReplyWriter nobody;
+  for (const std::string& answer :
+       {busy.finish(ApplyStatus::kBusy, {}, false, false, {}),
+        nobody.finish(ApplyStatus::kDone, {}, false, false, {}), std::string("?")}) {
+    for (const int wrong : {0, 1, 2}) {
+      CAPTURE(answer, wrong);
+      Fixture f;
+      f.send(event("custom", "ann"));
+      StoredStateRun run(1, request, flags::needs(definitions, request), definitions, f.caches);
+      Effects effects;
+      run.start(f.host.turn(), effects);
+      int asked = 0;
+      for (std::vector<Effect> due = effects.take(); !due.empty(); due = effects.take()) {
+        REQUIRE(due.size() == 1);
+        const std::string whole = f.host.call(std::get<CallObject>(due[0].kind));
+        const std::string& body = ++asked > wrong ? whole : answer;
+        run.resume(f.host.turn(), {.id = due[0].id, .ok = true, .body = body}, effects);
+      }
+      REQUIRE(run.finished());
+      CHECK(asked == (wrong == 0 ? 1 : 2));
+      CHECK((run.state().hash_keys_read == flags::Read::kFailed) == (wrong == 2));
+    }
+  }
+}
+
 TEST_CASE("Flags that name no list of people read none of a person's further ids") {
   Fixture f;
   f.send(event("custom", "ann"));

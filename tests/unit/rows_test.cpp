@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "hogflare/limits.h"
 #include "wire_support.h"
@@ -399,6 +400,34 @@ TEST_CASE("A row over the sink's limit keeps the beginning of its largest values
   CHECK(row["properties"]["huge"].get<std::string>().size() > 700'000);
   CHECK(row["properties"]["medium"].get<std::string>().size() == 200'000);
   CHECK(row["properties"]["$hogflare_truncated"] == nlohmann::json::parse(R"(["huge"])"));
+}
+
+TEST_CASE("A row that is cut has the members it would have had otherwise") {
+  const auto row_of = [](size_t bytes) {
+    Fixture f;
+    auto decoded = f.decode(event(R"("my_member":{"a":1},"offset":5,"properties":{"large":")" +
+                                  std::string(bytes, 'x') + R"("})"),
+                            Endpoint::kBatch);
+    REQUIRE(decoded.ok());
+    const CaptureBatch& batch = *decoded.value();
+    RowWriter writer(f.head, {batch.token, batch.project, {}}, f.config, kNowMs);
+    RowBatch rows(Stream::kEvents);
+    CHECK(writer.append_event(batch.events[0], {}, {}, rows) == (bytes < 1'000));
+    return nlohmann::json::parse(rows.row(0));
+  };
+  const auto whole = row_of(1);
+  const auto cut = row_of(2'000'000);
+  CHECK(cut["extra"]["my_member"]["a"] == 1);
+  CHECK(cut["extra"]["$client_offset"] == 5);
+  CHECK(cut["properties"].contains("$hogflare_truncated"));
+  // Those beside what was cut.
+  const std::set<std::string> of_properties = {"properties", "properties_bytes",
+                                               "custom_properties", "uuid"};
+  for (const auto& [name, value] : whole.items()) {
+    INFO(name);
+    REQUIRE(cut.contains(name));
+    if (!of_properties.contains(name)) CHECK(cut[name].dump() == value.dump());
+  }
 }
 
 TEST_CASE("Whatever is too large in a row, the row fits") {

@@ -192,6 +192,24 @@ TEST_CASE("A cookieless visitor whose sessions are no UUIDs fails its call") {
   CHECK(status_of(16, 17) == 503);
 }
 
+TEST_CASE("A cookieless visitor that cannot be read fails the flags' question as well") {
+  const auto ask = [](const std::string& stored) {
+    Turnaround world;
+    if (!stored.empty()) world.storage.put("visitor:2024-01-01", stored);
+    const Reply reply = world.run(make_cookieless_call(write_cookieless_question(19'723)));
+    CHECK((world.log().find("stored_value_unreadable") != std::string::npos) ==
+          (reply.status == 503));
+    return reply;
+  };
+  const std::string whole = fixture("cookieless-visitor-1");
+  CHECK(read_cookieless_answer(ask(whole).body) == 1);
+  CHECK(read_cookieless_answer(ask("").body) == 0);
+  for (size_t size = 1; size < whole.size(); ++size) {
+    CAPTURE(size);
+    CHECK(ask(whole.substr(0, size)).status == 503);
+  }
+}
+
 TEST_CASE("A stored value of another version fails its call alone and is left as it is") {
   for (const StoredClass& each : classes()) {
     // The counter's number has no version byte.
@@ -382,6 +400,30 @@ TEST_CASE("Notes of tombstones are read page by page, and a damaged one is told"
     fault.reset();
     CHECK(load_dismissals(damaged, key, 10, fault) == load_dismissals(storage, key, 10, fault));
     CHECK_FALSE(fault.has_value());
+  }
+}
+
+TEST_CASE("Merges that are not reported yet are read whole, and a damaged or lost one is told") {
+  MemoryStorage storage;
+  PersonRecord record;
+  for (const char* id : {"ann", "bob"}) note_report(storage, record, {"e", id, "u", 3, 4, 1});
+  std::optional<StoredFault> fault;
+  const std::vector<UnreportedMerge> reports = load_reports(storage, record, fault);
+  CHECK_FALSE(fault.has_value());
+  REQUIRE(reports.size() == 2);
+  CHECK(reports[0].distinct_id == "ann");
+  CHECK(reports[1].distinct_id == "bob");
+  CHECK(reports[1].merged_version == 3);
+  for (const auto& [key, value] : storage.values) {
+    for (const bool is_lost : {false, true}) {
+      CAPTURE(key, is_lost);
+      MemoryStorage damaged = storage;
+      is_lost ? damaged.erase(key) : damaged.put(key, "?");
+      fault.reset();
+      CHECK(load_reports(damaged, record, fault).empty());
+      REQUIRE(fault.has_value());
+      CHECK(fault->key == key);
+    }
   }
 }
 
