@@ -251,6 +251,8 @@ TEST_CASE("what needs backtracking or is wrong says so", "[flags][pattern]") {
     INFO(pattern);
     CHECK(problem_of(pattern).find("not a valid regular expression") != std::string::npos);
   }
+  // Two letters are a category's name, these as well, and there is none of it.
+  CHECK(problem_of("\\p{is}").find("not a valid regular expression") != std::string::npos);
   CHECK(problem_of(std::string(3000, 'a')).find("bytes long") != std::string::npos);
   CHECK(!problem_of("((a{900}){900}){900}").empty());
   CHECK(!problem_of(std::string(500, '(') + "a" + std::string(500, ')')).empty());
