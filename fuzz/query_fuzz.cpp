@@ -18,8 +18,7 @@ constexpr std::string_view kSigned =
     R"("bindings":["PERSONS","GROUPS","PERSON_ID_COUNTER","OUTBOX"],"bundled_flags":"[]"})";
 
 // As many header fields as the head has.
-constexpr int kHeaderFields = 19;
-constexpr int kEdgeFields = 14;
+constexpr size_t kHeaderFields = 20;
 
 // A line as the host gives it: its URL and Headers hold no CR, LF or NUL, which end a head's fields
 // (url.spec.whatwg.org, "C0 control percent-encode set"; fetch.spec.whatwg.org, "header value").
@@ -47,7 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   path += without_controls(input.line());
   const std::string query = without_controls(input.line());
   std::string headers;
-  for (int i = 0; i < kHeaderFields + kEdgeFields; ++i) {
+  for (size_t i = 0; i < kHeaderFields + kEdgeFields.size(); ++i) {
     if (input.rest().empty()) break;
     if (input.byte() > 60) {
       headers += '\0';
