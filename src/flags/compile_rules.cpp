@@ -519,18 +519,8 @@ class RuleReader {
       case Operator::kIsDateBefore:
       case Operator::kIsDateAfter:
         return is_text && problem.empty();
-      case Operator::kSemverEq:
-      case Operator::kSemverNeq:
-      case Operator::kSemverGt:
-      case Operator::kSemverGte:
-      case Operator::kSemverLt:
-      case Operator::kSemverLte:
-      case Operator::kSemverTilde:
-      case Operator::kSemverCaret:
-      case Operator::kSemverWildcard:
-        return is_text && is_version_operand(operand->text, op);
       default:
-        return is_text;
+        return is_text && (!is_semver(op) || is_version_operand(operand->text, op));
     }
   }
 

@@ -66,6 +66,11 @@ enum class Operator : uint8_t {
   kFlagEvaluatesTo,
 };
 
+// Compares versions: every format of flags takes a version as its operand.
+constexpr bool is_semver(Operator op) {
+  return op >= Operator::kSemverEq && op <= Operator::kSemverWildcard;
+}
+
 std::optional<Operator> operator_from_name(std::string_view name);
 std::string_view operator_name(Operator op);
 
