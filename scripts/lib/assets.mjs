@@ -7,8 +7,8 @@
 // FOLDER gets static/NAME.js, static/VERSION/NAME.js and static/MAJOR/NAME.js, the same below the
 // prefix and below each alias of /static or of one of its files, and _headers. posthog-js's own
 // integrity.json says which files are scripts and what their bytes must be.
-import { createHash } from "node:crypto";
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { createHash, randomUUID } from "node:crypto";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -96,7 +96,26 @@ function foldersOf(prefix, aliases) {
 }
 
 /**
- * Writes the folder; what it held before is gone.
+ * Puts a folder in the place of another, whole. Of several who do so at once one's folder stays, which is as good as any.
+ * @param {string} made @param {string} folder beside it
+ */
+function replaceFolder(made, folder) {
+  const old = `${made}-old`;
+  try {
+    renameSync(folder, old);
+  } catch (error) {
+    if (error.code !== "ENOENT") rmSync(folder, { recursive: true, force: true });
+  }
+  try {
+    renameSync(made, folder);
+  } catch (error) {
+    if (!existsSync(folder)) throw error;
+  }
+  for (const each of [old, made]) rmSync(each, { recursive: true, force: true });
+}
+
+/**
+ * Writes the folder; what it held before is gone. It is never seen half written, for several may write it at once.
  * @param {string} folder
  * @param {{prefix?: string, aliases?: Record<string, string>, console?: string}} names
  * @returns {{version: string, files: number, bytes: number}} what one copy of the scripts holds
@@ -104,20 +123,21 @@ function foldersOf(prefix, aliases) {
 export function writeAssets(folder, { prefix = "", aliases = {}, console = CONSOLE } = {}) {
   const { version, files } = scripts();
   const major = version.split(".")[0];
-  rmSync(folder, { recursive: true, force: true });
+  const made = `${resolve(folder)}.${randomUUID()}`;
   let bytes = 0;
   for (const [name, integrity] of Object.entries(files)) {
     requireIntact(name, integrity);
     bytes += readFileSync(join(DIST, name)).byteLength;
     for (const base of foldersOf(prefix, aliases)) {
       for (const place of [base, `${base}/${version}`, `${base}/${major}`]) {
-        mkdirSync(join(folder, place), { recursive: true });
-        copyFileSync(join(DIST, name), join(folder, place, name));
+        mkdirSync(join(made, place), { recursive: true });
+        copyFileSync(join(DIST, name), join(made, place, name));
       }
     }
   }
-  if (existsSync(console)) cpSync(console, join(folder, "app"), { recursive: true });
-  writeFileSync(join(folder, "_headers"), headersFile(foldersOf(prefix, aliases), version) + CONSOLE_HEADERS);
+  if (existsSync(console)) cpSync(console, join(made, "app"), { recursive: true });
+  writeFileSync(join(made, "_headers"), headersFile(foldersOf(prefix, aliases), version) + CONSOLE_HEADERS);
+  replaceFolder(made, folder);
   return { version, files: Object.keys(files).length, bytes };
 }
 
