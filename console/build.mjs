@@ -1,11 +1,13 @@
 // Builds the console: hashed files and the two documents, for scripts/lib/assets.mjs.
 //
 //   node console/build.mjs [FOLDER]    build/console; prints every file with its size against its budget
-import { build } from "esbuild";
-import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { replaceFolder } from "../scripts/lib/assets.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 
@@ -169,13 +171,14 @@ const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect 
  */
 export async function writeConsole(folder) {
   const built = await bundle();
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(join(folder, "assets"), { recursive: true });
-  mkdirSync(join(folder, "frame"), { recursive: true });
-  for (const { name, text } of built.files) writeFileSync(join(folder, "assets", name), text);
+  const made = `${folder}.${randomUUID()}`;
+  mkdirSync(join(made, "assets"), { recursive: true });
+  mkdirSync(join(made, "frame"), { recursive: true });
+  for (const { name, text } of built.files) writeFileSync(join(made, "assets", name), text);
   const { index, frame } = documents(built);
-  writeFileSync(join(folder, "index.html"), index);
-  writeFileSync(join(folder, "frame", "replay.html"), frame);
+  writeFileSync(join(made, "index.html"), index);
+  writeFileSync(join(made, "frame", "replay.html"), frame);
+  replaceFolder(made, folder);
   return built;
 }
 

@@ -99,7 +99,7 @@ function foldersOf(prefix, aliases) {
  * Puts a folder in the place of another, whole. Of several who do so at once one's folder stays, which is as good as any.
  * @param {string} made @param {string} folder beside it
  */
-function replaceFolder(made, folder) {
+export function replaceFolder(made, folder) {
   const old = `${made}-old`;
   try {
     renameSync(folder, old);

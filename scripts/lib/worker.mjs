@@ -3,11 +3,11 @@
 //   const worker = await startWorker({ port: 8787, stateDir: ".hogflare", vars: {…} });
 //   await worker.dispose();
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
-import { CONSOLE, scripts, writeAssets } from "./assets.mjs";
+import { CONSOLE, replaceFolder, scripts, writeAssets } from "./assets.mjs";
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const BUNDLES = join(ROOT, "build/worker");
@@ -58,8 +58,7 @@ export function bundle(main = "js-shim/worker.js") {
     for (const file of readdirSync(made)) if (file.endsWith("-core.wasm")) copyFileSync(MODULE, join(made, file));
   }
   writeFileSync(join(made, ".bundled"), "");
-  rmSync(dist, { recursive: true, force: true });
-  renameSync(made, dist);
+  replaceFolder(made, dist);
   return dist;
 }
 
