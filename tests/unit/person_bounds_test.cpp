@@ -485,7 +485,8 @@ TEST_CASE("A row of the persons stream has the columns of its schema, and what i
     return nlohmann::json::parse(rows.row(0));
   };
   const nlohmann::json row = row_of();
-  for (const auto& field : nlohmann::json::parse(file)["fields"]) {
+  const auto schema = nlohmann::json::parse(file);
+  for (const auto& field : schema["fields"]) {
     INFO(field["name"].get<std::string>());
     CHECK(row.contains(field["name"].get<std::string>()));
   }
