@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "hogflare/flags_limits.h"
 #include "hogflare/ascii.h"
+#include "hogflare/flags_limits.h"
 
 namespace hogflare {
 namespace {

@@ -1,10 +1,10 @@
 // Session replay: /s (W-6).
 #include "fields.h"
+#include "hogflare/ascii.h"
 #include "hogflare/cookieless.h"
 #include "hogflare/limits.h"
 #include "hogflare/text.h"
 #include "hogflare/uuid.h"
-#include "hogflare/ascii.h"
 #include "shapes.h"
 #include "token.h"
 

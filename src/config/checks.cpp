@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "hogflare/ascii.h"
 #include "hogflare/config.h"
 #include "hogflare/routes.h"
-#include "hogflare/ascii.h"
 
 namespace hogflare {
 namespace {

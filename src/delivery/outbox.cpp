@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
-#include "json/fields.h"
-#include "json/members.h"
 #include "delivery/outbox_run.h"
 #include "delivery/outbox_store.h"
 #include "hogflare/backoff.h"
+#include "json/fields.h"
+#include "json/members.h"
 
 namespace hogflare {
 namespace {

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <map>
 
+#include "hogflare/outbox.h"
 #include "json/fields.h"
 #include "json/members.h"
-#include "hogflare/outbox.h"
 
 namespace hogflare {
 namespace {

@@ -1,9 +1,9 @@
 // The outbox's figures: asked from every shard, merged, written.
 #include <algorithm>
 
+#include "hogflare/outbox.h"
 #include "json/fields.h"
 #include "json/members.h"
-#include "hogflare/outbox.h"
 
 namespace hogflare {
 namespace {

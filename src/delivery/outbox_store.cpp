@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "hogflare/ascii.h"
+#include "hogflare/text.h"
+#include "base/stored_value.h"
 #include "json/fields.h"
 #include "json/members.h"
-#include "hogflare/text.h"
-#include "hogflare/ascii.h"
-#include "base/stored_value.h"
 
 namespace hogflare {
 namespace {

@@ -9,8 +9,8 @@
 #include "flags/compiler.h"
 #include "flags/rules.h"
 #include "flags/semver.h"
-#include "hogflare/flags_limits.h"
 #include "hogflare/ascii.h"
+#include "hogflare/flags_limits.h"
 
 namespace hogflare::flags {
 namespace {

@@ -3,9 +3,9 @@
 #include <cmath>
 
 #include "flags/text.h"
+#include "hogflare/ascii.h"
 #include "hogflare/calendar.h"
 #include "hogflare/flags_limits.h"
-#include "hogflare/ascii.h"
 #include "wire/date_text.h"
 
 namespace hogflare::flags {

@@ -7,9 +7,9 @@
 #include <array>
 #include <cmath>
 
+#include "hogflare/ascii.h"
 #include "hogflare/flags_limits.h"
 #include "hogflare/text.h"
-#include "hogflare/ascii.h"
 #include "flags/text.h"
 
 namespace hogflare::flags {

@@ -6,9 +6,9 @@
 #include <array>
 
 #include "flags/text.h"
+#include "hogflare/ascii.h"
 #include "hogflare/flags_limits.h"
 #include "hogflare/result.h"
-#include "hogflare/ascii.h"
 
 namespace hogflare::flags {
 namespace {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "flags/text.h"
-#include "hogflare/flags_limits.h"
 #include "hogflare/ascii.h"
+#include "hogflare/flags_limits.h"
 
 namespace hogflare::flags {
 namespace {

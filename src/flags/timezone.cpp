@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "hogflare/calendar.h"
 #include "hogflare/ascii.h"
+#include "hogflare/calendar.h"
 
 namespace hogflare::flags {
 namespace {

@@ -4,10 +4,10 @@
 // prefixes, so that a list of documents does not list their versions.
 #include "console/versions.h"
 #include "console_task.h"
-#include "hogflare/timestamp.h"
-#include "hogflare/url.h"
 #include "hogflare/ascii.h"
 #include "hogflare/text.h"
+#include "hogflare/timestamp.h"
+#include "hogflare/url.h"
 #include "json/dom.h"
 
 namespace hogflare {

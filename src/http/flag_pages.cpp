@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "hogflare/ascii.h"
 #include "hogflare/text.h"
 #include "hogflare/url.h"
-#include "hogflare/ascii.h"
 
 namespace hogflare {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "hogflare/url.h"
 #include "http/mcp_limits.h"
 #include "json/dom.h"
-#include "hogflare/url.h"
 
 namespace hogflare::mcp {
 namespace {

@@ -8,8 +8,8 @@
 #include "hogflare/outbox.h"
 #include "hogflare/url.h"
 #include "hogflare/version.h"
-#include "hogflare/wire.h"
 #include "hogflare/whole_number.h"
+#include "hogflare/wire.h"
 #include "json/dom.h"
 
 namespace hogflare {

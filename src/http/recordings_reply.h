@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <string_view>
 
+#include "hogflare/ascii.h"
 #include "hogflare/recordings_limits.h"
 #include "http/credentials.h"
 #include "http_task.h"
-#include "hogflare/ascii.h"
 
 namespace hogflare {
 

@@ -7,13 +7,13 @@
 #include <optional>
 #include <utility>
 
+#include "hogflare/ascii.h"
 #include "hogflare/cookieless.h"
 #include "hogflare/js_string.h"
 #include "hogflare/limits.h"
 #include "hogflare/short_bytes.h"
 #include "hogflare/text.h"
 #include "hogflare/timestamp.h"
-#include "hogflare/ascii.h"
 
 namespace hogflare {
 namespace {

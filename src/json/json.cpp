@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "hogflare/limits.h"
 #include "hogflare/ascii.h"
+#include "hogflare/limits.h"
 #include "decode.h"
 #include "scan.h"
 

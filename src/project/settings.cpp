@@ -1,8 +1,8 @@
 #include <algorithm>
 
+#include "hogflare/ascii.h"
 #include "hogflare/digest.h"
 #include "hogflare/project_settings.h"
-#include "hogflare/ascii.h"
 #include "project/fields.h"
 #include "json/dom.h"
 

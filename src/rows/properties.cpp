@@ -1,10 +1,10 @@
 #include "properties.h"
 
 #include "columns.h"
+#include "hogflare/ascii.h"
 #include "hogflare/capitals.h"
 #include "hogflare/short_bytes.h"
 #include "hogflare/text.h"
-#include "hogflare/ascii.h"
 
 namespace hogflare::rows {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <array>
 
+#include "hogflare/ascii.h"
 #include "hogflare/calendar.h"
 #include "hogflare/text.h"
-#include "hogflare/ascii.h"
 
 namespace hogflare {
 namespace {

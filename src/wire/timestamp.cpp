@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "hogflare/ascii.h"
 #include "hogflare/result.h"
 #include "hogflare/text.h"
-#include "hogflare/ascii.h"
 #include "wire/date_text.h"
 
 namespace hogflare {

@@ -2,8 +2,8 @@
 // path that no clock can disturb. The bound is documented in docs/WIRE.md.
 #include <catch2/catch.hpp>
 
-#include "counting_new.h"
 #include "hogflare/rows.h"
+#include "counting_new.h"
 #include "wire_support.h"
 
 using namespace hogflare;

@@ -5,9 +5,9 @@
 #include <catch2/catch.hpp>
 #include <set>
 
-#include "capture/fields.h"
 #include "hogflare/limits.h"
 #include "hogflare/uuid.h"
+#include "capture/fields.h"
 #include "wire_support.h"
 
 using namespace hogflare;

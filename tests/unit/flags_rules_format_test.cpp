@@ -5,8 +5,8 @@
 #include <string>
 
 #include "hogflare/flags.h"
-#include "hogflare/flags_responses.h"
 #include "hogflare/flags_limits.h"
+#include "hogflare/flags_responses.h"
 #include "flags/rules.h"
 
 using nlohmann::json;

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "base/stored_value.h"
 #include "hogflare/bytes.h"
 #include "hogflare/outbox.h"
+#include "base/stored_value.h"
 #include "cookieless/object_format.h"
 #include "hogflare/cookieless.h"
 #include "hogflare/stored_fault.h"

@@ -15,8 +15,8 @@
 #include "hogflare/signature.h"
 #include "hogflare/text.h"
 #include "hogflare/url.h"
-#include "hogflare/whole_number.h"
 #include "hogflare/uuid.h"
+#include "hogflare/whole_number.h"
 #include "wire_support.h"
 
 using namespace hogflare;
