@@ -1,7 +1,5 @@
 #include "console/session.h"
 
-#include <algorithm>
-
 #include "hogflare/digest.h"
 #include "hogflare/whole_number.h"
 

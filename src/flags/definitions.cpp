@@ -1,4 +1,3 @@
-#include <fmt/format.h>
 #include <re2/re2.h>
 
 #include <algorithm>

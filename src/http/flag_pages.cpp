@@ -1,7 +1,5 @@
 #include "flag_pages.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <vector>
 
