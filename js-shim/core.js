@@ -163,10 +163,14 @@ function changes(change) {
 
 /** By format number; gzip and deflate are the core's own. */
 const DECOMPRESSORS = { 3: zlib.brotliDecompressSync, 4: zlib.zstdDecompressSync };
+/** A frame of a few bytes may ask for a window of 128 MB, and gets it at once; as a content coding it may have
+ * 8 MiB (RFC 9659 §3). Brotli's is 16 MiB at most. */
+const WINDOW = { [zlib.constants.ZSTD_d_windowLogMax]: 23 };
 
 function decompress(format, input, sizeMax) {
+  const options = format === 4 ? { maxOutputLength: sizeMax, params: WINDOW } : { maxOutputLength: sizeMax };
   try {
-    return keep(DECOMPRESSORS[format](input, { maxOutputLength: sizeMax }));
+    return keep(DECOMPRESSORS[format](input, options));
   } catch (error) {
     return error instanceof RangeError ? -2 : -1;
   }

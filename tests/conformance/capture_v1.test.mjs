@@ -206,6 +206,20 @@ describe("capture v1", () => {
     }
   });
 
+  it("a zstd frame may ask for a window of 8 MiB, not for more", async () => {
+    const text = JSON.stringify(v1Batch([v1Event()]));
+    // RFC 8878 §3.1.1: magic number, a descriptor of nothing but a window, and one last block as it is.
+    const frame = (windowLog) =>
+      Buffer.concat([
+        Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, (windowLog - 10) << 3]),
+        Buffer.from([((text.length << 3) | 1) & 0xff, (text.length >> 5) & 0xff, text.length >> 13]),
+        Buffer.from(text),
+      ]);
+    const headers = v1Headers({ "content-encoding": "zstd" });
+    for (const windowLog of [24, 27, 31, 41]) await fails(await send(frame(windowLog), headers), 400, "request_decoding_error");
+    assert.equal((await send(frame(23), headers)).status, 200);
+  });
+
   it("11 MiB are refused on the wire", async () => {
     const events = Array.from({ length: 88 }, () => v1Event({ properties: { pad: "x".repeat(131_072) } }));
     await fails(await send(v1Batch(events)), 413, "payload_too_large");

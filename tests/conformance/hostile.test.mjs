@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startWorker } from "../../scripts/lib/worker.mjs";
 import { flag } from "../lib/flags_document.mjs";
 import { TOKEN } from "../lib/harness.mjs";
-import { FLAG_SHAPES, OFREP_SHAPES, PACKINGS, SHAPES, V1_SHAPES } from "../lib/hostile_bodies.mjs";
+import { COOKIELESS_SHAPES, FLAG_SHAPES, OFREP_SHAPES, PACKINGS, SHAPES, V1_SHAPES } from "../lib/hostile_bodies.mjs";
 import { startSink, startSteadyClient } from "../lib/steady_client.mjs";
 import { v1Headers } from "./support.mjs";
 
@@ -53,6 +53,7 @@ before(async () => {
       CLOUDFLARE_PERSONS_PIPELINE_ENDPOINT: `${sink.url}/streams/persons`,
       CLOUDFLARE_REJECTS_PIPELINE_ENDPOINT: `${sink.url}/streams/rejects`,
       HOGFLARE_ADMIN_TOKEN: ADMIN,
+      HOGFLARE_COOKIELESS: "stateful",
       HOGFLARE_FEATURE_FLAGS: JSON.stringify(FLAGS),
     },
     onLog: ({ message }) => message.includes("core_trap") && falls.push(message),
@@ -200,6 +201,10 @@ describe("beside a steady client", () => {
     await besideTheInnocent(
       everything("/i/v1/analytics/events", V1_SHAPES, ["plain", "gzip", "deflate", "brotli", "zstd", "gzip twice"], { headers }),
     );
+  });
+
+  it("visitors without cookies", async () => {
+    await besideTheInnocent(everything("/batch/", COOKIELESS_SHAPES, ["plain", "gzip"]));
   });
 
   it("every question about flags", async () => {

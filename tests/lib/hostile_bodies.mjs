@@ -116,6 +116,25 @@ export const SHAPES = {
     ),
 };
 
+/** Events without cookies, as many as a request's object calls allow: what their visitors are told apart by. */
+const visits = (count, properties) => {
+  const of = (i) => ({ $cookieless_mode: true, $raw_user_agent: "hostile", $ip: "192.0.2.1", $host: "example.com", ...properties(i) });
+  const event = (i) => ({ event: "e", distinct_id: "$posthog_cookieless", properties: of(i) });
+  return listed(Array.from({ length: count }, (_, i) => JSON.stringify(event(i))).join(","));
+};
+const ZONE = "america/argentina/buenos_aires";
+/** ZONE with its letters' case after the bits of a number: the same zone in another spelling. */
+const spelled = (bits) => Array.from(ZONE, (char, at) => ((bits >> at) & 1 ? char.toUpperCase() : char)).join("");
+export const COOKIELESS_SHAPES = {
+  "400 zones that are none": () => visits(400, (i) => ({ $timezone: `Nowhere/Town${i}` })),
+  "400 spellings of a zone": () => visits(400, (i) => ({ $timezone: spelled(i) })),
+  "zones of 200 KB": () => visits(20, (i) => ({ $timezone: `${"Europe/".repeat(30_000)}${i}` })),
+  "hosts of 100,000 labels": () => visits(20, () => ({ $host: `${"a.".repeat(100_000)}com` })),
+  "addresses of colons": () => visits(20, () => ({ $ip: ":".repeat(200_000) })),
+  "agents of 200 KB": () => visits(20, () => ({ $raw_user_agent: "x".repeat(200_000) })),
+  "50,000 visits": () => visits(50_000, () => ({})),
+};
+
 /** Texts of capture v1, whose events must have these members. */
 const v1Event = (rest = "") => `{"event":"e","uuid":"${randomUUID()}","distinct_id":"hostile","timestamp":"2026-11-22T12:00:00Z"${rest}}`;
 const v1 = (events) => `{"created_at":"2026-11-22T12:00:00Z","batch":[${events}]}`;
