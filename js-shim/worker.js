@@ -36,7 +36,7 @@ let readingBytes = 0;
 /**
  * @typedef {object} Read a body, as far as it was read
  * @property {Uint8Array} body
- * @property {string} state "" read, "large" over the cap, "busy" others' bodies take the room
+ * @property {string} state "" read, "large" over the cap, "busy" others' bodies take the room, "slow" given up
  * @property {number} held bytes of readingBytes, to be given back when the body is the core's
  */
 
@@ -54,31 +54,63 @@ async function readBody(request) {
     // Small bodies always find room.
     if (size < ASK_FROM) return { body: new Uint8Array(await request.arrayBuffer()), state: "", held: 0 };
     if (readingBytes + size > READING_BYTES_MAX) return discard(request, "busy");
-    readingBytes += size;
-    try {
-      return { body: new Uint8Array(await request.arrayBuffer()), state: "", held: size };
-    } catch (error) {
-      readingBytes -= size;
-      throw error;
-    }
   }
   if (request.body === null) return { body: NO_BODY, state: "", held: 0 };
   return readChunks(request.body);
 }
 
+/** A large body takes room from others: one that has come more slowly than this after so long is given up. */
+const PATIENCE_MS = 30_000;
+const PACE_BYTES_PER_MS = 64;
+
+/** Bytes that one look at a large body brings at most. */
+const PART_BYTES = 64 * 1024;
+
+/** Watches over a large body as it comes. */
+class Patience {
+  size = 0;
+  began = Date.now();
+  /** @type {Promise<null>} settles when it is too slow */
+  over = new Promise((resolve) => {
+    const look = () => {
+      const leftMs = this.began + PATIENCE_MS + this.size / PACE_BYTES_PER_MS - Date.now();
+      if (leftMs <= 0) resolve(null);
+      else this.timer = setTimeout(look, leftMs);
+    };
+    this.timer = setTimeout(look, PATIENCE_MS);
+  });
+
+  end() {
+    clearTimeout(this.timer);
+  }
+}
+
 /**
- * Reads a body that does not say how long it is.
+ * Reads a body that is large or does not say how long it is. It takes room as its bytes come.
  * @param {ReadableStream<Uint8Array>} stream
  * @returns {Promise<Read>}
  */
 async function readChunks(stream) {
   /** @type {Uint8Array[]} */
   const chunks = [];
+  const reader = stream.getReader({ mode: "byob" });
+  /** @type {Patience | null} */
+  let patience = null;
   let size = 0;
   let held = 0;
   let state = "";
   try {
-    for await (const chunk of stream) {
+    for (;;) {
+      const next = reader.read(new Uint8Array(PART_BYTES));
+      const part = await (patience === null ? next : Promise.race([next, patience.over]));
+      if (part === null) {
+        state = "slow";
+        next.catch(() => {});
+        reader.cancel().catch(() => {});
+        break;
+      }
+      if (part.done) break;
+      const chunk = part.value;
       size += chunk.byteLength;
       if (state === "" && size > BODY_BYTES_MAX) state = "large";
       if (state === "" && size >= ASK_FROM && readingBytes + size - held > READING_BYTES_MAX) state = "busy";
@@ -92,20 +124,29 @@ async function readChunks(stream) {
       if (size < ASK_FROM) continue;
       readingBytes += size - held;
       held = size;
+      patience ??= new Patience();
+      patience.size = size;
     }
+    return state === "" ? { body: joined(chunks, size), state, held } : { body: NO_BODY, state, held: 0 };
   } catch (error) {
-    readingBytes -= held;
+    state = "failed";
     throw error;
+  } finally {
+    patience?.end();
+    if (state !== "") readingBytes -= held;
   }
-  if (size > BODY_BYTES_MAX) state = "large";
-  if (state !== "") return { body: NO_BODY, state, held: 0 };
+}
+
+/** Gives the chunks away. @param {Uint8Array[]} chunks @param {number} size */
+function joined(chunks, size) {
   const body = new Uint8Array(size);
   let at = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, at);
-    at += chunk.byteLength;
+  for (let i = 0; i < chunks.length; i += 1) {
+    body.set(chunks[i], at);
+    at += chunks[i].byteLength;
+    chunks[i] = NO_BODY;
   }
-  return { body, state, held };
+  return body;
 }
 
 /**
@@ -197,6 +238,11 @@ function refused(request, hasBody) {
   return new Response(reason, { status: hasBody ? 413 : 400, headers: ownHeaders(request) });
 }
 
+/** What a client gets whose large body does not come on, as from PostHog's capture. @param {Request} request */
+function tooSlow(request) {
+  return new Response("the request's body came too slowly", { status: 408, headers: ownHeaders(request) });
+}
+
 /** What a client gets when the core is lost under it: an answer its SDK retries. */
 function unavailable(request) {
   const headers = ownHeaders(request);
@@ -263,6 +309,7 @@ export default {
       const read = await readBody(request);
       held = read.held;
       const { body, state } = read;
+      if (state === "slow") return tooSlow(request);
       key = keyOf(body, request.url);
       if (isRefused(key, Date.now())) return refused(request, body.byteLength > 0);
       configureFrom(env);

@@ -96,6 +96,23 @@ describe("what a request may cost", () => {
     await expectNoTrap();
   });
 
+  it("a body takes room as it comes: who only says how large it will be takes none", async () => {
+    const event = `{"event":"e","distinct_id":"u","properties":{"$process_person_profile":false,"text":"${"x".repeat(1000)}"}}`;
+    const port = Number(new URL(system.url).port);
+    const waiting = [];
+    for (const size of [25 * MB, 20 * MB, 20 * MB]) {
+      const socket = connect(port, "127.0.0.1");
+      await once(socket, "connect");
+      socket.write(`POST /batch/ HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${size}\r\n\r\n{`);
+      waiting.push(socket);
+    }
+    // The Worker has seen their heads when it has answered behind them.
+    for (let i = 0; i < 5; i += 1) assert.equal((await post("/batch/", copies(1, event))).status, 200);
+    assert.equal((await post("/batch/", Buffer.from(copies(16_000, event)))).status, 200);
+    for (const socket of waiting) socket.destroy();
+    await expectNoTrap();
+  });
+
   it("writes so many reject rows and counts the rest", async () => {
     const answer = await packed("/batch/", copies(5_000, "{}"));
     assert.equal(answer.status, 400);
