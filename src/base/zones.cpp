@@ -4,6 +4,7 @@
 
 #include "hogflare/ascii.h"
 #include "hogflare/flags_limits.h"
+#include "hogflare/text.h"
 
 namespace hogflare {
 namespace {
@@ -20,10 +21,11 @@ bool may_be_name(std::string_view name) {
          });
 }
 
-// FNV-1a; names and days are no secret, and what falls together is only asked for again.
+// FNV-1a; names and days are no secret, and what falls together is only asked for again. A host
+// knows its zones in any case of letters: of each there is one here.
 size_t place_of(std::string_view name, int64_t day) {
   uint32_t hash = 2'166'136'261u ^ static_cast<uint32_t>(day);
-  for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 16'777'619u;
+  for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c | 0x20)) * 16'777'619u;
   return (hash ^ (hash >> 16)) % limits::kZoneDaysMax;
 }
 
@@ -38,7 +40,7 @@ std::optional<int32_t> Zones::offset_at(std::string_view name, int64_t utc_secon
   const int64_t day = (at >= 0 ? at : at - (kDaySeconds - 1)) / kDaySeconds;
   if (days_.empty()) days_.resize(limits::kZoneDaysMax);
   Day& known = days_[place_of(name, day)];
-  if (known.day != day || known.name != name) known = ask(name, day);
+  if (known.day != day || !equals_ignoring_case(known.name, name)) known = ask(name, day);
   if (!known.is_known) return std::nullopt;
   return at < known.change ? known.before : known.after;
 }

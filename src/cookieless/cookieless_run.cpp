@@ -159,14 +159,18 @@ void CookielessRun::decide(size_t index, const Turn& turn) {
     return refuse(index, {ErrorCode::kCookielessMissingHost, "properties.$host"},
                   "cookieless_missing_host");
   }
+  const auto is_out_of_range = [&](int64_t day) {
+    refuse(index, {ErrorCode::kCookielessOutOfRange, cookieless_day_text(day)},
+           "cookieless_timestamp_out_of_range");
+  };
+  if (is_far_from_cookieless_salts(event.timestamp_ms, turn.now_ms)) {
+    return is_out_of_range(cookieless_day(event.timestamp_ms, VisitorZone{}));
+  }
   const std::string named = text_of(found.zone);
   const VisitorZone zone{named, project_.timezone, turn.config.zones};
   guest.day = cookieless_day(event.timestamp_ms, zone);
   guest.midnight_ms = cookieless_midnight_ms(guest.day, zone);
-  if (!takes_cookieless_day(guest.day, turn.now_ms, zone)) {
-    return refuse(index, {ErrorCode::kCookielessOutOfRange, cookieless_day_text(guest.day)},
-                  "cookieless_timestamp_out_of_range");
-  }
+  if (!takes_cookieless_day(guest.day, turn.now_ms, zone)) return is_out_of_range(guest.day);
   // A log-in that identity is going to drop merges nobody, so it does not count as one either.
   const bool is_dropped = found.person_switch.is_false() || project_.person_processing_opt_out;
   if (guest.visit == CookielessVisit::kIdentify && is_dropped) {

@@ -76,6 +76,13 @@ bool has_cookieless_salt(int64_t day, int64_t now_ms) {
          now_ms < cookieless_salt_ends_ms(day);
 }
 
+bool is_far_from_cookieless_salts(int64_t at_ms, int64_t now_ms) {
+  const int64_t day = floor_div(at_ms, kDayMs);
+  // No zone is more than a day from UTC.
+  return !may_have_cookieless_salt(day - 1, now_ms) && !may_have_cookieless_salt(day, now_ms) &&
+         !may_have_cookieless_salt(day + 1, now_ms);
+}
+
 bool takes_cookieless_day(int64_t day, int64_t now_ms, const VisitorZone& zone) {
   if (has_cookieless_salt(day, now_ms)) return true;
   return may_have_cookieless_salt(day, now_ms) && now_ms >= cookieless_midnight_ms(day, zone);

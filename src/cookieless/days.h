@@ -7,6 +7,9 @@
 
 namespace hogflare {
 
+// Whether no zone's day at that moment has a salt: the zone need not be asked for.
+bool is_far_from_cookieless_salts(int64_t at_ms, int64_t now_ms);
+
 // Whether an event of that day in the zone is taken: the window is open (has_cookieless_salt), or
 // the day has begun where the visitor is, which east of +12 is earlier. PostHog refuses the first
 // two hours of a day in Kiribati.

@@ -1,7 +1,8 @@
 #include "elements.h"
 
 #include <algorithm>
-#include <map>
+#include <array>
+#include <utility>
 #include <vector>
 
 #include "hogflare/js_string.h"
@@ -20,31 +21,61 @@ constexpr std::string_view kCollation =
     "_-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$0123456789"
     "aAbBcCdDeEfFgGhHiIjJkKlLmMnNoOpPqQrRsStTuUvVwWxXyYzZ";
 
-// The weight of a letter without its case.
-size_t weight_of(char c) {
-  const size_t at = kCollation.find(c);
-  if (at == std::string_view::npos) return 256 + static_cast<unsigned char>(c);
-  const size_t letters = kCollation.find('a');
-  return at < letters ? at : letters + (at - letters) / 2;
+// Places of all bytes in the collation, and their weights: the places of letters without case.
+struct Weights {
+  std::array<uint16_t, 256> place{};
+  std::array<uint16_t, 256> weight{};
+
+  constexpr Weights() {
+    for (uint16_t i = 0; i < 256; ++i) place[i] = weight[i] = static_cast<uint16_t>(256 + i);
+    const size_t letters = kCollation.find('a');
+    for (size_t i = 0; i < kCollation.size(); ++i) {
+      const auto byte = static_cast<unsigned char>(kCollation[i]);
+      place[byte] = static_cast<uint16_t>(i);
+      weight[byte] = static_cast<uint16_t>(i < letters ? i : letters + (i - letters) / 2);
+    }
+  }
+};
+constexpr Weights kWeights;
+
+// Below 0 where `left` comes first by these numbers, 0 where one begins with the other.
+int compare(std::string_view left, std::string_view right,
+            const std::array<uint16_t, 256>& numbers) {
+  const size_t size = std::min(left.size(), right.size());
+  for (size_t i = 0; i < size; ++i) {
+    const int apart = int{numbers[static_cast<unsigned char>(left[i])]} -
+                      int{numbers[static_cast<unsigned char>(right[i])]};
+    if (apart != 0) return apart;
+  }
+  return 0;
 }
 
 // Names as localeCompare orders them: case matters only between names that are equal without it.
-struct CollationLess {
-  bool operator()(const std::string& left, const std::string& right) const {
-    const size_t size = std::min(left.size(), right.size());
-    for (size_t i = 0; i < size; ++i) {
-      const size_t first = weight_of(left[i]);
-      const size_t second = weight_of(right[i]);
-      if (first != second) return first < second;
-    }
-    if (left.size() != right.size()) return left.size() < right.size();
-    for (size_t i = 0; i < size; ++i) {
-      if (left[i] != right[i]) return kCollation.find(left[i]) < kCollation.find(right[i]);
-    }
-    return false;
+bool is_before(std::string_view left, std::string_view right) {
+  const int apart = compare(left, right, kWeights.weight);
+  if (apart != 0) return apart < 0;
+  if (left.size() != right.size()) return left.size() < right.size();
+  return compare(left, right, kWeights.place) < 0;
+}
+
+using Attribute = std::pair<std::string, std::string>;
+
+// In order; of attributes with one name the last.
+void sort(std::vector<Attribute>& attributes) {
+  std::stable_sort(attributes.begin(), attributes.end(),
+                   [](const Attribute& left, const Attribute& right) {
+                     return is_before(left.first, right.first);
+                   });
+  const auto is_replaced = [end = attributes.data() + attributes.size()](const Attribute& each) {
+    const Attribute* const next = &each + 1;
+    return next != end && next->first == each.first;
+  };
+  std::vector<Attribute> kept;
+  for (Attribute& each : attributes) {
+    if (!is_replaced(each)) kept.push_back(std::move(each));
   }
-};
-using Attributes = std::map<std::string, std::string, CollationLess>;
+  attributes = std::move(kept);
+}
 
 std::string quotes_escaped(std::string_view text) {
   std::string out;
@@ -92,11 +123,11 @@ std::string cut_text(const Value& value, size_t units) {
 }
 
 void append_element(const Value& element, std::string& out) {
-  Attributes attributes{{"nth-child", "0"}, {"nth-of-type", "0"}};
+  std::vector<Attribute> attributes{{"nth-child", "0"}, {"nth-of-type", "0"}};
   Value tag;
   Value classes;
   const auto put = [&](std::string name, std::string text) {
-    attributes.insert_or_assign(std::move(name), std::move(text));
+    attributes.emplace_back(std::move(name), std::move(text));
   };
   for (const json::Member member : element.members()) {
     const std::string name = member.key();
@@ -119,6 +150,7 @@ void append_element(const Value& element, std::string& out) {
     out.append(".").append(name);
   }
   out += ':';
+  sort(attributes);
   for (const auto& [name, text] : attributes) {
     out.append(quotes_escaped(name)).append("=\"").append(quotes_escaped(text)).append("\"");
   }

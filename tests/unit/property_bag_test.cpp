@@ -148,6 +148,11 @@ TEST_CASE("Values are the same as JavaScript's === has it") {
   CHECK_FALSE(same(R"("a")", R"("A")"));
   CHECK_FALSE(same(R"("\u0031")", "[1]"));
   CHECK_FALSE(same("[1]", R"("\u0031")"));
+  CHECK(same(R"("\u0061\u0061")", R"("aa")"));
+  // Nobody compares a number of a million digits with every event's.
+  const std::string long_one = "0." + std::string(500, '0') + "1";
+  CHECK(same(long_one.c_str(), long_one.c_str()));
+  CHECK_FALSE(same(long_one.c_str(), (long_one + "0").c_str()));
 }
 
 TEST_CASE("A person who is too large loses properties by name, but none that say who it is") {

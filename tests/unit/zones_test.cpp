@@ -97,6 +97,10 @@ TEST_CASE("A day of a zone is asked for once, and names that none could have nev
     CHECK(!zones.offset_at(name, 0));
   }
   CHECK(host.asked == known);
+  // However it is spelled, it is one zone.
+  CHECK(zones.offset_at("eUrOpE/bErLiN", 1'750'000'000) == 7200);
+  CHECK(zones.offset_at("EUROPE/BERLIN", 1'750'000'000) == 7200);
+  CHECK(host.asked == known);
   // Far times are those of the calendar's ends.
   CHECK(zones.offset_at("Asia/Kolkata", INT64_MAX) == 19'800);
   CHECK(zones.offset_at("Asia/Kolkata", INT64_MIN) == 19'800);
