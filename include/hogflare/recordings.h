@@ -40,6 +40,8 @@ std::string recording_prefix(int64_t team_id, std::string_view session_id);
 
 // The object: one line, {"window_id":…,"uuid":"…","data":[items]}.
 std::string recording_text(const Recording& recording);
+// What it has at most.
+size_t recording_text_bytes(const Recording& recording);
 // `text` is recording_text's.
 RecordingIndex recording_index(int64_t team_id, const Recording& recording, std::string_view text);
 

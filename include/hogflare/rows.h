@@ -49,8 +49,11 @@ class RowWriter {
   //   $hogflare_chunk_count
   //   $hogflare_chunk_data   a piece of the text of `$snapshot_items`
   // The pieces in order, joined, are that text byte for byte
-  // (sql/views/duckdb/12_sessions_replay.sql does it). Returns how many rows.
-  uint32_t append_recording(const Recording& recording, RowBatch& rows) const;
+  // (sql/views/duckdb/12_sessions_replay.sql does it). Begins with the row of the number `from` and
+  // stops when `rows` has `bytes_max`, for all of them may be twice the recording. Returns the
+  // number of the row to go on with; 0: that was the last.
+  size_t append_recording(const Recording& recording, RowBatch& rows, size_t from = 0,
+                          size_t bytes_max = SIZE_MAX) const;
   // Appends the row of a recording that lies in the bucket: `$snapshot_items` without the items,
   // and
   //   $hogflare_recording_key, _bytes, _items, _clicks, _keys, _first_ms, _last_ms, _urls

@@ -96,15 +96,24 @@ std::string recording_key(int64_t team_id, const Recording& recording) {
   return key + "/" + thirteen_digits(recording.timestamp_ms) + "-" + recording.uuid;
 }
 
-std::string recording_text(const Recording& recording) {
-  constexpr std::string_view kWindow = "{\"window_id\":";
-  constexpr std::string_view kUuid = ",\"uuid\":\"";
-  constexpr std::string_view kData = "\",\"data\":[";
+namespace {
+
+constexpr std::string_view kWindow = "{\"window_id\":";
+constexpr std::string_view kUuid = ",\"uuid\":\"";
+constexpr std::string_view kData = "\",\"data\":[";
+
+}  // namespace
+
+size_t recording_text_bytes(const Recording& recording) {
   size_t bytes = kWindow.size() + recording.window_id.size() + kUuid.size() +
                  recording.uuid.size() + kData.size() + 3;
   for (const std::string_view items : recording.items) bytes += items.size() + 1;
+  return bytes;
+}
+
+std::string recording_text(const Recording& recording) {
   std::string text;
-  text.reserve(bytes);
+  text.reserve(recording_text_bytes(recording));
   text.append(kWindow)
       .append(recording.window_id)
       .append(kUuid)

@@ -17,11 +17,11 @@ bool RecordingPuts::put(const Turn& turn, Effects& effects) {
   indexes_.emplace_back();
   if (indexes_.size() > limits::kRecordingPutsMax || turn.now_ms < health_.retry_at_ms)
     return false;
-  std::string text = recording_text(recording);
   // The copy, and while it is looked at the places of its items.
-  const size_t copy_bytes = text.size();
-  const size_t index_bytes = json_index_bytes(text);
+  const size_t copy_bytes = recording_text_bytes(recording);
   if (!memory_.take(copy_bytes)) return false;
+  std::string text = recording_text(recording);
+  const size_t index_bytes = json_index_bytes(text);
   if (!memory_.take(index_bytes)) {
     memory_.give_back(copy_bytes);
     return false;

@@ -79,19 +79,28 @@ class ItemsText {
     std::string take(size_t length) {
       std::string part;
       part.reserve(length);
-      while (part.size() < length) {
+      go_on(length, [&part](std::string_view taken) { part += taken; });
+      return part;
+    }
+    void skip(size_t length) {
+      go_on(length, [](std::string_view) {});
+    }
+
+   private:
+    template <typename Take>
+    void go_on(size_t length, Take take) {
+      while (length > 0) {
         const std::string_view rest = text_.pieces_[piece_].substr(at_);
-        const std::string_view taken = rest.substr(0, length - part.size());
-        part += taken;
+        const std::string_view taken = rest.substr(0, length);
+        take(taken);
+        length -= taken.size();
         at_ += taken.size();
         if (taken.size() < rest.size()) continue;
         ++piece_;
         at_ = 0;
       }
-      return part;
     }
 
-   private:
     const ItemsText& text_;
     size_t piece_ = 0;
     size_t at_ = 0;
@@ -127,7 +136,8 @@ void RowWriter::append_recording_properties(std::string& out, const Recording& r
       .string(recording.library);
 }
 
-uint32_t RowWriter::append_recording(const Recording& recording, RowBatch& rows) const {
+size_t RowWriter::append_recording(const Recording& recording, RowBatch& rows, size_t from,
+                                   size_t bytes_max) const {
   std::string head;
   Head key{.uuid = recording.uuid,
            .team_id = team_id_,
@@ -163,14 +173,18 @@ uint32_t RowWriter::append_recording(const Recording& recording, RowBatch& rows)
     items.append_to(out);
     out += tail_of(kItems.size() + items.bytes());
     HF_ASSERT(rows.end_row().ok());
-    return 1;
+    return 0;
   }
   HF_ASSERT(fixed + kChunkMembersBytes < limits::kRowBytesMax);
   const std::vector<size_t> lengths = items.cut(limits::kRowBytesMax - fixed - kChunkMembersBytes);
   // One growth instead of a doubling: a large recording is a good part of an isolate's memory.
-  rows.buffer().reserve(rows.buffer().size() + lengths.size() * (limits::kRowBytesMax + 1));
+  const size_t room = rows.bytes() < bytes_max ? bytes_max - rows.bytes() : 0;
+  const size_t rows_now = std::min(lengths.size() - from, room / limits::kRowBytesMax + 1);
+  rows.buffer().reserve(rows.buffer().size() + rows_now * (limits::kRowBytesMax + 1));
   ItemsText::Reader reader(items);
-  for (size_t i = 0; i < lengths.size(); ++i) {
+  for (size_t i = 0; i < from; ++i) reader.skip(lengths[i]);
+  for (size_t i = from; i < lengths.size(); ++i) {
+    if (i > from && rows.bytes() >= bytes_max) return i;
     std::string& out = rows.buffer();
     const std::string uuid = chunk_uuid(recording, i, lengths.size());
     key.uuid = uuid;
@@ -189,7 +203,7 @@ uint32_t RowWriter::append_recording(const Recording& recording, RowBatch& rows)
     out += tail_of(out.size() - others);
     HF_ASSERT(rows.end_row().ok());
   }
-  return static_cast<uint32_t>(lengths.size());
+  return 0;
 }
 
 void RowWriter::append_recording_index(const Recording& recording, const RecordingIndex& index,

@@ -307,6 +307,52 @@ TEST_CASE("A recording over the row limit is cut into rows that give its text ag
   CHECK(rows_again.array(0, rows_again.size()) == rows.array(0, rows.size()));
 }
 
+TEST_CASE("The rows of a recording can be had in parts, and are those of one go") {
+  Fixture f;
+  std::string data = "\"";
+  while (data.size() < 5'000'000) data += "\\\" ";  // nearly twice as long once it is escaped
+  data += '"';
+  const auto batch = decode(
+      f,
+      snapshot(R"("$session_id":"s","$window_id":"w","$lib":"web","$snapshot_data":[)" + data + "]",
+               R"("uuid":")" + std::string(kUuid) + "\","));
+  REQUIRE(batch.ok());
+  const Recording& recording = batch.value()->recordings[0];
+  const RowWriter writer(f.head, {batch.value()->token, batch.value()->project, {}}, f.config,
+                         kNowMs);
+  RowBatch all(Stream::kEvents);
+  CHECK(writer.append_recording(recording, all) == 0);
+  CHECK(all.size() > 6);
+  for (const size_t bytes_max : {size_t{1}, size_t{1'500'000}, size_t{3'000'000}}) {
+    uint32_t row = 0;
+    size_t from = 0;
+    do {
+      RowBatch part(Stream::kEvents);
+      from = writer.append_recording(recording, part, from, bytes_max);
+      CHECK(part.bytes() <= bytes_max + limits::kRowBytesMax + 1);
+      for (uint32_t i = 0; i < part.size(); ++i) CHECK(part.row(i) == all.row(row++));
+      CHECK((from == 0 || from == row));
+    } while (from != 0);
+    CHECK(row == all.size());
+  }
+}
+
+TEST_CASE("An event of a recording may be as large as any beside its data") {
+  Fixture f;
+  const auto sent = [&](size_t bytes) {
+    return decode(f, "[" +
+                         snapshot(R"("$session_id":"s","$snapshot_data":[],"$lib":")" +
+                                  std::string(bytes, 'x') + "\"") +
+                         "," + snapshot(R"("$session_id":"s","$snapshot_data":[1])") + "]");
+  };
+  CHECK(sent(limits::kEventBytesMax - 1'000).value()->rejects.empty());
+  const auto over = sent(limits::kEventBytesMax);
+  REQUIRE(over.ok());
+  REQUIRE(over.value()->rejects.size() == 1);
+  CHECK(over.value()->rejects[0].error.code == ErrorCode::kEventTooLarge);
+  CHECK(over.value()->recordings.size() == 1);
+}
+
 TEST_CASE("The first chunked size and the last whole one both give the text, at every alignment") {
   for (size_t filler = 999'500; filler < 999'900; filler += 3) {
     Fixture f;
@@ -320,9 +366,8 @@ TEST_CASE("The first chunked size and the last whole one both give the text, at 
     const RowWriter writer(f.head, {batch.value()->token, batch.value()->project, {}}, f.config,
                            kNowMs);
     RowBatch rows(Stream::kEvents);
-    const uint32_t count = writer.append_recording(batch.value()->recordings[0], rows);
-    REQUIRE(rows.size() == count);
-    if (count == 1) {
+    CHECK(writer.append_recording(batch.value()->recordings[0], rows) == 0);
+    if (rows.size() == 1) {
       CHECK(rows.row(0).find("$snapshot_items\":[" + data + "]") != std::string_view::npos);
     } else {
       CHECK(joined(rows) == "[" + data + "]");
