@@ -239,7 +239,8 @@ class CookielessRun {
   std::optional<json::Document> document_;
 };
 
-// Whether an event that was refused before it was looked at had $cookieless_mode, by its JSON.
+// Whether an event that was refused before it was looked at had $cookieless_mode, or capture v1's
+// option of that name, by its JSON and in whatever spelling; rather yes than no.
 bool asks_for_cookieless(std::string_view event);
 
 // What a guest's event gets.

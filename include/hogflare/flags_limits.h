@@ -48,8 +48,8 @@ inline constexpr int kRelativeDateMax = 10'000;
 inline constexpr size_t kRelativeDateBytesMax = 20;
 
 // Days of time zones that an isolate remembers (zones.h), 50 bytes each: today and the other days
-// of definitions' and persons' dates, in the zones of the earth.
-inline constexpr size_t kZoneDaysMax = 1'024;
+// of definitions' and persons' dates, in the zones of the earth, of which there are 600.
+inline constexpr size_t kZoneDaysMax = 4'096;
 // Bytes of a zone's name; the longest of the IANA database has 32.
 inline constexpr size_t kZoneNameBytesMax = 64;
 

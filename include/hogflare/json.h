@@ -206,6 +206,9 @@ class Document {
 
 // Decodes a raw JSON string (with its quotes). Lone surrogates become U+FFFD.
 std::string decode_string(std::string_view raw);
+// What its first `raw_bytes_max` bytes stand for, as far as they are whole characters: of a text of
+// which no more is looked at. All of it where it has no more.
+std::string decode_beginning(std::string_view raw, size_t raw_bytes_max);
 void append_decoded(std::string& out, std::string_view raw);
 
 // Appends `utf8` as a JSON string with quotes. Invalid UTF-8 is replaced by U+FFFD, so the output

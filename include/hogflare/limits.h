@@ -32,7 +32,7 @@ inline constexpr size_t kFlagsDecompressedBytesMax = 8u << 20;
 // is answered 503. The rest is for sends, objects, caches and the allocator's gaps: a freed block
 // that is a little too small for the next request's is a gap, so that as much again as the largest
 // block may be idle.
-inline constexpr size_t kRequestMemoryBytesMax = 52u << 20;
+inline constexpr size_t kRequestMemoryBytesMax = 50u << 20;
 // What a request takes beside its body and index however small it is.
 inline constexpr size_t kRequestMemoryBytesBase = 16u << 10;
 // What an event takes in memory beside its JSON: decoded, with its person, and as a row.
@@ -60,6 +60,20 @@ inline constexpr size_t kV1SdkInfoBytesMax = 200;
 // properties are copied several times on their way through identity. PostHog refuses from about 1
 // MB.
 inline constexpr size_t kEventBytesMax = 8u << 20;
+// Values of one event's JSON, down to the members of its properties' objects. Whoever shortens or
+// rewrites the event has a place in memory for each.
+inline constexpr size_t kEventValuesMax = 250'000;
+// What a token, a time, a uuid and a text option of capture v1 may have as they stand in JSON,
+// quotes and escapes counted; nothing that is longer is one, and it is not decoded to find out.
+inline constexpr size_t kTokenRawBytesMax = 1'024;
+inline constexpr size_t kTimeRawBytesMax = 512;
+inline constexpr size_t kUuidRawBytesMax = 512;
+inline constexpr size_t kV1OptionRawBytesMax = 1'024;
+// Text of `$exception_list` that is looked into, and what of it counts for a fingerprint: one with
+// more has no columns, or those of its beginning. PostHog takes no event of more than 1 MB.
+inline constexpr size_t kExceptionListBytesMax = 1u << 20;
+inline constexpr size_t kExceptionsMax = 100;
+inline constexpr size_t kExceptionFramesMax = 2'000;
 // Text of `$elements` that is turned into a chain; a longer list stays as it came. Browsers send a
 // few dozen elements of some hundred bytes each.
 inline constexpr size_t kElementsBytesMax = 512u << 10;
@@ -255,6 +269,8 @@ inline constexpr size_t kIntentInlineBytesMax = 16u << 10;
 // Names one event may ask to unset, as text; what a person holds has at most
 // kPersonPropertiesBytesMax.
 inline constexpr size_t kUnsetBytesMax = 256u << 10;
+// The list of them as it stands in JSON.
+inline constexpr size_t kUnsetRawBytesMax = 512u << 10;
 // Flag continuity keys of a person; those of further flags are not kept.
 inline constexpr size_t kHashKeysBytesMax = 256u << 10;
 // A reply of a person's object; the rest of the operations is sent again. RPC carries 32 MiB. Texts

@@ -46,17 +46,11 @@ void add_event(const Value& item, size_t index, const EventClock& clock,
   event.token = batch.token;
   event.team_id = batch.project->team_id;
   event.historical = batch.historical;
-  std::optional<Error> error;
-  if (item.raw().size() > limits::kEventBytesMax) {
-    error =
-        Error{ErrorCode::kEventTooLarge, "the event has " + std::to_string(item.raw().size()) +
-                                             " bytes of JSON; at most " +
-                                             std::to_string(limits::kEventBytesMax) + " are taken"};
-  } else if (item.is_object()) {
-    error = capture::fill_event(RootFields::of(item), clock, context, event);
-  } else {
+  std::optional<Error> error = capture::check_size(item);
+  if (!error && !item.is_object()) {
     error = Error{ErrorCode::kHydrateFailed, "an event must be a JSON object"};
   }
+  if (!error) error = capture::fill_event(RootFields::of(item), clock, context, event);
   if (event.name == kPerformanceEvent) {
     ++batch.filtered;
     return;

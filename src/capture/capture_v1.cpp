@@ -58,10 +58,11 @@ std::optional<Error> check_uuids(const Value& list) {
     const std::string where = "batch[" + std::to_string(index++) + "]";
     if (!given.exists() || given.is_null()) return Error{ErrorCode::kMissingUuid, where};
     if (!given.is_string()) return Error{ErrorCode::kInvalidUuid, where + ".uuid must be a string"};
-    const std::string text = given.text();
+    const std::string text = json::decode_beginning(given.raw(), limits::kUuidRawBytesMax);
     const std::string_view trimmed = trim_ascii(text);
-    if (trimmed.empty()) return Error{ErrorCode::kMissingUuid, where};
-    const std::optional<Uuid> uuid = Uuid::try_parse(trimmed);
+    const bool is_whole = given.raw().size() <= limits::kUuidRawBytesMax;
+    if (is_whole && trimmed.empty()) return Error{ErrorCode::kMissingUuid, where};
+    const std::optional<Uuid> uuid = is_whole ? Uuid::try_parse(trimmed) : std::nullopt;
     if (!uuid) {
       return Error{ErrorCode::kInvalidUuid,
                    where + ": \"" + std::string(first_code_points(trimmed, 64)) + "\""};
@@ -71,6 +72,11 @@ std::optional<Error> check_uuids(const Value& list) {
   return std::nullopt;
 }
 
+std::optional<int64_t> rfc3339_of(const Value& value) {
+  if (!value.is_string() || value.raw().size() > limits::kTimeRawBytesMax) return std::nullopt;
+  return parse_rfc3339(value.text());
+}
+
 std::optional<Error> check_batch(const Value& root, size_t events_max) {
   if (!root.is_object()) return Error{ErrorCode::kParseFailed, "the body must be a JSON object"};
   const Value list = root.find("batch");
@@ -78,7 +84,7 @@ std::optional<Error> check_batch(const Value& root, size_t events_max) {
   if (list.elements().empty()) return Error{ErrorCode::kEmptyBatch};
   if (auto error = capture::too_many_events(list, events_max)) return error;
   const Value created_at = root.find("created_at");
-  if (!created_at.is_string() || !parse_rfc3339(created_at.text())) {
+  if (!rfc3339_of(created_at)) {
     return Error{ErrorCode::kInvalidBatch, "created_at must be an RFC 3339 time"};
   }
   for (const Value item : list.elements()) {
@@ -87,17 +93,20 @@ std::optional<Error> check_batch(const Value& root, size_t events_max) {
   return check_uuids(list);
 }
 
-// A string; empty when absent or of another type.
-std::string string_of(const Value& value) {
+// A string; empty when absent or of another type. Of one that is too long the beginning, which is
+// too long as well.
+std::string name_of(const Value& value) {
   if (!value.is_string()) return {};
-  std::string text = value.text();
+  std::string text = json::decode_beginning(value.raw(), 6 * (limits::kV1NameBytesMax + 2));
   replace_nul(text);
   return text;
 }
 
 // v1 trims what v0 keeps.
 std::string distinct_id_of(const Value& value) {
-  const std::string text = string_of(value);
+  if (!value.is_string()) return {};
+  std::string text = value.text();
+  replace_nul(text);
   return is_blank(text) ? std::string() : std::string(trim_ascii(text));
 }
 
@@ -135,10 +144,11 @@ class V1Decoder {
 
  private:
   std::optional<Error> read(const Value& item, const v1::Options& options, Event& event) const {
-    event.name = string_of(item.find("event"));
-    event.distinct_id = distinct_id_of(item.find("distinct_id"));
     // check_uuids has seen it.
     event.uuid = Uuid::try_parse(trim_ascii(item.find("uuid").text()))->text();
+    if (std::optional<Error> error = capture::check_size(item)) return error;
+    event.name = name_of(item.find("event"));
+    event.distinct_id = distinct_id_of(item.find("distinct_id"));
     const Value properties = item.find("properties");
     if (properties.is_object()) event.properties = properties;
     if (event.name.empty()) return Error{ErrorCode::kMissingEventName};
@@ -148,7 +158,7 @@ class V1Decoder {
       return Error{ErrorCode::kDistinctIdTooLarge};
     }
     const Value timestamp = item.find("timestamp");
-    const auto at = timestamp.is_string() ? parse_rfc3339(timestamp.text()) : std::nullopt;
+    const auto at = rfc3339_of(timestamp);
     if (!at) return Error{ErrorCode::kInvalidTimestamp, "timestamp must be an RFC 3339 time"};
     if (properties.exists() && !properties.is_object()) {
       return Error{ErrorCode::kInvalidProperties, "properties must be a JSON object"};

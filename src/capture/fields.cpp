@@ -134,7 +134,8 @@ std::optional<Error> fill_name(const Value& name, Event& event) {
     return Error{ErrorCode::kMissingEventName,
                  "event must be a string, not " + std::string(first_code_points(name.raw(), 64))};
   }
-  std::string text = name.text();
+  // A unit has six bytes at most, and what is behind the last one does not count.
+  std::string text = json::decode_beginning(name.raw(), 6 * (limits::kEventNameUnits + 2));
   if (text.empty()) return Error{ErrorCode::kMissingEventName};
   // U+FFFD is one unit as NUL is, so that what is cut away needs no replacing.
   text.resize(first_utf16_units(text, limits::kEventNameUnits).size());
@@ -226,7 +227,9 @@ std::optional<Error> read_uuid(const Value& uuid, std::string& out) {
   // Nobody escapes a UUID's characters, so decoding is the exception.
   std::string decoded;
   std::string_view text = uuid.raw().substr(1, uuid.raw().size() - 2);
-  if (text.find('\\') != std::string_view::npos) text = decoded = uuid.text();
+  if (text.size() <= limits::kUuidRawBytesMax && text.find('\\') != std::string_view::npos) {
+    text = decoded = uuid.text();
+  }
   if (text.empty()) return std::nullopt;
   const std::optional<Uuid> parsed = Uuid::try_parse(text);
   if (!parsed) {
@@ -266,6 +269,7 @@ std::optional<int64_t> time_of(const Value& value, std::optional<int64_t> now_ms
   if (value.is_number()) return parse_epoch_number(value.raw());
   if (!value.is_string()) return std::nullopt;
   const std::string_view raw = value.raw();
+  if (raw.size() > limits::kTimeRawBytesMax) return std::nullopt;
   if (raw.find('\\') != std::string_view::npos) return parse_timestamp(value.text(), now_ms);
   return parse_timestamp(raw.substr(1, raw.size() - 2), now_ms);
 }

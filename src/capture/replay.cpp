@@ -66,7 +66,10 @@ bool is_session_id(const Value& value) {
 
 // The product of a User-Agent, when it is one of PostHog's: "posthog-android/1.0.4".
 std::string library_of(const Value& given, std::string_view user_agent) {
-  if (given.is_string()) return std::string(first_code_points(given.text(), kNameBytesMax));
+  if (given.is_string()) {
+    const std::string text = json::decode_beginning(given.raw(), 12 * (kNameBytesMax + 1));
+    return std::string(first_code_points(text, kNameBytesMax));
+  }
   if (user_agent.empty()) return "unknown";
   const std::string_view product = user_agent.substr(0, user_agent.find('/'));
   if (product.find("posthog") == std::string_view::npos) return "web";
@@ -121,6 +124,13 @@ class ReplayDecoder {
     }
     const SnapshotFields fields =
         root.properties.exists() ? SnapshotFields::of(root.properties) : SnapshotFields{};
+    const size_t data_bytes = fields.data.exists() ? fields.data.raw().size() : 0;
+    if (item.raw().size() - data_bytes > limits::kEventBytesMax) {
+      return Error{ErrorCode::kEventTooLarge,
+                   "the event has " + std::to_string(item.raw().size() - data_bytes) +
+                       " bytes of JSON beside its $snapshot_data; at most " +
+                       std::to_string(limits::kEventBytesMax) + " are taken"};
+    }
     recording.distinct_id = capture::distinct_id_of(root.distinct_id, fields.distinct_id);
     if (auto error = capture::read_uuid(root.uuid, recording.uuid)) return error;
     if (recording.distinct_id.empty()) return Error{ErrorCode::kMissingDistinctId};

@@ -140,6 +140,19 @@ Result<Shape> shape_of_list(const Value& wrapper, const Value& list, size_t even
 
 }  // namespace
 
+std::optional<Error> check_size(const Value& event) {
+  const auto over = [](size_t count, std::string_view what, size_t most) {
+    return Error{ErrorCode::kEventTooLarge, "the event has " + std::to_string(count) +
+                                                std::string(what) + "; at most " +
+                                                std::to_string(most) + " are taken"};
+  };
+  const size_t bytes = event.raw().size();
+  if (bytes > limits::kEventBytesMax) return over(bytes, " bytes of JSON", limits::kEventBytesMax);
+  const size_t values = event.node().next - event.index();
+  if (values > limits::kEventValuesMax) return over(values, " values", limits::kEventValuesMax);
+  return std::nullopt;
+}
+
 std::optional<Error> too_many_events(const Value& list, size_t events_max) {
   size_t count = 0;
   for (const Value item : list.elements()) {
@@ -183,7 +196,9 @@ std::optional<Result<std::string>> unwrap_data_text(const Value& root, size_t by
   if (!data.is_string()) return std::nullopt;
   for (const std::string_view name : {"api_key", "token"}) {
     const Value given = root.find(name);
-    if (token.empty() && given.is_string()) token = given.text();
+    if (token.empty() && given.is_string()) {
+      token = json::decode_beginning(given.raw(), limits::kTokenRawBytesMax);
+    }
   }
   // The text and what its base64 stands for.
   if (auto refused = memory.hold_more(2 * data.raw().size())) {

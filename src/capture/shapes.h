@@ -21,6 +21,8 @@ struct Shape {
 
 // kTooLarge when the array holds more than `events_max` events.
 std::optional<Error> too_many_events(const json::Value& list, size_t events_max);
+// kEventTooLarge: over limits::kEventBytesMax or kEventValuesMax.
+std::optional<Error> check_size(const json::Value& event);
 
 // kHydrateFailed when it is no shape of an event request, kEmptyBatch without events, kTooLarge
 // with too many.

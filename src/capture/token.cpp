@@ -1,6 +1,7 @@
 #include "token.h"
 
 #include "fields.h"
+#include "hogflare/limits.h"
 #include "hogflare/signature.h"
 #include "hogflare/text.h"
 
@@ -9,8 +10,15 @@ namespace {
 
 using json::Value;
 
-// A token as it stands in JSON; what is no string cannot be a token.
-std::string token_text(const Value& token) { return std::string(trim_ascii(text_of(token))); }
+// A token as it stands in JSON; what is no string cannot be a token. Of one that is too long the
+// beginning, which is too long as well.
+std::string token_text(const Value& token) {
+  if (!token.exists() || token.raw().size() <= limits::kTokenRawBytesMax) {
+    return std::string(trim_ascii(text_of(token)));
+  }
+  if (!token.is_string()) return std::string(token.raw().substr(0, limits::kTokenRawBytesMax));
+  return std::string(trim_ascii(json::decode_beginning(token.raw(), limits::kTokenRawBytesMax)));
+}
 
 Value wrapper_token(const Value& wrapper) {
   if (!wrapper.exists()) return Value();

@@ -1,5 +1,7 @@
 #include "v1_request.h"
 
+#include <array>
+
 #include "fields.h"
 #include "hogflare/limits.h"
 #include "hogflare/text.h"
@@ -13,6 +15,27 @@ using json::Member;
 using json::Value;
 
 constexpr std::string_view kBearer = "bearer ";
+
+// Properties that options and headers become; a bit each.
+enum Injected : uint8_t {
+  kSessionId,
+  kWindowId,
+  kCookielessMode,
+  kIgnoreSentAt,
+  kProductTourId,
+  kProcessPersonProfile,
+  kLibrary,
+  kLibraryVersion
+};
+constexpr std::array<std::string_view, 8> kInjectedNames = {"$session_id",
+                                                            "$window_id",
+                                                            "$cookieless_mode",
+                                                            "$ignore_sent_at",
+                                                            "$product_tour_id",
+                                                            "$process_person_profile",
+                                                            "$lib",
+                                                            "$lib_version"};
+constexpr uint8_t kLibraryBits = 1u << kLibrary | 1u << kLibraryVersion;
 
 Error bad_header(std::string_view name, std::string_view what) {
   std::string detail(name);
@@ -73,7 +96,8 @@ std::optional<bool> boolean_of(const Value& value) {
     return false;
   }
   if (!value.is_string()) return std::nullopt;
-  const std::string text = to_lower(trim_ascii(value.text()));
+  const std::string text =
+      to_lower(trim_ascii(json::decode_beginning(value.raw(), limits::kV1OptionRawBytesMax)));
   if (text == "true" || text == "1") return true;
   if (text == "false" || text == "0") return false;
   return std::nullopt;
@@ -92,7 +116,7 @@ class OptionReader {
  public:
   explicit OptionReader(Options& out) : out_(out) {}
 
-  std::optional<bool> flag(const Value& options, std::string_view name, std::string_view property) {
+  std::optional<bool> flag(const Value& options, std::string_view name, Injected property) {
     const Value given = options.find(name);
     if (!given.exists() || given.is_null()) return std::nullopt;
     const std::optional<bool> value = boolean_of(given);
@@ -103,18 +127,18 @@ class OptionReader {
     }
     return value;
   }
-  void text(const Value& options, std::string_view name, std::string_view property) {
+  void text(const Value& options, std::string_view name, Injected property) {
     const Value given = options.find(name);
-    if (!given.exists() || given.is_null()) return;
+    if (!given.exists() || given.is_null() || is_too_long(given, name)) return;
     if (const auto value = text_of(given)) {
       add(property, *value);
     } else {
       complain(name, "must be a string or an integer");
     }
   }
-  void string(const Value& event, std::string_view name, std::string_view property) {
+  void string(const Value& event, std::string_view name, Injected property) {
     const Value given = event.find(name);
-    if (!given.exists() || given.is_null()) return;
+    if (!given.exists() || given.is_null() || is_too_long(given, name)) return;
     if (given.is_string()) {
       add(property, given.raw());
     } else {
@@ -129,10 +153,16 @@ class OptionReader {
   }
 
  private:
-  void add(std::string_view property, std::string_view raw) {
+  bool is_too_long(const Value& given, std::string_view name) {
+    if (given.raw().size() <= limits::kV1OptionRawBytesMax) return false;
+    complain(name, "has more than " + std::to_string(limits::kV1OptionRawBytesMax) + " bytes");
+    return true;
+  }
+  void add(Injected property, std::string_view raw) {
+    out_.names |= static_cast<uint8_t>(1u << property);
     if (!out_.properties.empty()) out_.properties += ',';
     out_.properties += '"';
-    out_.properties += property;
+    out_.properties += kInjectedNames[property];
     out_.properties += "\":";
     out_.properties += raw;
   }
@@ -141,20 +171,22 @@ class OptionReader {
 
 Options options_of(const Value& event) {
   Options read;
+  // It is refused whatever its options are.
+  if (event.raw().size() > limits::kEventBytesMax) return read;
   OptionReader reader(read);
-  reader.string(event, "session_id", "$session_id");
-  reader.string(event, "window_id", "$window_id");
+  reader.string(event, "session_id", kSessionId);
+  reader.string(event, "window_id", kWindowId);
   const Value options = event.find("options");
   if (!options.exists() || options.is_null()) return read;
   if (!options.is_object()) {
     reader.complain("options", "must be an object");
     return read;
   }
-  reader.flag(options, "cookieless_mode", "$cookieless_mode");
+  reader.flag(options, "cookieless_mode", kCookielessMode);
   read.disable_skew_correction =
-      reader.flag(options, "disable_skew_correction", "$ignore_sent_at").value_or(false);
-  reader.text(options, "product_tour_id", "$product_tour_id");
-  reader.flag(options, "process_person_profile", "$process_person_profile");
+      reader.flag(options, "disable_skew_correction", kIgnoreSentAt).value_or(false);
+  reader.text(options, "product_tour_id", kProductTourId);
+  reader.flag(options, "process_person_profile", kProcessPersonProfile);
   return read;
 }
 
@@ -168,20 +200,20 @@ std::string library_properties(const RequestHeaders& headers) {
   return out;
 }
 
-// True when `injected` (members with plain names) has a member of that name.
-bool is_injected(std::string_view injected, std::string_view raw_key) {
-  for (size_t at = injected.find(raw_key); at != std::string_view::npos;
-       at = injected.find(raw_key, at + 1)) {
-    if (injected.substr(at + raw_key.size(), 1) == ":") return true;
+// Whether the member has one of the names whose bits are set.
+bool is_injected(uint8_t names, const Member& member) {
+  for (size_t i = 0; i < kInjectedNames.size(); ++i) {
+    if ((names >> i & 1u) != 0 && member.key_is(kInjectedNames[i])) return true;
   }
   return false;
 }
 
-void append_object(std::string& out, const Value& properties, std::string_view injected) {
+void append_object(std::string& out, const Value& properties, std::string_view injected,
+                   uint8_t names) {
   out += '{';
   bool first = true;
   for (const Member member : properties.members()) {
-    if (is_injected(injected, member.raw_key())) continue;
+    if (is_injected(names, member)) continue;
     if (!first) out += ',';
     first = false;
     out += member.raw_key();
@@ -215,7 +247,8 @@ void append_event(std::string& out, const Value& event, const Options& options,
     out += ',';
   }
   out += "\"properties\":";
-  append_object(out, properties.exists() ? properties : Value(), injected);
+  const uint8_t names = options.names | (library.empty() ? uint8_t{0} : kLibraryBits);
+  append_object(out, properties.exists() ? properties : Value(), injected, names);
   out += '}';
 }
 

@@ -36,6 +36,7 @@ Result<std::string> decode_body(const RequestHeaders& headers, std::string body,
 // An event's `options`, `session_id` and `window_id`.
 struct Options {
   std::string properties;  // JSON members, comma between them: what they become
+  uint8_t names = 0;       // which of the injected names are among them, by bits
   bool disable_skew_correction = false;
   std::string wrong;  // what cannot be used; empty: all is well
 };

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "hogflare/ascii.h"
 #include "hogflare/cookieless.h"
 
 namespace hogflare {
@@ -81,14 +82,45 @@ void append_properties(std::string& out, const Event& event, const CookielessIds
   out += '}';
 }
 
+// Escapes of letters, digits and '_' as what they stand for; they need none.
+std::string with_plain_ascii(std::string_view event) {
+  std::string out;
+  out.reserve(event.size());
+  for (size_t at = 0; at < event.size(); ++at) {
+    const std::string_view hex = event.substr(at, 6);
+    if (event[at] != '\\' || hex.size() < 6 || hex.substr(1, 3) != "u00" || !is_hex_digit(hex[4]) ||
+        !is_hex_digit(hex[5])) {
+      out += event[at];
+      continue;
+    }
+    const char c = static_cast<char>(hex_digit(hex[4]) * 16 + hex_digit(hex[5]));
+    if (is_alphanumeric(c) || c == '_' || c == '$') {
+      out += c;
+    } else {
+      out += hex;
+    }
+    at += 5;
+  }
+  return out;
+}
+
 }  // namespace
 
 bool asks_for_cookieless(std::string_view event) {
-  static constexpr std::string_view kName = "\"$cookieless_mode\"";
+  // In capture v1's options it has no '$'.
+  static constexpr std::string_view kName = "cookieless_mode\"";
+  // A name may be spelled with escapes.
+  std::string decoded;
+  if (event.find("\\u00") != std::string_view::npos) {
+    decoded = with_plain_ascii(event);
+    event = decoded;
+  }
   for (size_t at = event.find(kName); at != std::string_view::npos; at = event.find(kName)) {
     event.remove_prefix(at + kName.size());
-    const size_t value = event.find_first_not_of(" \t\r\n:");
-    if (value != std::string_view::npos && event.substr(value, 4) == "true") return true;
+    const size_t colon = event.find_first_not_of(" \t\r\n");
+    if (colon == std::string_view::npos || event[colon] != ':') continue;
+    const size_t value = event.find_first_not_of(" \t\r\n", colon + 1);
+    if (value != std::string_view::npos && event.substr(value, 5) != "false") return true;
   }
   return false;
 }

@@ -13,6 +13,7 @@
 #include "hogflare/capture_v1.h"
 #include "hogflare/cookieless.h"
 #include "hogflare/delivery.h"
+#include "hogflare/digest.h"
 #include "hogflare/groups_run.h"
 #include "hogflare/limits.h"
 #include "hogflare/people_run.h"
@@ -95,9 +96,14 @@ class CaptureTask final : public HttpTask {
     const size_t window = std::min(events, limits::kWindowEventsMax);
     const size_t rows = std::min(batch_->body.size() + added_bytes(window, batch_->body.size()),
                                  limits::kRowsInMemoryBytes);
-    // A cookieless visitor's event is written anew.
-    const size_t again = CookielessRun::has_work(batch_->events) ? batch_->body.size() : 0;
-    return memory_.hold_more(2 * rows + window * kEventBytes + again);
+    // A cookieless visitor's event is written and indexed anew.
+    const size_t again = CookielessRun::has_work(batch_->events)
+                             ? batch_->body.size() + json_index_bytes(batch_->body)
+                             : 0;
+    // Before rows there are the people's changes on their way to their objects.
+    const size_t on_its_way = std::min(3 * rows, 2 * limits::kRowsInMemoryBytes);
+    return memory_.hold_more(std::max(2 * rows, on_its_way) + window * kEventBytes + again +
+                             batch_->recordings.size() * sizeof(Recording));
   }
 
   CaptureContext context(const Turn& turn) {
@@ -150,11 +156,18 @@ class CaptureTask final : public HttpTask {
     recordings_->start(turn, effects);
   }
 
-  void append_recording(const RowWriter& writer, size_t index, RowBatch& rows) {
-    const RecordingIndex* stored = recordings_ ? recordings_->stored(index) : nullptr;
-    const Recording& recording = batch_->recordings[index];
-    if (stored != nullptr) return writer.append_recording_index(recording, *stored, rows);
-    writer.append_recording(recording, rows);
+  // Goes on with the recording, as far as there is room; the next one's turn comes behind its last
+  // row.
+  void append_recording(const RowWriter& writer, RowBatch& rows) {
+    const RecordingIndex* stored = recordings_ ? recordings_->stored(next_recording_) : nullptr;
+    const Recording& recording = batch_->recordings[next_recording_];
+    if (stored != nullptr) {
+      writer.append_recording_index(recording, *stored, rows);
+    } else {
+      next_recording_row_ =
+          writer.append_recording(recording, rows, next_recording_row_, limits::kRowsInMemoryBytes);
+    }
+    if (next_recording_row_ == 0) ++next_recording_;
   }
 
   // --- Who looks ---
@@ -182,20 +195,30 @@ class CaptureTask final : public HttpTask {
     effects.add(live_->take(batch_->project->team_id, state().live.take_unshown()));
   }
 
-  // A refused request is nobody's project: whoever looks sees it, for it may be the one they wait
-  // for.
+  // A request whose project is not known may be the one that somebody waits for: whoever looks
+  // sees it. Any other is its project's.
   void show_refusal(const Turn& turn, Effects& effects) {
-    const std::string_view token = batch_ == nullptr ? std::string_view() : batch_->token;
+    if (!state().live.may_show(1, turn.now_ms)) return;
+    const Project* const project = batch_ == nullptr ? nullptr : batch_->project;
+    if (project != nullptr) {
+      if (is_watched(project->team_id))
+        show_refusal_to(std::to_string(project->team_id), turn, effects);
+      return;
+    }
     std::string_view rest = request().watched;
     while (!rest.empty()) {
       const size_t comma = rest.find(',');
-      console::LiveFeed feed(token);
-      feed.reject(refused_->tag(), refused_->detail, {}, {}, turn.now_ms);
-      CallObject call = feed.take(0);
-      call.name = rest.substr(0, comma);
-      effects.add(std::move(call));
+      show_refusal_to(rest.substr(0, comma), turn, effects);
       rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
     }
+  }
+
+  void show_refusal_to(std::string_view team, const Turn& turn, Effects& effects) {
+    console::LiveFeed feed(batch_ == nullptr ? std::string_view() : batch_->token);
+    feed.reject(refused_->tag(), refused_->detail, {}, {}, turn.now_ms);
+    CallObject call = feed.take(0);
+    call.name = team;
+    effects.add(std::move(call));
   }
 
   void settle_live() {
@@ -375,9 +398,9 @@ class CaptureTask final : public HttpTask {
       if (is_v1() || live_) rows_of_.push_back(row);
       if (live_) live_->add(batch_->events[next_row_], next_row_);
     }
-    const std::vector<Recording>& recordings = batch_->recordings;
-    while (next_recording_ < recordings.size() && rows.bytes() < limits::kRowsInMemoryBytes) {
-      append_recording(writer, next_recording_++, rows);
+    while (next_recording_ < batch_->recordings.size() &&
+           rows.bytes() < limits::kRowsInMemoryBytes) {
+      append_recording(writer, rows);
     }
     turn.metrics.events_accepted += rows.size();
     return rows;
@@ -413,7 +436,9 @@ class CaptureTask final : public HttpTask {
       call += '\n';
       if (value.exists()) call += value.raw();
     }
-    return !flag_calls_.insert(std::move(call)).second;
+    // Its digest, for a name may be as long as an event.
+    const Sha256Digest digest = sha256(call);
+    return !flag_calls_.emplace(digest.begin(), digest.begin() + 16).second;
   }
 
   void note_cut(size_t in_window) {
@@ -692,6 +717,7 @@ class CaptureTask final : public HttpTask {
   size_t next_row_ = 0;
   size_t window_bytes_ = 0;
   size_t next_recording_ = 0;
+  size_t next_recording_row_ = 0;   // of several; 0: not begun
   bool window_notes_left_ = false;  // changed persons and warnings have no rows yet
   bool rejects_left_ = false;
   // The part just sent, for capture v1's answer: event first_sent_ + i is row rows_of_[i], kNoRow

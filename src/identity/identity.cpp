@@ -428,9 +428,17 @@ void plan_sets(const Event& event, const Found& found, const IdentityContext& co
   if (!once.empty() || found.set_once.exists() || event.set_once.exists()) {
     plan.set_once = bounded_text(once, plan);
   }
-  if (place != nullptr && !has_geoip(set, "$geoip_") && !has_geoip(once, "$initial_geoip_")) {
+  const auto has_room = [](std::string_view text, std::string_view members) {
+    return text.size() + members.size() + 3 <= limits::kPersonPropertiesBytesMax;
+  };
+  if (place != nullptr && has_room(plan.set, place->set) &&
+      has_room(plan.set_once, place->set_once) && !has_geoip(set, "$geoip_") &&
+      !has_geoip(once, "$initial_geoip_")) {
     append_members(plan.set, place->set);
     append_members(plan.set_once, place->set_once);
+  }
+  if (found.unset.exists() && found.unset.raw().size() > limits::kUnsetRawBytesMax) {
+    return warn_of_size(found.unset.raw().size(), plan);
   }
   plan.unset = unset_keys(found.unset);
   size_t bytes = 0;

@@ -560,8 +560,25 @@ char* decode_escaped(char* to, const char* at, const char* end) {
 
 std::string decode_string(std::string_view raw) {
   std::string out;
-  out.reserve(raw.size() - 2);
+  // What is decoded is written by blocks: room for all of it, or the text would be there twice.
+  out.reserve(raw.size() - 2 + kDecodeSlack);
   append_decoded(out, raw);
+  return out;
+}
+
+std::string decode_beginning(std::string_view raw, size_t raw_bytes_max) {
+  if (raw.size() <= raw_bytes_max) return decode_string(raw);
+  size_t end = 1;
+  for (size_t next = end; next <= raw_bytes_max; next = end) {
+    const char first = raw[end];
+    next += first != '\\' ? 1 : raw[end + 1] == 'u' ? 6 : 2;
+    while ((static_cast<unsigned char>(raw[next]) & 0xC0) == 0x80) ++next;
+    if (next > raw_bytes_max) break;
+    end = next;
+  }
+  std::string out(end - 1 + kDecodeSlack, '\0');
+  out.resize(static_cast<size_t>(decode_escaped(out.data(), raw.data() + 1, raw.data() + end) -
+                                 out.data()));
   return out;
 }
 

@@ -1,7 +1,7 @@
 #include "exception.h"
 
 #include <optional>
-#include <vector>
+#include <utility>
 
 #include "columns.h"
 #include "hogflare/digest.h"
@@ -104,24 +104,39 @@ void add_frame(std::string& hashed, const Frame& frame) {
   hashed += frame.language;
 }
 
-void add_frames(std::string& hashed, const Value& list) {
-  std::vector<Frame> frames;
-  bool has_resolved = false;
-  bool has_in_app = false;
+// The first frames, one by one: a list may have more of them than there is room for.
+template <typename Take>
+void each_frame(const Value& list, size_t frames_max, Take take) {
   for (const Value raw : list.elements()) {
-    if (!raw.is_object()) continue;
-    frames.push_back(read_frame(raw));
-    has_resolved = has_resolved || frames.back().is_resolved;
-    has_in_app = has_in_app || frames.back().is_in_app;
-  }
-  if (frames.empty()) return;
-  if (!has_in_app) return add_frame(hashed, frames.front());
-  for (const Frame& frame : frames) {
-    if (frame.is_in_app && (frame.is_resolved || !has_resolved)) add_frame(hashed, frame);
+    if (frames_max-- == 0) return;
+    if (raw.is_object()) take(read_frame(raw));
   }
 }
 
-void add_exception(std::string& hashed, const Value& exception) {
+// `frames_left` of the whole list of exceptions.
+void add_frames(std::string& hashed, const Value& list, size_t& frames_left) {
+  std::optional<Frame> first;
+  bool has_resolved = false;
+  bool has_in_app = false;
+  size_t count = 0;
+  each_frame(list, frames_left, [&](Frame frame) {
+    has_resolved = has_resolved || frame.is_resolved;
+    has_in_app = has_in_app || frame.is_in_app;
+    if (!first) first = std::move(frame);
+    ++count;
+  });
+  if (!first) return;
+  if (!has_in_app) {
+    add_frame(hashed, *first);
+  } else {
+    each_frame(list, frames_left, [&](const Frame& frame) {
+      if (frame.is_in_app && (frame.is_resolved || !has_resolved)) add_frame(hashed, frame);
+    });
+  }
+  frames_left -= count;
+}
+
+void add_exception(std::string& hashed, const Value& exception, size_t& frames_left) {
   hashed += text_of(exception, "type");
   const Value stack = exception.find("stacktrace");
   const Value frames = stack.exists() && stack.is_object() ? stack.find("frames") : Value();
@@ -129,7 +144,7 @@ void add_exception(std::string& hashed, const Value& exception) {
     hashed += text_of(exception, "value");
     return;
   }
-  add_frames(hashed, frames);
+  add_frames(hashed, frames, frames_left);
 }
 
 std::string as_column(std::string_view text) {
@@ -146,23 +161,27 @@ std::string sha512_of(std::string_view text) { return '"' + to_hex(sha512(text))
 ExceptionColumns exception_columns(const Value& list, const Value& given) {
   ExceptionColumns columns;
   if (given.exists() && given.is_string()) {
-    const std::string text = given.text();
+    const std::string text = given.text();  // as long as an event may be
     columns.fingerprint =
         text.size() <= limits::kFingerprintBytesMax ? as_column(text) : sha512_of(text);
   }
   if (!list.exists() || !list.is_array()) return columns;
+  if (list.raw().size() > limits::kExceptionListBytesMax) return columns;
   const Result<json::Document> document = json::Document::parse_const(list.raw(), kListDepth);
   if (!document.ok()) return columns;
   std::string hashed;
   bool is_first = true;
+  size_t exceptions_left = limits::kExceptionsMax;
+  size_t frames_left = limits::kExceptionFramesMax;
   for (const Value exception : document.value().root().elements()) {
+    if (exceptions_left-- == 0) break;
     if (!exception.is_object()) continue;
     if (is_first) {
       columns.type = as_column(text_of(exception, "type"));
       columns.message = as_column(text_of(exception, "value"));
     }
     is_first = false;
-    if (columns.fingerprint.empty()) add_exception(hashed, exception);
+    if (columns.fingerprint.empty()) add_exception(hashed, exception, frames_left);
   }
   if (columns.fingerprint.empty() && !is_first) columns.fingerprint = sha512_of(hashed);
   return columns;

@@ -29,7 +29,7 @@ Error MemoryShare::refusal() const { return sum_ > bytes_ ? busy() : too_large()
 
 std::optional<Error> MemoryShare::hold_more(size_t bytes) {
   if (take(bytes)) return std::nullopt;
-  return refusal();
+  return bytes > limits::kRequestMemoryBytesMax - bytes_ ? too_large() : busy();
 }
 
 std::optional<Error> MemoryShare::hold(size_t bytes) {

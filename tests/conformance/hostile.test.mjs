@@ -207,6 +207,35 @@ describe("beside a steady client", () => {
     await besideTheInnocent(everything("/batch/", COOKIELESS_SHAPES, ["plain", "gzip"]));
   });
 
+  it("recordings that grow when they are written", async () => {
+    const recording = (data) =>
+      `[{"event":"$snapshot","properties":{"token":"${TOKEN}","distinct_id":"hostile","$session_id":"s","$window_id":"w","$snapshot_data":${data}}}]`;
+    const shapes = {
+      "31 MB of quotes": () => recording(`["${'\\"'.repeat(15_800_000)}"]`),
+      "31 MB of small items": () => recording(`[${"1,".repeat(15_800_000)}1]`),
+      "a token of 30 MB": () => recording("[1]").replace(`"${TOKEN}"`, `"\\n${"a".repeat(30_000_000)}"`),
+    };
+    await besideTheInnocent(everything("/s/", shapes, ["gzip"]));
+  });
+
+  it("a person whose properties are long to compare", async () => {
+    const poisons = [
+      `"$screen_width":0.${"0".repeat(300_000)}1,"$initial_screen_width":1`,
+      `"$current_url":"\\n${"x".repeat(300_000)}","$initial_current_url":1`,
+    ];
+    const attacks = poisons.flatMap((poison, i) => [
+      [`making it, ${i}`, () => sent(asBatch([`{"event":"$set","distinct_id":"poisoned${i}","properties":{"$set":{${poison}}}}`]))],
+      [
+        `4,000 events of it, ${i}`,
+        () =>
+          sent(
+            asBatch(Array(4_000).fill(`{"event":"e","distinct_id":"poisoned${i}","properties":{"$screen_width":2,"$current_url":"u"}}`)),
+          ),
+      ],
+    ]);
+    await besideTheInnocent(/** @type {any} */ (attacks));
+  });
+
   it("every question about flags", async () => {
     await besideTheInnocent(
       everything("/flags/?v=2", FLAG_SHAPES, ["plain", "gzip", "base64", "base64 of gzip", "a form of JSON", "a query of base64 of gzip"]),

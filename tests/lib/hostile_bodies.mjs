@@ -53,6 +53,11 @@ export function collidingKeys(count) {
 const members = (keys) => keys.map((key, i) => `"${key}":${i}`).join(",");
 const numbered = (count, name) => Array.from({ length: count }, (_, i) => `${name}${i}`);
 
+/** A text of so many megabytes, with an escape at its beginning, so that whoever wants it decodes it. */
+const escaped = (megabytes) => `"\\n${"a".repeat(megabytes * MIB)}"`;
+/** So many of the smallest fit in an event of 8 MB. */
+const MANY = 1_300_000;
+
 /** Texts by what they ask for; `list` is the name under which the route looks for its events. */
 export const SHAPES = {
   "a million events of nothing": (list) => listed(times(1_000_000, "{}"), list),
@@ -87,6 +92,20 @@ export const SHAPES = {
         .join(",")}]`,
       list,
     ),
+  "a million members": (list) => one(times(MANY, '"":1'), list),
+  "a million members beside the properties": (list) => listed(`{"event":"e","distinct_id":"hostile",${times(MANY, '"":1')}}`, list),
+  "a million names to unset": (list) => one(`"$unset":[${times(MANY, "1")}]`, list),
+  "a million empty names to unset": (list) => one(`"$unset":{${times(MANY, '"":1')}}`, list),
+  "two million values to unset, deep": (list) => one(`"$unset":[[[[[[${times(1_940_000, "1")}]]]]]]`, list),
+  "600,000 empty frames": (list) => one(`"$exception_list":[{"stacktrace":{"frames":[${times(600_000, "{}")}]}}]`, list, '"$exception"'),
+  "400,000 exceptions": (list) => one(`"$exception_list":[${times(400_000, "{}")}]`, list, '"$exception"'),
+  "elements of 5,000 attributes": (list) => {
+    const names = numbered(5_000, `attr__${"z".repeat(60)}`);
+    const element = `{"event":"$autocapture","distinct_id":"hostile","properties":{"$elements":[{${members(names)}}]}}`;
+    return listed(times(40, element), list);
+  },
+  "a token of 31 MB": (list) => `{"api_key":${escaped(30)},"${list}":[{"event":"e","distinct_id":"hostile"}]}`,
+  "a send time of 25 MB": (list) => `{"api_key":"${TOKEN}","sent_at":${escaped(25)},"${list}":[{"event":"e","distinct_id":"hostile"}]}`,
   "a million levels": (list) => one(`"a":${"[".repeat(1_000_000)}`, list),
   "levels to the limit and two million values": (list) =>
     one(`"alias":${"[".repeat(100)}${times(2_100_000, "1")}${"]".repeat(100)}`, list, '"$create_alias"'),
@@ -133,6 +152,9 @@ export const COOKIELESS_SHAPES = {
   "addresses of colons": () => visits(20, () => ({ $ip: ":".repeat(200_000) })),
   "agents of 200 KB": () => visits(20, () => ({ $raw_user_agent: "x".repeat(200_000) })),
   "50,000 visits": () => visits(50_000, () => ({})),
+  "two million values to unset": () => visits(1, () => ({ $unset: [] })).replace("[]", `[[[[[[${times(1_940_000, "1")}]]]]]]`),
+  "two million values of an exception": () => visits(1, () => ({ $exception_list: [] })).replace("[]", `[${times(1_940_000, "1")}]`),
+  "a million members": () => visits(1, () => ({ x: 0 })).replace('"x":0', times(1_200_000, '"":1')),
 };
 
 /** Texts of capture v1, whose events must have these members. */
@@ -146,6 +168,14 @@ export const V1_SHAPES = {
   "events of nothing and blanks": () => v1(`${times(1_900_000, "{}")}${" ".repeat(25 * MIB)}`),
   "options without end": () => v1(v1Event(`,"options":{${members(numbered(300_000, "o"))}}`)),
   "two million numbers": () => v1(v1Event(`,"properties":{"a":[${times(2_100_000, "1")}]}`)),
+  "a million members": () => v1(v1Event(`,"properties":{${times(MANY, '"":1')}}`)),
+  "a session of 1.6 MB and 160,000 properties": () =>
+    v1(v1Event(`,"session_id":"${"a".repeat(1_600_000)}","properties":{${times(160_000, '"a":1')}}`)),
+  "an option of 30 MB": () => v1(v1Event(`,"options":{"product_tour_id":${escaped(30)}}`)),
+  "a uuid of 24 MB": () => v1(v1Event().replace(/"uuid":"[^"]*"/, `"uuid":${escaped(24)}`)),
+  "an id of 24 MB": () => v1(v1Event().replace('"hostile"', escaped(24))),
+  "a time of 24 MB": () => v1(v1Event().replace('"2026-11-22T12:00:00Z"', escaped(24))),
+  "a batch made at a time of 30 MB": () => v1(v1Event()).replace('"2026-11-22T12:00:00Z"', escaped(30)),
   "a name of NULs": () => v1(v1Event().replace('"e"', `"${"\\u0000".repeat(1_200_000)}"`)),
 };
 

@@ -532,6 +532,48 @@ TEST_CASE("An event's JSON has so many bytes, and one over its limit is refused 
   }
 }
 
+TEST_CASE("An event has so many values, and one over that is refused alone") {
+  for (const size_t over : {0, 1}) {
+    Fixture f;
+    // The event, its name, its id, its properties, the list.
+    std::string list = "0";
+    for (size_t i = 6; i < limits::kEventValuesMax + over; ++i) list += ",0";
+    const auto batch =
+        f.decode(R"({"api_key":"T","batch":[{"event":"e","distinct_id":"u","properties":{"f":[)" +
+                     list + R"(]}},{"event":"small","distinct_id":"u"}]})",
+                 Endpoint::kBatch);
+    REQUIRE(batch.ok());
+    CHECK(batch.value()->events.size() == 2 - over);
+    REQUIRE(batch.value()->rejects.size() == over);
+    for (const Reject& reject : batch.value()->rejects) {
+      CHECK(reject.error.code == ErrorCode::kEventTooLarge);
+      CHECK(reject.error.detail == "the event has 250001 values; at most 250000 are taken");
+    }
+  }
+}
+
+TEST_CASE("A field that is longer than any is not decoded to find out what it is") {
+  // Each by the body of one event.
+  const auto sent = [](const std::string& body) {
+    Fixture f;
+    return f.decode(body, Endpoint::kBatch);
+  };
+  const std::string event = R"("batch":[{"event":"e","distinct_id":"u"}])";
+  for (const std::string filling : {std::string(20'000, 'T'), "\\n" + std::string(20'000, 'T')}) {
+    CHECK(code_of(sent(R"({"api_key":")" + filling + "\"," + event + "}")) ==
+          ErrorCode::kInvalidToken);
+    const auto timed = sent(R"({"api_key":"T","sent_at":")" + filling + "\"," + event + "}");
+    REQUIRE(timed.ok());
+    CHECK(!timed.value()->sent_at_ms);
+  }
+  // Blanks around a token are none of it, as far as one looks.
+  CHECK(sent(R"({"api_key":"  T  ",)" + event + "}").ok());
+  CHECK(code_of(sent(R"({"api_key":")" + std::string(2'000, ' ') + R"(T",)" + event + "}")) ==
+        ErrorCode::kInvalidToken);
+  CHECK(code_of(sent(R"({"api_key":[)" + std::string(2'000, ' ') + R"("T"],)" + event + "}")) ==
+        ErrorCode::kInvalidToken);
+}
+
 TEST_CASE("Each window of a large batch holds its own events and rejects alone") {
   Fixture f;
   const size_t count = 2 * limits::kWindowEventsMax + 1;

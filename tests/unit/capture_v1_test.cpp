@@ -437,3 +437,50 @@ TEST_CASE("Events about performance are counted as filtered, and are no rejects"
   REQUIRE(decoded.value()->v1_lines.size() == 4);
   CHECK(decoded.value()->v1_lines[1].event == 0u);
 }
+
+TEST_CASE("What is longer than any of its kind is not decoded, nor are options taken over") {
+  const std::string filling = "\\n" + std::string(20'000, 'x');
+  V1Fixture f;
+  CHECK(code_of(f.decode_v1(R"({"created_at":")" + filling + R"(","batch":[)" + event(1) + "]}")) ==
+        ErrorCode::kInvalidBatch);
+  const auto with_uuid = f.decode_v1(batch(R"({"event":"e","uuid":")" + filling + "\"}"));
+  CHECK(code_of(with_uuid) == ErrorCode::kInvalidUuid);
+  // A uuid with blanks up to the bound is one.
+  const std::string blanks(limits::kUuidRawBytesMax - 38, ' ');
+  const auto padded = [&](std::string_view more) {
+    return f.decode_v1(
+        batch(R"({"event":"e","distinct_id":"u","timestamp":"2026-01-01T11:59:55Z","uuid":")" +
+              uuid_of(1) + blanks + std::string(more) + "\"}"));
+  };
+  CHECK(padded("").ok());
+  CHECK(code_of(padded(" ")) == ErrorCode::kInvalidUuid);
+  for (const char* member : {"session_id", "window_id"}) {
+    CHECK(drop_of(event(1, "\"" + std::string(member) + "\":\"" + filling + "\"")) ==
+          "invalid_options");
+  }
+  CHECK(drop_of(event(1, R"("options":{"product_tour_id":")" + filling + "\"}")) ==
+        "invalid_options");
+  CHECK(drop_of(event(1, R"("options":{"cookieless_mode":")" + filling + "\"}")) ==
+        "invalid_options");
+  std::string named = event(1);
+  named.replace(named.find("\"e\""), 3, "\"" + filling + "\"");
+  CHECK(drop_of(named) == "event_name_too_long");
+}
+
+TEST_CASE("An event of capture v1 is as large as any, and more is dropped by name") {
+  const std::string members = R"("properties":{"f":""})";
+  const auto sized = [&](size_t bytes) {
+    std::string text = event(1, members);
+    return text.insert(text.size() - 3, bytes - text.size(), 'x');
+  };
+  CHECK(drop_of(sized(limits::kEventBytesMax - 200)) == "ok");
+  CHECK(drop_of(sized(limits::kEventBytesMax + 1)) == "event_too_big");
+}
+
+TEST_CASE("An injected property takes the place of the client's, however its name is spelled") {
+  V1Fixture f;
+  CHECK(
+      properties_of(
+          f, R"("session_id":"s","properties":{"$session\u005fid":1,"$session_idx":2,"a":3})") ==
+      R"({"$session_idx":2,"a":3,"$session_id":"s","$lib":"posthog-node","$lib_version":"5.50.0"})");
+}

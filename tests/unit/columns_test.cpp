@@ -237,6 +237,37 @@ TEST_CASE("A fingerprint is of the frames in the application, as PostHog groups"
   CHECK(of_frames("1,null," + node) == hashed("E/app/src/pay.jspaypay"));
 }
 
+TEST_CASE("A list of exceptions of any length takes no more than its beginning") {
+  const auto list = [](size_t frames) {
+    std::string text = R"({"$exception_list":[{"type":"E","stacktrace":{"frames":[)";
+    for (size_t i = 0; i < frames; ++i) {
+      text += (i > 0 ? R"(,{"function":")" : R"({"function":")") + std::to_string(i) + "\"}";
+    }
+    return text + "]}}]}";
+  };
+  const std::string all = fingerprint_of(list(limits::kExceptionFramesMax));
+  CHECK(fingerprint_of(list(limits::kExceptionFramesMax - 1)) != all);
+  CHECK(fingerprint_of(list(limits::kExceptionFramesMax + 1)) == all);
+
+  const auto exceptions = [](size_t count) {
+    std::string text = R"({"$exception_list":[{"type":"0"})";
+    for (size_t i = 1; i < count; ++i) text += R"(,{"type":")" + std::to_string(i) + "\"}";
+    return text + "]}";
+  };
+  const std::string whole = fingerprint_of(exceptions(limits::kExceptionsMax));
+  CHECK(fingerprint_of(exceptions(limits::kExceptionsMax - 1)) != whole);
+  CHECK(fingerprint_of(exceptions(limits::kExceptionsMax + 1)) == whole);
+
+  const auto of_bytes = [](size_t bytes) {
+    const std::string head = R"([{"type":"E","value":")";
+    const std::string text = head + std::string(bytes - head.size() - 3, 'x') + "\"}]";
+    Json row = row_of(R"({"$exception_list":)" + text + "}");
+    return row["exception_type"];
+  };
+  CHECK(of_bytes(limits::kExceptionListBytesMax) == "E");
+  CHECK(of_bytes(limits::kExceptionListBytesMax + 1).is_null());
+}
+
 TEST_CASE("A recording's rows have session, window and library") {
   Fixture f;
   RowWriter writer(f.head, {"phc_x", nullptr, {}}, f.config, kNowMs);
@@ -252,7 +283,8 @@ TEST_CASE("A recording's rows have session, window and library") {
     recording.library = "web";
     recording.items = {item};
     RowBatch rows(Stream::kEvents);
-    const uint32_t count = writer.append_recording(recording, rows);
+    CHECK(writer.append_recording(recording, rows) == 0);
+    const uint32_t count = rows.size();
     CHECK(count == (item == big ? 2 : 1));
     for (uint32_t i = 0; i < count; ++i) {
       CHECK(check_row(rows.row(i)) == std::nullopt);

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "cookieless/days.h"
 #include "cookieless/object_format.h"
 #include "cookieless_world.h"
 #include "hogflare/base64.h"
@@ -888,3 +889,32 @@ TEST_CASE("The mode is each project's own", "[cookieless]") {
 
 }  // namespace
 }  // namespace hogflare::test
+
+TEST_CASE("A refused event that asked for cookieless is known in every spelling", "[cookieless]") {
+  for (const char* text : {R"({"properties":{"$cookieless_mode":true}})",
+                           R"({"properties":{"$cookieless_mode" : true}})",
+                           R"({"properties":{"\u0024cookieless_mode":true}})",
+                           R"({"properties":{"$cookieless\u005Fmode":true}})",
+                           R"({"options":{"cookieless_mode":true,"product_tour_id":{}}})",
+                           R"({"options":{"cookieless_mode":1}})",
+                           R"({"properties":[{"$cookieless_mode":"true"}]})"}) {
+    CAPTURE(text);
+    CHECK(asks_for_cookieless(text));
+  }
+  for (const char* text :
+       {R"({"properties":{"$cookieless_mode":false}})", R"({"event":"cookieless_mode","a":true})",
+        R"({"properties":{"a":"\u0041"}})", "{}"}) {
+    CAPTURE(text);
+    CHECK_FALSE(asks_for_cookieless(text));
+  }
+}
+
+TEST_CASE("The zone of a visitor is asked for only near the days that have salts", "[cookieless]") {
+  const int64_t now_ms = *parse_timestamp("2026-05-20T12:00:00Z");
+  constexpr int64_t kDayMs = 86'400'000;
+  for (const auto& [days, is_far] : std::initializer_list<std::pair<int, bool>>{
+           {0, false}, {-3, false}, {1, false}, {-30, true}, {30, true}, {-20'000, true}}) {
+    CAPTURE(days);
+    CHECK(is_far_from_cookieless_salts(now_ms + days * kDayMs, now_ms) == is_far);
+  }
+}

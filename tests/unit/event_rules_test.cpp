@@ -197,6 +197,29 @@ TEST_CASE("An AI event shows its person and groups and changes neither") {
   CHECK(group == "g");
 }
 
+TEST_CASE("The connection's place makes no properties larger than an object stores") {
+  const RequestHead head = berlin();
+  const ConnectionPlace place = ConnectionPlace::of(head);
+  for (const std::string name : {"$set", "$set_once"}) {
+    bool has_been_there = false;
+    bool has_been_left_out = false;
+    for (size_t left = 0; left < 600; left += 10) {
+      const std::string object =
+          R"({"a":")" + std::string(limits::kPersonPropertiesBytesMax - left - 8, 'x') + "\"}";
+      REQUIRE(object.size() + left == limits::kPersonPropertiesBytesMax);
+      const IdentityPlan plan = plan_of_properties("{\"" + name + "\":" + object + "}", &place);
+      CAPTURE(name, left);
+      CHECK(plan.warnings.empty());
+      const std::string& text = name == "$set" ? plan.set : plan.set_once;
+      CHECK(text.size() <= limits::kPersonPropertiesBytesMax);
+      CHECK(text.size() >= object.size());
+      (text.size() == object.size() ? has_been_left_out : has_been_there) = true;
+    }
+    CHECK(has_been_there);
+    CHECK(has_been_left_out);
+  }
+}
+
 TEST_CASE("The connection's place reaches the person as PostHog's GeoIP does") {
   const RequestHead head = berlin();
   const ConnectionPlace place = ConnectionPlace::of(head);

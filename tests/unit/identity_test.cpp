@@ -909,6 +909,20 @@ TEST_CASE("Names to unset have so many bytes together, and one byte more is a wa
   }
 }
 
+TEST_CASE("A list of names to unset is not taken apart when it is too long as it stands") {
+  for (const bool fits : {true, false}) {
+    Fixture f;
+    f.send(event("custom", "ann", R"("$set":{"a":1})"));
+    std::string list = R"(["a")";
+    while (list.size() + 4 <= limits::kUnsetRawBytesMax) list += ",\"\"";
+    if (!fits) list += ",\"\"";
+    f.send(event("custom", "ann", "\"$unset\":" + list + "]"));
+    CAPTURE(fits);
+    CHECK(f.warnings.empty() == fits);
+    CHECK((f.stored("ann").properties.find("\"a\"") == std::string::npos) == fits);
+  }
+}
+
 // --- Groups ---
 
 TEST_CASE(

@@ -20,6 +20,32 @@ std::string nested(size_t depth, char open, char close) {
 
 }  // namespace
 
+TEST_CASE("The beginning of a string ends with a whole character") {
+  const std::string raw = R"("aé\n\u00e9\ud83d\ude00z")";
+  const std::vector<std::pair<size_t, std::string>> cases = {{1, ""},
+                                                             {2, "a"},
+                                                             {3, "a"},
+                                                             {4, "aé"},
+                                                             {5, "aé"},
+                                                             {6, "aé\n"},
+                                                             {11, "aé\n"},
+                                                             {12, "aé\né"},
+                                                             {17, "aé\né"},
+                                                             {18, "aé\né\uFFFD"},
+                                                             {raw.size() - 2, "aé\né😀"},
+                                                             {raw.size(), "aé\né😀z"},
+                                                             {1'000, "aé\né😀z"}};
+  for (const auto& [bytes, text] : cases) {
+    CAPTURE(bytes);
+    CHECK(json::decode_beginning(raw, bytes) == text);
+  }
+}
+
+TEST_CASE("A text with an escape is decoded into one block of its size") {
+  const std::string raw = "\"\\n" + std::string(1'000'000, 'x') + "\"";
+  CHECK(json::decode_string(raw).capacity() < 1'000'100);
+}
+
 TEST_CASE("Every form of JSON that RFC 8259 allows is accepted") {
   const std::string_view valid[] = {"null",
                                     "true",
