@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -126,6 +127,7 @@ class ObjectHost {
   uint32_t subrequests_max = platform::kSubrequests;  // of one invocation
   std::vector<std::string> sends;                     // every one is answered with sink_status
   uint16_t sink_status = 200;
+  std::function<void(const std::string&)> on_send;  // when set, nothing is kept in `sends`
 
   Turn turn(Storage* storage = nullptr) {
     return {.now_ms = now_ms,
@@ -230,7 +232,7 @@ class ObjectHost {
       } else if (const auto* wait = std::get_if<Wait>(&effect.kind)) {
         now_ms += wait->delay_ms;
       } else if (const auto* send = std::get_if<SendRows>(&effect.kind)) {
-        sends.push_back(send->rows);
+        on_send ? on_send(send->rows) : sends.push_back(send->rows);
         result.http_status = sink_status;
       }
       resume(std::move(result));

@@ -12,4 +12,10 @@ namespace hogflare::limits {
 inline constexpr size_t kKeptTextsBytesMax = 20u << 20;
 inline constexpr size_t kKeptGroupTextsBytesMax = 12u << 20;
 
+// --- Rows of people ---
+
+// Ids in one row of the persons stream, in bytes of JSON: with them the largest person stays below
+// a row's limit. Further ids take further rows, each with the person's properties again.
+inline constexpr size_t kPersonRowIdsBytesMax = 200u << 10;
+
 }  // namespace hogflare::limits

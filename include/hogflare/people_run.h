@@ -152,7 +152,9 @@ class PeopleRun {
 };
 
 // The rows of one change: several, with the ids divided among them, when one would be too large.
+// Each shows the whole person. `part` numbers the first of them, for changes whose ids come in
+// several calls.
 void append_person_rows(RowBatch& rows, const PersonChange& change, const Project& project,
-                        std::string_view api_key, int64_t now_ms);
+                        std::string_view api_key, int64_t now_ms, size_t part = 0);
 
 }  // namespace hogflare

@@ -2,6 +2,7 @@
 // reports merges to the persons and the distinct_ids stream. Each step leaves its note in storage
 // until it is done.
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "hogflare/config.h"
 #include "hogflare/delivery.h"
 #include "hogflare/limits.h"
+#include "hogflare/memory_limits.h"
 #include "hogflare/people_run.h"
 #include "hogflare/person_calls.h"
 #include "identity/distinct_id_rows.h"
@@ -17,6 +19,9 @@
 
 namespace hogflare {
 namespace {
+
+// Rows that the ids of one page may take, many times over: what makes their uuids differ.
+constexpr size_t kPartsOfPage = 16;
 
 int64_t alarm_delay_ms(int64_t age_ms) {
   return std::clamp(age_ms, limits::kMergeAlarmMs, limits::kMergeAlarmMsMax);
@@ -148,72 +153,116 @@ class AlarmTask final : public MergingTask {
   }
 
   // Tells the persons stream of the person as it is now, and then the distinct_ids stream of its
-  // ids.
+  // ids. Either in parts, one a turn: a person may have megabytes of ids.
   void report(PersonWork& work, const Turn& turn, Effects& effects) {
-    const std::vector<UnreportedMerge> merges =
-        load_reports(work.storage(), work.record(), work.fault());
+    merges_ = load_reports(work.storage(), work.record(), work.fault());
     if (work.failed()) return;
-    report_team_id_ = merges.back().team_id;
     has_reported_ = true;
     reported_before_ = work.record().next_report;
-    if (!changes_.wanted()) return report_more(work, turn, effects);
-    RowBatch rows = person_rows(work, turn, merges);
+    report_more(work, turn, effects);
+  }
+
+  // The next part of the rows, until there are no more.
+  void report_more(PersonWork& work, const Turn& turn, Effects& effects) {
+    RowBatch rows = next_rows(work, turn);
     if (work.failed()) return;
-    send(turn, std::move(rows), effects);
+    if (rows.empty()) return end_report(work, turn, effects);
+    std::vector<RowBatch> batches;
+    batches.push_back(std::move(rows));
+    report_.emplace(std::move(batches), sink_health_);
+    report_->start(turn, effects);
     if (report_->finished()) reported(work, turn, effects);
   }
 
-  // The person with all its ids, and a deletion for each person it absorbed.
-  RowBatch person_rows(PersonWork& work, const Turn& turn,
-                       const std::vector<UnreportedMerge>& merges) const {
-    const UnreportedMerge& newest = merges.back();
-    Project project;
-    project.team_id = newest.team_id;
+  RowBatch next_rows(PersonWork& work, const Turn& turn) {
+    if (changes_.wanted() && !has_told_persons_) {
+      RowBatch rows(Stream::kPersons);
+      append_persons(work, turn, rows);
+      if (work.failed() || !rows.empty()) return rows;
+      has_told_persons_ = true;
+      next_page_.reset();
+    }
+    RowBatch rows(Stream::kDistinctIds);
+    if (reports_ids_) append_ids(work, turn, rows);
+    return rows;
+  }
+
+  // The person with the ids inside its record, a deletion for each person it absorbed, and then the
+  // person again with the next of the ids on pages.
+  void append_persons(PersonWork& work, const Turn& turn, RowBatch& rows) {
+    const Person& person = work.record().person;
+    if (!next_page_.has_value()) {
+      next_page_ = first_moved_page(work.storage(), work.fault());
+      if (work.failed()) return;
+      const bool none_came = *next_page_ == kNoIdsMoved;
+      append_person(work, turn, none_came ? std::vector<PersonId>() : person.ids, 0, rows);
+    }
+    while (next_merge_ < merges_.size() && rows.bytes() < bounds_.id_rows_bytes) {
+      append_deleted(work, turn, merges_[next_merge_++], rows);
+    }
+    if (!rows.empty()) return;
+    const uint32_t first = *next_page_;
+    const std::vector<PersonId> ids = next_ids(work);
+    if (!ids.empty()) append_person(work, turn, ids, kPartsOfPage * (size_t{first} + 1), rows);
+  }
+
+  // Those on the next pages, as many as one row takes.
+  std::vector<PersonId> next_ids(PersonWork& work) {
+    const size_t bytes_max = std::min(limits::kPersonRowIdsBytesMax, bounds_.id_rows_bytes);
+    std::vector<PersonId> ids;
+    uint64_t bytes = 0;
+    for (; *next_page_ < work.record().person.id_pages; ++*next_page_) {
+      std::vector<PersonId> page = load_ids(work, *next_page_);
+      if (work.failed()) return {};
+      bytes += bytes_of_ids(page);
+      if (!ids.empty() && bytes > bytes_max) return ids;
+      std::move(page.begin(), page.end(), std::back_inserter(ids));
+    }
+    return ids;
+  }
+
+  void append_person(PersonWork& work, const Turn& turn, const std::vector<PersonId>& ids,
+                     size_t part, RowBatch& rows) const {
+    const UnreportedMerge& newest = merges_.back();
     PersonOp op;
     op.distinct_id = newest.distinct_id;
     op.event_uuid = newest.event_uuid;
     ChangeLog log(true);
     log.changed(ChangeKind::kMerge, op);
-    list_ids(work, log);
-    for (const UnreportedMerge& merge : merges) {
-      if (merge.merged_uuid.empty()) continue;
-      op.distinct_id = merge.distinct_id;
-      op.event_uuid = merge.event_uuid;
-      log.deleted(merge.merged_uuid, merge.merged_version, merge.merged_created_at_ms, op);
-    }
+    log.concerns_all(ids);
     log.snapshot(work);
-    RowBatch rows(Stream::kPersons);
-    for (const PersonChange& change : log.take()) {
-      append_person_rows(rows, change, project, {}, turn.now_ms);
-    }
-    return rows;
+    for (const PersonChange& change : log.take()) append(rows, change, turn, part);
   }
 
-  void send(const Turn& turn, RowBatch rows, Effects& effects) {
-    std::vector<RowBatch> batches;
-    batches.push_back(std::move(rows));
-    report_.emplace(std::move(batches), sink_health_);
-    report_->start(turn, effects);
+  void append_deleted(PersonWork& work, const Turn& turn, const UnreportedMerge& merge,
+                      RowBatch& rows) const {
+    if (merge.merged_uuid.empty()) return;
+    PersonChange change;
+    change.kind = ChangeKind::kDelete;
+    change.uuid = merge.merged_uuid;
+    change.version = merge.merged_version;
+    change.created_at_ms = merge.merged_created_at_ms;
+    change.distinct_id = merge.distinct_id;
+    change.event_uuid = merge.event_uuid;
+    change.merged_into = work.record().person.uuid;
+    append(rows, change, turn, 0);
   }
 
-  // The next part of the ids' rows, until there are no more.
-  void report_more(PersonWork& work, const Turn& turn, Effects& effects) {
-    RowBatch rows(Stream::kDistinctIds);
-    if (reports_ids_) append_ids(work, turn, rows);
-    if (work.failed()) return;
-    if (rows.empty()) return end_report(work, turn, effects);
-    send(turn, std::move(rows), effects);
-    if (report_->finished()) reported(work, turn, effects);
+  void append(RowBatch& rows, const PersonChange& change, const Turn& turn, size_t part) const {
+    Project project;
+    project.team_id = merges_.back().team_id;
+    append_person_rows(rows, change, project, {}, turn.now_ms, part);
   }
 
   // Those inside the record first: while the report is under way they may move to pages behind the
   // last.
   void append_ids(PersonWork& work, const Turn& turn, RowBatch& rows) {
     const Person& person = work.record().person;
-    const IdRowHead head{report_team_id_, person.uuid, turn.now_ms};
+    const IdRowHead head{merges_.back().team_id, person.uuid, turn.now_ms};
     if (!next_page_.has_value()) {
-      append_distinct_id_rows(rows, head, person.ids);
       next_page_ = first_moved_page(work.storage(), work.fault());
+      if (work.failed()) return;
+      if (*next_page_ != kNoIdsMoved) append_distinct_id_rows(rows, head, person.ids);
       if (faults_.skip_paged_ids) next_page_ = person.id_pages;
     }
     while (*next_page_ < person.id_pages && rows.bytes() < bounds_.id_rows_bytes) {
@@ -230,14 +279,6 @@ class AlarmTask final : public MergingTask {
     ByteReader in(body);
     HF_ASSERT(read_ids(in, ids));  // its checksum says that it was written here
     return ids;
-  }
-
-  static void list_ids(PersonWork& work, ChangeLog& log) {
-    const Person& person = work.record().person;
-    log.concerns_all(person.ids);
-    for (uint32_t page = 0; page < person.id_pages && !work.failed(); ++page) {
-      log.concerns_all(load_ids(work, page));
-    }
   }
 
   void reported(PersonWork& work, const Turn& turn, Effects& effects) {
@@ -271,9 +312,11 @@ class AlarmTask final : public MergingTask {
   std::optional<DeliveryRun> report_;
   bool has_reported_ = false;
   uint64_t reported_before_ = 0;  // the number of the first note that is not in the report
-  int64_t report_team_id_ = 1;
-  std::optional<uint32_t>
-      next_page_;  // of ids to be told of; nullopt: those inside the record first
+  std::vector<UnreportedMerge> merges_;  // to be told of
+  size_t next_merge_ = 0;                // of them, whose deletion is told next
+  bool has_told_persons_ = false;
+  // Of ids to be told to the stream at hand; nullopt: those inside the record first.
+  std::optional<uint32_t> next_page_;
   bool has_failed_ = false;
   int steps_ = 0;
 };

@@ -11,9 +11,19 @@ namespace hogflare {
 namespace {
 
 constexpr std::string_view kIndexKey = "ids/index";
-// What an id's version and length take on a page.
+// What an id takes besides: its version and length on a page, quotes and a comma in a row.
 constexpr size_t kIdOverheadBytes = 4;
 constexpr size_t kPrintBytes = 4;
+
+// At least what it takes in a row, where JSON makes six bytes of a control character.
+size_t bytes_of(const PersonId& id) {
+  size_t bytes = id.distinct_id.size() + kIdOverheadBytes;
+  for (const char c : id.distinct_id) {
+    const auto byte = static_cast<unsigned char>(c);
+    bytes += byte < 0x20 ? 5 : byte == '"' || byte == '\\' ? 1 : 0;
+  }
+  return bytes;
+}
 
 std::string page_key(uint32_t page) {
   char key[24];
@@ -64,7 +74,7 @@ bool prints_have(std::string_view prints, std::string_view print) {
 
 uint64_t bytes_of_ids(const std::vector<PersonId>& ids) {
   uint64_t bytes = 0;
-  for (const PersonId& id : ids) bytes += id.distinct_id.size() + kIdOverheadBytes;
+  for (const PersonId& id : ids) bytes += bytes_of(id);
   return bytes;
 }
 
@@ -108,7 +118,7 @@ void append_ids(Storage& storage, Person& person, std::vector<PersonId> ids,
     ByteWriter prints;
     for (size_t bytes = 0; from < ids.size() && (page.empty() || bytes < bounds.id_page_bytes);) {
       PersonId& id = ids[from++];
-      bytes += id.distinct_id.size() + kIdOverheadBytes;
+      bytes += bytes_of(id);
       prints.raw(fingerprint(id.distinct_id));
       page.push_back(std::move(id));
     }

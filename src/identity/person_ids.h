@@ -20,7 +20,7 @@
 
 namespace hogflare {
 
-// All ids of a person, and what they count against PersonBounds::ids_bytes.
+// All ids of a person, and what they count against PersonBounds::ids_bytes: their bytes in a row.
 uint64_t count_of_ids(const Person& person);
 uint64_t bytes_of_ids(const Person& person);
 uint64_t bytes_of_ids(const std::vector<PersonId>& ids);

@@ -140,10 +140,12 @@ void MergingTask::carry_out(PersonWork& work, const Intent& intent, SurrenderRep
   Operation operation(work, changes, op,
                       {intent.team_id, intent.self,
                        intent.exact ? PersonlessMode::kExact : PersonlessMode::kStateless});
-  // What the merge brings stands behind the pages there are.
-  const uint32_t first_page = record.has_person ? record.person.id_pages : 0;
+  // What the merge brings stands behind the pages there are. Nothing comes of one that is refused,
+  // or that was done before.
+  uint32_t first_page = record.has_person ? record.person.id_pages : 0;
+  if (reply.status != SurrenderStatus::kGiven) first_page = kNoIdsMoved;
   const bool reports = (changes.wanted() || reports_ids_) && !faults_.skip_report;
-  if (reports && reports_ids_) note_moved_ids(work.storage(), record, first_page, work.fault());
+  if (reports) note_moved_ids(work.storage(), record, first_page, work.fault());
   const bool took_person = reply.status == SurrenderStatus::kGiven && reply.has_person;
   UnreportedMerge note;
   if (took_person && record.has_person) {

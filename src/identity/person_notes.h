@@ -5,8 +5,8 @@
 //   dismiss/000000000000 …   sealed name of an object
 //   report/000000000000 …    sealed UnreportedMerge; numbered first_report to next_report - 1
 //   report-ids               sealed number: of the pages of ids, the first that has ids which came
-//   with a
-//                            merge to be reported; none: the first of all
+//                            with a merge to be reported; kNoIdsMoved: none came, not even to the
+//                            record; not there: the first of all
 #pragma once
 
 #include <optional>
@@ -34,6 +34,9 @@ std::vector<UnreportedMerge> load_reports(Storage& storage, const PersonRecord& 
                                           std::optional<StoredFault>& fault);
 // Those before the number `end` are done.
 void erase_reports(Storage& storage, PersonRecord& record, uint64_t end);
+
+// For first_page: the merge brought no ids, for it was refused.
+inline constexpr uint32_t kNoIdsMoved = UINT32_MAX;
 
 // A merge is about to be noted as a report: its ids stand in the record, or on pages from
 // `first_page` on. Before note_report().

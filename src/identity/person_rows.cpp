@@ -2,6 +2,7 @@
 #include <string>
 
 #include "hogflare/json.h"
+#include "hogflare/memory_limits.h"
 #include "hogflare/people_run.h"
 #include "hogflare/timestamp.h"
 #include "hogflare/uuid.h"
@@ -9,9 +10,6 @@
 
 namespace hogflare {
 namespace {
-
-// Ids in one row, in bytes, so that the largest person and its ids stay below a row's limit.
-constexpr size_t kRowIdsBytesMax = 200u << 10;
 
 std::string_view name_of(ChangeKind kind) {
   switch (kind) {
@@ -66,7 +64,7 @@ void append_custom(std::string& out, std::string_view properties) {
 // Ids from `first` on, as many as fit; moves `first` behind them.
 std::string ids_text(const std::vector<std::string>& ids, size_t& first) {
   std::string text = "[";
-  while (first < ids.size() && (text.size() == 1 || text.size() < kRowIdsBytesMax)) {
+  while (first < ids.size() && (text.size() == 1 || text.size() < limits::kPersonRowIdsBytesMax)) {
     if (text.size() > 1) text += ',';
     json::append_string(text, ids[first++]);
   }
@@ -86,9 +84,8 @@ std::string row_uuid(const PersonChange& change, size_t part) {
 }  // namespace
 
 void append_person_rows(RowBatch& rows, const PersonChange& change, const Project& project,
-                        std::string_view api_key, int64_t now_ms) {
+                        std::string_view api_key, int64_t now_ms, size_t part) {
   size_t first = 0;
-  size_t part = 0;
   do {
     const std::string ids = ids_text(change.distinct_ids, first);
     std::string& out = rows.buffer();

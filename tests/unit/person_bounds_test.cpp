@@ -7,6 +7,8 @@
 #include <functional>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 
@@ -213,6 +215,122 @@ TEST_CASE("An operator is told a person's ids, and the changes by the events tha
   CHECK(std::count(events.begin(), events.end(), uuid_of(3)) == 1);
   CHECK(told_of("bob")["state"] == "redirect");
   CHECK(told_of("bob")["redirect_to"] == "ann");
+}
+
+// --- Reports of merges ---
+
+// What the alarms of "user" tell of it until no report is owed.
+struct Reporting : World {
+  Reporting() {
+    host.config.sinks[index_of(Stream::kPersons)] = SinkKind::kHttp;
+    host.config.sinks[index_of(Stream::kDistinctIds)] = SinkKind::kHttp;
+  }
+  void event(const std::string& json) {
+    EventBatch batch;
+    batch.add(json);
+    send(batch);
+  }
+  std::vector<nlohmann::json> rows() {
+    host.sends.clear();
+    host.ring_alarms(host.now_ms + 2 * limits::kMergeAlarmMs);
+    std::vector<nlohmann::json> all;
+    for (const std::string& sent : host.sends) {
+      for (nlohmann::json& row : nlohmann::json::parse(sent)) all.push_back(std::move(row));
+    }
+    return all;
+  }
+  // Ids that rows of the persons stream list, and those with a row of distinct_ids.
+  struct Told {
+    std::set<std::string> listed;
+    std::set<std::string> rows;
+  };
+  Told told() {
+    Told told;
+    for (const nlohmann::json& row : rows()) {
+      if (!row.contains("distinct_ids")) told.rows.insert(row["distinct_id"]);
+      if (!row.contains("distinct_ids")) continue;
+      for (const nlohmann::json& id : row["distinct_ids"]) told.listed.insert(id);
+    }
+    return told;
+  }
+};
+
+TEST_CASE("The largest person is told of in parts, each with few bytes, and every id arrives") {
+  Reporting world;
+  MemoryStorage& storage = world.storage("user");
+  std::set<std::string> ids;
+  {
+    std::optional<StoredFault> fault;
+    PersonRecord record = load_record(storage, PersonBounds(), fault);
+    record.state = RecordState::kOwner;
+    record.has_person = true;
+    record.person.uuid = "018f0000-0000-5000-8000-000000000001";
+    record.person.properties =
+        "{\"a\":\"" + std::string(limits::kPersonPropertiesBytesMax - 8, 'x') + "\"}";
+    // Six bytes of a row each.
+    const std::string control(390, '\1');
+    std::vector<PersonId> all;
+    while (bytes_of_ids(all) < limits::kPersonIdsBytesMax - 2'500) {
+      all.push_back({std::to_string(10'000 + all.size()) + control, 1});
+      ids.insert(all.back().distinct_id);
+    }
+    append_ids(storage, record.person, std::move(all), record.bounds, fault);
+    // Every merge absorbed somebody.
+    for (size_t i = 0; i < limits::kUnreportedMergesMax; ++i) {
+      note_report(storage, record, {"e", control, record.person.uuid, 3, 4, 1});
+    }
+    store_record(storage, record, fault);
+    REQUIRE_FALSE(fault.has_value());
+  }
+  // A stored id takes fewer bytes than a told one, and the bound is of those.
+  CHECK(ids.size() * 390 < limits::kPersonIdsBytesMax / 5);
+  storage.alarm_at_ms = 1;
+  std::set<std::string> listed;
+  std::set<std::string> rows;
+  size_t deleted = 0;
+  std::set<std::string> uuids;
+  world.host.on_send = [&](const std::string& sent) {
+    CHECK(sent.size() < 2u << 20);
+    for (const nlohmann::json& row : nlohmann::json::parse(sent)) {
+      if (!row.contains("distinct_ids")) {
+        rows.insert(row["distinct_id"]);
+        continue;
+      }
+      deleted += row["is_deleted"].get<bool>();
+      if (!row["is_deleted"]) CHECK(uuids.insert(row["uuid"]).second);
+      if (!row["is_deleted"]) CHECK(row["properties"]["a"].get<std::string>().size() > 600'000);
+      for (const nlohmann::json& id : row["distinct_ids"]) listed.insert(id);
+    }
+  };
+  world.host.ring_alarms(world.host.now_ms);
+  CHECK(deleted == limits::kUnreportedMergesMax);
+  CHECK(rows == ids);
+  CHECK(std::includes(listed.begin(), listed.end(), ids.begin(), ids.end()));
+  CHECK_FALSE(read_stored_person(storage).has_unreported);
+}
+
+TEST_CASE("A merge tells of the ids that came with it, and a refused one of none") {
+  Reporting world;
+  constexpr size_t kIds = 300;
+  world.merge(1, kIds, 390);
+  CHECK(world.told().listed.size() == kIds + 1);
+
+  world.event(R"({"event":"$create_alias","distinct_id":"user","properties":{"alias":"late"}})");
+  const Reporting::Told late = world.told();
+  CHECK(late.listed.count("late") == 1);
+  CHECK(late.rows.count("late") == 1);
+  CHECK(late.listed.size() < kIds / 4);  // those inside the record, and on no page
+
+  // Identified people are not absorbed by an alias.
+  world.event(R"({"event":"$identify","distinct_id":"bob","properties":{"$anon_distinct_id":"b"}})");
+  world.rows();
+  world.event(R"({"event":"$create_alias","distinct_id":"user","properties":{"alias":"bob"}})");
+  REQUIRE(read_stored_person(world.storage("user")).has_unreported);
+  const Reporting::Told refused = world.told();
+  CHECK(refused.listed == std::set<std::string>{"user"});
+  CHECK(refused.rows.empty());
+  CHECK(world.storage("user").values.count("report-ids") == 0);
+  CHECK_FALSE(read_stored_person(world.storage("user")).has_unreported);
 }
 
 // --- Whoever asks for a person ---
