@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "console/limits.h"
+#include "hogflare/backoff.h"
 #include "hogflare/base64.h"
 #include "hogflare/digest.h"
 #include "json/dom.h"
@@ -209,7 +210,8 @@ bool AccessKeys::are_due(int64_t now_ms, bool for_unknown_key) const {
       asked_at_ms_ != 0) {
     return false;
   }
-  return keys_.empty() || for_unknown_key || now_ms - read_at_ms_ >= limits::kAccessKeysAgeMs;
+  return keys_.empty() || for_unknown_key ||
+         !must_wait(read_at_ms_ + limits::kAccessKeysAgeMs, now_ms, limits::kAccessKeysAgeMs);
 }
 
 bool AccessKeys::take(std::string_view json, int64_t now_ms) {

@@ -309,7 +309,9 @@ class CookielessTask final : public Task {
       out.text(uuid_text(place.session));
     }
     store_visitor(*turn.storage, key, visitor);
-    if (turn.storage->alarm() == 0) turn.storage->set_alarm(ends_ms(key));
+    // A later one is for a day that the clock was ahead in.
+    const int64_t set_ms = turn.storage->alarm();
+    if (set_ms == 0 || set_ms > ends_ms(key)) turn.storage->set_alarm(ends_ms(key));
     reply = {.status = 200, .headers = {}, .body = out.take()};
   }
 

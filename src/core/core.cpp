@@ -2,6 +2,7 @@
 
 #include "http/state.h"
 #include "http/http_task.h"
+#include "hogflare/backoff.h"
 #include "hogflare/cookieless.h"
 #include "hogflare/group_calls.h"
 #include "hogflare/outbox.h"
@@ -94,7 +95,8 @@ std::string Core::take_log() {
 Metrics& Core::metrics() { return state_->metrics; }
 
 std::string Core::take_points(int64_t now_ms) {
-  if (!state_->has_analytics || now_ms < state_->points_due_at_ms) return {};
+  if (!state_->has_analytics) return {};
+  if (must_wait(state_->points_due_at_ms, now_ms, limits::kPointsIntervalMs)) return {};
   state_->points_due_at_ms = now_ms + limits::kPointsIntervalMs;
   const std::vector<MetricPoint> points = state_->metrics_delta.take(state_->metrics);
   return points.empty() ? std::string() : write_points(points);

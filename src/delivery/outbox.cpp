@@ -48,7 +48,7 @@ OutboxStats stats_of(const Turn& turn, OutboxStore& store) {
                         .bytes = meta.bytes,
                         .oldest_ms = store.oldest_ms(static_cast<Stream>(i)),
                         .failures = meta.failures,
-                        .retry_at_ms = meta.retry_at_ms,
+                        .retry_at_ms = meta.retry_at(turn.now_ms),
                         .last_status = meta.last_status,
                         .last_reason = meta.last_reason};
   }
@@ -83,7 +83,7 @@ class OutboxCall final : public Task {
       OutboxStore store(turn);
       const OutboxStats stats = stats_of(turn, store);
       // The platform may have given an alarm up; whoever asks for figures wakes the object.
-      if (stats.sends() > 0 && turn.storage->alarm() == 0) {
+      if (stats.sends() > 0 && store.has_no_alarm(turn.now_ms)) {
         turn.storage->set_alarm(turn.now_ms + limits::kOutboxContinueMs);
       }
       done(write_outbox_stats(stats));
@@ -146,7 +146,7 @@ class OutboxCall final : public Task {
                .reason = text_of(root, "reason"),
                .rows = std::string(rows)});
     if (!faults_.skip_put_alarm) {
-      store.alarm_by(std::max(meta.retry_at_ms, turn.now_ms + limits::kOutboxContinueMs));
+      store.alarm_by(std::max(meta.retry_at(turn.now_ms), turn.now_ms + limits::kOutboxContinueMs));
     }
     if (!faults_.skip_put_counts) store.save();
     done(result_json("stored"));

@@ -85,7 +85,7 @@ void OutboxRun::take_up_streams(const Turn& turn) {
     const OutboxStreamMeta& meta = store.meta().streams[index_of(stream)];
     StreamRun& run = streams_[index_of(stream)];
     const bool due = kind_ == OutboxRunKind::kDrain ||
-                     meta.retry_at_ms <= turn.now_ms + limits::kOutboxBackoffBaseMs;
+                     meta.retry_at(turn.now_ms) <= turn.now_ms + limits::kOutboxBackoffBaseMs;
     if (run.taken_up || meta.sends == 0 || !due) continue;
     run.taken_up = true;
     run.active = turn.config.sinks[index_of(stream)] != SinkKind::kNone;
@@ -359,7 +359,7 @@ void OutboxRun::finish(const Turn& turn) {
       meta.retry_at_ms = 0;
       meta.cursor.clear();
     }
-    const int64_t due_ms = std::max(meta.retry_at_ms, soonest_ms);
+    const int64_t due_ms = std::max(meta.retry_at(turn.now_ms), soonest_ms);
     if (next_ms == 0 || due_ms < next_ms) next_ms = due_ms;
   }
   store.save();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "hogflare/ascii.h"
+#include "hogflare/backoff.h"
 #include "hogflare/text.h"
 #include "base/stored_value.h"
 #include "json/fields.h"
@@ -148,6 +149,10 @@ std::optional<OutboxMeta> read_meta(std::string_view text) {
 void subtract(uint64_t& from, uint64_t what) { from -= std::min(from, what); }
 
 }  // namespace
+
+int64_t OutboxStreamMeta::retry_at(int64_t now_ms) const {
+  return must_wait(retry_at_ms, now_ms, limits::kOutboxBackoffCapMs) ? retry_at_ms : 0;
+}
 
 uint64_t OutboxStreamMeta::used_bytes() const {
   return bytes + sends * limits::kOutboxEntryOverheadBytes;
@@ -359,6 +364,12 @@ void OutboxStore::erase_quarantined(const QuarantinedRow& row) {
 std::vector<std::string> OutboxStore::list_quarantined(std::string_view after,
                                                        uint32_t count_max) const {
   return storage_.list("z/", after, count_max);
+}
+
+bool OutboxStore::has_no_alarm(int64_t now_ms) const {
+  constexpr uint32_t kWaitMsMax = std::max(limits::kOutboxBackoffCapMs, limits::kOutboxRearmMs);
+  const int64_t at_ms = storage_.alarm();
+  return at_ms == 0 || at_ms - now_ms > kWaitMsMax;
 }
 
 void OutboxStore::alarm_by(int64_t at_ms) {

@@ -31,12 +31,14 @@ struct OutboxStreamMeta {
   uint64_t rows = 0;
   uint64_t bytes = 0;       // of rows
   uint32_t failures = 0;    // alarms in a row in which nothing of this stream landed
-  int64_t retry_at_ms = 0;  // not before this; 0: at once
+  int64_t retry_at_ms = 0;  // as it was stored; whoever waits for it asks retry_at()
   uint16_t last_status = 0;
   std::string last_reason;
   std::string cursor;  // the next attempt starts behind this key, to get past a bad send
 
   bool operator==(const OutboxStreamMeta&) const = default;
+  // Not before this; 0: at once, because its time has come, too.
+  int64_t retry_at(int64_t now_ms) const;
   // What counts against the bound: rows and their overhead.
   uint64_t used_bytes() const;
 };
@@ -112,6 +114,8 @@ class OutboxStore {
 
   // Sets the alarm to this time unless an earlier one is set.
   void alarm_by(int64_t at_ms);
+  // Whether the alarm is lost: none is set, or one so late that a clock set it that was ahead.
+  bool has_no_alarm(int64_t now_ms) const;
   void save();
 
  private:

@@ -1,6 +1,7 @@
 // What the sink's answers mean, and the breaker that remembers them.
 #include <algorithm>
 
+#include "hogflare/backoff.h"
 #include "hogflare/delivery.h"
 #include "hogflare/json.h"
 #include "hogflare/text.h"
@@ -57,7 +58,8 @@ std::string failure_reason(const EffectResult& result) {
 bool SinkHealth::allows(Stream stream, int64_t now_ms) {
   State& state = state_[index_of(stream)];
   if (state.pause_ms == 0) return true;
-  if (now_ms < state.probe_at_ms) return false;
+  constexpr uint32_t kWaitMsMax = std::max(limits::kBreakerPauseMaxMs, limits::kBreakerHangPauseMs);
+  if (must_wait(state.probe_at_ms, now_ms, kWaitMsMax)) return false;
   // The next probe does not wait for this one's answer for ever: it may never come.
   state.probe_at_ms = now_ms + std::max(state.pause_ms, limits::kBreakerHangPauseMs);
   state.probing = true;
@@ -85,7 +87,8 @@ void SinkHealth::note(Stream stream, SinkVerdict verdict, int64_t now_ms) {
     return;
   }
   if (state.pause_ms > 0) return reopen(state, now_ms);
-  if (now_ms - state.first_failure_ms > limits::kBreakerWindowMs) state.failures = 0;
+  const int64_t age_ms = now_ms - state.first_failure_ms;
+  if (age_ms > limits::kBreakerWindowMs || age_ms < 0) state.failures = 0;
   if (state.failures == 0) state.first_failure_ms = now_ms;
   if (++state.failures < limits::kBreakerFailures) return;
   state.pause_ms = limits::kBreakerPauseMs;

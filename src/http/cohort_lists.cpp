@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hogflare/backoff.h"
 #include "hogflare/flags_limits.h"
 
 namespace hogflare {
@@ -25,7 +26,7 @@ bool CohortLists::is_due(const flags::ListedCohort& cohort, int64_t now_ms) {
     entry.has_none = true;
     return false;
   }
-  if (entry.answered && now_ms < entry.due_at_ms) return false;
+  if (entry.answered && must_wait(entry.due_at_ms, now_ms, config_.flags_ttl_ms)) return false;
   entry.due_at_ms = now_ms + config_.flags_ttl_ms;
   return true;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hogflare/backoff.h"
 #include "hogflare/json.h"
 
 namespace hogflare {
@@ -73,7 +74,7 @@ void FlagsState::drop_unused() {
 
 bool FlagsState::kv_is_due(int64_t now_ms) {
   if (config_.flags_kv_key.empty()) return false;
-  if (kv_answered_ && now_ms < due_at_ms_) return false;
+  if (kv_answered_ && must_wait(due_at_ms_, now_ms, config_.flags_ttl_ms)) return false;
   due_at_ms_ = now_ms + config_.flags_ttl_ms;
   return true;
 }

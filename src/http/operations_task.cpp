@@ -5,6 +5,7 @@
 #include "asking.h"
 #include "health.h"
 #include "http_task.h"
+#include "hogflare/backoff.h"
 #include "hogflare/outbox.h"
 #include "hogflare/url.h"
 #include "hogflare/version.h"
@@ -126,7 +127,8 @@ class OperationsTask final : public HttpTask {
   }
 
   bool has_fresh_stats(const Turn& turn) {
-    return turn.now_ms - state().outbox_stats_at_ms < limits::kHealthAgeMs;
+    return must_wait(state().outbox_stats_at_ms + limits::kHealthAgeMs, turn.now_ms,
+                     limits::kHealthAgeMs);
   }
 
   Reply health() {

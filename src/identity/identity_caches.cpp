@@ -1,5 +1,6 @@
 #include "hogflare/identity_caches.h"
 
+#include "hogflare/backoff.h"
 #include "hogflare/limits.h"
 #include "hogflare/person_calls.h"
 
@@ -60,7 +61,8 @@ bool IdentityCaches::begin_lease(int64_t team_id, int64_t now_ms) {
   if (leases_.size() >= limits::kCachedProjectsMax && !leases_.contains(team_id)) leases_.clear();
   Lease& lease = leases_[team_id];
   if (lease.end - lease.next + lease.returned.size() > kLeaseLowMark) return false;
-  if (lease.asked_at_ms != 0 && now_ms - lease.asked_at_ms < kLeaseTimeoutMs) return false;
+  const int64_t answer_by_ms = lease.asked_at_ms == 0 ? 0 : lease.asked_at_ms + kLeaseTimeoutMs;
+  if (must_wait(answer_by_ms, now_ms, kLeaseTimeoutMs)) return false;
   lease.asked_at_ms = now_ms;
   return true;
 }

@@ -121,6 +121,7 @@ class ApplyTask final : public MergingTask {
   void run_on(PersonWork& work, const Turn& turn, Effects& effects) {
     if (work.failed()) return;
     writer_.begin_turn();
+    keep_alarm_near(turn);
     PersonRecord& record = work.record();
     if (record.state == RecordState::kRedirect) {
       const bool covered = merge_sequence_ != 0 && record.was_applied(merge_sequence_);

@@ -174,6 +174,11 @@ void MergingTask::carry_out(PersonWork& work, const Intent& intent, SurrenderRep
   }
 }
 
+void keep_alarm_near(const Turn& turn) {
+  if (turn.storage->alarm() - turn.now_ms <= limits::kMergeAlarmMsMax) return;
+  turn.storage->set_alarm(turn.now_ms + limits::kMergeAlarmMs);
+}
+
 void make_sure_of_alarm(const Turn& turn, const ProtocolFaults& faults) {
   if (faults.skip_alarm) return;
   const int64_t at_ms = turn.now_ms + limits::kMergeAlarmMs;

@@ -71,6 +71,8 @@ class MergingTask : public Task {
   bool asks_in_first_version_ = false;
 };
 
+// An alarm later than any that is set here is of a clock that was ahead: it is set anew.
+void keep_alarm_near(const Turn& turn);
 // Sets the alarm that finishes a merge, unless it is set.
 void make_sure_of_alarm(const Turn& turn, const ProtocolFaults& faults);
 

@@ -1,4 +1,5 @@
 // One request's recordings into the bucket.
+#include "hogflare/backoff.h"
 #include "hogflare/limits.h"
 #include "hogflare/metrics.h"
 #include "hogflare/recordings.h"
@@ -15,8 +16,10 @@ void RecordingPuts::start(const Turn& turn, Effects& effects) {
 bool RecordingPuts::put(const Turn& turn, Effects& effects) {
   const Recording& recording = recordings_[indexes_.size()];
   indexes_.emplace_back();
-  if (indexes_.size() > limits::kRecordingPutsMax || turn.now_ms < health_.retry_at_ms)
+  if (indexes_.size() > limits::kRecordingPutsMax ||
+      must_wait(health_.retry_at_ms, turn.now_ms, limits::kRecordingPauseMs)) {
     return false;
+  }
   // The copy, and while it is looked at the places of its items.
   const size_t copy_bytes = recording_text_bytes(recording);
   if (!memory_.take(copy_bytes)) return false;

@@ -438,6 +438,39 @@ TEST_CASE("The breaker opens after failures in a row, lets probes through and cl
   CHECK(health.allows(Stream::kEvents, now_ms));
 }
 
+TEST_CASE("A breaker that a clock that was ahead has opened lets a probe through") {
+  constexpr int64_t kDayMs = 86'400'000;
+  for (const bool has_hung : {false, true}) {
+    SinkHealth health;
+    const auto fail = [&](int64_t now_ms) {
+      if (has_hung) return health.note_hang(Stream::kEvents, now_ms);
+      for (uint32_t i = 0; i < limits::kBreakerFailures; ++i) {
+        health.note(Stream::kEvents, SinkVerdict::kTransient, now_ms);
+      }
+    };
+    fail(2 * kDayMs);
+    REQUIRE(health.open(Stream::kEvents));
+    CHECK_FALSE(health.allows(Stream::kEvents, 2 * kDayMs));
+    CHECK(health.allows(Stream::kEvents, kDayMs));
+    CHECK_FALSE(health.allows(Stream::kEvents, kDayMs));
+  }
+  // Nor are failures of that time counted with those of now.
+  SinkHealth health;
+  health.note(Stream::kEvents, SinkVerdict::kTransient, 2 * kDayMs);
+  for (uint32_t i = 1; i < limits::kBreakerFailures; ++i) {
+    health.note(Stream::kEvents, SinkVerdict::kTransient, kDayMs);
+  }
+  CHECK_FALSE(health.open(Stream::kEvents));
+}
+
+TEST_CASE("A time is waited for that is ahead, and by no more than waits are long") {
+  CHECK(must_wait(1'001, 1'000, 10));
+  CHECK(must_wait(1'010, 1'000, 10));
+  CHECK_FALSE(must_wait(1'011, 1'000, 10));
+  CHECK_FALSE(must_wait(1'000, 1'000, 10));
+  CHECK_FALSE(must_wait(0, 1'000, 10));
+}
+
 TEST_CASE("Failures far apart or answered poison do not open the breaker") {
   SinkHealth health;
   for (int i = 0; i < 20; ++i) {

@@ -258,6 +258,49 @@ TEST_CASE("An outage is waited out with growing pauses up to five minutes, howev
   CHECK(storage.alarm_at_ms == 0);
 }
 
+TEST_CASE("What a clock that was ahead has put off is sent once the clock is right") {
+  for (const bool is_put : {true, false}) {
+    CAPTURE(is_put);
+    DeliveryWorld world;
+    const int64_t right_ms = world.now_ms;
+    bool down = true;
+    world.sink = [&](const SendRows&) { return down ? refusing(503) : SinkAnswer{}; };
+    FakeStorage& storage = shard(world);
+    world.now_ms += 24 * kHour;
+    put(world, storage, put_of("[{\"a\":1}]", 1));
+    world.pass(kMinute);
+    REQUIRE(world.stats().streams[0].failures > 0);
+    REQUIRE(storage.alarm_at_ms > right_ms + kHour);
+
+    world.now_ms = right_ms;
+    down = false;
+    // Whoever comes to the object moves its alarm.
+    if (is_put) put(world, storage, put_of("[{\"b\":2}]", 1));
+    CHECK(world.stats().streams[0].retry_at_ms == 0);
+    CHECK(storage.alarm_at_ms <= world.now_ms + limits::kOutboxBackoffCapMs);
+    world.pass(limits::kOutboxBackoffCapMs);
+    CHECK(world.landed_rows(Stream::kEvents).size() == (is_put ? 2 : 1));
+    CHECK(world.stats().sends() == 0);
+    CHECK(storage.alarm_at_ms == 0);
+  }
+}
+
+TEST_CASE("A wait up to the cap is kept, whoever asks for figures or brings more") {
+  DeliveryWorld world;
+  world.sink = [](const SendRows&) { return refusing(503); };
+  FakeStorage& storage = shard(world);
+  put(world, storage, put_of("[{\"a\":1}]", 1));
+  world.pass(kHour);
+  const int64_t set_ms = storage.alarm_at_ms;
+  const size_t sends = world.sends.size();
+  REQUIRE(set_ms > world.now_ms + 1'000);
+  put(world, storage, put_of("[{\"b\":2}]", 1));
+  CHECK(world.stats().streams[0].retry_at_ms == set_ms);
+  CHECK(storage.alarm_at_ms == set_ms);
+  world.pass(set_ms - world.now_ms - 1);
+  CHECK(world.sends.size() == sends);
+}
+
 TEST_CASE("A stored send keeps why it failed, shortened, through its halving and its redrive") {
   DeliveryWorld world;
   FakeStorage& storage = shard(world);

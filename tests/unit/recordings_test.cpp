@@ -209,7 +209,9 @@ TEST_CASE("after one that is not taken the rest goes into rows, for a while", "[
   CHECK(puts.stored(2) == nullptr);
   CHECK(bucketeer.memory_sum == 0);
   for (const auto& [later_ms, count] :
-       {std::pair{limits::kRecordingPauseMs - 1, 0}, std::pair{limits::kRecordingPauseMs, 3}}) {
+       {std::pair{limits::kRecordingPauseMs - 1, 0}, std::pair{limits::kRecordingPauseMs, 3},
+        // The clock was ahead.
+        std::pair{int64_t{-1}, 3}}) {
     bucketeer.now_ms = kNowMs + later_ms;
     bucketeer.puts.clear();
     RecordingPuts again(decoded.batch->recordings, 1, bucketeer.memory, bucketeer.health);

@@ -168,6 +168,19 @@ TEST_CASE("A cookieless visitor's stored log-ins, sessions and copies keep their
   CHECK(*salts == std::vector<std::string>{std::string(32, '\x11')});
 }
 
+TEST_CASE("A cookieless visitor of an earlier day than the alarm's moves the alarm") {
+  Turnaround world;
+  const auto alarm_after = [&world](int64_t day) {
+    const std::vector<CookielessOp> ops = {{CookielessVisit::kAnonymous, "", 1'704'067'200'000}};
+    CHECK(world.run(make_cookieless_call(write_cookieless_visit(day, ops))).status == 200);
+    return world.storage.alarm_at_ms;
+  };
+  // The clock was two days ahead.
+  const int64_t ahead_ms = alarm_after(19'725);
+  CHECK(ahead_ms - alarm_after(19'723) == 2 * 86'400'000);
+  CHECK(ahead_ms - alarm_after(19'725) == 2 * 86'400'000);
+}
+
 TEST_CASE("A cookieless visitor whose sessions are no UUIDs fails its call") {
   const auto status_of = [](size_t session_bytes, size_t copy_bytes) {
     ByteWriter out;
