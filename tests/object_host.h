@@ -19,6 +19,7 @@
 #include "hogflare/config.h"
 #include "hogflare/group_calls.h"
 #include "hogflare/metrics.h"
+#include "hogflare/outbox.h"
 #include "hogflare/person_object.h"
 #include "hogflare/task.h"
 #include "platform/storage_limits.h"
@@ -63,18 +64,22 @@ class MemoryStorage final : public Storage {
   }
   void set_alarm(int64_t at_ms) override {
     ++rows_written;
+    has_written_ = true;
     alarm_at_ms = at_ms;
   }
   int64_t alarm() override { return alarm_at_ms; }
 
   void begin_turn() {
     undo_.emplace();
+    has_written_ = false;
     refusal.clear();
     alarm_before_ms_ = alarm_at_ms;
   }
-  // Ends the turn; false: something was refused and all of the turn's writes are undone.
-  bool end_turn() {
-    const bool stands = refusal.empty();
+  // Ends the turn of a task as js-shim/core.js does; false: something was refused, or the turn has
+  // written and ended its task with an error, and all of its writes are undone.
+  bool end_turn(const Task* task = nullptr) {
+    const bool has_failed = task != nullptr && task->finished() && task->reply().status >= 500;
+    const bool stands = refusal.empty() && !(has_failed && has_written_);
     if (!stands) {
       for (auto at = undo_->rbegin(); at != undo_->rend(); ++at) {
         if (at->second) {
@@ -99,6 +104,7 @@ class MemoryStorage final : public Storage {
 
  private:
   void remember(std::string_view key) {
+    has_written_ = true;
     if (!undo_) return;
     const auto found = values.find(std::string(key));
     undo_->emplace_back(key, found == values.end() ? std::nullopt : std::optional(found->second));
@@ -106,6 +112,7 @@ class MemoryStorage final : public Storage {
 
   std::optional<std::vector<std::pair<std::string, std::optional<std::string>>>> undo_;
   int64_t alarm_before_ms_ = 0;
+  bool has_written_ = false;
 };
 
 struct ObjectKey {
@@ -186,7 +193,7 @@ class ObjectHost {
   }
   uint64_t alarms = 0;
 
-  // False: the storage refused something, that turn is undone and the task is gone.
+  // False: a turn was undone and the task is gone.
   bool run(Task& task, MemoryStorage* storage) {
     Effects effects;
     bool stands = true;
@@ -194,7 +201,7 @@ class ObjectHost {
       if (!stands) return;
       if (storage != nullptr) storage->begin_turn();
       step();
-      if (storage == nullptr || storage->end_turn()) return;
+      if (storage == nullptr || storage->end_turn(&task)) return;
       stands = false;
       effects.take();
     };
@@ -243,6 +250,8 @@ class ObjectHost {
  private:
   static std::unique_ptr<Task> make_call(const CallObject& request) {
     switch (request.object_class) {
+      case ObjectClass::kOutbox:
+        return make_outbox_call(request.request);
       case ObjectClass::kPerson:
         return make_person_call(request.request);
       case ObjectClass::kGroup:

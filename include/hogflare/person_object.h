@@ -17,6 +17,8 @@
 
 namespace hogflare {
 
+class SinkHealth;
+
 // Steps of the merge protocol that a test build leaves out to see the simulator notice.
 struct ProtocolFaults {
   bool skip_intent = false;             // ask for the surrender without storing the intent first
@@ -49,12 +51,14 @@ struct PersonBounds {
 };
 
 std::unique_ptr<Task> make_person_call(std::string request);
-std::unique_ptr<Task> make_person_alarm();
+// `sink_health` is the isolate's and outlives the task; null: nothing is known of the sinks.
+std::unique_ptr<Task> make_person_alarm(SinkHealth* sink_health = nullptr);
 // The same with faults and bounds, for the simulator.
 std::unique_ptr<Task> make_person_call(std::string request, const ProtocolFaults& faults,
                                        const PersonBounds& bounds = {});
 std::unique_ptr<Task> make_person_alarm(const ProtocolFaults& faults,
-                                        const PersonBounds& bounds = {});
+                                        const PersonBounds& bounds = {},
+                                        SinkHealth* sink_health = nullptr);
 
 // Object PERSON_ID_COUNTER, "{team}:counter": hands out ranges of sequential ids.
 std::unique_ptr<Task> make_counter_call(std::string request);

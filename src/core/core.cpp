@@ -36,10 +36,10 @@ std::unique_ptr<Task> make_call(ObjectInput input) {
   return std::make_unique<IdleTask>();
 }
 
-std::unique_ptr<Task> make_alarm(ObjectClass object_class) {
+std::unique_ptr<Task> make_alarm(ObjectClass object_class, CoreState& state) {
   switch (object_class) {
     case ObjectClass::kPerson:
-      return make_person_alarm();
+      return make_person_alarm(&state.sink_health);
     case ObjectClass::kOutbox:
       return make_outbox_alarm();
     case ObjectClass::kCookieless:
@@ -66,7 +66,7 @@ std::unique_ptr<Task> Core::http(HttpInput input) {
 }
 
 std::unique_ptr<Task> Core::object(ObjectInput input) {
-  if (input.entry == ObjectEntry::kAlarm) return make_alarm(input.object_class);
+  if (input.entry == ObjectEntry::kAlarm) return make_alarm(input.object_class, *state_);
   return make_call(std::move(input));
 }
 

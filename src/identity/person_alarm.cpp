@@ -1,6 +1,7 @@
 // Finishes the merge a crash left behind, tells surrendered objects that they may forget, and
 // reports merges to the persons and the distinct_ids stream. Each step leaves its note in storage
-// until it is done.
+// until it is done. While nothing gets done, the alarm comes ever later; what cannot be read does
+// not stand in the way of the rest.
 #include <algorithm>
 #include <iterator>
 #include <optional>
@@ -23,36 +24,53 @@ namespace {
 // Rows that the ids of one page may take, many times over: what makes their uuids differ.
 constexpr size_t kPartsOfPage = 16;
 
-int64_t alarm_delay_ms(int64_t age_ms) {
+int64_t delay_by_age_ms(int64_t age_ms) {
   return std::clamp(age_ms, limits::kMergeAlarmMs, limits::kMergeAlarmMsMax);
+}
+
+int64_t delay_by_tries_ms(uint64_t tries) {
+  return std::min(limits::kMergeAlarmMs << std::min<uint64_t>(tries, 16), limits::kMergeAlarmMsMax);
 }
 
 class AlarmTask final : public MergingTask {
  public:
-  AlarmTask(const ProtocolFaults& faults, const PersonBounds& bounds)
-      : MergingTask(faults, bounds), changes_(false) {}
+  AlarmTask(const ProtocolFaults& faults, const PersonBounds& bounds, SinkHealth* sink_health)
+      : MergingTask(faults, bounds),
+        changes_(false),
+        sink_health_(sink_health == nullptr ? own_sink_health_ : *sink_health) {}
 
   void begin(const Turn& turn, Effects& effects) override {
     changes_ = ChangeLog(turn.config.sinks[index_of(Stream::kPersons)] != SinkKind::kNone);
     PersonWork work(turn, bounds_, fault_);
     if (work.failed()) {
-      come_back_later(turn);
-      return;
+      // The code that can read the record may be back, after a rollback for instance.
+      turn.storage->set_alarm(turn.now_ms + limits::kMergeAlarmMsMax);
+      tell(turn, *std::exchange(fault_, std::nullopt));
+      return finish({});
     }
-    PersonRecord& record = work.record();
+    const PersonRecord& record = work.record();
     if (!has_work(work)) {
       finish_well({});
       return;
     }
+    tries_ = load_tries(work.storage());
     // Set before anything can go wrong: the host repeats a failed alarm only a few times.
-    const int64_t age_ms = record.intent.has_value() ? turn.now_ms - record.intent->since_ms : 0;
-    turn.storage->set_alarm(turn.now_ms + alarm_delay_ms(age_ms));
+    turn.storage->set_alarm(turn.now_ms +
+                            (record.intent.has_value()
+                                 ? delay_by_age_ms(turn.now_ms - record.intent->since_ms)
+                                 : delay_by_tries_ms(tries_)));
     run(work, turn, effects);
+    come_back_later(turn, effects);
   }
 
   void go_on(const Turn& turn, EffectResult result, Effects& effects) override {
     PersonWork work(turn, bounds_, fault_);
-    if (work.failed()) return;
+    if (!work.failed()) take_up(work, turn, std::move(result), effects);
+    come_back_later(turn, effects);
+  }
+
+ private:
+  void take_up(PersonWork& work, const Turn& turn, EffectResult result, Effects& effects) {
     if (report_.has_value()) {
       report_->resume(turn, std::move(result), effects);
       if (report_->finished()) reported(work, turn, effects);
@@ -63,14 +81,26 @@ class AlarmTask final : public MergingTask {
     }
   }
 
- private:
-  // The code that can read the record may be back, after a rollback for instance. This turn is to
-  // stand, so it ends without an error.
-  void come_back_later(const Turn& turn) {
-    refuse_stored(turn, kPersonClassName, *fault_);
+  // Where the turn has met a value that cannot be read. What it has written is to stand, the alarm
+  // above all, so it ends without an error: only an answer carried out by half must be undone.
+  void come_back_later(const Turn& turn, Effects& effects) {
+    if (!fault_.has_value() || is_settling_) return;
+    tell(turn, *fault_);
     fault_.reset();
-    turn.storage->set_alarm(turn.now_ms + limits::kMergeAlarmMsMax);
+    effects.take();
+    report_.reset();
+    note_tried(*turn.storage);
     finish({});
+  }
+
+  static void tell(const Turn& turn, const StoredFault& fault) {
+    refuse_stored(turn, kPersonClassName, fault);
+  }
+
+  // How far away the next alarm is set: further with every one that got nothing done.
+  void note_tried(Storage& storage) {
+    const uint64_t tries = has_progressed_ ? 0 : tries_ + 1;
+    if (delay_by_tries_ms(tries) != delay_by_tries_ms(tries_)) store_tries(storage, tries);
   }
 
   static bool has_work(PersonWork& work) {
@@ -88,17 +118,22 @@ class AlarmTask final : public MergingTask {
       ask(work.record(), effects);
       return;
     }
-    acknowledge_some(work, effects);
+    acknowledge_some(work, turn, effects);
     if (!pending_.empty()) return;
     if (owes_report(work.record()) && !has_reported_) {
       report(work, turn, effects);
       return;
     }
-    if (!has_work(work)) {
+    const bool is_done = !has_work(work);
+    has_progressed_ = has_progressed_ || is_done;
+    note_tried(work.storage());
+    if (is_done) {
       turn.storage->set_alarm(0);
     } else if (dismissed_ > 0 && tried_ >= bounds_.acknowledges_per_alarm) {
       // They come as fast as people merge, and must go as fast.
       turn.storage->set_alarm(turn.now_ms + limits::kMergeContinueMs);
+    } else if (has_progressed_) {
+      make_sure_of_alarm(turn, faults_);
     }
     finish_well({});
   }
@@ -110,9 +145,11 @@ class AlarmTask final : public MergingTask {
     if (reply.has_value() && is_current(record)) {
       if (!is_complete(record, *reply, effects)) return;
       if (++steps_ > limits::kRedirectHopsMax) return finish_well({});
+      is_settling_ = true;
       const Answer answer = settle(work, std::move(*reply), changes_, nullptr);
+      if (!work.failed()) work.commit();
       if (work.failed()) return;
-      work.commit();
+      is_settling_ = false;
       const bool moved_on = record.intent.has_value() && record.intent->target != asked_target_;
       if (answer == Answer::kAskAgain && !moved_on) {
         finish_well({});
@@ -127,10 +164,13 @@ class AlarmTask final : public MergingTask {
   }
 
   // The next of those that wait, behind those this alarm has tried.
-  void acknowledge_some(PersonWork& work, Effects& effects) {
+  void acknowledge_some(PersonWork& work, const Turn& turn, Effects& effects) {
     if (tried_ >= bounds_.acknowledges_per_alarm) return;
-    for (auto& [key, object] :
-         load_dismissals(work.storage(), last_tried_, bounds_.acknowledge_at_once, work.fault())) {
+    std::optional<StoredFault> unread;
+    auto waiting =
+        load_dismissals(work.storage(), last_tried_, bounds_.acknowledge_at_once, unread);
+    if (unread.has_value()) tell(turn, *unread);
+    for (auto& [key, object] : waiting) {
       const uint32_t id =
           effects.add(CallObject{ObjectClass::kPerson, std::move(object), write_acknowledge()});
       last_tried_ = key;
@@ -147,6 +187,7 @@ class AlarmTask final : public MergingTask {
     if (result.ok) {
       work.storage().erase(found->second);
       ++dismissed_;
+      has_progressed_ = true;
     }
     pending_.erase(found);
     if (pending_.empty()) run(work, turn, effects);
@@ -155,10 +196,13 @@ class AlarmTask final : public MergingTask {
   // Tells the persons stream of the person as it is now, and then the distinct_ids stream of its
   // ids. Either in parts, one a turn: a person may have megabytes of ids.
   void report(PersonWork& work, const Turn& turn, Effects& effects) {
-    merges_ = load_reports(work.storage(), work.record(), work.fault());
-    if (work.failed()) return;
+    ReadReports read = read_reports(work.storage(), work.record());
+    if (read.fault.has_value()) tell(turn, *read.fault);
+    merges_ = std::move(read.reports);
+    unread_ = std::move(read.unread);
     has_reported_ = true;
     reported_before_ = work.record().next_report;
+    if (merges_.empty()) return end_report(work, turn, effects);
     report_more(work, turn, effects);
   }
 
@@ -294,7 +338,12 @@ class AlarmTask final : public MergingTask {
 
   void end_report(PersonWork& work, const Turn& turn, Effects& effects) {
     PersonRecord& record = work.record();
-    erase_reports(work.storage(), record, reported_before_);
+    has_progressed_ = has_progressed_ || !merges_.empty();
+    // Nothing can be read of what is left: it waits.
+    const bool is_stuck =
+        merges_.empty() && !unread_.empty() && unread_.front() == record.first_report;
+    if (is_stuck) return run(work, turn, effects);
+    erase_reports(work.storage(), record, reported_before_, unread_);
     // Merges that came meanwhile are still to be reported, from where the earliest of them needs
     // it.
     if (!owes_report(record)) forget_moved_ids(work.storage());
@@ -308,12 +357,17 @@ class AlarmTask final : public MergingTask {
   std::string last_tried_;
   size_t tried_ = 0;
   size_t dismissed_ = 0;
-  SinkHealth sink_health_;
+  uint64_t tries_ = 0;           // of alarms before this one that got nothing done
+  bool has_progressed_ = false;  // this one has got something done
+  bool is_settling_ = false;     // the record is being changed and not stored
+  SinkHealth own_sink_health_;
+  SinkHealth& sink_health_;
   std::optional<DeliveryRun> report_;
   bool has_reported_ = false;
-  uint64_t reported_before_ = 0;  // the number of the first note that is not in the report
+  uint64_t reported_before_ = 0;         // the number of the first note that is not in the report
   std::vector<UnreportedMerge> merges_;  // to be told of
-  size_t next_merge_ = 0;                // of them, whose deletion is told next
+  std::vector<uint64_t> unread_;         // numbers of notes that cannot be read, and stay
+  size_t next_merge_ = 0;                // of merges_, whose deletion is told next
   bool has_told_persons_ = false;
   // Of ids to be told to the stream at hand; nullopt: those inside the record first.
   std::optional<uint32_t> next_page_;
@@ -323,8 +377,9 @@ class AlarmTask final : public MergingTask {
 
 }  // namespace
 
-std::unique_ptr<Task> make_alarm_task(const ProtocolFaults& faults, const PersonBounds& bounds) {
-  return std::make_unique<AlarmTask>(faults, bounds);
+std::unique_ptr<Task> make_alarm_task(const ProtocolFaults& faults, const PersonBounds& bounds,
+                                      SinkHealth* sink_health) {
+  return std::make_unique<AlarmTask>(faults, bounds, sink_health);
 }
 
 }  // namespace hogflare

@@ -79,6 +79,7 @@ void make_sure_of_alarm(const Turn& turn, const ProtocolFaults& faults);
 // person_apply.cpp, person_alarm.cpp
 std::unique_ptr<Task> make_apply_task(std::string request, const ProtocolFaults& faults,
                                       const PersonBounds& bounds);
-std::unique_ptr<Task> make_alarm_task(const ProtocolFaults& faults, const PersonBounds& bounds);
+std::unique_ptr<Task> make_alarm_task(const ProtocolFaults& faults, const PersonBounds& bounds,
+                                      SinkHealth* sink_health);
 
 }  // namespace hogflare

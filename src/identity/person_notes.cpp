@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view kDismissalPrefix = "dismiss/";
 constexpr std::string_view kReportPrefix = "report/";
 constexpr std::string_view kMovedIdsKey = "report-ids";
+constexpr std::string_view kTriesKey = "tries";
 
 std::string numbered(std::string_view prefix, uint64_t number) {
   char digits[24];
@@ -42,15 +43,22 @@ bool has_dismissals(Storage& storage) { return !storage.list(kDismissalPrefix, {
 std::vector<std::pair<std::string, std::string>> load_dismissals(
     Storage& storage, std::string_view after, size_t count_max, std::optional<StoredFault>& fault) {
   std::vector<std::pair<std::string, std::string>> found;
-  for (std::string& key : storage.list(kDismissalPrefix, after, static_cast<uint32_t>(count_max))) {
-    std::string value;
-    if (!storage.get(key, value)) continue;
-    const std::optional<std::string_view> object = unseal(value, kPersonStoredVersion);
-    if (!object.has_value()) {
-      fault = unreadable(key, value);
-      return {};
+  std::string last(after);
+  while (found.size() < count_max) {
+    const auto more = static_cast<uint32_t>(count_max - found.size());
+    const std::vector<std::string> keys = storage.list(kDismissalPrefix, last, more);
+    for (const std::string& key : keys) {
+      std::string value;
+      if (!storage.get(key, value)) continue;
+      const std::optional<std::string_view> object = unseal(value, kPersonStoredVersion);
+      if (object.has_value()) {
+        found.emplace_back(key, *object);
+      } else if (!fault.has_value()) {
+        fault = unreadable(key, value);
+      }
     }
-    found.emplace_back(std::move(key), *object);
+    if (keys.size() < more) break;
+    last = keys.back();
   }
   return found;
 }
@@ -76,23 +84,31 @@ void note_report(Storage& storage, PersonRecord& record, const UnreportedMerge& 
 
 std::vector<UnreportedMerge> load_reports(Storage& storage, const PersonRecord& record,
                                           std::optional<StoredFault>& fault) {
-  std::vector<UnreportedMerge> reports;
+  ReadReports read = read_reports(storage, record);
+  if (!read.fault.has_value()) return std::move(read.reports);
+  fault = std::move(read.fault);
+  return {};
+}
+
+ReadReports read_reports(Storage& storage, const PersonRecord& record) {
+  ReadReports read;
   for (uint64_t number = record.first_report; number < record.next_report; ++number) {
     const std::string key = numbered(kReportPrefix, number);
     std::string value;
     if (!storage.get(key, value)) {
-      fault = missing(key);
-      return {};
+      if (!read.fault.has_value()) read.fault = missing(key);
+      continue;
     }
     const std::optional<std::string_view> body = unseal(value, kPersonStoredVersion);
     UnreportedMerge merge;
-    if (!body.has_value() || !read_unreported(*body, merge)) {
-      fault = unreadable(key, value);
-      return {};
+    if (body.has_value() && read_unreported(*body, merge)) {
+      read.reports.push_back(std::move(merge));
+      continue;
     }
-    reports.push_back(std::move(merge));
+    read.unread.push_back(number);
+    if (!read.fault.has_value()) read.fault = unreadable(key, value);
   }
-  return reports;
+  return read;
 }
 
 void note_moved_ids(Storage& storage, const PersonRecord& record, uint32_t first_page,
@@ -127,10 +143,33 @@ void forget_moved_ids(Storage& storage) {
   if (storage.get(kMovedIdsKey, value)) storage.erase(kMovedIdsKey);
 }
 
-void erase_reports(Storage& storage, PersonRecord& record, uint64_t end) {
-  for (; record.first_report < std::min(end, record.next_report); ++record.first_report) {
-    storage.erase(numbered(kReportPrefix, record.first_report));
+void erase_reports(Storage& storage, PersonRecord& record, uint64_t end,
+                   const std::vector<uint64_t>& kept) {
+  end = std::min(end, record.next_report);
+  uint64_t first = record.first_report;
+  for (uint64_t number = first; number < end; ++number) {
+    if (!std::binary_search(kept.begin(), kept.end(), number)) {
+      storage.erase(numbered(kReportPrefix, number));
+    }
   }
+  first = kept.empty() ? end : std::min(kept.front(), end);
+  record.first_report = std::max(record.first_report, first);
+}
+
+uint64_t load_tries(Storage& storage) {
+  std::string value;
+  if (!storage.get(kTriesKey, value)) return 0;
+  // One that cannot be read says nothing, and is written anew.
+  ByteReader in(unseal(value, kPersonStoredVersion).value_or(std::string_view()));
+  const uint64_t tries = in.number();
+  return in.done() ? tries : 0;
+}
+
+void store_tries(Storage& storage, uint64_t tries) {
+  if (tries == 0) return storage.erase(kTriesKey);
+  ByteWriter out;
+  out.number(tries);
+  storage.put(kTriesKey, seal(kPersonStoredVersion, out.bytes()));
 }
 
 }  // namespace hogflare

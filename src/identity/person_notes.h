@@ -7,6 +7,7 @@
 //   report-ids               sealed number: of the pages of ids, the first that has ids which came
 //                            with a merge to be reported; kNoIdsMoved: none came, not even to the
 //                            record; not there: the first of all
+//   tries                    sealed number: alarms in a row that got nothing done; not there: none
 #pragma once
 
 #include <optional>
@@ -22,7 +23,8 @@ namespace hogflare {
 // The record must be stored in the same turn.
 void note_dismissal(Storage& storage, PersonRecord& record, std::string_view object);
 bool has_dismissals(Storage& storage);
-// The first `count_max` behind the key `after`, as (key, object).
+// The first `count_max` behind the key `after`, as (key, object). Steps over those that cannot be
+// read and sets `fault` to the first of them.
 std::vector<std::pair<std::string, std::string>> load_dismissals(Storage& storage,
                                                                  std::string_view after,
                                                                  size_t count_max,
@@ -32,8 +34,17 @@ std::vector<std::pair<std::string, std::string>> load_dismissals(Storage& storag
 void note_report(Storage& storage, PersonRecord& record, const UnreportedMerge& merge);
 std::vector<UnreportedMerge> load_reports(Storage& storage, const PersonRecord& record,
                                           std::optional<StoredFault>& fault);
-// Those before the number `end` are done.
-void erase_reports(Storage& storage, PersonRecord& record, uint64_t end);
+// The same as far as it can be read.
+struct ReadReports {
+  std::vector<UnreportedMerge> reports;
+  std::vector<uint64_t> unread;      // numbers of those that are there and cannot be read
+  std::optional<StoredFault> fault;  // the first one
+};
+ReadReports read_reports(Storage& storage, const PersonRecord& record);
+// Those before the number `end` are done, but for those in `kept`, in order: from the first of
+// these on the record counts them as owed still.
+void erase_reports(Storage& storage, PersonRecord& record, uint64_t end,
+                   const std::vector<uint64_t>& kept = {});
 
 // For first_page: the merge brought no ids, for it was refused.
 inline constexpr uint32_t kNoIdsMoved = UINT32_MAX;
@@ -45,6 +56,9 @@ void note_moved_ids(Storage& storage, const PersonRecord& record, uint32_t first
 uint32_t first_moved_page(Storage& storage, std::optional<StoredFault>& fault);
 // Everything is reported.
 void forget_moved_ids(Storage& storage);
+
+uint64_t load_tries(Storage& storage);
+void store_tries(Storage& storage, uint64_t tries);
 
 void write_unreported(ByteWriter& out, const UnreportedMerge& merge);
 

@@ -83,10 +83,13 @@ std::unique_ptr<Task> make_person_call(std::string request, const ProtocolFaults
   return std::make_unique<OneTurnTask>(std::move(request), faults, bounds);
 }
 
-std::unique_ptr<Task> make_person_alarm() { return make_person_alarm(ProtocolFaults{}); }
+std::unique_ptr<Task> make_person_alarm(SinkHealth* sink_health) {
+  return make_person_alarm(ProtocolFaults{}, {}, sink_health);
+}
 
-std::unique_ptr<Task> make_person_alarm(const ProtocolFaults& faults, const PersonBounds& bounds) {
-  return make_alarm_task(faults, bounds);
+std::unique_ptr<Task> make_person_alarm(const ProtocolFaults& faults, const PersonBounds& bounds,
+                                        SinkHealth* sink_health) {
+  return make_alarm_task(faults, bounds, sink_health);
 }
 
 StoredPerson read_stored_person(Storage& storage) {

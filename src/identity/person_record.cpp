@@ -142,6 +142,7 @@ void spread(Storage& storage, PersonRecord& record, RecordV1Lists&& lists,
   for (std::vector<PersonId>& ids : lists.pages) {
     append_ids(storage, record.person, std::move(ids), record.bounds, fault);
   }
+  if (fault.has_value()) return;
   erase_pages_v1(storage, pages);
   for (const std::string& object : lists.unacknowledged) note_dismissal(storage, record, object);
   for (const UnreportedMerge& merge : lists.unreported) note_report(storage, record, merge);

@@ -215,6 +215,8 @@ void acknowledge(Storage& storage, const PersonBounds& bounds, std::optional<Sto
   if (fault.has_value()) return;
   if (record.state != RecordState::kRedirect || !record.has_person) return;
   erase_id_pages(storage, record.person);
+  const bool owed_report = record.first_report < record.next_report;
+  if (owed_report && load_tries(storage) > 0) store_tries(storage, 0);
   erase_reports(storage, record, record.next_report);
   forget_moved_ids(storage);
   record.has_person = false;

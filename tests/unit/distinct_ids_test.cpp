@@ -117,6 +117,7 @@ TEST_CASE("Rows that a sink did not take come again, the same ones") {
   world.seen("b");
   world.merge("b", "a");
   world.host.sink_status = 503;
+  world.host.config.outbox_bytes_max = 1;  // no room there either
   world.host.ring_alarms(world.host.now_ms + 2 * limits::kMergeAlarmMs);
   const std::vector<Json> first = world.take_rows();
   REQUIRE_FALSE(first.empty());

@@ -322,7 +322,8 @@ TEST_CASE("A merge tells of the ids that came with it, and a refused one of none
   CHECK(late.listed.size() < kIds / 4);  // those inside the record, and on no page
 
   // Identified people are not absorbed by an alias.
-  world.event(R"({"event":"$identify","distinct_id":"bob","properties":{"$anon_distinct_id":"b"}})");
+  world.event(
+      R"({"event":"$identify","distinct_id":"bob","properties":{"$anon_distinct_id":"b"}})");
   world.rows();
   world.event(R"({"event":"$create_alias","distinct_id":"user","properties":{"alias":"bob"}})");
   REQUIRE(read_stored_person(world.storage("user")).has_unreported);
@@ -331,6 +332,155 @@ TEST_CASE("A merge tells of the ids that came with it, and a refused one of none
   CHECK(refused.rows.empty());
   CHECK(world.storage("user").values.count("report-ids") == 0);
   CHECK_FALSE(read_stored_person(world.storage("user")).has_unreported);
+}
+
+// --- Alarms that get nothing done ---
+
+// A person that owes a report to a sink that takes nothing, with outboxes that have no room.
+struct Stuck : Reporting {
+  Stuck() {
+    host.config.sinks[index_of(Stream::kDistinctIds)] = SinkKind::kNone;
+    host.config.outbox_bytes_max = 1;
+    host.sink_status = 401;
+    merge_one("anon");
+  }
+  void merge_one(const std::string& other) {
+    event(R"({"event":"$create_alias","distinct_id":"user","properties":{"alias":")" + other +
+          "\"}}");
+  }
+  int64_t wait_ms() { return storage("user").alarm_at_ms - host.now_ms; }
+  // Lets the time of every alarm pass until `end_ms`.
+  void pass(int64_t end_ms) {
+    while (storage("user").alarm_at_ms != 0 && storage("user").alarm_at_ms <= end_ms) {
+      host.ring_alarms(storage("user").alarm_at_ms);
+    }
+    host.now_ms = end_ms;
+  }
+};
+
+TEST_CASE("While nobody takes a report it is tried ever more seldom, and soon again after that") {
+  Stuck world;
+  CHECK(world.wait_ms() == limits::kMergeAlarmMs);
+  const int64_t begin_ms = world.host.now_ms;
+  world.pass(begin_ms + 3'600'000);
+  CHECK(world.host.alarms < 16);
+  REQUIRE(read_stored_person(world.storage("user")).has_unreported);
+  world.host.ring_alarms(world.storage("user").alarm_at_ms);
+  CHECK(world.wait_ms() >= limits::kMergeAlarmMsMax);
+  // Another merge may need its alarm soon.
+  world.merge_one("phone");
+  CHECK(world.wait_ms() == limits::kMergeAlarmMs);
+
+  world.host.sink_status = 200;
+  world.host.ring_alarms(world.storage("user").alarm_at_ms);
+  CHECK_FALSE(read_stored_person(world.storage("user")).has_unreported);
+  CHECK(world.storage("user").alarm_at_ms == 0);
+  CHECK(world.storage("user").values.count("tries") == 0);
+  world.host.sink_status = 401;
+  world.merge_one("tablet");
+  world.host.ring_alarms(world.storage("user").alarm_at_ms);
+  CHECK(world.wait_ms() == limits::kMergeAlarmMs);
+}
+
+TEST_CASE("A tombstone whose object never answers is tried ever more seldom") {
+  World world;
+  for (const char* event :
+       {R"({"event":"e","distinct_id":"1"})", R"({"event":"e","distinct_id":"2"})"}) {
+    EventBatch batch;
+    batch.add(event);
+    world.send(batch);
+  }
+  world.merge(1, 1, 1);
+  MemoryStorage& storage = world.storage("user");
+  world.host.objects_answer = false;
+  int64_t before_ms = 0;
+  for (int i = 0; i < 10; ++i) {
+    world.host.ring_alarms(storage.alarm_at_ms);
+    const int64_t wait_ms = storage.alarm_at_ms - world.host.now_ms;
+    CHECK(wait_ms >= before_ms);
+    before_ms = wait_ms;
+  }
+  CHECK(before_ms == limits::kMergeAlarmMsMax);
+  world.host.objects_answer = true;
+  world.host.ring_alarms(storage.alarm_at_ms);
+  CHECK(storage.alarm_at_ms == 0);
+  CHECK(storage.values.count("tries") == 0);
+}
+
+TEST_CASE("A sink that the isolate knows to be failing is not asked with a report") {
+  Stuck world;
+  SinkHealth health;
+  for (uint32_t i = 0; i < limits::kBreakerFailures; ++i) {
+    health.note(Stream::kPersons, SinkVerdict::kMisconfigured, world.host.now_ms);
+  }
+  world.host.sends.clear();
+  world.host.run(*make_person_alarm(&health), &world.storage("user"));
+  CHECK(world.host.sends.empty());
+  world.host.run(*make_person_alarm(), &world.storage("user"));
+  CHECK(world.host.sends.size() == 1);
+}
+
+TEST_CASE("An alarm that a clock that was ahead has set comes once the clock is right") {
+  Stuck world;
+  constexpr int64_t kDayMs = 86'400'000;
+  const int64_t right_ms = world.host.now_ms;
+  world.host.now_ms += kDayMs;
+  world.host.ring_alarms(world.host.now_ms);
+  world.host.now_ms = right_ms;
+  world.host.sink_status = 200;
+  REQUIRE(world.wait_ms() > limits::kMergeAlarmMsMax);
+  world.event(R"({"event":"e","distinct_id":"user"})");
+  CHECK(world.wait_ms() == limits::kMergeAlarmMs);
+  world.host.ring_alarms(world.storage("user").alarm_at_ms);
+  CHECK_FALSE(read_stored_person(world.storage("user")).has_unreported);
+}
+
+TEST_CASE("A note that cannot be read keeps nothing else back, and waits for who can read it") {
+  for (const std::string prefix : {"dismiss/", "report/"}) {
+    for (const size_t bad : {0, 1, 2}) {
+      CAPTURE(prefix, bad);
+      Reporting world;
+      for (const char* id : {"user", "1", "2", "3"}) {
+        world.event(R"({"event":"e","distinct_id":")" + std::string(id) + "\"}");
+      }
+      world.merge(1, 3, 1);
+      MemoryStorage& storage = world.storage("user");
+      const std::string key = prefix + "00000000000" + std::to_string(bad);
+      const std::string whole = storage.values.at(key);
+      storage.values.at(key) = "?";
+      for (int i = 0; i < 8; ++i) {
+        world.host.ring_alarms(storage.alarm_at_ms);
+        REQUIRE(storage.alarm_at_ms > world.host.now_ms);
+      }
+      // The others are done, and what is left is looked at seldom and sent to nobody.
+      CHECK(storage.list("dismiss/", {}, 9).size() + storage.list("report/", {}, 9).size() == 1);
+      CHECK(storage.alarm_at_ms - world.host.now_ms == limits::kMergeAlarmMsMax);
+      world.host.sends.clear();
+      world.host.ring_alarms(storage.alarm_at_ms);
+      CHECK(world.host.sends.empty());
+      storage.values.at(key) = whole;
+      world.host.ring_alarms(storage.alarm_at_ms);
+      CHECK(storage.list(prefix, {}, 9).empty());
+      CHECK(storage.alarm_at_ms == 0);
+    }
+  }
+}
+
+TEST_CASE("A page of ids that cannot be read keeps the report owed, and the alarm set") {
+  Reporting world;
+  world.merge(1, 300, 390);
+  MemoryStorage& storage = world.storage("user");
+  const std::string whole = storage.values.at("ids/00000001");
+  storage.values.at("ids/00000001") = "?";
+  for (int i = 0; i < 9; ++i) {
+    world.host.ring_alarms(storage.alarm_at_ms);
+    REQUIRE(storage.alarm_at_ms > world.host.now_ms);
+  }
+  CHECK(storage.alarm_at_ms - world.host.now_ms == limits::kMergeAlarmMsMax);
+  storage.values.at("ids/00000001") = whole;
+  world.host.now_ms = storage.alarm_at_ms;
+  CHECK(world.told().rows.size() >= 300);
+  CHECK(storage.alarm_at_ms == 0);
 }
 
 // --- Whoever asks for a person ---
