@@ -38,7 +38,8 @@ void Compiler::compile_posthog_flag(const Value& definition, const Value& filter
   flag.runtime = runtime_from_text(read_text(definition, "evaluation_runtime"));
   for (const std::string_view name :
        {"evaluation_contexts", "evaluation_tags", "evaluation_environments"}) {
-    if (definition.find(name) == nullptr) continue;
+    const Value* contexts = definition.find(name);
+    if (contexts == nullptr || contexts->is_null()) continue;
     flag.contexts = read_texts(definition, name);
     break;
   }

@@ -22,9 +22,10 @@ bool contexts_fit(const std::vector<std::string>& flag, const std::vector<std::s
 bool passes(const Flag& flag, const Request& request) {
   if (!contexts_fit(flag.contexts, request.evaluation_contexts)) return false;
   if (request.only_survey_flags && !flag.survey) return false;
+  if (flag.deleted) return false;
   // The seed reports an inactive flag as disabled instead of leaving it out.
   if (flag.dialect == Dialect::kSeed) return true;
-  return flag.active && !flag.deleted && runtime_fits(flag.runtime, request.runtime);
+  return flag.active && runtime_fits(flag.runtime, request.runtime);
 }
 
 }  // namespace

@@ -846,6 +846,33 @@ TEST_CASE("the feed looks at each flag that others hang on once, in a circle as 
   CHECK(feed[0]["ensure_experience_continuity"] == false);
 }
 
+TEST_CASE("a deleted flag answers in no format", "[flags]") {
+  const Definitions definitions = definitions_from(
+      R"([{"key":"short","deleted":true},{"key":"long","deleted":true,"filters":{"groups":[{}]}},
+          {"key":"hangs","filters":{"groups":[{"properties":[
+            {"key":"short","type":"flag","value":false,"operator":"flag_evaluates_to"}]}]}}])");
+  const Evaluation evaluation =
+      evaluate(definitions, request_from(R"("distinct_id":"u")"), {}, kNow);
+  CHECK(evaluation.find("short") == nullptr);
+  CHECK(evaluation.find("long") == nullptr);
+  REQUIRE(evaluation.find("hangs") != nullptr);
+  CHECK(evaluation.find("hangs")->enabled);
+  CHECK(write_ofrep_flag(evaluation, "short").status == 404);
+}
+
+TEST_CASE("contexts that are null do not stand for those under an older name", "[flags]") {
+  const Definitions definitions = definitions_from(
+      R"([{"key":"f","evaluation_contexts":null,"evaluation_tags":["app"],
+           "filters":{"groups":[{}]}}])");
+  const auto answers = [&](const char* context) {
+    const Request request = request_from(R"("distinct_id":"u","evaluation_contexts":[")" +
+                                         std::string(context) + "\"]");
+    return evaluate(definitions, request, {}, kNow).find("f") != nullptr;
+  };
+  CHECK(answers("app"));
+  CHECK_FALSE(answers("web"));
+}
+
 TEST_CASE("why a seed flag answers as it does is told in its detail", "[flags]") {
   const auto reason = [](const std::string& members, const std::string& request = "") {
     const Definitions definitions = definitions_from(R"([{"key":"s")" + members + "}]");
