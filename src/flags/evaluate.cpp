@@ -420,7 +420,8 @@ std::string_view Evaluator::person_identifier(const Flag& flag) const {
   }
   if (flag.continuity) {
     for (const auto& [key, hash_key] : stored_.hash_keys) {
-      if (key == flag.key) return hash_key;
+      // An older version stored an empty one, whose bucket is everybody's.
+      if (key == flag.key && !hash_key.empty()) return hash_key;
     }
     if (request_.anon_distinct_id) return *request_.anon_distinct_id;
   }
@@ -522,11 +523,13 @@ Needs needs(const Definitions& definitions, const Request& request) {
 std::vector<std::string> hash_keys_to_store(const Definitions& definitions, const Request& request,
                                             const StoredState& stored) {
   std::vector<std::string> missing;
-  if (!request.anon_distinct_id || stored.hash_keys_read == Read::kFailed) return missing;
+  const bool has_key = request.anon_distinct_id && !request.anon_distinct_id->empty();
+  if (!has_key || stored.hash_keys_read == Read::kFailed) return missing;
   for (const Flag& flag : definitions.catalog().flags) {
     if (!flag.continuity || !flag.active || flag.deleted) continue;
-    const bool known = std::any_of(stored.hash_keys.begin(), stored.hash_keys.end(),
-                                   [&](const auto& entry) { return entry.first == flag.key; });
+    const bool known = std::any_of(
+        stored.hash_keys.begin(), stored.hash_keys.end(),
+        [&](const auto& entry) { return entry.first == flag.key && !entry.second.empty(); });
     if (!known) missing.push_back(flag.key);
   }
   return missing;

@@ -36,7 +36,7 @@ void StoredStateRun::start(const Turn&, Effects& effects) {
     lookups_.back().is_main = true;
   }
   const std::optional<std::string>& anonymous = request_.anon_distinct_id;
-  if (wanted_.hash_keys && anonymous && *anonymous != request_.distinct_id) {
+  if (wanted_.hash_keys && anonymous && !anonymous->empty() && *anonymous != request_.distinct_id) {
     lookups_.emplace_back();
     lookups_.back().distinct_id = *anonymous;
   }
@@ -149,8 +149,8 @@ void StoredStateRun::people_answered(Effects& effects) {
     if (lookup.failed) state_.hash_keys_read = flags::Read::kFailed;
     if (lookup.failed && lookup.is_main) state_.person_read = flags::Read::kFailed;
     for (const HashKey& key : lookup.hash_keys) {
-      // An older version may have stored it.
-      if (is_cookieless_placeholder(key.hash_key)) continue;
+      // An older version may have stored them.
+      if (key.hash_key.empty() || is_cookieless_placeholder(key.hash_key)) continue;
       const auto same = [&](const auto& known) { return known.first == key.flag; };
       if (std::any_of(state_.hash_keys.begin(), state_.hash_keys.end(), same)) continue;
       state_.hash_keys.emplace_back(key.flag, key.hash_key);

@@ -284,9 +284,15 @@ void Operation::write_hash_keys() {
   std::vector<HashKey>& keys = work_.record().person.hash_keys;
   for (const std::string_view flag : op_.unset) {
     const auto same = [&](const HashKey& key) { return key.flag == flag; };
-    if (std::any_of(keys.begin(), keys.end(), same)) continue;
+    const auto known = std::find_if(keys.begin(), keys.end(), same);
+    // An older version stored empty keys, which say nothing.
+    if (known != keys.end() && !known->hash_key.empty()) continue;
     if (bytes_of(keys) + flag.size() + op_.other.size() > limits::kHashKeysBytesMax) return;
-    keys.push_back({std::string(flag), std::string(op_.other)});
+    if (known == keys.end()) {
+      keys.push_back({std::string(flag), std::string(op_.other)});
+    } else {
+      known->hash_key = std::string(op_.other);
+    }
     work_.touch_record();
   }
 }

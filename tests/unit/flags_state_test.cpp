@@ -189,6 +189,24 @@ TEST_CASE("the anonymous id counts inside person_properties too", "[flags]") {
   CHECK(read(R"("person_properties":{"$anon_distinct_id":{}})") == "none");
 }
 
+TEST_CASE("an empty anonymous id is nobody's key, given or stored", "[flags]") {
+  const Result<Definitions> definitions = Definitions::parse(
+      R"([{"key":"f","ensure_experience_continuity":true,
+           "filters":{"groups":[{"rollout_percentage":0}]}}])",
+      ParseOptions{});
+  REQUIRE(definitions.ok());
+  Request request;
+  request.distinct_id = "u";
+  request.anon_distinct_id = "";
+  StoredState stored;
+  CHECK(hash_keys_to_store(definitions.value(), request, stored).empty());
+  // An older version stored it: it is as if it were not there.
+  stored.hash_keys = {{"f", ""}};
+  request.anon_distinct_id = "a";
+  CHECK(!evaluate(definitions.value(), request, stored, kNow).find("f")->enabled);
+  CHECK(hash_keys_to_store(definitions.value(), request, stored) == std::vector<std::string>{"f"});
+}
+
 TEST_CASE("early_exit goes past conditions that were skipped", "[flags]") {
   const Result<Definitions> definitions = Definitions::parse(
       R"({"flags":[{"key":"f","bucketing_identifier":"device_id","filters":{"early_exit":true,
