@@ -184,8 +184,11 @@ void read_cookieless_defaults(Reader& reader) {
   if (flags::TimeZone::parse(zone, reader.config.zones)) {
     project.timezone = zone;
   } else {
+    const std::string meant = flags::TimeZone::correction(zone);
     reader.problem(false, "HOGFLARE_TIMEZONE is " + reader.shown(zone) +
-                              "; it must be a time zone such as Europe/Berlin; using UTC");
+                              (meant.empty() ? "; it must be a time zone such as Europe/Berlin"
+                                             : ", which can be read in two ways; write " + meant) +
+                              "; using UTC");
   }
 }
 

@@ -213,10 +213,13 @@ void Compiler::compile_document_options(const Value& document) {
   const std::string_view zone = read_text(document, "timezone");
   if (!zone.empty()) {
     const std::optional<TimeZone> parsed = TimeZone::parse(zone, options_.zones);
+    const std::string meant = TimeZone::correction(zone);
+    Scope scope(*this, "timezone");
     if (parsed) {
       catalog_->zone = *parsed;
+    } else if (!meant.empty()) {
+      error(fmt::format("'{}' can be read in two ways; write {}", zone, meant));
     } else {
-      Scope scope(*this, "timezone");
       error(
           fmt::format("'{}' is not a known time zone; give UTC, an offset such as +02:00, an "
                       "IANA name such as Europe/Berlin, or a POSIX rule such as "

@@ -1,6 +1,9 @@
 #include "flags/timezone.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstdlib>
 
 #include "hogflare/ascii.h"
 #include "hogflare/calendar.h"
@@ -99,6 +102,21 @@ std::optional<TimeZone> TimeZone::parse_posix(std::string_view text) {
   return zone;
 }
 
+// Everybody who writes UTC+2 means two hours east of Greenwich; to POSIX they are west of it.
+std::string TimeZone::correction(std::string_view text) {
+  const std::string_view name = text.substr(0, 3);
+  if (name != "UTC" && name != "GMT") return {};
+  text.remove_prefix(3);
+  const bool has_sign = !text.empty() && (text[0] == '+' || text[0] == '-');
+  int64_t seconds = 0;
+  if (!has_sign || !take_clock(text, 24, seconds) || !text.empty() || seconds == 0) return {};
+  const int64_t minutes = std::abs(seconds) / 60;
+  const char sign = seconds < 0 ? '-' : '+';
+  std::string out = fmt::format("{}{:02}:{:02}", sign, minutes / 60, minutes % 60);
+  if (minutes % 60 != 0 || minutes > 12 * 60) return out;
+  return out + fmt::format(" or Etc/GMT{}{}", sign == '+' ? '-' : '+', minutes / 60);
+}
+
 std::optional<TimeZone> TimeZone::parse(std::string_view text, Zones* zones) {
   for (const std::string_view name : {"UTC", "Z", "GMT", "Etc/UTC", "Etc/GMT"}) {
     if (text == name) return TimeZone();
@@ -108,6 +126,7 @@ std::optional<TimeZone> TimeZone::parse(std::string_view text, Zones* zones) {
     if (!take_clock(text, 24, zone.standard_offset_) || !text.empty()) return std::nullopt;
     return zone;
   }
+  if (!correction(text).empty()) return std::nullopt;
   if (std::optional<TimeZone> rule = parse_posix(text)) return rule;
   // A zone that is known at all is known at every time.
   if (zones == nullptr || !zones->offset_at(text, 0)) return std::nullopt;

@@ -24,6 +24,10 @@ class TimeZone {
   // `zones` must outlive what is parsed; null: no IANA name is known.
   static std::optional<TimeZone> parse(std::string_view text, Zones* zones);
 
+  // What to write instead of a text such as UTC+2, which has the opposite sign to POSIX and so is
+  // no zone here: "+02:00 or Etc/GMT-2". Empty for other texts.
+  static std::string correction(std::string_view text);
+
   bool is_utc() const { return zones_ == nullptr && standard_offset_ == 0 && !has_daylight_; }
 
   // Seconds east of UTC at an instant, in seconds since 1970.

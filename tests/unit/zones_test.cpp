@@ -133,6 +133,22 @@ TEST_CASE("A document's zone that nobody knows is told, and is UTC", "[flags][zo
     CAPTURE(zone);
     CHECK(problems(zone).empty());
   }
+  const std::pair<const char*, const char*> two_ways[] = {
+      {"UTC+2", "write +02:00 or Etc/GMT-2"},     {"GMT+1", "write +01:00 or Etc/GMT-1"},
+      {"UTC-05:00", "write -05:00 or Etc/GMT+5"}, {"UTC+5:30", "write +05:30"},
+      {"GMT-10", "write -10:00 or Etc/GMT+10"},
+  };
+  for (const auto& [zone, meant] : two_ways) {
+    CAPTURE(zone);
+    REQUIRE(problems(zone).size() == 1);
+    CHECK(problems(zone)[0].path == "timezone");
+    CHECK(problems(zone)[0].message ==
+          "'" + std::string(zone) + "' can be read in two ways; " + meant);
+  }
+  for (const char* zone : {"UTC+0", "GMT-0", "UTC0", "GMT0BST,M3.5.0/1,M10.5.0", "CET-1"}) {
+    CAPTURE(zone);
+    CHECK(problems(zone).empty());
+  }
   for (const char* zone : {"Mars/Olympus", "Berlin", "Europe/", "Berlin+", "+25:00"}) {
     CAPTURE(zone);
     REQUIRE(problems(zone).size() == 1);
