@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "config/any_token.h"
 #include "config/checks.h"
 #include "flags/timezone.h"
+#include "hogflare/capture.h"
 #include "hogflare/json.h"
 #include "hogflare/routes.h"
 #include "hogflare/text.h"
@@ -142,6 +144,11 @@ bool is_team_id(const Json& value) {
 // False with a problem when the list holds what is no text; a text that can never match is a
 // problem too, but closes the project no further.
 bool read_origins(Reader& reader, const std::string& where, const Json& list, Project& project) {
+  if (list.empty()) {
+    reader.problem(false, where +
+                              ".origins is empty, which takes any origin; name those that may "
+                              "send, or leave the list out");
+  }
   for (const Json& origin : list) {
     if (!origin.is_string()) {
       reader.problem(true, where + ".origins must hold texts such as \"https://www.example.com\"");
@@ -239,6 +246,24 @@ std::optional<Project> read_project(Reader& reader, const std::string& token, co
   return project;
 }
 
+// Tokens with which no request gets through, and those that stand for two projects.
+void name_unusable_tokens(Reader& reader, std::string_view projects) {
+  const Result<json::Document> document = json::Document::parse_const(projects, 1);
+  if (!document.ok()) return;
+  std::set<std::string> seen;
+  for (const json::Member& member : document.value().root().members()) {
+    const std::string token = member.key();
+    const std::string what = "HOGFLARE_PROJECTS: the token " + reader.shown(token);
+    if (!seen.insert(token).second) {
+      reader.problem(true, what + " is there twice; give each project its own");
+    } else if (is_blank(token) || check_token(token)) {
+      reader.problem(false, what + " is refused wherever it is sent; give 1 to " +
+                                std::to_string(limits::kTokenBytesMax) +
+                                " characters of ASCII, without phx_ before them");
+    }
+  }
+}
+
 void read_projects(Reader& reader) {
   Config& config = reader.config;
   config.default_project.team_id = config.team_id;
@@ -252,6 +277,7 @@ void read_projects(Reader& reader) {
                    "HOGFLARE_PROJECTS must be a JSON object such as {\"phc_…\": {\"team_id\": 1}}");
     return;
   }
+  name_unusable_tokens(reader, text);
   for (const auto& [token, value] : projects.items()) {
     std::optional<Project> project = read_project(reader, token, value);
     if (!project) continue;

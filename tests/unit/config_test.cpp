@@ -70,6 +70,32 @@ TEST_CASE("A team id that is none is fatal") {
   }
 }
 
+TEST_CASE("Projects that nothing reaches, or anything, are told") {
+  for (const std::string& token : {std::string(), std::string(" "), std::string(65, 'x'),
+                                   std::string("phx_key"), std::string("ü")}) {
+    const Config::Problem problem =
+        problem_of({{"HOGFLARE_PROJECTS", "{\"" + token + "\":{\"team_id\":1}}"}});
+    CHECK_FALSE(problem.fatal);
+    CHECK(has(problem.message, "is refused wherever it is sent"));
+  }
+  const Config::Problem twice =
+      problem_of({{"HOGFLARE_PROJECTS",
+                   R"({"phc_a":{"team_id":1},"phc_b":{"team_id":2},"phc_a":{"team_id":3}})"}});
+  CHECK(twice.fatal);
+  CHECK(has(twice.message, "\"phc_a\" is there twice"));
+  const Config::Problem open =
+      problem_of({{"HOGFLARE_PROJECTS", R"({"phc_a":{"team_id":1,"origins":[]}})"}});
+  CHECK_FALSE(open.fatal);
+  CHECK(has(open.message, "HOGFLARE_PROJECTS[\"phc_a\"].origins is empty"));
+}
+
+TEST_CASE("A time zone whose sign can be read in two ways is told what to write") {
+  const Config config = config_of({{"HOGFLARE_TIMEZONE", "UTC+2"}});
+  REQUIRE(config.problems.size() == 1);
+  CHECK(has(config.problems[0].message, "write +02:00 or Etc/GMT-2"));
+  CHECK(config.default_project.timezone == "UTC");
+}
+
 TEST_CASE("The project of any token takes those without one of their own") {
   const Config config =
       config_of({{"HOGFLARE_PROJECTS", R"({"*":{"team_id":3},"phc_demo":{"team_id":2}})"}});
