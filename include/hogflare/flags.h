@@ -117,7 +117,12 @@ struct Request {
 
   // Adds what the person does not bring, or brings as null ($geoip_* of the caller's address).
   void fill_person_property(std::string_view key, std::string_view text);
+  // Once nothing is added any more: looking a property or a group up takes no longer for many.
+  void sort();
   const GroupKey* group(std::string_view type) const;
+
+ private:
+  bool groups_are_sorted_ = false;
 };
 
 // Parses a /flags or /decide body (already decompressed and decoded). Errors: kParseFailed,

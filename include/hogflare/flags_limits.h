@@ -6,15 +6,26 @@
 
 namespace hogflare::limits {
 
-// Values in one definitions document; 100 bytes each. A document of 1,000 flags with three
-// conditions each holds about 60,000.
-inline constexpr size_t kFlagsNodesMax = 400'000;
+// Values in one definitions document. One of 1,000 flags with three conditions each holds about
+// 60,000; two sets of that many stand beside each other while one replaces the other.
+inline constexpr size_t kFlagsNodesMax = 150'000;
+// Values in other texts that flags are read with: a stored person, a cohort's list of members.
+inline constexpr size_t kFlagValuesMax = 400'000;
+// Bytes of one property's text that operators look into; a list or an object counts by the texts in
+// it. A longer text is equal to nothing, no number, version or date, and what else would look into
+// it fails its flag. An address takes 2 KB.
+inline constexpr size_t kFlagPropertyTextBytesMax = 64u << 10;
 // Values in one /flags or OFREP body: properties of one person and of their groups.
 inline constexpr size_t kFlagsRequestNodesMax = 100'000;
 // A definitions document. A Worker variable holds 5 KB, a KV value 25 MiB; 1,000 flags take 1 MiB.
-inline constexpr size_t kFlagDefinitionsBytesMax = 8u << 20;
+inline constexpr size_t kFlagDefinitionsBytesMax = 4u << 20;
 // Flags in one document.
 inline constexpr size_t kFlagsMax = 10'000;
+// Variants of one flag or of one of its conditions.
+inline constexpr size_t kVariantsMax = 1'000;
+// Flags that the definitions feed lists before one that depends on them; SDKs ask the server where
+// there are more.
+inline constexpr size_t kDependencyChainMax = 100;
 // Cohorts in one document.
 inline constexpr size_t kCohortsMax = 10'000;
 // Property groups within groups of one cohort below the outermost; the reader and the evaluation
@@ -30,6 +41,10 @@ inline constexpr size_t kCohortListsBytesMax = 16u << 20;
 inline constexpr size_t kCohortReadsMax = 50;
 // Memory RE2 may use for one pattern's program and caches, in bytes.
 inline constexpr int64_t kRegexBytesMax = 1 << 20;
+// Bytes that the different patterns of one document may use together, for programs and for what
+// running them keeps, and bytes of them written out for RE2. A usual pattern uses 48 KiB.
+inline constexpr size_t kRegexesBytesMax = 16u << 20;
+inline constexpr size_t kRegexesTranslatedBytesMax = 4u << 20;
 // Bytes of one regular expression.
 inline constexpr size_t kRegexPatternBytesMax = 2048;
 // Bytes of a pattern written out for RE2; a class of Unicode has some hundred.
@@ -40,6 +55,10 @@ inline constexpr int kRegexDepthMax = 100;
 inline constexpr int kRegexRepeatMax = 10'000;
 // Characters beyond ASCII that a pattern may name before subjects are taken as they are.
 inline constexpr uint64_t kRegexNamedPointsMax = 1'024;
+// Bytes of a version, and of a version requirement: a longer text is none. Versions of releases
+// with a commit and a date behind them have 60.
+inline constexpr size_t kVersionBytesMax = 256;
+inline constexpr size_t kVersionRequirementBytesMax = 4'096;
 // Comparators of one version requirement (`>1.0, <2.0` has two). The Rust crate `semver`: parse.rs.
 inline constexpr size_t kVersionComparatorsMax = 32;
 // Relative dates stop here ("10000d" is not one). PostHog: property_matching.rs.

@@ -27,6 +27,7 @@ struct Value {
 
   Kind kind = Kind::kNull;
   bool boolean = false;           // kBool
+  bool is_sorted = false;         // kObject: by sort_keys()
   double number = 0;              // kInteger, kFloat
   std::string text;               // kString: its content; kInteger, kFloat: the text form
   std::vector<Value> items;       // kArray: elements; kObject: values, one per key
@@ -48,6 +49,8 @@ struct Value {
 
   // The value under `key`, or nullptr. Null for anything but an object.
   const Value* find(std::string_view key) const;
+  // Puts the keys of an object that has many into the order of their bytes, where find() is quick.
+  void sort_keys();
   // Sets `key`, replacing what was there. Requires an object.
   void set(std::string_view key, Value value);
   void erase(std::string_view key);

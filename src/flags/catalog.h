@@ -98,7 +98,7 @@ struct SeedFilter {
   Op op = Op::kEqual;
   int slot = kNone;  // kNone: a group filter without group_type, never matches
   Value expected;
-  std::unique_ptr<re2::RE2> regex;
+  const re2::RE2* regex = nullptr;  // of the document's patterns
 };
 
 struct SeedVariant {
@@ -193,6 +193,7 @@ struct Cohort {
 };
 
 struct Catalog {
+  Patterns patterns;  // outlives the filters that point to them
   std::vector<Flag> flags;
   std::vector<Cohort> cohorts;
   std::vector<int> cohort_order;  // references first

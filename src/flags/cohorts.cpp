@@ -112,7 +112,7 @@ Membership CohortMemberships::evaluate_leaf(const Filter& leaf) {
   if (leaf.kind == Filter::Kind::kUnknowable) return Membership::kRuleMissed;
   if (leaf.kind == Filter::Kind::kProperty) {
     const Match match = leaf.matcher.match(properties_.at(leaf.slot), context_);
-    if (match == Match::kUnknown) return Membership::kUnknown;
+    if (match == Match::kUnknown || match == Match::kTooLong) return Membership::kUnknown;
     return known((match == Match::kYes) != leaf.negation);
   }
   if (leaf.kind != Filter::Kind::kCohort) return Membership::kOut;

@@ -269,7 +269,8 @@ Filter Compiler::compile_property_filter(const Value& definition, std::string_vi
     return filter;
   }
   std::string problem;
-  filter.matcher = Matcher::compile(*op, definition.find("value"), catalog_->zone, problem);
+  filter.matcher =
+      Matcher::compile(*op, definition.find("value"), catalog_->zone, catalog_->patterns, problem);
   if (!problem.empty()) {
     Scope scope(*this, "value");
     error(std::move(problem));

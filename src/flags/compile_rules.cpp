@@ -62,7 +62,8 @@ bool is_version_operand(std::string_view text, Operator op) {
 // there.
 class RuleReader {
  public:
-  RuleReader(const TextFaults& faults, const TimeZone& zone) : faults_(faults), zone_(zone) {}
+  RuleReader(const TextFaults& faults, const TimeZone& zone, Patterns& patterns)
+      : faults_(faults), zone_(zone), patterns_(patterns) {}
 
   RulesReading read(const Value& filters) {
     if (read_filters(filters)) {
@@ -483,7 +484,7 @@ class RuleReader {
     }
     const Value* operand = definition.find("value");
     std::string problem;
-    predicate.matcher = Matcher::compile(*op, operand, zone_, problem);
+    predicate.matcher = Matcher::compile(*op, operand, zone_, patterns_, problem);
     if (!takes_operand(*op, operand, problem)) {
       return malformed(below(path, "value"), "property.value",
                        problem.empty() ? "not an operand of this operator" : problem);
@@ -526,6 +527,7 @@ class RuleReader {
 
   const TextFaults& faults_;
   const TimeZone& zone_;
+  Patterns& patterns_;
   RulesReading reading_;
   Rules rules_;
   ReturnType return_type_ = ReturnType::kBoolean;
@@ -545,8 +547,9 @@ std::string_view rule_kind_name(RuleKind kind) {
   return "experiment";
 }
 
-RulesReading read_rules(const Value& filters, const TextFaults& faults, const TimeZone& zone) {
-  return RuleReader(faults, zone).read(filters);
+RulesReading read_rules(const Value& filters, const TextFaults& faults, const TimeZone& zone,
+                        Patterns& patterns) {
+  return RuleReader(faults, zone, patterns).read(filters);
 }
 
 // Which format `filters` is in: without a version, or with 1, it is the one of conditions.
@@ -571,7 +574,8 @@ void Compiler::compile_rules_flag(const Value& filters, Flag& flag) {
     return;
   }
   if (!text_faults_) text_faults_ = scan_filters(text_);
-  RulesReading reading = read_rules(filters, (*text_faults_)[path_], catalog_->zone);
+  RulesReading reading =
+      read_rules(filters, (*text_faults_)[path_], catalog_->zone, catalog_->patterns);
   for (RulesProblem& fault : reading.faults) {
     Scope place(*this, fault.path);
     error(std::move(fault.message));

@@ -185,11 +185,11 @@ SeedFilter Compiler::compile_seed_filter(const Value& definition) {
     error("is missing");
   }
   if (filter.op == SeedFilter::Op::kRegex && filter.expected.is_string()) {
-    std::string problem;
-    filter.regex = flags::compile_regex(filter.expected.text, problem);
-    if (!problem.empty()) {
+    const Patterns::Plain& plain = catalog_->patterns.plain(filter.expected.text);
+    filter.regex = plain.regex.get();
+    if (!plain.problem.empty()) {
       Scope scope(*this, "value");
-      error(std::move(problem));
+      error(plain.problem);
     }
   }
   return filter;

@@ -30,7 +30,10 @@ class Evaluator {
         stored_(stored),
         context_{now_ms, catalog.matching_version, catalog.zone},
         properties_(catalog, request, stored),
-        cohorts_(catalog, request, stored, properties_, context_) {}
+        cohorts_(catalog, request, stored, properties_, context_),
+        all_read_(stored.person_read == Read::kOk &&
+                  std::all_of(stored.groups.begin(), stored.groups.end(),
+                              [](const StoredGroup& g) { return g.read == Read::kOk; })) {}
 
   Evaluation run();
 
@@ -76,6 +79,7 @@ class Evaluator {
   // Why what is provisional is not settled.
   Reason unsettled_ = Reason::kDependencyFailed;
   bool behavioural_miss_ = false;
+  bool all_read_ = true;  // person and groups
 };
 
 Evaluation Evaluator::run() {
@@ -136,6 +140,7 @@ bool Evaluator::read_failed(const Flag& flag, FlagResult& result) {
     result.reason = Reason::kHashKeyError;
     return true;
   }
+  if (all_read_) return false;
   bool failed = stored_.person_read == Read::kFailed && cohorts_.any_reads_person(flag.cohorts);
   for (const int index : flag.slots) {
     if (failed) break;
@@ -225,7 +230,7 @@ bool Evaluator::decide_holdout(const Flag& flag, FlagResult& result) {
 }
 
 // Conditions in stored order, the first that matches decides. A filter on a failed flag, and one
-// whose pattern cannot run here, passes provisionally: what would be answered is noted, and if the
+// that cannot be answered here, passes provisionally: what would be answered is noted, and if the
 // settled answer is another one, then nobody can say which is right.
 void Evaluator::decide_conditions(const Flag& flag, FlagResult& result) {
   Outcome best = Outcome::kNoGroupType;
@@ -290,8 +295,8 @@ Outcome Evaluator::fail(Reason reason, FlagResult& result) {
   return Outcome::kFailed;
 }
 
-// `provisional` is set where a match hangs on a flag that failed, or on a pattern that cannot run
-// here.
+// `provisional` is set where a match hangs on a flag that failed, on a pattern that cannot run
+// here, or on a text that is too long.
 Outcome Evaluator::evaluate_condition(const Flag& flag, const Condition& condition,
                                       FlagResult& result, bool& provisional) {
   if (condition.group_index == kNone && flag.by_device &&
@@ -300,7 +305,7 @@ Outcome Evaluator::evaluate_condition(const Flag& flag, const Condition& conditi
   }
   if (!set_identifier(flag, condition.group_index)) return Outcome::kNoGroupType;
   std::vector<const Filter*> assumed;
-  bool is_unknown = false;
+  std::optional<Reason> unknown;
   for (const Filter& filter : condition.filters) {
     if (filter.kind == Filter::Kind::kFlag && has_failed(filter.target)) {
       if (!allows(filter, assumed)) return Outcome::kNoMatch;
@@ -308,15 +313,17 @@ Outcome Evaluator::evaluate_condition(const Flag& flag, const Condition& conditi
     }
     const Match match = matches(filter);
     if (match == Match::kUnknown) {
-      is_unknown = true;
+      unknown = Reason::kInvalidRegex;
+    } else if (match == Match::kTooLong) {
+      unknown = Reason::kInvalidProperty;
     } else if (match != Match::kYes) {
       return Outcome::kNoMatch;
     }
   }
   const Outcome outcome = evaluate_cohorts(condition, result);
   if (outcome != Outcome::kMatch) return outcome;
-  provisional = is_unknown || !assumed.empty();
-  if (provisional) unsettled_ = is_unknown ? Reason::kInvalidRegex : Reason::kDependencyFailed;
+  provisional = unknown || !assumed.empty();
+  if (provisional) unsettled_ = unknown.value_or(Reason::kDependencyFailed);
   if (condition.rollout >= 100) return Outcome::kMatch;
   return rollout_hash(flag) <= condition.rollout / 100 ? Outcome::kMatch : Outcome::kOutOfRollout;
 }
@@ -495,6 +502,7 @@ Needs needs(const Definitions& definitions, const Request& request) {
   Needs wanted;
   const std::vector<Inclusion> included = select_flags(catalog, request);
   std::vector<int> cohorts;
+  std::vector<bool> seen(catalog.slots.size(), false);
   for (size_t i = 0; i < included.size(); ++i) {
     const Flag& flag = catalog.flags[i];
     if (included[i] != Inclusion::kEvaluated || flag.cyclic || flag.missing_dependency) continue;
@@ -502,6 +510,8 @@ Needs needs(const Definitions& definitions, const Request& request) {
     wanted.hash_keys = wanted.hash_keys || (flag.continuity && flag.needs_hash);
     cohorts.insert(cohorts.end(), flag.cohorts.begin(), flag.cohorts.end());
     for (const int index : flag.slots) {
+      if (seen[static_cast<size_t>(index)]) continue;
+      seen[static_cast<size_t>(index)] = true;
       const Slot& slot = catalog.slots[static_cast<size_t>(index)];
       if (request_covers(slot, catalog, request)) continue;
       if (slot.kind != SlotKind::kGroup && slot.kind != SlotKind::kSeedGroup) {

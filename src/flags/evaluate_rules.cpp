@@ -83,7 +83,9 @@ class RulesEvaluator {
       }
       if (predicate.broken_pattern) return fail(Reason::kInvalidRegex);
       const Match match = predicate.matcher.match(property, context_);
-      if (match == Match::kError) return fail(Reason::kInvalidProperty);
+      if (match == Match::kError || match == Match::kTooLong) {
+        return fail(Reason::kInvalidProperty);
+      }
       if ((match == Match::kYes) == predicate.negation) return false;
     }
     return true;

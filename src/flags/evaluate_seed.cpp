@@ -8,13 +8,19 @@
 
 #include "flags/hash.h"
 #include "flags/text.h"
+#include "hogflare/flags_limits.h"
 
 namespace hogflare::flags {
 namespace {
 
+// Texts that a number or a yes or no may be read from.
+bool is_readable(const Value& value) {
+  return value.is_string() && value.text.size() <= limits::kFlagPropertyTextBytesMax;
+}
+
 std::optional<double> coerce_number(const Value& value) {
   if (value.is_number()) return value.number;
-  if (value.is_string()) return parse_number(trim(value.text));
+  if (is_readable(value)) return parse_number(trim(value.text));
   if (value.is_bool()) return value.boolean ? 1.0 : 0.0;
   return std::nullopt;
 }
@@ -22,37 +28,49 @@ std::optional<double> coerce_number(const Value& value) {
 std::optional<bool> coerce_bool(const Value& value) {
   if (value.is_bool()) return value.boolean;
   if (value.kind == Value::Kind::kInteger) return value.number != 0;
-  if (!value.is_string()) return std::nullopt;
-  const std::string text = unicode_lower(trim(value.text));
+  if (!is_readable(value)) return std::nullopt;
+  const std::string_view given = trim(value.text);
+  if (given.size() > std::string_view("false").size()) return std::nullopt;
+  const std::string text = unicode_lower(given);
   if (text == "true" || text == "1" || text == "yes") return true;
   if (text == "false" || text == "0" || text == "no") return false;
   return std::nullopt;
 }
 
-bool values_equal(const Value& actual, const Value& expected) {
-  if (actual == expected) return true;
-  const std::optional<double> actual_number = coerce_number(actual);
-  const std::optional<double> expected_number = coerce_number(expected);
-  if (actual_number && expected_number) {
-    return std::fabs(*actual_number - *expected_number) < std::numeric_limits<double>::epsilon();
+// A value with what it is compared as, read once however many others it meets.
+struct Coerced {
+  explicit Coerced(const Value& given)
+      : value(given), number(coerce_number(given)), truth(coerce_bool(given)) {}
+
+  const Value& value;
+  const std::optional<double> number;
+  const std::optional<bool> truth;
+};
+
+bool equals(const Coerced& one, const Value& other) {
+  if (one.value == other) return true;
+  if (one.number) {
+    const std::optional<double> number = coerce_number(other);
+    if (number) return std::fabs(*one.number - *number) < std::numeric_limits<double>::epsilon();
   }
-  const std::optional<bool> actual_bool = coerce_bool(actual);
-  const std::optional<bool> expected_bool = coerce_bool(expected);
-  return actual_bool && expected_bool && *actual_bool == *expected_bool;
+  if (!one.truth) return false;
+  const std::optional<bool> truth = coerce_bool(other);
+  return truth && *one.truth == *truth;
 }
 
-bool is_listed(const Value& actual, const Value& list) {
+bool any_equals(const Coerced& one, const Value& list) {
   return std::any_of(list.items.begin(), list.items.end(),
-                     [&](const Value& item) { return values_equal(actual, item); });
+                     [&](const Value& item) { return equals(one, item); });
 }
 
-bool contains(const Value& actual, const Value& expected) {
-  if (actual.is_string() && expected.is_string()) {
-    return actual.text.find(expected.text) != std::string::npos;
-  }
-  if (!actual.is_array()) return false;
-  return std::any_of(actual.items.begin(), actual.items.end(),
-                     [&](const Value& item) { return values_equal(item, expected); });
+Match to_match(bool matched) { return matched ? Match::kYes : Match::kNo; }
+
+Match contains(Property& actual, const Value& expected) {
+  const Value& value = *actual.value();
+  if (value.is_array()) return to_match(any_equals(Coerced(expected), value));
+  if (!value.is_string() || !expected.is_string()) return Match::kNo;
+  if (actual.is_too_long()) return Match::kTooLong;
+  return to_match(value.text.find(expected.text) != std::string::npos);
 }
 
 bool compares(SeedFilter::Op op, const Value& actual, const Value& expected) {
@@ -71,29 +89,44 @@ bool compares(SeedFilter::Op op, const Value& actual, const Value& expected) {
   }
 }
 
-bool matches(const SeedFilter& filter, PropertyMaps& properties) {
-  const Value* actual = properties.at(filter.slot).value();
-  if (actual == nullptr) return false;  // for is_not and not_in too
+Match matches_pattern(const SeedFilter& filter, Property& actual) {
+  if (!actual.value()->is_string() || filter.regex == nullptr) return Match::kNo;
+  if (actual.is_too_long()) return Match::kTooLong;
+  return to_match(re2::RE2::PartialMatch(actual.value()->text, *filter.regex));
+}
+
+Match matches(const SeedFilter& filter, PropertyMaps& properties) {
+  Property& property = properties.at(filter.slot);
+  const Value* actual = property.value();
+  if (actual == nullptr) return Match::kNo;  // for is_not and not_in too
   const Value& expected = filter.expected;
   switch (filter.op) {
     case SeedFilter::Op::kEqual:
-      return values_equal(*actual, expected);
+      return to_match(equals(Coerced(*actual), expected));
     case SeedFilter::Op::kIsSet:
-      return !actual->is_null();
+      return to_match(!actual->is_null());
     case SeedFilter::Op::kIsNot:
-      return !values_equal(*actual, expected);
+      return to_match(!equals(Coerced(*actual), expected));
     case SeedFilter::Op::kIn:
-      return expected.is_array() && is_listed(*actual, expected);
+      return to_match(expected.is_array() && any_equals(Coerced(*actual), expected));
     case SeedFilter::Op::kNotIn:
-      return expected.is_array() && !is_listed(*actual, expected);
+      return to_match(expected.is_array() && !any_equals(Coerced(*actual), expected));
     case SeedFilter::Op::kContains:
-      return contains(*actual, expected);
+      return contains(property, expected);
     case SeedFilter::Op::kRegex:
-      return actual->is_string() && filter.regex != nullptr &&
-             re2::RE2::PartialMatch(actual->text, *filter.regex);
+      return matches_pattern(filter, property);
     default:
-      return compares(filter.op, *actual, expected);
+      return to_match(compares(filter.op, *actual, expected));
   }
+}
+
+// The first filter that does not match decides.
+Match matches(const SeedCondition& condition, PropertyMaps& properties) {
+  for (const SeedFilter& filter : condition.filters) {
+    const Match match = matches(filter, properties);
+    if (match != Match::kYes) return match;
+  }
+  return Match::kYes;
 }
 
 std::string_view pick_variant(const std::vector<SeedVariant>& variants, int bucket) {
@@ -163,9 +196,13 @@ void evaluate_seed_flag(const Flag& flag, const Request& request, PropertyMaps& 
   }
   for (size_t i = 0; i < rules.conditions.size(); ++i) {
     const SeedCondition& condition = rules.conditions[i];
-    const bool all = std::all_of(condition.filters.begin(), condition.filters.end(),
-                                 [&](const SeedFilter& f) { return matches(f, properties); });
-    if (!all) continue;
+    const Match match = matches(condition, properties);
+    if (match == Match::kTooLong) {
+      result.failed = true;
+      result.reason = Reason::kInvalidProperty;
+      return;
+    }
+    if (match != Match::kYes) continue;
     // The first condition whose properties match decides, in its rollout or out of it.
     result.condition_index = static_cast<int>(i);
     decide(flag, &condition, request, result);

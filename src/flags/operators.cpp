@@ -74,6 +74,11 @@ bool is_negative(Operator op) {
   }
 }
 
+// What a text that is too long does not answer; to the others it is merely no version and so on.
+bool looks_into_text(Operator op) {
+  return op >= Operator::kIcontains && op <= Operator::kNotRegex;
+}
+
 Match to_match(bool matched) { return matched ? Match::kYes : Match::kNo; }
 
 bool looks_boolean(const Value& value) {
@@ -127,6 +132,20 @@ std::optional<double> number_of(const Value& value) {
   return std::nullopt;
 }
 
+// Takes the bytes of all texts and keys in `value` from `left`; false: they are not there.
+bool fits_into(const Value& value, size_t& left) {
+  const auto take = [&left](size_t bytes) {
+    if (bytes > left) return false;
+    left -= bytes;
+    return true;
+  };
+  return take(value.text.size() + (value.is_string() ? 0 : 1)) &&
+         std::all_of(value.keys.begin(), value.keys.end(),
+                     [&](const std::string& key) { return take(key.size()); }) &&
+         std::all_of(value.items.begin(), value.items.end(),
+                     [&](const Value& item) { return fits_into(item, left); });
+}
+
 // Three numbers without leading zeros, or for a wildcard one or two and a star. SDKs drop the rest
 // of a version.
 bool is_plain_version(std::string_view text, Operator op) {
@@ -144,29 +163,6 @@ bool is_plain_version(std::string_view text, Operator op) {
   }
 }
 
-// Why RE2 refuses it, in words that say what to do.
-std::string regex_problem(std::string_view pattern, const re2::RE2& regex) {
-  for (const std::string_view look : {"(?=", "(?!", "(?<=", "(?<!"}) {
-    if (pattern.find(look) != std::string_view::npos) {
-      return fmt::format(
-          "pattern '{}' uses look-around ({}), which the linear-time engine cannot run; rewrite "
-          "it, for instance as a second filter with not_regex",
-          pattern, look);
-    }
-  }
-  if (regex.error_code() == re2::RE2::ErrorBadEscape) {
-    return fmt::format(
-        "pattern '{}' uses {}, which the linear-time engine cannot run (back-references are the "
-        "usual case); rewrite it without",
-        pattern, regex.error_arg());
-  }
-  if (regex.error_code() == re2::RE2::ErrorPatternTooLarge) {
-    return fmt::format("pattern '{}' compiles to more than {} bytes; make its repetitions smaller",
-                       pattern, limits::kRegexBytesMax);
-  }
-  return fmt::format("pattern '{}' is not a valid regular expression: {}", pattern, regex.error());
-}
-
 }  // namespace
 
 std::optional<Operator> operator_from_name(std::string_view name) {
@@ -177,6 +173,16 @@ std::optional<Operator> operator_from_name(std::string_view name) {
 }
 
 std::string_view operator_name(Operator op) { return kOperators[static_cast<size_t>(op)].name; }
+
+bool Property::is_too_long() {
+  if (value_->is_string()) return value_->text.size() > limits::kFlagPropertyTextBytesMax;
+  if ((made_ & kLength) == 0) {
+    size_t left = limits::kFlagPropertyTextBytesMax;
+    is_too_long_ = !fits_into(*value_, left);
+    made_ |= kLength;
+  }
+  return is_too_long_;
+}
 
 const std::string& Property::text() {
   if (value_->is_string()) return value_->text;
@@ -205,25 +211,10 @@ const std::string& Property::unicode_lowered() {
 
 std::optional<double> Property::number() {
   if ((made_ & kNumber) == 0) {
-    number_ = number_of(*value_);
+    if (!is_too_long()) number_ = number_of(*value_);
     made_ |= kNumber;
   }
   return number_;
-}
-
-std::unique_ptr<re2::RE2> compile_regex(std::string_view pattern, std::string& problem) {
-  if (pattern.size() > limits::kRegexPatternBytesMax) {
-    problem = fmt::format("pattern is {} bytes long; at most {} are allowed", pattern.size(),
-                          limits::kRegexPatternBytesMax);
-    return nullptr;
-  }
-  re2::RE2::Options options;
-  options.set_log_errors(false);
-  options.set_max_mem(limits::kRegexBytesMax);
-  auto regex = std::make_unique<re2::RE2>(std::string(pattern), options);
-  if (regex->ok()) return regex;
-  problem = regex_problem(pattern, *regex);
-  return nullptr;
 }
 
 Matcher::Matcher() = default;
@@ -244,9 +235,12 @@ void Matcher::compile_exact(const Value& operand) {
   }
 }
 
-void Matcher::compile_regex(const Value& operand, std::string& problem) {
+void Matcher::compile_regex(const Value& operand, Patterns& patterns, std::string& problem) {
   pattern_ = text_form(operand);
-  regex_ = Pattern::compile(pattern_, problem, cannot_run_);
+  const Patterns::Compiled& compiled = patterns.of(pattern_);
+  problem = compiled.problem;
+  cannot_run_ = compiled.is_beyond;
+  regex_ = compiled.pattern ? &*compiled.pattern : nullptr;
 }
 
 void Matcher::compile_between(const Value& operand, std::string& problem) {
@@ -265,20 +259,30 @@ void Matcher::compile_between(const Value& operand, std::string& problem) {
 
 void Matcher::compile_semver(const Value& operand, std::string& problem) {
   const std::string text = text_form(operand);
+  const bool is_requirement = op_ >= Operator::kSemverTilde;
+  const size_t bytes_max =
+      is_requirement ? limits::kVersionRequirementBytesMax : limits::kVersionBytesMax;
+  if (text.size() > bytes_max) {
+    operand_ok_ = portable_ = false;
+    problem =
+        fmt::format("a version of {} bytes is none; at most {} are taken", text.size(), bytes_max);
+    return;
+  }
+  operand_ = std::make_unique<Operand>();
   switch (op_) {
     case Operator::kSemverTilde:
-      requirement_ = VersionRequirement::tilde(text);
+      operand_->requirement = VersionRequirement::tilde(text);
       break;
     case Operator::kSemverCaret:
-      requirement_ = VersionRequirement::caret(text);
+      operand_->requirement = VersionRequirement::caret(text);
       break;
     case Operator::kSemverWildcard:
-      requirement_ = VersionRequirement::wildcard(text);
+      operand_->requirement = VersionRequirement::wildcard(text);
       break;
     default:
-      version_ = parse_version(text);
+      operand_->version = parse_version(text);
   }
-  operand_ok_ = requirement_.has_value() || version_.has_value();
+  operand_ok_ = operand_->requirement.has_value() || operand_->version.has_value();
   // No SDK reads `>1.0, <2.0` or `x` so: such texts are inconclusive there, or some other version.
   portable_ = operand_ok_ && is_plain_version(text, op_);
   if (!operand_ok_) {
@@ -289,7 +293,7 @@ void Matcher::compile_semver(const Value& operand, std::string& problem) {
 }
 
 Matcher Matcher::compile(Operator op, const Value* operand, const TimeZone& zone,
-                         std::string& problem) {
+                         Patterns& patterns, std::string& problem) {
   Matcher matcher;
   matcher.op_ = op;
   matcher.has_operand_ = operand != nullptr && !operand->is_null();
@@ -310,6 +314,8 @@ Matcher Matcher::compile(Operator op, const Value* operand, const TimeZone& zone
     case Operator::kEndsWith:
     case Operator::kNotEndsWith:
       matcher.texts_.push_back(ascii_lower(text_form(*operand)));
+      // SDKs write a list or an object in their language's way.
+      matcher.portable_ = !operand->is_array() && is_plain(*operand);
       break;
     case Operator::kIcontainsMulti:
     case Operator::kNotIcontainsMulti:
@@ -323,7 +329,7 @@ Matcher Matcher::compile(Operator op, const Value* operand, const TimeZone& zone
       break;
     case Operator::kRegex:
     case Operator::kNotRegex:
-      matcher.compile_regex(*operand, problem);
+      matcher.compile_regex(*operand, patterns, problem);
       break;
     case Operator::kGt:
     case Operator::kGte:
@@ -340,9 +346,10 @@ Matcher Matcher::compile(Operator op, const Value* operand, const TimeZone& zone
     case Operator::kIsDateExact:
     case Operator::kIsDateBefore:
     case Operator::kIsDateAfter:
-      if (operand->is_string()) matcher.date_ = parse_date_filter(operand->text, zone);
+      matcher.operand_ = std::make_unique<Operand>();
+      if (operand->is_string()) matcher.operand_->date = parse_date_filter(operand->text, zone);
       matcher.portable_ = operand->is_string() && is_portable_date(operand->text, zone);
-      if (!matcher.date_.is_date()) {
+      if (!matcher.operand_->date.is_date()) {
         problem = "value must be a date text, such as -7d, 2025-06-15 or 2025-06-15T12:00:00Z";
       }
       break;
@@ -384,6 +391,7 @@ bool Matcher::is_exact(Property& property, int matching_version) const {
   if (boolean_like_ && (matching_version == 1 || empty_list_)) {
     return is_truthy(*property.value()) == truthy_;
   }
+  if (property.is_too_long()) return false;
   const std::string& lowered = property.unicode_lowered();
   if (texts_.size() == 1) return texts_[0] == lowered;
   return std::binary_search(texts_.begin(), texts_.end(), lowered);
@@ -420,12 +428,12 @@ Match Matcher::match_between(Property& property) const {
 }
 
 Match Matcher::match_date(Property& property, const MatchContext& context) const {
-  const std::optional<int64_t> edge = date_.instant_us(context.now_ms, context.zone);
+  const std::optional<int64_t> edge = operand_->date.instant_us(context.now_ms, context.zone);
   const Value& value = *property.value();
   std::optional<int64_t> instant;
   if (value.is_number()) {
     instant = instant_from_seconds(value.number);
-  } else if (value.is_string()) {
+  } else if (value.is_string() && !property.is_too_long()) {
     instant = parse_date_property(value.text, context.zone, context.now_ms);
   }
   if (!edge || !instant) return Match::kNo;
@@ -440,11 +448,12 @@ Match Matcher::match_date(Property& property, const MatchContext& context) const
 }
 
 Match Matcher::match_semver(Property& property) const {
+  if (property.is_too_long()) return Match::kNo;
   const std::optional<Version> version = parse_version(property.text());
   if (!version) return Match::kNo;  // semver_neq too, and before the operand is looked at
   if (!operand_ok_) return Match::kError;
-  if (requirement_) return to_match(requirement_->matches(*version));
-  const int order = compare(*version, *version_);
+  if (operand_->requirement) return to_match(operand_->requirement->matches(*version));
+  const int order = compare(*version, *operand_->version);
   switch (op_) {
     case Operator::kSemverEq:
       return to_match(order == 0);
@@ -470,6 +479,7 @@ Match Matcher::match(Property& property, const MatchContext& context) const {
     return Match::kError;
   }
   if (!present) return to_match(is_negative(op_));
+  if (looks_into_text(op_) && property.is_too_long()) return Match::kTooLong;
   switch (op_) {
     case Operator::kExact:
       return to_match(is_exact(property, context.matching_version));
@@ -497,7 +507,7 @@ Match Matcher::match(Property& property, const MatchContext& context) const {
     case Operator::kRegex:
     case Operator::kNotRegex:
       // An invalid pattern matches in neither direction.
-      if (!regex_) return cannot_run_ ? Match::kUnknown : Match::kNo;
+      if (regex_ == nullptr) return cannot_run_ ? Match::kUnknown : Match::kNo;
       return to_match(regex_->found_in(property.text()) == (op_ == Operator::kRegex));
     case Operator::kGt:
     case Operator::kGte:

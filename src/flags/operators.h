@@ -19,12 +19,8 @@
 
 #include "hogflare/flags_value.h"
 #include "flags/dates.h"
-#include "flags/pattern.h"
+#include "flags/patterns.h"
 #include "flags/semver.h"
-
-namespace re2 {
-class RE2;
-}
 
 namespace hogflare::flags {
 
@@ -75,7 +71,8 @@ std::optional<Operator> operator_from_name(std::string_view name);
 std::string_view operator_name(Operator op);
 
 // kUnknown: the service answers, and what runs here cannot (a pattern that needs backtracking).
-enum class Match : uint8_t { kNo, kYes, kError, kUnknown };
+// kTooLong: the operator would look into a text over limits::kFlagPropertyTextBytesMax.
+enum class Match : uint8_t { kNo, kYes, kError, kUnknown, kTooLong };
 
 // A property as the operators see it; absent when made from nullptr.
 class Property {
@@ -84,16 +81,19 @@ class Property {
   explicit Property(const Value* value) : value_(value) {}
 
   const Value* value() const { return value_; }
+  // Whether its text is longer than any operator looks into. The texts below are of others only.
+  bool is_too_long();
   const std::string& text();
   const std::string& ascii_lowered();
   const std::string& unicode_lowered();
-  // The number it is or its text reads as.
+  // The number it is or its text reads as; a text that is too long is none.
   std::optional<double> number();
 
  private:
-  enum : uint8_t { kText = 1, kAscii = 2, kUnicode = 4, kNumber = 8 };
+  enum : uint8_t { kText = 1, kAscii = 2, kUnicode = 4, kNumber = 8, kLength = 16 };
   const Value* value_ = nullptr;
   uint8_t made_ = 0;
+  bool is_too_long_ = false;
   std::string text_;
   std::string ascii_;
   std::string unicode_;
@@ -113,10 +113,11 @@ class Matcher {
   Matcher(Matcher&&) noexcept;
   Matcher& operator=(Matcher&&) noexcept;
 
-  // Compiles `op` with `operand` (nullptr: the filter has no value). `problem` is set to what makes
+  // Compiles `op` with `operand` (nullptr: the filter has no value); needs `patterns` as long as it
+  // lives. `problem` is set to what makes
   // the operand useless; such a matcher still answers as the service would.
   static Matcher compile(Operator op, const Value* operand, const TimeZone& zone,
-                         std::string& problem);
+                         Patterns& patterns, std::string& problem);
 
   Match match(Property& property, const MatchContext& context) const;
   Operator op() const { return op_; }
@@ -124,14 +125,21 @@ class Matcher {
   std::string_view pattern() const { return pattern_; }
   // Pattern::notes of a regex that runs.
   std::vector<std::string> notes() const {
-    return regex_ ? regex_->notes() : std::vector<std::string>();
+    return regex_ != nullptr ? regex_->notes() : std::vector<std::string>();
   }
   // Whether the SDKs read the operand as match() does.
   bool operand_is_portable(int matching_version) const;
 
  private:
+  // What few filters have, apart, so that the others are small.
+  struct Operand {
+    DateFilter date;
+    std::optional<Version> version;
+    std::optional<VersionRequirement> requirement;
+  };
+
   void compile_exact(const Value& operand);
-  void compile_regex(const Value& operand, std::string& problem);
+  void compile_regex(const Value& operand, Patterns& patterns, std::string& problem);
   void compile_between(const Value& operand, std::string& problem);
   void compile_semver(const Value& operand, std::string& problem);
   bool is_exact(Property& property, int matching_version) const;
@@ -153,14 +161,8 @@ class Matcher {
   double low_ = 0;
   double high_ = 0;
   std::string pattern_;
-  std::optional<Pattern> regex_;
-  DateFilter date_;
-  std::optional<Version> version_;
-  std::optional<VersionRequirement> requirement_;
+  const Pattern* regex_ = nullptr;    // of the document's patterns
+  std::unique_ptr<Operand> operand_;  // of dates and versions
 };
-
-// Compiles `pattern` within limits::kRegexBytesMax; nullptr and the reason in `problem` when RE2
-// cannot run it.
-std::unique_ptr<re2::RE2> compile_regex(std::string_view pattern, std::string& problem);
 
 }  // namespace hogflare::flags

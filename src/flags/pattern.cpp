@@ -16,29 +16,58 @@ bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return (c & 0x80) == 0; });
 }
 
+// What RE2 may use for a pattern is for its program, and for the states that it finds on the way
+// through a text. A program that has this many bytes for each of its instructions finds room for
+// all the states that patterns usually have.
+constexpr int64_t kBytesPerInstruction = 1'024;
+constexpr int64_t kMemorySteps[] = {limits::kRegexBytesMax / 8, limits::kRegexBytesMax / 2,
+                                    limits::kRegexBytesMax};
+// Of that memory a third is for programs that run backwards, which nobody here needs, and the
+// states get half of what the program leaves.
+constexpr size_t used_of(int64_t memory) { return static_cast<size_t>(memory) * 3 / 8; }
+
+void spend(size_t& left, size_t bytes) { left -= std::min(left, bytes); }
+
 }  // namespace
+
+std::unique_ptr<re2::RE2> compile_re2(std::string_view text, Captures captures,
+                                      PatternBudget& budget) {
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  options.set_never_capture(captures == Captures::kNever);
+  std::unique_ptr<re2::RE2> regex;
+  for (const int64_t memory : kMemorySteps) {
+    options.set_max_mem(memory);
+    regex = std::make_unique<re2::RE2>(re2::StringPiece(text.data(), text.size()), options);
+    const bool is_cramped = regex->ok() ? regex->ProgramSize() * kBytesPerInstruction > memory
+                                        : regex->error_code() == re2::RE2::ErrorPatternTooLarge;
+    if (is_cramped && memory < limits::kRegexBytesMax) continue;
+    spend(budget.bytes, used_of(memory));
+    break;
+  }
+  return regex;
+}
 
 Pattern::Pattern() = default;
 Pattern::~Pattern() = default;
 Pattern::Pattern(Pattern&&) noexcept = default;
 Pattern& Pattern::operator=(Pattern&&) noexcept = default;
 
-std::optional<Pattern> Pattern::compile(std::string_view pattern, std::string& problem,
-                                        bool& is_beyond) {
+std::optional<Pattern> Pattern::compile(std::string_view pattern, PatternBudget& budget,
+                                        std::string& problem, bool& is_beyond) {
   is_beyond = pattern.size() > limits::kRegexPatternBytesMax;
   if (is_beyond) {
     problem = fmt::format("pattern is {} bytes long; at most {} are allowed", pattern.size(),
                           limits::kRegexPatternBytesMax);
     return std::nullopt;
   }
-  std::optional<Translation> translation = translate_pattern(pattern, problem, is_beyond);
+  size_t translated_bytes = 0;
+  std::optional<Translation> translation =
+      translate_pattern(pattern, problem, is_beyond, translated_bytes);
+  spend(budget.translated_bytes, translated_bytes);
   if (!translation) return std::nullopt;
-  re2::RE2::Options options;
-  options.set_log_errors(false);
-  options.set_never_capture(true);
-  options.set_max_mem(limits::kRegexBytesMax);
   Pattern compiled;
-  compiled.regex_ = std::make_unique<re2::RE2>(translation->text, options);
+  compiled.regex_ = compile_re2(translation->text, Captures::kNever, budget);
   if (!compiled.regex_->ok()) {
     is_beyond = compiled.regex_->error_code() == re2::RE2::ErrorPatternTooLarge;
     problem = is_beyond

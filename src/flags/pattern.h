@@ -23,6 +23,8 @@
 #include <string_view>
 #include <vector>
 
+#include "hogflare/flags_limits.h"
+
 namespace re2 {
 class RE2;
 }
@@ -35,6 +37,21 @@ struct Points {
   uint32_t last;
 };
 
+// What the patterns of one document may still take together. What did not compile took time, and
+// counts too.
+struct PatternBudget {
+  size_t bytes = limits::kRegexesBytesMax;  // of programs, with what running them keeps
+  size_t translated_bytes = limits::kRegexesTranslatedBytesMax;
+
+  bool is_spent() const { return bytes == 0 || translated_bytes == 0; }
+};
+
+enum class Captures : uint8_t { kAsWritten, kNever };
+
+// `text` as RE2 reads it, in as little memory as does for it; never null, but perhaps not ok().
+std::unique_ptr<re2::RE2> compile_re2(std::string_view text, Captures captures,
+                                      PatternBudget& budget);
+
 class Pattern {
  public:
   ~Pattern();
@@ -42,12 +59,13 @@ class Pattern {
   Pattern& operator=(Pattern&&) noexcept;
 
   // Absent with the reason in `problem` when it is no pattern, or when RE2 cannot run it within
-  // limits::kRegexBytesMax; then `is_beyond` is set: the service runs it.
-  static std::optional<Pattern> compile(std::string_view pattern, std::string& problem,
-                                        bool& is_beyond);
+  // limits::kRegexBytesMax and the budget; then `is_beyond` is set: the service runs it.
+  static std::optional<Pattern> compile(std::string_view pattern, PatternBudget& budget,
+                                        std::string& problem, bool& is_beyond);
   static std::optional<Pattern> compile(std::string_view pattern, std::string& problem) {
+    PatternBudget budget;
     bool is_beyond = false;
-    return compile(pattern, problem, is_beyond);
+    return compile(pattern, budget, problem, is_beyond);
   }
 
   // Whether the pattern matches anywhere. Time linear in the text.

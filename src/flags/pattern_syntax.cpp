@@ -121,6 +121,7 @@ class Translator {
     return std::move(out_);
   }
 
+  size_t written() const { return out_.text.size(); }
   bool is_beyond() const { return is_beyond_; }
 
  private:
@@ -1104,10 +1105,11 @@ class Translator {
 }  // namespace
 
 std::optional<Translation> translate_pattern(std::string_view pattern, std::string& problem,
-                                             bool& is_beyond) {
+                                             bool& is_beyond, size_t& bytes) {
   Translator translator(pattern);
   std::optional<Translation> translation = translator.run(problem);
   is_beyond = translator.is_beyond();
+  bytes = translation ? translation->text.size() : translator.written();
   return translation;
 }
 

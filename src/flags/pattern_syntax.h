@@ -48,8 +48,8 @@ struct Translation {
 };
 
 // `problem` says what RE2 cannot run or what is wrong; `is_beyond` is set for the former, which the
-// service would run.
+// service would run. `bytes`: how much was written, also where it came to nothing.
 std::optional<Translation> translate_pattern(std::string_view pattern, std::string& problem,
-                                             bool& is_beyond);
+                                             bool& is_beyond, size_t& bytes);
 
 }  // namespace hogflare::flags

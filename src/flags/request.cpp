@@ -154,7 +154,22 @@ void Request::fill_person_property(std::string_view key, std::string_view text) 
   person_properties.set(key, Value::of(text));
 }
 
+void Request::sort() {
+  person_properties.sort_keys();
+  for (Value& properties : group_properties.items) properties.sort_keys();
+  group_properties.sort_keys();
+  std::sort(groups.begin(), groups.end(),
+            [](const GroupKey& left, const GroupKey& right) { return left.type < right.type; });
+  groups_are_sorted_ = true;
+}
+
 const GroupKey* Request::group(std::string_view type) const {
+  if (groups_are_sorted_) {
+    const auto found = std::lower_bound(
+        groups.begin(), groups.end(), type,
+        [](const GroupKey& group, std::string_view wanted) { return group.type < wanted; });
+    return found == groups.end() || found->type != type ? nullptr : &*found;
+  }
   for (const GroupKey& candidate : groups) {
     if (candidate.type == type) return &candidate;
   }

@@ -1,6 +1,6 @@
 // The rules format of PostHog's flags (`filters.version` 2): ordered rules that give typed values.
 //
-//   RulesReading reading = read_rules(filters, faults, zone);
+//   RulesReading reading = read_rules(filters, faults, zone, patterns);
 //   if (reading.problem) ...                       // the flag is answered as failed
 //   evaluate_rules(*reading.rules, request, stored, properties, context, result);
 //
@@ -101,7 +101,9 @@ struct RulesReading {
   std::vector<RulesProblem> faults;     // of predicates that fail the flag when they are reached
 };
 
-RulesReading read_rules(const Value& filters, const TextFaults& faults, const TimeZone& zone);
+// Needs `patterns` as long as the rules live.
+RulesReading read_rules(const Value& filters, const TextFaults& faults, const TimeZone& zone,
+                        Patterns& patterns);
 
 // --- Evaluating -------------------------------------------------------------------------------
 

@@ -12,15 +12,16 @@ bool runtime_fits(Runtime flag, Runtime request) {
   return flag == Runtime::kAll || request == Runtime::kAll || flag == request;
 }
 
-bool contexts_fit(const std::vector<std::string>& flag, const std::vector<std::string>& request) {
+using Texts = std::set<std::string_view>;
+
+bool contexts_fit(const std::vector<std::string>& flag, const Texts& request) {
   if (request.empty() || flag.empty()) return true;
-  return std::any_of(flag.begin(), flag.end(), [&](const std::string& tag) {
-    return std::find(request.begin(), request.end(), tag) != request.end();
-  });
+  return std::any_of(flag.begin(), flag.end(),
+                     [&](const std::string& tag) { return request.count(tag) > 0; });
 }
 
-bool passes(const Flag& flag, const Request& request) {
-  if (!contexts_fit(flag.contexts, request.evaluation_contexts)) return false;
+bool passes(const Flag& flag, const Request& request, const Texts& contexts) {
+  if (!contexts_fit(flag.contexts, contexts)) return false;
   if (request.only_survey_flags && !flag.survey) return false;
   if (flag.deleted) return false;
   // The seed reports an inactive flag as disabled instead of leaving it out.
@@ -34,9 +35,10 @@ std::vector<Inclusion> select_flags(const Catalog& catalog, const Request& reque
   const size_t count = catalog.flags.size();
   std::vector<Inclusion> selected(count, Inclusion::kNotAsked);
   if (request.disable_flags) return selected;
+  const Texts contexts(request.evaluation_contexts.begin(), request.evaluation_contexts.end());
   std::vector<size_t> asked;
   if (request.flag_keys) {
-    const std::set<std::string_view> keys(request.flag_keys->begin(), request.flag_keys->end());
+    const Texts keys(request.flag_keys->begin(), request.flag_keys->end());
     for (size_t i = 0; i < count; ++i) {
       if (keys.count(catalog.flags[i].key) > 0) asked.push_back(i);
     }
@@ -47,7 +49,7 @@ std::vector<Inclusion> select_flags(const Catalog& catalog, const Request& reque
     const size_t i = asked[next];
     if (selected[i] != Inclusion::kNotAsked) continue;
     const Flag& flag = catalog.flags[i];
-    selected[i] = passes(flag, request) ? Inclusion::kEvaluated : Inclusion::kFilteredOut;
+    selected[i] = passes(flag, request, contexts) ? Inclusion::kEvaluated : Inclusion::kFilteredOut;
     if (!request.flag_keys) continue;
     for (const int dependency : flag.dependencies) asked.push_back(static_cast<size_t>(dependency));
   }

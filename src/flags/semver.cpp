@@ -26,18 +26,25 @@ std::optional<uint64_t> parse_part(std::string_view text) {
   return value;
 }
 
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (size_t start = 0;;) {
-    const size_t end = text.find(separator, start);
-    if (end == std::string_view::npos) {
-      parts.push_back(text.substr(start));
-      return parts;
-    }
-    parts.push_back(text.substr(start, end - start));
-    start = end + 1;
+// The parts of a text between dots, one after the other; none of them is kept.
+class Parts {
+ public:
+  explicit Parts(std::string_view text) : rest_(text) {}
+
+  // False: there are no more. An empty text is one empty part.
+  bool next(std::string_view& part) {
+    if (is_over_) return false;
+    const size_t dot = rest_.find('.');
+    is_over_ = dot == std::string_view::npos;
+    part = rest_.substr(0, dot);
+    if (!is_over_) rest_.remove_prefix(dot + 1);
+    return true;
   }
-}
+
+ private:
+  std::string_view rest_;
+  bool is_over_ = false;
+};
 
 // Dot-separated identifiers of [0-9A-Za-z-]; numeric ones of a pre-release without leading zero.
 enum class LeadingZero : uint8_t { kAllowed, kRefused };
@@ -45,7 +52,8 @@ enum class LeadingZero : uint8_t { kAllowed, kRefused };
 bool is_identifier_char(char c) { return is_alphanumeric(c) || c == '-'; }
 
 bool valid_identifiers(std::string_view text, LeadingZero leading_zero) {
-  for (const std::string_view part : split(text, '.')) {
+  Parts parts(text);
+  for (std::string_view part; parts.next(part);) {
     if (part.empty() || !std::all_of(part.begin(), part.end(), is_identifier_char)) return false;
     if (leading_zero == LeadingZero::kRefused && all_digits(part) && part.size() > 1 &&
         part[0] == '0') {
@@ -72,25 +80,26 @@ std::string_view without_leading_zeros(std::string_view text) {
 
 // Identifier by identifier: numeric ones as numbers and below the others; a prefix is below.
 int compare_identifiers(std::string_view left, std::string_view right) {
-  const std::vector<std::string_view> lefts = split(left, '.');
-  const std::vector<std::string_view> rights = split(right, '.');
-  for (size_t i = 0; i < std::min(lefts.size(), rights.size()); ++i) {
-    const bool left_number = all_digits(lefts[i]);
-    const bool right_number = all_digits(rights[i]);
+  Parts lefts(left);
+  Parts rights(right);
+  for (std::string_view one, other;;) {
+    const bool has_left = lefts.next(one);
+    const bool has_right = rights.next(other);
+    if (!has_left || !has_right) return static_cast<int>(has_left) - static_cast<int>(has_right);
+    const bool left_number = all_digits(one);
+    const bool right_number = all_digits(other);
     int order = 0;
     if (left_number && right_number) {
-      order =
-          compare_numeric_text(without_leading_zeros(lefts[i]), without_leading_zeros(rights[i]));
+      order = compare_numeric_text(without_leading_zeros(one), without_leading_zeros(other));
       // Build metadata may hold zeros in front: 01 is above 1.
-      if (order == 0) order = compare_numeric_text(lefts[i], rights[i]);
+      if (order == 0) order = compare_numeric_text(one, other);
     } else if (left_number != right_number) {
       order = left_number ? -1 : 1;
     } else {
-      order = lefts[i].compare(rights[i]);
+      order = one.compare(other);
     }
     if (order != 0) return order;
   }
-  return static_cast<int>(lefts.size()) - static_cast<int>(rights.size());
 }
 
 // A release, which has none, is above every pre-release.
@@ -107,7 +116,8 @@ std::string canonical(std::string_view text) {
   const size_t core_end = std::min(text.find_first_of("-+"), text.size());
   std::string out;
   size_t count = 0;
-  for (const std::string_view part : split(text.substr(0, core_end), '.')) {
+  Parts parts(text.substr(0, core_end));
+  for (std::string_view part; parts.next(part);) {
     if (count++ > 0) out += '.';
     const std::string_view bare = all_digits(part) ? without_leading_zeros(part) : part;
     out += bare.empty() && !part.empty() ? "0" : bare;
@@ -225,6 +235,7 @@ class RequirementReader {
 }  // namespace
 
 std::optional<Version> parse_version(std::string_view text) {
+  if (text.size() > limits::kVersionBytesMax) return std::nullopt;
   text = clean(text);
   Version version;
   const size_t plus = text.find('+');
@@ -239,12 +250,12 @@ std::optional<Version> parse_version(std::string_view text) {
     if (!valid_identifiers(version.pre_release, LeadingZero::kRefused)) return std::nullopt;
     text = text.substr(0, dash);
   }
-  const std::vector<std::string_view> parts = split(text, '.');
-  if (parts.size() > 3) return std::nullopt;
-  for (size_t i = 0; i < parts.size(); ++i) {
-    const std::optional<uint64_t> part = parse_part(parts[i]);
-    if (!part) return std::nullopt;
-    version.triple[i] = *part;
+  Parts parts(text);
+  size_t count = 0;
+  for (std::string_view part; parts.next(part); ++count) {
+    const std::optional<uint64_t> number = parse_part(part);
+    if (count == version.triple.size() || !number) return std::nullopt;
+    version.triple[count] = *number;
   }
   return version;
 }
@@ -302,14 +313,17 @@ std::optional<VersionRequirement> VersionRequirement::parse(std::string_view tex
 }
 
 std::optional<VersionRequirement> VersionRequirement::tilde(std::string_view text) {
+  if (text.size() > limits::kVersionRequirementBytesMax) return std::nullopt;
   return parse("~" + canonical(clean(text)));
 }
 
 std::optional<VersionRequirement> VersionRequirement::caret(std::string_view text) {
+  if (text.size() > limits::kVersionRequirementBytesMax) return std::nullopt;
   return parse("^" + canonical(clean(text)));
 }
 
 std::optional<VersionRequirement> VersionRequirement::wildcard(std::string_view text) {
+  if (text.size() > limits::kVersionRequirementBytesMax) return std::nullopt;
   std::string cleaned(clean(text));
   std::replace(cleaned.begin(), cleaned.end(), '*', 'x');
   return parse(cleaned);

@@ -24,7 +24,8 @@ struct Version {
   std::string build;
 };
 
-// Cleans (one leading `v`, then white space, leading zeros, missing parts) and reads a version.
+// Cleans (one leading `v`, then white space, leading zeros, missing parts) and reads a version. A
+// text over limits::kVersionBytesMax is none.
 std::optional<Version> parse_version(std::string_view text);
 
 // Negative, zero or positive, as left is below, equal to or above right.
@@ -43,7 +44,7 @@ struct VersionComparator {
 };
 
 // Comparators that must all match; none of them: every release. Nothing is returned for a text that
-// is no requirement to the crate.
+// is no requirement to the crate, or over limits::kVersionRequirementBytesMax.
 class VersionRequirement {
  public:
   // `text` cleaned as a version is, behind `~` or `^`. A list is taken here too: `1.2.3, <1.2.9`.

@@ -270,7 +270,32 @@ Value Value::object() {
   return made;
 }
 
+void Value::sort_keys() {
+  constexpr size_t kManyKeys = 64;
+  if (!is_object() || is_sorted || keys.size() < kManyKeys) return;
+  std::vector<size_t> order(keys.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](size_t left, size_t right) { return keys[left] < keys[right]; });
+  std::vector<std::string> sorted_keys;
+  std::vector<Value> sorted_items;
+  sorted_keys.reserve(order.size());
+  sorted_items.reserve(order.size());
+  for (const size_t from : order) {
+    sorted_keys.push_back(std::move(keys[from]));
+    sorted_items.push_back(std::move(items[from]));
+  }
+  keys = std::move(sorted_keys);
+  items = std::move(sorted_items);
+  is_sorted = true;
+}
+
 const Value* Value::find(std::string_view key) const {
+  if (is_sorted) {
+    const auto found = std::lower_bound(keys.begin(), keys.end(), key);
+    if (found == keys.end() || *found != key) return nullptr;
+    return &items[static_cast<size_t>(found - keys.begin())];
+  }
   for (size_t i = 0; i < keys.size(); ++i) {
     if (keys[i] == key) return &items[i];
   }
@@ -285,6 +310,7 @@ void Value::set(std::string_view key, Value value) {
       return;
     }
   }
+  is_sorted = false;
   keys.emplace_back(key);
   items.push_back(std::move(value));
 }

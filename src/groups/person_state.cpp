@@ -138,6 +138,7 @@ void StoredStateRun::take_person(Lookup& lookup, const ApplyReply& reply) {
   if (!found.exists || !lookup.is_main || lookup.writes) return;
   state_.person_exists = true;
   state_.person_properties = properties_value(reply.property_texts[found.properties]);
+  state_.person_properties.sort_keys();
   state_.person_created_at.clear();
   append_rfc3339(state_.person_created_at, found.created_at_ms);
 }
@@ -184,6 +185,7 @@ void StoredStateRun::group_answered(size_t index, const EffectResult& result, Ef
   if (result.ok) reply = read_group_reply(result.body);
   if (reply.has_value()) {
     state_.groups[index].properties = properties_value(reply->texts.front());
+    state_.groups[index].properties.sort_keys();
   } else if (++group_attempts_[index] < kAttemptsMax) {
     call_group(index, effects);
   } else {

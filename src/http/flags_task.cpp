@@ -97,7 +97,7 @@ class FlagsTask final : public HttpTask {
     if (!signed_ok.ok()) return respond(error_reply(head(), signed_ok.error()));
     Result<std::string> json = decode_flags_body(head(), std::move(body()), memory_);
     if (!json.ok()) return respond(error_reply(head(), json.error()));
-    if (auto refused = reserve_values(json.value())) return respond(error_reply(head(), *refused));
+    if (auto refused = reserve_request(json.value())) return respond(error_reply(head(), *refused));
     Result<flags::Request> parsed = flags::parse_request(json.value(), request_headers());
     if (!parsed.ok()) return respond(error_reply(head(), parsed.error()));
     request_ = std::move(parsed).value();
@@ -117,10 +117,16 @@ class FlagsTask final : public HttpTask {
   }
 
   // The body's index, its values, and what the request keeps of them.
-  std::optional<Error> reserve_values(std::string_view json) {
+  std::optional<Error> reserve_values(std::string_view json, size_t values_max) {
     const size_t index = json_index_bytes(json);
-    const size_t values = std::min(index / sizeof(json::Node), limits::kFlagsRequestNodesMax);
+    const size_t values = std::min(index / sizeof(json::Node), values_max);
     return memory_.hold_more(json.size() + index + values * sizeof(flags::Value));
+  }
+
+  // The same, and the properties' texts in small letters, of the two kinds that there are.
+  std::optional<Error> reserve_request(std::string_view json) {
+    if (auto refused = reserve_values(json, limits::kFlagsRequestNodesMax)) return refused;
+    return memory_.hold_more(2 * json.size());
   }
 
   bool query_is_true(std::string_view name) {
@@ -191,6 +197,7 @@ class FlagsTask final : public HttpTask {
 
   // Reads what some evaluated flag needs and the request does not bring.
   void gather(const Turn& turn, Effects& effects) {
+    request_->sort();
     flags::Needs wanted = flags::needs(definitions(), *request_);
     // Nobody is the placeholder's person, not even one that an older version made.
     if (is_cookieless_placeholder(request_->distinct_id)) wanted.person = wanted.hash_keys = false;
@@ -222,7 +229,7 @@ class FlagsTask final : public HttpTask {
     // The others would hardly fare better, and the client does not wait for them.
     if (!result.ok) list_reads_ = limits::kCohortReadsMax;
     if (result.ok && result.body.size() <= limits::kCohortListBytesMax) {
-      if (std::optional<Error> refused = reserve_values(result.body)) {
+      if (std::optional<Error> refused = reserve_values(result.body, limits::kFlagValuesMax)) {
         result.ok = false;
         result.body = refused->detail;
       }
@@ -314,7 +321,7 @@ class FlagsTask final : public HttpTask {
       return respond(error_reply(head(), {ErrorCode::kTooLarge, ""}));
     }
     if (auto refused = memory_.hold(body().size())) return respond(error_reply(head(), *refused));
-    if (auto refused = reserve_values(body())) return respond(error_reply(head(), *refused));
+    if (auto refused = reserve_request(body())) return respond(error_reply(head(), *refused));
     flags::OfrepRequest parsed = flags::parse_ofrep_request(body(), request_headers());
     if (parsed.error != flags::OfrepError::kNone) {
       return respond(ofrep(flags::write_ofrep_error(parsed.error, parsed.detail, path_key())));

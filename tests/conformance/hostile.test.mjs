@@ -29,6 +29,8 @@ const FLAGS = {
   flags: [
     flag(1, "sticky", [{ properties: [], rollout_percentage: 50 }], { ensure_experience_continuity: true }),
     flag(2, "pro", [{ properties: [{ key: "plan", value: "pro", operator: "exact", type: "person" }], rollout_percentage: 100 }]),
+    flag(4, "new-version", [{ properties: [{ key: "$app_version", value: "1.2.3", operator: "semver_gte", type: "person" }] }]),
+    flag(5, "words", [{ properties: [{ key: "$app_version", value: "\\ba\\b", operator: "regex", type: "person" }] }]),
     flag(3, "company", [{ properties: [], rollout_percentage: 100 }], { filters: { aggregation_group_type_index: 0 } }),
   ],
   group_type_mapping: { 0: "company" },

@@ -201,6 +201,9 @@ export const FLAG_SHAPES = {
   "a million numbers": () => question(`,"person_properties":{"a":[${times(1_000_000, "1")}]}`),
   "a million levels": () => question(`,"person_properties":{"a":${"[".repeat(1_000_000)}`),
   "a number of a million digits": () => question(`,"person_properties":{"age":${"9".repeat(1_000_000)}}`),
+  "a version of dots": () => question(`,"person_properties":{"$app_version":"${".".repeat(5_000_000)}"}`),
+  "a version of many identifiers": () => question(`,"person_properties":{"$app_version":"1.2.3-${"a.".repeat(2_500_000)}a"}`),
+  "a text of words": () => question(`,"person_properties":{"$app_version":"${"a ".repeat(3_500_000)}"}`),
   "7 MB of blanks": () => `${question("")}${" ".repeat(7 * MIB)}`,
 };
 export const OFREP_SHAPES = {

@@ -207,8 +207,10 @@ void check_operators(const char* file) {
               .value_or(TimeZone());
       const Value operand = to_value(test["filter_value"]);
       std::string problem;
-      const Matcher matcher = Matcher::compile(
-          *op, test.value("filter_value_absent", false) ? nullptr : &operand, zone, problem);
+      Patterns patterns;
+      const Matcher matcher =
+          Matcher::compile(*op, test.value("filter_value_absent", false) ? nullptr : &operand, zone,
+                           patterns, problem);
       const bool absent = test["property"].value("absent", false);
       const Value property_value = absent ? Value::null() : to_value(test["property"]["value"]);
       Property property(absent ? nullptr : &property_value);
