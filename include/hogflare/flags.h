@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -75,11 +76,18 @@ class Definitions {
   // Group type names by index; empty where there is none.
   const std::array<std::string, limits::kGroupTypes>& group_types() const;
   const Catalog& catalog() const { return *catalog_; }
+  // The document's members of these names, as a JSON object.
+  std::string members(std::span<const std::string_view> names) const;
+  // Bytes of the text they were read from.
+  size_t document_bytes() const;
 
  private:
   explicit Definitions(std::unique_ptr<const Catalog> catalog);
   std::unique_ptr<const Catalog> catalog_;
 };
+
+// The most that parsing a document takes, and then its set; see limits::kFlagsNodesMax.
+size_t document_memory_bytes(std::string_view json);
 
 // --- Request ----------------------------------------------------------------------------------
 

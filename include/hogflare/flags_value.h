@@ -61,8 +61,10 @@ struct Value {
 
 // Parses one JSON document. `NaN`, `Infinity` and `-Infinity` become null, as PostHog's parser
 // has it. Errors: kParseFailed with the byte offset; kTooLarge over limits::kJsonDepthMax levels or
-// `nodes_max` values.
-Result<Value> parse_value(std::string_view json, size_t nodes_max = limits::kFlagsNodesMax);
+// `nodes_max` values. `keep`: what is kept for long takes no more memory than it needs.
+enum class Keep : uint8_t { kShortly, kLong };
+Result<Value> parse_value(std::string_view json, size_t nodes_max = limits::kFlagValuesMax,
+                          Keep keep = Keep::kShortly);
 
 // Appends `value` as compact JSON, object keys in document order.
 void append_json(const Value& value, std::string& out);

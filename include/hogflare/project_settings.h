@@ -56,8 +56,11 @@ struct Settings {
   std::vector<flags::Problem> problems;
 };
 
-// Reads the members above of a document that flags::Definitions::parse took. A document that is a
-// list has none of them.
+// Names of the members above.
+inline constexpr std::string_view kSettingsMembers[] = {
+    "remote_config",   "surveys",       "survey_config", "early_access_features",
+    "web_experiments", "product_tours", "site_apps"};
+// Reads them of a document that flags::Definitions::parse took. A document that is a list has none.
 Settings read_settings(std::string_view document);
 // What HOGFLARE_SESSION_RECORDING alone means: everything at its default.
 std::string default_session_recording();

@@ -205,6 +205,7 @@ struct Catalog {
   int matching_version = 1;
   TimeZone zone;
   std::vector<Problem> problems;
+  size_t document_bytes = 0;  // of its text
   Value document;  // {"flags": [...], "cohorts": ..., ...}: what the feeds are written from
 
   int find_flag(std::string_view key) const;

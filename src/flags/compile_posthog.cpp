@@ -58,6 +58,7 @@ void Compiler::compile_posthog_flag(const Value& definition, const Value& filter
   const Value* groups = required(filters, "groups", Value::Kind::kArray);
   if (groups == nullptr) return;
   Scope list(*this, "groups");
+  flag.conditions.reserve(groups->items.size());
   for (size_t i = 0; i < groups->items.size(); ++i) {
     Scope item(*this, i);
     if (!groups->items[i].is_object()) {
@@ -198,6 +199,7 @@ Condition Compiler::compile_condition(const Value& group, Flag& flag) {
   const Value* properties = member(group, "properties", Value::Kind::kArray);
   if (properties == nullptr) return condition;
   Scope list(*this, "properties");
+  condition.filters.reserve(properties->items.size());
   for (size_t i = 0; i < properties->items.size(); ++i) {
     Scope item(*this, i);
     if (!properties->items[i].is_object()) {

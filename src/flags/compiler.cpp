@@ -165,6 +165,7 @@ std::unique_ptr<Catalog> Compiler::compile(std::string_view json) {
     no_document(parsed.error().detail);
     return std::move(catalog_);
   }
+  catalog_->document_bytes = json.size();
   Value& document = catalog_->document;
   document = std::move(parsed).value();
   if (document.is_array()) {

@@ -7,6 +7,12 @@
 #include "flags/compiler.h"
 
 namespace hogflare::flags {
+namespace {
+
+// A value, its name and what it is compiled to; measured on documents of flags alone.
+constexpr size_t kBytesPerNode = 100;
+
+}  // namespace
 
 Definitions::Definitions() : catalog_(std::make_unique<Catalog>()) {}
 Definitions::Definitions(std::unique_ptr<const Catalog> catalog) : catalog_(std::move(catalog)) {}
@@ -48,6 +54,27 @@ const std::vector<Problem>& Definitions::problems() const { return catalog_->pro
 
 const std::array<std::string, limits::kGroupTypes>& Definitions::group_types() const {
   return catalog_->group_types;
+}
+
+std::string Definitions::members(std::span<const std::string_view> names) const {
+  std::string out = "{";
+  for (const std::string_view name : names) {
+    const Value* member = catalog_->document.find(name);
+    if (member == nullptr) continue;
+    if (out.size() > 1) out.push_back(',');
+    append_json_string(name, out);
+    out.push_back(':');
+    append_json(*member, out);
+  }
+  return out + "}";
+}
+
+size_t Definitions::document_bytes() const { return catalog_->document_bytes; }
+
+size_t document_memory_bytes(std::string_view json) {
+  size_t nodes = 1;
+  for (const char c : json) nodes += (c == ',') | (c == '{') | (c == '[');
+  return 2 * json.size() + std::min(nodes, limits::kFlagsNodesMax) * kBytesPerNode;
 }
 
 int Catalog::find_flag(std::string_view key) const {

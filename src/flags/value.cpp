@@ -21,7 +21,7 @@ class TreeBuilder {
  public:
   using json = nlohmann::json;
 
-  explicit TreeBuilder(size_t nodes_max) : nodes_max_(nodes_max) {}
+  TreeBuilder(size_t nodes_max, Keep keep) : nodes_max_(nodes_max), is_kept_(keep == Keep::kLong) {}
 
   bool null() { return add(Value::null()); }
   bool boolean(bool value) { return add(Value::of(value)); }
@@ -96,6 +96,11 @@ class TreeBuilder {
     open_.pop_back();
     keys_.pop_back();
     drop_duplicate_keys(done);
+    // What stays for as long as the document does.
+    if (is_kept_) {
+      done.items.shrink_to_fit();
+      done.keys.shrink_to_fit();
+    }
     if (open_.empty()) {
       root = std::move(done);
     } else {
@@ -142,6 +147,7 @@ class TreeBuilder {
   std::vector<Value> open_;
   std::vector<std::string> keys_;
   const size_t nodes_max_;
+  const bool is_kept_;
   size_t nodes_ = 0;
   size_t position_ = 0;
   bool too_large_ = false;
@@ -349,7 +355,7 @@ bool Value::operator==(const Value& other) const {
   return true;
 }
 
-Result<Value> parse_value(std::string_view json, size_t nodes_max) {
+Result<Value> parse_value(std::string_view json, size_t nodes_max, Keep keep) {
   const std::optional<std::string> rewritten = rewrite_literals(json);
   const std::string_view input = rewritten ? std::string_view(*rewritten) : json;
   TreeBuilder builder(nodes_max);

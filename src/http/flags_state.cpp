@@ -4,11 +4,13 @@
 
 #include "hogflare/backoff.h"
 #include "hogflare/json.h"
+#include "hogflare/memory_share.h"
 
 namespace hogflare {
 namespace {
 
-// Until a first good set is there, a key that could not be read is asked for this often.
+// A key that could not be read, or not be taken, is asked for this often; so is one that is not
+// there, until a first good set is.
 constexpr int64_t kRetryMs = 1'000;
 
 // Faults of single flags that the health report names; flags:check lists all of them.
@@ -16,7 +18,8 @@ constexpr size_t kProblemsNamed = 20;
 
 }  // namespace
 
-FlagsState::FlagsState(const Config& config) : config_(config) {
+FlagsState::FlagsState(const Config& config, size_t& request_memory_bytes)
+    : config_(config), request_memory_bytes_(request_memory_bytes) {
   sets_.push_back(std::make_unique<FlagSet>());
   const bool has_variable = !config.feature_flags.empty();
   const std::string& text = has_variable ? config.feature_flags : config.bundled_flags;
@@ -39,8 +42,10 @@ void FlagsState::take(std::string_view json, std::string_view source) {
                         parsed.error().detail);
     return;
   }
+  project::Settings settings =
+      project::read_settings(parsed.value().members(project::kSettingsMembers));
   sets_.push_back(
-      std::make_unique<FlagSet>(FlagSet{std::move(parsed).value(), project::read_settings(json)}));
+      std::make_unique<FlagSet>(FlagSet{std::move(parsed).value(), std::move(settings)}));
   name_problems(source);
   drop_unused();
   has_good_set_ = true;
@@ -81,20 +86,34 @@ bool FlagsState::kv_is_due(int64_t now_ms) {
 
 void FlagsState::take_kv(const EffectResult& result, int64_t now_ms) {
   kv_answered_ = true;
-  if (!result.ok || result.http_status == 404) {
-    problems_ = {result.ok ? "the flags namespace has no key \"" + config_.flags_kv_key + "\""
-                           : "the flags namespace could not be read: " + result.body};
+  if (!result.ok) {
+    return try_again(now_ms, "the flags namespace could not be read: " + result.body);
+  }
+  if (result.http_status == 404) {
+    problems_ = {"the flags namespace has no key \"" + config_.flags_kv_key + "\""};
     if (!has_good_set_) due_at_ms_ = std::min(due_at_ms_, now_ms + kRetryMs);
     return;
   }
   read_at_ms_ = now_ms;
-  if (result.body == kv_text_) {
+  const Sha1Digest digest = sha1(result.body);
+  if (digest == kv_digest_) {
     problems_ = kv_problems_;
     return;
   }
-  kv_text_ = result.body;
-  take(kv_text_, "KV");
+  MemoryShare memory(request_memory_bytes_);
+  if (memory.hold_more(flags::document_memory_bytes(result.body))) {
+    return try_again(now_ms,
+                     "flags of KV: requests take the memory that a new document needs; until it is "
+                     "there the last set stays");
+  }
+  kv_digest_ = digest;
+  take(result.body, "KV");
   kv_problems_ = problems_;
+}
+
+void FlagsState::try_again(int64_t now_ms, std::string problem) {
+  problems_ = {std::move(problem)};
+  due_at_ms_ = std::min(due_at_ms_, now_ms + kRetryMs);
 }
 
 std::string FlagsState::describe_warnings() const {

@@ -11,12 +11,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "hogflare/config.h"
+#include "hogflare/digest.h"
 #include "hogflare/flags.h"
 #include "hogflare/project_settings.h"
 #include "hogflare/task.h"
@@ -54,7 +56,8 @@ class FlagsLease {
 
 class FlagsState {
  public:
-  explicit FlagsState(const Config& config);
+  // `request_memory_bytes`: what the requests in flight hold (memory_share.h); outlives the state.
+  FlagsState(const Config& config, size_t& request_memory_bytes);
 
   // The set in force; empty while there is no good one.
   FlagsLease lease() { return FlagsLease(*sets_.back()); }
@@ -65,7 +68,8 @@ class FlagsState {
   // True when the KV key is due. Requests share a good set while one of them reads; before the
   // first answer everybody reads.
   bool kv_is_due(int64_t now_ms);
-  // What the KV read gave. A failed read keeps what there is.
+  // What the KV read gave. A failed read keeps what there is, and so does a document for which the
+  // requests in flight leave no memory; both are tried again soon.
   void take_kv(const EffectResult& result, int64_t now_ms);
 
   // What keeps the sources from being used as they are; empty when all is well.
@@ -75,17 +79,20 @@ class FlagsState {
 
  private:
   void take(std::string_view json, std::string_view source);
+  void try_again(int64_t now_ms, std::string problem);
   void drop_unused();
   void name_problems(std::string_view source);
   // Warnings of the set in force, the first of them: a JSON array of "path: sentence".
   std::string describe_warnings() const;
 
   const Config& config_;
+  size_t& request_memory_bytes_;
   // The last is in force; the others have users still.
   std::vector<std::unique_ptr<FlagSet>> sets_;
   bool has_good_set_ = true;
   bool kv_answered_ = false;
-  std::string kv_text_;  // what was parsed last, so that an unchanged value costs no parse
+  // Of the text that was parsed last, so that an unchanged value costs no parse.
+  std::optional<Sha1Digest> kv_digest_;
   std::vector<std::string> kv_problems_;  // of that text
   std::string_view source_ = "none";
   int64_t read_at_ms_ = 0;

@@ -27,7 +27,7 @@ struct CoreState {
       : zones(zone_host),
         config(parse_config(host_json, &zones)),
         decompressor(host_decompressor),
-        flags(config),
+        flags(config, request_memory_bytes),
         cohort_lists(config),
         live(config),
         has_analytics(std::find(config.bindings.begin(), config.bindings.end(), "ANALYTICS") !=
@@ -38,6 +38,8 @@ struct CoreState {
   Zones zones;
   const Config config;
   Decompressor& decompressor;
+  // Of the requests in flight (hogflare/memory_share.h).
+  size_t request_memory_bytes = 0;
   FlagsState flags;
   CohortLists cohort_lists;
   console::LiveWatch live;
@@ -53,8 +55,6 @@ struct CoreState {
   CookielessSalts cookieless_salts;
   console::Attempts sign_in_attempts;
   console::AccessKeys access_keys;
-  // Of the capture requests in flight (hogflare/memory_share.h).
-  size_t request_memory_bytes = 0;
   // What /healthz shows of the outboxes: asking them costs a call a shard and anybody may ask.
   OutboxStats outbox_stats;
   int64_t outbox_stats_at_ms = 0;

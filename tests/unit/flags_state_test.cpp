@@ -3,6 +3,7 @@
 
 #include "http/flags_state.h"
 #include "hogflare/flags.h"
+#include "hogflare/limits.h"
 
 using namespace hogflare;
 using namespace hogflare::flags;
@@ -19,6 +20,9 @@ Config config_with(std::string variable, std::string bundled, std::string kv_key
   config.flags_ttl_ms = 60'000;
   return config;
 }
+
+// Bytes that requests in flight hold.
+size_t no_requests = 0;
 
 std::string flag_named(const std::string& key) { return R"([{"key":")" + key + R"("}])"; }
 
@@ -54,11 +58,11 @@ bool has_flag(FlagsState& state, std::string_view key) {
 
 TEST_CASE("the variable goes before flags.json", "[flags]") {
   const Config both = config_with(flag_named("variable"), flag_named("file"), "");
-  FlagsState from_variable(both);
+  FlagsState from_variable(both, no_requests);
   CHECK(has_flag(from_variable, "variable"));
   CHECK(!has_flag(from_variable, "file"));
   const Config one = config_with("", flag_named("file"), "");
-  FlagsState from_file(one);
+  FlagsState from_file(one, no_requests);
   CHECK(has_flag(from_file, "file"));
   CHECK(from_file.has_good_set());
   CHECK(!from_file.kv_is_due(kNow));
@@ -66,7 +70,7 @@ TEST_CASE("the variable goes before flags.json", "[flags]") {
 
 TEST_CASE("a refused variable is a missing set, not an empty one", "[flags]") {
   const Config config = config_with("{", flag_named("file"), "");
-  FlagsState state(config);
+  FlagsState state(config, no_requests);
   CHECK(!state.has_good_set());
   CHECK(!has_flag(state, "file"));
   REQUIRE(state.problems().size() == 1);
@@ -75,9 +79,9 @@ TEST_CASE("a refused variable is a missing set, not an empty one", "[flags]") {
 
 TEST_CASE("an empty flags.json is a good set unless a key should give one", "[flags]") {
   const Config alone = config_with("", R"({"flags":[]})", "");
-  CHECK(FlagsState(alone).has_good_set());
+  CHECK(FlagsState(alone, no_requests).has_good_set());
   const Config with_key = config_with("", R"({"flags":[]})", "key");
-  FlagsState state(with_key);
+  FlagsState state(with_key, no_requests);
   CHECK(!state.has_good_set());
   state.take_kv(kv_value("[]"), kNow);
   CHECK(state.has_good_set());
@@ -85,7 +89,7 @@ TEST_CASE("an empty flags.json is a good set unless a key should give one", "[fl
 
 TEST_CASE("before its first answer everybody reads the key, then one request a while", "[flags]") {
   const Config config = config_with("", "", "key");
-  FlagsState state(config);
+  FlagsState state(config, no_requests);
   CHECK(state.kv_is_due(kNow));
   CHECK(state.kv_is_due(kNow));
   state.take_kv(kv_value(flag_named("a")), kNow);
@@ -100,7 +104,7 @@ TEST_CASE("before its first answer everybody reads the key, then one request a w
 TEST_CASE("a key that cannot be read is asked again soon while there is no set", "[flags]") {
   const Config config = config_with("", "", "key");
   for (const EffectResult& bad : {kv_failed(), kv_missing()}) {
-    FlagsState state(config);
+    FlagsState state(config, no_requests);
     CHECK(state.kv_is_due(kNow));
     state.take_kv(bad, kNow);
     CHECK(!state.has_good_set());
@@ -110,12 +114,13 @@ TEST_CASE("a key that cannot be read is asked again soon while there is no set",
     state.take_kv(kv_value(flag_named("a")), kNow + 1'000);
     CHECK(state.has_good_set());
     CHECK(state.problems().empty());
-    // With a good set a failure waits as long as any.
+    // With a good set a key that is gone waits as long as any, one that cannot be read does not.
     CHECK(state.kv_is_due(kNow + 61'000));
     state.take_kv(bad, kNow + 61'000);
     CHECK(has_flag(state, "a"));
     CHECK(state.has_good_set());
-    CHECK(!state.kv_is_due(kNow + 120'000));
+    CHECK(!state.kv_is_due(kNow + 61'999));
+    CHECK(state.kv_is_due(kNow + 62'000) == !bad.ok);
     // The same text again is parsed no second time and clears the problem.
     state.take_kv(kv_value(flag_named("a")), kNow + 121'000);
     CHECK(state.problems().empty());
@@ -124,7 +129,7 @@ TEST_CASE("a key that cannot be read is asked again soon while there is no set",
 
 TEST_CASE("a flag at fault is named and its siblings answer", "[flags]") {
   const Config config = config_with(flag_named("variable"), "", "key");
-  FlagsState state(config);
+  FlagsState state(config, no_requests);
   state.take_kv(kv_value(R"([{"key":"a"},{"key":"a"},{"key":"b"}])"), kNow);
   CHECK(has_flag(state, "b"));
   CHECK(state.has_good_set());
@@ -136,7 +141,7 @@ TEST_CASE("a flag at fault is named and its siblings answer", "[flags]") {
 
 TEST_CASE("a refused document stays named until a good one comes", "[flags]") {
   const Config config = config_with(flag_named("variable"), "", "key");
-  FlagsState state(config);
+  FlagsState state(config, no_requests);
   const std::string bad = R"([{"key":"a"},)";
   state.take_kv(kv_value(bad), kNow);
   CHECK(has_flag(state, "variable"));
@@ -152,9 +157,47 @@ TEST_CASE("a refused document stays named until a good one comes", "[flags]") {
   CHECK(state.describe().find(R"("source":"KV")") != std::string::npos);
 }
 
+TEST_CASE("a document for which requests leave no memory is taken a second later", "[flags]") {
+  const Config config = config_with("", "", "key");
+  size_t held = 0;
+  FlagsState state(config, held);
+  state.take_kv(kv_value(flag_named("old")), kNow);
+  std::string large = flag_named("new");
+  large.insert(large.size() - 1, std::string(1 << 20, ' '));
+  held = limits::kRequestMemoryBytesMax - (1 << 20);
+  CHECK(state.kv_is_due(kNow + 60'000));
+  state.take_kv(kv_value(large), kNow + 60'000);
+  CHECK(has_flag(state, "old"));
+  CHECK(state.has_good_set());
+  REQUIRE(state.problems().size() == 1);
+  CHECK(state.problems()[0].find("requests take the memory") != std::string::npos);
+  CHECK(held == limits::kRequestMemoryBytesMax - (1 << 20));
+  CHECK(!state.kv_is_due(kNow + 60'999));
+  CHECK(state.kv_is_due(kNow + 61'000));
+  held = 0;
+  state.take_kv(kv_value(large), kNow + 61'000);
+  CHECK(has_flag(state, "new"));
+  CHECK(state.problems().empty());
+  CHECK(held == 0);  // a set that stands is no request's
+}
+
+TEST_CASE("settings are those of the document that gave the flags", "[flags]") {
+  const Config config = config_with("", "", "key");
+  FlagsState state(config, no_requests);
+  state.take_kv(kv_value(R"({"flags":[{"key":"a"}],"remote_config":{"captureDeadClicks":true,
+                             "minimalFlagCalledEvents":true},"surveys":[{"id":"s","name":"n",
+                             "type":"popover","questions":[]}],"survey_config":null})"),
+                kNow);
+  const FlagsLease lease = state.lease();
+  CHECK(lease.settings().minimal_flag_called_events);
+  CHECK(lease.settings().config.at("captureDeadClicks") == "true");
+  CHECK(lease.settings().has_surveys);
+  CHECK(lease.settings().problems.empty());
+}
+
 TEST_CASE("a set in use outlives the one that takes over", "[flags]") {
   const Config config = config_with(flag_named("old"), "", "key");
-  FlagsState state(config);
+  FlagsState state(config, no_requests);
   FlagsLease first = state.lease();
   FlagsLease second = state.lease();
   state.take_kv(kv_value(flag_named("new")), kNow);
