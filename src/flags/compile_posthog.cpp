@@ -3,6 +3,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <map>
 
 #include "flags/compiler.h"
 #include "flags/text.h"
@@ -29,6 +30,13 @@ void Compiler::check_weights(double sum) {
        fmt::format("the variants' rollout_percentage sum to {}; together they must not exceed 100, "
                    "and what is over is taken from the last",
                    sum));
+}
+
+bool Compiler::check_variants(const Value& variants) {
+  if (variants.items.size() <= limits::kVariantsMax) return true;
+  unreadable(fmt::format("holds {} variants; at most {} are taken", variants.items.size(),
+                         limits::kVariantsMax));
+  return false;
 }
 
 void Compiler::compile_posthog_flag(const Value& definition, const Value& filters, Flag& flag) {
@@ -104,7 +112,12 @@ void Compiler::compile_variants(const Value& filters, Flag& flag) {
   const Value* variants = required(*multivariate, "variants", Value::Kind::kArray);
   if (variants == nullptr) return;
   Scope list(*this, "variants");
+  if (!check_variants(*variants)) return;
+  std::map<std::string_view, int> places;
   const Value* payloads = filters.find("payloads");
+  for (size_t i = 0; payloads != nullptr && i < payloads->keys.size(); ++i) {
+    places.emplace(payloads->keys[i], static_cast<int>(i));
+  }
   double sum = 0;
   double upper = 0;
   for (size_t i = 0; i < variants->items.size(); ++i) {
@@ -120,12 +133,8 @@ void Compiler::compile_variants(const Value& filters, Flag& flag) {
     sum += weight;
     upper += weight / 100;  // left to right in binary64, as the service sums
     variant.upper = upper;
-    if (payloads != nullptr && payloads->is_object()) {
-      const auto found = std::find(payloads->keys.begin(), payloads->keys.end(), variant.key);
-      if (found != payloads->keys.end()) {
-        variant.payload = static_cast<int>(found - payloads->keys.begin());
-      }
-    }
+    const auto payload = places.find(variant.key);
+    if (payload != places.end()) variant.payload = payload->second;
     flag.variants.push_back(std::move(variant));
   }
   check_weights(sum);

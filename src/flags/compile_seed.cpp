@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "flags/compiler.h"
 
@@ -59,16 +60,16 @@ void Compiler::compile_seed_flag(const Value& definition, Flag& flag) {
   rules.variants = compile_seed_variants(definition);
 
   // A variant's own payload goes over the one in variant_payloads.
+  std::map<std::string_view, size_t> places;
   const auto add_payload = [&](const std::string& name, const Value& value) {
     flag.payloads.push_back(value);
     const int index = static_cast<int>(flag.payloads.size()) - 1;
-    for (auto& [known, target] : rules.variant_payloads) {
-      if (known == name) {
-        target = index;
-        return;
-      }
+    const auto [known, added] = places.emplace(name, rules.variant_payloads.size());
+    if (added) {
+      rules.variant_payloads.emplace_back(name, index);
+    } else {
+      rules.variant_payloads[known->second].second = index;
     }
-    rules.variant_payloads.emplace_back(name, index);
   };
   const Value* payload = definition.find("payload");
   if (payload != nullptr && !payload->is_null()) {
@@ -109,6 +110,7 @@ std::vector<SeedVariant> Compiler::compile_seed_variants(const Value& owner) {
   const Value* list = member(owner, "variants", Value::Kind::kArray);
   if (list == nullptr) return variants;
   Scope scope(*this, "variants");
+  if (!check_variants(*list)) return variants;
   double sum = 0;
   for (size_t i = 0; i < list->items.size(); ++i) {
     Scope item(*this, i);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "flags/json_literals.h"
 #include "flags/portable.h"
 #include "flags/text.h"
 
@@ -97,6 +98,10 @@ std::optional<double> Compiler::read_number(const Value& object, std::string_vie
   if (value == nullptr || value->is_null()) return std::nullopt;
   if (value->is_number()) return value->number;
   Scope scope(*this, name);
+  if (value->is_string() && value->text == kNoNumber) {
+    unreadable("must be a number; NaN and Infinity are none");
+    return std::nullopt;
+  }
   unreadable(fmt::format("must be a number, is {}", kind_name(value->kind)));
   return std::nullopt;
 }
@@ -160,7 +165,11 @@ std::unique_ptr<Catalog> Compiler::compile(std::string_view json) {
                             limits::kFlagDefinitionsBytesMax));
     return std::move(catalog_);
   }
-  Result<Value> parsed = parse_value(json);
+  // In a document NaN is a fault of whoever wrote it, not a value that is not there.
+  const std::optional<std::string> rewritten =
+      rewrite_literals(json, "\"" + std::string(kNoNumber) + "\"");
+  Result<Value> parsed = parse_value(rewritten ? std::string_view(*rewritten) : json,
+                                     limits::kFlagsNodesMax, Keep::kLong);
   if (!parsed.ok()) {
     no_document(parsed.error().detail);
     return std::move(catalog_);

@@ -106,6 +106,8 @@ class Compiler {
   void compile_rules_flag(const Value& filters, Flag& flag);
   int read_group_index(const Value& object, std::string_view name);
   void check_weights(double sum);
+  // False: there are more variants than one flag may have.
+  bool check_variants(const Value& variants);
 
   // --- the seed's dialect
   void compile_seed_flag(const Value& definition, Flag& flag);

@@ -161,7 +161,7 @@ bool starts_with(std::string_view text, size_t at, std::string_view what) {
 
 // Clients written in Python send NaN and Infinity; serde's JSON5 reader takes them as null. And
 // "-0" is a float there. Both are rewritten here, outside strings, only when they occur.
-std::optional<std::string> rewrite_literals(std::string_view json) {
+std::optional<std::string> rewrite_literals(std::string_view json, std::string_view not_finite) {
   std::string out;
   size_t copied = 0;
   bool in_string = false;
@@ -182,13 +182,13 @@ std::optional<std::string> rewrite_literals(std::string_view json) {
     std::string_view replacement;
     size_t length = 0;
     if (c == 'N' && starts_with(json, i, "NaN")) {
-      replacement = "null";
+      replacement = not_finite;
       length = 3;
     } else if (c == 'I' && starts_with(json, i, "Infinity")) {
-      replacement = "null";
+      replacement = not_finite;
       length = 8;
     } else if (c == '-' && starts_with(json, i, "-Infinity")) {
-      replacement = "null";
+      replacement = not_finite;
       length = 9;
     } else if (c == '-' && starts_with(json, i, "-0") &&
                (i + 2 == json.size() ||
@@ -358,7 +358,7 @@ bool Value::operator==(const Value& other) const {
 Result<Value> parse_value(std::string_view json, size_t nodes_max, Keep keep) {
   const std::optional<std::string> rewritten = rewrite_literals(json);
   const std::string_view input = rewritten ? std::string_view(*rewritten) : json;
-  TreeBuilder builder(nodes_max);
+  TreeBuilder builder(nodes_max, keep);
   const bool complete = nlohmann::json::sax_parse(input.begin(), input.end(), &builder);
   if (builder.too_large()) {
     return Error(ErrorCode::kTooLarge,

@@ -42,6 +42,11 @@ std::string text_of(const std::vector<Problem>& problems) {
 
 TEST_CASE("every error is told with its path, and only what is no document is refused", "[flags]") {
   const std::string filter = "flags[0].filters.groups[0].properties[0]";
+  std::string many_variants;
+  for (int i = 0; i <= 1'000; ++i) {
+    many_variants += (i == 0 ? "{\"key\":\"v" : ",{\"key\":\"v") + std::to_string(i) +
+                     "\",\"rollout_percentage\":0}";
+  }
   const Case cases[] = {
       {"no JSON", "[{", "$", "not valid JSON"},
       {"no document", "3", "$", "must be a list of flags"},
@@ -54,6 +59,18 @@ TEST_CASE("every error is told with its path, and only what is no document is re
           {"key":"a"}])",
        "flags[1].key", "already the key of flags[0]"},
       {"wrong type", R"([{"key":"a","active":"yes"}])", "flags[0].active", "must be true or false"},
+      {"a percentage that is no number",
+       R"([{"key":"a","filters":{"groups":[{"rollout_percentage":NaN}]}}])",
+       "flags[0].filters.groups[0].rollout_percentage", "NaN and Infinity are none"},
+      {"an operand that is no number",
+       condition(R"({"key":"p","operator":"gt","value":-Infinity})"), filter + ".value",
+       "must be a number"},
+      {"variants without end",
+       R"([{"key":"a","filters":{"multivariate":{"variants":[)" + many_variants + "]}}}]",
+       "flags[0].filters.multivariate.variants", "holds 1001 variants; at most 1000"},
+      {"variants without end in the short dialect",
+       R"([{"key":"a","variants":[)" + many_variants + "]}]", "flags[0].variants",
+       "holds 1001 variants; at most 1000"},
       {"unknown operator", condition(R"({"key":"p","operator":"like","value":"x"})"),
        filter + ".operator", "unknown operator 'like'"},
       {"bad regex", condition(R"({"key":"p","operator":"regex","value":"("})"), filter + ".value",
