@@ -134,6 +134,7 @@ struct Flag {
   bool active = true;
   bool deleted = false;
   bool unreadable = false;  // does not parse: answered as failed
+  bool agrees = false;      // SDKs answer it as it is answered here; see portable.h
   bool has_experiment = false;
   bool continuity = false;
   bool by_device = false;

@@ -213,6 +213,7 @@ std::unique_ptr<Catalog> Compiler::compile(std::string_view json) {
   for (Flag& flag : catalog_->flags) finish_flag(flag);
   soften_unused_cohorts();
   mark_agreeing_cohorts(*catalog_);
+  mark_agreeing_flags(*catalog_);
   return std::move(catalog_);
 }
 

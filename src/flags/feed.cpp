@@ -7,8 +7,11 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <map>
+#include <unordered_map>
 
 #include "flags/catalog.h"
+#include "flags/compiler.h"
 #include "flags/hash.h"
 #include "flags/json_writer.h"
 #include "flags/portable.h"
@@ -18,32 +21,60 @@
 namespace hogflare::flags {
 namespace {
 
+// Bytes of the values' texts and names, and of what stands around them, about.
+size_t bytes_of(const Value& value) {
+  size_t bytes = value.text.size() + 2;
+  for (const std::string& key : value.keys) bytes += key.size() + 4;
+  for (const Value& item : value.items) bytes += bytes_of(item);
+  return bytes;
+}
+
+// Lists of filters; who matches all of one list is in.
+using Ways = std::vector<std::vector<const Value*>>;
+
 class FeedWriter {
  public:
-  FeedWriter(const Catalog& catalog, Cohorts cohorts) : catalog_(catalog), cohorts_(cohorts) {}
+  FeedWriter(const Catalog& catalog, Cohorts cohorts);
 
   std::string write(FlagCalledEvents events);
   FlagListPage write_list(const FlagListQuery& query);
 
  private:
-  Value posthog_entry(const Flag& flag, const Value& definition) const;
+  // What the document says of a cohort and what became of it.
+  struct KnownCohort {
+    const Cohort* cohort;
+    const Value* definition = nullptr;
+    bool is_looked_at = false;
+    std::optional<Ways> ways;  // once it was looked at; none: it does not come to plain filters
+    size_t bytes = 0;          // of them all
+  };
+
+  Value posthog_entry(const Flag& flag, const Value& definition);
   Value seed_entry(const Flag& flag) const;
-  Value conditions(const Value& groups) const;
-  Value properties(const Value& list) const;
-  std::optional<std::vector<Value>> expand_cohort(const Value& condition) const;
-  const Value* cohort_group(const Value& filter) const;
-  bool is_decided_by_rules(const std::string& id) const;
-  Value dependency(const Value& filter) const;
-  void add_chain(int flag, std::vector<std::string>& chain) const;
+  Value conditions(const Value& groups);
+  Value properties(const Value& list);
+  std::optional<std::vector<Value>> expand_cohort(const Value& condition);
+  KnownCohort* known_cohort(const Value& id);
+  const KnownCohort* plain_cohort(const Value& filter);
+  Value dependency(const Value& filter);
+  std::vector<int> chain_to(int flag);
+  // Takes from what the feed may have beyond the document; false: it is not there.
+  bool spend(size_t bytes);
   void write_group_types(JsonWriter& json) const;
-  void write_cohorts(JsonWriter& json) const;
+  void write_cohorts(JsonWriter& json);
 
  public:
-  std::string write_cohorts_for_questions() const;
+  std::string write_cohorts_for_questions();
 
  private:
   const Catalog& catalog_;
   Cohorts cohorts_;
+  std::map<int64_t, KnownCohort> cohort_by_id_;
+  std::unordered_map<std::string_view, int> flag_by_name_;  // by key, and by id where none has it
+  std::vector<int> place_;                                  // of each flag in catalog.order
+  std::vector<size_t> met_in_;                              // the chain a flag was met in last
+  size_t chains_ = 0;
+  size_t bytes_left_;
 };
 
 bool is_true(const Value& object, std::string_view name) {
@@ -76,6 +107,10 @@ std::string cohort_id(const Value& cohorts, size_t index) {
   return id == nullptr ? std::string() : id->text;
 }
 
+bool is_decided_by_rules(const Cohort& cohort) {
+  return !cohort.is_static && !cohort.is_stored && !cohort.has_unknowable;
+}
+
 bool is_plain_leaf(const Value& leaf) {
   const std::string_view type = text_of(leaf, "type");
   return type != "cohort" && type != "behavioral" && leaf.find("values") == nullptr &&
@@ -106,6 +141,45 @@ bool is_asked_for(const Value& flag, const FlagListQuery& query) {
   const std::string wanted = unicode_lower(query.search);
   return unicode_lower(text_of(flag, "key")).find(wanted) != std::string::npos ||
          unicode_lower(text_of(flag, "name")).find(wanted) != std::string::npos;
+}
+
+FeedWriter::FeedWriter(const Catalog& catalog, Cohorts cohorts)
+    : catalog_(catalog),
+      cohorts_(cohorts),
+      place_(catalog.flags.size(), kNone),
+      met_in_(catalog.flags.size(), 0),
+      bytes_left_(catalog.document_bytes) {
+  const Value* list = catalog.document.find("cohorts");
+  for (const Cohort& cohort : catalog.cohorts) {
+    cohort_by_id_.emplace(cohort.id, KnownCohort{.cohort = &cohort});
+  }
+  for (size_t i = 0; list != nullptr && i < list->items.size(); ++i) {
+    if (is_true(list->items[i], "deleted")) continue;
+    const std::optional<int64_t> id =
+        cohort_id_of(Value::of(std::string_view(cohort_id(*list, i))));
+    const auto known = id ? cohort_by_id_.find(*id) : cohort_by_id_.end();
+    if (known == cohort_by_id_.end() || known->second.definition != nullptr) continue;
+    known->second.definition = &list->items[i];
+  }
+  for (size_t i = 0; i < catalog.flags.size(); ++i) {
+    flag_by_name_.emplace(catalog.flags[i].key, static_cast<int>(i));
+  }
+  const Value* flags = catalog.document.find("flags");
+  for (size_t i = 0; flags != nullptr && i < flags->items.size(); ++i) {
+    const Value* id = flags->items[i].find("id");
+    if (id != nullptr && id->kind == Value::Kind::kInteger) {
+      flag_by_name_.emplace(id->text, static_cast<int>(i));
+    }
+  }
+  for (size_t i = 0; i < catalog.order.size(); ++i) {
+    place_[static_cast<size_t>(catalog.order[i])] = static_cast<int>(i);
+  }
+}
+
+bool FeedWriter::spend(size_t bytes) {
+  if (bytes > bytes_left_) return false;
+  bytes_left_ -= bytes;
+  return true;
 }
 
 std::string FeedWriter::write(FlagCalledEvents events) {
@@ -156,15 +230,14 @@ FlagListPage FeedWriter::write_list(const FlagListQuery& query) {
   return page;
 }
 
-Value FeedWriter::posthog_entry(const Flag& flag, const Value& definition) const {
+Value FeedWriter::posthog_entry(const Flag& flag, const Value& definition) {
   Value entry = definition;
   set_default(entry, "id", Value::of(int64_t{0}));
   set_default(entry, "name", Value::of(std::string_view()));
   set_default(entry, "active", Value::of(true));
   set_default(entry, "deleted", Value::of(false));
   set_default(entry, "version", Value::null());
-  entry.set("ensure_experience_continuity",
-            Value::of(flag.continuity || !sdk_agrees(catalog_, flag)));
+  entry.set("ensure_experience_continuity", Value::of(flag.continuity || !flag.agrees));
   Value filters = *definition.find("filters");
   if (const Value* groups = filters.find("groups"); groups != nullptr && groups->is_array()) {
     filters.set("groups", conditions(*groups));
@@ -176,7 +249,7 @@ Value FeedWriter::posthog_entry(const Flag& flag, const Value& definition) const
 // SDKs cannot compute the dialect's buckets, so they get the payloads and ask for the value; a flag
 // that is on for everyone needs no bucket.
 Value FeedWriter::seed_entry(const Flag& flag) const {
-  const bool everyone = sdk_agrees(catalog_, flag);
+  const bool everyone = flag.agrees;
   Value entry = Value::object();
   entry.set("id", Value::of(flag.id.value_or(0)));
   entry.set("key", Value::of(std::string_view(flag.key)));
@@ -208,7 +281,7 @@ Value FeedWriter::seed_entry(const Flag& flag) const {
   return entry;
 }
 
-Value FeedWriter::conditions(const Value& groups) const {
+Value FeedWriter::conditions(const Value& groups) {
   Value out = Value::array();
   for (const Value& group : groups.items) {
     const Value* list = group.find("properties");
@@ -232,7 +305,7 @@ Value FeedWriter::conditions(const Value& groups) const {
   return out;
 }
 
-Value FeedWriter::properties(const Value& list) const {
+Value FeedWriter::properties(const Value& list) {
   Value out = Value::array();
   for (const Value& filter : list.items) {
     out.items.push_back(text_of(filter, "type") == "flag" ? dependency(filter) : filter);
@@ -240,33 +313,15 @@ Value FeedWriter::properties(const Value& list) const {
   return out;
 }
 
-const Value* FeedWriter::cohort_group(const Value& filter) const {
-  const Value* cohorts = catalog_.document.find("cohorts");
-  const Value* id = filter.find("value");
-  if (cohorts == nullptr || id == nullptr || !is_decided_by_rules(id->text)) return nullptr;
-  for (size_t i = 0; i < cohorts->items.size(); ++i) {
-    if (cohort_id(*cohorts, i) == id->text) return group_of_cohort(cohorts->items[i]);
-  }
-  return nullptr;
+FeedWriter::KnownCohort* FeedWriter::known_cohort(const Value& value) {
+  const std::optional<int64_t> id = cohort_id_of(value);
+  const auto known = id ? cohort_by_id_.find(*id) : cohort_by_id_.end();
+  return known == cohort_by_id_.end() ? nullptr : &known->second;
 }
 
-// A condition with one `in` filter on a cohort of plain leaves becomes a condition for each way to
-// be in that cohort; rollout and variant hang on the flag's hash, so the union answers the same.
-std::optional<std::vector<Value>> FeedWriter::expand_cohort(const Value& condition) const {
-  const Value& list = *condition.find("properties");
-  const Value* cohort_filter = nullptr;
-  for (const Value& filter : list.items) {
-    if (text_of(filter, "type") != "cohort") continue;
-    if (cohort_filter != nullptr) return std::nullopt;
-    cohort_filter = &filter;
-  }
-  if (cohort_filter == nullptr || text_of(*cohort_filter, "operator") == "not_in") {
-    return std::nullopt;
-  }
-  const Value* group = cohort_group(*cohort_filter);
-  if (group == nullptr) return std::nullopt;
-  // The ways in, each a list of filters that must all match.
-  std::vector<std::vector<const Value*>> ways;
+// The ways into a cohort of plain leaves: one for each leaf or group of an OR, one for an AND.
+std::optional<Ways> ways_into(const Value& group) {
+  Ways ways;
   const auto add_group = [&](const Value& inner) {
     const Value* values = inner.find("values");
     if (values == nullptr || !values->is_array()) return false;
@@ -279,18 +334,52 @@ std::optional<std::vector<Value>> FeedWriter::expand_cohort(const Value& conditi
     for (const Value& leaf : values->items) ways.back().push_back(&leaf);
     return true;
   };
-  const Value& values = *group->find("values");
+  const Value& values = *group.find("values");
   const bool nested = !values.items.empty() && values.items[0].find("values") != nullptr;
   if (!nested) {
-    if (!add_group(*group)) return std::nullopt;
-  } else {
-    if (text_of(*group, "type") != "OR" && values.items.size() > 1) return std::nullopt;
-    for (const Value& inner : values.items) {
-      if (!add_group(inner)) return std::nullopt;
-    }
+    if (!add_group(group)) return std::nullopt;
+    return ways;
   }
+  if (text_of(group, "type") != "OR" && values.items.size() > 1) return std::nullopt;
+  for (const Value& inner : values.items) {
+    if (!add_group(inner)) return std::nullopt;
+  }
+  return ways;
+}
+
+// The cohort of a filter, where it is there and comes to plain filters.
+const FeedWriter::KnownCohort* FeedWriter::plain_cohort(const Value& filter) {
+  const Value* id = filter.find("value");
+  KnownCohort* known = id == nullptr ? nullptr : known_cohort(*id);
+  if (known == nullptr || known->definition == nullptr) return nullptr;
+  if (!known->is_looked_at) {
+    known->is_looked_at = true;
+    const Value* group = group_of_cohort(*known->definition);
+    if (group != nullptr && is_decided_by_rules(*known->cohort)) known->ways = ways_into(*group);
+    if (known->ways) known->bytes = bytes_of(*group);
+  }
+  return known->ways ? known : nullptr;
+}
+
+// A condition with one `in` filter on a cohort of plain leaves becomes a condition for each way to
+// be in that cohort; rollout and variant hang on the flag's hash, so the union answers the same.
+// Where that would be too long the filter stays, and SDKs, which know no such cohort, ask.
+std::optional<std::vector<Value>> FeedWriter::expand_cohort(const Value& condition) {
+  const Value& list = *condition.find("properties");
+  const Value* cohort_filter = nullptr;
+  for (const Value& filter : list.items) {
+    if (text_of(filter, "type") != "cohort") continue;
+    if (cohort_filter != nullptr) return std::nullopt;
+    cohort_filter = &filter;
+  }
+  if (cohort_filter == nullptr || text_of(*cohort_filter, "operator") == "not_in") {
+    return std::nullopt;
+  }
+  const KnownCohort* cohort = plain_cohort(*cohort_filter);
+  if (cohort == nullptr || cohort->bytes > bytes_left_) return std::nullopt;
+  if (!spend(cohort->ways->size() * bytes_of(condition) + cohort->bytes)) return std::nullopt;
   std::vector<Value> expanded;
-  for (const std::vector<const Value*>& way : ways) {
+  for (const std::vector<const Value*>& way : *cohort->ways) {
     Value filters = Value::array();
     for (const Value& filter : list.items) {
       if (&filter != cohort_filter) {
@@ -307,25 +396,18 @@ std::optional<std::vector<Value>> FeedWriter::expand_cohort(const Value& conditi
 }
 
 // The feed names the target by key and lists all that must be evaluated before it, target last.
-Value FeedWriter::dependency(const Value& filter) const {
+Value FeedWriter::dependency(const Value& filter) {
   Value out = filter;
   Value chain = Value::array();
   const Value* key = filter.find("key");
-  int target = key == nullptr ? kNone : catalog_.find_flag(key->text);
-  if (target == kNone && key != nullptr) {
-    for (size_t i = 0; i < catalog_.flags.size(); ++i) {
-      const Flag& flag = catalog_.flags[i];
-      if (flag.id && fmt::format("{}", *flag.id) == key->text) target = static_cast<int>(i);
-    }
-  }
-  if (target != kNone) {
-    const Flag& flag = catalog_.flags[static_cast<size_t>(target)];
+  const auto found = key == nullptr ? flag_by_name_.end() : flag_by_name_.find(key->text);
+  if (found != flag_by_name_.end()) {
+    const Flag& flag = catalog_.flags[static_cast<size_t>(found->second)];
     out.set("key", Value::of(std::string_view(flag.key)));
     // An empty chain tells SDKs that this cannot be decided locally.
     if (!flag.cyclic && !flag.missing_dependency) {
-      std::vector<std::string> keys;
-      add_chain(target, keys);
-      for (const std::string& name : keys) {
+      for (const int index : chain_to(found->second)) {
+        const std::string& name = catalog_.flags[static_cast<size_t>(index)].key;
         chain.items.push_back(Value::of(std::string_view(name)));
       }
     }
@@ -334,21 +416,29 @@ Value FeedWriter::dependency(const Value& filter) const {
   return out;
 }
 
-void FeedWriter::add_chain(int target, std::vector<std::string>& chain) const {
-  std::vector<bool> wanted(catalog_.flags.size(), false);
+// Dependencies first; empty where the chain is too long to be written.
+std::vector<int> FeedWriter::chain_to(int target) {
+  std::vector<int> chain;
   std::vector<int> open = {target};
+  size_t bytes = 0;
+  ++chains_;
   while (!open.empty()) {
     const auto index = static_cast<size_t>(open.back());
     open.pop_back();
-    if (wanted[index]) continue;
-    wanted[index] = true;
-    for (const int dependency : catalog_.flags[index].dependencies) open.push_back(dependency);
+    if (met_in_[index] == chains_) continue;
+    met_in_[index] = chains_;
+    const Flag& flag = catalog_.flags[index];
+    if (chain.size() == limits::kDependencyChainMax) return {};
+    if (flag.dependencies.size() > limits::kDependencyChainMax) return {};
+    chain.push_back(static_cast<int>(index));
+    bytes += flag.key.size() + 3;
+    open.insert(open.end(), flag.dependencies.begin(), flag.dependencies.end());
   }
-  for (const int index : catalog_.order) {  // dependencies first, so the target comes last
-    if (wanted[static_cast<size_t>(index)]) {
-      chain.push_back(catalog_.flags[static_cast<size_t>(index)].key);
-    }
-  }
+  if (!spend(bytes)) return {};
+  std::sort(chain.begin(), chain.end(), [this](int left, int right) {
+    return place_[static_cast<size_t>(left)] < place_[static_cast<size_t>(right)];
+  });
+  return chain;
 }
 
 void FeedWriter::write_group_types(JsonWriter& json) const {
@@ -360,24 +450,18 @@ void FeedWriter::write_group_types(JsonWriter& json) const {
   json.close_object();
 }
 
-// Whether a cohort is there and all of its own rules can be evaluated.
-bool FeedWriter::is_decided_by_rules(const std::string& id) const {
-  const auto found =
-      std::find_if(catalog_.cohorts.begin(), catalog_.cohorts.end(),
-                   [&](const Cohort& cohort) { return fmt::format("{}", cohort.id) == id; });
-  return found != catalog_.cohorts.end() && !found->is_static && !found->is_stored &&
-         !found->has_unknowable;
-}
-
 // Static and behavioural cohorts are left out, which makes SDKs ask the server.
-void FeedWriter::write_cohorts(JsonWriter& json) const {
+void FeedWriter::write_cohorts(JsonWriter& json) {
   json.key("cohorts").open_object();
   const Value* cohorts = catalog_.document.find("cohorts");
   if (cohorts_ == Cohorts::kSend && cohorts != nullptr) {
     for (size_t i = 0; i < cohorts->items.size(); ++i) {
+      const std::string id = cohort_id(*cohorts, i);
+      const KnownCohort* known = known_cohort(Value::of(std::string_view(id)));
+      if (known == nullptr || known->definition != &cohorts->items[i]) continue;
       const Value* group = group_of_cohort(cohorts->items[i]);
-      if (group == nullptr || !is_decided_by_rules(cohort_id(*cohorts, i))) continue;
-      json.key(cohort_id(*cohorts, i)).value(*group);
+      if (group == nullptr || !is_decided_by_rules(*known->cohort)) continue;
+      json.key(id).value(*group);
     }
   }
   json.close_object();
@@ -393,17 +477,17 @@ std::string_view unquoted(std::string_view tag) {
 
 }  // namespace
 
-std::string FeedWriter::write_cohorts_for_questions() const {
+std::string FeedWriter::write_cohorts_for_questions() {
   JsonWriter json;
   json.open_object();
   const Value* cohorts = catalog_.document.find("cohorts");
   for (size_t i = 0; cohorts != nullptr && i < cohorts->items.size(); ++i) {
     const Value& definition = cohorts->items[i];
     const std::string id = cohort_id(*cohorts, i);
-    const auto known =
-        std::find_if(catalog_.cohorts.begin(), catalog_.cohorts.end(),
-                     [&id](const Cohort& cohort) { return fmt::format("{}", cohort.id) == id; });
-    if (known == catalog_.cohorts.end() || known->is_query) continue;
+    const KnownCohort* cohort = known_cohort(Value::of(std::string_view(id)));
+    if (cohort == nullptr || cohort->definition != &definition) continue;
+    const Cohort* known = cohort->cohort;
+    if (known->is_query) continue;
     const bool is_list = known->is_static || known->is_stored;
     const Value* who = is_list ? definition.find("members") : group_of_cohort(definition);
     if (who == nullptr) continue;

@@ -106,20 +106,14 @@ void mark_agreeing_cohorts(Catalog& catalog) {
   }
 }
 
-bool sdk_agrees(const Catalog& catalog, const Flag& flag) {
-  std::vector<const Flag*> open = {&flag};
-  std::vector<const Flag*> seen;
-  while (!open.empty()) {
-    const Flag* next = open.back();
-    open.pop_back();
-    if (std::find(seen.begin(), seen.end(), next) != seen.end()) continue;
-    seen.push_back(next);
-    if (!own_rules_agree(catalog, *next)) return false;
-    for (const int dependency : next->dependencies) {
-      open.push_back(&catalog.flags[static_cast<size_t>(dependency)]);
-    }
+void mark_agreeing_flags(Catalog& catalog) {
+  for (const int index : catalog.order) {  // dependencies first; those on a cycle never agree
+    Flag& flag = catalog.flags[static_cast<size_t>(index)];
+    flag.agrees = own_rules_agree(catalog, flag) &&
+                  std::all_of(flag.dependencies.begin(), flag.dependencies.end(), [&](int other) {
+                    return catalog.flags[static_cast<size_t>(other)].agrees;
+                  });
   }
-  return true;
 }
 
 bool is_portable_pattern(std::string_view pattern) {

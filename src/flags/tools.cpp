@@ -158,7 +158,7 @@ void write_result(JsonWriter& json, const Catalog& catalog, const FlagResult& re
     json.integer(result.condition_index);
   }
   write_buckets(json, flag, identifier_of(catalog, flag, request, stored));
-  json.key("needs_server").boolean(!sdk_agrees(catalog, flag));
+  json.key("needs_server").boolean(!flag.agrees);
   json.close_object();
 }
 

@@ -27,6 +27,9 @@ constexpr std::string_view kJsonType = "application/json";
 constexpr std::string_view kNoFlags =
     "The flag definitions could not be read so far; /healthz says why.";
 
+// How many times longer than its document the definitions feed is at most, but for short ones.
+constexpr size_t kFeedGrowthMax = 4;
+
 Reply json_reply(std::string body, uint16_t status = 200) {
   return {status, {{"Content-Type", std::string(kJsonType)}}, std::move(body)};
 }
@@ -440,6 +443,9 @@ class FlagsTask final : public HttpTask {
     if (std::optional<Reply> refused = refuse_project(needs_token)) return std::move(*refused);
     if (std::optional<Reply> refused = refuse_credential()) return std::move(*refused);
     if (std::optional<Reply> refused = refuse_without_flags()) return std::move(*refused);
+    if (auto refused = memory_.hold(kFeedGrowthMax * definitions().document_bytes())) {
+      return error_reply(head(), *refused);
+    }
     const std::optional<std::string> send = form_value(head().query, "send_cohorts");
     const bool send_cohorts = send.has_value() && *send != "false" && *send != "0";
     std::string body = flags::write_definitions(
