@@ -15,6 +15,7 @@ export const HEADERS = [
   "include/hogflare/recordings_limits.h",
   "src/console/limits.h",
   "src/http/mcp_limits.h",
+  "src/json/limits.h",
 ];
 export const DOCUMENT = join(root, "docs/LIMITS.md");
 
@@ -69,7 +70,9 @@ export function limits() {
           ? "Recordings"
           : header.endsWith("console/limits.h")
             ? "The console"
-            : "";
+            : header.endsWith("json/limits.h")
+              ? "Documents"
+              : "";
     let comment = [];
     let wasConstant = false;
     for (const line of readFileSync(join(root, header), "utf8").split("\n")) {

@@ -75,22 +75,27 @@ const Json* flags_of(const Json& document) {
 
 bool is_probe(std::string_view key) { return key.substr(0, kProbe.size()) == kProbe; }
 
-std::string with_probes(const Json& document, std::string_view key) {
+std::string with_probes(const Json& document, std::string_view key,
+                        std::vector<std::string>* keys) {
   const Json* flag = find_flag(document, key);
   const Json* groups = flag == nullptr ? nullptr : groups_of(*flag);
   Json probed = document;
   Json* flags = probed.is_array() ? &probed : probed.contains("flags") ? &probed["flags"] : nullptr;
   if (groups == nullptr || flags == nullptr) return json::text_of(document);
   size_t count = 0;
+  const auto add = [&](size_t condition, int filter, const Json& properties) {
+    std::string name = probe_key(condition, filter);
+    if (keys != nullptr) keys->push_back(name);
+    flags->push_back(probe_of(*flag, std::move(name), (*groups)[condition], properties));
+    ++count;
+  };
   for (size_t i = 0; i < groups->size() && count < kProbesMax; ++i) {
     const Json& group = (*groups)[i];
     if (!group.is_object()) continue;
     const Json properties = list_of(group, "properties");
-    flags->push_back(probe_of(*flag, probe_key(i, -1), group, properties));
-    ++count;
-    for (size_t k = 0; k < properties.size() && count < kProbesMax; ++k, ++count) {
-      flags->push_back(
-          probe_of(*flag, probe_key(i, static_cast<int>(k)), group, Json::array({properties[k]})));
+    add(i, -1, properties);
+    for (size_t k = 0; k < properties.size() && count < kProbesMax; ++k) {
+      add(i, static_cast<int>(k), Json::array({properties[k]}));
     }
   }
   return json::text_of(probed);

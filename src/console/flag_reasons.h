@@ -19,7 +19,9 @@ const nlohmann::ordered_json* flags_of(const nlohmann::ordered_json& document);
 
 // The document with a flag for each condition of the flag `key` and for each of their filters. The
 // same document when the flag is not in PostHog's format, whose conditions are lists of filters.
-std::string with_probes(const nlohmann::ordered_json& document, std::string_view key);
+// Adds their keys to `keys`.
+std::string with_probes(const nlohmann::ordered_json& document, std::string_view key,
+                        std::vector<std::string>* keys = nullptr);
 // Whether `key` is such a flag's.
 bool is_probe(std::string_view key);
 

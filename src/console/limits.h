@@ -15,6 +15,15 @@ inline constexpr int64_t kSignInWindowMs = 60'000;
 inline constexpr int64_t kSignInForgivenMs = 600'000;
 // Body of the console's own requests, decoded: a flags document or a dashboard.
 inline constexpr size_t kConsoleBodyBytesMax = 2u << 20;
+// Body that signs somebody in: a token and its name, from whoever comes.
+inline constexpr size_t kSignInBodyBytesMax = 4u << 10;
+// Copies of a document's text while it is read, checked and answered.
+inline constexpr size_t kDocumentCopiesMax = 2;
+
+// People whom a flag is counted over in one request, and answers to all of them: of the flag, its
+// conditions with their filters, and the flags it depends on. 20,000 take half a second.
+inline constexpr size_t kAudienceMax = 200;
+inline constexpr size_t kAudienceAnswersMax = 20'000;
 
 // An isolate asks a project's object this often whether somebody looks at what arrives.
 inline constexpr int64_t kLiveAskMs = 10'000;

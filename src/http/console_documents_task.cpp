@@ -134,7 +134,12 @@ class DocumentsTask final : public ConsoleTask {
     const std::string etag = exists ? console::etag_of(result.body) : "";
     if (is("GET")) {
       if (!exists) return refuse(404, "no_document", "there is no such document");
-      return answer(200, json::dom_of<ConsoleJson>(result.body), {{"ETag", etag}});
+      if (!hold_document(result.body, "a document")) return;
+      const ConsoleJson document = json::dom_of<ConsoleJson>(result.body);
+      if (document.is_discarded()) {
+        return refuse(502, "unreadable", "what the namespace FLAGS holds there is no JSON");
+      }
+      return answer(200, document, {{"ETag", etag}});
     }
     const std::string_view if_match = console().if_match;
     const bool fits = exists ? console::matches(if_match, etag) : if_match.empty();

@@ -1,5 +1,7 @@
 // /app/api/flags: the document in force, its checker's words, an edit with the versions before, and
 // what one person gets and why.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -18,8 +20,6 @@ namespace {
 
 // As many as `hogflare flags push` keeps.
 constexpr size_t kFlagVersionsMax = 50;
-// People whom a flag is counted over in one request: so many are evaluated in some 100 ms.
-constexpr size_t kAudienceMax = 200;
 
 ConsoleJson group_types_of(const Config& config) {
   ConsoleJson types = ConsoleJson::array();
@@ -47,8 +47,15 @@ ConsoleJson check_document(const Config& config, const std::string& document) {
   const ConsoleJson arguments = {{"document", document}, {"group_types", group_types_of(config)}};
   const ConsoleJson told =
       json::dom_of<ConsoleJson>(flags::tool_check(json::text_of(arguments), *config.zones));
-  const ConsoleJson parsed = json::dom_of<ConsoleJson>(document);
   ConsoleJson problems = ConsoleJson::array();
+  if (!told.is_object()) {
+    problems.push_back({{"flag", nullptr},
+                        {"path", ""},
+                        {"severity", "error"},
+                        {"message", "has more problems than can be told at once"}});
+    return {{"ok", false}, {"problems", std::move(problems)}};
+  }
+  const ConsoleJson parsed = json::dom_of<ConsoleJson>(document);
   bool has_error = false;
   for (const ConsoleJson& problem : told["problems"]) {
     has_error |= problem["severity"] == "error";
@@ -129,6 +136,7 @@ class FlagsGetTask final : public FlagsDocumentTask {
 
  private:
   void has_document(const Turn& turn, Effects&) override {
+    if (!hold_document(document_, "the document in force")) return;
     const std::string etag = console::etag_of(document_);
     ConsoleJson body = {{"document", document_}, {"etag", etag}, {"source", source_}};
     body["writable"] = is_writable(turn.config) && caller().role == console::Role::kAdmin;
@@ -157,7 +165,8 @@ class FlagsCheckTask final : public ConsoleTask {
     if (document == body.end() || !document->is_string()) {
       return refuse(400, "no_document", "\"document\" must hold the text of the definitions");
     }
-    answer(200, check_document(turn.config, document->get<std::string>()));
+    const std::string text = document->get<std::string>();
+    if (hold_document(text, "\"document\"")) answer(200, check_document(turn.config, text));
   }
   void resume(const Turn&, EffectResult, Effects&) override {}
 };
@@ -181,7 +190,7 @@ class FlagsPutTask final : public FlagsDocumentTask {
                     "send If-Match with the etag of the version that was edited");
     }
     new_document_ = document->get<std::string>();
-    read_document(turn, effects);
+    if (hold_document(new_document_, "\"document\"")) read_document(turn, effects);
   }
 
  private:
@@ -315,12 +324,15 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
   }
 
   void has_document(const Turn& turn, Effects& effects) override {
-    parsed_ = json::dom_of<ConsoleJson>(document_);
+    // With a key there is its copy with probes as well, and what both become.
+    if (!hold_document(document_, "the document", key_.empty() ? 1 : 3)) return;
+    if (!key_.empty()) parsed_ = json::dom_of<ConsoleJson>(document_);
     flags::ParseOptions options;
     options.group_types = turn.config.group_types;
     options.zones = turn.config.zones;
     Result<flags::Definitions> definitions = flags::Definitions::parse(
-        key_.empty() || parsed_.is_discarded() ? document_ : console::with_probes(parsed_, key_),
+        key_.empty() || parsed_.is_discarded() ? document_
+                                               : console::with_probes(parsed_, key_, &counted_),
         options);
     if (!definitions.ok()) {
       return refuse(422, "refused", "these definitions are no document",
@@ -347,19 +359,27 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
     if (stored_->finished()) read_lists(turn, effects);
   }
 
-  // Of these people, by the properties that are given: nothing is read.
+  // Of these people, by the properties that are given: nothing is read. Evaluated is the flag with
+  // its conditions, and what these depend on.
   void count(const Turn& turn) {
     const ConsoleJson& people = body_["people"];
-    if (!people.is_array() || people.size() > kAudienceMax || key_.empty()) {
+    if (!people.is_array() || people.size() > limits::kAudienceMax || key_.empty()) {
       return refuse(400, "bad_request",
-                    "\"people\" is a list of up to " + std::to_string(kAudienceMax) +
+                    "\"people\" is a list of up to " + std::to_string(limits::kAudienceMax) +
                         " {\"distinct_id\", \"properties\"}, and \"key\" names the flag");
     }
     ConsoleJson variants = ConsoleJson::object();
     std::vector<std::pair<uint64_t, uint64_t>> conditions;  // who meets it, whom it decides for
     uint64_t enabled = 0;
+    counted_.push_back(key_);
     for (const ConsoleJson& person : people) {
       const ConsoleJson told = answers_for(person, turn);
+      if (told.size() * people.size() > limits::kAudienceAnswersMax) {
+        return refuse(400, "too_much_work",
+                      fmt::format("the flag has {} conditions, filters and flags it depends on: "
+                                  "{} people may be counted at once",
+                                  told.size(), limits::kAudienceAnswersMax / told.size()));
+      }
       const auto answer = told.find(key_);
       if (answer == told.end()) continue;
       note_conditions(told, *answer, conditions);
@@ -386,6 +406,7 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
     const bool has_properties = properties != person.end() && properties->is_object();
     ConsoleJson asked = {{"token", "console"}, {"distinct_id", person["distinct_id"]}};
     if (has_properties) asked["person_properties"] = *properties;
+    asked["flag_keys_to_evaluate"] = counted_;
     const Result<flags::Request> request = flags::parse_request(json::text_of(asked), {});
     if (!request.ok()) return ConsoleJson::object();
     flags::StoredState stored;
@@ -468,6 +489,7 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
         {"exists", stored.person_exists},
         {"read", stored.person_read == flags::Read::kOk ? "ok" : "failed"},
         {"properties", json::dom_of<ConsoleJson>(flags::to_json(stored.person_properties))}};
+    if (body["person"]["properties"].is_discarded()) body["person"]["properties"] = nullptr;
     answer(200, body);
   }
 
@@ -497,6 +519,7 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
   ConsoleJson parsed_;
   int64_t team_id_ = 0;
   std::string key_;
+  std::vector<std::string> counted_;  // the flag and its conditions, by their keys
   std::optional<flags::Definitions> definitions_;
   std::optional<flags::Request> request_;
   std::optional<StoredStateRun> stored_;

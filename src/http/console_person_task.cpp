@@ -22,6 +22,9 @@ class PersonTask final : public ConsoleTask {
 
   void resume(const Turn&, EffectResult result, Effects& effects) override {
     const ConsoleJson told = result.ok ? json::dom_of<ConsoleJson>(result.body) : ConsoleJson();
+    if (told.is_discarded()) {
+      return refuse(422, "too_many_values", "the person has more properties than are shown here");
+    }
     if (!told.is_object()) {
       return refuse(503, "object_unavailable", "the person's object does not answer; try again");
     }

@@ -33,7 +33,7 @@ class SessionTask final : public ConsoleTask {
                     {{"retry_after_s", wait_s}});
     }
     ConsoleJson body;
-    if (!read_body(body)) return;
+    if (!read_body(body, limits::kSignInBodyBytesMax)) return;
     const auto given = body.find("token");
     const console::Role role = given != body.end() && given->is_string()
                                    ? console::role_of_token(turn.config, given->get<std::string>())

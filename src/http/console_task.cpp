@@ -1,9 +1,12 @@
 // /app: the application's files, and which task an API request of the console becomes.
 #include "console_task.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "console/pages.h"
+#include "hogflare/limits.h"
 #include "hogflare/url.h"
 #include "hogflare/version.h"
 #include "hogflare/whole_number.h"
@@ -67,9 +70,33 @@ bool ConsoleTask::admit(const Turn& turn, console::Role needed) {
   return true;
 }
 
-bool ConsoleTask::read_body(ConsoleJson& into) {
-  if (missing_body() || body().size() > limits::kConsoleBodyBytesMax) {
-    refuse(413, "too_large", "the console takes up to 2 MiB at once");
+bool ConsoleTask::hold_document(std::string_view text, std::string_view what, size_t trees) {
+  const std::optional<size_t> bytes = json::dom_bytes(text);
+  if (!bytes) {
+    refuse(400, "too_many_values",
+           fmt::format("{} may nest {} levels and hold {} values, with some 20,000 members in one "
+                       "object",
+                       what, limits::kJsonDepthMax, limits::kDomValuesMax));
+    return false;
+  }
+  const auto refused = memory_.hold_more(*bytes * trees + text.size() * limits::kDocumentCopiesMax);
+  if (!refused) return true;
+  if (refused->code == ErrorCode::kMemoryBusy) {
+    refuse(503, "memory_busy", "other requests take the memory that this one needs: ask again");
+  } else {
+    refuse(413, "too_large", fmt::format("{} holds more than there is memory for", what));
+  }
+  return false;
+}
+
+bool ConsoleTask::read_body(ConsoleJson& into, size_t bytes_max) {
+  const std::optional<Error> missing = missing_body();
+  if (missing && missing->code == ErrorCode::kMemoryBusy) {
+    refuse(503, "memory_busy", "other requests take the memory that this one needs: ask again");
+    return false;
+  }
+  if (missing || body().size() > bytes_max) {
+    refuse(413, "too_large", fmt::format("the body may have {} bytes here", bytes_max));
     return false;
   }
   // A form of another page cannot send this type without being asked for by a preflight.
@@ -77,6 +104,7 @@ bool ConsoleTask::read_body(ConsoleJson& into) {
     refuse(415, "not_json", "send Content-Type: application/json");
     return false;
   }
+  if (!hold_document(body(), "the body")) return false;
   into = json::dom_of<ConsoleJson>(body());
   if (into.is_object()) return true;
   refuse(400, "not_json", "the body must be a JSON object");

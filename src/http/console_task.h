@@ -6,7 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "console/limits.h"
 #include "console/session.h"
+#include "hogflare/memory_share.h"
 #include "http_task.h"
 
 namespace hogflare {
@@ -39,8 +41,11 @@ class ConsoleTask : public HttpTask {
     return text;
   }
 
-  // The body as a JSON object; otherwise the request has been refused: 415, 413 or 400.
-  bool read_body(ConsoleJson& body);
+  // The body as a JSON object; otherwise the request has been refused: 415, 413, 400 or 503.
+  bool read_body(ConsoleJson& body, size_t bytes_max = limits::kConsoleBodyBytesMax);
+  // Takes the memory of a text that is read as a document, with so many trees of it at once;
+  // otherwise the request has been refused: 400 too_many_values, 413 or 503. `what`: "the body".
+  bool hold_document(std::string_view text, std::string_view what, size_t trees = 1);
   // The project of ?team_id= (or the only one); otherwise refused with 404 no_project.
   bool read_team(int64_t& team_id);
   bool is_team(int64_t team_id);
@@ -52,6 +57,7 @@ class ConsoleTask : public HttpTask {
   bool changes_something() const { return !is("GET") && !is("HEAD"); }
 
   console::Caller caller_;
+  MemoryShare memory_{state().request_memory_bytes};
 };
 
 using ConsoleMaker = std::unique_ptr<Task> (*)(CoreState&, std::unique_ptr<HttpRequest>);

@@ -7,7 +7,7 @@
 
 #include "asking.h"
 #include "hogflare/insights_limits.h"
-#include "hogflare/json.h"
+#include "hogflare/limits.h"
 #include "hogflare/memory_share.h"
 #include "hogflare/version.h"
 #include "http/mcp_limits.h"
@@ -165,7 +165,18 @@ class McpTask final : public HttpTask {
     if (!head().content_encoding.empty() && head().content_encoding != "identity") {
       return refusal(415, kInvalidRequest, "send the message as it is, without Content-Encoding");
     }
-    if (memory_.hold(body().size() * limits::kQueryReplyMemoryShare)) {
+    const std::optional<size_t> bytes = json::dom_bytes(body());
+    if (!bytes) {
+      return refusal(400, kInvalidRequest,
+                     fmt::format("a message may nest {} levels and hold {} values, with some "
+                                 "20,000 members in one object",
+                                 limits::kJsonDepthMax, limits::kDomValuesMax));
+    }
+    // The message as a tree, and what a tool makes of it.
+    if (auto refused = memory_.hold(*bytes + 2 * body().size())) {
+      if (refused->code != ErrorCode::kMemoryBusy) {
+        return refusal(413, kInvalidRequest, "the message holds more than there is memory for");
+      }
       return refusal(503, kInvalidRequest,
                      "other requests take the memory that this one needs: ask again");
     }
@@ -174,9 +185,7 @@ class McpTask final : public HttpTask {
 
   // The message, or those of a batch, into messages_.
   std::optional<Reply> read_messages() {
-    // The index bounds how deep the text is nested before anything walks down into it.
-    Json parsed = json::Document::parse_const(body(), 1).ok() ? json::dom_of<Json>(body())
-                                                              : Json(Json::value_t::discarded);
+    Json parsed = json::dom_of<Json>(body());
     body() = std::string();
     if (parsed.is_discarded()) return refusal(400, kParseError, "the body is not JSON");
     const std::string_view named = request().mcp_protocol_version;

@@ -141,6 +141,8 @@ class SymbolsTask final : public HttpTask {
       return api_error_reply(413, "validation_error", "too_large",
                              "send fewer symbol sets at once");
     }
+    const size_t bytes = body().size() + json::dom_bytes(body()).value_or(0);
+    if (auto refused = memory_.hold(bytes)) return error_reply(head(), *refused);
     return std::nullopt;
   }
 
@@ -344,11 +346,7 @@ class SymbolsTask final : public HttpTask {
     return std::nullopt;
   }
 
-  // The index's parser knows how deep a document may be.
-  Json parsed_body() {
-    if (!json::Document::parse_const(body(), 1).ok()) return Json();
-    return json::dom_of<Json>(body());
-  }
+  Json parsed_body() { return json::dom_of<Json>(body()); }
 
   void start_upload(Effects& effects) {
     if (auto refused = read_wanted()) return respond(std::move(*refused));

@@ -135,7 +135,8 @@ Json cell_of(const json::Value& value) {
   if (value.is_string()) return Json(value.text());
   int64_t whole = 0;
   if (read_whole(raw, whole)) return Json(whole);
-  return json::dom_of<Json>(raw);
+  Json out = json::dom_of<Json>(raw);
+  return out.is_discarded() ? Json(raw) : out;
 }
 
 double number_of(const json::Value& cell, double fallback) {

@@ -306,6 +306,94 @@ test("what one person gets, and each condition with the value that was looked at
   assert.equal((await ask("flags/evaluate", { method: "POST", body: { team_id: 1 } })).status, 400);
 });
 
+// --- Bodies that are no use to anybody ---
+
+const nested = (depth) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
+const WIDE = `[${"[],".repeat(450_000)}[]]`;
+const members = (count) => `{${Array.from({ length: count }, (_, n) => `"${n}":0`).join(",")}}`;
+
+test("no nesting and no width of any member, or of a text in one, ends the core", async () => {
+  const values = [nested(100_000), nested(6_000), WIDE, members(60_000)];
+  const routes = [
+    ["POST", "flags/check", ["document"]],
+    ["PUT", "flags", ["document"]],
+    [
+      "POST",
+      "flags/evaluate",
+      ["team_id", "distinct_id", "key", "groups", "person_properties", "group_properties", "$device_id", "document", "people"],
+    ],
+    ["PUT", "documents/dashboards/deep", ["name", "tiles"]],
+    ["PUT", "documents/insights/deep", ["query"]],
+    ["POST", "session", ["token"]],
+  ];
+  const send = async (method, path, body, headers = {}) => {
+    const response = await system.request(path, {
+      method,
+      headers: { authorization: `Bearer ${ADMIN}`, "content-type": "application/json", ...headers },
+      body,
+    });
+    return { status: response.status, json: await response.json() };
+  };
+  const base = { distinct_id: "deep", team_id: 1 };
+  for (const [method, path, names] of routes) {
+    for (const name of names) {
+      for (const value of values) {
+        const rest = Object.entries({ ...base, [name]: undefined }).filter(([, one]) => one !== undefined);
+        const others = rest.map(([key, one]) => `,${JSON.stringify(key)}:${JSON.stringify(one)}`).join("");
+        const { status, json } = await send(method, `/app/api/${path}`, `{"${name}":${value}${others}}`, { "if-match": '"x"' });
+        const what = `${method} ${path} ${name} ${value.slice(0, 12)}: ${status} ${JSON.stringify(json).slice(0, 200)}`;
+        assert.ok(status >= 400 && status < 500, what);
+        assert.ok(json.detail, what);
+        // The same as the text of a document, which only some members are read as.
+        if (name !== "document") continue;
+        const text = JSON.stringify({ ...base, [name]: value });
+        const read = await send(method, `/app/api/${path}`, text, { "if-match": '"x"' });
+        const refused = read.json.ok === false || (read.status >= 400 && read.status < 500);
+        assert.ok(refused, `text of ${what}: ${read.status} ${JSON.stringify(read.json).slice(0, 200)}`);
+      }
+    }
+  }
+  const tools = {
+    query: ["query"],
+    sql: ["sql"],
+    events: ["properties", "search"],
+    properties: ["event_names"],
+    person: ["distinct_id"],
+    flags: ["groups", "person_properties", "group_properties", "document", "key"],
+    errors: ["search"],
+    recordings: ["after"],
+  };
+  for (const [name, names] of Object.entries(tools)) {
+    for (const member of names) {
+      for (const value of [...values, ...values.map((one) => JSON.stringify(one))]) {
+        const action = name === "flags" ? `"action":"${member === "document" ? "check" : "evaluate"}","distinct_id":"deep",` : "";
+        const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"${name}","arguments":{${action}"${member}":${value}}}}`;
+        const { status, json } = await send("POST", "/mcp", body, { "mcp-protocol-version": "2025-11-25" });
+        const what = `${name} ${member} ${value.slice(0, 12)}: ${status} ${JSON.stringify(json).slice(0, 200)}`;
+        const told = json.result?.content?.[0]?.text ?? "";
+        const is_refused = (status >= 400 && status < 500) || json.result?.isError === true || told.includes('"ok":false');
+        assert.ok(is_refused || member === "key", what);
+      }
+    }
+  }
+  const metrics = await system.request("/metrics", { headers: { authorization: `Bearer ${ADMIN}` } });
+  assert.match(await metrics.text(), /^hogflare_traps_total 0$/m);
+});
+
+test("a flag is counted over people by itself, and one with too many conditions is refused by their number", async () => {
+  const people = Array.from({ length: 200 }, (_, n) => ({ distinct_id: `p${n}`, properties: { plan: n % 2 ? "pro" : "free" } }));
+  const many = Array.from({ length: 3_000 }, (_, n) => onFor(`other-${n}`, [plan("pro")]));
+  const count = async (flag, key) =>
+    ask("flags/evaluate", { method: "POST", body: { team_id: 1, key, people, document: documentOf(flag, ...many) } });
+  const counted = await count(onFor("offer", [plan("pro")]), "offer");
+  assert.equal(counted.status, 200, JSON.stringify(counted.json));
+  assert.deepEqual([counted.json.people, counted.json.enabled, counted.json.conditions], [200, 100, [{ meet: 100, get: 100 }]]);
+  const groups = Array.from({ length: 60 }, () => ({ properties: [plan("pro"), plan("free")], rollout_percentage: 100 }));
+  const refused = await count({ key: "wide", active: true, filters: { groups } }, "wide");
+  assert.deepEqual([refused.status, refused.json.code], [400, "too_much_work"], JSON.stringify(refused.json));
+  assert.match(refused.json.detail, /181 conditions, filters and flags it depends on: 110 people/);
+});
+
 test("without KV flags are shown, not edited, and the sentence says what to bind", async () => {
   const { json } = await ask("flags", { of: bare });
   assert.deepEqual([json.source, json.writable, json.flags[0].key], ["variable", false, "fixed"]);

@@ -228,6 +228,30 @@ test("a wrong token is told as wrong, five times from an address; then a wait is
   assert.equal((await signIn(ADMIN)).status, 200, "another address is not held up");
 });
 
+test("whoever comes sends a few kilobytes to sign in, and no nesting or width of it harms the core", async () => {
+  const send = (body) =>
+    system.request("/app/api/session", {
+      method: "POST",
+      headers: { "content-type": "application/json", "cf-connecting-ip": `192.0.2.${(address += 1)}` },
+      body,
+    });
+  const MIB = 2 ** 20;
+  for (const [body, status] of [
+    ["[".repeat(2_097_142), 413],
+    [`[${"[],".repeat(MIB / 2)}[]]`, 413],
+    [`{"token":${"[".repeat(2_000)}${"]".repeat(2_000)}}`, 400],
+    [`{"token":"${"x".repeat(5_000)}"}`, 413],
+    [`{"token":${"[".repeat(100)}${"]".repeat(100)}}`, 401],
+  ]) {
+    const response = await send(body);
+    assert.equal(response.status, status, `${body.slice(0, 20)}: ${await response.clone().text()}`);
+    assert.ok((await response.json()).detail);
+  }
+  assert.equal((await send(JSON.stringify({ token: ADMIN }))).status, 200);
+  const metrics = await system.request("/metrics", { headers: { authorization: `Bearer ${ADMIN}` } });
+  assert.match(await metrics.text(), /^hogflare_traps_total 0$/m);
+});
+
 test("the addresses of one IPv6 network have their attempts together", async () => {
   for (let i = 0; i < 5; i += 1) {
     assert.equal((await signIn("wrong", { "cf-connecting-ip": `2001:db8:7:9::${i + 1}` })).status, 401);
