@@ -153,9 +153,31 @@ constexpr std::string_view kAfterTables[] = {"where",  "group",   "order",  "hav
                                              "limit",  "union",   "except", "intersect",
                                              "window", "qualify", "select"};
 
+// Schemas that engines have by themselves.
+constexpr std::string_view kSystemNames[] = {"information_schema", "pg_catalog", "main", "temp",
+                                             "system"};
+
+// What EXTRACT(x FROM t) takes out of a time.
+constexpr std::string_view kTimeParts[] = {
+    "year", "quarter", "month",        "week",        "day",         "dow",         "isodow",
+    "doy",  "hour",    "minute",       "second",      "millisecond", "microsecond", "epoch",
+    "date", "isoyear", "millennium",   "century",     "decade",      "timezone",    "nanosecond",
+    "days", "hours",   "minutes",      "seconds",     "weeks",       "months",      "years",
+    "time", "weekday", "milliseconds", "microseconds"};
+
+// Words that may stand where a table's alias does and are none.
+constexpr std::string_view kBehindTables[] = {
+    "on",    "using",   "join",      "inner",  "left",    "right",  "full",   "outer",
+    "cross", "natural", "asof",      "where",  "group",   "order",  "having", "limit",
+    "union", "except",  "intersect", "window", "qualify", "select", "fetch",  "as"};
+
 bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         (c & 0x80) != 0;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+std::string lower_case(std::string text) {
+  for (char& one : text) one = one >= 'A' && one <= 'Z' ? static_cast<char>(one + 32) : one;
+  return text;
 }
 
 template <size_t N>
@@ -196,8 +218,7 @@ std::optional<std::string> read_tokens(std::string_view sql, std::vector<Token>&
     } else if (is_word(c)) {
       const size_t begin = at;
       while (at < sql.size() && is_word(sql[at])) ++at;
-      std::string word(sql.substr(begin, at - begin));
-      for (char& one : word) one = one >= 'A' && one <= 'Z' ? static_cast<char>(one + 32) : one;
+      std::string word = lower_case(std::string(sql.substr(begin, at - begin)));
       // E'...' and the like give texts another grammar.
       if (at < sql.size() && sql[at] == '\'' && word.size() <= 2) return "texts take no prefix";
       tokens.push_back(
@@ -206,6 +227,9 @@ std::optional<std::string> read_tokens(std::string_view sql, std::vector<Token>&
     } else if (std::string_view("(),.*+-/%<>=!|:[]").find(c) != std::string_view::npos) {
       tokens.push_back({Token::Kind::kSign, std::string(1, c)});
       ++at;
+    } else if ((c & 0x80) != 0) {
+      // Blanks are among them that engines take for letters, or the other way about.
+      return "characters beyond ASCII stand in quotes only";
     } else {
       return fmt::format("the character '{}' is not taken", c == ';' ? ";" : std::string(1, c));
     }
@@ -215,8 +239,12 @@ std::optional<std::string> read_tokens(std::string_view sql, std::vector<Token>&
 
 class Check {
  public:
-  Check(const std::vector<Token>& tokens, const std::vector<std::string>& tables)
-      : tokens_(tokens), tables_(tables.begin(), tables.end()) {}
+  Check(const std::vector<Token>& tokens, const std::vector<std::string>& tables,
+        const std::vector<std::string>& hidden)
+      : tokens_(tokens), tables_(tables.begin(), tables.end()) {
+    for (const std::string& name : hidden) hide(lower_case(name));
+    for (const std::string& name : tables) aliases_.insert(last_part(lower_case(name)));
+  }
 
   std::optional<std::string> run() {
     if (tokens_.empty() || (tokens_[0].text != "select" && tokens_[0].text != "with") ||
@@ -229,6 +257,9 @@ class Check {
       if (why) return why;
     }
     if (!in_tables_.empty()) return "the parentheses do not match";
+    for (size_t i = 0; i < tokens_.size(); ++i) {
+      if (const auto why = refuse_name(i)) return why;
+    }
     return std::nullopt;
   }
 
@@ -238,6 +269,76 @@ class Check {
   }
   bool word(size_t i, std::string_view text) const {
     return i < tokens_.size() && tokens_[i].kind == Token::Kind::kWord && tokens_[i].text == text;
+  }
+
+  bool is_name(size_t i) const {
+    return i < tokens_.size() &&
+           (tokens_[i].kind == Token::Kind::kWord || tokens_[i].kind == Token::Kind::kQuotedName);
+  }
+  std::string name_at(size_t i) const { return lower_case(tokens_[i].text); }
+
+  static std::string last_part(const std::string& name) {
+    const size_t dot = name.rfind('.');
+    return dot == std::string::npos ? name : name.substr(dot + 1);
+  }
+
+  // A name of the lake's, and each of its parts.
+  void hide(const std::string& name) {
+    size_t begin = 0;
+    while (begin <= name.size()) {
+      const size_t end = std::min(name.find('.', begin), name.size());
+      const std::string part = name.substr(begin, end - begin);
+      if (!part.empty() && tables_.find(part) == tables_.end()) hidden_.insert(part);
+      begin = end + 1;
+    }
+    if (tables_.find(name) == tables_.end()) hidden_.insert(name);
+  }
+
+  // Whatever a name stands for and wherever: those of the lake's tables stand nowhere, and one with
+  // a dot behind it is an alias of this statement.
+  std::optional<std::string> refuse_name(size_t i) const {
+    if (!is_name(i)) return std::nullopt;
+    const std::string name = name_at(i);
+    if (hidden_.find(name) != hidden_.end()) {
+      return fmt::format("'{}' is no table that can be asked", tokens_[i].text);
+    }
+    if (!sign(i + 1, '.') || (i > 0 && sign(i - 1, '.'))) return std::nullopt;
+    if (is_table_of_dots(i)) return std::nullopt;
+    if (aliases_.find(name) == aliases_.end()) {
+      return fmt::format("'{}' before a dot is no table or alias of this statement",
+                         tokens_[i].text);
+    }
+    if (sign(i + 3, '.')) {
+      return fmt::format("'{}' has two dots: alias.column has one", tokens_[i].text);
+    }
+    return std::nullopt;
+  }
+
+  // "a.b" where a table is given by such a name.
+  bool is_table_of_dots(size_t i) const {
+    std::string name = tokens_[i].text;
+    for (size_t next = i + 1; sign(next, '.') && next + 1 < tokens_.size(); next += 2) {
+      name += "." + tokens_[next + 1].text;
+      if (tables_.find(name) != tables_.end()) return true;
+    }
+    return false;
+  }
+
+  // The alias behind a table or a subquery that ends before token `i`.
+  std::optional<std::string> take_alias(size_t i) {
+    const bool is_said = word(i, "as");
+    if (is_said) ++i;
+    if (!is_name(i)) return std::nullopt;
+    const std::string name = name_at(i);
+    const bool is_plain_word = tokens_[i].kind == Token::Kind::kWord;
+    if (!is_said && is_plain_word && is_one_of(name, kBehindTables)) return std::nullopt;
+    // As an alias it would look like the end of the list of tables.
+    if (is_plain_word && is_one_of(name, kAfterTables))
+      return fmt::format("'{}' is no alias: write it in quotes", name);
+    if (is_one_of(name, kSystemNames) || hidden_.find(name) != hidden_.end())
+      return fmt::format("'{}' is no alias that is taken", tokens_[i].text);
+    aliases_.insert(name);
+    return std::nullopt;
   }
 
   // "WITH a AS (SELECT ...), b AS (SELECT ...)" at the beginning: each name counts from where its
@@ -250,7 +351,10 @@ class Check {
                                  sign(at + 2, '(') && word(at + 3, "select");
       if (!is_definition) return "behind WITH only name AS (SELECT ...) is taken";
       const size_t end = end_of_parenthesis(at + 2);
+      if (is_one_of(tokens_[at].text, kSystemNames))
+        return fmt::format("'{}' is no alias that is taken", tokens_[at].text);
       ctes_.push_back({tokens_[at].text, end});
+      aliases_.insert(tokens_[at].text);
       if (!sign(end, ',')) return std::nullopt;
       at = end + 1;
     }
@@ -305,7 +409,9 @@ class Check {
       set_listing(true);
       return table_at(i + 1);
     }
-    if (is_one_of(token.text, kAfterTables)) set_listing(false);
+    // Behind a dot or AS it is the name of a column.
+    const bool is_column = i > 0 && (sign(i - 1, '.') || word(i - 1, "as"));
+    if (is_one_of(token.text, kAfterTables) && !is_column) set_listing(false);
     return std::nullopt;
   }
 
@@ -319,24 +425,40 @@ class Check {
 
   // "extract ( epoch from": the second word before FROM is a parenthesis behind extract.
   bool is_extract(size_t i) const {
-    return i >= 3 && sign(i - 2, '(') && word(i - 3, "extract") &&
-           tokens_[i - 1].kind == Token::Kind::kWord;
+    return i >= 3 && sign(i - 2, '(') && word(i - 3, "extract") && !(i >= 4 && sign(i - 4, '.')) &&
+           tokens_[i - 1].kind == Token::Kind::kWord && is_one_of(tokens_[i - 1].text, kTimeParts);
   }
 
-  // "a.b IS [NOT] DISTINCT FROM": only behind a parenthesis or a name with its table's, for
-  // elsewhere "is" may be a column's name and FROM what it always is.
+  // "a.b IS [NOT] DISTINCT FROM": only behind a name with its table's or a call, for elsewhere "is"
+  // may be a column's name and FROM what it always is.
   bool is_comparison(size_t i) const {
     if (i < 4 || !word(i - 1, "distinct")) return false;
     const size_t is = word(i - 2, "not") ? i - 3 : i - 2;
     if (!word(is, "is") || is < 2) return false;
-    if (sign(is - 1, ')')) return true;
+    if (sign(is - 1, ')')) return is_call_before(is - 1);
     return tokens_[is - 1].kind != Token::Kind::kSign && sign(is - 2, '.');
   }
 
-  std::optional<std::string> table_at(size_t i) const {
+  // Whether the parenthesis that closes at `i` is that of a call, as in "lower(x) IS DISTINCT
+  // FROM", and not that of DISTINCT ON (x).
+  bool is_call_before(size_t i) const {
+    static constexpr std::string_view kCalls[] = {
+        "cast",   "coalesce", "date_trunc", "json_get_str", "lower",
+        "nullif", "substr",   "trim",       "try_cast",     "upper"};
+    int depth = 0;
+    for (size_t at = i + 1; at-- > 0;) {
+      if (sign(at, ')')) ++depth;
+      if (!sign(at, '(') || --depth > 0) continue;
+      return at > 0 && tokens_[at - 1].kind == Token::Kind::kWord &&
+             is_one_of(tokens_[at - 1].text, kCalls) && !(at > 1 && sign(at - 2, '.'));
+    }
+    return false;
+  }
+
+  std::optional<std::string> table_at(size_t i) {
     if (i >= tokens_.size()) return "a table is missing behind FROM";
     if (sign(i, '(')) {
-      if (word(i + 1, "select")) return std::nullopt;
+      if (word(i + 1, "select")) return take_alias(end_of_parenthesis(i));
       return "behind FROM only a table or a (SELECT ...) is taken";
     }
     std::string name = tokens_[i].text;
@@ -351,7 +473,7 @@ class Check {
         tokens_[i].kind == Token::Kind::kWord || tokens_[i].kind == Token::Kind::kQuotedName;
     if (!plain || !is_table(name, i))
       return fmt::format("'{}' is no table that can be asked", name);
-    return std::nullopt;
+    return take_alias(next);
   }
 
   static std::optional<std::string> function_refusal(const std::string& name) {
@@ -367,6 +489,8 @@ class Check {
     size_t known_from;  // token behind its definition
   };
   std::set<std::string> tables_;
+  std::set<std::string> hidden_;   // in lower case
+  std::set<std::string> aliases_;  // likewise: what may stand before a dot
   std::vector<Cte> ctes_;
   std::vector<bool> in_tables_;
   bool top_listing_ = false;
@@ -374,12 +498,12 @@ class Check {
 
 }  // namespace
 
-std::optional<std::string> refuse_sql(std::string_view sql,
-                                      const std::vector<std::string>& tables) {
+std::optional<std::string> refuse_sql(std::string_view sql, const std::vector<std::string>& tables,
+                                      const std::vector<std::string>& hidden) {
   if (sql.size() > limits::kStatementBytesMax) return "is too long";
   std::vector<Token> tokens;
   if (const auto why = read_tokens(sql, tokens)) return why;
-  return Check(tokens, tables).run();
+  return Check(tokens, tables, hidden).run();
 }
 
 namespace {
@@ -419,7 +543,10 @@ Built build_sql(const View& question, const Context& context) {
                                            "events_with_person"};
   const bool one_team = context.project.one_team_only;
   const std::vector<std::string> own = {"events", "persons", "distinct_ids", "rejects"};
-  if (const auto why = refuse_sql(sql, one_team ? own : tables)) {
+  const std::vector<std::string> hidden = {context.project.events, context.project.persons,
+                                           context.project.distinct_ids, context.project.rejects};
+  const auto why = one_team ? refuse_sql(sql, own, hidden) : refuse_sql(sql, tables);
+  if (why) {
     question["query"].refuse(*why);
     return built;
   }
