@@ -72,6 +72,9 @@ struct Config {
   std::string sql_bucket;  // HOGFLARE_SQL_BUCKET, for sentences
   // Tables by stream, with their namespace: HOGFLARE_SQL_NAMESPACE, HOGFLARE_SQL_TABLES.
   std::array<std::string, kStreamCount> sql_tables{};
+  // What keys of kept answers begin with: which lake they are of. Workers of one zone share a
+  // cache, and two deployments may have the same tables' names and teams.
+  std::string sql_lake_key;
   // HOGFLARE_ACCESS_TEAM as an address, "https://acme.cloudflareaccess.com", and
   // HOGFLARE_ACCESS_AUD: both empty unless Cloudflare Access says who somebody is.
   std::string access_issuer;

@@ -9,6 +9,7 @@
 #include "config/checks.h"
 #include "flags/timezone.h"
 #include "hogflare/capture.h"
+#include "hogflare/digest.h"
 #include "hogflare/json.h"
 #include "hogflare/routes.h"
 #include "hogflare/text.h"
@@ -520,6 +521,9 @@ void read_sql_engine(Reader& reader) {
     config.has_sql_engine = false;
   }
   read_sql_tables(reader);
+  std::string lake = url + '\0' + reader.text("HOGFLARE_SQL_ACCOUNT_ID") + '\0' + config.sql_bucket;
+  for (const std::string& table : config.sql_tables) lake.append(1, '\0').append(table);
+  config.sql_lake_key = to_hex(sha256(lake)).substr(0, 32);
 }
 
 // Cloudflare Access: "acme", "acme.cloudflareaccess.com" or the whole address of the team.

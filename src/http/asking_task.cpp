@@ -53,10 +53,16 @@ std::optional<Fault> AskingTask::plan(const Turn& turn, Effects& effects) {
                  .detail = "a viewer may not ask SQL; HOGFLARE_VIEWER_SQL=on allows it",
                  .attr = question_.path + ".kind"};
   }
+  // Its texts: the plan's two, the answer's two, and one on its way.
+  size_t bytes = 0;
+  for (const insights::Statement& each : asked.plan->statements) bytes += 5 * each.sql.size();
+  if (memory_.hold_more(bytes)) {
+    return memory_busy("other requests take the memory that this question needs: ask again");
+  }
   plan_ = std::move(*asked.plan);
   key_ = cache_key(turn, cohorts);
   if (question_.must_estimate) {
-    scans_.start(*project_, *plan_, effects);
+    scans_.start(turn.config, *project_, *plan_, effects);
   } else if (question_.must_ask) {
     ask(turn, effects);
   } else {
@@ -67,7 +73,7 @@ std::optional<Fault> AskingTask::plan(const Turn& turn, Effects& effects) {
 
 // How fresh the table is, is asked first, so that it is told rather too early than too late.
 void AskingTask::ask(const Turn& turn, Effects& effects) {
-  scans_.start(*project_, *plan_, effects);
+  scans_.start(turn.config, *project_, *plan_, effects);
   freshness_.start(turn, *project_, question_.must_ask, effects);
   run_.start(turn, std::move(*plan_), question_.path, effects,
              question_.must_be_whole ? QuestionRun::Parts::kRefused : QuestionRun::Parts::kAllowed);
@@ -113,7 +119,8 @@ std::string AskingTask::cache_key(const Turn& turn, std::string_view cohorts) co
   } else {
     for (const insights::Statement& statement : plan_->statements) all += "\n" + statement.sql;
   }
-  return "1/" + std::to_string(project_->team_id) + "/" + to_hex(sha256(all));
+  return "2/" + turn.config.sql_lake_key + "/" + std::to_string(project_->team_id) + "/" +
+         to_hex(sha256(all));
 }
 
 uint32_t AskingTask::age_s(const Turn& turn) const {

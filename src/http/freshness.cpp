@@ -10,7 +10,7 @@ namespace hogflare {
 void Freshness::start(const Turn& turn, const Project& project, bool must_ask, Effects& effects) {
   project_ = &project;
   const std::string& table = turn.config.sql_tables[static_cast<size_t>(Stream::kEvents)];
-  key_ = "1/freshness/" + to_hex(sha256(table));
+  key_ = "2/" + turn.config.sql_lake_key + "/freshness/" + to_hex(sha256(table));
   if (must_ask) return ask(turn, effects);
   read_effect_ = effects.add(ReadCache{key_});
 }

@@ -28,11 +28,12 @@ std::string shape_of(const insights::Plan& plan) {
 
 }  // namespace
 
-void Scans::start(const Project& project, const insights::Plan& plan, Effects& effects) {
+void Scans::start(const Config& config, const Project& project, const insights::Plan& plan,
+                  Effects& effects) {
   is_started_ = true;
   days_ = plan.days;
   statements_ = static_cast<int64_t>(plan.statements.size());
-  kind_.key.append("1/").append(std::to_string(project.team_id)).append("/scan/");
+  kind_.key = "2/" + config.sql_lake_key + "/" + std::to_string(project.team_id) + "/scan/";
   same_.key = kind_.key;
   same_.key += shape_of(plan);
   kind_.key += plan.kind;

@@ -19,7 +19,8 @@ namespace hogflare {
 class Scans {
  public:
   // Asks what is known of the plan's like.
-  void start(const Project& project, const insights::Plan& plan, Effects& effects);
+  void start(const Config& config, const Project& project, const insights::Plan& plan,
+             Effects& effects);
   bool owns(uint32_t effect_id) const;
   void resume(const EffectResult& result);
   bool finished() const { return is_started_ && same_.effect == 0 && kind_.effect == 0; }

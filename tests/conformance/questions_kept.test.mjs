@@ -33,7 +33,10 @@ before(async () => {
 });
 
 /** What is kept of a question: {key, ageS} of the answer; the engine gives no rows, and fails what `fails` names. */
-function kept(query, { fails = () => false, members = {} } = {}) {
+const kept = (query, options = {}) => keptAll(query, options).find(({ key }) => !key.includes("freshness"));
+
+/** All that is kept for it, and read of it; `keys`: gets the keys of both. */
+function keptAll(query, { fails = () => false, members = {}, keys = new Set() } = {}) {
   const head = core.head("POST", "/api/projects/1/query/", { "content-type": "application/json", authorization: "Bearer key" });
   let output = core.shim.startHttp(encoder.encode(JSON.stringify({ query, ...members })), head);
   const { slot } = output;
@@ -45,20 +48,24 @@ function kept(query, { fails = () => false, members = {} } = {}) {
     let body = new Uint8Array(0);
     if (effect.kind === EFFECT.readCache) {
       status = 404;
+      keys.add(effect.name);
     } else if (effect.kind === EFFECT.writeCache) {
       writes.push({ key: effect.name, ageS: effect.b });
+      keys.add(effect.name);
     } else {
       const isFailing = fails(decoder.decode(effect.bytes));
       status = isFailing ? 400 : 200;
       const errors = [{ code: 40004, message: "would scan too much" }];
-      body = encoder.encode(JSON.stringify(isFailing ? { success: false, errors } : { success: true, result: { rows: [] } }));
+      body = encoder.encode(
+        JSON.stringify(isFailing ? { success: false, errors } : { success: true, result: { rows: [], metrics: { bytes_scanned: 9_000 } } }),
+      );
     }
     output = core.shim.resume(slot, effect.id, { ok: true, status, retryAfterMs: 0, body }, null);
     queue.push(...output.effects);
   }
   core.shim.end(slot);
   assert.equal(output.status, 200, decoder.decode(output.body));
-  return writes.find(({ key }) => !key.includes("freshness"));
+  return writes;
 }
 
 test("what is over is kept for a day, what goes on for a minute, whatever the kind", () => {
@@ -103,4 +110,33 @@ test("teams, questions, ranges and tables are kept apart", () => {
     HOGFLARE_SQL_TABLES: JSON.stringify({ events: "hogflare_events_v2" }),
   });
   assert.notEqual(kept(query).key, key);
+});
+
+test("two deployments of one zone have no key in common, though their teams, tables and questions are the same", () => {
+  const query = { kind: "TrendsQuery", series: [node], dateRange: NOW };
+  const base = { POSTHOG_PERSONAL_API_KEY: "key", HOGFLARE_SQL_ACCOUNT_ID: "a", HOGFLARE_SQL_BUCKET: "b", HOGFLARE_SQL_TOKEN: "t" };
+  const seen = new Map();
+  for (const vars of [
+    base,
+    { ...base, HOGFLARE_SQL_ACCOUNT_ID: "c" },
+    { ...base, HOGFLARE_SQL_BUCKET: "c" },
+    { ...base, HOGFLARE_SQL_ACCOUNT_ID: "ab", HOGFLARE_SQL_BUCKET: "c" },
+    { ...base, HOGFLARE_SQL_URL: "https://sql.example" },
+    { ...base, HOGFLARE_SQL_NAMESPACE: "lake" },
+    { ...base, HOGFLARE_SQL_TABLES: JSON.stringify({ persons: "people" }) },
+  ]) {
+    core.configure(vars);
+    const keys = new Set();
+    keptAll(query, { keys });
+    const kinds = ["/freshness/", "/scan/"].map((part) => [...keys].filter((key) => key.includes(part)).length);
+    assert.deepEqual(kinds, [1, 2], [...keys].join(" "));
+    for (const key of keys) {
+      assert.equal(seen.get(key), undefined, `${key} of ${JSON.stringify(vars)}`);
+      seen.set(key, vars);
+    }
+    const again = new Set();
+    core.configure({ ...vars, HOGFLARE_SQL_TOKEN: "another" });
+    keptAll(query, { keys: again });
+    assert.deepEqual([...again].sort(), [...keys].sort());
+  }
 });
