@@ -72,9 +72,18 @@ export async function readCache(effect) {
   return { ok: true, status: 200, retryAfterMs: 0, body: new Uint8Array(await kept.arrayBuffer()) };
 }
 
-/** @param {Effect} effect key `name`, value `bytes`, seconds `b` @returns {Promise<Result>} */
+/**
+ * The answer waits for it, but not longer than for a read; one that was not kept is asked for again.
+ * @param {Effect} effect key `name`, value `bytes`, seconds `b`
+ * @returns {Promise<Result>}
+ */
 export async function writeCache(effect) {
   const headers = { "cache-control": `max-age=${effect.b}`, "content-type": "application/octet-stream" };
-  await caches.default.put(addressOf(effect.name), new Response(effect.bytes, { headers }));
+  const put = caches.default.put(addressOf(effect.name), new Response(effect.bytes, { headers }));
+  try {
+    await withTimeout(put, CACHE_TIMEOUT_MS);
+  } catch (error) {
+    return failure(error);
+  }
   return { ok: true, status: 200, retryAfterMs: 0, body: NOTHING };
 }

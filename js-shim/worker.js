@@ -215,8 +215,9 @@ function responseOf(output, request, env) {
 /** Paths whose clients retry 502 but not 503; capture is the other way round. */
 const FLAGS_PATH = /\/(flags|decide)\/?$|\/ofrep\/v1\//;
 
-/** An operator's paths, whose answers no page may read. */
-const OPERATORS_PATH = /\/(metrics|mcp|session_recordings|(admin|app|session_recordings|error_tracking)\/.*)\/?$/;
+/** An operator's paths, whose answers no page may read: of a project's, those of its flags alone are for pages. */
+const OPERATORS_PATH =
+  /\/(metrics|mcp|session_recordings|(admin|app|session_recordings|error_tracking)\/.*|api\/(projects|environments)\/[^/]+\/(?!feature_flags(\/|$)).+)\/?$/;
 
 /** Headers of an answer that is not the core's. @param {Request} request */
 function ownHeaders(request) {

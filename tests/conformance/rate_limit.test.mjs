@@ -69,6 +69,27 @@ describe("with CLIENT_RATE_LIMIT", () => {
     assert.deepEqual(statuses(await burst(flags)), expected);
   });
 
+  it("tells other sites' pages nothing of a project's data, as every answer there", async () => {
+    const origin = { origin: "https://www.example.com" };
+    const over = async (path, address) => {
+      const answers = await burst(() => fetch(system.url + path, { method: "POST", headers: { "cf-connecting-ip": address, ...origin } }));
+      return answers.at(-1);
+    };
+    for (const [n, path] of [
+      "/api/projects/1/query/",
+      "/api/environments/1/query/batch",
+      "/api/projects/1/recordings/s/x",
+      "/mcp",
+    ].entries()) {
+      const answer = await over(path, `192.0.2.${20 + n}`);
+      assert.equal(answer.headers.get("access-control-allow-origin"), null, `${path}: ${answer.status}`);
+      assert.equal(answer.headers.get("access-control-allow-credentials"), null, path);
+    }
+    // Its flags are asked for by pages.
+    const flags = await over("/api/projects/1/feature_flags/key/remote_config", "192.0.2.30");
+    assert.equal(flags.headers.get("access-control-allow-origin"), origin.origin);
+  });
+
   it("leaves preflights and the operator's paths alone", async () => {
     const from = { "cf-connecting-ip": "192.0.2.3" };
     const preflight = () =>
