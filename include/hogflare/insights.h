@@ -36,20 +36,30 @@ struct Refusal {
 struct Statement {
   std::string sql;
   std::vector<std::string> columns;  // names of the result's columns, in order; none: the engine's
+  // Those of them that hold a number in every row: counts and places of buckets. Rows without them
+  // are no answer.
+  std::vector<std::string> numbers = {};
 };
 
-// What answering a plan gives: PostHog's envelope as JSON text, or why not (a result cut by its
-// limit).
+// What answering a plan gives: PostHog's envelope as JSON text, or why not.
 struct Answered {
   std::string json;
   std::optional<Refusal> refusal;
+  enum class Why : uint8_t {
+    kTooManyRows,  // as many as the limit allows: they may have been cut
+    kUnreadable,   // these are no rows of the statement
+    kTooLarge,     // the answer would be over limits::kAnswerBytesMax
+    kNoMemory,     // whoever was asked for the answer's memory has none just now
+  };
+  Why why = Why::kTooManyRows;  // of a refusal
 };
 
 // A statement's rows where they lie: arrays of rows (one, or one a day), each row an array in the
 // order of the statement's columns or an object by their names, indexed down to the cells.
 struct EngineRows {
   std::vector<json::Value> lists;
-  std::span<const std::string> columns = {};  // of free SQL, as the engine names them
+  // As the engine names them, where it does: of free SQL's rows, and what a row may leave out.
+  std::span<const std::string> columns = {};
 };
 
 // A day of a question: statements that give its rows, as many as the plan's and in their order.
@@ -76,8 +86,10 @@ class Plan {
   Answered answer(const std::vector<std::string>& rows, std::string_view more = "{}") const;
   // The same out of rows that are indexed already; they have to live until it returns.
   // `days_missing`: places in by_day() of days without rows, whose numbers are null in the answer.
+  // `take` is asked for the memory of a long answer before any of it is made.
+  using TakeMemory = std::function<bool(size_t bytes)>;
   Answered answer(std::span<const EngineRows> rows, std::string_view more,
-                  std::span<const size_t> days_missing = {}) const;
+                  std::span<const size_t> days_missing = {}, const TakeMemory& take = {}) const;
   // The days of a question that is the sum of them, oldest first: trends by day whose bucket is
   // made from its own day's events. Empty for every other.
   std::vector<DayPart> by_day() const;

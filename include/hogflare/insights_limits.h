@@ -16,8 +16,24 @@ inline constexpr size_t kQuestionSeriesMax = 26;
 inline constexpr size_t kFunnelStepsMax = 20;
 // Buckets of one time axis: five years of days; 31 days of hours take 744.
 inline constexpr size_t kAxisBucketsMax = 2'000;
-// Filters in one question, nested groups counted.
+// Text of an answer that is many times its rows: each line of a trend has a place for every bucket,
+// with its day and label. 500 values over a year of days, or 26 series of 25 values over half a
+// year.
+inline constexpr size_t kAnswerBytesMax = 12u << 20;
+// Copies of an answer's text on its way out.
+inline constexpr size_t kAnswerCopiesMax = 3;
+// Bytes of a number in an answer, with the sign behind it: a double has up to 24 digits and signs.
+inline constexpr size_t kAnswerNumberBytesMax = 26;
+// Filters in one question, and rules of the cohorts that it names: a cohort's count for each place
+// that names it.
 inline constexpr size_t kQuestionFiltersMax = 500;
+inline constexpr size_t kQuestionRulesMax = 2'000;
+// People of cohorts' lists in one question, counted likewise.
+inline constexpr size_t kQuestionMembersMax = 20'000;
+// Different regular expressions of one question, and the memory that one's program may take: each
+// is compiled to see whether it is one, in up to 5 ms.
+inline constexpr size_t kQuestionPatternsMax = 20;
+inline constexpr int64_t kQuestionRegexBytesMax = 256 << 10;
 // Groups of filters within groups; the reader recurses once per level.
 inline constexpr int kFilterDepthMax = 8;
 // Values of one filter's list, and people of one cohort that a statement names.
@@ -30,6 +46,8 @@ inline constexpr int64_t kBasinRowsMax = 10'000;
 inline constexpr int64_t kDuckdbRowsMax = 100'000;
 // Bytes of one statement; Basin SQL takes a request body of some hundred kilobytes.
 inline constexpr size_t kStatementBytesMax = 512u << 10;
+// Bytes of all statements of one question: a trend has one for each series, period and cohort.
+inline constexpr size_t kStatementsBytesMax = 2u << 20;
 // Bytes a lifted text column is cut at (schemas/events.json): filters compare with the cut text.
 inline constexpr size_t kLiftedTextBytesMax = 1'024;
 // JSON texts from this size on are refused by Basin SQL's JSON functions, in bytes.

@@ -1,5 +1,7 @@
 #include "asking.h"
 
+#include <fmt/format.h>
+
 #include "console/session.h"
 #include "csv.h"
 #include "hogflare/digest.h"
@@ -8,6 +10,7 @@
 #include "hogflare/timestamp.h"
 #include "hogflare/url.h"
 #include "hogflare/whole_number.h"
+#include "json/dom.h"
 #include "json/members.h"
 
 namespace hogflare {
@@ -70,8 +73,20 @@ void add_freshness(Reply& reply, std::string_view answer) {
 
 }  // namespace
 
-Reply answer_as_asked(const RequestHead& head, std::string answer) {
+Reply answer_as_asked(const RequestHead& head, std::string answer, MemoryShare& memory) {
   if (form_value(head.query, "format").value_or("") != "csv") return json_answer(std::move(answer));
+  const std::optional<size_t> bytes = json::dom_bytes(answer);
+  if (!bytes) {
+    return fault_reply({.code = "answer_too_large",
+                        .detail = fmt::format("an answer as CSV may hold {} values: ask for fewer "
+                                              "rows or columns, or without format=csv",
+                                              limits::kDomValuesMax)});
+  }
+  if (memory.hold_more(*bytes)) {
+    return fault_reply(
+        memory_busy("other requests take the memory that this answer needs: ask again, or without "
+                    "format=csv"));
+  }
   Reply reply = json_answer(write_csv(answer));
   add_freshness(reply, answer);
   reply.headers[0].value = "text/csv; charset=utf-8";

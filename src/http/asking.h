@@ -8,6 +8,7 @@
 
 #include "hogflare/config.h"
 #include "hogflare/insights.h"
+#include "hogflare/memory_share.h"
 #include "hogflare/request.h"
 #include "hogflare/task.h"
 #include "http_task.h"
@@ -42,8 +43,9 @@ struct Fault {
 
 Reply fault_reply(const Fault& fault);
 Reply json_answer(std::string body);
-// The envelope as it is, or with "?format=csv" as CSV (csv.h).
-Reply answer_as_asked(const RequestHead& head, std::string answer);
+// The envelope as it is, or with "?format=csv" as CSV (csv.h), which `memory` pays for; a fault
+// where the answer holds too much for it.
+Reply answer_as_asked(const RequestHead& head, std::string answer, MemoryShare& memory);
 
 // What every path of the API needs before it looks at its own: the right to ask, a configuration
 // that can be used, an engine. nullopt: go on.

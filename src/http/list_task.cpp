@@ -141,7 +141,7 @@ class ListTask final : public AskingTask {
   Reply write(std::string answer) override {
     const bool is_persons = route().endpoint == RouteKind::kPersonList;
     if (!is_persons && route().endpoint != RouteKind::kEventList) {
-      return answer_as_asked(head(), std::move(answer));
+      return answer_as_asked(head(), std::move(answer), memory());
     }
     // Down to the members of a row's event.
     const auto document = json::Document::parse_const(answer, is_persons ? 3 : 4);
@@ -167,7 +167,7 @@ class ListTask final : public AskingTask {
     members.put("results", results);
     members.put("next", next);
     members.put("previous", "null");
-    return answer_as_asked(head(), members.object());
+    return answer_as_asked(head(), members.object(), memory());
   }
 
   static void append_first(std::string& out, json::Value row) {

@@ -35,7 +35,9 @@ class QueryTask final : public AskingTask {
     return read_body();
   }
 
-  Reply write(std::string answer) override { return answer_as_asked(head(), std::move(answer)); }
+  Reply write(std::string answer) override {
+    return answer_as_asked(head(), std::move(answer), memory());
+  }
 
   std::optional<Fault> read_body() {
     if (std::optional<Fault> refused = refuse_question_body(*this, body().size())) return refused;

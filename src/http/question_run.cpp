@@ -133,6 +133,24 @@ Fault refusal_of(const EffectResult& result, const std::string& bucket, bool is_
           .detail = "the SQL engine does not take what this question became: " + error.message};
 }
 
+// False: a column has no name.
+bool read_names(const json::Value& schema, std::vector<std::string>& names) {
+  for (const json::Value column : schema.elements()) {
+    const json::Value name = column.find("name");
+    if (!name.exists() || !name.is_string()) return false;
+    names.push_back(name.text());
+  }
+  return true;
+}
+
+// An answer that says itself that it is none, whatever its status.
+bool is_failure(const json::Value& root) {
+  const json::Value success = root.find("success");
+  const json::Value errors = root.find("errors");
+  return (success.exists() && success.is_false()) ||
+         (errors.exists() && errors.is_array() && !errors.elements().empty());
+}
+
 Fault unreadable() {
   return {.status = 502,
           .type = kServer,
@@ -219,8 +237,10 @@ void QuestionRun::take(const Turn& turn, size_t index, EffectResult& result, Eff
                  .detail = "other requests take the memory that this answer needs: ask again",
                  .retry_after_s = 1});
   }
-  read_reply(asked, std::move(result.body));
-  if (finished_) return;
+  if (std::optional<Fault> fault = read_reply(asked, std::move(result.body))) {
+    if (fault->status < 500 && fault->attr.empty()) fault->attr = path_;
+    return miss(turn, std::move(*fault), effects);
+  }
   asked.is_answered = true;
   ++ended_;
   begin_more(turn, effects);
@@ -278,25 +298,37 @@ std::vector<std::string> QuestionRun::days_missing() const {
 
 // {"result": {"schema": [{"name", "descriptor": {"type": {"name"}}}], "rows": [{…}], "metrics":
 // {…}}}
-void QuestionRun::read_reply(Asked& asked, std::string body) {
+std::optional<Fault> QuestionRun::read_reply(Asked& asked, std::string body) {
   // Down to the cells of rows, and with free SQL to the names of types.
   const bool is_free = asked.statement->columns.empty();
   asked.body = std::move(body);
   auto document = json::Document::parse_const(asked.body, is_free ? 6 : 4);
-  if (!document.ok()) return fail(unreadable());
+  if (!document.ok() || !document.value().root().is_object()) return unreadable();
   asked.document = std::move(document.value());
+  if (is_failure(asked.document->root())) {
+    EffectResult failure;
+    failure.http_status = 200;
+    failure.body = asked.body;
+    if (read_error(failure.body).message.empty()) return unreadable();
+    return refusal_of(failure, bucket_, is_free);
+  }
   const json::Value result = asked.document->root().find("result");
-  if (!result.exists() || !result.is_object()) return fail(unreadable());
+  if (!result.exists() || !result.is_object()) return unreadable();
   asked.rows = result.find("rows");
-  if (!asked.rows.exists() || !asked.rows.is_array()) return fail(unreadable());
+  if (!asked.rows.exists() || !asked.rows.is_array()) return unreadable();
   const json::Value metrics = result.find("metrics");
   if (metrics.exists()) cost_.bytes_scanned += number_of(metrics, "bytes_scanned");
-  if (!is_free) return;
   const json::Value schema = result.find("schema");
-  if (!read_schema(schema.exists() ? schema : asked.rows, asked.names)) return fail(unreadable());
-  for (const json::Value row : asked.rows.elements()) {
-    if (!row.is_object() && !row.is_array()) return fail(unreadable());
+  // Of a question's own statements the names are known: an engine may leave its own out.
+  if (!is_free) {
+    if (schema.exists() && !read_names(schema, asked.names)) return unreadable();
+    return std::nullopt;
   }
+  if (!read_schema(schema.exists() ? schema : asked.rows, asked.names)) return unreadable();
+  for (const json::Value row : asked.rows.elements()) {
+    if (!row.is_object() && !row.is_array()) return unreadable();
+  }
+  return std::nullopt;
 }
 
 // False: a column has no name.
@@ -325,10 +357,19 @@ std::string QuestionRun::answer(std::string_view more) {
     rows[asked.of].lists.push_back(asked.rows);
     rows[asked.of].columns = asked.names;
   }
-  insights::Answered answered = plan_->answer(rows, more, missing_);
+  insights::Answered answered =
+      plan_->answer(rows, more, missing_, [this](size_t bytes) { return memory_.take(bytes); });
   if (!answered.refusal) return std::move(answered.json);
-  fault_ = Fault{
-      .code = "too_many_rows", .detail = path_ + " " + answered.refusal->sentence, .attr = path_};
+  using Why = insights::Answered::Why;
+  if (answered.why == Why::kUnreadable) {
+    fault_ = unreadable();
+  } else if (answered.why == Why::kNoMemory) {
+    fault_ = memory_busy("other requests take the memory that this answer needs: ask again");
+  } else {
+    fault_ = Fault{.code = answered.why == Why::kTooLarge ? "answer_too_large" : "too_many_rows",
+                   .detail = path_ + " " + answered.refusal->sentence,
+                   .attr = path_};
+  }
   return {};
 }
 

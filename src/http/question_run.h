@@ -44,7 +44,8 @@ class QuestionRun {
   // Why there is no answer; needs finished().
   const std::optional<Fault>& fault() const { return fault_; }
   // PostHog's envelope as JSON with `more`'s members put over its own. Needs finished() without a
-  // fault; a refusal of the rows (cut by their limit) becomes the fault, and the text is empty.
+  // fault; a refusal of the rows (cut by their limit, none of the statement's, too many for an
+  // answer) becomes the fault, and the text is empty.
   std::string answer(std::string_view more);
   const AskingCost& cost() const { return cost_; }
   const insights::Plan& plan() const { return *plan_; }
@@ -76,7 +77,7 @@ class QuestionRun {
   void begin_more(const Turn& turn, Effects& effects);
   void ask(size_t index, Effects& effects);
   void take(const Turn& turn, size_t index, EffectResult& result, Effects& effects);
-  void read_reply(Asked& asked, std::string body);
+  std::optional<Fault> read_reply(Asked& asked, std::string body);
   bool read_schema(json::Value schema, std::vector<std::string>& names);
   // No answer to a statement: the end, or the beginning of asking by day, or a missing day.
   void miss(const Turn& turn, Fault fault, Effects& effects);

@@ -8,6 +8,7 @@
 #include "hogflare/insights_limits.h"
 #include "insights/kinds.h"
 #include "insights/sql_text.h"
+#include "json/dom.h"
 
 namespace hogflare::insights {
 namespace {
@@ -220,7 +221,8 @@ Statement stickiness_statement(const Stickiness& sticky, size_t period, const Se
               "{} SELECT k, count(*) AS n FROM (SELECT unit, count(*) AS k FROM active GROUP BY "
               "unit) AS s GROUP BY k ORDER BY k LIMIT {}",
               stickiness_ctes(sticky, period, series, context), rows_max(context.dialect)),
-          .columns = {"k", "n"}};
+          .columns = {"k", "n"},
+          .numbers = {"k", "n"}};
 }
 
 Json stickiness_series(const Stickiness& sticky, size_t period, size_t order, const Rows& table) {
@@ -253,6 +255,20 @@ Json stickiness_series(const Stickiness& sticky, size_t period, size_t order, co
   return out;
 }
 
+// What the answer takes at most.
+size_t stickiness_bytes(const Stickiness& sticky) {
+  constexpr size_t kBucketBytes = 80;
+  constexpr size_t kLineBytes = 1'000;
+  size_t bytes = 0;
+  for (size_t period = 0; period < sticky.periods.size(); ++period) {
+    for (size_t i = 0; i < sticky.series.size(); ++i) {
+      bytes += kLineBytes + sticky.buckets(period) * kBucketBytes;
+      bytes += sticky.series[i].label.size() + json::text_of(sticky.series[i].action(i)).size();
+    }
+  }
+  return bytes;
+}
+
 }  // namespace
 
 Built build_lifecycle(const View& question, const Context& context) {
@@ -264,7 +280,8 @@ Built build_lifecycle(const View& question, const Context& context) {
            fmt::format("{} SELECT b, status, count(*) AS n FROM states WHERE b >= 0 AND b < {} "
                        "GROUP BY b, status ORDER BY b, status LIMIT {}",
                        lifecycle_sql(life, context), life.axis.size(), rows_max(context.dialect)),
-       .columns = {"b", "status", "n"}});
+       .columns = {"b", "status", "n"},
+       .numbers = {"b", "n"}});
   built.until_us = life.range.to_us;
   built.is_momentary = is_momentary(life.range);
   built.days = days_of(life.range);
@@ -313,12 +330,15 @@ Built build_stickiness(const View& question, const Context& context) {
   Built built;
   if (context.refusals.first) return built;
   for (size_t period = 0; period < sticky.periods.size(); ++period) {
-    for (const Series& series : sticky.series)
-      built.statements.push_back(stickiness_statement(sticky, period, series, context));
+    for (const Series& series : sticky.series) {
+      Statement statement = stickiness_statement(sticky, period, series, context);
+      if (!put(built, std::move(statement), context.refusals)) return built;
+    }
   }
   built.until_us = sticky.periods[0].range.to_us;
   built.is_momentary = is_momentary(sticky.periods[0].range);
   built.days = days_of(sticky.periods[0].range) * static_cast<int64_t>(sticky.periods.size());
+  built.bytes = [sticky](const std::vector<Rows>&) { return stickiness_bytes(sticky); };
   built.read = [sticky = std::move(sticky)](const std::vector<Rows>& tables) {
     Json results = Json::array();
     size_t at = 0;

@@ -107,7 +107,8 @@ Built build_event_definitions(const View& question, const Context& context) {
                ? ""
                : fmt::format(" AND strpos(lower(event), lower({})) > 0", literal(search)),
            limits::kDefinitionsMax),
-       .columns = {"event", "n", "last_t"}});
+       .columns = {"event", "n", "last_t"},
+       .numbers = {"n"}});
   built.is_momentary = true;
   built.write = [](const std::vector<Rows>& tables) {
     Written out{.results = "[", .members = Json{{"count", tables[0].size()}}};

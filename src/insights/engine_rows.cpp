@@ -94,17 +94,47 @@ bool append_in_order(std::vector<json::Value>& cells, const json::Value& row,
   return false;
 }
 
+// Whether an engine that names its columns has all of the statement's.
+bool are_named(const Statement& statement, std::span<const std::string> names) {
+  return names.empty() ||
+         std::all_of(statement.columns.begin(), statement.columns.end(), [names](const auto& each) {
+           return std::find(names.begin(), names.end(), each) != names.end();
+         });
+}
+
+std::vector<size_t> places_of(const std::vector<std::string>& names,
+                              const std::vector<std::string>& columns) {
+  std::vector<size_t> out;
+  for (const std::string& name : names) {
+    const auto found = std::find(columns.begin(), columns.end(), name);
+    HF_ASSERT(found != columns.end());
+    out.push_back(static_cast<size_t>(found - columns.begin()));
+  }
+  return out;
+}
+
+// Engines give numbers as numbers or as texts.
+bool is_number(const json::Value& cell) {
+  if (!cell.exists() || cell.is_null()) return false;
+  int64_t whole = 0;
+  double decimal = 0;
+  const std::string_view raw = cell.raw();
+  if (read_whole(raw, whole) || read_decimal(raw, decimal)) return true;
+  const double nothing = std::nan("");
+  return !cell.is_bool() && !std::isnan(number_of(cell, nothing));
+}
+
 }  // namespace
 
-bool Rows::add(const json::Value& row, bool is_free, std::span<const std::string> columns) {
+bool Rows::add(const json::Value& row, std::span<const std::string> columns) {
+  const size_t before = cells_.size();
   if (row.is_object() && !columns.empty()) {
     if (!append_in_order(cells_, row, columns)) {
       for (const std::string& column : columns) cells_.push_back(row.find(column));
     }
   } else if (row.is_array()) {
-    const size_t before = cells_.size();
     for (const json::Value cell : row.elements()) cells_.push_back(cell);
-    if (!is_free) cells_.resize(before + columns.size());
+    if (!columns.empty() && cells_.size() - before != columns.size()) return false;
   } else {
     return false;
   }
@@ -115,7 +145,8 @@ bool Rows::add(const json::Value& row, bool is_free, std::span<const std::string
 std::optional<Rows> Rows::read(const EngineRows& came, const Statement& statement) {
   const bool is_free = statement.columns.empty();
   const std::span<const std::string> columns = is_free ? came.columns : statement.columns;
-  if (came.lists.empty()) return std::nullopt;
+  if (came.lists.empty() || !are_named(statement, came.columns)) return std::nullopt;
+  const std::vector<size_t> numbers = places_of(statement.numbers, statement.columns);
   Rows rows;
   for (const json::Value& list : came.lists) {
     if (!list.is_array()) return std::nullopt;
@@ -123,7 +154,15 @@ std::optional<Rows> Rows::read(const EngineRows& came, const Statement& statemen
     // No more cells than there are values inside.
     rows.cells_.reserve(rows.cells_.size() + (list.node().next - list.index()));
     for (const json::Value row : list.elements()) {
-      if (!rows.add(row, is_free, columns)) return std::nullopt;
+      if (!rows.add(row, columns)) return std::nullopt;
+      const Row cells = rows[rows.size() - 1];
+      // Without names of its own an engine leaves out some members of a row, but not all.
+      const bool is_row = std::any_of(cells.begin(), cells.end(),
+                                      [](const json::Value& cell) { return cell.exists(); });
+      if (!is_row && came.columns.empty() && !is_free) return std::nullopt;
+      for (const size_t at : numbers) {
+        if (!is_number(cells[at])) return std::nullopt;
+      }
     }
   }
   return rows;

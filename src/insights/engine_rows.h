@@ -41,7 +41,8 @@ class Rows {
     size_t at_;
   };
 
-  // Nothing where a row is neither an array nor, with columns, an object.
+  // Nothing where a row is neither an array of the columns nor, with columns, an object that has
+  // them but for nulls, and where one of the statement's numbers is none.
   static std::optional<Rows> read(const EngineRows& came, const Statement& statement);
 
   size_t size() const { return ends_.size(); }
@@ -54,15 +55,15 @@ class Rows {
   void leave_out(std::span<const size_t> buckets) {
     missing_.assign(buckets.begin(), buckets.end());
   }
-  // Cells in the order of the statement's columns, as many as those; of free SQL as many as came. A
-  // cell that is missing does not exist().
+  // Cells in the order of the statement's columns, as many as those; of free SQL without names as
+  // many as came. A cell that is missing does not exist().
   Row operator[](size_t row) const {
     const uint32_t begin = row == 0 ? 0 : ends_[row - 1];
     return {cells_.data() + begin, ends_[row] - begin};
   }
 
  private:
-  bool add(const json::Value& row, bool is_free, std::span<const std::string> columns);
+  bool add(const json::Value& row, std::span<const std::string> columns);
 
   std::vector<json::Value> cells_;
   std::vector<uint32_t> ends_;  // of each row in `cells_`

@@ -251,7 +251,8 @@ Built build_experiment(const View& question, const Context& context) {
                           "sum(CASE WHEN {} THEN x * x ELSE 0 END) AS squares, sum(is_multiple) AS "
                           "multiple FROM people_of GROUP BY variant ORDER BY variant LIMIT 100",
                           people, counted, counted, counted),
-       .columns = {"variant", "n", "total", "squares", "multiple"}});
+       .columns = {"variant", "n", "total", "squares", "multiple"},
+       .numbers = {"n"}});
   built.read = [x](const std::vector<Rows>& tables) { return experiment_answer(x, tables[0]); };
   return built;
 }

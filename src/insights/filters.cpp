@@ -42,6 +42,9 @@ constexpr std::string_view kOperators[] = {"exact",
                                            "not_icontains_multi",
                                            "contains_exactly"};
 
+constexpr const char* kTooLong =
+    "makes too long a statement: ask with fewer filters, values or people of cohorts";
+
 bool is_negative(std::string_view op) { return op.substr(0, 4) == "not_" || op == "is_not"; }
 
 std::optional<double> number_of(const Json& value) {
@@ -96,15 +99,26 @@ Filter read_cohort(const View& view, const Project& project, int depth) {
   return is_out != view["negation"].flag() ? negated(std::move(members)) : members;
 }
 
+// Another filter of the question, or another rule of a cohort that it names; false: refused.
+bool is_one_more(const View& view, int depth) {
+  Refusals& all = *view.refusals();
+  size_t& count = depth == 0 ? all.filters : all.rules;
+  const size_t most = depth == 0 ? limits::kQuestionFiltersMax : limits::kQuestionRulesMax;
+  if (++count > most) {
+    view.refuse(fmt::format("{} than the {} that a question may have",
+                            depth == 0 ? "is one filter more" : "names cohorts with more rules",
+                            most));
+  }
+  return !all.first;
+}
+
 Filter read_test(const View& view, const Project& project, int depth);
 
 // A leaf or a group of a cohort's rules. What of them cannot be decided over the lake is refused,
 // for a member that is left out is a wrong number.
 Filter read_rule(const View& view, const Project& project, int depth) {
-  if (depth > limits::kFilterDepthMax) {
-    view.refuse("nests cohorts or their rules too deeply");
-    return {};
-  }
+  if (depth > limits::kFilterDepthMax) view.refuse("nests cohorts or their rules too deeply");
+  if (view.refusals()->first) return {};
   if (!view["values"].given()) {
     const std::string type = view["type"].one_of({"person", "cohort"});
     Filter leaf = read_test(view, project, depth + 1);
@@ -124,6 +138,7 @@ Filter read_rule(const View& view, const Project& project, int depth) {
 
 Filter read_test(const View& view, const Project& project, int depth) {
   Filter filter{.kind = Filter::Kind::kTest, .path = view.path()};
+  if (!is_one_more(view, depth)) return filter;
   filter.type = view["type"].one_of(
       {"event", "person", "cohort", "session", "event_metadata", "feature", "group"});
   if (filter.type == "group")
@@ -172,12 +187,7 @@ std::string contains(Dialect dialect, const std::string& x, const std::string& v
 std::string regex(const Filter& filter, const std::string& x, const Json& value, Scan& scan,
                   Refusals& refusals) {
   const std::string pattern = text_of(value);
-  RE2::Options options(RE2::Quiet);
-  options.set_max_mem(limits::kRegexBytesMax);
-  if (pattern.size() > limits::kRegexPatternBytesMax || !RE2(pattern, options).ok()) {
-    refusals.add(filter.path + ".value", "is no regular expression");
-    return "TRUE";
-  }
+  check_pattern(pattern, filter.path + ".value", refusals);
   return matches(scan.dialect(), x, pattern);
 }
 
@@ -218,6 +228,12 @@ std::string one_test(const Filter& filter, std::string_view op, const std::strin
   return date(filter, x, value, scan, refusals);
 }
 
+bool is_too_long(std::string_view sql, const Filter& filter, Refusals& refusals) {
+  if (sql.size() <= limits::kStatementBytesMax) return false;
+  refusals.add(filter.path, kTooLong);
+  return true;
+}
+
 std::string between(const Filter& filter, const std::string& x, Refusals& refusals) {
   if (filter.values.size() != 2 || !number_of(filter.values[0]) || !number_of(filter.values[1])) {
     refusals.add(filter.path + ".value", "must be a list of two numbers");
@@ -249,6 +265,7 @@ std::string text_test(const Filter& filter, const std::string& x, Scan& scan, Re
         continue;
       }
       any += (any.empty() ? "" : " OR ") + one_test(filter, op, x, value, scan, refusals);
+      if (refusals.first || is_too_long(any, filter, refusals)) return "TRUE";
     }
     if (!texts.empty())
       any += fmt::format("{}{} IN ({})", any.empty() ? "" : " OR ", x, literals(texts));
@@ -301,7 +318,7 @@ std::string metadata_column(const Filter& filter, Scan& scan, Refusals& refusals
 // the stream of persons, or, where neither knows it, of the event itself.
 std::string listed(const Filter& filter, Scan& scan) {
   std::vector<std::string> ids;
-  for (const Json& id : filter.values) ids.push_back(id.get<std::string>());
+  for (const Json& id : filter.values) ids.push_back(id.get_ref<const std::string&>());
   if (ids.empty()) return "FALSE";
   const std::string list = literals(ids);
   const std::string person = scan.person();
@@ -332,8 +349,24 @@ std::string test(const Filter& filter, Scan& scan, Refusals& refusals) {
 
 }  // namespace
 
+void check_pattern(std::string_view pattern, std::string_view path, Refusals& refusals) {
+  if (refusals.first || refusals.patterns.find(pattern) != refusals.patterns.end()) return;
+  if (refusals.patterns.size() == limits::kQuestionPatternsMax) {
+    return refusals.add(path, fmt::format("is one regular expression more than the {} that a "
+                                          "question may have",
+                                          limits::kQuestionPatternsMax));
+  }
+  RE2::Options options(RE2::Quiet);
+  options.set_max_mem(limits::kQuestionRegexBytesMax);
+  if (pattern.size() > limits::kRegexPatternBytesMax || !RE2(pattern, options).ok()) {
+    return refusals.add(path, "is no regular expression, or takes too much memory");
+  }
+  refusals.patterns.emplace(pattern);
+}
+
 Filter read_members(const std::string& id, const View& at, const Project& project, int depth) {
   Filter out{.kind = Filter::Kind::kTest, .type = "cohort", .path = at.path()};
+  if (at.refusals()->first) return out;
   const auto found = project.cohorts.find(id);
   if (found == project.cohorts.end()) {
     at.refuse("is no cohort whose members are known here");
@@ -345,9 +378,17 @@ Filter read_members(const std::string& id, const View& at, const Project& projec
   }
   const bool has_ids = !cohort.ids.empty();
   out.key = has_ids ? "ids" : "person_ids";
-  for (const std::string& one : has_ids ? cohort.ids : cohort.person_ids) out.values.push_back(one);
-  if (out.values.size() > limits::kFilterValuesMax) {
+  const std::vector<std::string>& members = has_ids ? cohort.ids : cohort.person_ids;
+  at.refusals()->members += members.size();
+  if (members.size() > limits::kFilterValuesMax) {
     at.refuse("has more members than a statement can name");
+  } else if (at.refusals()->members > limits::kQuestionMembersMax) {
+    at.refuse(
+        fmt::format("names cohorts with more people than the {} that a question may name, "
+                    "counted for each place that names one",
+                    limits::kQuestionMembersMax));
+  } else {
+    out.values.assign(members.begin(), members.end());
   }
   return out;
 }
@@ -374,11 +415,8 @@ Filter read_filters(const View& view, const Project& project, int depth) {
       return read_test(view, project, 0);
     }
   }
-  if (parts.size() > limits::kQuestionFiltersMax) {
-    view.refuse("holds too many filters");
-    return Filter{};
-  }
   for (const View& part : parts) {
+    if (view.refusals()->first) return Filter{};
     const bool is_group = part.is_array() || (part.is_object() && part["values"].given());
     out.parts.push_back(is_group ? read_filters(part, project, depth + 1)
                                  : read_test(part, project, 0));
@@ -397,8 +435,16 @@ Filter both(Filter left, Filter right) {
 }
 
 std::string condition(const Filter& filter, Scan& scan, Refusals& refusals) {
+  // Whatever it were, it would be asked by nobody.
+  if (refusals.first) return "TRUE";
   if (filter.kind == Filter::Kind::kTrue) return "TRUE";
-  if (filter.kind == Filter::Kind::kTest) return test(filter, scan, refusals);
+  if (filter.kind == Filter::Kind::kTest) {
+    std::string sql = test(filter, scan, refusals);
+    refusals.condition_bytes += sql.size();
+    const bool is_over = refusals.condition_bytes > limits::kStatementsBytesMax;
+    if (is_over) refusals.add(filter.path, kTooLong);
+    return is_over ? "TRUE" : sql;
+  }
   if (filter.kind == Filter::Kind::kNot) {
     return fmt::format("NOT {}", condition(filter.parts[0], scan, refusals));
   }
@@ -407,6 +453,7 @@ std::string condition(const Filter& filter, Scan& scan, Refusals& refusals) {
   for (const Filter& part : filter.parts) {
     if (!out.empty()) out += between_parts;
     out += condition(part, scan, refusals);
+    if (is_too_long(out, part, refusals)) return "TRUE";
   }
   return fmt::format("({})", out);
 }

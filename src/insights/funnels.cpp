@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <unordered_set>
 
 #include "hogflare/insights_limits.h"
 #include "insights/funnel_walk.h"
 #include "insights/kinds.h"
 #include "insights/sql_text.h"
+#include "json/dom.h"
 
 namespace hogflare::insights {
 namespace {
@@ -222,7 +224,9 @@ FunnelSql funnel_sql(const Funnel& funnel, const Context& context) {
   const std::string excluded = exclusions_sql(funnel, scan, context);
   const std::string where = condition(funnel.common.filter, scan, context.refusals);
   std::string values, names;
-  Statement out{.sql = {}, .columns = {"unit", "t", "steps", "exclusions", "b"}};
+  Statement out{.sql = {},
+                .columns = {"unit", "t", "steps", "exclusions", "b"},
+                .numbers = {"t", "steps", "exclusions", "b"}};
   for (size_t i = 0; i < funnel.breakdowns.by.size(); ++i) {
     values += fmt::format(", coalesce({}, '') AS v{}",
                           breakdown_text(funnel.breakdowns.by[i], scan, context.refusals), i);
@@ -532,6 +536,38 @@ Json read_trends_answer(const Funnel& funnel, const std::vector<Unit>& units) {
   return out;
 }
 
+// What the answer takes at most, with what is counted of all values.
+size_t funnel_bytes(const Funnel& funnel, const Rows& table) {
+  constexpr size_t kStepBytes = 600;
+  // A bucket stands in four lists, once with its day, once with its label, and once with both
+  // counts.
+  constexpr size_t kBucketBytes = 300;
+  std::unordered_set<std::string> values;
+  std::string value;
+  size_t longest = 0;
+  for (const Row row : table) {
+    value.clear();
+    for (size_t i = 0; i < funnel.breakdowns.by.size(); ++i) {
+      if (row[5 + i].exists()) value.append(row[5 + i].raw());
+      value += '\n';
+    }
+    longest = std::max(longest, value.size());
+    values.insert(value);
+  }
+  const size_t shown =
+      std::min(values.size(), static_cast<size_t>(funnel.breakdowns.limit)) + 1;  // and the rest
+  if (funnel.shape == Shape::kTrends) {
+    return funnel.axis.size() * (shown * kBucketBytes + values.size() * sizeof(Conversion)) +
+           shown * longest;
+  }
+  size_t steps = 0;
+  for (const Series& step : funnel.steps) {
+    steps += kStepBytes + 2 * longest + step.label.size() + json::text_of(step.id).size() +
+             step.custom_name.value_or("").size();
+  }
+  return shown * steps;
+}
+
 }  // namespace
 
 // `funnelStep`: n from 1 who reached step n, -n who reached step n - 1 and no further.
@@ -584,6 +620,9 @@ Built build_funnel(const View& question, const Context& context) {
   built.until_us = funnel.range.to_us;
   built.is_momentary = is_momentary(funnel.range);
   built.days = days_of(funnel.range);
+  built.bytes = [funnel](const std::vector<Rows>& tables) {
+    return funnel_bytes(funnel, tables[0]);
+  };
   built.read = [funnel = std::move(funnel)](const std::vector<Rows>& tables) {
     const std::vector<Unit> units = units_of(funnel, tables[0]);
     if (funnel.shape == Shape::kTimeToConvert)

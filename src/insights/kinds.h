@@ -41,11 +41,16 @@ struct Built {
   std::vector<Statement> statements;
   std::function<Json(const std::vector<Rows>&)> read = {};
   std::function<Written(const std::vector<Rows>&)> write = {};
+  // Of kinds whose answers are many times their rows: the bytes of the answer's text at most.
+  std::function<size_t(const std::vector<Rows>&)> bytes = {};
   int64_t until_us = 0;                               // as Plan::until_us
   bool is_momentary = false;                          // as Plan::is_momentary
   int64_t days = 0;                                   // as Plan::days
   std::function<std::vector<DayPart>()> by_day = {};  // as Plan::by_day
 };
+
+// Adds a statement; false: this one is too long, or all of them are, which is refused then.
+bool put(Built& built, Statement statement, Refusals& refusals);
 
 Built build_trends(const View& question, const Context& context);
 Built build_funnel(const View& question, const Context& context);
@@ -82,6 +87,9 @@ struct FunnelActors {
   std::function<std::set<std::string>(const Rows&)> pick;
 };
 FunnelActors funnel_actors(const View& query, const View& source, const Context& context);
+
+// Why an answer of so many bytes is not given.
+std::string too_large(size_t bytes);
 
 // Rows' cells: engines give numbers as numbers or texts, and NULL where there is none.
 double number_of(const Json& cell, double fallback = 0);

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "hogflare/insights_limits.h"
 #include "insights/actors.h"
@@ -632,6 +633,20 @@ Written errors_answer(const Errors& errors, const std::vector<Rows>& tables) {
                     });
 }
 
+// What the answer's text takes at most, with the volumes of all issues.
+size_t errors_bytes(const Errors& errors, const std::vector<Rows>& tables) {
+  // A bucket's begin, twice its number, and their names.
+  constexpr size_t kBucketBytes = 50 + 2 * limits::kAnswerNumberBytesMax;
+  const size_t buckets = static_cast<size_t>(errors.resolution);
+  const size_t shown = std::min(tables[0].size(), static_cast<size_t>(errors.limit));
+  std::unordered_set<std::string_view> issues;
+  for (const Row row : tables[1]) {
+    if (row[0].exists()) issues.insert(row[0].raw());
+  }
+  return tables[0].bytes() + shown * buckets * kBucketBytes +
+         issues.size() * buckets * sizeof(double);
+}
+
 Errors read_errors(const View& question, const Context& context) {
   question.only({"dateRange", "orderBy", "orderDirection", "status", "issueId", "filterGroup",
                  "properties", "filterTestAccounts", "searchQuery", "volumeResolution",
@@ -702,17 +717,20 @@ Built build_errors(const View& question, const Context& context) {
            // Who has the status is known once all are there.
            errors.status == "all" ? errors.limit + errors.offset + 1 : rows_max(context.dialect)),
        .columns = {"id", "occurrences", "sessions", "users", "first_seen", "last_seen", "type",
-                   "message"}});
+                   "message"},
+       .numbers = {"occurrences", "sessions", "users"}});
   const int64_t size = std::max<int64_t>((errors.to_us - errors.from_us) / errors.resolution, 1);
   built.statements.push_back(
       {.sql = fmt::format("{} SELECT id, bin, count(*) AS n FROM (SELECT id, {} AS bin FROM kept) "
                           "AS b GROUP BY id, bin ORDER BY id, bin LIMIT {}",
                           with, floor_div(fmt::format("(t - {} - 1)", errors.from_us), size),
                           rows_max(context.dialect)),
-       .columns = {"id", "bin", "n"}});
+       .columns = {"id", "bin", "n"},
+       .numbers = {"bin", "n"}});
   built.statements.push_back(decisions_statement(context));
   if (context.refusals.first) return {};
   built.is_momentary = true;
+  built.bytes = [errors](const std::vector<Rows>& tables) { return errors_bytes(errors, tables); };
   built.write = [errors](const std::vector<Rows>& tables) { return errors_answer(errors, tables); };
   return built;
 }

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "hogflare/flags_limits.h"
 #include "hogflare/insights_limits.h"
 #include "insights/actors.h"
 #include "insights/kinds.h"
@@ -46,12 +45,12 @@ std::string point_of(const View& view) {
 
 void read_cleaning(Paths& paths, const View& list) {
   for (const View& rule : list.items()) {
+    if (list.refusals()->first) return;
     rule.only({"alias", "regex", "order"});
     Cleaning one{.regex = rule["regex"].text(), .alias = rule["alias"].text()};
-    RE2::Options options(RE2::Quiet);
-    options.set_max_mem(limits::kRegexBytesMax);
-    if (one.regex.size() > limits::kRegexPatternBytesMax || !RE2(one.regex, options).ok())
-      rule["regex"].refuse("is no regular expression");
+    if (paths.cleaning.size() == limits::kQuestionPatternsMax)
+      rule.refuse(fmt::format("is one rule more than {}", limits::kQuestionPatternsMax));
+    check_pattern(one.regex, rule["regex"].path(), *list.refusals());
     // Engines differ in how a replacement names groups.
     if (one.alias.find_first_of("\\$") != std::string::npos)
       rule["alias"].refuse("may not hold \\ or $");
@@ -232,7 +231,7 @@ Statement paths_statement(const Paths& paths, const Context& context) {
       "avg(CAST(target_t - t AS DOUBLE) / 1000) AS ms FROM edges WHERE target IS NOT NULL "
       "GROUP BY j, item, edges.target{} ORDER BY n DESC, 1, 2 LIMIT {}",
       having, paths.edges);
-  return {.sql = std::move(sql), .columns = {"source", "target", "n", "ms"}};
+  return {.sql = std::move(sql), .columns = {"source", "target", "n", "ms"}, .numbers = {"n"}};
 }
 
 // Edges that no path from a first item leads to are of no use to a picture.

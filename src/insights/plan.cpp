@@ -52,6 +52,23 @@ Json plain(double value) {
   return value;
 }
 
+bool put(Built& built, Statement statement, Refusals& refusals) {
+  refusals.statement_bytes += statement.sql.size();
+  if (statement.sql.size() > limits::kStatementBytesMax ||
+      refusals.statement_bytes > limits::kStatementsBytesMax) {
+    refusals.add("", "makes too long a statement: ask for fewer buckets, values or series");
+  }
+  built.statements.push_back(std::move(statement));
+  return !refusals.first;
+}
+
+std::string too_large(size_t bytes) {
+  return fmt::format(
+      "makes an answer of up to {} bytes, and one may have {}: ask for a longer interval, a "
+      "shorter time or fewer values",
+      bytes, limits::kAnswerBytesMax);
+}
+
 namespace {
 
 // Depth and size are checked before a document tree is made.
@@ -167,30 +184,37 @@ std::vector<DayPart> Plan::by_day() const {
 }
 
 Answered Plan::answer(std::span<const EngineRows> came, std::string_view more,
-                      std::span<const size_t> days_missing) const {
+                      std::span<const size_t> days_missing, const TakeMemory& take) const {
+  using Why = Answered::Why;
   Answered out;
-  if (came.size() != statements.size()) {
-    out.refusal = Refusal{"", "there must be one list of rows for each statement"};
+  const auto refuse = [&out](Why why, std::string sentence) {
+    out.refusal = Refusal{"", std::move(sentence)};
+    out.why = why;
     return out;
+  };
+  if (came.size() != statements.size()) {
+    return refuse(Why::kUnreadable, "there must be one list of rows for each statement");
   }
   std::vector<Rows> rows;
   std::string sql;
   for (size_t i = 0; i < came.size(); ++i) {
     std::optional<Rows> read = Rows::read(came[i], statements[i]);
-    if (!read) {
-      out.refusal = Refusal{"", "the engine's rows cannot be read"};
-      return out;
-    }
+    if (!read) return refuse(Why::kUnreadable, "the engine's rows cannot be read");
     if (may_be_cut(statements[i], *read, reader->dialect)) {
-      out.refusal =
-          Refusal{"",
-                  "gives more rows than the engine may return: ask for a shorter time, fewer "
-                  "values or a narrower filter"};
-      return out;
+      return refuse(Why::kTooManyRows,
+                    "gives more rows than the engine may return: ask for a shorter time, fewer "
+                    "values or a narrower filter");
     }
     read->leave_out(days_missing);
     rows.push_back(std::move(*read));
     sql += (sql.empty() ? "" : ";\n") + statements[i].sql;
+  }
+  if (reader->built.bytes) {
+    const size_t bytes = reader->built.bytes(rows);
+    if (bytes > limits::kAnswerBytesMax) return refuse(Why::kTooLarge, too_large(bytes));
+    if (take && !take(bytes * limits::kAnswerCopiesMax)) {
+      return refuse(Why::kNoMemory, "needs memory for its answer that others have");
+    }
   }
   std::map<std::string, std::string> texts = texts_of(reader->built, rows);
   append_json_text(texts["hogql"] = {}, sql);

@@ -30,7 +30,10 @@ Filter read_members(const std::string& cohort, const View& at, const Project& pr
 // A list (AND), or {"type": "AND"|"OR", "values": [...]}.
 Filter read_filters(const View& view, const Project& project, int depth = 0);
 Filter both(Filter left, Filter right);
-// A condition over `e`; never NULL.
+// Refuses what is no regular expression, at `path`, and more of them than a question may have.
+void check_pattern(std::string_view pattern, std::string_view path, Refusals& refusals);
+// A condition over `e`; never NULL. Anything after a refusal, or once it is longer than a statement
+// may be, which is refused.
 std::string condition(const Filter& filter, Scan& scan, Refusals& refusals);
 
 struct Alternative {

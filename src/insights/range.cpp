@@ -13,6 +13,10 @@
 namespace hogflare::insights {
 namespace {
 
+// Years of a date that a question may name.
+constexpr int64_t kYearMin = 1900;
+constexpr int64_t kYearMax = 9999;
+
 int64_t floor_to(int64_t value, int64_t step) {
   const int64_t rest = value % step;
   return value - (rest < 0 ? rest + step : rest);
@@ -81,7 +85,7 @@ bool take_offset(std::string_view& text, std::optional<int64_t>& offset_us) {
 
 std::optional<Moment> read_iso(std::string_view text, const Clock& clock) {
   const auto year = take_number(text, 4);
-  if (!year || *year < 1900 || !take(text, '-')) return std::nullopt;
+  if (!year || *year < kYearMin || !take(text, '-')) return std::nullopt;
   const auto month = take_number(text, 2);
   if (!month || *month < 1 || *month > 12 || !take(text, '-')) return std::nullopt;
   const auto day = take_number(text, 2);
@@ -167,6 +171,8 @@ std::optional<Moment> read_relative(std::string_view text, const Clock& clock) {
   if (at_start || at_end) {
     moment.local_us = at_position(moment.local_us, unit, at_end, clock.monday_weeks);
   }
+  const int64_t year = civil_of(moment.local_us).year;
+  if (year < kYearMin || year > kYearMax) return std::nullopt;
   return moment;
 }
 
@@ -197,8 +203,9 @@ std::optional<Moment> read_moment(std::string_view text, const Clock& clock) {
 int64_t add_months(int64_t local_us, int64_t months) {
   const Civil date = civil_of(local_us);
   const int64_t index = date.year * 12 + (date.month - 1) + months;
-  const int64_t year = index / 12;
-  const int month = static_cast<int>(index % 12) + 1;
+  const int64_t first = floor_to(index, 12);
+  const int64_t year = first / 12;
+  const int month = static_cast<int>(index - first) + 1;
   const int day = std::min(date.day, days_in_month(year, month));
   return day_us(Civil{year, month, day}) + (local_us - floor_to(local_us, kDayUs));
 }

@@ -55,7 +55,8 @@ Built build_recorded_visits(const View& question, const Context& context) {
            scan.with(after + 1, before - 1), session, bytes,
            distinct_id.empty() ? "" : " AND distinct_id = " + literal(distinct_id),
            limit + offset + 1),
-       .columns = {"session_id", "distinct_id", "first_t", "last_t", "parts", "bytes"}});
+       .columns = {"session_id", "distinct_id", "first_t", "last_t", "parts", "bytes"},
+       .numbers = {"parts"}});
   built.is_momentary = true;
   built.write = [limit, offset](const std::vector<Rows>& tables) {
     const Rows& rows = tables[0];

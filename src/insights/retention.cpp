@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <unordered_set>
 
 #include "hogflare/insights_limits.h"
 #include "insights/kinds.h"
@@ -193,7 +194,8 @@ Statement retention_statement(const Retention& r, const Context& context) {
       .sql = fmt::format("{} SELECT v, b, k, count(*) AS n FROM cells GROUP BY v, b, k ORDER BY "
                          "v, b, k LIMIT {}",
                          retention_ctes(r, context), rows_max(context.dialect)),
-      .columns = {"v", "b", "k", "n"}};
+      .columns = {"v", "b", "k", "n"},
+      .numbers = {"b", "k", "n"}};
 }
 
 // A breakdown value's people by row and column, row after row.
@@ -279,6 +281,25 @@ Written retention_answer(const Retention& r, const Clock& clock, const Rows& row
   return out;
 }
 
+// What the answer's text takes at most, with the grids of all values.
+size_t retention_bytes(const Retention& r, const Rows& rows) {
+  // Names of members and labels of a cell, and of a row.
+  constexpr size_t kCellBytes = 40;
+  constexpr size_t kRowBytes = 160;
+  std::unordered_set<std::string_view> values;
+  size_t longest = 0;
+  for (const Row row : rows) {
+    if (!row[0].exists() || !values.insert(row[0].raw()).second) continue;
+    longest = std::max(longest, row[0].raw().size());
+  }
+  const size_t shown =
+      std::min(values.size(), static_cast<size_t>(r.breakdowns.limit)) + 1;  // and the rest
+  const size_t columns = static_cast<size_t>(r.columns);
+  const size_t row_bytes =
+      kRowBytes + longest + columns * (kCellBytes + limits::kAnswerNumberBytesMax);
+  return r.axis.size() * (shown * row_bytes + values.size() * columns * sizeof(double));
+}
+
 }  // namespace
 
 // `interval` is the row, `day` (ours) the column: 0 the row's people, k those of them who came
@@ -310,6 +331,9 @@ Built build_retention(const View& question, const Context& context) {
   built.until_us = retention.range.to_us;
   built.is_momentary = is_momentary(retention.range);
   built.days = days_of(retention.range);
+  built.bytes = [retention](const std::vector<Rows>& tables) {
+    return retention_bytes(retention, tables[0]);
+  };
   built.write = [retention = std::move(retention), clock](const std::vector<Rows>& tables) {
     return retention_answer(retention, clock, tables[0]);
   };

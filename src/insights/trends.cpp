@@ -8,8 +8,10 @@
 #include <cmath>
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "hogflare/insights_limits.h"
+#include "hogflare/text.h"
 #include "insights/formula.h"
 #include "insights/kinds.h"
 #include "insights/sql_text.h"
@@ -135,6 +137,11 @@ struct Math {
   int window_days = 0;
   bool first_matching = false;
 };
+
+bool is_count(const Math& math) {
+  return math.kind == Math::Kind::kCount || math.kind == Math::Kind::kDistinct ||
+         math.kind == Math::Kind::kActive || math.kind == Math::Kind::kFirst;
+}
 
 std::string aggregate_of(std::string_view math) {
   if (math == "median" || math == "p50") return quantile("x", 0.5);
@@ -347,12 +354,16 @@ std::string aggregate_sql(const Part& part) {
 Statement statement_of(const Part& part) {
   const int64_t most = rows_max(part.scan.dialect());
   std::string sql = fmt::format("{}, agg AS ({})", kept_cte(part), aggregate_sql(part));
+  // What is made of a property's values may be none that is finite.
+  std::vector<std::string> numbers = {"b"};
+  if (is_count(part.math)) numbers.push_back("n");
   if (part.values.empty()) {
     return {.sql = fmt::format("{} SELECT b, n FROM agg ORDER BY b LIMIT {}", sql, most),
-            .columns = {"b", "n"}};
+            .columns = {"b", "n"},
+            .numbers = numbers};
   }
   std::string on, labels, names, order, nulls;
-  Statement out{.sql = {}, .columns = {"b"}};
+  Statement out{.sql = {}, .columns = {"b"}, .numbers = std::move(numbers)};
   for (size_t i = 0; i < part.values.size(); ++i) {
     on += fmt::format("{}top.v{} = agg.v{}", i == 0 ? "" : " AND ", i, i);
     labels += fmt::format(", CASE WHEN top.hit = 1 THEN agg.v{} ELSE {} END AS v{}", i,
@@ -405,6 +416,9 @@ Statement make_statement(const Trends& trends, const Trends::Period& period, con
   return statement_of(part);
 }
 
+// Of a cohort's name, which each of its lines has.
+constexpr size_t kCohortNameBytesMax = 200;
+
 // One line of the answer before it is written.
 struct Line {
   std::vector<std::string> key;  // breakdown labels, empty without
@@ -431,6 +445,15 @@ void sort_lines(std::vector<Line>& lines) {
   });
 }
 
+// A row's breakdown values by the cells as they came, into `out`.
+void spell(std::string& out, const Row& row, size_t width) {
+  out.clear();
+  for (size_t i = 1; i <= width; ++i) {
+    if (row[i].exists()) out.append(row[i].raw());
+    out += '\n';
+  }
+}
+
 std::vector<Line> lines_of(const Trends& trends, size_t buckets, const Rows& rows,
                            const std::string& cohort) {
   std::vector<Line> lines;
@@ -442,15 +465,10 @@ std::vector<Line> lines_of(const Trends& trends, size_t buckets, const Rows& row
   std::unordered_map<std::string, size_t>
       spelled;  // the same by the cells as they came, which is quicker
   std::string spelling;
-  for (size_t r = 0; r < rows.size(); ++r) {
-    const std::span<const json::Value> row = rows[r];
+  for (const Row row : rows) {
     size_t at = 0;
     if (width > 0) {
-      spelling.clear();
-      for (size_t i = 1; i <= width; ++i) {
-        if (row[i].exists()) spelling.append(row[i].raw());
-        spelling += '\n';
-      }
+      spell(spelling, row, width);
       const auto [place, is_new_spelling] = spelled.emplace(spelling, 0);
       if (is_new_spelling) {
         std::vector<std::string> key;
@@ -495,7 +513,8 @@ std::string key_label(const Trends& trends, const std::vector<std::string>& key,
   for (const std::string& one : key) out += (out.empty() ? "" : "::") + one;
   if (trends.breakdowns.cohorts.empty() || key.empty()) return out;
   const auto cohort = project.cohorts.find(key[0]);
-  return cohort == project.cohorts.end() ? "all users" : cohort->second.name;
+  if (cohort == project.cohorts.end()) return "all users";
+  return std::string(first_bytes(cohort->second.name, kCohortNameBytesMax));
 }
 
 Json breakdown_value(const Trends& trends, const std::vector<std::string>& key) {
@@ -628,6 +647,66 @@ std::vector<std::vector<Line>> series_of(const Trends& trends, size_t period,
     series.push_back(std::move(lines));
   }
   return series;
+}
+
+// The lines of one statement's rows, and the bytes of their names.
+struct LineCount {
+  size_t lines = 0;
+  size_t name_bytes = 0;
+};
+
+LineCount count_lines(const Trends& trends, const Rows& rows) {
+  const size_t width = trends.breakdowns.by.size();
+  if (width == 0) return {.lines = 1, .name_bytes = 0};
+  LineCount out;
+  std::unordered_set<std::string> known;
+  std::string spelling;
+  for (const Row row : rows) {
+    spell(spelling, row, width);
+    if (!known.insert(spelling).second) continue;
+    ++out.lines;
+    out.name_bytes += spelling.size();
+  }
+  return out;
+}
+
+// What the answer's text takes at most, with the numbers that its lines are held in. `counts`: of
+// each statement.
+size_t answer_bytes(const Trends& trends, const std::vector<LineCount>& counts) {
+  // Names of members, and the numbers that a line has once.
+  constexpr size_t kLineBytes = 400;
+  size_t bytes = 0;
+  const size_t a_series = std::max<size_t>(trends.breakdowns.cohorts.size(), 1);
+  const size_t a_period = trends.series.size() * a_series;
+  for (size_t period = 0; period < trends.periods.size(); ++period) {
+    const Shared shared = shared_of(trends, trends.periods[period]);
+    const size_t buckets = trends.total ? 1 : trends.periods[period].axis.size();
+    const size_t line_bytes = kLineBytes + shared.days.size() + shared.labels.size() +
+                              shared.filter.size() +
+                              buckets * (limits::kAnswerNumberBytesMax + sizeof(double));
+    LineCount all;
+    for (size_t i = 0; i < a_period; ++i) {
+      const LineCount& count = counts[period * a_period + i];
+      const Series& series = trends.series[i / a_series];
+      all.lines += count.lines;
+      all.name_bytes += count.name_bytes;
+      bytes += count.lines * buckets * sizeof(double);
+      if (!trends.formulas.empty()) continue;
+      const size_t action_bytes = action_text(series, i / a_series, shared).size();
+      bytes += count.lines * (line_bytes + action_bytes + series.label.size());
+      bytes += 3 * count.name_bytes;
+    }
+    for (const Named& formula : trends.formulas) {
+      bytes += all.lines * (line_bytes + formula.label.size()) + 3 * all.name_bytes;
+    }
+  }
+  return bytes;
+}
+
+size_t answer_bytes(const Trends& trends, const std::vector<Rows>& rows) {
+  std::vector<LineCount> counts;
+  for (const Rows& each : rows) counts.push_back(count_lines(trends, each));
+  return answer_bytes(trends, counts);
 }
 
 Written write_answer(const Trends& trends, const Project& project, const std::vector<Rows>& rows) {
@@ -767,12 +846,24 @@ Built build_trends(const View& question, const Context& context) {
   Trends trends = read_trends(question, context);
   Built built;
   if (context.refusals.first) return built;
+  // Without a breakdown each series and formula is a line, whatever the rows are.
+  if (trends.breakdowns.by.empty()) {
+    const size_t statements = trends.periods.size() * trends.series.size() *
+                              std::max<size_t>(trends.breakdowns.cohorts.size(), 1);
+    const size_t bytes =
+        answer_bytes(trends, std::vector<LineCount>(statements, {.lines = 1, .name_bytes = 0}));
+    if (bytes > limits::kAnswerBytesMax) {
+      question["trendsFilter"].refuse(too_large(bytes));
+      return built;
+    }
+  }
   std::vector<Filter> cohorts = trends.breakdowns.members;
   if (cohorts.empty()) cohorts.emplace_back();
   for (const Trends::Period& period : trends.periods) {
     for (const Series& series : trends.series) {
       for (const Filter& members : cohorts) {
-        built.statements.push_back(make_statement(trends, period, series, members, context));
+        Statement statement = make_statement(trends, period, series, members, context);
+        if (!put(built, std::move(statement), context.refusals)) return built;
       }
     }
   }
@@ -780,11 +871,13 @@ Built build_trends(const View& question, const Context& context) {
   built.is_momentary = is_momentary(trends.periods[0].range);
   built.days = days_of(trends.periods[0].range) * static_cast<int64_t>(trends.periods.size());
   const Project* project = &context.project;
-  if (is_sum_of_days(trends)) {
+  const size_t day_bytes = context.refusals.statement_bytes * trends.periods[0].axis.size();
+  if (is_sum_of_days(trends) && day_bytes <= limits::kStatementsBytesMax) {
     built.by_day = [trends, project, dialect = context.dialect] {
       return day_parts(trends, *project, dialect);
     };
   }
+  built.bytes = [trends](const std::vector<Rows>& rows) { return answer_bytes(trends, rows); };
   built.write = [trends = std::move(trends), project](const std::vector<Rows>& rows) {
     return write_answer(trends, *project, rows);
   };

@@ -11,6 +11,7 @@
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,15 @@ struct Refusals {
   void add(std::string_view path, std::string sentence) {
     if (!first) first = Refusal{std::string(path), std::move(sentence)};
   }
+
+  // What is bounded over a whole question: its filters, the rules of cohorts that it names, the
+  // people of their lists, its regular expressions, and the bytes of its statements.
+  size_t filters = 0;
+  size_t rules = 0;
+  size_t members = 0;
+  std::set<std::string, std::less<>> patterns;
+  size_t statement_bytes = 0;
+  size_t condition_bytes = 0;  // of filters in them, while they are written
 };
 
 // The finite number that a text is, in JSON's spelling.

@@ -156,7 +156,8 @@ Statement overview_statement(const Web& web, const Range& range, const Context& 
           "CROSS JOIN (SELECT count(*) AS n FROM (SELECT DISTINCT person FROM visits WHERE goals > "
           "0) AS b) AS g",
           visits),
-      .columns = {"visitors", "views", "sessions", "duration", "bounce", "goals", "converted"}};
+      .columns = {"visitors", "views", "sessions", "duration", "bounce", "goals", "converted"},
+      .numbers = {"visitors", "sessions"}};
 }
 
 Json overview_item(std::string_view key, std::string_view kind, const Json& value,
@@ -400,7 +401,8 @@ Statement stats_statement(const Stats& stats, const Range& range, const View& by
               "ORDER BY {} {}, {} DESC, value LIMIT {}",
               rows, bounce, order, stats.ascending ? "ASC" : "DESC",
               stats.by_views ? "visitors" : "views", rows_max(context.dialect)),
-          .columns = {"value", "visitors", "views", "bounce"}};
+          .columns = {"value", "visitors", "views", "bounce"},
+          .numbers = {"visitors", "views"}};
 }
 
 // [now, before]; `before` is null where the question compares with nothing or had no such number.

@@ -105,6 +105,32 @@ describe("questions", () => {
     assert.equal((await ask(system, { kind: "HogQLQuery", query: joined }, { team: 2 })).status, 400);
   });
 
+  test("no way of writing SQL leads out of a project's own rows", async () => {
+    const table = "default.hogflare_events_v1";
+    for (const query of [
+      `SELECT r.distinct_id, r.event FROM (SELECT event, 1 AS "limit" FROM events) AS e LEFT JOIN persons p ON e.limit = 2, ${table} AS r`,
+      `SELECT r.distinct_id, r.event FROM events AS window, ${table} AS r`,
+      `SELECT r.distinct_id, r.event FROM events window, ${table} AS r`,
+      `SELECT r.distinct_id, r.event FROM\u00a0${table} AS r`,
+      `SELECT r.distinct_id, r.event FROM events AS e,\u3000${table} AS r`,
+      `SELECT DISTINCT ON (1) is DISTINCT FROM ${table} AS r, (SELECT 1 AS "is") AS i`,
+      `SELECT (1) AS "default", r.event FROM events AS e WHERE 1 = 1, ${table} AS r`,
+      "SELECT t.table_name FROM events AS window, information_schema.tables AS t",
+    ]) {
+      const answer = await ask(system, { kind: "HogQLQuery", query }, { team: 2 });
+      assert.deepEqual([answer.status, answer.code], [400, "invalid_query"], `${query}: ${JSON.stringify(answer)}`);
+      assert.equal(answer.results, undefined);
+    }
+    for (const [query, results] of [
+      ['SELECT e.limit, e.distinct_id FROM (SELECT distinct_id, 1 AS "limit" FROM events) AS e', [[1, "eve"]]],
+      ["SELECT e.distinct_id AS who FROM events AS e WHERE e.event = 'viewed' OR e.event = 'über default.x'", [["eve"]]],
+      ["SELECT events.distinct_id FROM events LEFT JOIN persons AS p ON p.distinct_id = events.event", [["eve"]]],
+    ]) {
+      const answer = await ask(system, { kind: "HogQLQuery", query }, { team: 2 });
+      assert.deepEqual(answer.results, results, `${query}: ${JSON.stringify(answer)}`);
+    }
+  });
+
   test("a tool sees its project's rows only, and is asked which where there are several", async () => {
     const call = async (name, args) => {
       const message = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name, arguments: args } };
@@ -473,7 +499,16 @@ describe("an engine in trouble", () => {
       [failing(400, 40003, "syntax error"), 502, "engine_refuses_statement", /syntax error/],
       [failing(502, 0, "bad gateway"), 503, "engine_unavailable", /502/],
       [{ status: 200, body: "<html>" }, 502, "engine_unreadable", /./],
-      [{ status: 200, body: { result: { rows: [1, 2] } } }, 400, "too_many_rows", /./],
+      [{ status: 200, body: { result: { rows: [1, 2] } } }, 502, "engine_unreadable", /./],
+      [
+        { status: 200, body: { ...failing(200, 40003, "half of it").body, result: { rows: [] } } },
+        502,
+        "engine_refuses_statement",
+        /half of it/,
+      ],
+      [{ status: 200, body: { success: false, errors: [], result: { rows: [] } } }, 502, "engine_unreadable", /./],
+      [{ status: 200, body: { success: true, errors: [{}], result: { rows: [] } } }, 502, "engine_unreadable", /./],
+      [failing(200, 40004, "query would scan 99 bytes"), 400, "scan_budget", /shorter time/],
       [{ status: 200, body: `{"result":{"rows":["${"x".repeat(5 << 20)}"]}}` }, 400, "answer_too_large", /shorter/],
     ];
     for (const [answer, status, code, words] of cases) {
@@ -483,6 +518,45 @@ describe("an engine in trouble", () => {
       assert.equal(got.code, code);
       assert.match(got.detail, words);
     }
+  });
+
+  test("rows that are none of the statement's are no answer, and nothing is kept of them", async () => {
+    const schema = ["b", "n"].map((name) => ({ name, descriptor: { type: { name: "int64" } } }));
+    for (const result of [
+      { rows: [{ b: 2 }] },
+      { rows: [["x", "y", "z"]] },
+      { rows: [[2]] },
+      { rows: [[], {}] },
+      { rows: [[1, "many"]] },
+      { rows: [{ b: 2 }], schema },
+      { rows: [{ b: 2, n: 1 }], schema: schema.slice(0, 1) },
+      { rows: [{ b: null, n: 1 }], schema },
+    ]) {
+      answers = [{ status: 200, body: { result } }];
+      const got = await ask(system, TRENDS);
+      assert.deepEqual([got.status, got.code], [502, "engine_unreadable"], `${JSON.stringify(result)}: ${JSON.stringify(got)}`);
+      assert.equal((await ask(system, TRENDS, { members: { refresh: "force_cache" } })).results, undefined, JSON.stringify(result));
+    }
+    answers = [{ status: 200, body: { success: true, errors: [], result: { rows: [{ b: "2", n: 3 }], schema } } }];
+    const answer = await ask(system, TRENDS, { members: { refresh: "force_blocking" } });
+    assert.equal(answer.results?.[0].count, 3, JSON.stringify(answer));
+  });
+
+  test("an answer many times its rows is refused by what to ask instead, and ends nothing", async () => {
+    const values = Array.from({ length: 600 }, (_, n) => ({ b: n % 1_900, v0: `https://example.com/${n}`, n: 1 }));
+    answers = [{ status: 200, body: { result: { rows: values } } }];
+    const wide = { ...TRENDS, interval: "hour", dateRange: { date_from: "-80d" } };
+    const breakdownFilter = { breakdown: "$current_url", breakdown_type: "event", breakdown_limit: 500 };
+    const got = await ask(system, { ...wide, breakdownFilter });
+    assert.deepEqual([got.status, got.code], [400, "answer_too_large"], JSON.stringify(got).slice(0, 300));
+    assert.match(got.detail, /a longer interval, a shorter time or fewer values/);
+    const series = Array.from({ length: 26 }, () => TRENDS.series[0]);
+    answers = [{ status: 200, body: { result: { rows: values.slice(0, 27) } } }];
+    const many = await ask(system, { ...wide, series, breakdownFilter: { ...breakdownFilter, breakdown_limit: 25 } });
+    assert.deepEqual([many.status, many.code], [400, "answer_too_large"], JSON.stringify(many).slice(0, 300));
+    const days = await ask(system, { ...TRENDS, breakdownFilter: { ...breakdownFilter, breakdown_limit: 25 } });
+    assert.equal(days.results.length, 27);
+    assert.equal((await (await system.request("/healthz", { headers: ADMIN })).json()).traps, 0);
   });
 
   test("what it cannot take just then is asked once more", async () => {

@@ -30,7 +30,7 @@ describe("a question's estimate", () => {
     ({ system, stop } = await startBesideEngine(VARS, (statement, response) => {
       const isFreshness = statement.includes("max(__ingest_ts)");
       if (!isFreshness) asked += 1;
-      const schema = [{ name: "n", descriptor: { type: { name: "int64" } } }];
+      const schema = ["b", "n", "t"].map((name) => ({ name, descriptor: { type: { name: "int64" } } }));
       // The look at the newest row costs as well, and is no part of a question's like.
       answerWith(response, { result: { schema, rows: [], metrics: { bytes_scanned: isFreshness ? 77 : bytes } } });
     }));

@@ -35,7 +35,7 @@ TEST_CASE("engine rows: cells stand in the order of the columns, whatever the en
   CHECK(read_rows(R"([{"a":1,"b":"x"},{"a":1,"b":2,"c":3,"d":4}])") == " 1 \"x\" null; 1 2 3;");
   CHECK(read_rows(R"([{"a":1,"a":2,"b":3}])") == " 2 3 null;");
   CHECK(read_rows(R"([{"\u0061":1,"b":2,"c":3}])") == " 1 2 3;");
-  CHECK(read_rows(R"([[1,2],[1,2,3,4],[]])") == " 1 2 null; 1 2 3; null null null;");
+  CHECK(read_rows("[[1,2,null],[1,2,3]]") == " 1 2 null; 1 2 3;");
   CHECK(read_rows("[]").empty());
 }
 
@@ -52,6 +52,37 @@ TEST_CASE("engine rows: a document is looked into as a text and as itself") {
     CHECK(parsed.root().find("plan").text() == "pro");
     CHECK(out == R"(before {"plan": "pro"})");
   }
+}
+
+TEST_CASE("engine rows: half a row is none") {
+  for (const char* rows : {"[[1,2]]", "[[1,2,3,4]]", "[[1,2,3],[]]", "[{}]", R"([{"d":1}])"}) {
+    CAPTURE(rows);
+    CHECK(read_rows(rows) == "none");
+  }
+  // An engine that names its columns may leave nulls out, but no column.
+  const std::vector<std::string> all = {"c", "b", "a"}, some = {"a", "b"};
+  const auto document = json::Document::parse_const(R"([{"a":1},{}])", 2);
+  const EngineRows named{.lists = {document.value().root()}, .columns = all};
+  REQUIRE(Rows::read(named, kStatement));
+  CHECK(is_null((*Rows::read(named, kStatement))[1][0]));
+  const EngineRows unnamed{.lists = {document.value().root()}, .columns = some};
+  CHECK_FALSE(Rows::read(unnamed, kStatement));
+}
+
+TEST_CASE("engine rows: counts and places of buckets are numbers in every row") {
+  const Statement statement{.sql = "SELECT", .columns = {"b", "v", "n"}, .numbers = {"b", "n"}};
+  CHECK(read_rows(R"([[0,null,2],["1","x","2.5"],[-1,"x",1e3]])", statement) ==
+        " 0 null 2; \"1\" \"x\" \"2.5\"; -1 \"x\" 1e3;");
+  for (const char* rows :
+       {R"([["x","y",1]])", R"([[0,"y","z"]])", "[[0,1,null]]", "[[0,1,true]]", "[[0,1,[]]]",
+        R"([{"b":2,"v":1}])", R"([{"b":0,"v":1,"n":2},{"v":1,"n":2}])", R"([[0,"y","NaN"]])"}) {
+    CAPTURE(rows);
+    CHECK(read_rows(rows, statement) == "none");
+  }
+  // Also where the engine leaves nulls out.
+  const std::vector<std::string> names = {"b", "v", "n"};
+  const auto document = json::Document::parse_const(R"([{"b":2}])", 2);
+  CHECK_FALSE(Rows::read({.lists = {document.value().root()}, .columns = names}, statement));
 }
 
 TEST_CASE("engine rows: what is no row is refused") {

@@ -7,10 +7,12 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "hogflare/insights_limits.h"
 #include "hogflare/insights_sql.h"
 #include "hogflare/insights_stats.h"
 #include "insights/formula.h"
 #include "insights/funnel_walk.h"
+#include "insights/range.h"
 #include "insights/sql_text.h"
 
 namespace hogflare::insights {
@@ -130,6 +132,151 @@ TEST_CASE("insights: a result as long as its limit is no answer") {
   CHECK(asked.plan->answer({}).refusal);
 }
 
+// Rows of a trend with a breakdown: `values` of them in one bucket each.
+std::string rows_of_values(size_t values) {
+  json rows = json::array();
+  for (size_t i = 0; i < values; ++i) rows.push_back({i % 24, "value " + std::to_string(i), 1});
+  return rows.dump();
+}
+
+TEST_CASE("insights: an answer that is many times its rows is made within a bound, and paid for") {
+  const json broken_down = trends(
+      {{"interval", "hour"},
+       {"dateRange", {{"date_from", "-80d"}}},
+       {"breakdownFilter",
+        {{"breakdown", "$current_url"}, {"breakdown_type", "event"}, {"breakdown_limit", 500}}}});
+  const Asked asked = ask_for(broken_down);
+  REQUIRE(asked.plan);
+  const auto answered = [&asked](size_t values, const Plan::TakeMemory& take) {
+    const std::string text = rows_of_values(values);
+    const auto document = hogflare::json::Document::parse_const(text, 2);
+    const std::vector<EngineRows> rows = {{.lists = {document.value().root()}}};
+    return asked.plan->answer(rows, "{}", {}, take);
+  };
+  size_t taken = 0;
+  const auto take = [&taken](size_t bytes) {
+    taken += bytes;
+    return true;
+  };
+  const Answered few = answered(20, take);
+  REQUIRE_FALSE(few.refusal);
+  CHECK(few.json.size() <= taken / limits::kAnswerCopiesMax);
+  taken = 0;
+  const Answered many = answered(500, take);
+  REQUIRE(many.refusal);
+  CHECK(many.why == Answered::Why::kTooLarge);
+  CHECK(many.refusal->sentence.find("a longer interval") != std::string::npos);
+  CHECK(taken == 0);
+  const Answered without = answered(20, [](size_t) { return false; });
+  REQUIRE(without.refusal);
+  CHECK(without.why == Answered::Why::kNoMemory);
+}
+
+TEST_CASE("insights: an answer that must be too large is refused before anybody is asked") {
+  const json wide = {{"interval", "hour"}, {"dateRange", {{"date_from", "-80d"}}}};
+  json lines = trends(wide);
+  for (int i = 1; i < 26; ++i) lines["series"].push_back(lines["series"][0]);
+  CHECK(ask_for(lines).plan);
+  json formulas = json::array();
+  for (int i = 0; i < 200; ++i) formulas.push_back({{"formula", "A+A"}});
+  lines["trendsFilter"] = {{"formulaNodes", formulas}};
+  const Asked asked = ask_for(lines);
+  REQUIRE(asked.refusal);
+  CHECK(asked.refusal->path == "trendsFilter");
+  CHECK(asked.refusal->sentence.find("a longer interval") != std::string::npos);
+}
+
+json filters(size_t count, const json& filter) {
+  json out = json::array();
+  for (size_t i = 0; i < count; ++i) out.push_back(filter);
+  return out;
+}
+
+TEST_CASE(
+    "insights: regular expressions of a question are counted, and the first wrong one ends it") {
+  const auto patterns = [](size_t count, const std::string& more) {
+    json list = json::array();
+    for (size_t i = 0; i < count; ++i) {
+      list.push_back({{"key", "x"}, {"operator", "regex"}, {"value", std::to_string(i) + more}});
+    }
+    return list;
+  };
+  const size_t most = limits::kQuestionPatternsMax;
+  CHECK(ask_for(trends({{"properties", patterns(most, "a+")}})).plan);
+  const Asked over = ask_for(trends({{"properties", patterns(most + 1, "a+")}}));
+  REQUIRE(over.refusal);
+  CHECK(over.refusal->path == "properties.20.value");
+  // The same one counts once, whatever the number of series.
+  json same = trends({{"properties", filters(100, patterns(1, "a+")[0])}});
+  for (int i = 1; i < 26; ++i) same["series"].push_back(same["series"][0]);
+  CHECK(ask_for(same).plan);
+  const Asked wrong = ask_for(trends({{"properties", patterns(400, "(")}}));
+  REQUIRE(wrong.refusal);
+  CHECK(wrong.refusal->path == "properties.0.value");
+  const json rules = filters(most + 1, {{"regex", "a+"}, {"alias", "b"}});
+  const Asked paths =
+      ask_for({{"kind", "PathsQuery"},
+               {"pathsFilter",
+                {{"includeEventTypes", {"$pageview"}}, {"localPathCleaningFilters", rules}}}});
+  REQUIRE(paths.refusal);
+  CHECK(paths.refusal->path == "pathsFilter.localPathCleaningFilters.20");
+}
+
+TEST_CASE("insights: filters, cohorts' people and statements are counted over the whole question") {
+  json members = json::array();
+  for (int i = 0; i < 1'000; ++i)
+    members.push_back("0192aaaa-0000-7000-8000-" + std::to_string(100'000'000'000 + i));
+  json project = kProject;
+  project["cohorts"] = {{"7", {{"name", "many"}, {"members", members}}},
+                        {"8", {{"name", "one"}, {"members", {"ada"}}}}};
+  const std::string project_text = project.dump();
+  const auto asked = [&project_text](const json& question) {
+    const std::string text = question.dump();
+    return ask({.project = project_text, .question = text, .dialect = Dialect::kDuckdb});
+  };
+  const json many = {{"key", "id"}, {"type", "cohort"}, {"value", 7}};
+  const json one = {{"key", "id"}, {"type", "cohort"}, {"value", 8}};
+  CHECK(asked(trends({{"properties", filters(2, many)}})).plan);
+  // Their lists make a statement too long, and more of them are not even read.
+  const Asked long_one = asked(trends({{"properties", filters(10, many)}}));
+  REQUIRE(long_one.refusal);
+  CHECK(long_one.refusal->sentence.find("too long a statement") != std::string::npos);
+  const Asked people = asked(trends({{"properties", filters(100, many)}}));
+  REQUIRE(people.refusal);
+  CHECK(people.refusal->path == "properties.20.value");
+  CHECK(people.refusal->sentence.find("20000") != std::string::npos);
+  // 26 series of 20 filters are more than a question may have, though no list of them is.
+  json series = trends();
+  series["series"][0]["properties"] = filters(20, one);
+  for (int i = 1; i < 25; ++i) series["series"].push_back(series["series"][0]);
+  CHECK(asked(series).plan);
+  series["series"].push_back(series["series"][0]);
+  const Asked filters_over = asked(series);
+  REQUIRE(filters_over.refusal);
+  CHECK(filters_over.refusal->path == "series.25.properties.0");
+  // Each statement may be long, all of them together may not.
+  json statements = trends({{"compareFilter", {{"compare", true}}}});
+  statements["series"][0]["properties"] = filters(1, many);
+  for (int i = 1; i < 20; ++i) statements["series"].push_back(statements["series"][0]);
+  const Asked all = asked(statements);
+  REQUIRE(all.refusal);
+  CHECK(all.refusal->sentence.find("too long a statement") != std::string::npos);
+}
+
+TEST_CASE("insights: a date is within the years that a question may name") {
+  for (const char* date : {"-2100y", "-99999m", "-99999y", "-99999d", "-9000qStart"}) {
+    CAPTURE(date);
+    const Asked asked = ask_for(trends({{"dateRange", {{"date_from", date}}}}));
+    REQUIRE(asked.refusal);
+    CHECK(asked.refusal->path == "dateRange.date_from");
+  }
+  CHECK(ask_for(trends({{"interval", "month"}, {"dateRange", {{"date_from", "-124y"}}}})).plan);
+  // Twelve months before the first year of all is a year before it.
+  const int64_t first = -719'528 * kDayUs;  // 0000-01-01
+  CHECK(add_months(first, -1) == first - 31 * kDayUs);
+  CHECK(add_months(first, -12) == first - 365 * kDayUs);
+}
+
 TEST_CASE("insights: free SQL reads the project's tables and nothing else") {
   const std::vector<std::string> tables = {"events"};
   const auto taken =
@@ -141,7 +288,8 @@ TEST_CASE("insights: free SQL reads the project's tables and nothing else") {
                "SELECT CAST('x' AS TIMESTAMP WITH TIME ZONE) FROM events",
                "SELECT 1 FROM events a JOIN events b ON a.team_id IS NOT DISTINCT FROM b.team_id",
                "SELECT lower(event) IS DISTINCT FROM event FROM events");
-  CHECK(!refuse_sql(taken, tables));
+  CAPTURE(taken);
+  CHECK(refuse_sql(taken, tables).value_or("") == "");
   const auto refused = GENERATE(
       as<std::string>(), "DELETE FROM events", "SELECT 1; DROP TABLE events",
       "SELECT * FROM 'file.csv'", "SELECT * FROM events, 'file.csv'", "SELECT * FROM \"file.csv\"",
@@ -158,6 +306,45 @@ TEST_CASE("insights: free SQL reads the project's tables and nothing else") {
       "SELECT 1, is DISTINCT FROM secrets", "SELECT x is DISTINCT FROM secrets",
       "SELECT a.b IS NOT DISTINCT FROM a.c FROM events a, secrets", "SELECT * INTO x FROM events");
   CHECK(refuse_sql(refused, tables));
+}
+
+TEST_CASE("insights: no spelling of free SQL names a table of the lake's") {
+  const std::vector<std::string> tables = {"events", "persons"};
+  const std::vector<std::string> hidden = {"default.hogflare_events_v1", "lake.persons"};
+  const auto taken = GENERATE(
+      as<std::string>(), "SELECT e.limit FROM (SELECT event, 1 AS \"limit\" FROM events) AS e",
+      "SELECT e.uuid, p.uuid FROM events AS e, persons p WHERE e.uuid = p.uuid",
+      "SELECT count(*) AS limit, max(e.uuid) AS window FROM events e GROUP BY e.event LIMIT 5",
+      "SELECT \"ein Name mit Ü\" FROM (SELECT event AS \"ein Name mit Ü\" FROM events) AS q",
+      "SELECT event FROM events WHERE event = 'Größe' OR event = 'default.hogflare_events_v1'",
+      "SELECT events.event, 1.5 AS x FROM events LEFT JOIN persons USING (distinct_id)",
+      "SELECT a.n FROM (SELECT count(*) AS n FROM events) a ORDER BY a.n",
+      "SELECT e.x IS DISTINCT FROM e.y, coalesce(e.x, '') IS NOT DISTINCT FROM e.y FROM events e",
+      "SELECT extract(epoch FROM e.t) FROM events AS e");
+  CAPTURE(taken);
+  CHECK(refuse_sql(taken, tables, hidden).value_or("") == "");
+  const auto refused = GENERATE(
+      as<std::string>(),
+      "SELECT r.event FROM (SELECT event, 1 AS \"limit\" FROM events) AS e LEFT JOIN persons p ON "
+      "e.limit = 2, default.hogflare_events_v1 AS r",
+      "SELECT r.event FROM (SELECT event, 1 AS \"limit\" FROM events) AS e LEFT JOIN persons p ON "
+      "e.limit = 2, other.ev AS r",
+      "SELECT r.event FROM events AS window, default.hogflare_events_v1 AS r",
+      "SELECT r.event FROM events AS window, other.ev AS r",
+      "SELECT r.event FROM events window, other.ev AS r",
+      "SELECT r.event FROM\xc2\xa0"
+      "default.hogflare_events_v1 AS r",
+      "SELECT r.event FROM events AS e,\xe3\x80\x80other.ev AS r", "SELECT \xc3\xbc FROM events",
+      "SELECT DISTINCT ON (1) is DISTINCT FROM lake.ev AS r, (SELECT 1 AS \"is\") AS i",
+      "SELECT DISTINCT ON (1) is DISTINCT FROM ev AS r, (SELECT 1 AS \"is\") AS i",
+      "SELECT (1) AS other, r.event FROM events AS \"window\", other.ev AS r",
+      "SELECT r.event FROM events AS information_schema, information_schema.tables AS r",
+      "SELECT hogflare_events_v1 FROM events", "SELECT \"DEFAULT\" FROM events",
+      "WITH lake AS (SELECT 1) SELECT * FROM lake, lake.persons", "SELECT e.a.b FROM events AS e",
+      "SELECT extract(x FROM ev) FROM events", "SELECT e.extract(epoch FROM ev) FROM events AS e",
+      "SELECT x.y FROM events AS e");
+  CAPTURE(refused);
+  CHECK(refuse_sql(refused, tables, hidden));
 }
 
 FunnelRun walk(const std::string& letters, FunnelRules rules = {}) {
