@@ -559,7 +559,7 @@ TEST_CASE("A field that is longer than any is not decoded to find out what it is
     return f.decode(body, Endpoint::kBatch);
   };
   const std::string event = R"("batch":[{"event":"e","distinct_id":"u"}])";
-  for (const std::string filling : {std::string(20'000, 'T'), "\\n" + std::string(20'000, 'T')}) {
+  for (const std::string& filling : {std::string(20'000, 'T'), "\\n" + std::string(20'000, 'T')}) {
     CHECK(code_of(sent(R"({"api_key":")" + filling + "\"," + event + "}")) ==
           ErrorCode::kInvalidToken);
     const auto timed = sent(R"({"api_key":"T","sent_at":")" + filling + "\"," + event + "}");

@@ -888,7 +888,6 @@ TEST_CASE("The mode is each project's own", "[cookieless]") {
 }
 
 }  // namespace
-}  // namespace hogflare::test
 
 TEST_CASE("A refused event that asked for cookieless is known in every spelling", "[cookieless]") {
   for (const char* text : {R"({"properties":{"$cookieless_mode":true}})",
@@ -918,3 +917,5 @@ TEST_CASE("The zone of a visitor is asked for only near the days that have salts
     CHECK(is_far_from_cookieless_salts(now_ms + days * kDayMs, now_ms) == is_far);
   }
 }
+
+}  // namespace hogflare::test

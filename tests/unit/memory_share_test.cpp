@@ -167,8 +167,11 @@ TEST_CASE("A share is held, added to and given back") {
     second.give_back(kMost / 16);
     CHECK_FALSE(first.hold(0));
     CHECK_FALSE(second.hold_more(kMost / 2));
-    // With nobody beside it, what does not fit never will.
-    CHECK(second.hold_more(kMost / 2)->code == ErrorCode::kMemoryBusy);
+    // What alone would not fit never will; what alone would does later.
+    CHECK(second.hold_more(kMost / 2)->code == ErrorCode::kTooLarge);
+    const size_t alone = kMost / 8 - limits::kRequestMemoryBytesBase;
+    CHECK(second.hold_more(alone + 1)->code == ErrorCode::kTooLarge);
+    CHECK(second.hold_more(alone)->code == ErrorCode::kMemoryBusy);
   }
   CHECK(sum == 0);
 }
