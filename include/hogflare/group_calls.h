@@ -28,15 +28,18 @@ struct GroupOp {
 
 struct GroupReply {
   // The group's properties before the first operation and after each that changed them, until they
-  // have limits::kGroupReplyBytesMax; then only how they are after the last.
+  // have as many bytes as the call has room for or its operations pay for; then only how they are
+  // after the last, and where there is no room for that, "{}" alone.
   std::vector<std::string> texts;
   // For each operation the index of the text that holds after it.
   std::vector<uint32_t> after;
   std::vector<bool> too_large;  // refused: group_upsert_message_size_too_large
+  bool left_out = false;        // there was no room for the texts
 };
 
-// No operation: only looks.
-std::string write_group_call(const std::vector<GroupOp>& ops);
+// No operation: only looks. `texts_bytes_max` is what there is room for; SIZE_MAX: nothing is said
+// of it, which is the form that an object of the version before understands.
+std::string write_group_call(const std::vector<GroupOp>& ops, size_t texts_bytes_max = SIZE_MAX);
 std::optional<GroupReply> read_group_reply(std::string_view bytes);
 
 // Gives slots to the types that have none, in this order, while slots are left.

@@ -33,7 +33,7 @@ class GroupsRun {
   // Events, project, caches and budget must outlive the run.
   GroupsRun(std::span<const Event> events, const Project& project, IdentityCaches& caches,
             RequestBudget& budget);
-  ~GroupsRun() { budget_.memory.give_back(memory_bytes_); }
+  ~GroupsRun() { budget_.memory.give_back(memory_bytes_ + held_bytes_); }
   GroupsRun(const GroupsRun&) = delete;
   GroupsRun& operator=(const GroupsRun&) = delete;
 
@@ -74,6 +74,7 @@ class GroupsRun {
     bool failed = false;
     bool left_out = false;  // no memory for its texts
     int attempts = 0;
+    size_t held_bytes = 0;  // for the answer under way
   };
   enum class SentKind : uint8_t { kTypes, kTypesWait, kGroup, kGroupWait };
   struct Sent {
@@ -119,6 +120,8 @@ class GroupsRun {
   std::unordered_map<uint32_t, Sent> in_flight_;
   std::vector<Warning> warnings_;
   size_t memory_bytes_ = 0;  // of the groups' texts
+  size_t held_bytes_ = 0;    // for answers under way
+  size_t unanswered_ = 0;    // groups
 };
 
 }  // namespace hogflare

@@ -11,6 +11,9 @@ namespace hogflare::limits {
 // written, and those of groups; rows beyond it are without them, and one row says how many.
 inline constexpr size_t kKeptTextsBytesMax = 20u << 20;
 inline constexpr size_t kKeptGroupTextsBytesMax = 12u << 20;
+// Texts that any answer of a person or group may have beside what its call brings, however little
+// memory there is: nearly everybody has fewer.
+inline constexpr size_t kReplyTextsBytesMin = 32u << 10;
 
 // --- Rows of people ---
 

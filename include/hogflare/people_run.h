@@ -93,6 +93,7 @@ class PeopleRun {
     uint64_t offered_id = 0;
     int attempts = 0;
     int hops = 0;
+    size_t held_bytes = 0;  // for the answer under way
   };
   enum class SentKind : uint8_t { kApply, kWait, kLease, kRepoint };
   struct SentEffect {
@@ -115,6 +116,7 @@ class PeopleRun {
   // Valid until something is found to have moved.
   std::string_view owner_of(const Chain& chain, std::string_view distinct_id) const;
   ApplyRequest next_request(Chain& chain) const;
+  void hold_texts(Chain& chain, ApplyRequest& request);
   void answered(size_t chain, const Turn& turn, EffectResult result, Effects& effects);
   void keep(ApplyReply reply);
   void take_results(Chain& chain, ApplyReply& reply);
@@ -141,6 +143,7 @@ class PeopleRun {
   std::vector<PersonChange> changes_;
   size_t changes_left_out_ = 0;
   size_t memory_bytes_ = 0;  // of replies_ and changes_
+  size_t held_bytes_ = 0;    // for answers under way
   // People that take_view() computed: events of one batch are mostly those of a few.
   struct ComputedPerson {
     std::string_view distinct_id;

@@ -39,6 +39,8 @@ struct ApplyRequest {
   PersonlessMode personless = PersonlessMode::kStateless;
   bool wants_changes = false;     // the reply lists what changed, for the persons stream
   bool wants_identified = false;  // the reply says who is identified
+  // Of the reply's property texts, and of the changes' where it lists them; as told_bytes() has it.
+  size_t texts_bytes_max = SIZE_MAX;
   std::vector<PersonOp> ops;
 };
 
@@ -91,6 +93,7 @@ struct ApplyReply {
   std::string moved_to;
   bool next_is_covered = false;  // kMoved: the first operation not answered was carried out already
   bool took_id = false;
+  bool left_out_change = false;   // the request had no room for it
   std::vector<OpResult> results;  // of the first operations of the request
   std::vector<std::string_view> property_texts;
   std::vector<PersonChange> changes;
@@ -99,6 +102,8 @@ struct ApplyReply {
   std::list<std::string> joined_texts;  // those not sent in one piece
 };
 
+// The largest number up to `bytes` that a request can say: a few bits of it.
+size_t told_bytes(size_t bytes);
 std::string write_apply(const ApplyRequest& request);
 // Views point into `bytes`.
 std::optional<ApplyRequest> read_apply(std::string_view bytes);
@@ -126,6 +131,8 @@ class ApplyReplyWriter {
  public:
   // Whether the reply says of each result who is identified and changed. Before the first add().
   void show_identified(bool shows) { shows_identified_ = shows; }
+  // Texts have at most so many bytes, and changes as many; what is beyond is left out.
+  void bound_texts(size_t bytes_max) { texts_bytes_max_ = bytes_max; }
   // Revisions of earlier turns say nothing.
   void begin_turn() { last_revision_ = 0; }
   // `revision` is the same for the same text of a turn, and 0 where that is not known.
@@ -157,6 +164,9 @@ class ApplyReplyWriter {
     return last_is_joined_ ? std::string_view(joined_properties_) : at(last_properties_);
   }
   bool is_last(const Properties& properties) const;
+  bool has_room(size_t bytes) const {
+    return text_bytes_ <= texts_bytes_max_ && bytes <= texts_bytes_max_ - text_bytes_;
+  }
   void write_properties(std::string_view properties);
 
   ByteWriter results_;
@@ -168,7 +178,8 @@ class ApplyReplyWriter {
   bool last_is_joined_ = false;
   uint64_t last_revision_ = 0;
   uint64_t text_bytes_ = 0;  // of the texts so far, those sent as differences too
-  uint64_t op_bytes_ = 0;    // of the operations so far
+  size_t texts_bytes_max_ = SIZE_MAX;
+  uint64_t op_bytes_ = 0;  // of the operations so far
   bool has_last_ = false;
   bool shows_identified_ = false;
   std::string identified_;  // a byte for each result, of kIsIdentified and kIsChanged

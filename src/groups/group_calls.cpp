@@ -6,6 +6,7 @@
 #include "hogflare/bytes.h"
 #include "hogflare/limits.h"
 #include "hogflare/property_bag.h"
+#include "hogflare/reply_room.h"
 #include "hogflare/stored_fault.h"
 #include "base/stored_value.h"
 
@@ -17,7 +18,9 @@ constexpr uint8_t kStoredVersion = 2;  // since then with a checksum
 constexpr std::string_view kGroupKey = "group";
 constexpr std::string_view kTypesKey = "types";
 
-enum class GroupCall : uint8_t { kApply = 1, kTypes = 2 };
+constexpr uint8_t kRoomVersion = 2;  // of replies to kApplyWithin
+
+enum class GroupCall : uint8_t { kApply = 1, kTypes = 2, kApplyWithin = 3 };
 
 struct Group {
   bool exists = false;
@@ -156,8 +159,8 @@ class GroupTask final : public Task {
     const auto call = static_cast<GroupCall>(in.u8());
     Reply reply;
     reply.status = 400;
-    if (known && call == GroupCall::kApply) {
-      apply(turn, in, reply);
+    if (known && (call == GroupCall::kApply || call == GroupCall::kApplyWithin)) {
+      apply(turn, in, call == GroupCall::kApplyWithin, reply);
     } else if (known && call == GroupCall::kTypes) {
       give_slots(turn, in, reply);
     }
@@ -167,12 +170,17 @@ class GroupTask final : public Task {
   void resume(const Turn&, EffectResult, Effects&) override { HF_ASSERT(false); }
 
  private:
-  void apply(const Turn& turn, ByteReader& in, Reply& reply) {
+  void apply(const Turn& turn, ByteReader& in, bool says_room, Reply& reply) {
+    const uint64_t room = says_room ? in.number() : UINT64_MAX;
     std::vector<GroupOp> ops(in.count());
+    size_t op_bytes = 0;
     for (GroupOp& op : ops) {
       op.set = in.text();
       op.timestamp_ms = in.signed_number();
+      op_bytes += op.set.size();
     }
+    const uint64_t most =
+        std::min<uint64_t>({room, limits::kGroupReplyBytesMax, reply_texts_most(op_bytes)});
     if (!in.done()) return;
     std::optional<StoredFault> fault;
     Group group = load_group(*turn.storage, fault);
@@ -194,7 +202,8 @@ class GroupTask final : public Task {
         has_changed = true;
         if (!is_full) {
           ++count;
-          is_full = texts.bytes().size() + open.text_bytes() > limits::kGroupReplyBytesMax;
+          // One that is not the last needs room for the last, too.
+          is_full = texts.bytes().size() + (says_room ? 2 : 1) * open.text_bytes() > most;
           if (!is_full) texts.text(open.text());
         }
       }
@@ -206,10 +215,13 @@ class GroupTask final : public Task {
     group.properties = std::move(properties);
     if (is_full) texts.text(group.properties);
     if (has_changed) store_group(*turn.storage, group);
+    // A usual group's text is no more than the room that every call has.
+    const bool leaves_out = texts.bytes().size() > room;
     ByteWriter out;
-    out.u8(kVersion);
-    out.number(count);
-    out.raw(texts.bytes());
+    out.u8(says_room ? kRoomVersion : kVersion);
+    if (says_room) out.u8(leaves_out ? 1 : 0);
+    out.number(leaves_out ? 0 : count);
+    if (!leaves_out) out.raw(texts.bytes());
     out.number(ops.size());
     out.raw(after.bytes());
     reply.body = out.take();
@@ -253,10 +265,12 @@ std::string group_object_name(int64_t team_id, std::string_view type, std::strin
 
 std::string group_types_object_name(int64_t team_id) { return std::to_string(team_id) + ":types"; }
 
-std::string write_group_call(const std::vector<GroupOp>& ops) {
+std::string write_group_call(const std::vector<GroupOp>& ops, size_t texts_bytes_max) {
+  const bool says_room = texts_bytes_max != SIZE_MAX;
   ByteWriter out;
   out.u8(kVersion);
-  out.u8(static_cast<uint8_t>(GroupCall::kApply));
+  out.u8(static_cast<uint8_t>(says_room ? GroupCall::kApplyWithin : GroupCall::kApply));
+  if (says_room) out.number(texts_bytes_max);
   out.number(ops.size());
   for (const GroupOp& op : ops) {
     out.text(op.set);
@@ -267,17 +281,22 @@ std::string write_group_call(const std::vector<GroupOp>& ops) {
 
 std::optional<GroupReply> read_group_reply(std::string_view bytes) {
   ByteReader in(bytes);
-  if (in.u8() != kVersion) return std::nullopt;
+  const uint8_t version = in.u8();
+  if (version != kVersion && version != kRoomVersion) return std::nullopt;
   GroupReply reply;
+  reply.left_out = version == kRoomVersion && in.u8() != 0;
   const size_t texts = in.count();
   for (size_t i = 0; i < texts; ++i) reply.texts.emplace_back(in.text());
+  if (reply.left_out != reply.texts.empty()) return std::nullopt;
   const size_t ops = in.count();
   for (size_t i = 0; i < ops; ++i) {
     reply.after.push_back(static_cast<uint32_t>(in.number()));
     reply.too_large.push_back(in.u8() != 0);
-    if (reply.after.back() >= texts) return std::nullopt;
+    if (reply.left_out) reply.after.back() = 0;
+    if (reply.after.back() >= texts && !reply.left_out) return std::nullopt;
   }
-  if (!in.done() || texts == 0) return std::nullopt;
+  if (!in.done()) return std::nullopt;
+  if (reply.left_out) reply.texts = {"{}"};
   return reply;
 }
 

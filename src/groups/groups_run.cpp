@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "hogflare/identity.h"
 #include "hogflare/js_string.h"
 #include "hogflare/limits.h"
 #include "hogflare/memory_limits.h"
 #include "hogflare/property_bag.h"
+#include "hogflare/reply_room.h"
 #include "hogflare/text.h"
 
 namespace hogflare {
@@ -285,6 +287,7 @@ void GroupsRun::call_groups(Effects& effects) {
       groups_[events_[i].named.back().group].ops.push_back(i);
     }
   }
+  unanswered_ = groups_.size();
   call_more(effects);
 }
 
@@ -297,20 +300,38 @@ void GroupsRun::call_more(Effects& effects) {
 void GroupsRun::call_group(size_t index, Effects& effects) {
   Group& group = groups_[index];
   group.failed = !budget_.take_object_call();
-  if (group.failed) return;
+  if (group.failed) {
+    --unanswered_;
+    return;
+  }
   std::vector<GroupOp> ops;
+  size_t op_bytes = 0;
   for (const size_t event : group.ops) {
     ops.push_back({events_[event].set, source_[event].timestamp_ms});
+    op_bytes += events_[event].set.size();
   }
+  const size_t kept = memory_bytes_ + held_bytes_;
+  const size_t open = std::min(unanswered_, limits::kObjectCallsInFlight);
+  const ReplyRoom room =
+      hold_reply(budget_.memory, {.op_bytes = op_bytes,
+                                  .kept_left = limits::kKeptGroupTextsBytesMax -
+                                               std::min(limits::kKeptGroupTextsBytesMax, kept),
+                                  .calls = open - std::min(open, in_flight_.size())});
+  group.held_bytes = room.held_bytes;
+  held_bytes_ += room.held_bytes;
+  // An object of the version before understands the second try.
+  const bool says_room = group.attempts % 2 == 0;
   const uint32_t id = effects.add(
       CallObject{ObjectClass::kGroup, group_object_name(project_.team_id, group.type, group.key),
-                 write_group_call(ops)});
+                 write_group_call(ops, says_room ? room.bytes : SIZE_MAX)});
   in_flight_.emplace(id, Sent{SentKind::kGroup, index});
 }
 
 void GroupsRun::group_answered(size_t index, const Turn& turn, const EffectResult& result,
                                Effects& effects) {
   Group& group = groups_[index];
+  budget_.memory.give_back(group.held_bytes);
+  held_bytes_ -= std::exchange(group.held_bytes, 0);
   std::optional<GroupReply> reply;
   if (result.ok) reply = read_group_reply(result.body);
   if (reply.has_value() && reply->after.size() == group.ops.size()) {
@@ -322,6 +343,7 @@ void GroupsRun::group_answered(size_t index, const Turn& turn, const EffectResul
   } else {
     group.failed = true;
   }
+  --unanswered_;
   call_more(effects);
 }
 
@@ -329,8 +351,8 @@ void GroupsRun::group_answered(size_t index, const Turn& turn, const EffectResul
 void GroupsRun::keep(Group& group, GroupReply reply) {
   size_t bytes = 0;
   for (const std::string& text : reply.texts) bytes += text.size();
-  group.left_out =
-      memory_bytes_ + bytes > limits::kKeptGroupTextsBytesMax || !budget_.memory.take(bytes);
+  group.left_out = reply.left_out || memory_bytes_ + bytes > limits::kKeptGroupTextsBytesMax ||
+                   !budget_.memory.take(bytes);
   if (group.left_out) {
     reply.texts = {"{}"};
     reply.after.assign(reply.after.size(), 0);

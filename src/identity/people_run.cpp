@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "hogflare/limits.h"
 #include "hogflare/memory_limits.h"
 #include "hogflare/person_object.h"
+#include "hogflare/reply_room.h"
 #include "hogflare/uuid.h"
 
 namespace hogflare {
@@ -36,7 +38,7 @@ PeopleRun::PeopleRun(std::span<const Event> events, const Project& project, Iden
       budget_(budget),
       events_(events.size()) {}
 
-PeopleRun::~PeopleRun() { budget_.memory.give_back(memory_bytes_); }
+PeopleRun::~PeopleRun() { budget_.memory.give_back(memory_bytes_ + held_bytes_); }
 
 // For each event that calls an object, the first event that merges connect it with.
 std::vector<size_t> PeopleRun::find_connected() const {
@@ -168,6 +170,23 @@ ApplyRequest PeopleRun::next_request(Chain& chain) const {
   return request;
 }
 
+void PeopleRun::hold_texts(Chain& chain, ApplyRequest& request) {
+  size_t op_bytes = 0;
+  for (const PersonOp& op : request.ops) op_bytes += op_bytes_max(op);
+  const size_t kept = memory_bytes_ + held_bytes_;
+  const size_t open = std::min(open_, limits::kObjectCallsInFlight);
+  const ReplyRoom room = hold_reply(
+      budget_.memory,
+      {.op_bytes = (wants_changes_ ? 2 : 1) * op_bytes,
+       .kept_left = limits::kKeptTextsBytesMax - std::min(limits::kKeptTextsBytesMax, kept),
+       .calls = open - std::min(open, calls_in_flight_)});
+  // Said a little smaller than it is, but for what is not held.
+  request.texts_bytes_max =
+      told_bytes(room.held_bytes > 0 ? room.bytes : room.bytes + room.bytes / 3);
+  chain.held_bytes = room.held_bytes;
+  held_bytes_ += room.held_bytes;
+}
+
 void PeopleRun::send(size_t index, const Turn& turn, Effects& effects) {
   if (!budget_.take_object_call()) return fail(index);
   Chain& chain = chains_[index];
@@ -176,6 +195,7 @@ void PeopleRun::send(size_t index, const Turn& turn, Effects& effects) {
   chain.target = owner;
   ApplyRequest request = next_request(chain);
   chain.sent_count = request.ops.size();
+  hold_texts(chain, request);
   lease_ids(turn, effects);
   chain.offered_id = caches_.take_person_id(project_.team_id);
   request.offered_id = chain.offered_id;
@@ -226,6 +246,8 @@ void PeopleRun::resume(const Turn& turn, EffectResult result, Effects& effects) 
 
 void PeopleRun::answered(size_t index, const Turn& turn, EffectResult result, Effects& effects) {
   Chain& chain = chains_[index];
+  budget_.memory.give_back(chain.held_bytes);
+  held_bytes_ -= std::exchange(chain.held_bytes, 0);
   std::optional<ApplyReply> read;
   if (result.ok) read = read_apply_reply(std::move(result.body));
   const bool took_id = read.has_value() && read->took_id;
@@ -238,6 +260,7 @@ void PeopleRun::answered(size_t index, const Turn& turn, EffectResult result, Ef
     again(index, turn, effects, kFailedDelayMs);
     return;
   }
+  changes_left_out_ += read->left_out_change ? 1 : 0;
   keep(std::move(*read));
   ApplyReply& reply = replies_.back();
   const bool progressed = !reply.results.empty();

@@ -37,6 +37,10 @@ class ApplyTask final : public MergingTask {
     request_ = std::move(*request);
     changes_ = ChangeLog(request_.wants_changes);
     writer_.show_identified(request_.wants_identified);
+    if (request_.texts_bytes_max != SIZE_MAX) {
+      // Half of it is for the changes.
+      writer_.bound_texts(request_.texts_bytes_max / (request_.wants_changes ? 2 : 1));
+    }
     run(turn, effects);
   }
 

@@ -20,9 +20,13 @@ constexpr size_t kChangeTextBytesMax = 8'000;
 // "changes", an older Worker asks for nothing else.
 constexpr uint8_t kWantsChanges = 1;
 constexpr uint8_t kWantsIdentified = 2;
+// Above them six bits of how many bytes of texts there is room for: 0 nothing is said of it, 1
+// none.
+constexpr int kRoomShift = 2;
 constexpr uint8_t kNextIsCovered = 1;
 constexpr uint8_t kTookId = 2;
 constexpr uint8_t kShowsIdentified = 4;
+constexpr uint8_t kLeftOutChange = 8;
 // In place of a text's prefix: the text is left out.
 constexpr uint64_t kLeftOut = uint64_t{1} << 62;
 // Of each result, where the reply shows them.
@@ -43,6 +47,25 @@ enum ResultFlag : uint8_t {
 
 uint8_t flag_if(bool condition, ResultFlag flag) {
   return condition ? static_cast<uint8_t>(flag) : uint8_t{0};
+}
+
+// Three bits of the number, the first of them set, and how far they are shifted.
+constexpr int kLeastRoomShift = 8;
+constexpr int kMostRoomShift = 22;
+
+uint8_t room_code(size_t bytes) {
+  if (bytes == SIZE_MAX) return 0;
+  int shift = kLeastRoomShift;
+  while (shift < kMostRoomShift && bytes >> shift > 7) ++shift;
+  const size_t digits = std::min<size_t>(bytes >> shift, 7);
+  if (digits < 4) return 1;
+  return static_cast<uint8_t>(2 + 4 * (shift - kLeastRoomShift) + static_cast<int>(digits - 4));
+}
+
+size_t room_of(uint8_t code) {
+  if (code == 0) return SIZE_MAX;
+  if (code == 1) return 0;
+  return size_t{4u + (code - 2u) % 4} << (kLeastRoomShift + (code - 2) / 4);
 }
 
 size_t common_prefix(std::string_view left, std::string_view right) {
@@ -217,6 +240,8 @@ std::string person_object_name(int64_t team_id, std::string_view distinct_id) {
   return name;
 }
 
+size_t told_bytes(size_t bytes) { return room_of(room_code(bytes)); }
+
 std::string write_apply(const ApplyRequest& request) {
   size_t bytes = kHeadBytesMax + request.self.size();
   for (const PersonOp& op : request.ops) bytes += op_bytes_max(op);
@@ -229,7 +254,8 @@ std::string write_apply(const ApplyRequest& request) {
   out.number(request.offered_id);
   out.u8(static_cast<uint8_t>(request.personless));
   out.u8(static_cast<uint8_t>((request.wants_changes ? kWantsChanges : 0) |
-                              (request.wants_identified ? kWantsIdentified : 0)));
+                              (request.wants_identified ? kWantsIdentified : 0) |
+                              room_code(request.texts_bytes_max) << kRoomShift));
   out.number(request.ops.size());
   for (const PersonOp& op : request.ops) write_op(out, op);
   return out.take();
@@ -248,6 +274,7 @@ std::optional<ApplyRequest> read_apply(std::string_view bytes) {
   const uint8_t wants = in.u8();
   request.wants_changes = (wants & kWantsChanges) != 0;
   request.wants_identified = (wants & kWantsIdentified) != 0;
+  request.texts_bytes_max = room_of(wants >> kRoomShift);
   const size_t count = in.count();
   for (size_t i = 0; i < count; ++i) {
     PersonOp op;
@@ -276,7 +303,8 @@ std::string write_describe() {
 }
 
 bool ApplyReplyWriter::is_full() const {
-  return text_bytes_ > limits::kPersonReplyBytesMax / 8 + limits::kCarriedBytesPerByte * op_bytes_;
+  return text_bytes_ >= texts_bytes_max_ ||
+         text_bytes_ > limits::kPersonReplyBytesMax / 8 + limits::kCarriedBytesPerByte * op_bytes_;
 }
 
 bool ApplyReplyWriter::is_last(const Properties& properties) const {
@@ -292,8 +320,9 @@ void ApplyReplyWriter::add(const OpResult& result, const Properties& properties,
   const bool same_person =
       has_last_ && result.uuid == at(last_uuid_) && result.created_at_ms == last_created_at_ms_;
   // A text that is not looked at costs nothing, however large.
-  const bool is_left_out = !op.wants_text;
-  const bool same_properties = !is_left_out && is_last(properties);
+  const bool same_properties = op.wants_text && is_last(properties);
+  const bool is_left_out =
+      !op.wants_text || (!same_properties && !has_room(properties.text.size()));
   const bool has_hash_keys =
       access == PersonAccess::kRead || access == PersonAccess::kWriteHashKeys;
   results_.u8(static_cast<uint8_t>(
@@ -358,17 +387,26 @@ void ApplyReplyWriter::write_properties(std::string_view properties) {
 std::string ApplyReplyWriter::finish(ApplyStatus status, std::string_view moved_to,
                                      bool next_is_covered, bool took_id,
                                      const std::vector<PersonChange>& changes) {
+  // Who is gone is told in any case: it takes few bytes.
+  const auto fits = [this](const PersonChange& change) {
+    return change.kind == ChangeKind::kDelete || change.properties.size() <= texts_bytes_max_;
+  };
+  const auto told = std::count_if(changes.begin(), changes.end(), fits);
+  const bool leaves_out = static_cast<size_t>(told) < changes.size();
   ByteWriter out;
   out.reserve(results_.size() + moved_to.size() + kHeadBytesMax);
   out.u8(kVersion);
   out.u8(static_cast<uint8_t>(status));
   out.text(moved_to);
   out.u8(static_cast<uint8_t>((next_is_covered ? kNextIsCovered : 0) | (took_id ? kTookId : 0) |
-                              (shows_identified_ ? kShowsIdentified : 0)));
+                              (shows_identified_ ? kShowsIdentified : 0) |
+                              (leaves_out ? kLeftOutChange : 0)));
   out.number(count_);
   out.raw(results_.bytes());
-  out.number(changes.size());
-  for (const PersonChange& change : changes) write_change(out, change);
+  out.number(static_cast<uint64_t>(told));
+  for (const PersonChange& change : changes) {
+    if (fits(change)) write_change(out, change);
+  }
   if (shows_identified_) out.text(identified_);
   return out.take();
 }
@@ -387,6 +425,7 @@ std::optional<ApplyReply> read_apply_reply(std::string bytes) {
   const uint8_t flags = in.u8();
   reply.next_is_covered = (flags & kNextIsCovered) != 0;
   reply.took_id = (flags & kTookId) != 0;
+  reply.left_out_change = (flags & kLeftOutChange) != 0;
   const size_t count = in.count();
   ResultReader results(in, reply);
   for (size_t i = 0; i < count; ++i) {

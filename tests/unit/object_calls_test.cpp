@@ -468,6 +468,203 @@ TEST_CASE("A reply whose texts are left out holds its people's uuids and no more
   CHECK(reply->results[0].properties_left_out);
 }
 
+// --- Answers under way ---
+
+// People or groups of 600 KB each, and what all answers have that are under way at once.
+struct Answers {
+  ObjectHost host;
+  IdentityCaches caches;
+  Project project;
+  size_t sum = 0;  // of the request's memory
+  size_t held = 0;
+  size_t under_way = 0;
+  size_t count = 0;
+
+  void keep_large(size_t number) {
+    for (size_t i = 0; i < number; ++i) {
+      EventBatch batch;
+      const std::string name = std::to_string(i);
+      const std::string large = R"({"large":")" + std::string(600'000, 'x') + "\"}";
+      batch.add(R"({"event":"$set","distinct_id":"p)" + name + R"(","properties":{"$set":)" +
+                large + "}}");
+      batch.add(group_event(name, large));
+      RequestRun run(host, caches, project, batch);
+    }
+  }
+  static std::string group_event(const std::string& key, const std::string& set) {
+    return R"({"event":"$groupidentify","distinct_id":"p0","properties":{"$group_type":"t",
+               "$group_key":"g)" +
+           key + R"(","$group_set":)" + set + "}}";
+  }
+  // Starts `run`, lets every object answer what is asked at first, and gives it the answers.
+  template <typename Run>
+  void ask(Run& run) {
+    Effects effects;
+    run.start(host.turn(), effects);
+    std::vector<EffectResult> results;
+    for (const Effect& effect : effects.take()) {
+      const auto* call = std::get_if<CallObject>(&effect.kind);
+      if (call == nullptr || call->object_class == ObjectClass::kPersonIdCounter) continue;
+      results.push_back({.id = effect.id, .ok = true, .body = host.call(*call)});
+      under_way += results.back().body.size();
+      ++count;
+    }
+    held = sum;
+    for (EffectResult& result : results) run.resume(host.turn(), std::move(result), effects);
+  }
+};
+
+TEST_CASE("What people and groups answer at once is held before it is asked for") {
+  for (const bool wants_changes : {false, true}) {
+    CAPTURE(wants_changes);
+    Answers answers;
+    if (wants_changes) answers.host.config.sinks[index_of(Stream::kPersons)] = SinkKind::kHttp;
+    constexpr size_t kMany = limits::kObjectCallsInFlight;
+    answers.keep_large(kMany);
+    EventBatch people_batch;
+    EventBatch groups_batch;
+    for (size_t i = 0; i < kMany; ++i) {
+      const std::string name = std::to_string(i);
+      people_batch.add(R"({"event":"$set","distinct_id":"p)" + name +
+                       R"(","properties":{"$set":{"n":1}}})");
+      for (int n = 0; n < 14; ++n) {
+        groups_batch.add(Answers::group_event(name, R"({"n":)" + std::to_string(n) + "}"));
+      }
+    }
+    // Others have some of it.
+    const size_t others = limits::kRequestMemoryBytesMax / 8;
+    answers.sum = others;
+    {
+      MemoryShare memory(answers.sum);
+      RequestBudget budget(limits::kObjectCallsMax, memory);
+      PeopleRun people(people_batch.events, answers.project, answers.caches, budget);
+      people.plan(answers.host.turn());
+      answers.ask(people);
+      CHECK(answers.count == kMany);
+      const size_t unheld = kMany * (limits::kReplyTextsBytesMin + 2'000);
+      CHECK(answers.held > others);
+      CHECK(answers.under_way <= answers.held - others + unheld);
+      CHECK(answers.held <= limits::kRequestMemoryBytesMax / 2);
+      for (size_t i = 0; i < kMany; ++i) CHECK_FALSE(people.failed(i));
+      // What was done is done.
+      CHECK((people.changes_left_out() > kMany / 2) == wants_changes);
+      GroupsRun groups(groups_batch.events, answers.project, answers.caches, budget);
+      groups.plan(answers.host.turn().config);
+      answers.under_way = 0;
+      answers.ask(groups);
+      CHECK(answers.count == 2 * kMany);
+      CHECK(answers.under_way <= limits::kKeptGroupTextsBytesMax + unheld);
+      CHECK(groups.take_view(0).properties_left_out);
+      CHECK_FALSE(groups.failed(0));
+    }
+    CHECK(answers.sum == others);
+  }
+}
+
+TEST_CASE("Few people and groups of any size are shown whole") {
+  Answers answers;
+  answers.keep_large(2);
+  EventBatch batch;
+  batch.add(R"({"event":"$set","distinct_id":"p0","properties":{"$set":{"n":1}}})");
+  batch.add(Answers::group_event("1", R"({"n":1})"));
+  RequestRun run(answers.host, answers.caches, answers.project, batch);
+  CHECK(run.people.take_view(0).person_properties.size() > 600'000);
+  CHECK(run.groups.take_view(1).group_properties_json.size() > 600'000);
+  CHECK_FALSE(run.groups.take_view(1).properties_left_out);
+}
+
+TEST_CASE("A call says how many bytes of texts it has room for, and an answer keeps to that") {
+  CHECK(told_bytes(SIZE_MAX) == SIZE_MAX);
+  CHECK(told_bytes(0) == 0);
+  CHECK(told_bytes(1'023) == 0);
+  CHECK(told_bytes(1'024) == 1'024);
+  CHECK(told_bytes(64u << 20) == 7u << 22);
+  for (size_t bytes = 1'024; bytes < limits::kPersonReplyBytesMax; bytes += bytes / 7) {
+    CAPTURE(bytes);
+    CHECK(told_bytes(bytes) <= bytes);
+    CHECK(told_bytes(bytes) > bytes / 5 * 4 - 1);
+    ApplyRequest request;
+    request.texts_bytes_max = bytes;
+    request.wants_identified = true;
+    const std::string call = write_apply(request);
+    const std::optional<ApplyRequest> read = read_apply(call);
+    REQUIRE(read.has_value());
+    CHECK(read->texts_bytes_max == told_bytes(bytes));
+    CHECK(read->wants_identified);
+    CHECK_FALSE(read->wants_changes);
+  }
+  OpResult result;
+  result.exists = true;
+  result.uuid = "018f0000-0000-7000-8000-000000000000";
+  const std::string text = "{\"a\":\"" + std::string(10'000, 'x') + "\"}";
+  PersonChange change;
+  change.uuid = result.uuid;
+  change.properties = text;
+  PersonChange gone = change;
+  gone.kind = ChangeKind::kDelete;
+  for (const size_t missing : {0, 1}) {
+    ApplyReplyWriter writer;
+    writer.bound_texts(text.size() - missing);
+    writer.add(result, {text, 0}, PersonOp());
+    writer.add(result, {text, 0}, PersonOp());  // the same again costs nothing
+    const std::optional<ApplyReply> reply =
+        read_apply_reply(writer.finish(ApplyStatus::kDone, {}, false, false, {change, gone}));
+    REQUIRE(reply.has_value());
+    for (const OpResult& each : reply->results) {
+      CHECK(each.properties_left_out == (missing == 1));
+    }
+    CHECK(reply->left_out_change == (missing == 1));
+    CHECK(reply->changes.size() == 2 - missing);
+    CHECK(reply->changes.back().kind == ChangeKind::kDelete);
+  }
+}
+
+TEST_CASE("A group's object of the version before is asked again in its own words") {
+  const std::vector<GroupOp> ops = {{R"({"n":1})", 1}};
+  const std::string call = write_group_call(ops, 1'000);
+  CHECK(call != write_group_call(ops));
+  ObjectHost host;
+  const auto answer = [&](const std::string& request) {
+    return read_group_reply(host.call({ObjectClass::kGroup, "1:group:1:t:k", request}));
+  };
+  const std::string large = R"({"f":")" + std::string(1'000, 'x') + "\"}";
+  REQUIRE(answer(call).has_value());
+  CHECK_FALSE(answer(call)->left_out);
+  CHECK(answer(write_group_call({{large, 1}}, 1'000))->left_out);
+  CHECK(answer(write_group_call({}, 1'000))->texts == std::vector<std::string>{"{}"});
+  CHECK_FALSE(answer(write_group_call({}, 2'000))->left_out);
+  CHECK_FALSE(answer(write_group_call({}))->left_out);
+
+  IdentityCaches caches;
+  const Project project;
+  EventBatch batch;
+  batch.add(Answers::group_event("k", R"({"n":2})"));
+  size_t sum = 0;
+  MemoryShare memory(sum);
+  RequestBudget budget(limits::kObjectCallsMax, memory);
+  GroupsRun groups(batch.events, project, caches, budget);
+  groups.plan(host.turn().config);
+  Effects effects;
+  groups.start(host.turn(), effects);
+  std::vector<std::string> asked;
+  while (!groups.finished()) {
+    std::vector<Effect> taken = effects.take();
+    REQUIRE(taken.size() == 1);
+    EffectResult result{.id = taken[0].id, .ok = true};
+    if (const auto* request = std::get_if<CallObject>(&taken[0].kind)) {
+      const bool is_understood = request->request[1] != 3;
+      if (request->name != "1:types") asked.push_back(request->request);
+      if (is_understood) result.body = host.call(*request);
+    }
+    groups.resume(host.turn(), std::move(result), effects);
+  }
+  REQUIRE(asked.size() == 2);
+  CHECK(asked[0] != asked[1]);
+  CHECK(asked[1] == write_group_call({{R"({"n":2})", batch.events[0].timestamp_ms}}));
+  CHECK_FALSE(groups.failed(0));
+  CHECK(groups.take_view(0).group_properties_json == R"({"t":{"n":2}})");
+}
+
 TEST_CASE("What there is no memory for is left out of rows, and said so") {
   ObjectHost host;
   IdentityCaches caches;
