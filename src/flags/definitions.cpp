@@ -9,8 +9,10 @@
 namespace hogflare::flags {
 namespace {
 
-// A value, its name and what it is compiled to; measured on documents of flags alone.
-constexpr size_t kBytesPerNode = 100;
+// A value and its name, and what an object is compiled to beside that: a flag, a condition or a
+// filter. Measured on documents of each (tests/conformance/flags_memory.test.mjs has them).
+constexpr size_t kBytesPerValue = 100;
+constexpr size_t kBytesPerObject = 150;
 
 }  // namespace
 
@@ -72,9 +74,14 @@ std::string Definitions::members(std::span<const std::string_view> names) const 
 size_t Definitions::document_bytes() const { return catalog_->document_bytes; }
 
 size_t document_memory_bytes(std::string_view json) {
-  size_t nodes = 1;
-  for (const char c : json) nodes += (c == ',') | (c == '{') | (c == '[');
-  return 2 * json.size() + std::min(nodes, limits::kFlagsNodesMax) * kBytesPerNode;
+  size_t values = 1;
+  size_t objects = 0;
+  for (const char c : json) {
+    values += (c == ',') | (c == '{') | (c == '[');
+    objects += c == '{';
+  }
+  return 2 * json.size() + std::min(values, limits::kFlagsNodesMax) * kBytesPerValue +
+         std::min(objects, limits::kFlagsNodesMax) * kBytesPerObject;
 }
 
 int Catalog::find_flag(std::string_view key) const {
