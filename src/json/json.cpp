@@ -558,11 +558,28 @@ char* decode_escaped(char* to, const char* at, const char* end) {
 
 }  // namespace
 
+namespace {
+
+// What stands between the quotes, of which `first` is the first backslash or the end.
+void append_text(std::string& out, std::string_view raw, const char* first) {
+  const char* const end = raw.data() + raw.size() - 1;
+  out.append(raw.data() + 1, static_cast<size_t>(first - raw.data() - 1));
+  if (first == end) return;
+  const size_t begin = out.size();
+  out.resize(begin + static_cast<size_t>(end - first) + kDecodeSlack);
+  out.resize(static_cast<size_t>(decode_escaped(out.data() + begin, first, end) - out.data()));
+}
+
+}  // namespace
+
 std::string decode_string(std::string_view raw) {
+  HF_ASSERT(raw.size() >= 2 && raw.front() == '"' && raw.back() == '"');
+  const char* const end = raw.data() + raw.size() - 1;
+  const char* const first = next_backslash(raw.data() + 1, end);
   std::string out;
   // What is decoded is written by blocks: room for all of it, or the text would be there twice.
-  out.reserve(raw.size() - 2 + kDecodeSlack);
-  append_decoded(out, raw);
+  out.reserve(raw.size() - 2 + (first == end ? 0 : kDecodeSlack));
+  append_text(out, raw, first);
   return out;
 }
 
@@ -584,13 +601,7 @@ std::string decode_beginning(std::string_view raw, size_t raw_bytes_max) {
 
 void append_decoded(std::string& out, std::string_view raw) {
   HF_ASSERT(raw.size() >= 2 && raw.front() == '"' && raw.back() == '"');
-  const char* const end = raw.data() + raw.size() - 1;
-  const char* const first = next_backslash(raw.data() + 1, end);
-  out.append(raw.data() + 1, static_cast<size_t>(first - raw.data() - 1));
-  if (first == end) return;
-  const size_t begin = out.size();
-  out.resize(begin + static_cast<size_t>(end - first) + kDecodeSlack);
-  out.resize(static_cast<size_t>(decode_escaped(out.data() + begin, first, end) - out.data()));
+  append_text(out, raw, next_backslash(raw.data() + 1, raw.data() + raw.size() - 1));
 }
 
 char* decode_to(char* to, std::string_view raw) {
