@@ -60,7 +60,10 @@ async function post(path, body) {
 
 /** The keys of all flags that are on for somebody. */
 async function keys() {
-  const { status, text } = await post("/flags/?v=2", JSON.stringify({ token: TOKEN, distinct_id: "u", flag_keys: ["first", "second", "third"] }));
+  const { status, text } = await post(
+    "/flags/?v=2",
+    JSON.stringify({ token: TOKEN, distinct_id: "u", flag_keys: ["first", "second", "third"] }),
+  );
   assert.equal(status, 200, text);
   return Object.keys(JSON.parse(text).flags);
 }
