@@ -324,8 +324,8 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
   }
 
   void has_document(const Turn& turn, Effects& effects) override {
-    // With a key there is its copy with probes as well, and what both become.
-    if (!hold_document(document_, "the document", key_.empty() ? 1 : 3)) return;
+    // With a key the document is there twice: as it is, and with its conditions as flags.
+    if (!hold_document(document_, "the document", key_.empty() ? 1 : 2)) return;
     if (!key_.empty()) parsed_ = json::dom_of<ConsoleJson>(document_);
     flags::ParseOptions options;
     options.group_types = turn.config.group_types;
