@@ -27,10 +27,4 @@ uint32_t full_jitter_ms(const Backoff& backoff, uint32_t failures, Entropy& entr
 // wait.
 uint32_t equal_jitter_ms(const Backoff& backoff, uint32_t failures, Entropy& entropy);
 
-// Whether `at_ms` is to be waited for, where no wait is longer than `wait_ms_max`: a later time is
-// of a clock that was ahead when it was noted, and is due.
-inline bool must_wait(int64_t at_ms, int64_t now_ms, int64_t wait_ms_max) {
-  return at_ms > now_ms && at_ms - now_ms <= wait_ms_max;
-}
-
 }  // namespace hogflare

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "console/limits.h"
-#include "hogflare/backoff.h"
 #include "hogflare/base64.h"
 #include "hogflare/digest.h"
+#include "hogflare/must_wait.h"
 #include "json/dom.h"
 
 namespace hogflare::console {

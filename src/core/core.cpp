@@ -2,9 +2,9 @@
 
 #include "http/state.h"
 #include "http/http_task.h"
-#include "hogflare/backoff.h"
 #include "hogflare/cookieless.h"
 #include "hogflare/group_calls.h"
+#include "hogflare/must_wait.h"
 #include "hogflare/outbox.h"
 #include "hogflare/person_object.h"
 

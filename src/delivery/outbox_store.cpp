@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "hogflare/ascii.h"
-#include "hogflare/backoff.h"
+#include "hogflare/must_wait.h"
 #include "hogflare/text.h"
 #include "base/stored_value.h"
 #include "json/fields.h"

@@ -1,9 +1,9 @@
 // What the sink's answers mean, and the breaker that remembers them.
 #include <algorithm>
 
-#include "hogflare/backoff.h"
 #include "hogflare/delivery.h"
 #include "hogflare/json.h"
+#include "hogflare/must_wait.h"
 #include "hogflare/text.h"
 
 namespace hogflare {

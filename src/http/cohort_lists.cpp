@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "hogflare/backoff.h"
 #include "hogflare/flags_limits.h"
+#include "hogflare/must_wait.h"
 
 namespace hogflare {
 namespace {

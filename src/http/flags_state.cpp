@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "hogflare/backoff.h"
 #include "hogflare/json.h"
 #include "hogflare/memory_share.h"
+#include "hogflare/must_wait.h"
 
 namespace hogflare {
 namespace {

@@ -5,7 +5,7 @@
 #include "asking.h"
 #include "health.h"
 #include "http_task.h"
-#include "hogflare/backoff.h"
+#include "hogflare/must_wait.h"
 #include "hogflare/outbox.h"
 #include "hogflare/url.h"
 #include "hogflare/version.h"

@@ -1,7 +1,7 @@
 #include "hogflare/identity_caches.h"
 
-#include "hogflare/backoff.h"
 #include "hogflare/limits.h"
+#include "hogflare/must_wait.h"
 #include "hogflare/person_calls.h"
 
 namespace hogflare {

@@ -1,7 +1,7 @@
 // One request's recordings into the bucket.
-#include "hogflare/backoff.h"
 #include "hogflare/limits.h"
 #include "hogflare/metrics.h"
+#include "hogflare/must_wait.h"
 #include "hogflare/recordings.h"
 #include "hogflare/recordings_limits.h"
 

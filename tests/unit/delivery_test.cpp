@@ -5,6 +5,7 @@
 
 #include "delivery_world.h"
 #include "hogflare/backoff.h"
+#include "hogflare/must_wait.h"
 
 namespace hogflare {
 namespace {
