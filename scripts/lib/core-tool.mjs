@@ -53,7 +53,9 @@ export function loadCoreTool(rewrite = (json) => json) {
   wasm.hf_configure(0);
   return (command, args) => {
     const { at, size } = write(`${command}\n${rewrite(JSON.stringify(args))}`);
-    const answer = new Uint32Array(wasm.memory.buffer, wasm.hf_tool(at, size), 2);
+    // Called before the memory is looked at, which it may grow.
+    const answerAt = wasm.hf_tool(at, size);
+    const answer = new Uint32Array(wasm.memory.buffer, answerAt, 2);
     const [address, length] = answer;
     return JSON.parse(decoder.decode(new Uint8Array(wasm.memory.buffer, address, length)));
   };

@@ -46,6 +46,18 @@ describe("npm run flags:check", () => {
     assert.equal(status, 0);
   });
 
+  it("says all that is wrong with a document that takes much memory", () => {
+    const pattern = (i) => ({ key: "p", value: `^\\p{L}{1,30}${i}`, operator: "regex" });
+    const flags = Array.from({ length: 400 }, (_, i) => posthog(`f${i}`, [i < 60 ? pattern(i) : { key: "p", value: 1, operator: "near" }]));
+    const { status, stdout } = run("flags:check", fileOf("large.json", flags));
+    const lines = stdout.trim().split("\n");
+    const beyond = lines.filter((line) => line.includes("the document's other patterns take all of the 16777216 bytes"));
+    assert.ok(beyond.length > 0 && beyond.length < 60, `${beyond.length} patterns`);
+    assert.match(beyond[0], /^error: flags\[\d+\]\.filters\.groups\[0\]\.properties\[0\]\.value: /);
+    assert.equal(lines.filter((line) => line.includes("unknown operator")).length, 340);
+    assert.equal(status, 1);
+  });
+
   /** @type {[string, unknown, string][]} */
   const bad = [
     [
