@@ -366,7 +366,8 @@ std::string QuestionRun::answer(std::string_view more) {
   } else if (answered.why == Why::kNoMemory) {
     fault_ = memory_busy("other requests take the memory that this answer needs: ask again");
   } else {
-    fault_ = Fault{.code = answered.why == Why::kTooLarge ? "answer_too_large" : "too_many_rows",
+    const bool is_too_large = answered.why == Why::kTooLarge;
+    fault_ = Fault{.code = is_too_large ? "answer_too_large" : "too_many_rows",
                    .detail = path_ + " " + answered.refusal->sentence,
                    .attr = path_};
   }
