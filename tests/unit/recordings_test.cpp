@@ -213,6 +213,7 @@ TEST_CASE("after one that is not taken the rest goes into rows, for a while", "[
         // The clock was ahead.
         std::pair{int64_t{-1}, 3}}) {
     bucketeer.now_ms = kNowMs + later_ms;
+    bucketeer.health.retry_at_ms = kNowMs + limits::kRecordingPauseMs;
     bucketeer.puts.clear();
     RecordingPuts again(decoded.batch->recordings, 1, bucketeer.memory, bucketeer.health);
     bucketeer.run(again, [](size_t) { return true; });
