@@ -86,7 +86,7 @@ class Definitions {
   std::unique_ptr<const Catalog> catalog_;
 };
 
-// The most that parsing a document takes, and then its set; see limits::kFlagsNodesMax.
+// About what parsing a document takes, and then its set.
 size_t document_memory_bytes(std::string_view json);
 
 // --- Request ----------------------------------------------------------------------------------
