@@ -25,9 +25,9 @@ constexpr std::string_view kHost =
 constexpr size_t kMemoryBytesMax = 96u << 20;
 constexpr uint64_t kWorkBase = 4'000'000;
 constexpr uint64_t kWorkPerByte = 1'500;
-// Most texts are small, so that many are tried. One in 8,192, by a hash that mutations do not
+// Most texts are small, so that many are tried. One in 2,048, by a hash that mutations do not
 // steer, is as large as a body may become.
-constexpr size_t kOneIsLargeOf = 8'192;
+constexpr size_t kOneIsLargeOf = 2'048;
 constexpr size_t kUsualBytes = 4u << 10;
 constexpr size_t kLargeBytes = 33u << 20;
 constexpr size_t kUrlBytesMax = 16u << 10;
@@ -43,16 +43,112 @@ std::string some_text(fuzz::Input& input, size_t bytes_max) {
     const uint8_t which = input.byte();
     const std::string_view piece =
         which > 200 ? input.line()
-                    : input.choose({"{},", " ", "\\u0000", "1,", "[", "\"a\":1,", "\"\\ud800\",",
-                                    R"({"event":"e","distinct_id":"u"},)", "null,", "\n", "9", "x",
+                    : input.choose({"{},",
+                                    " ",
+                                    "\\u0000",
+                                    "1,",
+                                    "[",
+                                    "\"a\":1,",
+                                    "\"\\ud800\",",
+                                    R"({"event":"e","distinct_id":"u"},)",
+                                    "null,",
+                                    "\n",
+                                    "9",
+                                    "x",
                                     R"({"uuid":"0190a000-0000-7000-8000-000000000001"},)",
-                                    "{\"a\":", R"({"event":"","distinct_id":""},)", "\xC3\xA9"});
+                                    "{\"a\":",
+                                    R"({"event":"","distinct_id":""},)",
+                                    "\xC3\xA9",
+                                    "[],",
+                                    "\"\":1,",
+                                    "\\\"",
+                                    "0",
+                                    "\"attr__z\":1,"});
     repeat(out, piece, size_t{1} << (input.byte() % 24), bytes_max);
   }
   return out;
 }
 
+// A field that something looks into, wherever events have such.
+std::string_view some_name(fuzz::Input& input) {
+  return input.choose({"$set",
+                       "$set_once",
+                       "$unset",
+                       "$groups",
+                       "$group_set",
+                       "$group_key",
+                       "$group_type",
+                       "$elements",
+                       "$exception_list",
+                       "$exception_fingerprint",
+                       "$feature_flag",
+                       "$active_feature_flags",
+                       "$anon_distinct_id",
+                       "alias",
+                       "$session_id",
+                       "$window_id",
+                       "$current_url",
+                       "$screen_width",
+                       "$timezone",
+                       "$raw_user_agent",
+                       "$host",
+                       "$ip",
+                       "$lib",
+                       "token",
+                       "distinct_id",
+                       "$snapshot_data",
+                       "person_properties",
+                       "groups",
+                       "flag_keys",
+                       "p"});
+}
+
+// One field of one event, or of what is around it, with much in it: what of it is decoded, copied
+// or indexed again must have a bound of its own.
+std::string some_field(fuzz::Input& input, size_t bytes_max) {
+  struct Pair {
+    std::string_view front, back;
+  };
+  static constexpr Pair kPlaces[] = {
+      {R"({"api_key":"k","batch":[{"event":"e","distinct_id":"u","properties":{)", "}}]}"},
+      {R"({"api_key":"k","batch":[{"event":"$exception","distinct_id":"u","properties":{)", "}}]}"},
+      {R"({"api_key":"k","batch":[{"event":"$groupidentify","distinct_id":"u","properties":{"$group_type":"t","$group_key":"g",)",
+       "}}]}"},
+      {R"({"api_key":"k","batch":[{"event":"$identify","distinct_id":"u","properties":{)", "}}]}"},
+      {R"({"api_key":"k","batch":[{"event":"e","distinct_id":"u",)", "}]}"},
+      {R"({"batch":[{"event":"e","distinct_id":"u"}],)", "}"},
+      {R"({"created_at":"2026-01-01T12:00:00Z","batch":[{"uuid":"0190a000-0000-7000-8000-000000000001","event":"e","distinct_id":"u","timestamp":"2026-01-01T12:00:00Z","properties":{)",
+       "}}]}"},
+      {R"({"created_at":"2026-01-01T12:00:00Z","batch":[{"uuid":"0190a000-0000-7000-8000-000000000001","event":"e","distinct_id":"u","timestamp":"2026-01-01T12:00:00Z","options":{)",
+       "}}]}"},
+      {R"({"created_at":"2026-01-01T12:00:00Z","batch":[{"event":"e",)", "}]}"},
+      {R"([{"event":"$snapshot","properties":{"token":"k","distinct_id":"u","$session_id":"s",)",
+       "}}]"},
+      {R"({"token":"k","distinct_id":"u",)", "}"}};
+  static constexpr Pair kValues[] = {
+      {"[", "]"},      {"{", "}"},           {"\"", "\""},
+      {"\"\\n", "\""}, {"[[[[[[", "]]]]]]"}, {R"([{"stacktrace":{"frames":[)", "]}}]"},
+      {"[{", "}]"},    {"0.", "1"}};
+  static constexpr std::string_view kRootNames[] = {
+      "api_key",        "token",  "sent_at", "timestamp",  "uuid",       "event",
+      "$set",           "offset", "data",    "session_id", "created_at", "product_tour_id",
+      "cookieless_mode"};
+  const Pair place = kPlaces[input.byte() % std::size(kPlaces)];
+  const Pair value = kValues[input.byte() % std::size(kValues)];
+  std::string out(place.front);
+  out += '"';
+  out += input.flip() ? some_name(input) : kRootNames[input.byte() % std::size(kRootNames)];
+  out += "\":";
+  out += value.front;
+  out += some_text(input, bytes_max);
+  if (out.back() == ',') out.pop_back();
+  out += value.back;
+  out += place.back;
+  return out;
+}
+
 std::string some_body(fuzz::Input& input, size_t bytes_max) {
+  if (input.flip()) return some_field(input, bytes_max);
   std::string front = input.choose(
       {R"({"api_key":"k","batch":[)", R"({"api_key":"k","data":[)",
        R"([{"api_key":"k","event":"e","distinct_id":"u"},)",
