@@ -240,7 +240,7 @@ class CookielessRun {
 };
 
 // Whether an event that was refused before it was looked at had $cookieless_mode, or capture v1's
-// option of that name, by its JSON and in whatever spelling; rather yes than no.
+// option of that name, by its JSON and in whatever spelling.
 bool asks_for_cookieless(std::string_view event);
 
 // What a guest's event gets.

@@ -32,7 +32,7 @@ inline constexpr size_t kFlagsDecompressedBytesMax = 8u << 20;
 // is answered 503. The rest is for sends, objects, caches and the allocator's gaps: a freed block
 // that is a little too small for the next request's is a gap, so that as much again as the largest
 // block may be idle.
-inline constexpr size_t kRequestMemoryBytesMax = 50u << 20;
+inline constexpr size_t kRequestMemoryBytesMax = 46u << 20;
 // What a request takes beside its body and index however small it is.
 inline constexpr size_t kRequestMemoryBytesBase = 16u << 10;
 // What an event takes in memory beside its JSON: decoded, with its person, and as a row.
@@ -62,7 +62,7 @@ inline constexpr size_t kV1SdkInfoBytesMax = 200;
 inline constexpr size_t kEventBytesMax = 8u << 20;
 // Values of one event's JSON, down to the members of its properties' objects. Whoever shortens or
 // rewrites the event has a place in memory for each.
-inline constexpr size_t kEventValuesMax = 250'000;
+inline constexpr size_t kEventValuesMax = 320'000;
 // What a token, a time, a uuid and a text option of capture v1 may have as they stand in JSON,
 // quotes and escapes counted; nothing that is longer is one, and it is not decoded to find out.
 inline constexpr size_t kTokenRawBytesMax = 1'024;
@@ -111,7 +111,7 @@ inline constexpr size_t kRowBytesMax = 1'000'000;
 inline constexpr size_t kCutValueBytesMin = 256;
 // Rows of one request that are in memory at once: with their copies on the way out this keeps a
 // body of 20 MiB within 100 MiB of the isolate's 128. A person of 600 KB stands on each row.
-inline constexpr size_t kRowsInMemoryBytes = 8u << 20;
+inline constexpr size_t kRowsInMemoryBytes = 6u << 20;
 // Payload and detail a reject row keeps: enough to recognise and often to replay an event.
 inline constexpr size_t kRejectPayloadBytesMax = 64u << 10;
 inline constexpr size_t kRejectDetailBytesMax = 2000;

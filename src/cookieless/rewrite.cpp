@@ -116,11 +116,17 @@ bool asks_for_cookieless(std::string_view event) {
     event = decoded;
   }
   for (size_t at = event.find(kName); at != std::string_view::npos; at = event.find(kName)) {
+    const bool is_property = at > 0 && event[at - 1] == '$';
     event.remove_prefix(at + kName.size());
     const size_t colon = event.find_first_not_of(" \t\r\n");
     if (colon == std::string_view::npos || event[colon] != ':') continue;
     const size_t value = event.find_first_not_of(" \t\r\n", colon + 1);
-    if (value != std::string_view::npos && event.substr(value, 5) != "false") return true;
+    if (value == std::string_view::npos) continue;
+    if (event.substr(value, 4) == "true") return true;
+    // An option is coerced (capture v1).
+    for (const std::string_view yes : {"\"true\"", "1", "\"1\""}) {
+      if (!is_property && event.substr(value, yes.size()) == yes) return true;
+    }
   }
   return false;
 }

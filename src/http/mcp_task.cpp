@@ -167,7 +167,7 @@ class McpTask final : public HttpTask {
     }
     const std::optional<size_t> bytes = json::dom_bytes(body());
     if (!bytes) {
-      return refusal(400, kInvalidRequest,
+      return refusal(400, kParseError,
                      fmt::format("a message may nest {} levels and hold {} values, with some "
                                  "20,000 members in one object",
                                  limits::kJsonDepthMax, limits::kDomValuesMax));

@@ -547,7 +547,7 @@ TEST_CASE("An event has so many values, and one over that is refused alone") {
     REQUIRE(batch.value()->rejects.size() == over);
     for (const Reject& reject : batch.value()->rejects) {
       CHECK(reject.error.code == ErrorCode::kEventTooLarge);
-      CHECK(reject.error.detail == "the event has 250001 values; at most 250000 are taken");
+      CHECK(reject.error.detail == "the event has 320001 values; at most 320000 are taken");
     }
   }
 }

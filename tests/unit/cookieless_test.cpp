@@ -890,18 +890,19 @@ TEST_CASE("The mode is each project's own", "[cookieless]") {
 }  // namespace
 
 TEST_CASE("A refused event that asked for cookieless is known in every spelling", "[cookieless]") {
-  for (const char* text : {R"({"properties":{"$cookieless_mode":true}})",
-                           R"({"properties":{"$cookieless_mode" : true}})",
-                           R"({"properties":{"\u0024cookieless_mode":true}})",
-                           R"({"properties":{"$cookieless\u005Fmode":true}})",
-                           R"({"options":{"cookieless_mode":true,"product_tour_id":{}}})",
-                           R"({"options":{"cookieless_mode":1}})",
-                           R"({"properties":[{"$cookieless_mode":"true"}]})"}) {
+  for (const char* text :
+       {R"({"properties":{"$cookieless_mode":true}})",
+        R"({"properties":{"$cookieless_mode" : true}})",
+        R"({"properties":{"\u0024cookieless_mode":true}})",
+        R"({"properties":{"$cookieless\u005Fmode":true}})",
+        R"({"options":{"cookieless_mode":true,"product_tour_id":{}}})",
+        R"({"options":{"cookieless_mode":1}})", R"({"options":{"cookieless_mode" : "1"}})"}) {
     CAPTURE(text);
     CHECK(asks_for_cookieless(text));
   }
   for (const char* text :
        {R"({"properties":{"$cookieless_mode":false}})", R"({"event":"cookieless_mode","a":true})",
+        R"({"properties":{"$cookieless_mode":1}})", R"({"options":{"cookieless_mode":0}})",
         R"({"properties":{"a":"\u0041"}})", "{}"}) {
     CAPTURE(text);
     CHECK_FALSE(asks_for_cookieless(text));
