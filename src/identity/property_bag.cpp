@@ -133,7 +133,8 @@ std::string without_nul_escapes(std::string_view raw) {
 
 bool same_value(std::string_view left, std::string_view right) {
   if (left == right) return true;
-  const auto [shorter, longer] = std::minmax(left.size(), right.size());
+  const size_t shorter = std::min(left.size(), right.size());
+  const size_t longer = std::max(left.size(), right.size());
   if (is_number(left) && is_number(right)) {
     return longer <= kNumberBytesMax && number_of(left) == number_of(right);
   }
