@@ -104,7 +104,7 @@ async function readChunks(stream) {
       const next = reader.read(new Uint8Array(PART_BYTES));
       const part = await (patience === null ? next : Promise.race([next, patience.over]));
       if (part === null) {
-        state = "slow";
+        if (state === "") state = "slow";
         next.catch(() => {});
         reader.cancel().catch(() => {});
         break;

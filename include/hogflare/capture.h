@@ -132,10 +132,6 @@ Result<std::unique_ptr<CaptureBatch>> decode_replay(const RequestHead& head, std
 
 // --- What /flags shares ---
 
-// kInvalidToken with PostHog's reason (capture/src/token.rs) when `token`, already trimmed, cannot
-// be a project token: empty, too_long, null_byte, not_ascii, personal_api_key.
-std::optional<Error> check_token(std::string_view token);
-
 // kOriginNotAllowed when the project names origins and `origin` is another one. A request without
 // Origin, as servers send it, is no business of this check.
 std::optional<Error> check_origin(const Project& project, std::string_view origin);

@@ -4,6 +4,7 @@
 
 #include "fields.h"
 #include "hogflare/limits.h"
+#include "hogflare/project_token.h"
 #include "hogflare/text.h"
 #include "hogflare/timestamp.h"
 #include "hogflare/uuid.h"

@@ -10,6 +10,7 @@
 #include "flags/timezone.h"
 #include "hogflare/digest.h"
 #include "hogflare/json.h"
+#include "hogflare/project_token.h"
 #include "hogflare/routes.h"
 #include "hogflare/text.h"
 #include "hogflare/whole_number.h"
@@ -246,14 +247,6 @@ std::optional<Project> read_project(Reader& reader, const std::string& token, co
   return project;
 }
 
-// Whether a request with this token can get through (capture.h, check_token).
-bool is_possible_token(std::string_view token) {
-  return !is_blank(token) && token.size() <= limits::kTokenBytesMax &&
-         token.substr(0, 4) != "phx_" && std::all_of(token.begin(), token.end(), [](char c) {
-           return c != '\0' && static_cast<unsigned char>(c) < 0x80;
-         });
-}
-
 // Tokens with which no request gets through, and those that stand for two projects.
 void name_unusable_tokens(Reader& reader, std::string_view projects) {
   const Result<json::Document> document = json::Document::parse_const(projects, 1);
@@ -264,7 +257,7 @@ void name_unusable_tokens(Reader& reader, std::string_view projects) {
     const std::string what = "HOGFLARE_PROJECTS: the token " + reader.shown(token);
     if (!seen.insert(token).second) {
       reader.problem(true, what + " is there twice; give each project its own");
-    } else if (!is_possible_token(token)) {
+    } else if (is_blank(token) || check_token(token)) {
       reader.problem(false, what + " is refused wherever it is sent; give 1 to " +
                                 std::to_string(limits::kTokenBytesMax) +
                                 " characters of ASCII, without phx_ before them");

@@ -8,6 +8,7 @@
 #include "hogflare/cookieless.h"
 #include "hogflare/digest.h"
 #include "hogflare/project_settings.h"
+#include "hogflare/project_token.h"
 #include "hogflare/flags.h"
 #include "hogflare/flags_limits.h"
 #include "hogflare/flags_responses.h"

@@ -113,6 +113,24 @@ describe("what a request may cost", () => {
     await expectNoTrap();
   });
 
+  it("a large body that does not come on is given up with 408 after half a minute, and gives its room back", async () => {
+    const event = `{"event":"e","distinct_id":"u","properties":{"$process_person_profile":false,"text":"${"x".repeat(1000)}"}}`;
+    const slow = connect(Number(new URL(system.url).port), "127.0.0.1");
+    let answer = "";
+    slow.setEncoding("utf8").on("data", (text) => (answer += text));
+    await once(slow, "connect");
+    const large = Buffer.from(copies(16_000, event));
+    slow.write(
+      `POST /batch/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${large.length}\r\n\r\n`,
+    );
+    // What has come buys five seconds more.
+    slow.write(large.subarray(0, 300_000));
+    await once(slow, "close");
+    assert.match(answer, /^HTTP\/1.1 408 [^]*the request's body came too slowly$/);
+    assert.equal((await post("/batch/", large)).status, 200);
+    await expectNoTrap();
+  });
+
   it("writes so many reject rows and counts the rest", async () => {
     const answer = await packed("/batch/", copies(5_000, "{}"));
     assert.equal(answer.status, 400);

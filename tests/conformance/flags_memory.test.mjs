@@ -1,7 +1,6 @@
 // Definitions at their limits, one set replacing another beside a body at its limit: the core does not trap,
 // and the instance holds what an isolate can spare (memory.test.mjs).
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +8,8 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startWorker } from "../../scripts/lib/worker.mjs";
 import { TOKEN } from "../lib/harness.mjs";
+import { startSink } from "../lib/steady_client.mjs";
+import { gauge } from "./support.mjs";
 
 const MB = 1 << 20;
 const ADMIN = "admin";
@@ -23,19 +24,12 @@ let sink;
 let worker;
 let stateDir;
 before(async () => {
-  sink = createServer((request, response) => {
-    request.resume();
-    request.on("end", () => {
-      response.setHeader("content-type", "application/json");
-      response.end('{"success":true,"result":{"committed":1}}');
-    });
-  });
-  await new Promise((done) => sink.listen(0, "127.0.0.1", done));
+  sink = await startSink({ delayMs: 0 });
   stateDir = mkdtempSync(join(tmpdir(), "hogflare-flags-memory-"));
   worker = await startWorker({
     stateDir,
     vars: {
-      CLOUDFLARE_PIPELINE_ENDPOINT: `http://127.0.0.1:${/** @type {any} */ (sink.address()).port}/`,
+      CLOUDFLARE_PIPELINE_ENDPOINT: `${sink.url}/`,
       HOGFLARE_ADMIN_TOKEN: ADMIN,
       HOGFLARE_FLAGS_KV_KEY: KEY,
       HOGFLARE_FLAGS_TTL_SECS: "1",
@@ -44,14 +38,11 @@ before(async () => {
 });
 after(async () => {
   await worker.dispose();
-  sink.close();
+  await sink.stop();
   rmSync(stateDir, { recursive: true, force: true });
 });
 
-async function metric(name) {
-  const response = await fetch(`${worker.url}/metrics`, { headers: { authorization: `Bearer ${ADMIN}` } });
-  return Number(new RegExp(`^${name} (\\d+)$`, "m").exec(await response.text())[1]);
-}
+const metric = (name) => gauge(worker.url, ADMIN, name);
 
 async function post(path, body) {
   const response = await fetch(worker.url + path, { method: "POST", headers: { "content-type": "application/json" }, body });

@@ -13,7 +13,7 @@ import { flag } from "../lib/flags_document.mjs";
 import { TOKEN } from "../lib/harness.mjs";
 import { COOKIELESS_SHAPES, FLAG_SHAPES, OFREP_SHAPES, PACKINGS, SHAPES, V1_SHAPES } from "../lib/hostile_bodies.mjs";
 import { startSink, startSteadyClient } from "../lib/steady_client.mjs";
-import { v1Headers } from "./support.mjs";
+import { gauge, v1Headers } from "./support.mjs";
 
 const MB = 1 << 20;
 const ADMIN = "admin";
@@ -74,10 +74,7 @@ after(async () => {
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
-async function metric(name) {
-  const response = await fetch(`${worker.url}/metrics`, { headers: { authorization: `Bearer ${ADMIN}` } });
-  return Number(new RegExp(`^${name} (\\d+)$`, "m").exec(await response.text())[1]);
-}
+const metric = (name) => gauge(worker.url, ADMIN, name);
 
 /** Sends one attack; its status, 0 when there was none. */
 async function strike(path, packed, headers = {}) {

@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startWorker } from "../../scripts/lib/worker.mjs";
+import { gauge } from "./support.mjs";
 
 const MB = 1 << 20;
 const ADMIN = "admin";
@@ -49,10 +50,7 @@ after(async () => {
   rmSync(stateDir, { recursive: true, force: true });
 });
 
-async function metric(name) {
-  const response = await fetch(`${worker.url}/metrics`, { headers: { authorization: `Bearer ${ADMIN}` } });
-  return Number(new RegExp(`^${name} (\\d+)$`, "m").exec(await response.text())[1]);
-}
+const metric = (name) => gauge(worker.url, ADMIN, name);
 
 /** Sends a body; the answer's status and how many rows arrived. */
 async function send(body, headers = {}) {

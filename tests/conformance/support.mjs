@@ -8,6 +8,12 @@ export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}
 export const FORM = { "content-type": "application/x-www-form-urlencoded" };
 export const PLAIN = { "content-type": "text/plain" };
 
+/** What /metrics says of a series without labels. */
+export async function gauge(url, adminToken, name) {
+  const response = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${adminToken}` } });
+  return Number(new RegExp(`^${name} (\\d+)$`, "m").exec(await response.text())[1]);
+}
+
 /** One event as it stands in a batch. */
 export const event = (fields = {}) => ({ event: "testing", distinct_id: "u", ...fields });
 /** One event that carries its own token. */

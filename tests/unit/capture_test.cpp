@@ -6,6 +6,7 @@
 #include <set>
 
 #include "hogflare/limits.h"
+#include "hogflare/project_token.h"
 #include "hogflare/uuid.h"
 #include "capture/fields.h"
 #include "wire_support.h"
