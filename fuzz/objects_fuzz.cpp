@@ -47,12 +47,19 @@ PersonOp some_op(fuzz::Input& input) {
   return op;
 }
 
+// What the caller says it has room for; mostly nothing is said.
+size_t some_room(fuzz::Input& input) {
+  const uint8_t bits = input.byte();
+  return bits < 128 ? SIZE_MAX : size_t{1} << (bits % 32);
+}
+
 std::string some_apply(fuzz::Input& input) {
   ApplyRequest request;
   request.self = input.choose({"ann", "bob", "cat", "dan"});
   request.offered_id = input.byte();
   request.personless = input.flip() ? PersonlessMode::kExact : PersonlessMode::kStateless;
   request.wants_changes = input.flip();
+  request.texts_bytes_max = some_room(input);
   for (int count = input.byte() % 6; count >= 0; --count) request.ops.push_back(some_op(input));
   return write_apply(request);
 }
@@ -63,7 +70,7 @@ std::string some_group_call(fuzz::Input& input) {
   for (int count = input.byte() % 4; count >= 0; --count) {
     ops.push_back({.set = input.line(), .timestamp_ms = input.byte()});
   }
-  return write_group_call(ops);
+  return write_group_call(ops, some_room(input));
 }
 
 std::string some_put(fuzz::Input& input) {

@@ -5,6 +5,13 @@
 
 namespace hogflare::limits {
 
+// --- Memory of small requests ---
+
+// On top of kRequestMemoryBytesMax, for requests that hold little: whoever fills the memory with
+// large ones keeps out large ones only. An event of 2 KB takes some 40 KB, with its index.
+inline constexpr size_t kSmallRequestBytesMax = 512u << 10;
+inline constexpr size_t kSmallRequestsBytesMax = 3u << 20;
+
 // --- Texts of people and groups in memory ---
 
 // Property texts of people, with their changes, that a request keeps until the rows of a window are

@@ -1,6 +1,7 @@
 // What a request takes of the isolate's memory, stated before any of it is taken. The sum over the
 // requests in flight stays below limits::kRequestMemoryBytesMax, so that an allocation, which would
-// end every request in flight, does not fail.
+// end every request in flight, does not fail. Requests of kSmallRequestBytesMax at most find room
+// above it, up to kSmallRequestsBytesMax.
 //
 //   MemoryShare memory(state.request_memory_bytes);
 //   if (auto refused = memory.hold(body.size())) return *refused;
@@ -35,7 +36,7 @@ class MemoryShare {
   [[nodiscard]] bool take(size_t bytes);
   void give_back(size_t bytes);
 
-  // Not taken by any request.
+  // What this request may still take.
   size_t left() const;
 
   // decompress() into what is left; its bytes are held on top of the rest then.

@@ -5,6 +5,7 @@
 #include "hogflare/json.h"
 #include "hogflare/limits.h"
 #include "hogflare/lz_string.h"
+#include "hogflare/memory_limits.h"
 
 namespace hogflare {
 namespace {
@@ -22,6 +23,16 @@ Error busy() {
           "other requests take the memory this one needs; nothing was stored"};
 }
 
+size_t difference(size_t more, size_t less) { return more - std::min(less, more); }
+
+// What a request of so many bytes may take where all have `sum`.
+size_t left_beside(size_t sum, size_t own) {
+  constexpr size_t kOfAll = limits::kRequestMemoryBytesMax + limits::kSmallRequestsBytesMax;
+  return std::max(
+      difference(limits::kRequestMemoryBytesMax, sum),
+      std::min(difference(limits::kSmallRequestBytesMax, own), difference(kOfAll, sum)));
+}
+
 }  // namespace
 
 // Alone a request would never have what it did not get.
@@ -36,7 +47,7 @@ std::optional<Error> MemoryShare::hold(size_t bytes) {
   const size_t wanted = bytes + limits::kRequestMemoryBytesBase;
   if (wanted > limits::kRequestMemoryBytesMax) return too_large();
   const size_t others = sum_ - bytes_;
-  if (wanted > bytes_ && others + wanted > limits::kRequestMemoryBytesMax) return busy();
+  if (wanted > bytes_ && wanted > left_beside(others, 0)) return busy();
   sum_ = others + wanted;
   bytes_ = wanted;
   return std::nullopt;
@@ -55,9 +66,7 @@ void MemoryShare::give_back(size_t bytes) {
   bytes_ -= bytes;
 }
 
-size_t MemoryShare::left() const {
-  return limits::kRequestMemoryBytesMax - std::min(sum_, limits::kRequestMemoryBytesMax);
-}
+size_t MemoryShare::left() const { return left_beside(sum_, bytes_); }
 
 Result<std::string> MemoryShare::unpack(Encoding encoding, std::string_view bytes,
                                         size_t output_bytes_max, Decompressor* host) {

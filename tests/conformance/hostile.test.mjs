@@ -167,6 +167,20 @@ const ONE_OF_EACH = pick(SHAPES, [
 
 const asBatch = (events) => `{"api_key":"${TOKEN}","batch":[${events.join(",")}]}`;
 const sent = (text) => strike("/batch/", PACKINGS.plain(text));
+const many = (count, event) => asBatch(Array.from({ length: count }, (_, i) => event(i)));
+/** About a megabyte each, which is no attack by itself. */
+const AVERAGE = {
+  "6,000 changes of forty people": many(
+    6_000,
+    (i) => `{"event":"$identify","distinct_id":"some${i % 40}","properties":{"$set":{"a${i % 7}":"${"x".repeat(150)}","b":${i}}}}`,
+  ),
+  "4,000 changes of twenty groups": many(
+    4_000,
+    (i) =>
+      `{"event":"$groupidentify","distinct_id":"g","properties":{"$group_type":"company","$group_key":"some${i % 20}","$group_set":{"a${i}":"${"x".repeat(200)}"}}}`,
+  ),
+  "12,000 small events": many(12_000, (i) => `{"event":"e","distinct_id":"small","properties":{"a":${i},"b":"0123456789","d":[1,2,3]}}`),
+};
 
 describe("beside a steady client", () => {
   for (const packing of ["plain", "gzip"]) {
@@ -318,6 +332,7 @@ describe("beside a steady client", () => {
       [
         ["four of 30 MB", atOnce(4, "/batch/", blanks)],
         ["fourteen of a million events", atOnce(14, "/engage/", nothings)],
+        ...Object.entries(AVERAGE).map(([name, text]) => [`forty of ${name}`, atOnce(40, "/batch/", PACKINGS.gzip(text))]),
       ],
       (status) => status === 503 || (status >= 200 && status < 500),
     );

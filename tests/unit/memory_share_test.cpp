@@ -3,7 +3,9 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "hogflare/limits.h"
 #include "hogflare/lz_string.h"
+#include "hogflare/memory_limits.h"
 #include "hogflare/memory_share.h"
 #include "wire_support.h"
 
@@ -63,7 +65,7 @@ ErrorCode decode_beside(const Packed& packed, size_t others, size_t& held) {
   context.memory = &memory;
   const auto decoded = decode_capture(f.head, Endpoint::kLegacy, packed.body, context);
   held = sum - others;
-  CHECK(sum <= limits::kRequestMemoryBytesMax);
+  CHECK(sum <= limits::kRequestMemoryBytesMax + limits::kSmallRequestBytesMax);
   return decoded.ok() ? ErrorCode::kInternal : decoded.error().code;
 }
 
@@ -174,4 +176,39 @@ TEST_CASE("A share is held, added to and given back") {
     CHECK(second.hold_more(alone)->code == ErrorCode::kMemoryBusy);
   }
   CHECK(sum == 0);
+}
+
+TEST_CASE("Large requests that have taken everything leave room for small ones") {
+  constexpr size_t kMost = limits::kRequestMemoryBytesMax;
+  constexpr size_t kSmall = limits::kSmallRequestBytesMax;
+  size_t sum = 0;
+  MemoryShare large(sum);
+  REQUIRE_FALSE(large.hold(kMost - limits::kRequestMemoryBytesBase));
+  CHECK(large.left() == 0);
+  CHECK_FALSE(large.take(1));
+  MemoryShare small(sum);
+  CHECK(small.left() == kSmall);
+  REQUIRE_FALSE(small.hold(20'000));
+  CHECK(small.left() == kSmall - limits::kRequestMemoryBytesBase - 20'000);
+  CHECK(small.take(small.left()));
+  CHECK_FALSE(small.take(1));
+  CHECK(small.hold(kSmall + 1)->code == ErrorCode::kMemoryBusy);
+  CHECK(small.hold_more(1)->code == ErrorCode::kMemoryBusy);
+  {
+    // What they have together has a bound as well.
+    std::vector<std::unique_ptr<MemoryShare>> others;
+    while (others.size() < 1000) {
+      others.push_back(std::make_unique<MemoryShare>(sum));
+      if (others.back()->hold(20'000)) break;
+    }
+    CHECK(others.size() > 50);
+    CHECK(others.size() < 1000);
+    CHECK(sum <= kMost + limits::kSmallRequestsBytesMax);
+    CHECK(others.back()->left() < limits::kRequestMemoryBytesBase + 20'000);
+  }
+  // A small packed body that unpacks large is a large one.
+  const Packed packed{"", gzip(events(1000, 2 * kMb)), "", "gzip", "application/json"};
+  size_t held = 0;
+  CHECK(decode_beside(packed, kMost, held) == ErrorCode::kMemoryBusy);
+  CHECK(held <= kSmall);
 }
