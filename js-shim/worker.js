@@ -8,6 +8,7 @@ import { linesOf, requestsIn } from "./batch.js";
 import { streamOf } from "./buckets.js";
 import { ASK_FROM, configure, CoreTrap, hasRoomFor, isConfigured, startHttp, startObject, trappedBy } from "./core.js";
 import { endAtOnce, runToEnd } from "./effects.js";
+import { Gathered, roomAfter } from "./gathered.js";
 import { RememberingKv } from "./kv.js";
 import { connect, watchedTeams } from "./live.js";
 import { overLimit, withLimitsMetrics } from "./rate_limit.js";
@@ -63,22 +64,35 @@ async function readBody(request) {
 const PATIENCE_MS = 30_000;
 const PACE_BYTES_PER_MS = 64;
 
-/** Bytes that one look at a large body brings at most. */
-const PART_BYTES = 64 * 1024;
-
 /** Watches over a large body as it comes. */
 class Patience {
   size = 0;
   began = Date.now();
-  /** @type {Promise<null>} settles when it is too slow */
-  over = new Promise((resolve) => {
-    const look = () => {
-      const leftMs = this.began + PATIENCE_MS + this.size / PACE_BYTES_PER_MS - Date.now();
-      if (leftMs <= 0) resolve(null);
-      else this.timer = setTimeout(look, leftMs);
-    };
-    this.timer = setTimeout(look, PATIENCE_MS);
-  });
+  isOver = false;
+  /** Ends the wait under way. */
+  giveUp = () => {};
+  timer = setTimeout(() => this.look(), PATIENCE_MS);
+
+  look() {
+    const leftMs = this.began + PATIENCE_MS + this.size / PACE_BYTES_PER_MS - Date.now();
+    this.isOver = leftMs <= 0;
+    if (this.isOver) this.giveUp();
+    else this.timer = setTimeout(() => this.look(), leftMs);
+  }
+
+  /**
+   * What comes, or null once it is too slow. A race with one promise would be remembered by it for every part.
+   * @template T
+   * @param {Promise<T>} next
+   * @returns {Promise<T | null>}
+   */
+  wait(next) {
+    if (this.isOver) return Promise.resolve(null);
+    return new Promise((resolve, reject) => {
+      this.giveUp = () => resolve(null);
+      next.then(resolve, reject);
+    });
+  }
 
   end() {
     clearTimeout(this.timer);
@@ -91,8 +105,7 @@ class Patience {
  * @returns {Promise<Read>}
  */
 async function readChunks(stream) {
-  /** @type {Uint8Array[]} */
-  const chunks = [];
+  const gathered = new Gathered();
   const reader = stream.getReader({ mode: "byob" });
   /** @type {Patience | null} */
   let patience = null;
@@ -101,8 +114,8 @@ async function readChunks(stream) {
   let state = "";
   try {
     for (;;) {
-      const next = reader.read(new Uint8Array(PART_BYTES));
-      const part = await (patience === null ? next : Promise.race([next, patience.over]));
+      const next = reader.read(new Uint8Array(roomAfter(size)));
+      const part = await (patience === null ? next : patience.wait(next));
       if (part === null) {
         if (state === "") state = "slow";
         next.catch(() => {});
@@ -110,24 +123,23 @@ async function readChunks(stream) {
         break;
       }
       if (part.done) break;
-      const chunk = part.value;
-      size += chunk.byteLength;
+      size += part.value.byteLength;
       if (state === "" && size > BODY_BYTES_MAX) state = "large";
       if (state === "" && size >= ASK_FROM && readingBytes + size - held > READING_BYTES_MAX) state = "busy";
       if (state !== "") {
-        chunks.length = 0;
+        gathered.blocks.length = 0;
         readingBytes -= held;
         held = 0;
         continue;
       }
-      chunks.push(chunk);
+      gathered.add(part.value);
       if (size < ASK_FROM) continue;
       readingBytes += size - held;
       held = size;
       patience ??= new Patience();
       patience.size = size;
     }
-    return state === "" ? { body: joined(chunks, size), state, held } : { body: NO_BODY, state, held: 0 };
+    return state === "" ? { body: gathered.take(), state, held } : { body: NO_BODY, state, held: 0 };
   } catch (error) {
     state = "failed";
     throw error;
@@ -135,18 +147,6 @@ async function readChunks(stream) {
     patience?.end();
     if (state !== "") readingBytes -= held;
   }
-}
-
-/** Gives the chunks away. @param {Uint8Array[]} chunks @param {number} size */
-function joined(chunks, size) {
-  const body = new Uint8Array(size);
-  let at = 0;
-  for (let i = 0; i < chunks.length; i += 1) {
-    body.set(chunks[i], at);
-    at += chunks[i].byteLength;
-    chunks[i] = NO_BODY;
-  }
-  return body;
 }
 
 /**

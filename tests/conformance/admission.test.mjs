@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { after, before, beforeEach, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { startSystem, TOKEN } from "../lib/harness.mjs";
 
@@ -111,6 +112,26 @@ describe("what a request may cost", () => {
     assert.equal((await post("/batch/", Buffer.from(copies(16_000, event)))).status, 200);
     for (const socket of waiting) socket.destroy();
     await expectNoTrap();
+  });
+
+  it("takes a body that comes byte by byte", async () => {
+    const body = copies(1, '{"event":"e","distinct_id":"u","properties":{"$process_person_profile":false}}');
+    const socket = connect(Number(new URL(system.url).port), "127.0.0.1");
+    socket.setNoDelay(true);
+    let answer = "";
+    socket.setEncoding("utf8").on("data", (text) => (answer += text));
+    await once(socket, "connect");
+    socket.write(
+      "POST /batch/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
+    );
+    for (const char of body) {
+      socket.write(`1\r\n${char}\r\n`);
+      await sleep(1);
+    }
+    socket.write("0\r\n\r\n");
+    await once(socket, "close");
+    assert.match(answer, /^HTTP\/1.1 200 /);
+    assert.equal((await system.rows(1)).length, 1);
   });
 
   it("a large body that does not come on is given up with 408 after half a minute, and gives its room back", async () => {
