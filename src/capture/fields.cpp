@@ -248,7 +248,9 @@ std::string text_of(const Value& value) {
 std::string distinct_id_of(const Value& root, const Value& property) {
   std::string text = text_of(root.exists() ? root : property);
   if (is_blank(text)) return {};
-  text.resize(first_code_points(text, limits::kDistinctIdChars).size());
+  const std::string_view kept = first_code_points(text, limits::kDistinctIdChars);
+  // A copy, for whoever keeps the id would keep the room of what was cut away.
+  if (kept.size() < text.size()) text = std::string(kept);
   replace_nul(text);
   return text;
 }

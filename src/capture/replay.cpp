@@ -86,30 +86,44 @@ std::string_view items_of(const Value& data) {
 
 class ReplayDecoder {
  public:
-  ReplayDecoder(const RequestHead& head, const CaptureContext& context, CaptureBatch& batch)
-      : head_(head), context_(context), batch_(batch) {}
+  ReplayDecoder(const RequestHead& head, const CaptureContext& context, MemoryShare& memory,
+                CaptureBatch& batch)
+      : head_(head), context_(context), memory_(memory), batch_(batch) {}
 
-  void add(const Value& item, size_t index) {
+  // An error where there is no memory for what the item becomes.
+  std::optional<Error> add(const Value& item, size_t index) {
     Recording recording;
     if (auto error = read(item, recording)) {
+      if (auto refused = hold<Reject>(recording, error->detail.size())) return refused;
       batch_.rejects.push_back({index, std::move(*error), item.raw(),
                                 std::move(recording.distinct_id), "$snapshot",
                                 std::move(recording.uuid)});
-      return;
+      return std::nullopt;
     }
     if (batch_.recordings.empty() || !continues(batch_.recordings.back(), recording)) {
+      if (auto refused = hold<Recording>(recording, recording.library.size())) return refused;
       if (recording.uuid.empty()) {
         recording.uuid = Uuid::version_7(context_.now_ms, context_.entropy).text();
       }
       batch_.recordings.push_back(std::move(recording));
-      return;
+      return std::nullopt;
     }
     for (const std::string_view items : recording.items) {
       batch_.recordings.back().items.push_back(items);
     }
+    return std::nullopt;
   }
 
  private:
+  // The item in a list that grows to twice its size, and its texts: a name that a header gives
+  // stands in each of fifty thousand.
+  template <typename T>
+  std::optional<Error> hold(const Recording& recording, size_t text_bytes) {
+    constexpr size_t kBlocksBytes = 128;  // a uuid, the list of items, and what blocks take
+    return memory_.hold_more(2 * sizeof(T) + kBlocksBytes + recording.distinct_id.size() +
+                             text_bytes);
+  }
+
   static bool continues(const Recording& last, const Recording& next) {
     return last.session_id == next.session_id && last.window_id == next.window_id &&
            last.distinct_id == next.distinct_id;
@@ -188,6 +202,7 @@ class ReplayDecoder {
 
   const RequestHead& head_;
   const CaptureContext& context_;
+  MemoryShare& memory_;
   CaptureBatch& batch_;
 };
 
@@ -218,8 +233,10 @@ Result<std::unique_ptr<CaptureBatch>> decode_replay(const RequestHead& head, std
   if (!batch->sent_at_ms) {
     batch->sent_at_ms = capture::sent_at_of(shape.value().wrapper, head, context.config);
   }
-  ReplayDecoder decoder(head, context, *batch);
-  for (size_t i = 0; i < shape.value().items.size(); ++i) decoder.add(shape.value().items[i], i);
+  ReplayDecoder decoder(head, context, memory, *batch);
+  for (size_t i = 0; i < shape.value().items.size(); ++i) {
+    if (auto refused = decoder.add(shape.value().items[i], i)) return std::move(*refused);
+  }
   return batch;
 }
 

@@ -78,10 +78,9 @@ void add_group_properties(ObjectText& out, const Value& root, const Value& prope
   out.add_if_exists("$group_set", properties);
 }
 
-std::string properties_text(Endpoint endpoint, const Value& root) {
+void append_properties(std::string& text, Endpoint endpoint, const Value& root) {
   const Value given = root.find("properties");
   const Value properties = given.is_object() ? given : Value();
-  std::string text;
   ObjectText out(text);
   switch (endpoint) {
     case Endpoint::kIdentify:
@@ -99,7 +98,6 @@ std::string properties_text(Endpoint endpoint, const Value& root) {
       out.add_if_exists("$unset", root.find("$unset"));
   }
   out.close();
-  return text;
 }
 
 bool is_event(const Value& item) { return item.find("event").exists(); }
@@ -122,8 +120,22 @@ void append_rewritten(std::string& text, Endpoint endpoint, const Value& item) {
   const Value given = item.find("properties");
   // Something that is no object stays as it is, to be refused by name.
   const bool is_odd = given.exists() && !given.is_object() && !given.is_null();
-  out.add("properties", is_odd ? std::string(given.raw()) : properties_text(endpoint, item));
+  out.add("properties", is_odd ? given.raw() : std::string_view());
+  if (!is_odd) append_properties(text, endpoint, item);
   out.close();
+}
+
+// What stands in the rewritten item once more than in the item itself.
+size_t repeated_bytes(Endpoint endpoint, const Value& item) {
+  const auto bytes_of = [&item](std::string_view name) {
+    const Value value = item.find(name);
+    return value.exists() ? value.raw().size() : 0;
+  };
+  if (!item.is_object() || is_event(item)) return 0;
+  if (endpoint == Endpoint::kAlias) return bytes_of("alias");
+  // The key is the distinct_id too.
+  if (endpoint == Endpoint::kGroups) return bytes_of("group_type") + 2 * bytes_of("group_key");
+  return 0;
 }
 
 Result<Shape> shape_of_list(const Value& wrapper, const Value& list, size_t events_max) {
@@ -228,11 +240,13 @@ Result<std::string> rewrite(Endpoint endpoint, const Shape& shape, MemoryShare& 
                                                   std::to_string(limits::kDecompressedBytesMax) +
                                                   " bytes");
   std::string text;
-  // What an item may become is its own text, and what is added is less than this.
+  // What an item may become is its own text with some of it repeated, and what is added is less
+  // than this.
   size_t expected = shape.wrapper.exists() ? shape.wrapper.raw().size() : 0;
   expected += shape.items.size() * kAddedByRewriting;
-  if (!shape.wrapper.exists()) {
-    for (const Value& item : shape.items) expected += item.raw().size() + 1;
+  for (const Value& item : shape.items) {
+    expected += repeated_bytes(endpoint, item);
+    if (!shape.wrapper.exists()) expected += item.raw().size() + 1;
   }
   if (expected > limits::kDecompressedBytesMax) return too_large;
   if (auto refused = memory.hold_more(expected)) return std::move(*refused);

@@ -104,17 +104,10 @@ std::string with_plain_ascii(std::string_view event) {
   return out;
 }
 
-}  // namespace
-
-bool asks_for_cookieless(std::string_view event) {
+// Whether a member says so whose name has no escapes.
+bool says_cookieless(std::string_view event) {
   // In capture v1's options it has no '$'.
   static constexpr std::string_view kName = "cookieless_mode\"";
-  // A name may be spelled with escapes.
-  std::string decoded;
-  if (event.find("\\u00") != std::string_view::npos) {
-    decoded = with_plain_ascii(event);
-    event = decoded;
-  }
   for (size_t at = event.find(kName); at != std::string_view::npos; at = event.find(kName)) {
     const bool is_property = at > 0 && event[at - 1] == '$';
     event.remove_prefix(at + kName.size());
@@ -126,6 +119,25 @@ bool asks_for_cookieless(std::string_view event) {
     // An option is coerced (capture v1).
     for (const std::string_view yes : {"\"true\"", "1", "\"1\""}) {
       if (!is_property && event.substr(value, yes.size()) == yes) return true;
+    }
+  }
+  return false;
+}
+
+// An event with escapes is looked at in parts, each with the beginning of the next, where a member
+// that begins in it ends.
+constexpr size_t kPartBytes = 1u << 20;
+constexpr size_t kMemberBytesMax = 1'024;
+
+}  // namespace
+
+bool asks_for_cookieless(std::string_view event) {
+  if (event.find("\\u00") == std::string_view::npos) return says_cookieless(event);
+  // A name may be spelled with escapes. A part at a time: an event that is refused for its size may
+  // be as large as a body.
+  for (size_t from = 0; from < event.size(); from += kPartBytes) {
+    if (says_cookieless(with_plain_ascii(event.substr(from, kPartBytes + kMemberBytesMax)))) {
+      return true;
     }
   }
   return false;

@@ -102,8 +102,7 @@ class CaptureTask final : public HttpTask {
                              : 0;
     // Before rows there are the people's changes on their way to their objects.
     const size_t on_its_way = std::min(3 * rows, 2 * limits::kRowsInMemoryBytes);
-    return memory_.hold_more(std::max(2 * rows, on_its_way) + window * kEventBytes + again +
-                             batch_->recordings.size() * sizeof(Recording));
+    return memory_.hold_more(std::max(2 * rows, on_its_way) + window * kEventBytes + again);
   }
 
   CaptureContext context(const Turn& turn) {

@@ -231,6 +231,37 @@ describe("beside a steady client", () => {
     await besideTheInnocent(everything("/s/", shapes, ["gzip"]));
   });
 
+  it("texts that stand in memory more often than in the body", async () => {
+    const long = "x".repeat(18 * MB);
+    const recordings = Array.from(
+      { length: 50_000 },
+      (_, i) => `{"properties":{"distinct_id":"hostile","$session_id":"${i % 2}","$snapshot_data":[]}}`,
+    );
+    // Of 200 characters, in the bytes that a header has.
+    const agent = Buffer.from(`posthog${"\u{1f600}".repeat(193)}`).toString("latin1");
+    const ids = Array.from(
+      { length: 4 },
+      (_, i) => `{"properties":{"distinct_id":"${"x".repeat(7_900_000)}","$session_id":"${i % 2}","$snapshot_data":[]}}`,
+    );
+    /** @type {[string, () => Promise<number>][]} */
+    const attacks = [
+      ["an alias of 18 MB", () => strike("/alias", PACKINGS.gzip(`{"api_key":"${TOKEN}","distinct_id":"hostile","alias":"${long}"}`))],
+      ["a group's key of 18 MB", () => strike("/groups", PACKINGS.gzip(`{"api_key":"${TOKEN}","group_type":"g","group_key":"${long}"}`))],
+      ["50,000 recordings of a long agent", () => strike("/s/", PACKINGS.gzip(asBatch(recordings)), { "user-agent": agent })],
+      ["recordings of ids of 8 MB", () => strike("/s/", PACKINGS.gzip(asBatch(ids)))],
+      [
+        "escapes in an event that is refused",
+        () =>
+          strike(
+            "/e/",
+            PACKINGS.gzip(`{"api_key":"${TOKEN}","event":"e","distinct_id":"u","properties":{"a":"${"\\u00e9".repeat(5_590_000)}"}}`),
+          ),
+      ],
+    ];
+    // Some want nearly all the memory there is, of which the client has a little.
+    await besideTheInnocent(attacks, (status) => status === 503 || (status >= 200 && status < 500));
+  });
+
   it("a person whose properties are long to compare", async () => {
     const poisons = [
       `"$screen_width":0.${"0".repeat(300_000)}1,"$initial_screen_width":1`,

@@ -408,6 +408,27 @@ TEST_CASE("An event that stands alone where a list should has the wrapper's toke
   }
 }
 
+TEST_CASE("What an event of the seed's would repeat is counted before it is written") {
+  Fixture f;
+  const auto alias = [&f](size_t bytes) {
+    return f.decode(
+        R"({"api_key":"T","distinct_id":"u","alias":")" + std::string(bytes, 'x') + R"("})",
+        Endpoint::kAlias);
+  };
+  CHECK(alias(1 << 20).ok());
+  CHECK(code_of(alias(limits::kDecompressedBytesMax / 2)) == ErrorCode::kTooLarge);
+  const auto groups = [&f](size_t bytes, std::string_view list) {
+    const std::string_view open = list.empty() ? "{" : list;
+    return f.decode(std::string(open) + R"("api_key":"T","group_type":"t","group_key":")" +
+                        std::string(bytes, 'x') + "\"}" + (list.empty() ? "" : "]}"),
+                    Endpoint::kGroups);
+  };
+  for (const std::string_view list : {"", R"({"api_key":"T","batch":[{)"}) {
+    CHECK(groups(1 << 20, list).ok());
+    CHECK(code_of(groups(limits::kDecompressedBytesMax / 3, list)) == ErrorCode::kTooLarge);
+  }
+}
+
 TEST_CASE("The seed's /identify, /alias and /groups become PostHog's events") {
   Fixture f;
   auto identify = f.decode(

@@ -909,6 +909,19 @@ TEST_CASE("A refused event that asked for cookieless is known in every spelling"
   }
 }
 
+TEST_CASE("A refused event is known in every spelling wherever in it that stands", "[cookieless]") {
+  const std::string member = R"("$cookieless\u005Fmode" : true)";
+  // A part ends before, in and behind it.
+  for (size_t before = (1u << 20) - 60; before < (1u << 20) + 30; before += 7) {
+    CAPTURE(before);
+    const std::string filler(before, 'x');
+    CHECK(
+        asks_for_cookieless("{\"a\":\"" + filler + "\"," + member + ",\"b\":\"" + filler + "\"}"));
+    CHECK_FALSE(
+        asks_for_cookieless("{\"a\":\"" + filler + R"(","\u0041":true,"b":")" + filler + "\"}"));
+  }
+}
+
 TEST_CASE("The zone of a visitor is asked for only near the days that have salts", "[cookieless]") {
   const int64_t now_ms = *parse_timestamp("2026-05-20T12:00:00Z");
   constexpr int64_t kDayMs = 86'400'000;

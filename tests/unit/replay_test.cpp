@@ -1,10 +1,12 @@
 // Session replay: cases 45 to 49 of the wire protocol's list, chunk rows, and what differs.
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "hogflare/capture.h"
 #include "hogflare/limits.h"
+#include "hogflare/memory_share.h"
 #include "hogflare/rows.h"
 #include "hogflare/uuid.h"
 #include "wire_support.h"
@@ -260,6 +262,47 @@ TEST_CASE("A recording's library is a name of 200 characters at most, from where
   CHECK(library("5", "my-posthog-thing/1") == "my-posthog-thing");
   CHECK(library("null", "posthog" + full + "/1") == ("posthog" + full).substr(0, 200));
   CHECK(library("null", "posthog-ios") == "posthog-ios");
+}
+
+TEST_CASE(
+    "What recordings take beside their body is held, and asked for in parts where it is much") {
+  Fixture f;
+  std::string agent = "posthog";
+  for (int i = 0; i < 193; ++i) agent += "\xF0\x9F\x98\x80";
+  f.head.user_agent = agent;
+  const auto held_by = [&f](size_t count, std::string_view properties) {
+    std::string body = R"({"api_key":"T","batch":[)";
+    for (size_t i = 0; i < count; ++i) {
+      body += (i > 0 ? "," : "") + snapshot(R"("$session_id":")" + std::to_string(i % 2) + "\"," +
+                                            std::string(properties));
+    }
+    size_t sum = 0;
+    MemoryShare memory(sum);
+    CaptureContext context = f.context();
+    context.memory = &memory;
+    const auto batch = decode_replay(f.head, body + "]}", context);
+    return batch.ok() ? std::optional<size_t>(sum) : std::nullopt;
+  };
+  const auto per_item = [&](std::string_view properties) {
+    return (held_by(9'000, properties).value() - held_by(1'000, properties).value()) / 8'000;
+  };
+  const size_t text = snapshot(R"("$session_id":"1","$snapshot_data":[])").size();
+  CHECK(per_item(R"("$snapshot_data":[])") > text + agent.size() + sizeof(Recording));
+  CHECK(per_item(R"("$snapshot_data":{} )") > text + agent.size() + sizeof(Recording));
+  // Refused ones have their reasons.
+  CHECK(per_item(R"("$snapshot_data":1 )") > text + sizeof(Reject));
+  CHECK_FALSE(held_by(limits::kEventsPerRequestMax, R"("$snapshot_data":[])").has_value());
+}
+
+TEST_CASE("An id that is cut leaves its room") {
+  Fixture f;
+  const std::string id(1 << 20, 'x');
+  const auto batch = decode(f, R"({"properties":{"token":"T","distinct_id":")" + id +
+                                   R"(","$session_id":"s","$snapshot_data":[]}})");
+  REQUIRE(batch.ok());
+  REQUIRE(batch.value()->recordings.size() == 1);
+  CHECK(batch.value()->recordings[0].distinct_id == id.substr(0, limits::kDistinctIdChars));
+  CHECK(batch.value()->recordings[0].distinct_id.capacity() < 2 * limits::kDistinctIdChars);
 }
 
 TEST_CASE("The first event's token counts, and a request without one is refused") {
