@@ -1,5 +1,7 @@
 // What of a recording stands in its object, and what in its row.
 #include <algorithm>
+#include <string_view>
+#include <vector>
 
 #include "hogflare/json.h"
 #include "hogflare/limits.h"
@@ -24,6 +26,7 @@ constexpr int64_t kInput = 5;
 constexpr uint32_t kItemDepth = 2;
 // The object's own, `data`, its items.
 constexpr uint32_t kTextDepth = 2;
+constexpr size_t kLargeItemBytes = 64u << 10;
 // Milliseconds of thirteen digits, so that keys sort by time.
 constexpr int64_t kTimeMax = 9'999'999'999'999;
 
@@ -133,15 +136,24 @@ RecordingIndex recording_index(int64_t team_id, const Recording& recording, std:
   RecordingIndex index;
   index.key = recording_key(team_id, recording);
   index.bytes = text.size();
-  const Result<json::Document> whole = json::Document::parse_const(text, kTextDepth);
-  if (whole.ok()) {
-    ItemReader reader(index);
+  ItemReader reader(index);
+  // Each by itself: an index of all their members could be larger than the text.
+  const auto read = [&reader](std::string_view item) {
+    const Result<json::Document> own = json::Document::parse_const(item, kItemDepth);
+    if (own.ok()) reader.add(own.value().root());
+  };
+  // A large one when the list's index is gone, for its own may take as much.
+  std::vector<std::string_view> large;
+  if (const auto whole = json::Document::parse_const(text, kTextDepth); whole.ok()) {
     for (const Value item : whole.value().root().find("data").elements()) {
-      // Each by itself: an index of all their members could be larger than the text.
-      const Result<json::Document> own = json::Document::parse_const(item.raw(), kItemDepth);
-      if (own.ok()) reader.add(own.value().root());
+      if (item.raw().size() < kLargeItemBytes) {
+        read(item.raw());
+      } else {
+        large.push_back(item.raw());
+      }
     }
   }
+  for (const std::string_view item : large) read(item);
   if (index.first_ms == 0) index.first_ms = index.last_ms = recording.timestamp_ms;
   return index;
 }

@@ -12,7 +12,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { faultyWorker, setFault } from "../lib/faulty_worker.mjs";
 import { startSystem, TOKEN } from "../lib/harness.mjs";
 import { ROOT } from "../../scripts/lib/worker.mjs";
-import { nothingBad, PLAIN, stored } from "./support.mjs";
+import { gauge, nothingBad, PLAIN, stored } from "./support.mjs";
 
 const ADMIN = "an-admin-token-of-some-length";
 const KEY = "phx_personal";
@@ -72,6 +72,16 @@ const lines = (text) =>
     .map((line) => JSON.parse(line));
 
 describe("a recording with a bucket", () => {
+  it("with one large item is looked at in the memory that was admitted for it", async () => {
+    // As many values as the text can have, below what is looked at: only the room for them is made.
+    const full = { type: 2, data: { node: [Array(950_000).fill(1)] }, timestamp: 1_700_000_000_100 };
+    const sent = snapshot(randomUUID(), { $snapshot_data: [...ITEMS, full, click(1_700_000_002_000)] });
+    const [row] = await stored(system, await system.post("/s/", gzipSync(JSON.stringify([sent])), PLAIN), 1);
+    assert.deepEqual([row.properties.$hogflare_recording_items, row.properties.$hogflare_recording_clicks], [6, 2]);
+    const megabytes = (await gauge(system.url, ADMIN, "hogflare_wasm_memory_bytes")) / (1 << 20);
+    assert.ok(megabytes <= 46, `${megabytes} MB`);
+  });
+
   it("is one packed object a request; its row says where, when, how much and on which pages", async () => {
     const session = randomUUID();
     const sent = snapshot(session);
