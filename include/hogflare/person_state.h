@@ -1,13 +1,15 @@
 // What a flag request needs from stored people and groups, and the continuity keys it leaves behind
 // (F-3.3, F-3.4). A part of the request's task, used as PeopleRun is.
 //
-//   StoredStateRun stored(team_id, request, needs(definitions, request), definitions, caches);
-//   stored.start(turn, effects);
-//   …  if (stored.owns(result.id)) stored.resume(turn, std::move(result), effects);
-//   if (stored.finished()) evaluate(definitions, request, stored.state(), turn.now_ms);
+//   StoredStateRun stored(team_id, request, needs(definitions, request), definitions, caches,
+//   memory); stored.start(turn, effects); …  if (stored.owns(result.id)) stored.resume(turn,
+//   std::move(result), effects); if (stored.finished()) evaluate(definitions, request,
+//   stored.state(), turn.now_ms);
 //
 // Everything is read in parallel. Flags do not wait long for an object that does not answer: its
-// reads count as failed after one more try, and the flags that need them get an error entry.
+// reads count as failed after one more try, and the flags that need them get an error entry. So do
+// those whose answer finds no room: what an answer may have is held before it is asked for
+// (reply_room.h), and the values in it before they are read.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +19,7 @@
 
 #include "hogflare/flags.h"
 #include "hogflare/identity_caches.h"
+#include "hogflare/memory_share.h"
 #include "hogflare/person_calls.h"
 #include "hogflare/task.h"
 
@@ -24,9 +27,10 @@ namespace hogflare {
 
 class StoredStateRun {
  public:
-  // Request, definitions and caches must outlive the run.
+  // Request, definitions, caches and memory must outlive the run.
   StoredStateRun(int64_t team_id, const flags::Request& request, const flags::Needs& wanted,
-                 const flags::Definitions& definitions, IdentityCaches& caches);
+                 const flags::Definitions& definitions, IdentityCaches& caches,
+                 MemoryShare& memory);
 
   void start(const Turn& turn, Effects& effects);
   bool owns(uint32_t effect_id) const { return in_flight_.contains(effect_id); }
@@ -50,15 +54,23 @@ class StoredStateRun {
     std::vector<HashKey> hash_keys;
     int hops = 0;
     int attempts = 0;
+    size_t held_bytes = 0;  // for the answer under way
   };
   struct Sent {
     bool is_group;
     size_t index;
   };
 
+  struct GroupCall {
+    int attempts = 0;
+    bool says_room = true;  // an object of the version before understands none of it
+    size_t held_bytes = 0;
+  };
+
   void look_up(size_t index, Effects& effects);
   void looked_up(size_t index, EffectResult result, Effects& effects);
-  void take_person(Lookup& lookup, const ApplyReply& reply);
+  [[nodiscard]] bool take_person(Lookup& lookup, const ApplyReply& reply);
+  [[nodiscard]] bool read_properties(std::string_view text, flags::Value& properties);
   void call_group(size_t index, Effects& effects);
   void group_answered(size_t index, const EffectResult& result, Effects& effects);
   void people_answered(Effects& effects);
@@ -66,12 +78,13 @@ class StoredStateRun {
 
   int64_t team_id_;
   const flags::Request& request_;
-  const flags::Needs wanted_;
+  flags::Needs wanted_;
   const flags::Definitions& definitions_;
   IdentityCaches& caches_;
+  MemoryShare& memory_;
   flags::StoredState state_;
   std::vector<Lookup> lookups_;
-  std::vector<int> group_attempts_;
+  std::vector<GroupCall> group_calls_;
   std::vector<std::string> flags_to_store_;
   size_t open_lookups_ = 0;
   std::unordered_map<uint32_t, Sent> in_flight_;

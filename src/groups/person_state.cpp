@@ -1,11 +1,15 @@
 #include "hogflare/person_state.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "hogflare/cookieless.h"
 #include "hogflare/group_calls.h"
 #include "hogflare/limits.h"
 #include "hogflare/property_bag.h"
+#include "hogflare/reply_room.h"
+#include "hogflare/text.h"
 #include "hogflare/timestamp.h"
 
 namespace hogflare {
@@ -13,21 +17,45 @@ namespace {
 
 constexpr int kAttemptsMax = 2;
 
-flags::Value properties_value(std::string_view text) {
-  Result<flags::Value> parsed = flags::parse_value(text);
-  return parsed.ok() ? std::move(parsed).value() : flags::Value::object();
+// Of a list that grows there are up to three copies' worth for a moment: it doubles, and the half
+// of it that is full is copied.
+constexpr size_t kGrowthMax = 3;
+// Ids and continuity keys in an answer: short ones have a string's head beside them.
+constexpr size_t kTextsPerByte = 4;
+
+size_t values_in(std::string_view text) {
+  size_t count = 1;
+  for (const char c : text) count += (c == ',') | (c == '{') | (c == '[');
+  return std::min(count, limits::kFlagValuesMax);
+}
+
+size_t text_bytes_of(const ApplyReply& reply) {
+  size_t bytes = 0;
+  for (const std::string_view text : reply.property_texts) bytes += text.size();
+  return bytes;
+}
+
+bool is_too_long(std::string_view group_key) {
+  return first_code_points(group_key, limits::kGroupNameChars).size() < group_key.size();
+}
+
+// For the largest properties, and what stands beside them in an answer.
+ReplyRoom hold_properties(MemoryShare& memory) {
+  constexpr size_t kBeside = 1'024;
+  return hold_reply(memory, {.kept_left = limits::kPersonPropertiesBytesMax + kBeside});
 }
 
 }  // namespace
 
 StoredStateRun::StoredStateRun(int64_t team_id, const flags::Request& request,
                                const flags::Needs& wanted, const flags::Definitions& definitions,
-                               IdentityCaches& caches)
+                               IdentityCaches& caches, MemoryShare& memory)
     : team_id_(team_id),
       request_(request),
       wanted_(wanted),
       definitions_(definitions),
-      caches_(caches) {}
+      caches_(caches),
+      memory_(memory) {}
 
 void StoredStateRun::start(const Turn&, Effects& effects) {
   if (wanted_.person || wanted_.hash_keys) {
@@ -45,10 +73,12 @@ void StoredStateRun::start(const Turn&, Effects& effects) {
     lookups_[i].owner = owner_of(lookups_[i].distinct_id);
     look_up(i, effects);
   }
+  // No event of such a group is taken, so that nothing is stored of it.
+  std::erase_if(wanted_.groups, [](const auto& group) { return is_too_long(group.second); });
   for (const auto& [type, key] : wanted_.groups) {
     state_.groups.emplace_back();
     state_.groups.back().type = type;
-    group_attempts_.push_back(0);
+    group_calls_.emplace_back();
     call_group(state_.groups.size() - 1, effects);
   }
 }
@@ -64,7 +94,7 @@ std::string StoredStateRun::owner_of(const std::string& distinct_id) const {
 }
 
 void StoredStateRun::look_up(size_t index, Effects& effects) {
-  const Lookup& lookup = lookups_[index];
+  Lookup& lookup = lookups_[index];
   PersonOp op;
   op.distinct_id = lookup.distinct_id;
   op.access = PersonAccess::kRead;
@@ -75,7 +105,13 @@ void StoredStateRun::look_up(size_t index, Effects& effects) {
     op.other = *request_.anon_distinct_id;
     for (const std::string& flag : flags_to_store_) op.unset.push_back(flag);
   }
+  ReplyRoom room;
+  if (lookup.is_main && wanted_.person && !lookup.writes) room = hold_properties(memory_);
+  lookup.held_bytes = room.held_bytes;
   ApplyRequest request;
+  // Said a little smaller than it is, but for what is not held.
+  request.texts_bytes_max =
+      told_bytes(room.held_bytes > 0 ? room.bytes : room.bytes + room.bytes / 3);
   request.team_id = team_id_;
   request.self = lookup.owner;
   request.ops.push_back(std::move(op));
@@ -99,6 +135,7 @@ void StoredStateRun::resume(const Turn&, EffectResult result, Effects& effects) 
 
 void StoredStateRun::looked_up(size_t index, EffectResult result, Effects& effects) {
   Lookup& lookup = lookups_[index];
+  memory_.give_back(std::exchange(lookup.held_bytes, 0));
   std::optional<ApplyReply> reply;
   if (result.ok) reply = read_apply_reply(std::move(result.body));
   if (reply.has_value() && reply->status == ApplyStatus::kMoved &&
@@ -108,8 +145,10 @@ void StoredStateRun::looked_up(size_t index, EffectResult result, Effects& effec
     look_up(index, effects);
     return;
   }
-  if (reply.has_value() && reply->status == ApplyStatus::kDone && reply->results.size() == 1) {
-    take_person(lookup, *reply);
+  const bool is_answer =
+      reply.has_value() && reply->status == ApplyStatus::kDone && reply->results.size() == 1;
+  if (is_answer && take_person(lookup, *reply)) {
+    // All of it is there.
   } else if (++lookup.attempts < kAttemptsMax) {
     look_up(index, effects);
     return;
@@ -119,8 +158,16 @@ void StoredStateRun::looked_up(size_t index, EffectResult result, Effects& effec
   if (--open_lookups_ == 0) people_answered(effects);
 }
 
-void StoredStateRun::take_person(Lookup& lookup, const ApplyReply& reply) {
+bool StoredStateRun::take_person(Lookup& lookup, const ApplyReply& reply) {
   const OpResult& found = reply.results[0];
+  const bool takes_properties = found.exists && lookup.is_main && !lookup.writes && wanted_.person;
+  if (takes_properties && found.properties_left_out) return false;
+  const size_t others = reply.bytes.size() - std::min(reply.bytes.size(), text_bytes_of(reply));
+  if (memory_.hold_more(kTextsPerByte * others)) return false;
+  if (takes_properties &&
+      !read_properties(reply.property_texts[found.properties], state_.person_properties)) {
+    return false;
+  }
   lookup.exists = found.exists;
   lookup.uuid = found.uuid;
   lookup.hash_keys.clear();
@@ -135,25 +182,36 @@ void StoredStateRun::take_person(Lookup& lookup, const ApplyReply& reply) {
       state_.person_ids.push_back(key.hash_key);
     }
   }
-  if (!found.exists || !lookup.is_main || lookup.writes) return;
+  if (!found.exists || !lookup.is_main || lookup.writes) return true;
   state_.person_exists = true;
-  state_.person_properties = properties_value(reply.property_texts[found.properties]);
-  state_.person_properties.sort_keys();
   state_.person_created_at.clear();
   append_rfc3339(state_.person_created_at, found.created_at_ms);
+  return true;
+}
+
+// A small text may become many values: they are held before they are made. False: no room.
+bool StoredStateRun::read_properties(std::string_view text, flags::Value& properties) {
+  const size_t kept = 2 * text.size() + values_in(text) * sizeof(flags::Value);
+  if (memory_.hold_more(kGrowthMax * kept)) return false;
+  Result<flags::Value> parsed =
+      flags::parse_value(text, limits::kFlagValuesMax, flags::Keep::kLong);
+  properties = parsed.ok() ? std::move(parsed).value() : flags::Value::object();
+  properties.sort_keys();
+  memory_.give_back((kGrowthMax - 1) * kept);
+  return true;
 }
 
 // All people were read, or all keys written.
 void StoredStateRun::people_answered(Effects& effects) {
   state_.hash_keys.clear();
+  std::set<std::string_view> known;
   for (const Lookup& lookup : lookups_) {
     if (lookup.failed) state_.hash_keys_read = flags::Read::kFailed;
     if (lookup.failed && lookup.is_main) state_.person_read = flags::Read::kFailed;
     for (const HashKey& key : lookup.hash_keys) {
       // An older version may have stored them.
       if (key.hash_key.empty() || is_cookieless_placeholder(key.hash_key)) continue;
-      const auto same = [&](const auto& known) { return known.first == key.flag; };
-      if (std::any_of(state_.hash_keys.begin(), state_.hash_keys.end(), same)) continue;
+      if (!known.insert(key.flag).second) continue;
       state_.hash_keys.emplace_back(key.flag, key.hash_key);
     }
   }
@@ -174,19 +232,31 @@ void StoredStateRun::people_answered(Effects& effects) {
 
 void StoredStateRun::call_group(size_t index, Effects& effects) {
   const auto& [type, key] = wanted_.groups[index];
+  GroupCall& call = group_calls_[index];
+  ReplyRoom room{SIZE_MAX, limits::kPersonPropertiesBytesMax};
+  if (call.says_room) {
+    room = hold_properties(memory_);
+  } else if (!memory_.take(room.held_bytes)) {
+    state_.groups[index].read = flags::Read::kFailed;
+    return;
+  }
+  call.held_bytes = room.held_bytes;
   const uint32_t id =
       effects.add(CallObject{ObjectClass::kGroup, group_object_name(team_id_, type, key),
-                             write_group_call({}), limits::kFlagsReadTimeoutMs});
+                             write_group_call({}, room.bytes), limits::kFlagsReadTimeoutMs});
   in_flight_.emplace(id, Sent{true, index});
 }
 
 void StoredStateRun::group_answered(size_t index, const EffectResult& result, Effects& effects) {
+  GroupCall& call = group_calls_[index];
+  memory_.give_back(std::exchange(call.held_bytes, 0));
   std::optional<GroupReply> reply;
   if (result.ok) reply = read_group_reply(result.body);
-  if (reply.has_value()) {
-    state_.groups[index].properties = properties_value(reply->texts.front());
-    state_.groups[index].properties.sort_keys();
-  } else if (++group_attempts_[index] < kAttemptsMax) {
+  if (reply.has_value() && !reply->left_out &&
+      read_properties(reply->texts.front(), state_.groups[index].properties)) {
+    // All of it is there.
+  } else if (++call.attempts < kAttemptsMax) {
+    call.says_room = reply.has_value();
     call_group(index, effects);
   } else {
     state_.groups[index].read = flags::Read::kFailed;

@@ -354,7 +354,7 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
     wanted.hash_keys = false;
     wanted.person = true;
     lists_ = wanted.cohorts;
-    stored_.emplace(team_id_, *request_, wanted, *definitions_, state().identity);
+    stored_.emplace(team_id_, *request_, wanted, *definitions_, state().identity, memory());
     stored_->start(turn, effects);
     if (stored_->finished()) read_lists(turn, effects);
   }

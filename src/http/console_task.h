@@ -52,6 +52,8 @@ class ConsoleTask : public HttpTask {
 
   bool has_binding(std::string_view name);
   bool has_variable(std::string_view name);
+  // For what reads more into memory.
+  MemoryShare& memory() { return memory_; }
 
  private:
   bool changes_something() const { return !is("GET") && !is("HEAD"); }

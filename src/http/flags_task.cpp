@@ -207,7 +207,7 @@ class FlagsTask final : public HttpTask {
     if (is_cookieless_placeholder(request_->distinct_id)) wanted.person = wanted.hash_keys = false;
     if (wanted.nothing() || request_->disable_flags) return evaluate(turn);
     lists_ = wanted.cohorts;
-    stored_.emplace(project_->team_id, *request_, wanted, definitions(), state().identity);
+    stored_.emplace(project_->team_id, *request_, wanted, definitions(), state().identity, memory_);
     stored_->start(turn, effects);
     if (stored_->finished()) read_lists(turn, effects);
   }

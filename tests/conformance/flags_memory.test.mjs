@@ -140,3 +140,49 @@ describe("definitions at their limits", () => {
     });
   }
 });
+
+describe("people and groups at their limits", () => {
+  it("are read by many requests at once: what finds no room fails its flags, and nothing traps", async () => {
+    const types = ["a", "b", "c", "d", "e"];
+    const properties = (type) => [{ key: "plan", value: "pro", ...type }];
+    const conditions = [
+      { properties: properties({ type: "person" }) },
+      ...types.map((_, index) => ({ properties: properties({ type: "group", group_type_index: index }) })),
+    ];
+    const flags = conditions.map((one, i) => ({ id: i + 1, key: `reads-${i}`, filters: { groups: [one] } }));
+    const namespace = await worker.getKVNamespace("FLAGS");
+    await namespace.put(KEY, JSON.stringify({ flags, group_type_mapping: Object.fromEntries(types.entries()) }));
+    // Which is some 12 MB when it is read, and three times that for a moment.
+    const large = { plan: "pro", list: Array(200_000).fill(1) };
+    const events = [
+      { event: "$set", distinct_id: "large", properties: { $set: large } },
+      ...types.map((type) => ({
+        event: "$groupidentify",
+        distinct_id: "large",
+        properties: { $group_type: type, $group_key: "g", $group_set: large },
+      })),
+      { event: "$set", distinct_id: "usual", properties: { $set: { plan: "pro" } } },
+    ];
+    for (const event of events) assert.equal((await post("/e/", JSON.stringify({ api_key: TOKEN, ...event }))).status, 200);
+    const ask = async (distinct_id, groups) => {
+      const { status, text } = await post("/flags/?v=2", JSON.stringify({ token: TOKEN, distinct_id, groups }));
+      return { status, answer: status === 200 ? JSON.parse(text) : {} };
+    };
+    const isOn = async () => (await ask("usual", {})).answer.flags?.["reads-0"]?.enabled === true;
+    for (let i = 0; !(await isOn()); i += 1) {
+      assert.ok(i < 100, "the flags are not taken");
+      await sleep(100);
+    }
+    assert.equal((await ask("large", {})).answer.flags["reads-0"].enabled, true, "one alone has room");
+    const groups = Object.fromEntries(types.map((type) => [type, "g"]));
+    const answers = await Promise.all(Array.from({ length: 12 }, () => ask("large", groups)));
+    for (const { status, answer } of answers) {
+      assert.equal(status, 200);
+      const failed = Object.values(answer.flags).some((flag) => flag.failed);
+      assert.equal(answer.errorsWhileComputingFlags, failed);
+    }
+    assert.ok(await isOn());
+    assert.equal(await metric("hogflare_traps_total"), 0);
+    assert.ok((await metric("hogflare_wasm_memory_bytes")) <= WASM_BYTES_MAX);
+  });
+});

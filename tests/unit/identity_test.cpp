@@ -2,12 +2,15 @@
 // keep large people, and what flags read and write. Crashes and races are tests/sim's.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
 #include "hogflare/limits.h"
+#include "hogflare/memory_share.h"
 #include "hogflare/person_state.h"
 #include "identity/person_surrender.h"
 #include "identity_support.h"
@@ -1012,7 +1015,7 @@ struct FlagState {
   FlagState(Fixture& f, const std::string& id, const std::string& anonymous)
       : definitions(parse_definitions()),
         request(make_request(id, anonymous)),
-        run(1, request, flags::needs(definitions, request), definitions, f.caches) {
+        run(1, request, flags::needs(definitions, request), definitions, f.caches, memory) {
     Effects effects;
     run.start(f.host.turn(), effects);
     f.host.drive(
@@ -1042,6 +1045,8 @@ struct FlagState {
 
   flags::Definitions definitions;
   flags::Request request;
+  size_t held = 0;
+  MemoryShare memory{held};
   StoredStateRun run;
 };
 
@@ -1091,7 +1096,10 @@ TEST_CASE("A group's object that does not answer for flags is asked once more") 
     Fixture f;
     f.send(event("$groupidentify", "ann",
                  R"("$group_type":"org","$group_key":"o","$group_set":{"tier":"gold"})"));
-    StoredStateRun run(1, request, flags::needs(parsed.value(), request), parsed.value(), f.caches);
+    size_t held = 0;
+    MemoryShare memory(held);
+    StoredStateRun run(1, request, flags::needs(parsed.value(), request), parsed.value(), f.caches,
+                       memory);
     Effects effects;
     run.start(f.host.turn(), effects);
     int asked = 0;
@@ -1127,7 +1135,10 @@ TEST_CASE(
     f.send(event("custom", "ann"));
     f.send(event("custom", "user"));
     f.send(event("$identify", "user", R"("$anon_distinct_id":"ann")"));
-    StoredStateRun run(1, request, flags::needs(parsed.value(), request), parsed.value(), f.caches);
+    size_t held = 0;
+    MemoryShare memory(held);
+    StoredStateRun run(1, request, flags::needs(parsed.value(), request), parsed.value(), f.caches,
+                       memory);
     Effects effects;
     run.start(f.host.turn(), effects);
     for (std::vector<Effect> due = effects.take(); !due.empty(); due = effects.take()) {
@@ -1165,7 +1176,10 @@ TEST_CASE("A person's object that answers with none is asked once more for flags
       CAPTURE(answer, wrong);
       Fixture f;
       f.send(event("custom", "ann"));
-      StoredStateRun run(1, request, flags::needs(definitions, request), definitions, f.caches);
+      size_t held = 0;
+      MemoryShare memory(held);
+      StoredStateRun run(1, request, flags::needs(definitions, request), definitions, f.caches,
+                         memory);
       Effects effects;
       run.start(f.host.turn(), effects);
       int asked = 0;
@@ -1180,6 +1194,103 @@ TEST_CASE("A person's object that answers with none is asked once more for flags
       CHECK((run.state().hash_keys_read == flags::Read::kFailed) == (wrong == 2));
     }
   }
+}
+
+// Flags that look at a property of the person and one of a group, and who asks them.
+struct ReadOfAll {
+  ReadOfAll(Fixture& f, size_t others_hold, const std::string& group_key)
+      : request(FlagState::make_request("ann", "")), held(others_hold) {
+    Result<flags::Definitions> parsed = flags::Definitions::parse(
+        R"({"flags":[{"id":1,"key":"f","filters":{"groups":[{"properties":[)"
+        R"({"key":"tier","type":"group","group_type_index":0,"value":"gold"},)"
+        R"({"key":"plan","type":"person","value":"pro"}]}]}}],)"
+        R"("group_type_mapping":{"0":"org"}})",
+        {});
+    REQUIRE(parsed.ok());
+    const flags::Definitions definitions = std::move(parsed).value();
+    request.groups.push_back({.type = "org", .key = group_key, .usable = true});
+    run.emplace(1, request, flags::needs(definitions, request), definitions, f.caches, memory);
+    Effects effects;
+    run->start(f.host.turn(), effects);
+    for (std::vector<Effect> due = effects.take(); !due.empty(); due = effects.take()) {
+      for (const Effect& effect : due) {
+        EffectResult result{.id = effect.id, .ok = true};
+        result.body = f.host.call(std::get<CallObject>(effect.kind));
+        largest_answer = std::max(largest_answer, result.body.size());
+        ++answers;
+        run->resume(f.host.turn(), std::move(result), effects);
+      }
+    }
+    REQUIRE(run->finished());
+  }
+
+  flags::Request request;
+  size_t held;
+  MemoryShare memory{held};
+  std::optional<StoredStateRun> run;
+  size_t largest_answer = 0;
+  int answers = 0;
+};
+
+// An object of so many small values.
+std::string dense_object(size_t values) {
+  std::string text = R"({"tier":"gold","plan":"pro","list":[1)";
+  for (size_t i = 1; i < values; ++i) text += ",1";
+  return text + "]}";
+}
+
+TEST_CASE("What flags read of people and groups is held, and what finds no room is not read") {
+  constexpr size_t kValues = 50'000;
+  const auto send = [](Fixture& f, size_t values) {
+    f.send(event("$set", "ann", R"("$set":)" + dense_object(values)));
+    f.send(event("$groupidentify", "ann",
+                 R"("$group_type":"org","$group_key":"o","$group_set":)" + dense_object(values)));
+  };
+  SECTION("with room the values are held as long as they are there") {
+    Fixture f;
+    send(f, kValues);
+    const ReadOfAll read(f, 0, "o");
+    CHECK(read.run->state().person_properties.find("list")->items.size() == kValues);
+    CHECK(read.run->state().groups[0].properties.find("list")->items.size() == kValues);
+    CHECK(read.answers == 2);
+    CHECK(read.held > 2 * kValues * sizeof(flags::Value));
+    CHECK(read.held < 3 * kValues * sizeof(flags::Value));
+  }
+  SECTION("without it no large answer is asked for") {
+    Fixture f;
+    send(f, kValues);
+    const size_t others = limits::kRequestMemoryBytesMax / 2;
+    const ReadOfAll read(f, others, "o");
+    CHECK(read.run->state().person_read == flags::Read::kFailed);
+    CHECK(read.run->state().groups[0].read == flags::Read::kFailed);
+    CHECK(read.largest_answer < 1'000);
+    CHECK(read.held < others + 1'000);
+  }
+  SECTION("of many values in a text that fits no more are made than there is room for") {
+    Fixture f;
+    send(f, 10'000);
+    const size_t others = limits::kRequestMemoryBytesMax - 10'000 * sizeof(flags::Value);
+    const ReadOfAll read(f, others, "o");
+    CHECK(read.run->state().person_read == flags::Read::kFailed);
+    CHECK(read.run->state().groups[0].read == flags::Read::kFailed);
+    CHECK(read.held < others + 1'000);
+  }
+  SECTION("a usual person is read while others take nearly all") {
+    Fixture f;
+    send(f, 20);
+    const ReadOfAll read(f, limits::kRequestMemoryBytesMax - (64u << 10), "o");
+    CHECK(read.run->state().person_properties.find("plan")->text == "pro");
+    CHECK(read.run->state().groups[0].properties.find("tier")->text == "gold");
+  }
+}
+
+TEST_CASE("A group whose key no event's may be is not asked for") {
+  Fixture f;
+  const ReadOfAll longest(f, 0, std::string(limits::kGroupNameChars, 'g'));
+  CHECK(longest.answers == 2);
+  const ReadOfAll longer(f, 0, std::string(limits::kGroupNameChars + 1, 'g'));
+  CHECK(longer.answers == 1);
+  CHECK(longer.run->state().groups.empty());
 }
 
 TEST_CASE("Flags that name no list of people read none of a person's further ids") {
@@ -1224,7 +1335,10 @@ TEST_CASE(
   Fixture silent;
   const flags::Definitions definitions = FlagState::parse_definitions();
   const flags::Request request = FlagState::make_request("ann", "");
-  StoredStateRun run(1, request, flags::needs(definitions, request), definitions, silent.caches);
+  size_t held = 0;
+  MemoryShare memory(held);
+  StoredStateRun run(1, request, flags::needs(definitions, request), definitions, silent.caches,
+                     memory);
   Effects effects;
   run.start(silent.host.turn(), effects);
   for (std::vector<Effect> due = effects.take(); !due.empty(); due = effects.take()) {
