@@ -4,7 +4,8 @@ import { deleteObjects, getObject, listObjects, putObject } from "./buckets.js";
 import { CoreReset, currentGeneration, end, refuseClass, resume } from "./core.js";
 import { tellLive } from "./live.js";
 import { readCache, runQuery, writeCache } from "./query.js";
-import { failure, noAnswerWithin, NOT_SQLITE, readUpTo, says, TRAPPED, withTimeout } from "./results.js";
+import { failure, KV_TIMEOUT_MS, noAnswerWithin, NOT_SQLITE, readUpTo, says, TRAPPED, withTimeout } from "./results.js";
+import { readKv } from "./kv_reads.js";
 import { isRefusal, sendAlone, sendRows } from "./sends.js";
 import { markOf } from "./trapped.js";
 
@@ -15,8 +16,6 @@ import { markOf } from "./trapped.js";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const NOTHING = new Uint8Array(0);
-/** A flags namespace, or the assets, that do not answer within this are treated as failed. */
-const KV_TIMEOUT_MS = 2_000;
 const KEPT_REQUEST_BYTES = 65_536;
 
 /**
@@ -158,7 +157,7 @@ class Run {
       case EFFECT_KIND.sendRows:
         return this.send(effect);
       case EFFECT_KIND.readKv:
-        return readKv(effect, this.env);
+        return readKv(this.env.FLAGS, effect);
       case EFFECT_KIND.wait:
         return wait(effect.a);
       case EFFECT_KIND.readAsset:
@@ -223,13 +222,6 @@ function writePoints(points, env) {
   for (const [name, value] of JSON.parse(points)) {
     env.ANALYTICS.writeDataPoint({ indexes: [name.slice(0, 96)], blobs: [name], doubles: [value] });
   }
-}
-
-/** @param {Effect} effect @param {any} env @returns {Promise<Result>} */
-async function readKv(effect, env) {
-  const value = await withTimeout(env.FLAGS.get(effect.name, "text"), KV_TIMEOUT_MS);
-  if (value === null) return { ok: true, status: 404, retryAfterMs: 0, body: NOTHING };
-  return { ok: true, status: 200, retryAfterMs: 0, body: encoder.encode(value) };
 }
 
 /** @param {Effect} effect @param {any} env @returns {Promise<Result>} */

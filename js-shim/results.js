@@ -2,10 +2,14 @@
 
 /**
  * `shared`: the answer to another request's send that carried these rows.
- * @typedef {{ok: boolean, status: number, retryAfterMs: number, body: Uint8Array, shared?: boolean}} Result
+ * `stored`: the body is a value of the flags namespace.
+ * @typedef {{ok: boolean, status: number, retryAfterMs: number, body: Uint8Array, shared?: boolean, stored?: boolean}} Result
  */
 
 const encoder = new TextEncoder();
+
+/** A flags namespace, or the assets, that do not answer within this are treated as failed. */
+export const KV_TIMEOUT_MS = 2_000;
 
 /** What an object's failed call says that its caller has to know, whatever isolate it ran in. Ending the
  * object fails all its calls with the same words, so those of a trap name the call that brought it about. */
@@ -29,7 +33,7 @@ export function noAnswerWithin(timeoutMs) {
 
 /**
  * A stream's first bytes, at most so many; what would come behind them is not asked for.
- * @param {ReadableStream<Uint8Array> | null} stream
+ * @param {AsyncIterable<Uint8Array> | null} stream
  * @param {number} bytesMax
  * @returns {Promise<{bytes: Uint8Array, isWhole: boolean}>}
  */

@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "hogflare/flags_limits.h"
 #include "hogflare/limits.h"
 #include "hogflare/result.h"
 
@@ -55,9 +56,10 @@ struct SendRows {
 };
 
 // Reads a value of the flags namespace. The result's body is the value; http_status 404: no such
-// key.
+// key. Not ok with http_status 413: it has more than `bytes_max` bytes, and nobody holds it.
 struct ReadKv {
   std::string key;
+  uint32_t bytes_max = limits::kFlagDefinitionsBytesMax;
 };
 
 // Reads a file of the Worker's static assets. The result's body is the file; http_status 404: there

@@ -43,14 +43,14 @@ void CohortLists::take(int64_t cohort, const EffectResult& result, int64_t now_m
     return;
   }
   entry.has_none = false;
+  if (!result.ok && result.http_status == 413) {
+    entry.problem = name + " has more than the " + std::to_string(limits::kCohortListBytesMax) +
+                    " bytes that are taken";
+    return;
+  }
   if (!result.ok) {
     entry.problem = name + " could not be read: " + result.body;
     entry.due_at_ms = std::min(entry.due_at_ms, now_ms + kRetryMs);
-    return;
-  }
-  if (result.body.size() > limits::kCohortListBytesMax) {
-    entry.problem = name + " has " + std::to_string(result.body.size()) + " bytes; at most " +
-                    std::to_string(limits::kCohortListBytesMax) + " are taken";
     return;
   }
   const Result<flags::Value> value = flags::parse_value(result.body);

@@ -1,6 +1,6 @@
 // Lists of cohort members in KV, kept per isolate.
 //
-//   if (lists.is_due(id, now_ms)) … effects.add(ReadKv{CohortLists::key_of(id)}) … lists.take(…)
+//   if (lists.is_due(id, now_ms)) … effects.add(CohortLists::read(id)) … lists.take(…)
 //   stored.cohorts.push_back({id, lists.answer(id, ids, now_ms)});
 //
 // A list is read again after HOGFLARE_FLAGS_TTL_SECS; a list that cannot be read then stays as it
@@ -26,6 +26,7 @@ class CohortLists {
   explicit CohortLists(const Config& config);
 
   static std::string key_of(int64_t cohort) { return "cohort:" + std::to_string(cohort); }
+  static ReadKv read(int64_t cohort) { return {key_of(cohort), limits::kCohortListBytesMax}; }
 
   // True when the list is to be read. Requests share an answer while one of them reads; before the
   // first answer everybody reads.

@@ -455,7 +455,7 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
     for (; next_list_ < lists_.size(); ++next_list_) {
       const flags::ListedCohort& cohort = lists_[next_list_];
       if (state().cohort_lists.is_due(cohort, turn.now_ms)) {
-        list_effect_ = effects.add(ReadKv{CohortLists::key_of(cohort.id)});
+        list_effect_ = effects.add(CohortLists::read(cohort.id));
         return;
       }
       take_membership(turn, cohort);

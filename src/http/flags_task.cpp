@@ -120,17 +120,17 @@ class FlagsTask final : public HttpTask {
                            {config.signing_secret, true, !config.unsigned_tokens.empty()});
   }
 
-  // The body's index, its values, and what the request keeps of them.
-  std::optional<Error> reserve_values(std::string_view json, size_t values_max) {
+  // The text, its index, and its values.
+  static size_t values_bytes(std::string_view json, size_t values_max) {
     const size_t index = json_index_bytes(json);
     const size_t values = std::min(index / sizeof(json::Node), values_max);
-    return memory_.hold_more(json.size() + index + values * sizeof(flags::Value));
+    return json.size() + index + values * sizeof(flags::Value);
   }
 
-  // The same, and the properties' texts in small letters, of the two kinds that there are.
+  // What the request keeps of them, and the properties' texts in small letters, of the two kinds
+  // that there are.
   std::optional<Error> reserve_request(std::string_view json) {
-    if (auto refused = reserve_values(json, limits::kFlagsRequestNodesMax)) return refused;
-    return memory_.hold_more(2 * json.size());
+    return memory_.hold_more(values_bytes(json, limits::kFlagsRequestNodesMax) + 2 * json.size());
   }
 
   bool query_is_true(std::string_view name) {
@@ -220,7 +220,7 @@ class FlagsTask final : public HttpTask {
       const bool may_read = list_reads_ < limits::kCohortReadsMax;
       if (may_read && state().cohort_lists.is_due(cohort, turn.now_ms)) {
         ++list_reads_;
-        list_effect_ = effects.add(ReadKv{CohortLists::key_of(cohort.id)});
+        list_effect_ = effects.add(CohortLists::read(cohort.id));
         return;
       }
       take_membership(turn, cohort);
@@ -231,14 +231,16 @@ class FlagsTask final : public HttpTask {
   void take_list(const Turn& turn, EffectResult& result, Effects& effects) {
     list_effect_ = 0;
     // The others would hardly fare better, and the client does not wait for them.
-    if (!result.ok) list_reads_ = limits::kCohortReadsMax;
-    if (result.ok && result.body.size() <= limits::kCohortListBytesMax) {
-      if (std::optional<Error> refused = reserve_values(result.body, limits::kFlagValuesMax)) {
-        result.ok = false;
-        result.body = refused->detail;
-      }
+    if (!result.ok && result.http_status != 413) list_reads_ = limits::kCohortReadsMax;
+    // For as long as it is read: the next one finds the same room.
+    size_t held = result.ok ? values_bytes(result.body, limits::kFlagValuesMax) : 0;
+    if (std::optional<Error> refused = memory_.hold_more(held)) {
+      held = 0;
+      result.ok = false;
+      result.body = refused->detail;
     }
     state().cohort_lists.take(lists_[next_list_].id, result, turn.now_ms);
+    memory_.give_back(held);
     take_membership(turn, lists_[next_list_]);
     ++next_list_;
     read_lists(turn, effects);

@@ -27,9 +27,9 @@ struct EffectRecord {
   // 0 CallObject, 1 SendRows, 2 ReadKv, 3 Wait, 4 ReadAsset, 5 RunQuery, 6 ReadCache, 7 WriteCache,
   // 8 PutObject, 9 GetObject, 10 ListObjects, 11 DeleteObjects, 12 ChangeKv, 13 FetchDocument
   uint32_t kind;
-  uint32_t a;     // object class | stream | - | delay_ms | - | bucket (8 to 11), change (12)
-  uint32_t b;     // - | rows | max_age_s (7), bytes_max (9), count_max (10), bytes of metadata (12)
-  uint32_t c;     // timeout_ms | timeout_ms | … | timeout_ms (5, 8, 13)
+  uint32_t a;  // object class | stream | - | delay_ms | - | bucket (8 to 11), change (12)
+  uint32_t b;  // - | rows | bytes_max (2, 9), max_age_s (7), count_max (10), bytes of metadata (12)
+  uint32_t c;  // timeout_ms | timeout_ms | … | timeout_ms (5, 8, 13)
   uint32_t name;  // object name | - | key | - | path | - | key | key | key | key | prefix | - | key
                   // | address
   uint32_t name_size;
@@ -152,6 +152,7 @@ void describe_effect(const Effect& effect, EffectRecord& record) {
     record.bytes_size = static_cast<uint32_t>(send->rows.size());
   } else if (const auto* read = std::get_if<ReadKv>(&effect.kind)) {
     record.name = address(read->key.data());
+    record.b = read->bytes_max;
     record.name_size = static_cast<uint32_t>(read->key.size());
   } else if (const auto* asset = std::get_if<ReadAsset>(&effect.kind)) {
     record.name = address(asset->path.data());

@@ -455,6 +455,25 @@ describe("cohorts with a list of members", () => {
       await system.stop();
     }
   });
+
+  it("of many members are read one after the other, and one that is too large fails none of the others", async () => {
+    const ids = [11, 12, 13, 14, 15, 16];
+    const many = {
+      flags: ids.map((id) => flag(id, `in-${id}`, [cohort(id, "in")])),
+      cohorts: ids.map((id) => ({ id, is_static: true, filters: {} })),
+    };
+    const system = await startSystem({ vars: { ...vars, HOGFLARE_FEATURE_FLAGS: JSON.stringify(many), HOGFLARE_FLAGS_TTL_SECS: "60" } });
+    try {
+      const members = (id, length) => ["u", ...Array.from({ length: 99_999 }, (_, n) => `${id}-${n}`.padEnd(length, "x"))];
+      for (const id of ids) await put(system, id, members(id, id === 12 ? 90 : 40));
+      const { "in-12": tooLarge, ...others } = await values(system, { distinct_id: "u" });
+      assert.equal(tooLarge, "failed");
+      assert.deepEqual(others, { "in-11": true, "in-13": true, "in-14": true, "in-15": true, "in-16": true });
+      assert.match((await problems(system)).join(), /the list of members cohort:12 has more than the 8388608 bytes that are taken/);
+    } finally {
+      await system.stop();
+    }
+  });
 });
 
 describe("warnings of definitions", () => {
