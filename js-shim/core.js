@@ -59,6 +59,11 @@ let panicMessage = "";
 /** @type {{at: string, message: string} | null} */
 let lastTrap = null;
 let configured = false;
+/** Documents of flags that trapped the core while they were taken, by their SHA-1. @type {Set<string>} */
+const refusedFlags = new Set();
+const REFUSED_FLAGS_MAX = 16;
+/** The document of the flags namespace that was taken last. */
+let formerFlags = new Uint8Array(0);
 
 /** Views of the whole memory; growing it detaches them. */
 let bytesView = new Uint8Array(0);
@@ -199,6 +204,21 @@ function reset() {
   wasm.stackRestore(initialStack);
 }
 
+/** @returns {{sets: number, document: string}} sets taken so far, and the document that is being taken */
+function flagsTaking() {
+  const at = wasm.hf_flags_taking();
+  return { sets: words()[at / 4], document: text(at + 4, 40) };
+}
+
+/** @returns {boolean} whether a document of flags was being taken when the core trapped, which is refused then */
+function refuseFlags() {
+  const { document } = flagsTaking();
+  if (!/^[0-9a-f]{40}$/.test(document)) return false;
+  if (refusedFlags.size >= REFUSED_FLAGS_MAX) refusedFlags.clear();
+  refusedFlags.add(document);
+  return true;
+}
+
 /**
  * Where a trap happened, innermost first; undefined unless the module has names (preset wasm-debug).
  * @param {unknown} error
@@ -227,8 +247,10 @@ function guarded(entry) {
       JSON.stringify({ level: "error", event: "core_trap", message, trapCount: trapCount + 1, memoryBytes: memoryBytes(), functions }),
     );
     trapCount += 1;
+    const isFlags = refuseFlags();
     reset();
-    throw new CoreTrap(TRAPPED);
+    // Whoever asked while a document was due is not at fault.
+    throw isFlags ? new CoreReset(TRAPPED) : new CoreTrap(TRAPPED);
   }
 }
 
@@ -339,7 +361,9 @@ function encodeTail(tail) {
  */
 export function configure(host) {
   guarded(() => {
-    writeInput(NOTHING, JSON.stringify({ ...host, last_trap: lastTrap, not_sqlite: [...withoutSqlite] }), 0);
+    const own = { last_trap: lastTrap, not_sqlite: [...withoutSqlite] };
+    const flags = refusedFlags.size === 0 ? {} : { refused_flags: [...refusedFlags], former_flags: decoder.decode(formerFlags) };
+    writeInput(NOTHING, JSON.stringify({ ...host, ...own, ...flags }), 0);
     wasm.hf_configure(trapCount);
   });
   configured = true;
@@ -394,8 +418,10 @@ export function startObject(entry, objectClass, request, ownStorage) {
  */
 export function resume(slot, id, result, ownStorage) {
   const entry = () => {
+    const setsBefore = result.stored ? flagsTaking().sets : 0;
     writeInput(result.body, "", 0);
     const address = wasm.hf_resume(slot, id, outcomeOf(result), result.status, result.retryAfterMs, Date.now());
+    if (result.stored && flagsTaking().sets !== setsBefore) formerFlags = result.body;
     return address === 0 ? null : readOutput(address);
   };
   const output = ownStorage === null ? guarded(entry) : guardedWithStorage(ownStorage, entry);

@@ -99,10 +99,14 @@ struct Config {
   size_t body_bytes_max = limits::kDecompressedBytesMax;  // HOGFLARE_BODY_BYTES_MAX, unpacked
   size_t reject_rows_max = limits::kRejectRowsMax;        // HOGFLARE_REJECT_ROWS_MAX
 
-  std::string flags_kv_key;            // HOGFLARE_FLAGS_KV_KEY
-  uint32_t flags_ttl_ms = 60'000;      // HOGFLARE_FLAGS_TTL_SECS
-  std::string feature_flags;           // HOGFLARE_FEATURE_FLAGS, unparsed
-  std::string bundled_flags;           // the deployed flags.json, unparsed
+  std::string flags_kv_key;        // HOGFLARE_FLAGS_KV_KEY
+  uint32_t flags_ttl_ms = 60'000;  // HOGFLARE_FLAGS_TTL_SECS
+  std::string feature_flags;       // HOGFLARE_FEATURE_FLAGS, unparsed
+  std::string bundled_flags;       // the deployed flags.json, unparsed
+  // Documents of flags that trapped the core while they were taken, by their SHA-1 in hexadecimal,
+  // and the KV key's last good one, unparsed, where there are such.
+  std::vector<std::string> refused_flags;
+  std::string former_flags;
   std::vector<std::string> bindings;   // the names the host found bound
   std::vector<std::string> variables;  // the names of config_variables() that are set
 

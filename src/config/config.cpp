@@ -601,14 +601,19 @@ void read_last_trap(Reader& reader, const Json& host) {
   reader.problem(false, "the core trapped at " + text("at") + ": " + text("message"));
 }
 
-std::vector<std::string> read_bindings(const Json& host) {
-  std::vector<std::string> bindings;
-  const auto list = host.find("bindings");
-  if (list == host.end() || !list->is_array()) return bindings;
-  for (const Json& name : *list) {
-    if (name.is_string()) bindings.push_back(name.get<std::string>());
+std::vector<std::string> read_texts(const Json& host, const char* member) {
+  std::vector<std::string> texts;
+  const auto list = host.find(member);
+  if (list == host.end() || !list->is_array()) return texts;
+  for (const Json& text : *list) {
+    if (text.is_string()) texts.push_back(text.get<std::string>());
   }
-  return bindings;
+  return texts;
+}
+
+std::string read_text(const Json& host, const char* member) {
+  const auto text = host.find(member);
+  return text == host.end() || !text->is_string() ? std::string() : text->get<std::string>();
 }
 
 // Classes that an object of theirs was found to be unusable of: names of bindings.
@@ -638,18 +643,16 @@ Config parse_config(std::string_view host_json, Zones* zones) {
   Reader reader{usable ? host["vars"] : kEmpty, config};
   read_variables(reader);
   const std::vector<std::string> bindings =
-      usable ? read_bindings(host) : std::vector<std::string>();
+      usable ? read_texts(host, "bindings") : std::vector<std::string>();
   config.bindings = bindings;
   for (const ConfigVariable& variable : config_variables()) {
     if (!reader.text(variable.name).empty()) config.variables.emplace_back(variable.name);
   }
-  const auto bundled = host.find("bundled_flags");
-  if (usable && bundled != host.end() && bundled->is_string()) {
-    config.bundled_flags = bundled->get<std::string>();
-  }
-  const auto script = host.find("script_version");
-  if (usable && script != host.end() && script->is_string()) {
-    config.script_version = script->get<std::string>();
+  if (usable) {
+    config.bundled_flags = read_text(host, "bundled_flags");
+    config.refused_flags = read_texts(host, "refused_flags");
+    config.former_flags = read_text(host, "former_flags");
+    config.script_version = read_text(host, "script_version");
   }
   read_sinks(reader, bindings);
   check_row_modes(reader);

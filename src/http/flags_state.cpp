@@ -16,11 +16,17 @@ constexpr int64_t kRetryMs = 1'000;
 // Faults of single flags that the health report names; flags:check lists all of them.
 constexpr size_t kProblemsNamed = 20;
 
+FlagsTaking taking;
+
 }  // namespace
+
+const FlagsTaking& flags_taking() { return taking; }
 
 FlagsState::FlagsState(const Config& config, size_t& request_memory_bytes)
     : config_(config), request_memory_bytes_(request_memory_bytes) {
   sets_.push_back(std::make_unique<FlagSet>());
+  if (!config.former_flags.empty()) take_former();
+  if (source_ != "none") return;
   const bool has_variable = !config.feature_flags.empty();
   const std::string& text = has_variable ? config.feature_flags : config.bundled_flags;
   if (!text.empty()) take(text, has_variable ? "HOGFLARE_FEATURE_FLAGS" : "flags.json");
@@ -29,18 +35,40 @@ FlagsState::FlagsState(const Config& config, size_t& request_memory_bytes)
   if (!config.flags_kv_key.empty() && is_empty) has_good_set_ = false;
 }
 
+// What was in force before the document that stopped the server.
+void FlagsState::take_former() {
+  kv_digest_ = sha1(config_.former_flags);
+  take(config_.former_flags, "KV");
+  kv_problems_ = problems_;
+}
+
+void FlagsState::refuse(std::string_view source, std::string_view why) {
+  if (source_ == "none") has_good_set_ = false;
+  problems_ = {"flags of " + std::string(source) + " are refused, " +
+               (has_good_set_ ? "the last good set stays: " : "there is no other set: ") +
+               std::string(why)};
+}
+
 void FlagsState::take(std::string_view json, std::string_view source) {
   problems_.clear();
+  const std::string digest = to_hex(sha1(json));
+  const std::vector<std::string>& refused = config_.refused_flags;
+  if (std::find(refused.begin(), refused.end(), digest) != refused.end()) {
+    return refuse(source, "taking this document (SHA-1 " + digest +
+                              ") stopped the server; another one is taken as usual");
+  }
+  digest.copy(taking.sha1, sizeof taking.sha1);
+  parse(json, source);
+  std::fill(std::begin(taking.sha1), std::end(taking.sha1), '\0');
+}
+
+void FlagsState::parse(std::string_view json, std::string_view source) {
   flags::ParseOptions options;
   options.group_types = config_.group_types;
   options.zones = config_.zones;
   Result<flags::Definitions> parsed = flags::Definitions::parse(json, options);
   if (!parsed.ok()) {
-    if (source_ == "none") has_good_set_ = false;
-    problems_.push_back("flags of " + std::string(source) + " are refused, " +
-                        (has_good_set_ ? "the last good set stays: " : "there is no other set: ") +
-                        parsed.error().detail);
-    return;
+    return refuse(source, parsed.error().detail);
   }
   project::Settings settings =
       project::read_settings(parsed.value().members(project::kSettingsMembers));
@@ -50,6 +78,7 @@ void FlagsState::take(std::string_view json, std::string_view source) {
   drop_unused();
   has_good_set_ = true;
   source_ = source;
+  ++taking.sets_taken;
 }
 
 void FlagsState::name_problems(std::string_view source) {
@@ -86,6 +115,12 @@ bool FlagsState::kv_is_due(int64_t now_ms) {
 
 void FlagsState::take_kv(const EffectResult& result, int64_t now_ms) {
   kv_answered_ = true;
+  if (!result.ok && result.http_status == 413) {
+    kv_digest_.reset();
+    return refuse("KV", "the document has more than the " +
+                            std::to_string(limits::kFlagDefinitionsBytesMax) +
+                            " bytes that are taken");
+  }
   if (!result.ok) {
     return try_again(now_ms, "the flags namespace could not be read: " + result.body);
   }

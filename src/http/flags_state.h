@@ -6,7 +6,8 @@
 //
 // Sources: the KV key (re-read at most every HOGFLARE_FLAGS_TTL_SECS), until it gave a good set
 // HOGFLARE_FEATURE_FLAGS, and when that is not set the deployed flags.json. A set with an error is
-// refused whole; the last good one stays and /healthz says so.
+// refused whole; the last good one stays and /healthz says so. So is a set that trapped the core
+// when it was taken: the host knows it by its SHA-1, and gives the last good one back.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,14 @@
 #include "hogflare/task.h"
 
 namespace hogflare {
+
+// Which document of flags is at fault when the core traps, and which was good: a host that starts
+// the core anew gives both back (config.h). Words of the ABI (js-shim/core.js).
+struct FlagsTaking {
+  uint32_t sets_taken = 0;  // so far
+  char sha1[40] = {};       // hexadecimal, of the document that is being taken; NULs: none is
+};
+const FlagsTaking& flags_taking();
 
 // A set, the settings of the same document, and how many requests are using them.
 struct FlagSet {
@@ -79,6 +88,9 @@ class FlagsState {
 
  private:
   void take(std::string_view json, std::string_view source);
+  void take_former();
+  void parse(std::string_view json, std::string_view source);
+  void refuse(std::string_view source, std::string_view why);
   void try_again(int64_t now_ms, std::string problem);
   void drop_unused();
   void name_problems(std::string_view source);

@@ -15,6 +15,7 @@
 #include "host.h"
 #include "hogflare/core.h"
 #include "hogflare/metrics.h"
+#include "http/flags_state.h"
 
 #define HF_EXPORT(name) extern "C" __attribute__((export_name(#name), used))
 
@@ -151,8 +152,8 @@ void describe_effect(const Effect& effect, EffectRecord& record) {
     record.bytes = address(send->rows.data());
     record.bytes_size = static_cast<uint32_t>(send->rows.size());
   } else if (const auto* read = std::get_if<ReadKv>(&effect.kind)) {
-    record.name = address(read->key.data());
     record.b = read->bytes_max;
+    record.name = address(read->key.data());
     record.name_size = static_cast<uint32_t>(read->key.size());
   } else if (const auto* asset = std::get_if<ReadAsset>(&effect.kind)) {
     record.name = address(asset->path.data());
@@ -339,6 +340,9 @@ HF_EXPORT(hf_configure) void hf_configure(double trap_count) {
   module().core = std::make_unique<Core>(take_input(), module().decompressor, module().zones);
   module().core->set_trap_count(static_cast<uint64_t>(trap_count));
 }
+
+// What js-shim/core.js asks after a trap: whether a document of flags was being taken.
+HF_EXPORT(hf_flags_taking) const FlagsTaking* hf_flags_taking() { return &flags_taking(); }
 
 // Bytes a body may have for hf_input to take it. Needs hf_configure.
 HF_EXPORT(hf_body_bytes_left) uint32_t hf_body_bytes_left() {

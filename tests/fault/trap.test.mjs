@@ -1,5 +1,6 @@
 // The core traps: nobody gets a 200 that was not earned, and the next request works.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually, startSystem, TOKEN } from "../lib/harness.mjs";
@@ -231,5 +232,71 @@ describe("an object's turn in which something breaks", () => {
     assert.match(await refused.text(), /refused for ten minutes/);
     await eventually(async () => (await system.post("/e/", body(2))).status === 200, { what: "another body's turn" });
     assert.equal(await traps(), before + 1);
+  });
+});
+
+describe("a document of flags that traps the core", () => {
+  const KEY = "flags";
+  const BAD = JSON.stringify({ timezone: "Trap/Zone", flags: [{ key: "bad", filters: { groups: [{}] } }] });
+  const good = (key) => JSON.stringify({ flags: [{ key, filters: { groups: [{}] } }] });
+  const question = { token: TOKEN, distinct_id: "u" };
+  const name = createHash("sha1").update(BAD).digest("hex");
+
+  async function withFlags(vars, test) {
+    const own = await startSystem({ main: "tests/fault/trap_worker.js", vars: { HOGFLARE_ADMIN_TOKEN: ADMIN_TOKEN, ...vars } });
+    try {
+      await test(own, {
+        trapCount: async () => (await metrics(own.url)).of("hogflare_traps_total"),
+        problems: async () =>
+          (await (await own.request("/healthz", { headers: asAdmin })).json()).problems.map(({ message }) => message ?? ""),
+      });
+    } finally {
+      await own.stop();
+    }
+  }
+
+  it("is refused by its name, the one before it stays, and nobody who asks is refused", async () => {
+    await withFlags({ HOGFLARE_FLAGS_KV_KEY: KEY, HOGFLARE_FLAGS_TTL_SECS: "1" }, async (own, { trapCount, problems }) => {
+      const namespace = await own.worker.getKVNamespace("FLAGS");
+      const statuses = new Map();
+      const keys = async () => {
+        const response = await own.post("/flags/?v=2", question);
+        statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
+        const text = await response.text();
+        if (response.status !== 200) return [];
+        const answer = JSON.parse(text);
+        return answer.errorsWhileComputingFlags ? ["errors"] : Object.keys(answer.flags);
+      };
+      const isInForce = async (key) => (await keys()).join() === key;
+      await namespace.put(KEY, good("before"));
+      await eventually(() => isInForce("before"));
+      assert.equal(await trapCount(), 0);
+
+      await namespace.put(KEY, BAD);
+      await eventually(async () => (await keys(), (await trapCount()) === 1), { what: "the trap" });
+      statuses.clear();
+      // Longer than the document takes to be due again, twice.
+      for (const until = Date.now() + 3_000; Date.now() < until; await sleep(100)) assert.ok(await isInForce("before"));
+      assert.deepEqual([...statuses.keys()], [200]);
+      assert.equal(await trapCount(), 1);
+      const refusal = `taking this document (SHA-1 ${name}) stopped the server`;
+      assert.ok((await problems()).some((message) => message.includes(refusal)));
+
+      await namespace.put(KEY, good("after"));
+      await eventually(() => isInForce("after"));
+      assert.ok(!(await problems()).some((message) => message.includes(refusal)));
+      assert.equal(await trapCount(), 1);
+    });
+  });
+
+  it("as a variable costs one request, and events are taken", async () => {
+    await withFlags({ HOGFLARE_FEATURE_FLAGS: BAD }, async (own, { trapCount, problems }) => {
+      const event = { token: TOKEN, event: "e", distinct_id: "u" };
+      await eventually(async () => (await own.post("/e/", event)).status === 200);
+      assert.equal(await trapCount(), 1);
+      const answer = await own.post("/flags/?v=2", question);
+      assert.equal((await answer.json()).errorsWhileComputingFlags, true);
+      assert.ok((await problems()).some((message) => message.includes(`SHA-1 ${name}`)));
+    });
   });
 });

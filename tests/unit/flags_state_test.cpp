@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "http/flags_state.h"
+#include "hogflare/digest.h"
 #include "hogflare/flags.h"
 #include "hogflare/limits.h"
 
@@ -179,6 +180,59 @@ TEST_CASE("a document for which requests leave no memory is taken a second later
   CHECK(has_flag(state, "new"));
   CHECK(state.problems().empty());
   CHECK(held == 0);  // a set that stands is no request's
+}
+
+TEST_CASE("a document that is too large is refused without being read again soon", "[flags]") {
+  const Config config = config_with("", "", "key");
+  FlagsState state(config, no_requests);
+  state.take_kv(kv_value(flag_named("old")), kNow);
+  CHECK(state.kv_is_due(kNow + 60'000));
+  EffectResult large;
+  large.http_status = 413;
+  state.take_kv(large, kNow + 60'000);
+  CHECK(has_flag(state, "old"));
+  REQUIRE(state.problems().size() == 1);
+  CHECK(state.problems()[0] ==
+        "flags of KV are refused, the last good set stays: the document has more than the 4194304 "
+        "bytes that are taken");
+  CHECK(!state.kv_is_due(kNow + 119'999));
+  state.take_kv(kv_value(flag_named("old")), kNow + 120'000);
+  CHECK(state.problems().empty());
+}
+
+TEST_CASE("a document that trapped the core is refused by name, and the one before it stays",
+          "[flags]") {
+  const std::string bad = flag_named("bad");
+  const std::string name = to_hex(sha1(bad));
+  Config config = config_with("", "", "key");
+  config.refused_flags = {name};
+  config.former_flags = flag_named("good");
+  FlagsState state(config, no_requests);
+  CHECK(has_flag(state, "good"));
+  CHECK(state.kv_is_due(kNow));
+  const uint32_t before = flags_taking().sets_taken;
+  for (const int64_t at : {kNow, kNow + 60'000}) {
+    state.take_kv(kv_value(bad), at);
+    CHECK(has_flag(state, "good"));
+    CHECK(!has_flag(state, "bad"));
+    REQUIRE(state.problems().size() == 1);
+    CHECK(state.problems()[0].find(
+              "flags of KV are refused, the last good set stays: taking this document (SHA-1 " +
+              name) == 0);
+  }
+  CHECK(flags_taking().sets_taken == before);
+  CHECK(flags_taking().sha1[0] == '\0');
+  state.take_kv(kv_value(flag_named("mended")), kNow + 120'000);
+  CHECK(has_flag(state, "mended"));
+  CHECK(state.problems().empty());
+  CHECK(flags_taking().sets_taken == before + 1);
+
+  config.feature_flags = bad;
+  config.former_flags = "";
+  FlagsState of_variable(config, no_requests);
+  CHECK(!of_variable.has_good_set());
+  REQUIRE(of_variable.problems().size() == 1);
+  CHECK(of_variable.problems()[0].find("flags of HOGFLARE_FEATURE_FLAGS are refused") == 0);
 }
 
 TEST_CASE("settings are those of the document that gave the flags", "[flags]") {
