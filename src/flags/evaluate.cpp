@@ -2,6 +2,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <map>
 
 #include "hogflare/flags.h"
 #include "hogflare/text.h"
@@ -21,6 +22,25 @@ namespace {
 // kSkipped reads as kOutOfRollout, but ends no flag early: the condition was never looked at.
 enum class Outcome : uint8_t { kNoGroupType, kNoMatch, kOutOfRollout, kSkipped, kMatch, kFailed };
 
+// The stored continuity keys, to be found by their flag. An older version stored empty ones, whose
+// bucket is everybody's.
+class HashKeys {
+ public:
+  explicit HashKeys(const StoredState& stored) {
+    for (const auto& [flag, key] : stored.hash_keys) {
+      if (!key.empty()) keys_.emplace(flag, key);  // the first of a flag's
+    }
+  }
+  // Empty: there is none.
+  std::string_view of(std::string_view flag) const {
+    const auto found = keys_.find(flag);
+    return found == keys_.end() ? std::string_view() : found->second;
+  }
+
+ private:
+  std::map<std::string_view, std::string_view> keys_;
+};
+
 class Evaluator {
  public:
   Evaluator(const Catalog& catalog, const Request& request, const StoredState& stored,
@@ -28,6 +48,7 @@ class Evaluator {
       : catalog_(catalog),
         request_(request),
         stored_(stored),
+        hash_keys_(stored),
         context_{now_ms, catalog.matching_version, catalog.zone},
         properties_(catalog, request, stored),
         cohorts_(catalog, request, stored, properties_, context_),
@@ -70,6 +91,7 @@ class Evaluator {
   const Catalog& catalog_;
   const Request& request_;
   const StoredState& stored_;
+  const HashKeys hash_keys_;
   MatchContext context_;
   PropertyMaps properties_;
   CohortMemberships cohorts_;
@@ -426,10 +448,8 @@ std::string_view Evaluator::person_identifier(const Flag& flag) const {
     return *request_.device_id;
   }
   if (flag.continuity) {
-    for (const auto& [key, hash_key] : stored_.hash_keys) {
-      // An older version stored an empty one, whose bucket is everybody's.
-      if (key == flag.key && !hash_key.empty()) return hash_key;
-    }
+    const std::string_view hash_key = hash_keys_.of(flag.key);
+    if (!hash_key.empty()) return hash_key;
     if (request_.anon_distinct_id) return *request_.anon_distinct_id;
   }
   return request_.distinct_id;
@@ -535,12 +555,10 @@ std::vector<std::string> hash_keys_to_store(const Definitions& definitions, cons
   std::vector<std::string> missing;
   const bool has_key = request.anon_distinct_id && !request.anon_distinct_id->empty();
   if (!has_key || stored.hash_keys_read == Read::kFailed) return missing;
+  const HashKeys known(stored);
   for (const Flag& flag : definitions.catalog().flags) {
     if (!flag.continuity || !flag.active || flag.deleted) continue;
-    const bool known = std::any_of(
-        stored.hash_keys.begin(), stored.hash_keys.end(),
-        [&](const auto& entry) { return entry.first == flag.key && !entry.second.empty(); });
-    if (!known) missing.push_back(flag.key);
+    if (known.of(flag.key).empty()) missing.push_back(flag.key);
   }
   return missing;
 }

@@ -67,9 +67,9 @@ Match to_match(bool matched) { return matched ? Match::kYes : Match::kNo; }
 
 Match contains(Property& actual, const Value& expected) {
   const Value& value = *actual.value();
-  if (value.is_array()) return to_match(any_equals(Coerced(expected), value));
-  if (!value.is_string() || !expected.is_string()) return Match::kNo;
+  if (!value.is_array() && !(value.is_string() && expected.is_string())) return Match::kNo;
   if (actual.is_too_long()) return Match::kTooLong;
+  if (value.is_array()) return to_match(any_equals(Coerced(expected), value));
   return to_match(value.text.find(expected.text) != std::string::npos);
 }
 

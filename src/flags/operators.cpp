@@ -139,7 +139,8 @@ bool fits_into(const Value& value, size_t& left) {
     left -= bytes;
     return true;
   };
-  return take(value.text.size() + (value.is_string() ? 0 : 1)) &&
+  // None is for nothing, not even an empty text.
+  return take(value.text.size() + (value.is_string() && !value.text.empty() ? 0 : 1)) &&
          std::all_of(value.keys.begin(), value.keys.end(),
                      [&](const std::string& key) { return take(key.size()); }) &&
          std::all_of(value.items.begin(), value.items.end(),
@@ -215,6 +216,26 @@ std::optional<double> Property::number() {
     made_ |= kNumber;
   }
   return number_;
+}
+
+bool Property::is_truthy() {
+  if ((made_ & kTruth) == 0) {
+    is_truthy_ = flags::is_truthy(*value_);
+    made_ |= kTruth;
+  }
+  return is_truthy_;
+}
+
+std::optional<int64_t> Property::instant_us(const MatchContext& context) {
+  if ((made_ & kInstant) == 0) {
+    if (value_->is_number()) {
+      instant_us_ = instant_from_seconds(value_->number);
+    } else if (value_->is_string() && !is_too_long()) {
+      instant_us_ = parse_date_property(value_->text, context.zone, context.now_ms);
+    }
+    made_ |= kInstant;
+  }
+  return instant_us_;
 }
 
 Matcher::Matcher() = default;
@@ -389,7 +410,7 @@ bool Matcher::is_exact(Property& property, int matching_version) const {
   // Version 1 first compares truth, when the filter is all booleans (an empty list counts as such);
   // version 2 keeps that for the empty list alone.
   if (boolean_like_ && (matching_version == 1 || empty_list_)) {
-    return is_truthy(*property.value()) == truthy_;
+    return property.is_truthy() == truthy_;
   }
   if (property.is_too_long()) return false;
   const std::string& lowered = property.unicode_lowered();
@@ -429,13 +450,7 @@ Match Matcher::match_between(Property& property) const {
 
 Match Matcher::match_date(Property& property, const MatchContext& context) const {
   const std::optional<int64_t> edge = operand_->date.instant_us(context.now_ms, context.zone);
-  const Value& value = *property.value();
-  std::optional<int64_t> instant;
-  if (value.is_number()) {
-    instant = instant_from_seconds(value.number);
-  } else if (value.is_string() && !property.is_too_long()) {
-    instant = parse_date_property(value.text, context.zone, context.now_ms);
-  }
+  const std::optional<int64_t> instant = property.instant_us(context);
   if (!edge || !instant) return Match::kNo;
   switch (op_) {
     case Operator::kIsDateExact:

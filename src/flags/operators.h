@@ -74,7 +74,14 @@ std::string_view operator_name(Operator op);
 // kTooLong: the operator would look into a text over limits::kFlagPropertyTextBytesMax.
 enum class Match : uint8_t { kNo, kYes, kError, kUnknown, kTooLong };
 
-// A property as the operators see it; absent when made from nullptr.
+struct MatchContext {
+  int64_t now_ms;
+  int matching_version;  // 1 or 2, F-4.1
+  const TimeZone& zone;
+};
+
+// A property as the operators see it; absent when made from nullptr. What is made of it is made
+// once, however many filters look at it.
 class Property {
  public:
   Property() = default;
@@ -88,22 +95,30 @@ class Property {
   const std::string& unicode_lowered();
   // The number it is or its text reads as; a text that is too long is none.
   std::optional<double> number();
+  // Whether it counts as true, a list where all of its items do.
+  bool is_truthy();
+  // The instant it is or its text reads as, of one evaluation: always with the same context.
+  std::optional<int64_t> instant_us(const MatchContext& context);
 
  private:
-  enum : uint8_t { kText = 1, kAscii = 2, kUnicode = 4, kNumber = 8, kLength = 16 };
+  enum : uint8_t {
+    kText = 1,
+    kAscii = 2,
+    kUnicode = 4,
+    kNumber = 8,
+    kLength = 16,
+    kTruth = 32,
+    kInstant = 64
+  };
   const Value* value_ = nullptr;
   uint8_t made_ = 0;
   bool is_too_long_ = false;
+  bool is_truthy_ = false;
   std::string text_;
   std::string ascii_;
   std::string unicode_;
   std::optional<double> number_;
-};
-
-struct MatchContext {
-  int64_t now_ms;
-  int matching_version;  // 1 or 2, F-4.1
-  const TimeZone& zone;
+  std::optional<int64_t> instant_us_;
 };
 
 class Matcher {

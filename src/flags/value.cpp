@@ -153,6 +153,15 @@ class TreeBuilder {
   bool too_large_ = false;
 };
 
+// Places of an object's members in the order of their keys.
+std::vector<size_t> by_key(const Value& object) {
+  std::vector<size_t> order(object.keys.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](size_t left, size_t right) { return object.keys[left] < object.keys[right]; });
+  return order;
+}
+
 bool starts_with(std::string_view text, size_t at, std::string_view what) {
   return text.compare(at, what.size(), what) == 0;
 }
@@ -279,10 +288,7 @@ Value Value::object() {
 void Value::sort_keys() {
   constexpr size_t kManyKeys = 64;
   if (!is_object() || is_sorted || keys.size() < kManyKeys) return;
-  std::vector<size_t> order(keys.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(),
-            [&](size_t left, size_t right) { return keys[left] < keys[right]; });
+  const std::vector<size_t> order = by_key(*this);
   std::vector<std::string> sorted_keys;
   std::vector<Value> sorted_items;
   sorted_keys.reserve(order.size());
@@ -348,9 +354,11 @@ bool Value::operator==(const Value& other) const {
       break;
   }
   if (keys.size() != other.keys.size()) return false;
+  const std::vector<size_t> mine = by_key(*this);
+  const std::vector<size_t> theirs = by_key(other);
   for (size_t i = 0; i < keys.size(); ++i) {
-    const Value* match = other.find(keys[i]);
-    if (match == nullptr || !(items[i] == *match)) return false;
+    if (keys[mine[i]] != other.keys[theirs[i]]) return false;
+    if (!(items[mine[i]] == other.items[theirs[i]])) return false;
   }
   return true;
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "counting_new.h"
+#include "flags/operators.h"
 #include "flags/patterns.h"
 #include "flags/semver.h"
 #include "hogflare/flags.h"
@@ -197,6 +198,61 @@ TEST_CASE("a list of the short dialect reads the property once", "[flags]") {
     return test::allocations() - before;
   };
   CHECK(cost(1'000) == cost(10));
+}
+
+TEST_CASE("what filters look at is made of a property once, however many they are", "[flags]") {
+  const TimeZone zone;
+  const MatchContext context{1'750'000'000'000, 1, zone};
+  Value list = Value::array();
+  list.items = {Value::of(true), Value::of(std::string_view("true"))};
+  Property truth(&list);
+  CHECK(truth.is_truthy());
+  Value date = text("2025-06-15T12:00:00Z");
+  Property instant(&date);
+  CHECK(instant.instant_us(context) == 1'749'988'800'000'000);
+  // Nothing looks there again.
+  list.items[0] = Value::of(false);
+  date.text = "no date";
+  CHECK(truth.is_truthy());
+  CHECK(instant.instant_us(context) == 1'749'988'800'000'000);
+  Value absent = text("soon");
+  Property none(&absent);
+  CHECK(!none.instant_us(context));
+  absent.text = "2025-06-15";
+  CHECK(!none.instant_us(context));
+}
+
+TEST_CASE("the short dialect does not look into a list that is too long either", "[flags]") {
+  const Definitions definitions = seed_flag_of(R"("operator":"contains","value":"a")");
+  Value list = Value::array();
+  list.items.assign(kLongest - 1, Value::null());
+  list.items.push_back(text("a"));
+  CHECK_FALSE(answer(definitions, list).enabled);
+  CHECK(answer(definitions, list).failed);
+  list.items.erase(list.items.begin());
+  CHECK(answer(definitions, list).enabled);
+  list.items.assign(kLongest, text(""));
+  CHECK(answer(definitions, list).failed);
+}
+
+TEST_CASE("objects are equal whatever the order of their keys, and comparing many ends",
+          "[flags]") {
+  // Every key looked for from the front would be 45,000,000,000 looks.
+  constexpr int kKeys = 300'000;
+  Value up = Value::object();
+  Value down = Value::object();
+  for (int i = 0; i < kKeys; ++i) {
+    up.keys.push_back(fmt::format("{}", i));
+    up.items.push_back(Value::of(int64_t{i}));
+    down.keys.push_back(fmt::format("{}", kKeys - 1 - i));
+    down.items.push_back(Value::of(int64_t{kKeys - 1 - i}));
+  }
+  CHECK(up == down);
+  down.items[0] = Value::null();
+  CHECK_FALSE(up == down);
+  down.items[0] = Value::of(int64_t{kKeys - 1});
+  down.keys[0] = "other";
+  CHECK_FALSE(up == down);
 }
 
 TEST_CASE("an object with many keys in order is looked up and changed like any other", "[flags]") {
