@@ -175,6 +175,8 @@ bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 std::string lower_case(std::string text) {
   for (char& one : text) one = one >= 'A' && one <= 'Z' ? static_cast<char>(one + 32) : one;
   return text;
@@ -203,6 +205,20 @@ std::optional<std::string> take_quoted(std::string_view sql, size_t& at) {
   return std::nullopt;
 }
 
+// Behind digits, a point with more of them, and an exponent.
+size_t end_of_number(std::string_view sql, size_t at) {
+  const auto skip_digits = [&](size_t from) {
+    while (from < sql.size() && (is_digit(sql[from]) || sql[from] == '_')) ++from;
+    return from;
+  };
+  at = skip_digits(at);
+  if (at < sql.size() && sql[at] == '.') at = skip_digits(at + 1);
+  if (at == sql.size() || (sql[at] != 'e' && sql[at] != 'E')) return at;
+  size_t exponent = at + 1;
+  if (exponent < sql.size() && (sql[exponent] == '+' || sql[exponent] == '-')) ++exponent;
+  return exponent < sql.size() && is_digit(sql[exponent]) ? skip_digits(exponent) : at;
+}
+
 std::optional<std::string> read_tokens(std::string_view sql, std::vector<Token>& tokens) {
   size_t at = 0;
   while (at < sql.size()) {
@@ -215,15 +231,19 @@ std::optional<std::string> read_tokens(std::string_view sql, std::vector<Token>&
       const auto text = take_quoted(sql, at);
       if (!text) return "a quoted text does not end";
       tokens.push_back({c == '"' ? Token::Kind::kQuotedName : Token::Kind::kText, *text});
+    } else if (is_digit(c)) {
+      const size_t begin = at;
+      at = end_of_number(sql, at);
+      // Engines let the next word begin right there: "1from x", "1.e5from x".
+      if (at < sql.size() && is_word(sql[at])) return "a number ends in letters";
+      tokens.push_back({Token::Kind::kNumber, std::string(sql.substr(begin, at - begin))});
     } else if (is_word(c)) {
       const size_t begin = at;
       while (at < sql.size() && is_word(sql[at])) ++at;
       std::string word = lower_case(std::string(sql.substr(begin, at - begin)));
       // E'...' and the like give texts another grammar.
       if (at < sql.size() && sql[at] == '\'' && word.size() <= 2) return "texts take no prefix";
-      tokens.push_back(
-          {word[0] >= '0' && word[0] <= '9' ? Token::Kind::kNumber : Token::Kind::kWord,
-           std::move(word)});
+      tokens.push_back({Token::Kind::kWord, std::move(word)});
     } else if (std::string_view("(),.*+-/%<>=!|:[]").find(c) != std::string_view::npos) {
       tokens.push_back({Token::Kind::kSign, std::string(1, c)});
       ++at;
@@ -256,7 +276,7 @@ class Check {
       const auto why = look_at(i);
       if (why) return why;
     }
-    if (!in_tables_.empty()) return "the parentheses do not match";
+    if (places_.size() > 1) return "the parentheses do not match";
     for (size_t i = 0; i < tokens_.size(); ++i) {
       if (const auto why = refuse_name(i)) return why;
     }
@@ -381,13 +401,16 @@ class Check {
   std::optional<std::string> look_at(size_t i) {
     const Token& token = tokens_[i];
     if (token.kind == Token::Kind::kSign) {
-      if (token.text == "(") in_tables_.push_back(false);
+      if (token.text == "(") places_.push_back(Place::kElsewhere);
       if (token.text == ")") {
         // An unmatched one would end the SELECT that this text is put into.
-        if (in_tables_.empty()) return "the parentheses do not match";
-        in_tables_.pop_back();
+        if (places_.size() == 1) return "the parentheses do not match";
+        places_.pop_back();
       }
-      if (token.text == "," && listing_tables()) return table_at(i + 1);
+      if (token.text != ",") return std::nullopt;
+      if (places_.back() == Place::kTables) return table_at(i + 1);
+      if (places_.back() == Place::kCondition)
+        return "no comma is taken behind WHERE, HAVING, QUALIFY, LIMIT or UNION but in parentheses";
       return std::nullopt;
     }
     if (token.kind == Token::Kind::kQuotedName && sign(i + 1, '('))
@@ -406,21 +429,38 @@ class Check {
     const bool lists =
         (token.text == "from" && !is_extract(i) && !is_comparison(i)) || token.text == "join";
     if (lists) {
-      set_listing(true);
+      places_.back() = Place::kTables;
       return table_at(i + 1);
     }
     // Behind a dot or AS it is the name of a column.
     const bool is_column = i > 0 && (sign(i - 1, '.') || word(i - 1, "as"));
-    if (is_one_of(token.text, kAfterTables) && !is_column) set_listing(false);
+    if (!is_column) end_tables(i);
     return std::nullopt;
   }
 
-  bool listing_tables() const { return in_tables_.empty() ? top_listing_ : in_tables_.back(); }
-  void set_listing(bool value) {
-    if (in_tables_.empty())
-      top_listing_ = value;
-    else
-      in_tables_.back() = value;
+  // Engines take the words of clauses for columns too, as in "ON where = 1, other.table": a list
+  // of tables ends where the words beside one say that a clause begins. Behind those of which they
+  // do not, no comma can stand.
+  void end_tables(size_t i) {
+    const std::string& text = tokens_[i].text;
+    if (!is_one_of(text, kAfterTables)) return;
+    Place& place = places_.back();
+    if (text == "select") {
+      if (begins_select(i)) place = Place::kElsewhere;
+    } else if (text == "group" || text == "order") {
+      if (word(i + 1, "by")) place = Place::kElsewhere;
+    } else if (text == "window") {
+      if (is_name(i + 1) && word(i + 2, "as") && sign(i + 3, '(')) place = Place::kElsewhere;
+    } else if (place == Place::kTables) {
+      place = Place::kCondition;
+    }
+  }
+
+  bool begins_select(size_t i) const {
+    static constexpr std::string_view kBefore[] = {"union", "except",   "intersect",
+                                                   "all",   "distinct", "name"};
+    if (i == 0 || sign(i - 1, '(') || sign(i - 1, ')')) return true;
+    return tokens_[i - 1].kind == Token::Kind::kWord && is_one_of(tokens_[i - 1].text, kBefore);
   }
 
   // "extract ( epoch from": the second word before FROM is a parenthesis behind extract.
@@ -492,8 +532,10 @@ class Check {
   std::set<std::string> hidden_;   // in lower case
   std::set<std::string> aliases_;  // likewise: what may stand before a dot
   std::vector<Cte> ctes_;
-  std::vector<bool> in_tables_;
-  bool top_listing_ = false;
+  // Where the token stands within each open parenthesis, the statement first: between FROM and what
+  // ends its tables, behind a word that ends them, or elsewhere.
+  enum class Place : uint8_t { kElsewhere, kTables, kCondition };
+  std::vector<Place> places_ = {Place::kElsewhere};
 };
 
 }  // namespace

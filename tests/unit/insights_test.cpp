@@ -320,7 +320,13 @@ TEST_CASE("insights: no spelling of free SQL names a table of the lake's") {
       "SELECT events.event, 1.5 AS x FROM events LEFT JOIN persons USING (distinct_id)",
       "SELECT a.n FROM (SELECT count(*) AS n FROM events) a ORDER BY a.n",
       "SELECT e.x IS DISTINCT FROM e.y, coalesce(e.x, '') IS NOT DISTINCT FROM e.y FROM events e",
-      "SELECT extract(epoch FROM e.t) FROM events AS e");
+      "SELECT extract(epoch FROM e.t) FROM events AS e",
+      "SELECT 1e5, .5, 1.5e-3 + 2., 1_000 FROM events WHERE 1.=1 GROUP BY 1, 2 HAVING 1 < 2",
+      "SELECT event, uuid FROM events WHERE event IN ('a', 'b') UNION ALL SELECT event, uuid FROM "
+      "persons ORDER BY 1, 2 LIMIT 5",
+      "SELECT event, count(*) OVER w FROM events WINDOW w AS (ORDER BY event), x AS (ORDER BY "
+      "uuid)",
+      "SELECT 1, (SELECT count(*) FROM events WHERE uuid = 'x') AS n, 2");
   CAPTURE(taken);
   CHECK(refuse_sql(taken, tables, hidden).value_or("") == "");
   const auto refused = GENERATE(
@@ -342,7 +348,26 @@ TEST_CASE("insights: no spelling of free SQL names a table of the lake's") {
       "SELECT hogflare_events_v1 FROM events", "SELECT \"DEFAULT\" FROM events",
       "WITH lake AS (SELECT 1) SELECT * FROM lake, lake.persons", "SELECT e.a.b FROM events AS e",
       "SELECT extract(x FROM ev) FROM events", "SELECT e.extract(epoch FROM ev) FROM events AS e",
-      "SELECT x.y FROM events AS e");
+      "SELECT x.y FROM events AS e",
+      // A word right behind a number.
+      "SELECT event, 1 AS a FROM events AS other UNION ALL SELECT s, 1from other.ev",
+      "SELECT event, 1 AS a FROM events AS other UNION ALL SELECT s, 1e5from other.ev",
+      "SELECT event, 1 AS a FROM events AS other UNION ALL SELECT s, 1.e5from other.ev",
+      "SELECT event, 1 AS a FROM events AS other UNION ALL SELECT s, .5from other.ev",
+      "SELECT event, 1 AS a FROM events AS other UNION ALL SELECT s, 1.from other.ev",
+      "SELECT 1e5from 'file.csv'", "SELECT 1_0from 'file.csv'",
+      // A clause's word for a column.
+      "SELECT ev.s FROM (SELECT 1 AS where) AS other JOIN events ON where = 1, other.ev",
+      "SELECT ev.s FROM (SELECT 1 AS having) AS other JOIN events ON having = 1, other.ev",
+      "SELECT ev.s FROM (SELECT 1 AS qualify) AS other JOIN events ON qualify = 1, other.ev",
+      "SELECT ev.s FROM (SELECT 1 AS limit) AS other JOIN events ON limit = 1, other.ev",
+      "SELECT ev.s FROM (SELECT 1 AS union) AS other JOIN events ON union = 1, other.ev",
+      "SELECT ev.s FROM (SELECT 1 AS except) AS other JOIN events ON except (1) = 1, other.ev",
+      "SELECT ev.s FROM (SELECT 1 AS intersect) AS other JOIN events ON 1 = intersect, other.ev",
+      "SELECT ev.s FROM (SELECT 1 AS group) AS other JOIN events ON group = 1, other.ev",
+      "SELECT ev.s FROM (SELECT 1 AS order) AS other JOIN events ON order = 1, other.ev",
+      "SELECT ev.s FROM (SELECT 1 AS window) AS other JOIN events ON window = 1, other.ev",
+      "SELECT ev.s FROM (SELECT 1 AS select) AS other JOIN events ON select = 1, other.ev");
   CAPTURE(refused);
   CHECK(refuse_sql(refused, tables, hidden));
 }
