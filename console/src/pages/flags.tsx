@@ -6,6 +6,7 @@ import { go, pageHref, route } from "../lib/router";
 import { api, isAdmin, callJson, Refused, can, team } from "../lib/session";
 import { useLoad, useQuestion, type Loaded, type Query } from "../lib/ask";
 import { listOf } from "../lib/documents";
+import { inParts } from "../lib/parts";
 import { Answered, Block, Copy, Data, Dialog, Fault, Note, Pairs, Table, Tabs, Time, useSettled, Waiting } from "../ui/kit";
 import { Editor } from "../ui/editor";
 import { Icon } from "../ui/icons";
@@ -370,7 +371,8 @@ function Conditions({ answer }: { answer: FlagAnswer }) {
 // -- Who would get it -----------------------------------------------------------------------------
 
 const SAMPLE_MAX = 1_000;
-const AT_ONCE = 200;
+// People of one request: as many as the Worker takes, and fewer of a flag that is much work.
+const AT_ONCE: [number, number] = [10, 200];
 const PRESENT: Query = {
   kind: "ActorsQuery",
   select: ["actor"],
@@ -407,12 +409,13 @@ function useAudience(flag: string, text: string, ready: boolean): { count: Count
   const settled = useSettled(text, 400);
   const counted = useLoad(people.length > 0 && ready ? `audience ${team()} ${flag} ${people.length} ${settled}` : null, async (stop) => {
     const sum: Count = { people: 0, enabled: 0, variants: {}, conditions: [] };
-    for (let at = 0; at < people.length; at += AT_ONCE) {
-      const part = await callJson<Count>("/app/api/flags/evaluate", {
+    const ask = (part: typeof people) =>
+      callJson<Count>("/app/api/flags/evaluate", {
         method: "POST",
-        body: { team_id: team(), key: flag, document: settled, people: people.slice(at, at + AT_ONCE) },
+        body: { team_id: team(), key: flag, document: settled, people: part },
         signal: stop,
       });
+    await inParts(people, AT_ONCE, ask, (part) => {
       sum.people += part.people;
       sum.enabled += part.enabled;
       for (const [name, n] of Object.entries(part.variants)) sum.variants[name] = (sum.variants[name] ?? 0) + n;
@@ -420,7 +423,7 @@ function useAudience(flag: string, text: string, ready: boolean): { count: Count
         const old = sum.conditions[i] ?? { meet: 0, get: 0 };
         sum.conditions[i] = { meet: old.meet + meet, get: old.get + get };
       });
-    }
+    });
     return sum;
   });
   const of = asked.answer?.hasMore
