@@ -102,6 +102,10 @@ class SymbolsTask final : public HttpTask {
     if (finished()) return;
     const auto asked = asked_.find(result.id);
     if (asked != asked_.end()) {
+      // A release's metadata is whatever its sender liked, and a request may name many releases.
+      if (auto refused = memory_.hold_more(json::dom_bytes(result.body).value_or(0))) {
+        return respond(error_reply(head(), *refused));
+      }
       records_[asked->second] = record_of(result);
       asked_.erase(asked);
     }

@@ -256,4 +256,21 @@ describe("symbol sets", () => {
       await bare.stop();
     }
   });
+
+  it("releases of a great many values are read within the memory that there is", async () => {
+    const releases = [];
+    for (let i = 0; i < 100; i += 1) {
+      const metadata = Array.from({ length: 20_000 }, () => ({}));
+      const created = await call("POST", "releases", { version: `${i}`, project: "heavy", hash_id: `heavy-${i}`, metadata });
+      assert.equal(created.status, 201);
+      releases.push((await created.json()).id);
+    }
+    const sets = releases.map((release_id, i) => ({ chunk_id: `heavy-${i}`, release_id, data: "x" }));
+    const symbol_sets = sets.map(({ chunk_id, release_id }) => ({ chunk_id, release_id, content_hash: "x" }));
+    const all = await call("POST", "symbol_sets/bulk_start_upload", { symbol_sets });
+    assert.equal(all.status, 413);
+    assert.match(await all.text(), /needs more memory than there is; send it in parts/);
+    const few = await start(sets.slice(0, 5));
+    assert.equal(few.status, 201, JSON.stringify(few.body));
+  });
 });
