@@ -20,6 +20,9 @@ inline constexpr size_t kAxisBucketsMax = 2'000;
 // with its day and label. 500 values over a year of days, or 26 series of 25 values over half a
 // year.
 inline constexpr size_t kAnswerBytesMax = 12u << 20;
+// Memory of a value that a row of the engine's leaves out: its place, and "null" in each copy of
+// the answer.
+inline constexpr size_t kLeftOutCellBytes = 32;
 // Copies of an answer's text on its way out.
 inline constexpr size_t kAnswerCopiesMax = 3;
 // Bytes of a number in an answer, with the sign behind it: a double has up to 24 digits and signs.

@@ -5,6 +5,8 @@
 
 namespace hogflare::limits {
 
+// --- The Model Context Protocol ---
+
 // Body of a message: flag definitions to be written are the longest.
 inline constexpr size_t kMcpBodyBytesMax = 2u << 20;
 // A tool's answer; more than this fills any model's context.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
 
 #include "hogflare/calendar.h"
 #include "insights/kinds.h"
@@ -126,12 +127,36 @@ bool is_number(const json::Value& cell) {
 
 }  // namespace
 
-bool Rows::add(const json::Value& row, std::span<const std::string> columns) {
+// Where the columns of rows stand that come in another order or not all: each member of a row is
+// looked for once, however many columns there are and however often one's name.
+class ColumnPlaces {
+ public:
+  void append(std::vector<json::Value>& cells, const json::Value& row,
+              std::span<const std::string> columns) {
+    if (first_.empty()) {
+      for (const std::string& column : columns) {
+        first_.push_back(known_.emplace(column, first_.size()).first->second);
+      }
+    }
+    const size_t begin = cells.size();
+    cells.resize(begin + columns.size());
+    std::string scratch;
+    for (const json::Member member : row.members()) {
+      const auto found = known_.find(member.name(scratch));
+      if (found != known_.end()) cells[begin + found->second] = member.value;
+    }
+    for (size_t i = 0; i < first_.size(); ++i) cells[begin + i] = cells[begin + first_[i]];
+  }
+
+ private:
+  std::map<std::string_view, size_t> known_;
+  std::vector<size_t> first_;  // of each column, the first of its name
+};
+
+bool Rows::add(const json::Value& row, std::span<const std::string> columns, ColumnPlaces& places) {
   const size_t before = cells_.size();
   if (row.is_object() && !columns.empty()) {
-    if (!append_in_order(cells_, row, columns)) {
-      for (const std::string& column : columns) cells_.push_back(row.find(column));
-    }
+    if (!append_in_order(cells_, row, columns)) places.append(cells_, row, columns);
   } else if (row.is_array()) {
     for (const json::Value cell : row.elements()) cells_.push_back(cell);
     if (!columns.empty() && cells_.size() - before != columns.size()) return false;
@@ -142,19 +167,34 @@ bool Rows::add(const json::Value& row, std::span<const std::string> columns) {
   return true;
 }
 
+size_t Rows::left_out_cells(const EngineRows& came, const Statement& statement) {
+  const size_t columns = statement.columns.empty() ? came.columns.size() : statement.columns.size();
+  size_t left_out = 0;
+  for (const json::Value& list : came.lists) {
+    for (const json::Value row : list.elements()) {
+      if (!row.is_object()) continue;
+      size_t given = 0;
+      for (const json::Member member : row.members()) given += member.value.exists() ? 1 : 0;
+      left_out += columns - std::min(columns, given);
+    }
+  }
+  return left_out;
+}
+
 std::optional<Rows> Rows::read(const EngineRows& came, const Statement& statement) {
   const bool is_free = statement.columns.empty();
   const std::span<const std::string> columns = is_free ? came.columns : statement.columns;
   if (came.lists.empty() || !are_named(statement, came.columns)) return std::nullopt;
   const std::vector<size_t> numbers = places_of(statement.numbers, statement.columns);
   Rows rows;
+  ColumnPlaces places;
   for (const json::Value& list : came.lists) {
     if (!list.is_array()) return std::nullopt;
     rows.bytes_ += list.raw().size();
     // No more cells than there are values inside.
     rows.cells_.reserve(rows.cells_.size() + (list.node().next - list.index()));
     for (const json::Value row : list.elements()) {
-      if (!rows.add(row, columns)) return std::nullopt;
+      if (!rows.add(row, columns, places)) return std::nullopt;
       const Row cells = rows[rows.size() - 1];
       // Without names of its own an engine leaves out some members of a row, but not all.
       const bool is_row = std::any_of(cells.begin(), cells.end(),

@@ -23,6 +23,8 @@ namespace hogflare::insights {
 // Cells of one row, in the order of the statement's columns.
 using Row = std::span<const json::Value>;
 
+class ColumnPlaces;
+
 // One statement's rows. Borrows the text they came as, and its index.
 class Rows {
  public:
@@ -44,6 +46,9 @@ class Rows {
   // Nothing where a row is neither an array of the columns nor, with columns, an object that has
   // them but for nulls, and where one of the statement's numbers is none.
   static std::optional<Rows> read(const EngineRows& came, const Statement& statement);
+  // Cells that read() would make without a byte of the engine's behind them: of columns that rows
+  // leave out.
+  static size_t left_out_cells(const EngineRows& came, const Statement& statement);
 
   size_t size() const { return ends_.size(); }
   bool empty() const { return ends_.empty(); }
@@ -63,7 +68,7 @@ class Rows {
   }
 
  private:
-  bool add(const json::Value& row, std::span<const std::string> columns);
+  bool add(const json::Value& row, std::span<const std::string> columns, ColumnPlaces& places);
 
   std::vector<json::Value> cells_;
   std::vector<uint32_t> ends_;  // of each row in `cells_`

@@ -198,6 +198,18 @@ Answered Plan::answer(std::span<const EngineRows> came, std::string_view more,
   std::vector<Rows> rows;
   std::string sql;
   for (size_t i = 0; i < came.size(); ++i) {
+    const size_t left_out =
+        Rows::left_out_cells(came[i], statements[i]) * limits::kLeftOutCellBytes;
+    if (left_out > limits::kAnswerBytesMax) {
+      return refuse(Why::kTooLarge,
+                    fmt::format("gives rows that leave out {} values, and an answer has room for "
+                                "{} of these: ask for fewer columns or rows",
+                                left_out / limits::kLeftOutCellBytes,
+                                limits::kAnswerBytesMax / limits::kLeftOutCellBytes));
+    }
+    if (take && !take(left_out)) {
+      return refuse(Why::kNoMemory, "needs memory for its answer that others have");
+    }
     std::optional<Rows> read = Rows::read(came[i], statements[i]);
     if (!read) return refuse(Why::kUnreadable, "the engine's rows cannot be read");
     if (may_be_cut(statements[i], *read, reader->dialect)) {

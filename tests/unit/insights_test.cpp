@@ -646,6 +646,36 @@ TEST_CASE("insights: free SQL gives the engine's rows as they are") {
   CHECK(asked.plan->answer({R"([{"event": "a"}])"}).refusal);
 }
 
+TEST_CASE(
+    "insights: values that rows leave out are paid for, and more than an answer holds refused") {
+  // SELECT NULL AS a0, NULL AS a1, … FROM events, of an engine that leaves nulls out.
+  const Asked asked = ask_for({{"kind", "HogQLQuery"}, {"query", "SELECT 1 FROM events"}});
+  REQUIRE(asked.plan);
+  std::vector<std::string> names;
+  for (int i = 0; i < 1'000; ++i) names.push_back("a" + std::to_string(i));
+  size_t taken = 0;
+  const auto answered = [&](size_t count) {
+    std::string text = "[{}";
+    for (size_t i = 1; i < count; ++i) text += ",{}";
+    text += "]";
+    const auto document = hogflare::json::Document::parse_const(text, 2);
+    const std::vector<EngineRows> rows = {{.lists = {document.value().root()}, .columns = names}};
+    return asked.plan->answer(rows, "{}", {}, [&taken](size_t bytes) {
+      taken += bytes;
+      return taken < 12'000'000;
+    });
+  };
+  const Answered few = answered(100);
+  REQUIRE_FALSE(few.refusal);
+  CHECK(json::parse(few.json)["results"][99].size() == 1'000);
+  CHECK(few.json.size() * limits::kAnswerCopiesMax < taken);
+  CHECK(answered(300).why == Answered::Why::kNoMemory);
+  const Answered many = answered(9'999);
+  REQUIRE(many.refusal);
+  CHECK(many.why == Answered::Why::kTooLarge);
+  CHECK(many.refusal->sentence.find("fewer columns or rows") != std::string::npos);
+}
+
 TEST_CASE("insights: free SQL of one team sees its rows under the streams' names") {
   const json project = {{"now", "2026-01-10T12:00:00Z"},
                         {"team_id", 7},
