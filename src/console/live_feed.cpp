@@ -31,12 +31,12 @@ bool LiveWatch::is_due(int64_t team_id, int64_t now_ms) {
   return true;
 }
 
-bool LiveWatch::may_show(size_t seen, int64_t now_ms) {
+bool LiveWatch::may_show(int64_t team_id, size_t seen, int64_t now_ms) {
   const int64_t second = now_ms / 1000;
   if (second != second_) shown_ = 0;
   second_ = second;
   if (++shown_ <= limits::kLiveFeedsPerSecond) return true;
-  unshown_ += seen;
+  unshown_[team_id] += seen;
   return false;
 }
 

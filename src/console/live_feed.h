@@ -29,17 +29,18 @@ class LiveWatch {
   bool is_bound() const { return is_bound_; }
   // Whether the object of this project is to be asked again; says so once in ten seconds.
   bool is_due(int64_t team_id, int64_t now_ms);
-  // Whether a request that saw so many events may be shown now; otherwise they are counted.
-  bool may_show(size_t seen, int64_t now_ms);
-  // Those counted since this was called last.
-  size_t take_unshown() { return std::exchange(unshown_, 0); }
+  // Whether a request that saw so many events may be shown now; otherwise they are counted for the
+  // project's page.
+  bool may_show(int64_t team_id, size_t seen, int64_t now_ms);
+  // Those counted for this project since this was called last for it.
+  size_t take_unshown(int64_t team_id) { return std::exchange(unshown_[team_id], 0); }
 
  private:
   bool is_bound_;
   int64_t second_ = 0;
-  uint32_t shown_ = 0;  // in that second
-  size_t unshown_ = 0;
-  std::map<int64_t, int64_t> asked_at_ms_;  // as many as the deployment has projects
+  uint32_t shown_ = 0;                      // in that second
+  std::map<int64_t, size_t> unshown_;       // as many as the deployment has projects
+  std::map<int64_t, int64_t> asked_at_ms_;  // likewise
 };
 
 // Asks the project's object whether somebody looks. The host remembers the answer.

@@ -190,15 +190,17 @@ class CaptureTask final : public HttpTask {
   }
 
   void show_live(const Turn& turn, Effects& effects) {
-    if (live_->empty() || !state().live.may_show(live_->seen(), turn.now_ms)) return;
-    effects.add(live_->take(batch_->project->team_id, state().live.take_unshown()));
+    const int64_t team_id = batch_->project->team_id;
+    if (live_->empty() || !state().live.may_show(team_id, live_->seen(), turn.now_ms)) return;
+    effects.add(live_->take(team_id, state().live.take_unshown(team_id)));
   }
 
   // A request whose project is not known may be the one that somebody waits for: whoever looks
   // sees it. Any other is its project's.
   void show_refusal(const Turn& turn, Effects& effects) {
-    if (!state().live.may_show(1, turn.now_ms)) return;
     const Project* const project = batch_ == nullptr ? nullptr : batch_->project;
+    // Nothing of it was an event.
+    if (!state().live.may_show(project == nullptr ? 0 : project->team_id, 0, turn.now_ms)) return;
     if (project != nullptr) {
       if (is_watched(project->team_id))
         show_refusal_to(std::to_string(project->team_id), turn, effects);

@@ -136,12 +136,15 @@ TEST_CASE(
 TEST_CASE(
     "live watch: fifty requests a second are shown, the events of the others are counted once") {
   console::LiveWatch watch{Config{}};
-  for (uint32_t i = 0; i < limits::kLiveFeedsPerSecond; ++i) REQUIRE(watch.may_show(9, kNowMs));
-  CHECK_FALSE(watch.may_show(3, kNowMs + 999));
-  CHECK_FALSE(watch.may_show(4, kNowMs + 999));
-  CHECK(watch.may_show(9, kNowMs + 1'000));
-  CHECK(watch.take_unshown() == 7);
-  CHECK(watch.take_unshown() == 0);
+  for (uint32_t i = 0; i < limits::kLiveFeedsPerSecond; ++i) REQUIRE(watch.may_show(1, 9, kNowMs));
+  CHECK_FALSE(watch.may_show(1, 3, kNowMs + 999));
+  CHECK_FALSE(watch.may_show(1, 4, kNowMs + 999));
+  CHECK_FALSE(watch.may_show(2, 50, kNowMs + 999));
+  CHECK(watch.may_show(1, 9, kNowMs + 1'000));
+  // Each project's page is told of its own.
+  CHECK(watch.take_unshown(1) == 7);
+  CHECK(watch.take_unshown(1) == 0);
+  CHECK(watch.take_unshown(2) == 50);
 }
 
 TEST_CASE("versions: an ETag is the bytes' own, and If-Match names it, a list with it, or any") {

@@ -2,6 +2,7 @@
 // memory.
 #include <catch2/catch.hpp>
 #include <functional>
+#include <utility>
 
 #include "hogflare/core.h"
 #include "hogflare/limits.h"
@@ -18,9 +19,10 @@ namespace {
 // Whole requests through the core: objects in memory, a sink whose answer the test chooses.
 class World {
  public:
-  explicit World(std::string variables = "")
+  explicit World(std::string variables = "", std::string more_bindings = "")
       : core_(R"({"vars":{"CLOUDFLARE_PIPELINE_ENDPOINT":"http://sink.invalid/")" + variables +
-                  R"(},"bindings":["PERSONS","GROUPS","PERSON_ID_COUNTER","OUTBOX"]})",
+                  R"(},"bindings":["PERSONS","GROUPS","PERSON_ID_COUNTER","OUTBOX")" +
+                  more_bindings + "]}",
               decompressor_, zones_) {}
 
   uint16_t sink_status = 200;
@@ -31,12 +33,18 @@ class World {
   // What the request is given in place of an object's reply; `calls` counts from 1.
   std::function<void(size_t call, std::string& reply)> alter;
 
-  Reply post(const std::string& path, std::string body) {
+  // What was shown to pages that look: each project's object, and what it was told.
+  std::vector<std::pair<std::string, std::string>> shown;
+
+  // `watched`: the projects that somebody looks at, as the shim says it.
+  Reply post(const std::string& path, std::string body, const std::string& watched = "") {
+    constexpr size_t kHeaders = 20;
     std::string head = "POST";
     head += '\0' + path;
     head.append(3, '\0');
     head += "application/json";
-    head.append(60, '\0');
+    head.append(kHeaders + kEdgeFields.size() + 1, '\0');
+    head += watched + '\0';
     std::unique_ptr<Task> task = core_.http({std::move(head), std::move(body)});
     run(*task, nullptr);
     return task->reply();
@@ -66,7 +74,10 @@ class World {
     if (std::holds_alternative<SendRows>(effect.kind)) {
       ++sends;
       result.http_status = sink_status;
-    } else if (const auto* call = std::get_if<CallObject>(&effect.kind)) {
+    } else if (const auto* call = std::get_if<CallObject>(&effect.kind);
+               call != nullptr && call->object_class == ObjectClass::kLive) {
+      if (!call->request.empty()) shown.emplace_back(call->name, call->request);
+    } else if (call != nullptr) {
       calls += is_request ? 1 : 0;
       result.ok = objects_answer;
       if (objects_answer) result.body = answer(*call);
@@ -226,6 +237,29 @@ TEST_CASE("An operator sets another number of object calls, and nonsense is refu
       return problem.message.find("HOGFLARE_OBJECT_CALLS_MAX") == 0;
     }));
   }
+}
+
+TEST_CASE("A refused request is shown to its project's page, and to every page when nobody's") {
+  const std::string variables = R"(,"HOGFLARE_OBJECT_CALLS_MAX":"128","HOGFLARE_PROJECTS":)"
+                                R"("{\"phc_w\":{\"team_id\":11},\"phc_x\":{\"team_id\":22}}")";
+  const auto shown_to = [&variables](std::string body, const std::string& watched) {
+    World world(variables, ",\"LIVE\"");
+    CHECK(world.post("/batch/", std::move(body), watched).status >= 400);
+    std::string names;
+    for (const auto& [name, frame] : world.shown) {
+      CHECK(frame.find("\"rejects\":[{") != std::string::npos);
+      names += name + ' ';
+    }
+    return names;
+  };
+  // Too many people for a request, of phc_x.
+  CHECK(shown_to(batch_of_people(0, 129), "11,22") == "22 ");
+  CHECK(shown_to(batch_of_people(0, 129), "22") == "22 ");
+  CHECK(shown_to(batch_of_people(0, 129), "11").empty());
+  CHECK(shown_to(batch_of_people(0, 129), "1,2,222").empty());
+  // No project can be told from it.
+  CHECK(shown_to("{", "11,22") == "11 22 ");
+  CHECK(shown_to("{", "").empty());
 }
 
 TEST_CASE("Groups and connected ids count as calls; one event always fits") {
