@@ -210,6 +210,9 @@ async function post(effect, rows, env) {
     headers: token ? { ...JSON_HEADERS, authorization: `Bearer ${token}` } : JSON_HEADERS,
     body: rows,
     signal: AbortSignal.timeout(effect.c),
+    // Who stands where it leads is no sink: followed, a redirect to some page is a GET without the rows, and the
+    // page's 200 would be taken for the sink's.
+    redirect: "manual",
   });
   const body = await answerOf(response);
   return {
