@@ -135,14 +135,13 @@ export class LiveDurableObject extends DurableObject {
     return frames;
   }
 
-  /** Rings when the next sign-in ends. */
+  /** Rings when the next sign-in ends. One that has ended may be closing for long: its page is gone without a word. */
   async setAlarm() {
-    const ends = this.ctx.getWebSockets().map((socket) => socket.deserializeAttachment()?.until ?? 0);
+    const ends = this.open().map((socket) => socket.deserializeAttachment().until);
     if (ends.length > 0) await this.ctx.storage.setAlarm(Math.min(...ends));
   }
 
   async alarm() {
-    this.open();
     await this.setAlarm();
   }
 
