@@ -165,6 +165,10 @@ struct DeliveryHistory::Impl {
                       .evict = share(20),
                       .lose_response = share(60),
                       .late_alarm = share(200)};
+    if (choices.below(3) == 0) {
+      options.faults.silence = share(60);
+      options.faults.stall = share(20);
+    }
     // Where the platform's limits bite, until the world heals.
     if (choices.below(3) == 0) {
       options.faults.fail_alarm = share(200);

@@ -217,6 +217,10 @@ Faults draw_faults(Choices& choices) {
   faults.evict = share(50);
   faults.lose_response = share(150);
   faults.late_alarm = share(500);
+  if (choices.below(3) == 0) {
+    faults.silence = share(150);
+    faults.stall = share(30);
+  }
   // Where the platform's limits bite, until the world heals.
   faults.spares_outboxes = true;
   if (choices.below(3) == 0) {

@@ -79,6 +79,9 @@ bool run_seed(uint64_t seed, const Arguments& arguments, Counts& sums) {
   sums.lost += counts.lost;
   sums.duplicated += counts.duplicated;
   sums.alarms += counts.alarms;
+  sums.silent += counts.silent;
+  sums.stalls += counts.stalls;
+  sums.failed_turns += counts.failed_turns;
   for (const auto& [object_class, calls] : counts.calls) sums.calls[object_class] += calls;
   if (wrong.empty() && !arguments.replays) return true;
   std::printf("%s\n", run.history().c_str());
@@ -113,13 +116,15 @@ int run_seeds(const Arguments& arguments) {
   std::printf(
       "seeds from %llu: %.1f s, %.1f M messages, %llu object calls, %llu crashes, %llu evictions, "
       "%llu "
-      "lost, %llu duplicated, %llu alarms\n",
+      "lost, %llu duplicated, %llu unanswered, %llu stalls, %llu failed turns, %llu alarms\n",
       static_cast<unsigned long long>(arguments.first), seconds_since(begin),
       static_cast<double>(sums.messages) / 1e6,
       static_cast<unsigned long long>(sums.calls[ObjectClass::kPerson]),
       static_cast<unsigned long long>(sums.crashes),
       static_cast<unsigned long long>(sums.evictions), static_cast<unsigned long long>(sums.lost),
       static_cast<unsigned long long>(sums.duplicated),
+      static_cast<unsigned long long>(sums.silent), static_cast<unsigned long long>(sums.stalls),
+      static_cast<unsigned long long>(sums.failed_turns),
       static_cast<unsigned long long>(sums.alarms));
   std::printf("%llu passed, %llu failed\n", static_cast<unsigned long long>(passed),
               static_cast<unsigned long long>(failed));

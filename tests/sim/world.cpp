@@ -18,6 +18,7 @@ bool ObjectStorage::get(std::string_view key, std::string& value) {
 }
 
 void ObjectStorage::put(std::string_view key, std::string_view value) {
+  has_written_ = true;
   ++puts_;
   if (puts_ == refused_put_ || !platform::refusal_of_put(key, value, value_bytes_max_).empty()) {
     has_refused_ = true;
@@ -30,6 +31,7 @@ void ObjectStorage::put(std::string_view key, std::string_view value) {
 }
 
 void ObjectStorage::erase(std::string_view key) {
+  has_written_ = true;
   ++rows_written;
   const auto found = values_.find(key);
   if (found == values_.end()) return;
@@ -49,6 +51,7 @@ std::vector<std::string> ObjectStorage::list(std::string_view prefix, std::strin
 }
 
 void ObjectStorage::set_alarm(int64_t at_ms) {
+  has_written_ = true;
   ++rows_written;
   alarm_at_ms_ = at_ms;
   alarm_was_set_ = true;
@@ -60,6 +63,7 @@ void ObjectStorage::begin_turn(uint32_t value_bytes_max, uint32_t refused_put) {
   refused_put_ = refused_put;
   puts_ = 0;
   has_refused_ = false;
+  has_written_ = false;
   alarm_before_ms_ = alarm_at_ms_;
   alarm_was_set_ = false;
 }
@@ -229,7 +233,13 @@ void World::turn(uint64_t run_id, const EffectResult* result) {
     crash_object(object);
     return;
   }
-  const bool crashes = choices_.permille(faults_.crash);
+  if (run.task->finished() && run.task->reply().status >= 500 && storage->was_written()) {
+    ++counts_.failed_turns;
+    storage->roll_back();
+    crash_object(object);
+    return;
+  }
+  const bool crashes = choices_.permille(faults_.crash) && !is_spared_outbox(object.object_class);
   if (crashes && choices_.below(3) == 0) {
     storage->roll_back();
     crash_object(object);
@@ -361,7 +371,16 @@ void World::call_object(uint64_t run_id, uint32_t effect_id, const CallObject& c
       turn(run_id, &result);
     });
   };
-  const bool loses_request = choices_.permille(faults_.lose_request);
+  if (choices_.permille(faults_.silence)) {
+    ++counts_.silent;
+    done = [](const Reply*) {};
+  }
+  if (choices_.permille(faults_.stall)) {
+    ++counts_.stalls;
+    stalled_until_ms_[object] = now_ms_ + choices_.below(60'000);
+  }
+  const bool loses_request =
+      choices_.permille(faults_.lose_request) && !is_spared_outbox(object.object_class);
   if (loses_reply || loses_request) {
     ++counts_.lost;
     faulted_.insert(attempt);
@@ -384,6 +403,13 @@ void World::call_object(uint64_t run_id, uint32_t effect_id, const CallObject& c
 
 void World::arrive(const ObjectId& object, const std::string& request, uint32_t attempt,
                    Done done) {
+  const auto stalled = stalled_until_ms_.find(object);
+  if (stalled != stalled_until_ms_.end() && stalled->second > now_ms_) {
+    post(stalled->second - now_ms_, [this, object, request, attempt, done = std::move(done)] {
+      arrive(object, request, attempt, done);
+    });
+    return;
+  }
   const size_t isolate = isolate_of(object);
   std::unique_ptr<Task> task;
   if (object.object_class == ObjectClass::kPerson) {

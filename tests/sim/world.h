@@ -65,17 +65,20 @@ struct Faults {
   uint32_t lose_request = 0;    // of object calls, on the way there
   uint32_t lose_reply = 0;      // of object calls, on the way back
   uint32_t duplicate_call = 0;  // of object calls: arrives a second time, perhaps much later
-  uint32_t late = 0;            // of messages: seconds instead of milliseconds
-  uint32_t evict = 0;           // of Worker turns
-  uint32_t lose_response = 0;   // of requests
-  uint32_t late_alarm = 0;      // of alarms
-  uint32_t fail_alarm = 0;  // of alarms: the handler never runs, as when its object cannot start
-  uint32_t refuse_put = 0;  // of object turns: one of its first puts is refused
+  uint32_t silence = 0;         // of object calls: is carried out, and nothing says how it ended
+  uint32_t stall = 0;  // of object calls: their object takes up nothing for a while from then on
+  uint32_t late = 0;   // of messages: seconds instead of milliseconds
+  uint32_t evict = 0;  // of Worker turns
+  uint32_t lose_response = 0;  // of requests
+  uint32_t late_alarm = 0;     // of alarms
+  uint32_t fail_alarm = 0;     // of alarms: the handler never runs, as when its object cannot start
+  uint32_t refuse_put = 0;     // of object turns: one of its first puts is refused
   // The platform's own numbers (tests/platform/limits.json) or, where limits bite, smaller ones.
   uint32_t value_bytes_max = platform::kObjectValueBytes;  // key and value together
   uint32_t subrequests_max = platform::kSubrequests;       // of one invocation
   uint32_t connections_max = platform::kConnections;  // sends of one invocation without an answer
-  // Whether outboxes have the platform's own numbers and no refused puts. A row of the persons
+  // Whether outboxes have the platform's own numbers, and no refused puts, crashes and lost calls:
+  // three of them in a row are enough. A row of the persons
   // stream that no outbox keeps is lost (docs/DELIVERY.md), and people could not be compared with
   // the stream.
   bool spares_outboxes = false;
@@ -121,7 +124,7 @@ class ObjectStorage final : public Storage {
   bool has_refused() const { return has_refused_; }
   bool alarm_was_set() const { return alarm_was_set_; }
   void take_alarm() { alarm_at_ms_ = 0; }
-  bool was_written() const { return !undo_.empty(); }
+  bool was_written() const { return has_written_; }
 
   uint64_t rows_read = 0;
   uint64_t rows_written = 0;
@@ -137,6 +140,7 @@ class ObjectStorage final : public Storage {
   uint32_t puts_ = 0;
   uint32_t refused_put_ = 0;
   bool has_refused_ = false;
+  bool has_written_ = false;  // as js-shim/core.js sees it: an alarm and an erased nothing count
 };
 
 struct Counts {
@@ -149,7 +153,10 @@ struct Counts {
   uint64_t duplicated = 0;
   uint64_t alarms = 0;
   uint64_t sends = 0;
-  uint64_t refused_turns = 0;        // undone, for the storage refused a put
+  uint64_t refused_turns = 0;  // undone, for the storage refused a put
+  uint64_t failed_turns = 0;   // undone, for they had written and ended in an error
+  uint64_t silent = 0;         // calls that only the time-out ended
+  uint64_t stalls = 0;
   uint64_t refused_subrequests = 0;  // above an invocation's budget
   uint64_t queued_sends = 0;         // waited for a connection
   uint64_t failed_alarms = 0;
@@ -230,6 +237,7 @@ class World {
   std::vector<std::unique_ptr<Isolate>> isolates_;
   std::map<ObjectId, ObjectStorage> objects_;
   std::map<ObjectId, Alarm> alarms_;
+  std::map<ObjectId, int64_t> stalled_until_ms_;
   std::unordered_map<uint64_t, std::unique_ptr<Run>> runs_;
   uint64_t next_run_ = 1;
   Counts counts_;
