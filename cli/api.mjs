@@ -13,6 +13,8 @@ export const API_URL = "https://api.cloudflare.com/client/v4";
 const TRIES = 4;
 const ANSWER_WITHIN_MS = 60_000;
 const RETRY_AFTER_MAX_S = 60;
+/** Pages of a list; no account has as many of anything that is asked for here. */
+const PAGES_MAX = 1_000;
 /** Codes for "there is none", of all services that are asked. */
 const ABSENT = new Set([2, 1003, 1015, 1016, 7003, 10006, 10007, 10009, 10013, 10090, 10092, 40401]);
 
@@ -39,6 +41,9 @@ async function readAnswer(method, path, response) {
   } catch {
     body = { success: false, errors: [{ message: `an answer that is no JSON: ${text.slice(0, 80)}` }] };
   }
+  // Taken for an empty one, it would say that nothing is there.
+  if (typeof body !== "object" || body === null || Array.isArray(body))
+    body = { success: false, errors: [{ message: `an answer that is none of Cloudflare's: ${text.slice(0, 80)}` }] };
   // A refusal may come inside 200, and some services know another envelope.
   if (response.ok && body.success !== false) return body;
   const error = body.errors?.[0] ?? (typeof body.error === "object" ? body.error : { message: body.error, code: body.code });
@@ -113,9 +118,13 @@ export function createApi({ token, account, url = process.env.CLOUDFLARE_API_BAS
      */
     async list(path, filters = {}) {
       const all = new Map();
+      const broken = (message) => new ApiError({ method: "GET", path, status: 200, message });
       for (let page = 1; ; ++page) {
+        if (page > PAGES_MAX) throw broken(`a list that has not ended after ${PAGES_MAX} pages`);
         const query = new URLSearchParams({ ...filters, page: String(page), per_page: "50" });
         const { result: items, result_info: info } = await call("GET", `${path}?${query}`);
+        if (!Array.isArray(items) || items.some((item) => item?.id === undefined))
+          throw broken("an answer that is no list of things with ids");
         const before = all.size;
         for (const item of items) all.set(item.id, item);
         if (all.size === before || all.size === info?.total_count) return [...all.values()];

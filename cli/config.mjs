@@ -82,6 +82,17 @@ export function ownParts(settings, { streamIds, kvId }) {
   };
 }
 
+/** A variable that holds an object, written as one or as its JSON; empty when it is neither, of which the Worker itself tells. */
+export function jsonVariable(config, name) {
+  const given = config?.vars?.[name];
+  try {
+    const value = typeof given === "string" ? JSON.parse(given) : given;
+    return typeof value === "object" && value !== null ? value : {};
+  } catch {
+    return {};
+  }
+}
+
 /** Requests of one client that a configuration lets through, 0 for all; undefined where it says nothing. */
 export const rateLimitIn = (config) =>
   config?.ratelimits && (config.ratelimits.find((each) => each.name === RATE_LIMIT.binding)?.simple.limit ?? 0);

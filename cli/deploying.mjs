@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { writeAssets } from "../scripts/lib/assets.mjs";
-import { configIs, ownParts, writeConfig } from "./config.mjs";
+import { configIs, jsonVariable, ownParts, writeConfig } from "./config.mjs";
 import { SECRETS } from "./context.mjs";
 import { PACKAGE, partsOf, VERSION } from "./names.mjs";
 import { EXIT, Stop } from "./output.mjs";
@@ -136,7 +136,7 @@ export async function deploy(context, kind, note) {
   await checkDomain(context);
   writeConfig(context.folder, parts);
   const prefix = context.config?.vars?.HOGFLARE_PATH_PREFIX ?? "";
-  const aliases = JSON.parse(context.config?.vars?.HOGFLARE_PATH_ALIASES ?? "{}");
+  const aliases = jsonVariable(context.config, "HOGFLARE_PATH_ALIASES");
   const assets = writeAssets(join(context.folder, "assets"), { prefix, aliases });
   note(`posthog-js ${assets.version}, ${assets.files} scripts; uploading`);
   const secrets = await chooseSecrets(context, kind);

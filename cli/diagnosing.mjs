@@ -493,7 +493,7 @@ function checkConfiguration(read, context) {
 }
 
 /** Whether a project takes events of a page of that origin; without projects every one does. */
-function checkOrigin(read, origin) {
+export function checkOrigin(read, origin) {
   const binding = read.settings.value?.bindings?.find((each) => each.name === "HOGFLARE_PROJECTS");
   let projects;
   try {
@@ -502,7 +502,7 @@ function checkOrigin(read, origin) {
     // /healthz says what is wrong with it.
     return [];
   }
-  if (projects.length === 0 || projects.some(({ origins }) => !origins?.length || origins.includes(origin))) return [];
+  if (projects.length === 0 || projects.some((each) => !each?.origins?.length || each.origins.includes(origin))) return [];
   return [
     {
       check: "cors",

@@ -26,6 +26,8 @@ export class Stop extends Error {
 }
 
 const HIDDEN = "•••";
+/** What would move a terminal's cursor, or name its window: an error may have the words of whoever answered. */
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 
 export function createOutput({ json = false, stdout = process.stdout, stderr = process.stderr } = {}) {
   const secrets = new Set();
@@ -43,7 +45,7 @@ export function createOutput({ json = false, stdout = process.stdout, stderr = p
     },
     clean,
     /** A line of progress. */
-    say: (text) => stderr.write(`${clean(text)}\n`),
+    say: (text) => stderr.write(`${clean(text).replace(CONTROLS, "")}\n`),
     /** A line of the result, for people. */
     print(text) {
       if (!json) stdout.write(`${clean(text)}\n`);

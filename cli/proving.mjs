@@ -1,6 +1,7 @@
 // One event through everything: sent as an SDK sends it, waited for as a row of the table.
 import { createHmac, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { jsonVariable } from "./config.mjs";
 import { partsOf } from "./names.mjs";
 import { EXIT, Stop } from "./output.mjs";
 import { ask, workerUrl } from "./worker.mjs";
@@ -27,8 +28,8 @@ export async function queryTables({ account, bucket, token }, query) {
     } catch {
       body = { success: false, errors: [{ message: `status ${response.status}` }] };
     }
-    if (body.success) return body.result;
-    const [{ code, message }] = body.errors;
+    if (body?.success) return body.result;
+    const { code, message = `status ${response.status}` } = body?.errors?.[0] ?? {};
     throw Object.assign(
       new Stop(
         EXIT.failed,
@@ -59,10 +60,13 @@ async function waitForWorker(url, note) {
   }
 }
 
+/** A key that the Worker takes. */
+export const keyIn = (config) => Object.keys(jsonVariable(config, "HOGFLARE_PROJECTS"))[0] ?? "phc_hogflare_check";
+
 /** Sends the event; its uuid. */
 export async function sendEvent(context, url) {
   const uuid = randomUUID();
-  const key = Object.keys(JSON.parse(context.config?.vars?.HOGFLARE_PROJECTS ?? "{}"))[0] ?? "phc_hogflare_check";
+  const key = keyIn(context.config);
   const event = { uuid, event: "hogflare deployment check", distinct_id: "hogflare-check", properties: { $process_person_profile: false } };
   const body = { api_key: key, batch: [event] };
   const secret = process.env.POSTHOG_SIGNING_SECRET;
