@@ -66,7 +66,10 @@ class OperationsTask final : public HttpTask {
         kv_effect_ = effects.add(ReadKv{turn.config.flags_kv_key});
       }
       has_stats_ = kind == RouteKind::kHealth && has_fresh_stats(turn);
-      if (!has_stats_) stats_.start(turn, effects);
+      if (!has_stats_) {
+        state().outbox_stats_asked_at_ms = turn.now_ms;
+        stats_.start(turn, effects);
+      }
       return conclude(turn);
     }
     start_admin(turn, effects);
@@ -119,6 +122,7 @@ class OperationsTask final : public HttpTask {
     if (!has_stats_) {
       state().outbox_stats = stats_.stats();
       state().outbox_stats_at_ms = turn.now_ms;
+      state().outbox_stats_asked_at_ms = 0;
     }
     if (route().endpoint == RouteKind::kHealth) return respond(health());
     respond({200,
@@ -126,9 +130,15 @@ class OperationsTask final : public HttpTask {
              write_prometheus(state().metrics, stats_.stats(), state().isolate)});
   }
 
+  // Those of a moment ago, and while somebody asks those of before: anybody may come, and outboxes
+  // that hang must not be asked ever more.
   bool has_fresh_stats(const Turn& turn) {
-    return must_wait(state().outbox_stats_at_ms + limits::kHealthAgeMs, turn.now_ms,
-                     limits::kHealthAgeMs);
+    const int64_t at_ms = state().outbox_stats_at_ms;
+    if (must_wait(at_ms + limits::kHealthAgeMs, turn.now_ms, limits::kHealthAgeMs)) return true;
+    const int64_t asked_ms = state().outbox_stats_asked_at_ms;
+    constexpr int64_t kAnswerMsMax = 2 * int64_t{limits::kObjectTimeoutMs};
+    return at_ms != 0 && asked_ms != 0 &&
+           must_wait(asked_ms + kAnswerMsMax, turn.now_ms, kAnswerMsMax);
   }
 
   Reply health() {

@@ -58,6 +58,7 @@ struct CoreState {
   // What /healthz shows of the outboxes: asking them costs a call a shard and anybody may ask.
   OutboxStats outbox_stats;
   int64_t outbox_stats_at_ms = 0;
+  int64_t outbox_stats_asked_at_ms = 0;  // 0: nobody waits for them
   std::string isolate;  // names this isolate on /metrics; given by its first task's entropy
 };
 

@@ -5,6 +5,7 @@
 #include "config/checks.h"
 #include "hogflare/config.h"
 #include "hogflare/core.h"
+#include "hogflare/limits.h"
 #include "hogflare/routes.h"
 #include "hogflare/signature.h"
 #include "tests/no_decompressor.h"
@@ -290,6 +291,86 @@ Reply answer(const Vars& vars, const std::string& head) {
     }
   }
   return task->reply();
+}
+
+// Several GET /healthz of one isolate.
+class HealthCalls {
+ public:
+  // Begins one; the calls of outboxes that it makes at once.
+  size_t begin(int64_t now_ms) {
+    tasks_.push_back({core_.http({head_of("GET", "/healthz", "", ""), ""}), {}, {}});
+    Asked& asked = tasks_.back();
+    asked.task->start(core_.turn(now_ms, entropy_, nullptr), asked.effects);
+    asked.open = asked.effects.take();
+    return asked.open.size();
+  }
+
+  // Ends all that were begun, with no answers; the further calls that they make.
+  size_t end(int64_t now_ms) {
+    size_t calls = 0;
+    for (Asked& asked : tasks_) {
+      while (!asked.open.empty()) {
+        const uint32_t id = asked.open.back().id;
+        asked.open.pop_back();
+        asked.task->resume(core_.turn(now_ms, entropy_, nullptr), {.id = id, .ok = false},
+                           asked.effects);
+        for (Effect& effect : asked.effects.take()) {
+          asked.open.push_back(std::move(effect));
+          ++calls;
+        }
+      }
+      CHECK(asked.task->finished());
+    }
+    tasks_.clear();
+    return calls;
+  }
+
+  // One from its beginning to its end.
+  size_t calls_at(int64_t now_ms) {
+    const size_t begun = begin(now_ms);
+    return begun + end(now_ms);
+  }
+
+ private:
+  struct Asked {
+    std::unique_ptr<Task> task;
+    Effects effects;
+    std::vector<Effect> open;
+  };
+  static constexpr uint8_t kSeed[32] = {1};
+  test::NoDecompressor decompressor_;
+  test::TableZones zones_;
+  Core core_{host_of(Vars::object()), decompressor_, zones_};
+  Entropy entropy_{kSeed};
+  std::vector<Asked> tasks_;
+};
+
+TEST_CASE(
+    "The outboxes' figures are kept for five seconds, and not those of a clock that was ahead") {
+  constexpr int64_t kNowMs = 1'700'000'000'000;
+  constexpr int64_t kYearMs = 365 * int64_t{86'400'000};
+  HealthCalls health;
+  CHECK(health.calls_at(kNowMs + kYearMs) == limits::kOutboxShards);
+  CHECK(health.calls_at(kNowMs + kYearMs + limits::kHealthAgeMs - 1) == 0);
+  CHECK(health.calls_at(kNowMs) == limits::kOutboxShards);
+  CHECK(health.calls_at(kNowMs + limits::kHealthAgeMs - 1) == 0);
+  CHECK(health.calls_at(kNowMs + limits::kHealthAgeMs) == limits::kOutboxShards);
+  CHECK(health.calls_at(kNowMs + kYearMs) == limits::kOutboxShards);
+}
+
+TEST_CASE("While one request asks outboxes that hang, others ask none") {
+  constexpr int64_t kNowMs = 1'700'000'000'000;
+  HealthCalls health;
+  CHECK(health.calls_at(kNowMs) == limits::kOutboxShards);
+  const int64_t later_ms = kNowMs + limits::kHealthAgeMs;
+  CHECK(health.begin(later_ms) > 0);
+  for (int i = 0; i < 100; ++i) CHECK(health.begin(later_ms + 100 * i) == 0);
+  // The one that asked is gone without a word, or the clock was ahead.
+  CHECK(health.begin(later_ms + 2 * limits::kObjectTimeoutMs) > 0);
+  CHECK(health.begin(later_ms) > 0);
+  health.end(later_ms + 1);
+  CHECK(health.calls_at(later_ms + 2) == 0);
+  CHECK(health.calls_at(later_ms + 1 + limits::kHealthAgeMs) == limits::kOutboxShards);
 }
 
 TEST_CASE("Tokens that need no signature are a list, and told where they have no effect") {

@@ -176,6 +176,27 @@ TEST_CASE("Access's token holds as it was signed, for its application and its ti
         Verdict::kGood);
 }
 
+TEST_CASE("Access's keys that a clock that was ahead has read or asked for are read again") {
+  constexpr int64_t kYearMs = 365 * int64_t{86'400'000};
+  console::AccessKeys keys;
+  keys.note_asked(kNowMs + kYearMs);
+  CHECK_FALSE(keys.are_due(kNowMs + kYearMs + 1, true));
+  CHECK(keys.are_due(kNowMs, false));  // nothing has come
+  keys.note_asked(kNowMs + kYearMs);
+  REQUIRE(keys.take(test::kAccessKeys, kNowMs + kYearMs));
+  CHECK_FALSE(keys.are_due(kNowMs + kYearMs + 120'000, false));
+  CHECK(keys.are_due(kNowMs, false));
+  CHECK(keys.are_due(kNowMs, true));
+  keys.note_asked(kNowMs);
+  REQUIRE(keys.take(test::kAccessKeys, kNowMs));
+  // As often as ever from now on.
+  CHECK_FALSE(keys.are_due(kNowMs + 59'999, true));
+  CHECK(keys.are_due(kNowMs + 60'000, true));
+  CHECK_FALSE(keys.are_due(kNowMs + 3'599'999, false));
+  CHECK(keys.are_due(kNowMs + 3'600'000, false));
+  CHECK(keys.are_due(kNowMs + kYearMs, false));
+}
+
 TEST_CASE("Access's token of which a byte is another does not hold") {
   console::AccessKeys keys;
   REQUIRE(keys.take(test::kAccessKeys, kNowMs));

@@ -203,6 +203,30 @@ TEST_CASE("A number that was offered to somebody who has one goes to the next wh
   CHECK(f.stored("bob").id == f.stored("ann").id + 1);
 }
 
+TEST_CASE(
+    "Numbers that a clock that was ahead has asked for are asked for again, and none is twice") {
+  constexpr int64_t kNowMs = 1'704'067'200'000;
+  constexpr int64_t kYearMs = 365 * int64_t{86'400'000};
+  IdentityCaches caches;
+  REQUIRE(caches.begin_lease(1, kNowMs + kYearMs));
+  CHECK_FALSE(caches.begin_lease(1, kNowMs + kYearMs + 1));
+  // The clock is right; no answer has come.
+  REQUIRE(caches.begin_lease(1, kNowMs));
+  CHECK_FALSE(caches.begin_lease(1, kNowMs + 1));
+  // It jumps ahead once more, and everything is answered late.
+  REQUIRE(caches.begin_lease(1, kNowMs + kYearMs));
+  std::set<uint64_t> taken;
+  for (const uint64_t first : {2'001, 1, 1'001}) {
+    caches.lease_arrived(1, first, 1'000);
+    for (int i = 0; i < 100; ++i) CHECK(taken.insert(caches.take_person_id(1)).second);
+  }
+  CHECK(taken.count(0) == 0);
+  // 900 are left: nobody asks, whatever the clock says.
+  for (const int64_t now_ms : {kNowMs, kNowMs + kYearMs, kNowMs - kYearMs}) {
+    CHECK_FALSE(caches.begin_lease(1, now_ms));
+  }
+}
+
 TEST_CASE("A first $identify takes at most three object calls") {
   for (const char* known : {"", "ann", "user"}) {
     Fixture f;
