@@ -7,26 +7,29 @@
 // snapshot), or `texts`, `attributes`, `removes` and `adds` (of a mutation), hold gzip as Latin-1 text.
 import { gunzipSync } from "node:zlib";
 
-/** Unpacked bytes of one part of an event; a page's full snapshot has megabytes, not more. */
+/** Unpacked bytes of one part of a recording, all its events together; a page's full snapshot has megabytes, not more. */
 export const PART_BYTES_MAX = 64 * 1024 * 1024;
 
 const PACKED = "2024-10";
 const MUTATION_PARTS = ["texts", "attributes", "removes", "adds", "styles"];
 
-/** @param {unknown} packed */
-function unpackText(packed) {
+/** @param {unknown} packed @param {{bytes: number}} left */
+function unpackText(packed, left) {
   if (typeof packed !== "string") return packed;
-  return JSON.parse(gunzipSync(Buffer.from(packed, "latin1"), { maxOutputLength: PART_BYTES_MAX }).toString("utf8"));
+  if (left.bytes <= 0) throw new RangeError("the part unpacks too large");
+  const text = gunzipSync(Buffer.from(packed, "latin1"), { maxOutputLength: left.bytes });
+  left.bytes -= text.byteLength;
+  return JSON.parse(text.toString("utf8"));
 }
 
-/** One event with nothing packed in it. @param {any} event */
-export function unpackEvent(event) {
+/** One event with nothing packed in it. @param {any} event @param {{bytes: number}} left what it may have unpacked, less what it had */
+function unpackEvent(event, left) {
   if (event?.cv !== PACKED) return event;
   const { cv: _, ...plain } = event;
-  if (typeof plain.data === "string") return { ...plain, data: unpackText(plain.data) };
+  if (typeof plain.data === "string") return { ...plain, data: unpackText(plain.data, left) };
   const data = { ...plain.data };
   for (const part of MUTATION_PARTS) {
-    if (part in data) data[part] = unpackText(data[part]);
+    if (part in data) data[part] = unpackText(data[part], left);
   }
   return { ...plain, data };
 }
@@ -47,9 +50,10 @@ export function eventsOf(part) {
     return { windows, unreadable: 1 };
   }
   let unreadable = 0;
+  const left = { bytes: PART_BYTES_MAX };
   for (const item of Array.isArray(items) ? items : [items]) {
     try {
-      const event = unpackEvent(item);
+      const event = unpackEvent(item, left);
       if (typeof event?.type !== "number" || typeof event.timestamp !== "number") throw new TypeError("no rrweb event");
       const id = String(item.windowId ?? part.window_id ?? "");
       const events = windows.get(id);

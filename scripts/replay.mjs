@@ -161,7 +161,9 @@ async function* partsOfWorker(session) {
       pieces.delete(key);
       yield { window_id, uuid, items: Array.from({ length: chunk_count }, (_, at) => have.get(at)).join("") };
     }
-    next = response.headers.get("x-hogflare-next");
+    const told = response.headers.get("x-hogflare-next");
+    if (told !== null && told === next) fail(`the Worker names ${told} as what follows itself`);
+    next = told;
   }
   for (const key of pieces.keys()) yield { uuid: key, isCut: true };
 }
