@@ -34,6 +34,13 @@ function unpackEvent(event, left) {
   return { ...plain, data };
 }
 
+/** Whether rrweb's player can take it: it looks at once at what a page and its state say of themselves. @param {any} event */
+function isPlayable({ type, timestamp, data }) {
+  if (typeof type !== "number" || typeof timestamp !== "number") return false;
+  if (type === 4) return typeof data?.width === "number" && typeof data.height === "number";
+  return type < 2 || (typeof data === "object" && data !== null);
+}
+
 /**
  * The events of one part of a recording by window, as they came. What cannot be read is counted, not
  * thrown: one broken event does not take the recording away.
@@ -54,7 +61,7 @@ export function eventsOf(part) {
   for (const item of Array.isArray(items) ? items : [items]) {
     try {
       const event = unpackEvent(item, left);
-      if (typeof event?.type !== "number" || typeof event.timestamp !== "number") throw new TypeError("no rrweb event");
+      if (!isPlayable(event)) throw new TypeError("no rrweb event");
       const id = String(item.windowId ?? part.window_id ?? "");
       const events = windows.get(id);
       if (events === undefined) windows.set(id, [event]);

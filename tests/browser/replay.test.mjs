@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { eventually, startSystem } from "../lib/harness.mjs";
+import { eventually, startSystem, TOKEN } from "../lib/harness.mjs";
 import { ROOT } from "../../scripts/lib/worker.mjs";
 import { openBrowser } from "./page.mjs";
 import { record, RECORDING } from "./recorded.mjs";
@@ -84,6 +84,30 @@ describe("a recorded session", () => {
     assert.deepEqual(outside, [], "nothing is fetched from elsewhere");
     assert.deepEqual(player.errors, []);
     await player.screenshot({ path: join(ROOT, "build/replay-player.png") });
+    await player.context().close();
+  });
+
+  it("with a window whose page says nothing of itself plays the others", async () => {
+    const session = "0190-nameless";
+    const document = { type: 0, id: 1, childNodes: [{ type: 2, id: 2, tagName: "html", attributes: {}, childNodes: [] }] };
+    const items = (named) => [
+      { type: 4, timestamp: 1_700_000_000_000, ...(named ? { data: { href: "https://shop.example/", width: 800, height: 600 } } : {}) },
+      { type: 2, timestamp: 1_700_000_000_001, data: { node: document, initialOffset: { top: 0, left: 0 } } },
+      { type: 3, timestamp: 1_700_000_000_900, data: { source: 3, id: 1, x: 0, y: 0 } },
+    ];
+    for (const named of [false, true]) {
+      const properties = { $session_id: session, $window_id: `w${named}`, $snapshot_data: items(named), distinct_id: "d", token: TOKEN };
+      const sent = await system.post("/s/", { event: "$snapshot", properties, api_key: TOKEN });
+      assert.equal(sent.status, 200, await sent.text());
+    }
+    const file = join(folder, "nameless.html");
+    await eventually(() => /2 windows/.test(replay(session, file)), { what: "both windows" });
+    browser.pages.set("/nameless", readFileSync(file, "utf8"));
+    const player = await browser.visit("/nameless");
+    assert.equal(await player.locator('[role="tab"]').count(), 2);
+    for (const index of [0, 1]) await player.locator('[role="tab"]').nth(index).click();
+    assert.match(await player.locator('[role="tab"][aria-selected="true"]').textContent(), /Window 2/);
+    assert.deepEqual(player.errors, []);
     await player.context().close();
   });
 
