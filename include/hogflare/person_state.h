@@ -1,10 +1,10 @@
 // What a flag request needs from stored people and groups, and the continuity keys it leaves behind
 // (F-3.3, F-3.4). A part of the request's task, used as PeopleRun is.
 //
-//   StoredStateRun stored(team_id, request, needs(definitions, request), definitions, caches,
-//   memory); stored.start(turn, effects); …  if (stored.owns(result.id)) stored.resume(turn,
-//   std::move(result), effects); if (stored.finished()) evaluate(definitions, request,
-//   stored.state(), turn.now_ms);
+//   StoredStateRun stored(team_id, request, wanted, definitions, caches, memory);
+//   stored.start(turn, effects);
+//   …  if (stored.owns(result.id)) stored.resume(turn, std::move(result), effects);
+//   if (stored.finished()) evaluate(definitions, request, stored.state(), turn.now_ms);
 //
 // Everything is read in parallel. Flags do not wait long for an object that does not answer: its
 // reads count as failed after one more try, and the flags that need them get an error entry. So do

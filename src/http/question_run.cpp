@@ -98,6 +98,14 @@ Fault refusal_of(const EffectResult& result, const std::string& bucket, bool is_
     default:
       break;
   }
+  if (result.http_status >= 300 && result.http_status < 400) {
+    return {.status = 503,
+            .type = kServer,
+            .code = "engine_moved",
+            .detail = fmt::format("the SQL engine answers with a redirect ({}), which is not "
+                                  "followed: HOGFLARE_SQL_URL says where it is",
+                                  result.http_status)};
+  }
   if (result.http_status >= 500 || error.code == kAskAgainCode) {
     return {.status = 503,
             .type = kServer,

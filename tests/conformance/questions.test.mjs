@@ -483,6 +483,7 @@ describe("an engine in trouble", () => {
       // How fresh the table is, is asked beside every question.
       const isFreshness = statement.includes("max(__ingest_ts)");
       const { status, body } = isFreshness ? { status: 404, body: "" } : answers.length > 1 ? answers.shift() : answers[0];
+      if (status >= 300 && status < 400) response.setHeader("location", "/login");
       answerWith(response, body, status);
     }));
   });
@@ -498,6 +499,8 @@ describe("an engine in trouble", () => {
       [failing(400, 40004, "table 'default.hogflare_events_v1' not found"), 503, "no_table", /first rows/],
       [failing(400, 40003, "syntax error"), 502, "engine_refuses_statement", /syntax error/],
       [failing(502, 0, "bad gateway"), 503, "engine_unavailable", /502/],
+      [{ status: 302, body: "" }, 503, "engine_moved", /302.*HOGFLARE_SQL_URL/],
+      [{ status: 307, body: "" }, 503, "engine_moved", /307.*HOGFLARE_SQL_URL/],
       [{ status: 200, body: "<html>" }, 502, "engine_unreadable", /./],
       [{ status: 200, body: { result: { rows: [1, 2] } } }, 502, "engine_unreadable", /./],
       [
