@@ -62,7 +62,7 @@ let configured = false;
 /** Documents of flags that trapped the core while they were taken, by their SHA-1. @type {Set<string>} */
 const refusedFlags = new Set();
 const REFUSED_FLAGS_MAX = 16;
-/** The document of the flags namespace that was taken last. */
+/** The document of the flags namespace that was taken last. @type {Uint8Array} */
 let formerFlags = new Uint8Array(0);
 
 /** Views of the whole memory; growing it detaches them. */

@@ -1,6 +1,7 @@
 // Reads values of the flags namespace. One may have 25 MiB, and before the core knows its document every
 // request in flight asks for it: no more is held than the core can take, and large ones one after the other.
 import { KV_TIMEOUT_MS, readUpTo, withTimeout } from "./results.js";
+import { Room } from "./room.js";
 
 /** Values from which on there is to be room for all that one may have. */
 const LARGE_FROM = 256 * 1024;
@@ -11,7 +12,7 @@ const LOOK_MS = 20;
 
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
-let readingBytes = 0;
+const reading = new Room(READING_BYTES_MAX);
 
 /**
  * @param {any} namespace
@@ -19,17 +20,17 @@ let readingBytes = 0;
  * @returns {Promise<import("./results.js").Result>}
  */
 export async function readKv(namespace, { name, b: bytesMax }) {
-  const reading = new Reading(bytesMax);
+  const value = new Reading(bytesMax);
   try {
-    return await withTimeout(reading.read(namespace, name), KV_TIMEOUT_MS);
+    return await withTimeout(value.read(namespace, name), KV_TIMEOUT_MS);
   } finally {
-    reading.end();
+    value.end();
   }
 }
 
 /** A value on its way. */
 class Reading {
-  held = 0;
+  place = reading.place();
   isOver = false;
   /** @type {ReadableStreamDefaultReader<Uint8Array> | null} */
   reader = null;
@@ -43,38 +44,37 @@ class Reading {
   async read(namespace, name) {
     const stream = await namespace.get(name, "stream");
     if (stream === null) return { ok: true, status: 404, retryAfterMs: 0, body: NOTHING };
-    this.reader = stream.getReader();
-    const { bytes, isWhole } = await readUpTo(this.parts(), this.bytesMax);
+    const reader = stream.getReader();
+    this.reader = reader;
+    const { bytes, isWhole } = await readUpTo(this.parts(reader), this.bytesMax);
     if (isWhole) return { ok: true, status: 200, retryAfterMs: 0, body: bytes, stored: true };
     return { ok: false, status: 413, retryAfterMs: 0, body: encoder.encode(`it has more than ${this.bytesMax} bytes`) };
   }
 
-  /** The next parts of a large value are asked for when there is room. */
-  async *parts() {
+  /**
+   * The next parts of a large value are asked for when there is room.
+   * @param {ReadableStreamDefaultReader<Uint8Array>} reader
+   */
+  async *parts(reader) {
     let size = 0;
     while (!this.isOver) {
-      const { done, value } = await this.reader.read();
+      const { done, value } = await reader.read();
       if (done) return;
       size += value.byteLength;
       yield value;
-      while (size >= LARGE_FROM && this.held === 0 && !this.isOver) await this.takeRoom();
+      while (size >= LARGE_FROM && this.place.amount === 0 && !this.isOver) await this.takeRoom();
     }
   }
 
   async takeRoom() {
-    if (readingBytes + this.bytesMax > READING_BYTES_MAX) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-      return;
-    }
-    this.held = this.bytesMax;
-    readingBytes += this.held;
+    if (reading.has(this.bytesMax)) this.place.hold(this.bytesMax, KV_TIMEOUT_MS);
+    else await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 
   /** Nobody waits for it any more. */
   end() {
     this.isOver = true;
-    readingBytes -= this.held;
-    this.held = 0;
+    this.place.end();
     this.reader?.cancel().catch(() => {});
   }
 }

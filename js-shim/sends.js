@@ -3,7 +3,8 @@
 // 350 ms and workerd half a request's work however little it carries (docs/DELIVERY.md, "Sends of
 // several requests"). Every request still waits for the answer to the send that carries its rows.
 import { STREAMS } from "./abi.js";
-import { failure, noAnswerWithin, readUpTo, withTimeout } from "./results.js";
+import { sendRecords } from "./records.js";
+import { failure, noAnswerWithin, readUpTo } from "./results.js";
 
 /** @typedef {import("./core.js").Effect} Effect */
 /** @typedef {import("./results.js").Result} Result */
@@ -35,7 +36,6 @@ const ANSWER_BYTES_MAX = 64 * 1024;
 const JSON_HEADERS = { "content-type": "application/json" };
 const NOTHING = new Uint8Array(0);
 const COMMA = 0x2c;
-const decoder = new TextDecoder();
 
 /** One stream's sends in this isolate. */
 class Lane {
@@ -201,7 +201,7 @@ function join(first, others) {
 async function post(effect, rows, env) {
   const stream = STREAMS[effect.a];
   if (env[stream.binding] !== undefined) {
-    await withTimeout(env[stream.binding].send(JSON.parse(decoder.decode(rows))), effect.c);
+    await sendRecords(env[stream.binding], rows, effect.c);
     return { ok: true, status: 200, retryAfterMs: 0, body: NOTHING };
   }
   const token = stream.tokens.map((name) => env[name]).find((value) => value);

@@ -13,6 +13,7 @@ import { RememberingKv } from "./kv.js";
 import { connect, watchedTeams } from "./live.js";
 import { overLimit, withLimitsMetrics } from "./rate_limit.js";
 import { NOT_SQLITE } from "./results.js";
+import { Room } from "./room.js";
 import { isRefused, keyOf, markOf, remember } from "./trapped.js";
 
 const VARIABLE = /^(HOGFLARE|POSTHOG|CLOUDFLARE)_/;
@@ -32,32 +33,34 @@ function configureFrom(env) {
 const NO_BODY = new Uint8Array(0);
 
 /** Bytes of large bodies that are being read, or were and are not yet the core's. */
-let readingBytes = 0;
+const reading = new Room(READING_BYTES_MAX);
+
+/** @typedef {ReturnType<Room["place"]>} Place */
 
 /**
  * @typedef {object} Read a body, as far as it was read
  * @property {Uint8Array} body
  * @property {string} state "" read, "large" over the cap, "busy" others' bodies take the room, "slow" given up
- * @property {number} held bytes of readingBytes, to be given back when the body is the core's
  */
 
 /**
  * Reads the body up to the shim's own cap.
  * @param {Request} request
+ * @param {Place} place what it holds of the room until it is the core's
  * @returns {Promise<Read>}
  */
-async function readBody(request) {
+async function readBody(request, place) {
   // Looking at request.body makes a stream object of it, so that comes last.
   const announced = request.headers.get("content-length");
   if (announced !== null) {
     const size = Number(announced);
     if (size > BODY_BYTES_MAX) return discard(request, "large");
     // Small bodies always find room.
-    if (size < ASK_FROM) return { body: new Uint8Array(await request.arrayBuffer()), state: "", held: 0 };
-    if (readingBytes + size > READING_BYTES_MAX) return discard(request, "busy");
+    if (size < ASK_FROM) return { body: new Uint8Array(await request.arrayBuffer()), state: "" };
+    if (!reading.has(size)) return discard(request, "busy");
   }
-  if (request.body === null) return { body: NO_BODY, state: "", held: 0 };
-  return readChunks(request.body);
+  if (request.body === null) return { body: NO_BODY, state: "" };
+  return readChunks(request.body, place);
 }
 
 /** A large body takes room from others: one that has come more slowly than this after so long is given up. */
@@ -102,15 +105,15 @@ class Patience {
 /**
  * Reads a body that is large or does not say how long it is. It takes room as its bytes come.
  * @param {ReadableStream<Uint8Array>} stream
+ * @param {Place} place
  * @returns {Promise<Read>}
  */
-async function readChunks(stream) {
+async function readChunks(stream, place) {
   const gathered = new Gathered();
   const reader = stream.getReader({ mode: "byob" });
   /** @type {Patience | null} */
   let patience = null;
   let size = 0;
-  let held = 0;
   let state = "";
   try {
     for (;;) {
@@ -125,27 +128,21 @@ async function readChunks(stream) {
       if (part.done) break;
       size += part.value.byteLength;
       if (state === "" && size > BODY_BYTES_MAX) state = "large";
-      if (state === "" && size >= ASK_FROM && readingBytes + size - held > READING_BYTES_MAX) state = "busy";
+      if (state === "" && size >= ASK_FROM && !reading.has(size - place.amount)) state = "busy";
       if (state !== "") {
         gathered.blocks.length = 0;
-        readingBytes -= held;
-        held = 0;
+        place.end();
         continue;
       }
       gathered.add(part.value);
       if (size < ASK_FROM) continue;
-      readingBytes += size - held;
-      held = size;
       patience ??= new Patience();
       patience.size = size;
+      place.hold(size, PATIENCE_MS + size / PACE_BYTES_PER_MS);
     }
-    return state === "" ? { body: gathered.take(), state, held } : { body: NO_BODY, state, held: 0 };
-  } catch (error) {
-    state = "failed";
-    throw error;
+    return { body: state === "" ? gathered.take() : NO_BODY, state };
   } finally {
     patience?.end();
-    if (state !== "") readingBytes -= held;
   }
 }
 
@@ -158,7 +155,7 @@ async function readChunks(stream) {
  */
 async function discard(request, state) {
   if (request.body !== null) await request.body.pipeTo(new WritableStream());
-  return { body: NO_BODY, state, held: 0 };
+  return { body: NO_BODY, state };
 }
 
 /**
@@ -302,14 +299,12 @@ export default {
   /** @param {Request} request @param {any} env @param {{waitUntil: (promise: Promise<any>) => void}} ctx */
   async fetch(request, env, ctx) {
     let key = "";
-    let held = 0;
+    const place = reading.place();
     try {
       const isLimited = env.CLIENT_RATE_LIMIT !== undefined;
       const over = isLimited ? await overLimit(request, env, () => ownHeaders(request)) : undefined;
       if (over !== undefined) return over;
-      const read = await readBody(request);
-      held = read.held;
-      const { body, state } = read;
+      const { body, state } = await readBody(request, place);
       if (state === "slow") return tooSlow(request);
       key = keyOf(body, request.url);
       if (isRefused(key, Date.now())) return refused(request, body.byteLength > 0);
@@ -318,8 +313,7 @@ export default {
       // this body that brings it about.
       const onTrap = () => remember(key, request.url, Date.now());
       const started = start(request, body, state, env);
-      readingBytes -= held;
-      held = 0;
+      place.end();
       const running = runToEnd(started, env, null, onTrap);
       // A client that goes away must not leave its events half delivered.
       ctx.waitUntil(running.catch(() => {}));
@@ -333,7 +327,7 @@ export default {
       console.error(JSON.stringify({ level: "error", event: "request_failed", message: String(error) }));
       return unavailable(request);
     } finally {
-      readingBytes -= held;
+      place.end();
     }
   },
 };
