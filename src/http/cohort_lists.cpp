@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "hogflare/flags_limits.h"
+#include "hogflare/json.h"
 #include "hogflare/must_wait.h"
 
 namespace hogflare {
@@ -105,6 +106,57 @@ std::vector<std::string> CohortLists::problems() const {
     }
   }
   return problems;
+}
+
+size_t flag_values_bytes(std::string_view json, size_t values_max) {
+  const size_t index = json_index_bytes(json);
+  const size_t values = std::min(index / sizeof(json::Node), values_max);
+  return json.size() + index + values * sizeof(flags::Value);
+}
+
+void CohortListsRun::start(std::vector<flags::ListedCohort> cohorts, std::string_view distinct_id,
+                           StoredStateRun& stored) {
+  cohorts_ = std::move(cohorts);
+  distinct_id_ = distinct_id;
+  stored_ = &stored;
+}
+
+bool CohortListsRun::advance(const Turn& turn, Effects& effects) {
+  for (; next_ < cohorts_.size(); ++next_) {
+    const flags::ListedCohort& cohort = cohorts_[next_];
+    if (reads_ < limits::kCohortReadsMax && lists_.is_due(cohort, turn.now_ms)) {
+      ++reads_;
+      effect_ = effects.add(ReadKv{CohortLists::key_of(cohort.id), limits::kCohortListBytesMax});
+      return false;
+    }
+    answer(turn);
+  }
+  return true;
+}
+
+void CohortListsRun::take(const Turn& turn, EffectResult& result) {
+  effect_ = 0;
+  // The others would hardly fare better, and nobody waits that long.
+  if (!result.ok && result.http_status != 413) reads_ = limits::kCohortReadsMax;
+  // For as long as it is read: the next one finds the same room.
+  size_t held = result.ok ? flag_values_bytes(result.body, limits::kFlagValuesMax) : 0;
+  if (std::optional<Error> refused = memory_.hold_more(held)) {
+    held = 0;
+    result.ok = false;
+    result.body = refused->detail;
+  }
+  lists_.take(cohorts_[next_].id, result, turn.now_ms);
+  memory_.give_back(held);
+  answer(turn);
+  ++next_;
+}
+
+void CohortListsRun::answer(const Turn& turn) {
+  std::vector<std::string_view> ids = {distinct_id_};
+  const std::vector<std::string>& person_ids = stored_->state().person_ids;
+  ids.insert(ids.end(), person_ids.begin(), person_ids.end());
+  const int64_t id = cohorts_[next_].id;
+  stored_->add_cohort({id, lists_.answer(id, ids, turn.now_ms)});
 }
 
 }  // namespace hogflare

@@ -1,7 +1,9 @@
 // Lists of cohort members in KV, kept per isolate.
 //
-//   if (lists.is_due(id, now_ms)) … effects.add(CohortLists::read(id)) … lists.take(…)
-//   stored.cohorts.push_back({id, lists.answer(id, ids, now_ms)});
+//   CohortListsRun lists(state.cohort_lists, memory);
+//   lists.start(wanted.cohorts, distinct_id, stored);
+//   if (lists.advance(turn, effects)) …  all that stored needs is there
+//   …  if (lists.owns(result.id)) lists.take(turn, result), and again
 //
 // A list is read again after HOGFLARE_FLAGS_TTL_SECS; a list that cannot be read then stays as it
 // was. What was used least recently goes when limits::kCohortListsBytesMax is reached.
@@ -16,6 +18,8 @@
 
 #include "hogflare/config.h"
 #include "hogflare/flags.h"
+#include "hogflare/memory_share.h"
+#include "hogflare/person_state.h"
 #include "hogflare/task.h"
 #include "flags/member_list.h"
 
@@ -26,7 +30,6 @@ class CohortLists {
   explicit CohortLists(const Config& config);
 
   static std::string key_of(int64_t cohort) { return "cohort:" + std::to_string(cohort); }
-  static ReadKv read(int64_t cohort) { return {key_of(cohort), limits::kCohortListBytesMax}; }
 
   // True when the list is to be read. Requests share an answer while one of them reads; before the
   // first answer everybody reads.
@@ -57,5 +60,37 @@ class CohortLists {
   const bool has_namespace_;
   std::map<int64_t, Entry> entries_;
 };
+
+// One request's reading of lists, one after the other, so that it holds at most one, and
+// limits::kCohortReadsMax at most; what the isolate has read lately is not read again. A part of
+// the request's task, as StoredStateRun is.
+class CohortListsRun {
+ public:
+  // Lists and memory must outlive the run.
+  CohortListsRun(CohortLists& lists, MemoryShare& memory) : lists_(lists), memory_(memory) {}
+
+  // The person and its ids, in `stored`, must outlive the run; what the lists say goes there too.
+  void start(std::vector<flags::ListedCohort> cohorts, std::string_view distinct_id,
+             StoredStateRun& stored);
+  // True: nothing is left to be read.
+  bool advance(const Turn& turn, Effects& effects);
+  bool owns(uint32_t effect_id) const { return effect_ != 0 && effect_ == effect_id; }
+  void take(const Turn& turn, EffectResult& result);
+
+ private:
+  void answer(const Turn& turn);
+
+  CohortLists& lists_;
+  MemoryShare& memory_;
+  std::vector<flags::ListedCohort> cohorts_;
+  std::string_view distinct_id_;
+  StoredStateRun* stored_ = nullptr;
+  size_t next_ = 0;
+  size_t reads_ = 0;
+  uint32_t effect_ = 0;
+};
+
+// What a text takes with its index and the values it becomes.
+size_t flag_values_bytes(std::string_view json, size_t values_max);
 
 }  // namespace hogflare

@@ -353,8 +353,8 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
     // Reading one writes no continuity key; who asks here is nobody's SDK.
     wanted.hash_keys = false;
     wanted.person = true;
-    lists_ = wanted.cohorts;
     stored_.emplace(team_id_, *request_, wanted, *definitions_, state().identity, memory());
+    lists_.start(std::move(wanted.cohorts), request_->distinct_id, *stored_);
     stored_->start(turn, effects);
     if (stored_->finished()) read_lists(turn, effects);
   }
@@ -440,10 +440,8 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
   }
 
   void go_on(const Turn& turn, EffectResult result, Effects& effects) override {
-    if (list_effect_ != 0 && result.id == list_effect_) {
-      list_effect_ = 0;
-      state().cohort_lists.take(lists_[next_list_].id, result, turn.now_ms);
-      take_membership(turn, lists_[next_list_++]);
+    if (lists_.owns(result.id)) {
+      lists_.take(turn, result);
       return read_lists(turn, effects);
     }
     if (!stored_ || !stored_->owns(result.id)) return;
@@ -452,21 +450,7 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
   }
 
   void read_lists(const Turn& turn, Effects& effects) {
-    for (; next_list_ < lists_.size(); ++next_list_) {
-      const flags::ListedCohort& cohort = lists_[next_list_];
-      if (state().cohort_lists.is_due(cohort, turn.now_ms)) {
-        list_effect_ = effects.add(CohortLists::read(cohort.id));
-        return;
-      }
-      take_membership(turn, cohort);
-    }
-    evaluate(turn);
-  }
-
-  void take_membership(const Turn& turn, const flags::ListedCohort& cohort) {
-    std::vector<std::string_view> ids = {request_->distinct_id};
-    for (const std::string& id : stored_->state().person_ids) ids.push_back(id);
-    stored_->add_cohort({cohort.id, state().cohort_lists.answer(cohort.id, ids, turn.now_ms)});
+    if (lists_.advance(turn, effects)) evaluate(turn);
   }
 
   void evaluate(const Turn& turn) {
@@ -523,9 +507,7 @@ class FlagsEvaluateTask final : public FlagsDocumentTask {
   std::optional<flags::Definitions> definitions_;
   std::optional<flags::Request> request_;
   std::optional<StoredStateRun> stored_;
-  std::vector<flags::ListedCohort> lists_;
-  size_t next_list_ = 0;
-  uint32_t list_effect_ = 0;
+  CohortListsRun lists_{state().cohort_lists, memory()};
 };
 
 }  // namespace

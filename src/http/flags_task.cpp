@@ -60,7 +60,10 @@ class FlagsTask final : public HttpTask {
       visitor_->resume(turn, std::move(result), effects);
       return visitor_known(turn, effects);
     }
-    if (list_effect_ != 0 && result.id == list_effect_) return take_list(turn, result, effects);
+    if (lists_.owns(result.id)) {
+      lists_.take(turn, result);
+      return read_lists(turn, effects);
+    }
     if (stored_ && stored_->owns(result.id)) {
       stored_->resume(turn, std::move(result), effects);
       if (stored_->finished()) read_lists(turn, effects);
@@ -120,17 +123,11 @@ class FlagsTask final : public HttpTask {
                            {config.signing_secret, true, !config.unsigned_tokens.empty()});
   }
 
-  // The text, its index, and its values.
-  static size_t values_bytes(std::string_view json, size_t values_max) {
-    const size_t index = json_index_bytes(json);
-    const size_t values = std::min(index / sizeof(json::Node), values_max);
-    return json.size() + index + values * sizeof(flags::Value);
-  }
-
-  // What the request keeps of them, and the properties' texts in small letters, of the two kinds
-  // that there are.
+  // The body's values, what the request keeps of them, and the properties' texts in small letters,
+  // of the two kinds that there are.
   std::optional<Error> reserve_request(std::string_view json) {
-    return memory_.hold_more(values_bytes(json, limits::kFlagsRequestNodesMax) + 2 * json.size());
+    return memory_.hold_more(flag_values_bytes(json, limits::kFlagsRequestNodesMax) +
+                             2 * json.size());
   }
 
   bool query_is_true(std::string_view name) {
@@ -206,51 +203,14 @@ class FlagsTask final : public HttpTask {
     // Nobody is the placeholder's person, not even one that an older version made.
     if (is_cookieless_placeholder(request_->distinct_id)) wanted.person = wanted.hash_keys = false;
     if (wanted.nothing() || request_->disable_flags) return evaluate(turn);
-    lists_ = wanted.cohorts;
     stored_.emplace(project_->team_id, *request_, wanted, definitions(), state().identity, memory_);
+    lists_.start(std::move(wanted.cohorts), request_->distinct_id, *stored_);
     stored_->start(turn, effects);
     if (stored_->finished()) read_lists(turn, effects);
   }
 
-  // One list of a cohort's members after the other, so that a request holds at most one; what the
-  // isolate has read lately is not read again.
   void read_lists(const Turn& turn, Effects& effects) {
-    for (; next_list_ < lists_.size(); ++next_list_) {
-      const flags::ListedCohort& cohort = lists_[next_list_];
-      const bool may_read = list_reads_ < limits::kCohortReadsMax;
-      if (may_read && state().cohort_lists.is_due(cohort, turn.now_ms)) {
-        ++list_reads_;
-        list_effect_ = effects.add(CohortLists::read(cohort.id));
-        return;
-      }
-      take_membership(turn, cohort);
-    }
-    evaluate(turn);
-  }
-
-  void take_list(const Turn& turn, EffectResult& result, Effects& effects) {
-    list_effect_ = 0;
-    // The others would hardly fare better, and the client does not wait for them.
-    if (!result.ok && result.http_status != 413) list_reads_ = limits::kCohortReadsMax;
-    // For as long as it is read: the next one finds the same room.
-    size_t held = result.ok ? values_bytes(result.body, limits::kFlagValuesMax) : 0;
-    if (std::optional<Error> refused = memory_.hold_more(held)) {
-      held = 0;
-      result.ok = false;
-      result.body = refused->detail;
-    }
-    state().cohort_lists.take(lists_[next_list_].id, result, turn.now_ms);
-    memory_.give_back(held);
-    take_membership(turn, lists_[next_list_]);
-    ++next_list_;
-    read_lists(turn, effects);
-  }
-
-  void take_membership(const Turn& turn, const flags::ListedCohort& cohort) {
-    std::vector<std::string_view> ids = {request_->distinct_id};
-    const std::vector<std::string>& person_ids = stored_->state().person_ids;
-    ids.insert(ids.end(), person_ids.begin(), person_ids.end());
-    stored_->add_cohort({cohort.id, state().cohort_lists.answer(cohort.id, ids, turn.now_ms)});
+    if (lists_.advance(turn, effects)) evaluate(turn);
   }
 
   void evaluate(const Turn& turn) {
@@ -489,6 +449,7 @@ class FlagsTask final : public HttpTask {
   }
 
   MemoryShare memory_{state().request_memory_bytes};
+  CohortListsRun lists_{state().cohort_lists, memory_};
   uint32_t kv_effect_ = 0;
   FlagsLease flags_;
   bool has_flags_ = true;
@@ -496,10 +457,6 @@ class FlagsTask final : public HttpTask {
   const Project* project_ = nullptr;
   std::optional<CookielessFlagsRun> visitor_;
   std::optional<StoredStateRun> stored_;
-  std::vector<flags::ListedCohort> lists_;
-  size_t next_list_ = 0;
-  size_t list_reads_ = 0;
-  uint32_t list_effect_ = 0;
   std::string request_id_;
 };
 

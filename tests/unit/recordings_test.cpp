@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "hogflare/limits.h"
+#include "hogflare/memory_limits.h"
 #include "hogflare/metrics.h"
 #include "hogflare/recordings.h"
 #include "hogflare/recordings_limits.h"
@@ -231,11 +232,12 @@ TEST_CASE("a request has so many objects, and none without memory", "[recordings
   CHECK(puts.stored(limits::kRecordingPutsMax) == nullptr);
 
   Bucketeer poor;
-  poor.memory_sum = limits::kRequestMemoryBytesMax;
+  constexpr size_t kMost = limits::kRequestMemoryBytesMax + limits::kSmallRequestsBytesMax;
+  poor.memory_sum = kMost;
   RecordingPuts none(decoded.batch->recordings, 1, poor.memory, poor.health);
   poor.run(none, [](size_t) { return true; });
   CHECK(poor.puts.empty());
-  CHECK(poor.memory_sum == limits::kRequestMemoryBytesMax);
+  CHECK(poor.memory_sum == kMost);
   poor.memory_sum = 0;
 }
 
