@@ -5,7 +5,7 @@ import { noAnswerWithin, withTimeout } from "./results.js";
 import { Room } from "./room.js";
 
 /** Values of a part; a row that has more is a part of its own, and has 320,000 at most (kEventValuesMax). */
-export const PART_VALUES_MAX = 100_000;
+export const PART_VALUES_MAX = 200_000;
 /** Values of all parts that are on their way at once, if there are several: of some 70 bytes each. */
 export const VALUES_AT_ONCE_MAX = 400_000;
 /** How often a part looks for its room: what another request waits for wakes nobody here. */
