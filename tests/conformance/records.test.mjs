@@ -84,7 +84,8 @@ describe("rows for a binding", () => {
     const { send, seen } = slowBinding();
     await Promise.all(Array.from({ length: 12 }, () => sendRecords({ send }, bytesOf(rows), 60_000)));
     assert.equal(seen.rows.length, 96);
-    assert.ok(seen.most > PART_VALUES_MAX && seen.most <= VALUES_AT_ONCE_MAX, `${seen.most} at once`);
+    // Several parts, each of which counts its objects and their commas.
+    assert.ok(seen.most > (PART_VALUES_MAX * 3) / 4 && seen.most <= VALUES_AT_ONCE_MAX, `${seen.most} at once`);
   });
 
   it("a failed part fails the send, and its room is given back", async () => {
