@@ -322,7 +322,7 @@ class FlagsTask final : public HttpTask {
   std::optional<Error> resolve_ofrep_project(const Turn& turn) {
     project_ = turn.config.project_of("");
     if (project_ == nullptr || !request_->token.empty()) return resolve_project(turn);
-    return std::nullopt;
+    return check_origin(*project_, head().origin);
   }
 
   Reply ofrep(flags::OfrepResponse response) {

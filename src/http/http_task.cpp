@@ -109,6 +109,9 @@ std::unique_ptr<HttpRequest> read_request(const Config& config, HttpInput input)
   if (is_of_console(request->route)) {
     fields.fill(request->console, kConsole);
     request->mcp_protocol_version = fields.next();
+    // The shim knows these paths by how they are usually written and sends nothing of others: a
+    // page that asks is none of this host's then.
+    request->console.origin = head.origin;
   } else {
     // Where the shim took the path for the front page's, an address stands there.
     const std::string_view watched = fields.next();

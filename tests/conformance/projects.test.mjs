@@ -143,3 +143,42 @@ describe("the path prefix", () => {
     });
   }
 });
+
+describe("other ways to the same path", () => {
+  const own = "https://www.example.com";
+  const ADMIN = { authorization: "Bearer admin" };
+  let open;
+  before(async () => {
+    open = await startSystem({
+      vars: {
+        HOGFLARE_PROJECTS: JSON.stringify({ "*": { team_id: 1, origins: [own] } }),
+        HOGFLARE_ADMIN_TOKEN: "admin",
+        HOGFLARE_PATH_ALIASES: JSON.stringify({ "/tools": "/mcp" }),
+      },
+    });
+  });
+  after(() => open.stop());
+
+  it("OpenFeature asks from a project's own origins, with a token and without", async () => {
+    for (const path of ["/ofrep/v1/evaluate/flags", "/ofrep/v1/evaluate/flags/f"]) {
+      for (const token of [{}, { authorization: "Bearer phc_any" }]) {
+        const from = async (origin) => (await open.post(path, { context: { targetingKey: "u" } }, { ...token, ...origin })).status;
+        assert.equal(await from({ origin: "https://evil.example" }), 403, path);
+        const status = await from({ origin: own });
+        assert.ok(status === 200 || status === 404, `${path}: ${status}`);
+        assert.equal(await from({}), status);
+      }
+    }
+  });
+
+  it("another site's page asks no tool, however the path is written", async () => {
+    const ping = { jsonrpc: "2.0", id: 1, method: "ping" };
+    const json = { accept: "application/json, text/event-stream" };
+    for (const path of ["/mcp", "/mcp/", "/mcp//", "//mcp", "/tools", "/tools/"]) {
+      const from = async (headers) => (await open.post(path, ping, { ...ADMIN, ...json, ...headers })).status;
+      assert.equal(await from({ origin: "https://evil.example" }), 403, path);
+      assert.equal(await from({}), 200, path);
+    }
+    assert.equal((await open.post("/mcp", ping, { ...ADMIN, ...json, origin: open.url })).status, 200);
+  });
+});
