@@ -32,6 +32,8 @@ class StoredStateRun {
                  const flags::Definitions& definitions, IdentityCaches& caches,
                  MemoryShare& memory);
 
+  // Continuity keys that the request brings are not stored. Before start().
+  void only_read() { may_write_ = false; }
   void start(const Turn& turn, Effects& effects);
   bool owns(uint32_t effect_id) const { return in_flight_.contains(effect_id); }
   void resume(const Turn& turn, EffectResult result, Effects& effects);
@@ -85,6 +87,7 @@ class StoredStateRun {
   flags::StoredState state_;
   std::vector<Lookup> lookups_;
   std::vector<GroupCall> group_calls_;
+  bool may_write_ = true;
   std::vector<std::string> flags_to_store_;
   size_t open_lookups_ = 0;
   std::unordered_map<uint32_t, Sent> in_flight_;

@@ -216,7 +216,8 @@ void StoredStateRun::people_answered(Effects& effects) {
     }
   }
   const bool has_written = !flags_to_store_.empty();
-  if (!wanted_.hash_keys || has_written || state_.hash_keys_read == flags::Read::kFailed) return;
+  if (!may_write_ || !wanted_.hash_keys || has_written) return;
+  if (state_.hash_keys_read == flags::Read::kFailed) return;
   flags_to_store_ = flags::hash_keys_to_store(definitions_, request_, state_);
   if (flags_to_store_.empty()) return;
   for (size_t i = 0; i < lookups_.size(); ++i) {

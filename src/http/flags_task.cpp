@@ -117,10 +117,16 @@ class FlagsTask final : public HttpTask {
     find_visitor(turn, effects);
   }
 
-  // Asking writes nothing, so no signature is needed; one that is given must be right.
+  // Asking needs no signature; one that is given must be right.
   Result<Ok> check_given_signature(const Config& config) {
     return check_signature(head(), body(),
                            {config.signing_secret, true, !config.unsigned_tokens.empty()});
+  }
+
+  // The key of a flag with continuity is kept with the person for good, which is writing.
+  bool may_write(const Config& config) const {
+    return config.signing_secret.empty() || is_signed(head()) ||
+           config.unsigned_tokens.contains(request_->token);
   }
 
   // The body's values, what the request keeps of them, and the properties' texts in small letters,
@@ -204,6 +210,7 @@ class FlagsTask final : public HttpTask {
     if (is_cookieless_placeholder(request_->distinct_id)) wanted.person = wanted.hash_keys = false;
     if (wanted.nothing() || request_->disable_flags) return evaluate(turn);
     stored_.emplace(project_->team_id, *request_, wanted, definitions(), state().identity, memory_);
+    if (!may_write(turn.config)) stored_->only_read();
     lists_.start(std::move(wanted.cohorts), request_->distinct_id, *stored_);
     stored_->start(turn, effects);
     if (stored_->finished()) read_lists(turn, effects);

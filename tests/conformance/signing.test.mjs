@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
+import { condition, flag } from "../lib/flags_document.mjs";
 import { startSystem, TOKEN } from "../lib/harness.mjs";
 import { batch, event, nothingBad, PLAIN, single, v1Batch, v1Event, v1Headers } from "./support.mjs";
 
@@ -154,7 +155,13 @@ describe("tokens of clients that hold no secret", () => {
   let mixed;
   before(async () => {
     mixed = await startSystem({
-      vars: { POSTHOG_SIGNING_SECRET: SECRET, HOGFLARE_UNSIGNED_TOKENS: "phc_app, phc_web" },
+      vars: {
+        POSTHOG_SIGNING_SECRET: SECRET,
+        HOGFLARE_UNSIGNED_TOKENS: "phc_app, phc_web",
+        HOGFLARE_FEATURE_FLAGS: JSON.stringify({
+          flags: [flag(1, "sticky", [condition([], { rollout_percentage: 50 })], { ensure_experience_continuity: true })],
+        }),
+      },
     });
   });
   after(() => mixed.stop());
@@ -224,5 +231,32 @@ describe("tokens of clients that hold no secret", () => {
     const body = JSON.stringify({ token: TOKEN, distinct_id: "u" });
     assert.equal((await mixed.post("/flags/?v=2", body)).status, 200);
     assert.equal((await mixed.post("/flags/?v=2", body, { "x-posthog-signature": "sha256=00" })).status, 401);
+  });
+
+  it("a variant is kept for somebody where who asks may write", async () => {
+    const ask = async (fields, isSigned = false) => {
+      const body = JSON.stringify({ token: TOKEN, ...fields });
+      const response = await mixed.post("/flags/?v=2", body, isSigned ? sha256(body) : {});
+      assert.equal(response.status, 200, await response.clone().text());
+      const { sticky } = (await response.json()).flags;
+      assert.notEqual(sticky.failed, true);
+      return sticky.enabled;
+    };
+    for (const [token, isSigned, isKept] of [
+      [TOKEN, false, false],
+      [TOKEN, true, true],
+      ["phc_web", false, true],
+    ]) {
+      let i = 0;
+      const ids = () => [`${token}-${isSigned}-${i}`, `device-${i}`];
+      while ((await ask({ distinct_id: ids()[0] })) === (await ask({ distinct_id: ids()[1] }))) i += 1;
+      const [user, device] = ids();
+      const own = await ask({ distinct_id: user });
+      const body = JSON.stringify(batch([event({ event: "$set", distinct_id: user, properties: { $set: { a: 1 } } })]));
+      assert.equal((await mixed.post("/batch/", body, sha256(body))).status, 200);
+      // The answer itself goes by the device in any case.
+      assert.equal(await ask({ token, distinct_id: user, $anon_distinct_id: device }, isSigned), !own);
+      assert.equal(await ask({ distinct_id: user }), isKept ? !own : own, `${token}, ${isSigned ? "signed" : "unsigned"}`);
+    }
   });
 });
