@@ -1,8 +1,18 @@
 // A brake on one client: requests of an address over the bound limit are answered before the core sees them.
 // Without the binding nothing is limited (docs/adr/0006-rate-limit.md).
 
-/** Paths that SDKs and pages ask; those of an operator ask for a key, and answer themselves. */
-const OPERATORS_PATH = /\/(healthz|metrics|mcp|session_recordings|(admin|app|session_recordings|error_tracking)\/.*)\/?$/;
+/** An operator's paths ask for a key, and answer themselves: below the prefix, and the whole of it, for a flag or a project may be
+ * called "metrics" or "app". */
+const OPERATORS_PATH =
+  /^\/+(?:(?:healthz|metrics|mcp)\/*|(?:admin|app)\/.*|api\/(?:projects|environments)\/[^/]+\/(?:session_recordings|error_tracking)(?:\/.*)?)$/;
+
+/** @param {string} url @param {unknown} variable HOGFLARE_PATH_PREFIX, as the core reads it */
+function isOperators(url, variable) {
+  const path = new URL(url).pathname.replace(/^\/+/, "/");
+  const prefix = `/${String(variable ?? "").replace(/^\/|\/+$/g, "")}`;
+  const isBelow = prefix !== "/" && path.startsWith(`${prefix}/`);
+  return OPERATORS_PATH.test(isBelow ? path.slice(prefix.length) : path);
+}
 
 const METRIC = "hogflare_rate_limited_total";
 const METRICS_PATH = /\/metrics\/?$/;
@@ -37,7 +47,7 @@ export function clientOf(address) {
  */
 export async function overLimit(request, env, headersFor) {
   const address = request.headers.get("cf-connecting-ip");
-  if (address === null || request.method === "OPTIONS" || OPERATORS_PATH.test(new URL(request.url).pathname)) return undefined;
+  if (address === null || request.method === "OPTIONS" || isOperators(request.url, env.HOGFLARE_PATH_PREFIX)) return undefined;
   try {
     if ((await env.CLIENT_RATE_LIMIT.limit({ key: clientOf(address) })).success) return undefined;
   } catch (error) {

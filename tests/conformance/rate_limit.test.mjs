@@ -37,7 +37,7 @@ const limitedCount = async (system) => {
 describe("with CLIENT_RATE_LIMIT", () => {
   let system;
   before(async () => {
-    system = await startSystem({ vars, extra: { ratelimits } });
+    system = await startSystem({ vars: { ...vars, HOGFLARE_PATH_PREFIX: "/my/app/" }, extra: { ratelimits } });
   });
   after(() => system.stop());
 
@@ -69,6 +69,20 @@ describe("with CLIENT_RATE_LIMIT", () => {
     assert.deepEqual(statuses(await burst(flags)), expected);
   });
 
+  it("limits a flag and a project that are called like an operator's path", async () => {
+    const paths = ["/ofrep/v1/evaluate/flags/metrics", "/ofrep/v1/evaluate/flags/healthz/", "/array/app/config", "/my/app/array/t/config"];
+    for (const [n, path] of paths.entries()) {
+      const from = { "cf-connecting-ip": `192.0.2.${40 + n}` };
+      const body = JSON.stringify({ context: { targetingKey: "u" } });
+      const send = () => fetch(system.url + path, path.includes("/ofrep/") ? { method: "POST", body, headers: from } : { headers: from });
+      assert.deepEqual(
+        statuses(await burst(send)).map((status) => status === 429),
+        expected.map((status) => status === 429),
+        path,
+      );
+    }
+  });
+
   it("tells other sites' pages nothing of a project's data, as every answer there", async () => {
     const origin = { origin: "https://www.example.com" };
     const over = async (path, address) => {
@@ -98,7 +112,7 @@ describe("with CLIENT_RATE_LIMIT", () => {
         headers: { ...from, origin: "https://www.example.com", "access-control-request-method": "POST" },
       });
     for (const answer of await burst(preflight)) assert.ok(answer.ok, String(answer.status));
-    for (const path of ["/healthz", "/metrics", "/admin/outbox"]) {
+    for (const path of ["/healthz", "/metrics", "/admin/outbox", "//metrics/", "/my/app/metrics"]) {
       for (const answer of await burst(() => fetch(system.url + path, { headers: { ...from, authorization: `Bearer ${ADMIN}` } })))
         assert.equal(answer.status, 200, path);
     }
