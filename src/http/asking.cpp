@@ -177,7 +177,7 @@ std::optional<Fault> refuse_question_body(const HttpTask& task, size_t bytes) {
 
 const Project* asked_project(const Config& config, std::string_view segment) {
   if (segment == "@current") {
-    if (const Project* any = config.project_of("")) return any;
+    if (config.projects.empty()) return &config.default_project;
     const Project* only = &config.projects.begin()->second;
     for (const auto& [token, project] : config.projects) {
       if (project.team_id != only->team_id) return nullptr;

@@ -151,7 +151,7 @@ describe("other ways to the same path", () => {
   before(async () => {
     open = await startSystem({
       vars: {
-        HOGFLARE_PROJECTS: JSON.stringify({ "*": { team_id: 1, origins: [own] } }),
+        HOGFLARE_PROJECTS: JSON.stringify({ "*": { team_id: 1, origins: [own] }, phc_two: { team_id: 2 } }),
         HOGFLARE_ADMIN_TOKEN: "admin",
         HOGFLARE_PATH_ALIASES: JSON.stringify({ "/tools": "/mcp" }),
       },
@@ -180,5 +180,20 @@ describe("other ways to the same path", () => {
       assert.equal(await from({}), 200, path);
     }
     assert.equal((await open.post("/mcp", ping, { ...ADMIN, ...json, origin: open.url })).status, 200);
+  });
+
+  it("whoever names no project of several is not given the one of all other tokens", async () => {
+    const listed = async (team) => {
+      const params = { name: "flags", arguments: { action: "list", ...team } };
+      const headers = { ...ADMIN, accept: "application/json, text/event-stream" };
+      const answer = await open.post("/mcp", { jsonrpc: "2.0", id: 1, method: "tools/call", params }, headers);
+      return answer.text();
+    };
+    assert.doesNotMatch(await listed({ team_id: 2 }), /team_id must name/);
+    assert.match(await listed({}), /team_id must name a project/);
+    const current = await open.request("/api/projects/@current/session_recordings", { headers: ADMIN });
+    assert.equal((await current.json()).code, "not_found");
+    const two = await open.request("/api/projects/2/session_recordings", { headers: ADMIN });
+    assert.equal((await two.json()).code, "no_bucket");
   });
 });
