@@ -1,5 +1,7 @@
 #include "console/session.h"
 
+#include <algorithm>
+
 #include "hogflare/digest.h"
 #include "hogflare/whole_number.h"
 
@@ -151,14 +153,24 @@ std::string end_session(const ConsoleHead& console) {
 
 namespace {
 
-// Who has one address of IPv6 has its whole /64 (RFC 4291 §2.5.1): the first four groups count.
-std::string_view network_of(std::string_view address) {
-  if (address.find(':') == std::string_view::npos) return address;
-  size_t end = 0;
-  for (int groups = 0; groups < 4 && end != std::string_view::npos; ++groups) {
-    end = address.find(':', end == 0 ? 0 : end + 1);
+// Who has one address of IPv6 has its whole /64 (RFC 4291 §2.5.1): the first four groups count,
+// with the zeros that "::" stands for.
+std::string network_of(std::string_view address) {
+  std::string network(address);
+  if (address.find('.') != std::string_view::npos) return network;
+  if (const size_t gap = network.find("::"); gap != std::string::npos) {
+    // There are as many groups as colons; beside a gap at an end one less, whose zero is the first
+    // or the last.
+    const auto colons = std::count(network.begin(), network.end(), ':');
+    std::string zeros = gap == 0 ? "0:" : ":";
+    for (auto groups = colons; groups < 8; ++groups) zeros += "0:";
+    network.replace(gap, 2, zeros);
   }
-  return address.substr(0, end);
+  size_t end = network.find(':');
+  for (int groups = 1; groups < 4 && end != std::string::npos; ++groups) {
+    end = network.find(':', end + 1);
+  }
+  return network.substr(0, end);
 }
 
 }  // namespace

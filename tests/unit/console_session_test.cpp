@@ -145,6 +145,26 @@ TEST_CASE("An address has five attempts a minute, then one, until ten minutes we
   CHECK(attempts.seconds_until_free("2001:db8:1:2::1", quiet) == 60);
 }
 
+TEST_CASE("A network of IPv6 is one however its addresses leave zeros out") {
+  World world;
+  const std::vector<std::vector<std::string>> networks = {
+      {"2001:db8::1", "2001:db8::2:3:4:5", "2001:db8:0:0:1::", "2001:db8:0:0:9:9:9:9"},
+      {"2001:db8:0:1::7", "2001:db8:0:1:5:6:7:8"},
+      {"2001::5", "2001::5:6:7:8"},
+      {"::1", "::5:6:7:8"},
+  };
+  for (const std::vector<std::string>& addresses : networks) {
+    console::Attempts attempts;
+    for (int i = 0; i < 5; ++i) attempts.count_failure(addresses[0], world.turn());
+    for (const std::string& address : addresses) {
+      INFO(address);
+      CHECK(attempts.seconds_until_free(address, kNowMs) == 60);
+    }
+    CHECK(attempts.seconds_until_free("2001:db8:0:2::7", kNowMs) == 0);
+    CHECK(attempts.seconds_until_free("203.0.113.9", kNowMs) == 0);
+  }
+}
+
 Config with_access() {
   Config config;
   config.access_issuer = std::string(test::kAccessIssuer);
