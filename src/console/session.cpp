@@ -175,18 +175,24 @@ std::string network_of(std::string_view address) {
 
 }  // namespace
 
-size_t Attempts::slot_of(std::string_view address) const {
+uint64_t Attempts::hash_of(std::string_view address) const {
   const Sha256Digest digest = hmac_sha256(seed_, network_of(address));
-  return (size_t{digest[0]} << 8 | digest[1]) % kSlots;
+  uint64_t hash = 0;
+  for (size_t i = 0; i < sizeof(hash); ++i) hash = hash << 8 | digest[i];
+  return hash;
 }
 
 uint32_t Attempts::seconds_until_free(std::string_view address, int64_t now_ms) const {
   if (seed_.empty()) return 0;
-  const Slot& slot = slots_[slot_of(address)];
-  const bool is_over = slot.failures < limits::kSignInAttemptsMax ||
-                       now_ms - slot.last_ms >= limits::kSignInWindowMs || now_ms < slot.last_ms;
+  const uint64_t network = hash_of(address);
+  const auto* first = &slots_[first_slot(network)];
+  const auto* slot =
+      std::find_if(first, first + kWays, [=](const Slot& one) { return one.network == network; });
+  if (slot == first + kWays) return 0;
+  const bool is_over = slot->failures < limits::kSignInAttemptsMax ||
+                       now_ms - slot->last_ms >= limits::kSignInWindowMs || now_ms < slot->last_ms;
   if (is_over) return 0;
-  const int64_t left_ms = slot.last_ms + limits::kSignInWindowMs - now_ms;
+  const int64_t left_ms = slot->last_ms + limits::kSignInWindowMs - now_ms;
   return static_cast<uint32_t>((left_ms + 999) / 1000);
 }
 
@@ -194,12 +200,22 @@ uint32_t Attempts::seconds_until_free(std::string_view address, int64_t now_ms) 
 // without any.
 void Attempts::count_failure(std::string_view address, const Turn& turn) {
   while (seed_.size() < 32) seed_ += static_cast<char>(turn.entropy.below(256));
-  Slot& slot = slots_[slot_of(address)];
+  const uint64_t network = hash_of(address);
+  Slot* first = &slots_[first_slot(network)];
+  Slot* found =
+      std::find_if(first, first + kWays, [=](const Slot& one) { return one.network == network; });
+  if (found == first + kWays) {
+    found = std::min_element(first, first + kWays, [](const Slot& left, const Slot& right) {
+      return left.last_ms < right.last_ms;
+    });
+    *found = {network, turn.now_ms, turn.now_ms, 0};
+  }
+  Slot& slot = *found;
   const bool is_limited = slot.failures >= limits::kSignInAttemptsMax;
   const int64_t forgiven_ms = is_limited ? limits::kSignInForgivenMs : limits::kSignInWindowMs;
   const int64_t since_ms = is_limited ? slot.last_ms : slot.since_ms;
   if (turn.now_ms - since_ms >= forgiven_ms || turn.now_ms < since_ms) {
-    slot = {turn.now_ms, turn.now_ms, 0};
+    slot = {network, turn.now_ms, turn.now_ms, 0};
   }
   slot.last_ms = turn.now_ms;
   slot.failures += 1;

@@ -60,8 +60,9 @@ NewSession begin_session(const Config& config, Role role, const ConsoleHead& con
 // The Set-Cookie header's value that ends one.
 std::string end_session(const ConsoleHead& console);
 
-// Failed attempts to sign in, by address. A fixed table under a seed of the isolate's own:
-// addresses that share a slot share its attempts, and no number of addresses takes more memory.
+// Failed attempts to sign in, by network. A fixed table under a seed of the isolate's own: where a
+// network finds no place, the one that has not come for longest loses its own, so that no number of
+// networks takes more memory, and none keeps another out.
 class Attempts {
  public:
   // Seconds until this address may try again; 0: now.
@@ -70,12 +71,15 @@ class Attempts {
 
  private:
   struct Slot {
+    uint64_t network = 0;  // a hash
     int64_t since_ms = 0;  // of the first failure counted
     int64_t last_ms = 0;
     uint32_t failures = 0;
   };
   static constexpr size_t kSlots = 512;
-  size_t slot_of(std::string_view address) const;
+  static constexpr size_t kWays = 8;  // slots that a network may have
+  uint64_t hash_of(std::string_view address) const;
+  static size_t first_slot(uint64_t network) { return network % (kSlots / kWays) * kWays; }
 
   std::array<Slot, kSlots> slots_{};
   std::string seed_;  // drawn with the first failure

@@ -215,7 +215,10 @@ describe("recordings in rows", () => {
     const session = randomUUID();
     await send(
       system,
-      part(session, [{ type: 4, data: { href: "https://a.example/" }, timestamp: 1 }, item("x".repeat(1_500_000))]),
+      part(session, [
+        { type: 4, data: { href: "https://a.example/", width: 800, height: 600 }, timestamp: 1 },
+        item("x".repeat(1_500_000)),
+      ]),
       part(session, [item("end")]),
     );
     const folder = mkdtempSync(join(tmpdir(), "hogflare-read-"));

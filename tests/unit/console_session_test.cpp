@@ -123,6 +123,18 @@ TEST_CASE("A change by cookie needs the session's token and this page") {
   CHECK(!console::refuse_forged(bearer, world.head));
 }
 
+TEST_CASE("No number of networks keeps another one from signing in") {
+  World world;
+  console::Attempts attempts;
+  for (int network = 0; network < 3'000; ++network) {
+    const std::string address = "2001:db8:" + std::to_string(network) + "::1";
+    CHECK(attempts.seconds_until_free(address, kNowMs) == 0);
+    for (int i = 0; i < 5; ++i) attempts.count_failure(address, world.turn());
+    CHECK(attempts.seconds_until_free(address, kNowMs) == 60);
+  }
+  CHECK(attempts.seconds_until_free("203.0.113.9", kNowMs) == 0);
+}
+
 TEST_CASE("An address has five attempts a minute, then one, until ten minutes were quiet") {
   World world;
   console::Attempts attempts;
