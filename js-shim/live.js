@@ -1,6 +1,7 @@
 // Events as they arrive, for whoever looks: one object a project holds the sockets. Nothing is stored, and while
 // nobody looks nothing is sent: an isolate asks at most every ten seconds whether somebody does.
 import { DurableObject, waitUntil } from "cloudflare:workers";
+import { Room } from "./room.js";
 
 /** Sockets of one project at a time. */
 const SOCKETS_MAX = 32;
@@ -8,6 +9,12 @@ const SOCKETS_MAX = 32;
 const SHOWN_PER_SECOND = 50;
 /** How long an isolate takes somebody to be looking, after it was told. It asks again before. */
 const WATCHED_MS = 15_000;
+/** Bytes an isolate has on their way to objects at once; what comes while they do not answer is not shown. */
+const TELLING_BYTES_MAX = 4 * 1024 * 1024;
+/** How long they are on their way at most: as long as a request may go on after its answer. */
+const TELLING_MS = 30_000;
+/** Bytes that wait for a page to read them, above which it misses what comes: it may be asleep for hours. */
+const UNREAD_BYTES_MAX = 256 * 1024;
 /** Close codes of ours: the sign-in is over. */
 const SIGNED_OUT = 4401;
 
@@ -15,6 +22,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const YES = encoder.encode("1");
 const NO = encoder.encode("0");
+const telling = new Room(TELLING_BYTES_MAX);
 
 /** Projects that somebody looks at, until when, as far as this isolate knows. @type {Map<string, number>} */
 const watched = new Map();
@@ -32,6 +40,9 @@ export function watchedTeams(now) {
  * @param {any} env
  */
 export function tellLive({ name, bytes }, env) {
+  if (!telling.has(bytes.byteLength)) return;
+  const place = telling.place();
+  place.hold(bytes.byteLength, TELLING_MS);
   const told = env.LIVE.getByName(name)
     .call(bytes)
     .then(
@@ -41,7 +52,8 @@ export function tellLive({ name, bytes }, env) {
       },
       // A page that misses events is told by its own connection; capture is not at fault.
       () => watched.delete(name),
-    );
+    )
+    .finally(() => place.end());
   waitUntil(told);
 }
 
@@ -174,7 +186,7 @@ function close(socket) {
 function send(sockets, frame) {
   for (const socket of sockets) {
     try {
-      socket.send(frame);
+      if (socket.bufferedAmount <= UNREAD_BYTES_MAX) socket.send(frame);
     } catch {
       // It went away; the platform tells webSocketClose.
     }
