@@ -17,6 +17,7 @@ import { offsetAt } from "./zones.js";
  * @property {string} points JSON for Analytics Engine, "" when none are due
  * @property {string[]} objects keys of a bucket whose objects follow the body
  * @property {number} objectsOf the bucket
+ * @property {import("./assets.js").Asset} [asset] what the task has read of the assets
  *
  * @typedef {object} Effect
  * @property {number} id

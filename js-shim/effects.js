@@ -1,5 +1,6 @@
 // Performs the core's effects and feeds their results back until the task is finished.
 import { EFFECT_KIND, KV_CHANGE, OBJECT_BINDINGS } from "./abi.js";
+import { readAsset } from "./assets.js";
 import { deleteObjects, getObject, listObjects, putObject } from "./buckets.js";
 import { CoreReset, currentGeneration, end, refuseClass, resume } from "./core.js";
 import { tellLive } from "./live.js";
@@ -73,6 +74,8 @@ class Run {
     this.timers = [];
     /** The sink has refused rows of this task, which must not become other requests' trouble. */
     this.isRefused = false;
+    /** The asset that was read last. @type {import("./assets.js").Asset | undefined} */
+    this.asset = undefined;
   }
 
   /** @param {Output} output a turn's outcome */
@@ -82,6 +85,7 @@ class Run {
     if (output.finished && !this.settled) {
       this.settle();
       end(this.slot);
+      output.asset = this.asset;
       this.resolve(output);
     }
   }
@@ -161,7 +165,7 @@ class Run {
       case EFFECT_KIND.wait:
         return wait(effect.a);
       case EFFECT_KIND.readAsset:
-        return readAsset(effect, this.env);
+        return readAsset(effect, this.env, (asset) => (this.asset = asset));
       case EFFECT_KIND.runQuery:
         return runQuery(effect, this.env, this.left);
       case EFFECT_KIND.readCache:
@@ -222,14 +226,6 @@ function writePoints(points, env) {
   for (const [name, value] of JSON.parse(points)) {
     env.ANALYTICS.writeDataPoint({ indexes: [name.slice(0, 96)], blobs: [name], doubles: [value] });
   }
-}
-
-/** @param {Effect} effect @param {any} env @returns {Promise<Result>} */
-async function readAsset(effect, env) {
-  if (env.ASSETS === undefined) return { ok: true, status: 404, retryAfterMs: 0, body: NOTHING };
-  const response = await withTimeout(env.ASSETS.fetch(new URL(effect.name, "https://assets.local")), KV_TIMEOUT_MS);
-  const body = new Uint8Array(await response.arrayBuffer());
-  return { ok: true, status: response.status, retryAfterMs: 0, body: response.ok ? body : NOTHING };
 }
 
 /** @param {Effect} effect @param {any} env @returns {Promise<Result>} */

@@ -4,6 +4,7 @@ import { DurableObject } from "cloudflare:workers";
 import { version as scriptVersion } from "posthog-js/package.json";
 import bundledFlags from "../flags.json";
 import { BODY_BYTES_MAX, consoleHeadOf, HEAD_CF, headersOf, READING_BYTES_MAX } from "./abi.js";
+import { endsInAsset, streamed } from "./assets.js";
 import { linesOf, requestsIn } from "./batch.js";
 import { streamOf } from "./buckets.js";
 import { ASK_FROM, configure, CoreTrap, hasRoomFor, isConfigured, startHttp, startObject, trappedBy } from "./core.js";
@@ -321,6 +322,8 @@ export default {
       if (output.status === 101) return connect(request, output, env);
       if (output.status === 207) return batchOf(output, request, env, ctx, key);
       if (isLimited) withLimitsMetrics(output, request);
+      if (endsInAsset(output) && request.method === "GET")
+        return new Response(await streamed(output, env), { status: output.status, headers: headersIn(output) });
       return responseOf(output, request, env);
     } catch (error) {
       if (error instanceof CoreTrap) remember(key, request.url, Date.now());
