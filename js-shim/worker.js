@@ -35,6 +35,14 @@ const NO_BODY = new Uint8Array(0);
 
 /** Bytes of large bodies that are being read, or were and are not yet the core's. */
 const reading = new Room(READING_BYTES_MAX);
+/** Bodies from which on those that are not large are counted too: many that do not come on must not fill an isolate. */
+const COUNTED_FROM = 16 * 1024;
+const SMALL_BYTES_MAX = 8 * 1024 * 1024;
+/** Bytes that were announced of such bodies, which the platform gathers; above, the shim does, by what has come. */
+const expected = new Room(SMALL_BYTES_MAX);
+const arriving = new Room(SMALL_BYTES_MAX);
+/** Bytes that one look at a body brings that is not taken: many may wait for what does not come. */
+const LEFT_PART_BYTES = 8 * 1024;
 
 /** @typedef {ReturnType<Room["place"]>} Place */
 
@@ -56,9 +64,10 @@ async function readBody(request, place) {
   if (announced !== null) {
     const size = Number(announced);
     if (size > BODY_BYTES_MAX) return discard(request, "large");
-    // Small bodies always find room.
-    if (size < ASK_FROM) return { body: new Uint8Array(await request.arrayBuffer()), state: "" };
-    if (!reading.has(size)) return discard(request, "busy");
+    // The smallest always find room.
+    if (size < COUNTED_FROM) return { body: new Uint8Array(await request.arrayBuffer()), state: "" };
+    if (size < ASK_FROM && expected.has(size)) return readAtOnce(request, size);
+    if (size >= ASK_FROM && !reading.has(size)) return discard(request, "busy");
   }
   if (request.body === null) return { body: NO_BODY, state: "" };
   return readChunks(request.body, place);
@@ -67,18 +76,44 @@ async function readBody(request, place) {
 /** A large body takes room from others: one that has come more slowly than this after so long is given up. */
 const PATIENCE_MS = 30_000;
 const PACE_BYTES_PER_MS = 64;
+/** The same for one that is not large: no SDK waits longer for its answer. */
+const SMALL_PATIENCE_MS = 60_000;
 
-/** Watches over a large body as it comes. */
+/**
+ * @param {Request} request
+ * @param {number} size what was announced
+ * @returns {Promise<Read>}
+ */
+async function readAtOnce(request, size) {
+  const place = expected.place();
+  place.hold(size, SMALL_PATIENCE_MS);
+  let timer;
+  const late = new Promise((resolve) => (timer = setTimeout(() => resolve(null), SMALL_PATIENCE_MS)));
+  try {
+    const bytes = await Promise.race([request.arrayBuffer(), late]);
+    return bytes === null ? { body: NO_BODY, state: "slow" } : { body: new Uint8Array(bytes), state: "" };
+  } finally {
+    clearTimeout(timer);
+    place.end();
+  }
+}
+
+/** Watches over a body as it comes. */
 class Patience {
   size = 0;
   began = Date.now();
   isOver = false;
   /** Ends the wait under way. */
   giveUp = () => {};
-  timer = setTimeout(() => this.look(), PATIENCE_MS);
+
+  /** @param {number} leastMs what even the smallest has */
+  constructor(leastMs) {
+    this.leastMs = leastMs;
+    this.timer = setTimeout(() => this.look(), leastMs);
+  }
 
   look() {
-    const leftMs = this.began + PATIENCE_MS + this.size / PACE_BYTES_PER_MS - Date.now();
+    const leftMs = this.began + this.leastMs + this.size / PACE_BYTES_PER_MS - Date.now();
     this.isOver = leftMs <= 0;
     if (this.isOver) this.giveUp();
     else this.timer = setTimeout(() => this.look(), leftMs);
@@ -112,13 +147,14 @@ class Patience {
 async function readChunks(stream, place) {
   const gathered = new Gathered();
   const reader = stream.getReader({ mode: "byob" });
+  const small = arriving.place();
   /** @type {Patience | null} */
   let patience = null;
   let size = 0;
   let state = "";
   try {
     for (;;) {
-      const next = reader.read(new Uint8Array(roomAfter(size)));
+      const next = reader.read(new Uint8Array(state === "" ? roomAfter(size) : LEFT_PART_BYTES));
       const part = await (patience === null ? next : patience.wait(next));
       if (part === null) {
         if (state === "") state = "slow";
@@ -129,21 +165,30 @@ async function readChunks(stream, place) {
       if (part.done) break;
       size += part.value.byteLength;
       if (state === "" && size > BODY_BYTES_MAX) state = "large";
-      if (state === "" && size >= ASK_FROM && !reading.has(size - place.amount)) state = "busy";
+      const isLarge = size >= ASK_FROM;
+      if (state === "" && isLarge && !reading.has(size - place.amount)) state = "busy";
+      if (state === "" && !isLarge && size >= COUNTED_FROM && !arriving.has(size - small.amount)) state = "busy";
       if (state !== "") {
         gathered.blocks.length = 0;
         place.end();
+        small.end();
         continue;
       }
       gathered.add(part.value);
-      if (size < ASK_FROM) continue;
-      patience ??= new Patience();
+      if (size < COUNTED_FROM) continue;
+      const leastMs = isLarge ? PATIENCE_MS : SMALL_PATIENCE_MS;
+      if (patience?.leastMs !== leastMs) {
+        patience?.end();
+        patience = new Patience(leastMs);
+      }
       patience.size = size;
-      place.hold(size, PATIENCE_MS + size / PACE_BYTES_PER_MS);
+      (isLarge ? place : small).hold(size, leastMs + size / PACE_BYTES_PER_MS);
+      if (isLarge) small.end();
     }
     return { body: state === "" ? gathered.take() : NO_BODY, state };
   } finally {
     patience?.end();
+    small.end();
   }
 }
 

@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { startSystem, TOKEN } from "../lib/harness.mjs";
+import { eventually, startSystem, TOKEN } from "../lib/harness.mjs";
 
 const MB = 1 << 20;
 
@@ -111,6 +111,43 @@ describe("what a request may cost", () => {
     for (let i = 0; i < 5; i += 1) assert.equal((await post("/batch/", copies(1, event))).status, 200);
     assert.equal((await post("/batch/", Buffer.from(copies(16_000, event)))).status, 200);
     for (const socket of waiting) socket.destroy();
+    await expectNoTrap();
+  });
+
+  it("many small bodies that do not come on take no more than their room, and the smallest are taken beside them", async () => {
+    const event = `{"event":"e","distinct_id":"u","properties":{"$process_person_profile":false,"text":"${"x".repeat(1000)}"}}`;
+    const small = Buffer.from(copies(200, event));
+    const port = Number(new URL(system.url).port);
+    const waiting = [];
+    for (let i = 0; i < 120; i += 1) {
+      const socket = connect(port, "127.0.0.1");
+      await once(socket, "connect");
+      const length = i % 2 === 0 ? `content-length: ${small.length}` : "transfer-encoding: chunked";
+      socket.write(`POST /batch/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n${length}\r\n\r\n`);
+      if (i % 2 === 1) socket.write(`${small.length.toString(16)}\r\n`);
+      socket.write(small.subarray(0, -1));
+      const closed = once(socket, "close");
+      let answer = "";
+      socket.setEncoding("utf8").on("data", (text) => (answer += text));
+      const finish = async () => {
+        socket.write(small.subarray(-1));
+        if (i % 2 === 1) socket.write("\r\n0\r\n\r\n");
+        await closed;
+        return answer.slice(9, 12);
+      };
+      waiting.push(finish);
+    }
+    await eventually(async () => (await post("/batch/", small)).status === 503, {
+      what: "a small body that finds no room",
+      timeoutMs: 30_000,
+    });
+    assert.equal((await post("/batch/", copies(10, event))).status, 200);
+    const statuses = [];
+    for (const finish of waiting) statuses.push(await finish());
+    const taken = statuses.filter((status) => status === "200").length;
+    assert.equal(statuses.filter((status) => status === "503").length, statuses.length - taken, statuses.join());
+    assert.ok(taken * small.length > 8 * MB && taken * small.length <= 16 * MB, `${taken} of ${statuses.length}`);
+    assert.equal((await post("/batch/", small)).status, 200);
     await expectNoTrap();
   });
 
