@@ -15,8 +15,9 @@ export class Room {
     const now = Date.now();
     let sum = 0;
     for (const place of this.#places) {
-      // A clock that was ahead ends nothing for ever either.
-      if (now < place.since || now > place.until) this.#places.delete(place);
+      // A clock that was ahead ends nothing for ever either; a request's clock stands between its waits, so that
+      // another's may be a little ahead of it.
+      if (now > place.until || place.since - now > place.until - place.since) this.#places.delete(place);
       else sum += place.amount;
     }
     return sum;

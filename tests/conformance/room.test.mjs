@@ -32,6 +32,12 @@ describe("room that requests share", () => {
     assert.ok(!room.has(1));
     mock.timers.setTime(1_001_001);
     assert.deepEqual([room.held(), room.has(100)], [0, true]);
+    const soon = room.place();
+    soon.hold(100, 1_000);
+    // As another request sees it, whose clock has stood for a moment.
+    mock.timers.setTime(1_000_500);
+    assert.ok(!room.has(1));
+    soon.end();
     mock.timers.setTime(40_000_000_000);
     const ahead = room.place();
     ahead.hold(100, 1_000);
