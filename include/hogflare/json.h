@@ -198,6 +198,8 @@ class Document {
   Value root() const { return {text_.data(), nodes_.data(), 0}; }
   std::string_view text() const { return text_; }
   size_t node_count() const { return nodes_.size(); }
+  // What the index takes in memory.
+  size_t index_bytes() const { return nodes_.capacity() * sizeof(Node); }
 
  private:
   std::string_view text_;

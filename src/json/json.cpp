@@ -389,6 +389,8 @@ class Parser {
 
 // Texts above this are worth a look at how many values they can hold.
 constexpr size_t kCountedFrom = 1u << 20;
+// Texts from which room that the index did not need is freed: of smaller ones it is little.
+constexpr size_t kShrunkFrom = 64u << 10;
 // Text of one indexed value in the events that SDKs send, rather too little.
 constexpr size_t kBytesPerNode = 20;
 
@@ -473,6 +475,10 @@ Result<Document> Document::parse(std::span<char> text, uint32_t index_depth) {
   document.nodes_.resize(nodes_expected(document.text_));
   Parser parser(document.text_, index_depth, Surrogates::kReplace, document.nodes_);
   if (!parser.run()) return parser.error();
+  // Nearly all of a large text may lie deeper than its index, as a recording does.
+  if (text.size() >= kShrunkFrom && document.nodes_.capacity() > 2 * document.nodes_.size()) {
+    document.nodes_.shrink_to_fit();
+  }
   return document;
 }
 
