@@ -100,8 +100,12 @@ class CaptureTask final : public HttpTask {
     const size_t again = CookielessRun::has_work(batch_->events)
                              ? batch_->body.size() + json_index_bytes(batch_->body)
                              : 0;
-    // Before rows there are the people's changes on their way to their objects.
-    const size_t on_its_way = std::min(3 * rows, 2 * limits::kRowsInMemoryBytes);
+    // Before rows there are the people's changes on their way to their objects. A recording has
+    // none, and its row is as long as itself unless it is cut, when its quotes are escaped.
+    const bool is_as_it_came =
+        !batch_->recordings.empty() && batch_->body.size() < limits::kRowBytesMax / 10 * 9;
+    const size_t on_its_way =
+        is_as_it_came ? 0 : std::min(3 * rows, 2 * limits::kRowsInMemoryBytes);
     return memory_.hold_more(std::max(2 * rows, on_its_way) + window * kEventBytes + again);
   }
 

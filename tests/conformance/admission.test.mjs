@@ -97,6 +97,22 @@ describe("what a request may cost", () => {
     await expectNoTrap();
   });
 
+  it("takes the recordings of twenty-four browsers that reload at once", async () => {
+    // A page's first snapshot: a value in ten bytes, of which nobody looks into one.
+    const node = '{"type":2,"tagName":"div","attributes":{"class":"a b"},"childNodes":[],"id":1}';
+    const data = `[{"type":2,"data":{"node":{"childNodes":[${Array(10_500).fill(node).join(",")}]}},"timestamp":1}]`;
+    const properties = `{"token":"${TOKEN}","distinct_id":"u","$session_id":"s","$window_id":"w","$snapshot_data":${data}}`;
+    const body = gzipSync(copies(1, `{"event":"$snapshot","properties":${properties}}`));
+    await system.pipeline.fault({ count: 24, delay_ms: 8_000 });
+    const answers = await Promise.all(Array.from({ length: 24 }, () => post("/s/", body, { "content-type": "text/plain" })));
+    assert.deepEqual(
+      answers.map((answer) => answer.status),
+      Array(24).fill(200),
+    );
+    assert.equal((await system.rows(24)).length, 24);
+    await expectNoTrap();
+  });
+
   it("a body takes room as it comes: who only says how large it will be takes none", async () => {
     const event = `{"event":"e","distinct_id":"u","properties":{"$process_person_profile":false,"text":"${"x".repeat(1000)}"}}`;
     const port = Number(new URL(system.url).port);
