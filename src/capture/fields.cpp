@@ -1,6 +1,5 @@
 #include "fields.h"
 
-#include <algorithm>
 #include <map>
 
 #include "hogflare/capitals.h"
@@ -325,14 +324,11 @@ std::optional<Error> fill_event(const RootFields& fields, const EventClock& cloc
 
 std::optional<Error> parse_body(CaptureBatch& batch, uint32_t index_depth, MemoryShare& memory) {
   batch.document.reset();
-  const size_t index_bytes = json_index_bytes(batch.body);
-  if (auto refused = memory.hold(batch.body.size() + index_bytes)) return refused;
+  if (auto refused = memory.hold(batch.body.size() + json_index_bytes(batch.body))) return refused;
   Result<json::Document> document =
       json::Document::parse({batch.body.data(), batch.body.size()}, index_depth);
   if (!document.ok()) return document.error();
   batch.document = std::move(document).value();
-  // The rest is for others until this request has been sent on.
-  memory.give_back(index_bytes - std::min(batch.document->index_bytes(), index_bytes));
   return std::nullopt;
 }
 

@@ -219,6 +219,10 @@ Result<std::unique_ptr<CaptureBatch>> decode_replay(const RequestHead& head, std
   auto batch = std::make_unique<CaptureBatch>();
   batch->body = std::move(decoded.value().text);
   if (auto error = capture::parse_body(*batch, kIndexDepth, memory)) return std::move(*error);
+  // What the index did not need is for others, while this request's rows are on their way.
+  if (auto refused = memory.hold(batch->body.size() + batch->document->index_bytes())) {
+    return std::move(*refused);
+  }
   const Result<Shape> shape =
       capture::find_shape(batch->document->root(), context.config.events_max);
   if (!shape.ok()) return shape.error();
