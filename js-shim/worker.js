@@ -112,6 +112,13 @@ class Patience {
     this.timer = setTimeout(() => this.look(), leastMs);
   }
 
+  /** The same one, or another where it is another time. @param {Patience | null} former @param {number} leastMs */
+  static of(former, leastMs) {
+    if (former !== null && former.leastMs === leastMs) return former;
+    former?.end();
+    return new Patience(leastMs);
+  }
+
   look() {
     const leftMs = this.began + this.leastMs + this.size / PACE_BYTES_PER_MS - Date.now();
     this.isOver = leftMs <= 0;
@@ -177,10 +184,7 @@ async function readChunks(stream, place) {
       gathered.add(part.value);
       if (size < COUNTED_FROM) continue;
       const leastMs = isLarge ? PATIENCE_MS : SMALL_PATIENCE_MS;
-      if (patience?.leastMs !== leastMs) {
-        patience?.end();
-        patience = new Patience(leastMs);
-      }
+      patience = Patience.of(patience, leastMs);
       patience.size = size;
       (isLarge ? place : small).hold(size, leastMs + size / PACE_BYTES_PER_MS);
       if (isLarge) small.end();
