@@ -1,12 +1,9 @@
 // What an isolate holds for pages that look at events as they arrive and do not read, and for an object that does not
 // answer.
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
-import { connect } from "node:net";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { bundle } from "../../scripts/lib/worker.mjs";
-import { eventually, startSystem, TOKEN } from "../lib/harness.mjs";
+import { eventually, TOKEN } from "../lib/harness.mjs";
+import { openSocket, startAround } from "../lib/live_pages.mjs";
 import { batch, event } from "./support.mjs";
 
 const ENTRY = `
@@ -48,38 +45,14 @@ const KB = 1024;
 let system;
 
 before(async () => {
-  const dist = bundle();
-  const wasm = readdirSync(dist).find((name) => name.endsWith(".wasm"));
-  system = await startSystem({
-    extra: {
-      modules: [
-        { type: "ESModule", path: join(dist, "entry.js"), contents: ENTRY },
-        { type: "ESModule", path: join(dist, "worker.js") },
-        { type: "CompiledWasm", path: join(dist, wasm) },
-      ],
-    },
-  });
+  system = await startAround(ENTRY);
 });
 after(() => system?.stop());
 
-/** A page's socket by hand, and how to read on and to stop reading. */
-async function openSocket() {
-  const { hostname, port } = new URL(system.url);
-  const socket = connect(Number(port), hostname);
-  const lines = [
-    "GET /socket HTTP/1.1",
-    `host: ${hostname}:${port}`,
-    "upgrade: websocket",
-    "connection: Upgrade",
-    "sec-websocket-version: 13",
-    `sec-websocket-key: ${Buffer.alloc(16, 7).toString("base64")}`,
-  ];
-  socket.write(`${lines.join("\r\n")}\r\n\r\n`);
-  let tail = "";
-  socket.on("data", (bytes) => (tail = (tail + bytes.toString("latin1")).slice(-1_000)));
-  socket.on("error", () => {});
-  await eventually(() => tail.includes("hello"), { what: "the page's first frame" });
-  return { socket, tail: () => tail };
+async function openPage() {
+  const page = openSocket(system.url, "/socket");
+  await eventually(() => page.tail().includes("hello"), { what: "the page's first frame" });
+  return page;
 }
 
 const feed = async (rejects) => {
@@ -89,8 +62,8 @@ const feed = async (rejects) => {
 const unread = async () => (await system.request("/unread")).json();
 
 test("a page that does not read misses what comes, and sees again what comes once it does", async () => {
-  const asleep = await openSocket();
-  const awake = await openSocket();
+  const asleep = await openPage();
+  const awake = await openPage();
   asleep.socket.pause();
   const detail = "x".repeat(64 * KB);
   for (let i = 0; i < 64; i += 1) await feed(Array.from({ length: 16 }, () => ({ detail })));
