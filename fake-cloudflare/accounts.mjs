@@ -29,7 +29,8 @@ export function addToken(state, { groups = Object.keys(GROUPS), name = "a token"
   const token = {
     id: hexId(),
     name,
-    value: randomBytes(30).toString("base64url"),
+    // As every sixty-fourth of Cloudflare's begins: given as an argument of its own it would be taken for an option.
+    value: `-${randomBytes(30).toString("base64url").slice(1)}`,
     groups: [...groups],
     status: "active",
     issued_on: new Date().toISOString(),

@@ -198,8 +198,7 @@ describe("real wrangler", () => {
       "wr_v1",
       "--roll-interval",
       "60",
-      "--catalog-token",
-      cloud.token,
+      `--catalog-token=${cloud.token}`,
     ]);
     await works(["basin", "pipelines", "create", "wr_p", "--sql", "INSERT INTO wr_k SELECT * FROM wr_s"]);
     assert.equal(cloud.state.pipelines.find((each) => each.name === "wr_p").status, "running");
