@@ -3,7 +3,7 @@
 //   const worker = await startWorker({ port: 8787, stateDir: ".hogflare", vars: {…} });
 //   await worker.dispose();
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
@@ -41,7 +41,7 @@ export function bundle(main = "js-shim/worker.js") {
   const stamp = join(dist, ".bundled");
   const newest = Math.max(...sources(main).map((path) => statSync(path).mtimeMs));
   if (existsSync(stamp) && statSync(stamp).mtimeMs > newest) return dist;
-  const config = join(ROOT, ".wrangler", `${name}.toml`);
+  const config = join(ROOT, ".wrangler", `${name}.${process.pid}.toml`);
   mkdirSync(dirname(config), { recursive: true });
   const text = readFileSync(CONFIG, "utf8")
     .replace('main = "js-shim/worker.js"', `main = "../${main}"`)
@@ -54,6 +54,7 @@ export function bundle(main = "js-shim/worker.js") {
     [join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", made, "--config", config],
     { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "true" } },
   );
+  rmSync(config);
   if (process.env.HOGFLARE_MODULE !== undefined) {
     for (const file of readdirSync(made)) if (file.endsWith("-core.wasm")) copyFileSync(MODULE, join(made, file));
   }

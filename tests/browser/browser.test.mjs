@@ -138,10 +138,10 @@ for (const library of Object.keys(LIBRARIES)) {
       const anonymous = await distinctIdIn(page);
       const user = `identified-${library}`;
       const [view] = await landed(page, "$pageview");
-      await page.evaluate((id) => {
-        window.posthog.identify(id, { email: "ada@example.com" }, { first_seen: "mail" });
-        window.posthog.capture("after login");
-      }, user);
+      await page.evaluate((id) => window.posthog.identify(id, { email: "ada@example.com" }, { first_seen: "mail" }), user);
+      // In a request of its own the next event may come first, and the person not be there yet.
+      await landed(page, "$identify");
+      await page.evaluate(() => window.posthog.capture("after login"));
       const rows = await landed(page, "$identify", "after login");
 
       assert.equal(view.distinct_id, anonymous);
@@ -160,10 +160,9 @@ for (const library of Object.keys(LIBRARIES)) {
       assert.equal(view.properties.$process_person_profile, false);
       assert.deepEqual(view.person_properties, {});
 
-      await page.evaluate((id) => {
-        window.posthog.identify(id, { email: "grace@example.com" });
-        window.posthog.capture("after login");
-      }, `identified-only-${library}`);
+      await page.evaluate((id) => window.posthog.identify(id, { email: "grace@example.com" }), `identified-only-${library}`);
+      await landed(page, "$identify");
+      await page.evaluate(() => window.posthog.capture("after login"));
       const last = rowOf(await landed(page, "$identify", "after login"), "after login");
       assert.equal(last.person_properties.email, "grace@example.com");
       assert.equal(last.person_id, view.person_id, "earlier rows stay theirs");

@@ -31,6 +31,8 @@ before(async () => {
     vars: {
       CLOUDFLARE_PIPELINE_ENDPOINT: `${sink.url}/`,
       HOGFLARE_ADMIN_TOKEN: ADMIN,
+      HOGFLARE_ANSWER_WITHIN_SECS: "60",
+      CLOUDFLARE_PIPELINE_TIMEOUT_SECS: "60",
       HOGFLARE_FLAGS_KV_KEY: KEY,
       HOGFLARE_FLAGS_TTL_SECS: "1",
     },

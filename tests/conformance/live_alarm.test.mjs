@@ -44,7 +44,8 @@ after(() => system?.stop());
 const alarms = async () => Number(await (await system.request("/alarms")).text());
 
 test("an object whose page does not answer the end of its sign-in is rung once, not without end", async () => {
-  const gone = openSocket(system.url, `/socket?until=${Date.now() + 1_000}`);
+  assert.equal(await alarms(), 0);
+  const gone = openSocket(system.url, `/socket?until=${Date.now() + 5_000}`);
   await eventually(() => gone.tail().includes("hello"), { what: "the page's first frame" });
   await eventually(() => gone.tail().includes("the sign-in is over"), { what: "the close frame" });
   await sleep(1_000);

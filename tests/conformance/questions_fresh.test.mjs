@@ -152,7 +152,11 @@ describe("an engine that answers for some days", () => {
     assert.match(got.hogflare.warnings[0], /no answer for 1 of 6 days/);
     assert.equal(got.hogflare.bytes_scanned, 50);
     assert.deepEqual(asked[0], { day: 0, days: 6 });
-    assert.equal(asked[1].day, 5, "the newest first");
+    // Four travel at once and may arrive in any order.
+    assert.ok(
+      asked.slice(1, 5).some(({ day }) => day === 5),
+      "the newest first",
+    );
     assert.equal(asked.length, 7);
   });
 

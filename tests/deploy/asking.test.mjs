@@ -27,7 +27,7 @@ function atTerminal(words, answers, { cwd, env }) {
       child.stdin.write(waiting.shift()[1]);
     });
     // A question that never comes would be waited for for ever.
-    const late = setTimeout(() => child.kill(), 60_000);
+    const late = setTimeout(() => child.kill(), 300_000);
     child.once("error", fail);
     child.once("close", (code) => {
       clearTimeout(late);

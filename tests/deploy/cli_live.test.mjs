@@ -71,7 +71,12 @@ describe("query", () => {
 describe("tail", () => {
   it("shows what the Worker logs", async () => {
     let child;
-    const ended = command(["tail", "--json"], {}, { onStart: (started) => (child = started) });
+    let shown = "";
+    const onStart = (started) => {
+      child = started;
+      started.stdout.on("data", (text) => (shown += text));
+    };
+    const ended = command(["tail", "--json"], {}, { onStart });
     await eventually(() => cloud.tails.listening("hogflare"), { what: "the tail", timeoutMs: 60_000 });
     const now = Date.now();
     cloud.tails.send("hogflare", {
@@ -84,7 +89,7 @@ describe("tail", () => {
       diagnosticsChannelEvents: [],
     });
     // It is left by Ctrl-C, or when Cloudflare ends it.
-    await new Promise((done) => setTimeout(done, 500));
+    await eventually(() => shown.includes("send_failed"), { what: "the line" });
     process.kill(-child.pid, "SIGINT");
     assert.match((await ended).stdout, /send_failed/);
   });

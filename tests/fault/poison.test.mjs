@@ -51,6 +51,7 @@ describe("413", () => {
     const client = new Client(system.url);
     const pad = "x".repeat(440_000);
     await client.send(client.batch(12, { properties: { pad, more: pad.slice(40_000) } }));
+    await settle(system);
     assert.equal((await assertAllLanded(system, client)).landed, 12);
     assert.ok(gate.sends.length >= 2);
     for (const { bytes } of gate.sends) assert.ok(bytes <= 4 << 20, `${bytes} bytes`);

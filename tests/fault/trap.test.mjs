@@ -25,7 +25,12 @@ before(async () => {
   gate = await startGate();
   system = await startSystem({
     main: "tests/fault/trap_worker.js",
-    vars: { HOGFLARE_ADMIN_TOKEN: ADMIN_TOKEN, CLOUDFLARE_PIPELINE_TIMEOUT_SECS: "30", ...gateVariables(gate) },
+    vars: {
+      HOGFLARE_ADMIN_TOKEN: ADMIN_TOKEN,
+      CLOUDFLARE_PIPELINE_TIMEOUT_SECS: "30",
+      HOGFLARE_ANSWER_WITHIN_SECS: "60",
+      ...gateVariables(gate),
+    },
     onLog: (log) => logs.push(log),
   });
   gate.target = system.pipeline.url;

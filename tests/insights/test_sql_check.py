@@ -64,7 +64,7 @@ def _tables_outside(sql):
 
 
 def test_a_statement_that_is_let_through_reads_the_projects_tables_alone():
-    seed = int(os.environ.get("HOGFLARE_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
+    seed = int(os.environ.get("HOGFLARE_SEED", "0")) or 20261127
     rng = random.Random(seed)
     planner = world.Planner()
     taken = outside = 0

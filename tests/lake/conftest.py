@@ -39,9 +39,9 @@ PEOPLE = EVENTS // EVENTS_PER_PERSON if IS_LARGE else None
 # With many requests at once the Worker's sends, and the fake pipeline's commits, carry many rows each.
 SENDERS = 64 if IS_LARGE else 8
 # A busy machine's pipeline may be slow, and an outbox full of its rows would be another test.
-PATIENT = {"CLOUDFLARE_PIPELINE_TIMEOUT_SECS": "60", "HOGFLARE_ANSWER_WITHIN_SECS": "60"} if IS_LARGE else {}
+PATIENT = {"CLOUDFLARE_PIPELINE_TIMEOUT_SECS": "60", "HOGFLARE_ANSWER_WITHIN_SECS": "60"}
 # So often nothing new, 0.2 s apart, until everything has arrived: a busy machine's alarms are late.
-QUIET_LOOKS = 50 if IS_LARGE else 10
+QUIET_LOOKS = 50
 SAY_EVERY_SECONDS = 20
 # Basin SQL answers with at most 10,000 rows, so whole views are read there in pages; of a small month in smaller ones.
 PAGE_ROWS = 10_000 if IS_LARGE else 300

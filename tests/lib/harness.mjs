@@ -27,7 +27,7 @@ export function freePort() {
 }
 
 /** Polls until `check` gives something truthy; its value. */
-export async function eventually(check, { timeoutMs = 15_000, everyMs = 50, what = "the condition" } = {}) {
+export async function eventually(check, { timeoutMs = 120_000, everyMs = 50, what = "the condition" } = {}) {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const value = await check();
