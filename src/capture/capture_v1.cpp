@@ -105,8 +105,11 @@ std::string name_of(const Value& value) {
 // v1 trims what v0 keeps.
 std::string distinct_id_of(const Value& value) {
   if (!value.is_string()) return {};
-  std::string text = value.text();
+  // No blanks around it make an id of so much: it is too long, and only its beginning is kept.
+  const bool is_long = value.raw().size() > limits::kIdRawBytesMax;
+  std::string text = json::decode_beginning(value.raw(), limits::kIdRawBytesMax);
   replace_nul(text);
+  if (is_long) return text;
   return is_blank(text) ? std::string() : std::string(trim_ascii(text));
 }
 

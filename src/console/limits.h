@@ -32,6 +32,8 @@ inline constexpr int64_t kLiveAskMs = 10'000;
 inline constexpr size_t kLiveEventsMax = 50;
 inline constexpr size_t kLiveNotesMax = 20;
 inline constexpr size_t kLivePropertiesBytesMax = 16u << 10;
+// The address, screen and library that stand in an event's line; a longer one is left out.
+inline constexpr size_t kLiveTextBytesMax = 4u << 10;
 
 // Keys of Cloudflare Access are read again after so long; they change every six weeks, with the
 // next one published before. And at most so often when there are none or an unknown one is named.

@@ -9,11 +9,12 @@
 namespace hogflare::console {
 namespace {
 
-// A property as it came, when it is a text.
+// A property as it came, when it is a text that a page has room for.
 void append_property(std::string& out, std::string_view name, const json::Value& properties,
                      std::string_view property) {
   const json::Value value = properties.exists() ? properties.find(property) : json::Value();
-  if (!value.exists() || !value.is_string()) return;
+  if (!value.exists() || !value.is_string() || value.raw().size() > limits::kLiveTextBytesMax)
+    return;
   append_name(out, name);
   out += value.raw();
 }

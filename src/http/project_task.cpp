@@ -28,6 +28,13 @@ class ProjectTask final : public HttpTask {
     if (std::optional<Error> refused = refuse_unusable()) {
       return respond(error_reply(head(), *refused));
     }
+    // Only a form with the token is read of a body, which waits with the request from here on.
+    constexpr size_t kFormBytesMax = 4u << 10;
+    if (body().size() > kFormBytesMax) {
+      return respond(error_reply(head(), {ErrorCode::kTooLarge,
+                                          "the body is a form with the token, of 4096 bytes at "
+                                          "most"}));
+    }
     if (state().flags.kv_is_due(turn.now_ms)) {
       kv_effect_ = effects.add(ReadKv{turn.config.flags_kv_key});
       return;

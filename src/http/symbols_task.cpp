@@ -314,14 +314,24 @@ class SymbolsTask final : public HttpTask {
     if (!given.is_object()) return invalid("invalid_input", "send a JSON object");
     // Older clients name chunks of one release.
     const auto ids = given.find("chunk_ids");
+    const auto sets = given.find("symbol_sets");
+    const auto count_of = [&given](Json::const_iterator list) {
+      return list != given.end() && list->is_array() ? list->size() : 0;
+    };
+    const std::string release_id = text_of(given, "release_id");
+    if (release_id.size() > limits::kSymbolNameBytesMax) {
+      return invalid("invalid_input", "release_id and content_hash have at most 200 bytes");
+    }
+    if (count_of(ids) + count_of(sets) > limits::kSymbolSetsMax) {
+      return invalid("invalid_input", "send at most 250 symbol sets at once (--batch-size)");
+    }
     if (ids != given.end() && ids->is_array()) {
       for (const Json& id : *ids) {
         if (!is_name(id))
           return invalid("invalid_input", "chunk_ids must be texts of 1 to 200 bytes");
-        wanted_.push_back({id.get<std::string>(), text_of(given, "release_id"), ""});
+        wanted_.push_back({id.get<std::string>(), release_id, ""});
       }
     }
-    const auto sets = given.find("symbol_sets");
     if (sets != given.end() && sets->is_array()) {
       for (const Json& set : *sets) {
         if (!set.is_object() || !set.contains("chunk_id") || !is_name(set["chunk_id"])) {
@@ -343,9 +353,6 @@ class SymbolsTask final : public HttpTask {
           each.content_hash.size() > limits::kSymbolNameBytesMax) {
         return invalid("invalid_input", "release_id and content_hash have at most 200 bytes");
       }
-    }
-    if (wanted_.size() > limits::kSymbolSetsMax) {
-      return invalid("invalid_input", "send at most 250 symbol sets at once (--batch-size)");
     }
     return std::nullopt;
   }

@@ -254,17 +254,30 @@ std::string bounded_text(const PropertyBag& bag, IdentityPlan& plan) {
   return "{}";
 }
 
-std::vector<std::string> unset_keys(json::Value unset) {
+// Beside its letters a name has a place in several lists on its way: one of many short ones counts
+// for what it takes there.
+constexpr size_t kUnsetPlaceBytes = 16;
+
+// The names, until they are too many: `bytes` is what they count for.
+std::vector<std::string> unset_keys(json::Value unset, size_t& bytes) {
   std::vector<std::string> keys;
+  const auto add = [&](std::string_view name) {
+    keys.push_back(canonical_key_of(name));
+    bytes += keys.back().size() + kUnsetPlaceBytes;
+    return bytes <= limits::kUnsetBytesMax;
+  };
   if (!unset.exists()) return keys;
   std::string raw(unset.raw());
   const Result<json::Document> document = json::Document::parse(raw, limits::kJsonDepthMax);
   if (!document.ok()) return keys;  // more values than a document may hold
   const json::Value root = document.value().root();
   for (const json::Value name : root.elements()) {
-    if (const auto text = js_string(name)) keys.push_back(canonical_key_of(*text));
+    const auto text = js_string(name);
+    if (text && !add(*text)) return keys;
   }
-  for (const json::Member member : root.members()) keys.push_back(canonical_key_of(member.key()));
+  for (const json::Member member : root.members()) {
+    if (!add(member.key())) return keys;
+  }
   return keys;
 }
 
@@ -440,12 +453,11 @@ void plan_sets(const Event& event, const Found& found, const IdentityContext& co
   if (found.unset.exists() && found.unset.raw().size() > limits::kUnsetRawBytesMax) {
     return warn_of_size(found.unset.raw().size(), plan);
   }
-  plan.unset = unset_keys(found.unset);
   size_t bytes = 0;
-  for (const std::string& key : plan.unset) bytes += key.size();
+  plan.unset = unset_keys(found.unset, bytes);
   if (bytes > limits::kUnsetBytesMax) {
-    warn_of_size(bytes, plan);
-    plan.unset.clear();
+    warn_of_size(found.unset.raw().size(), plan);
+    plan.unset = {};
   }
 }
 

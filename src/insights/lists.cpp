@@ -392,6 +392,7 @@ Built build_people(const View& question, const Context& context, const Behind& s
   People people;
   for (const View& item : question["select"].items())
     people.select.push_back(item.one_of({"person", "actor", "id", "created_at", "person.$delete"}));
+  if (people.select.size() > 50) question["select"].refuse("must name 1 to 50 columns");
   if (people.select.empty()) people.select = {"person", "id", "created_at", "person.$delete"};
   people.limit = question["limit"].integer(100, {1, limits::kListRowsMax});
   people.offset = question["offset"].integer(0, {0, limits::kListOffsetMax});

@@ -484,6 +484,9 @@ void RowWriter::append_cut_row(std::string& out, const Event& event, const Perso
   std::string time;
   Pieces(time).time(event.timestamp_ms);
   std::string extra;
+  // In one piece, as the properties below.
+  const size_t own = event.properties.exists() ? event.properties.raw().size() : 0;
+  extra.reserve(event.root.raw().size() - std::min(own, event.root.raw().size()) + kAddedBytesMax);
   append_extra_members(extra, event, person, time);
   close_object(extra, 0);
   pieces.add(api_key_member_)

@@ -463,6 +463,7 @@ describe("questions", () => {
       }),
       new Uint8Array([0xff, 0xfe, 0x7b]),
       JSON.stringify({ query: { ...TRENDS, dateRange: { date_from: "1-1-1", date_to: "9999999-01-01" } } }),
+      JSON.stringify({ query: { kind: "PersonsQuery", select: Array(28_000).fill("person") } }),
     ];
     for (const body of bodies) {
       const response = await system.post("/api/projects/1/query/", body, READER);

@@ -220,6 +220,10 @@ describe("removing recordings", () => {
     );
     assert.equal(response.status, 200);
     assert.equal((await response.json()).deleted_objects, 2);
+    const session_recording_ids = Array(1_000_000).fill(one);
+    const all = await system.post("/api/projects/1/session_recordings/bulk_delete", { session_recording_ids }, BY(ADMIN));
+    assert.equal(all.status, 400);
+    assert.match(await all.text(), /at most 100 ids/);
     assert.equal((await keysOf("1/s-1/")).length, 0);
     assert.equal((await keysOf("1/s-2/")).length, 0);
     assert.equal((await keysOf("1/s-11/")).length, 1);

@@ -154,6 +154,9 @@ describe("lists", () => {
         body: "token=unknown",
       });
       assert.equal(form.status, 200);
+      // What waits for the document holds its body meanwhile.
+      const large = await system.request(path, { method: "POST", body: `token=${"x".repeat(5_000_000)}` });
+      assert.equal(large.status, 413);
     });
   }
 

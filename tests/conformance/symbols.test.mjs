@@ -257,6 +257,16 @@ describe("symbol sets", () => {
     }
   });
 
+  it("a release's name is looked at once, however many chunks are of it, and so is how many there are", async () => {
+    const chunk_ids = Array.from({ length: 200 }, (_, i) => `many-${i}`);
+    const long = await call("POST", "symbol_sets/bulk_start_upload", { chunk_ids, release_id: "r".repeat(900_000) });
+    assert.equal(long.status, 400);
+    assert.match(await long.text(), /at most 200 bytes/);
+    const many = await call("POST", "symbol_sets/bulk_start_upload", { chunk_ids: Array(100_000).fill("a") });
+    assert.equal(many.status, 400);
+    assert.match(await many.text(), /at most 250 symbol sets/);
+  });
+
   it("releases of a great many values are read within the memory that there is", async () => {
     const releases = [];
     for (let i = 0; i < 100; i += 1) {

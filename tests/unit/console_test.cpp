@@ -50,6 +50,16 @@ Json frame_of(LiveFeed& feed, size_t more = 0) {
   return frame;
 }
 
+TEST_CASE("live feed: of a text that is longer than a page shows nothing is kept") {
+  const std::string text = R"({"$lib":"web","$current_url":")" + std::string(8u << 20, 'x') + "\"}";
+  const json::Document document = parsed(text);
+  LiveFeed feed("t");
+  for (size_t i = 0; i < 3; ++i) feed.add(event_of("e", document), i);
+  const CallObject call = feed.take(7, 0);
+  CHECK(call.request.size() < 4'096);
+  CHECK(call.request.find("web") != std::string::npos);
+}
+
 TEST_CASE("live feed: an event has its own fields, what became of its row, and its warnings") {
   const json::Document document = parsed(
       R"({"$current_url":"https://a.example/\"x\"","$lib":"web","$lib_version":1.5,"n":[1,2]})");

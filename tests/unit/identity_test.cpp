@@ -919,12 +919,13 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("Names to unset have so many bytes together, and one byte more is a warning") {
+TEST_CASE("Names to unset have so many bytes together, and one more is a warning") {
+  constexpr size_t kPlace = 16;  // what a name counts for beside its letters
   std::string names = "\"a\"";
-  for (size_t left = limits::kUnsetBytesMax - 1; left > 0;) {
-    const size_t size = left < 2'000 ? left : 1'000;
+  for (size_t left = limits::kUnsetBytesMax - 1 - kPlace; left > 0;) {
+    const size_t size = left < 2'000 + kPlace ? left - kPlace : 1'000;
     names += ",\"" + std::string(size, 'x') + "\"";
-    left -= size;
+    left -= size + kPlace;
   }
   for (const bool fits : {true, false}) {
     Fixture f;
@@ -936,13 +937,26 @@ TEST_CASE("Names to unset have so many bytes together, and one byte more is a wa
   }
 }
 
+TEST_CASE("Many names of one letter are not unset: each has a place in several lists") {
+  Fixture f;
+  f.send(event("custom", "ann", R"("$set":{"a":1})"));
+  std::string list = R"(["a")";
+  while (list.size() + 3 <= limits::kUnsetRawBytesMax) list += ",1";
+  f.send(event("custom", "ann", "\"$unset\":" + list + "]"));
+  CHECK(f.warnings.size() == 1);
+  CHECK(f.stored("ann").properties.find("\"a\"") != std::string::npos);
+}
+
 TEST_CASE("A list of names to unset is not taken apart when it is too long as it stands") {
   for (const bool fits : {true, false}) {
     Fixture f;
     f.send(event("custom", "ann", R"("$set":{"a":1})"));
     std::string list = R"(["a")";
-    while (list.size() + 4 <= limits::kUnsetRawBytesMax) list += ",\"\"";
-    if (!fits) list += ",\"\"";
+    std::string name = ",\"";
+    for (int i = 0; i < 100; ++i) name += "\\u0062";
+    name += '"';
+    while (list.size() + name.size() + 1 <= limits::kUnsetRawBytesMax) list += name;
+    if (!fits) list += name;
     f.send(event("custom", "ann", "\"$unset\":" + list + "]"));
     CAPTURE(fits);
     CHECK(f.warnings.empty() == fits);
