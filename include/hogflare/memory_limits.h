@@ -12,7 +12,15 @@ namespace hogflare::limits {
 inline constexpr size_t kSmallRequestBytesMax = 512u << 10;
 inline constexpr size_t kSmallRequestsBytesMax = 3u << 20;
 
+// Form with a token, of the routes that read no other body; it waits with its request for the
+// flags document.
+inline constexpr size_t kTokenFormBytesMax = 4u << 10;
+
 // --- Texts of people and groups in memory ---
+
+// A name to unset counts for so much beside its letters: it has a place in several lists on its
+// way.
+inline constexpr size_t kUnsetPlaceBytes = 16;
 
 // Property texts of people, with their changes, that a request keeps until the rows of a window are
 // written, and those of groups; rows beyond it are without them, and one row says how many.

@@ -38,8 +38,9 @@ inline constexpr uint32_t kRecordingListCallsMax = 20;
 inline constexpr uint32_t kBucketKeysMax = 1'000;
 // Listings of one removal, with a removal each; what is left is told and asked for again.
 inline constexpr uint32_t kRemovalCallsMax = 200;
-// Sessions that one request removes.
+// Sessions that one request removes, and its body: their ids with room to spare.
 inline constexpr size_t kRemovedSessionsMax = 100;
+inline constexpr size_t kRemovedSessionsBytesMax = 32u << 10;
 
 // --- Symbol sets (docs/RECORDINGS.md) ---
 

@@ -7,6 +7,7 @@
 #include "hogflare/project_settings.h"
 #include "hogflare/url.h"
 #include "hogflare/wire.h"
+#include "hogflare/memory_limits.h"
 
 namespace hogflare {
 namespace {
@@ -23,17 +24,16 @@ class ProjectTask final : public HttpTask {
   using HttpTask::HttpTask;
 
   void start(const Turn& turn, Effects& effects) override {
+    if (body().size() > limits::kTokenFormBytesMax) {
+      return respond(error_reply(
+          head(), {ErrorCode::kTooLarge, "the body is a form with the token, of " +
+                                             std::to_string(limits::kTokenFormBytesMax) +
+                                             " bytes at most"}));
+    }
     // A script is the same for every project, and a page may have it from a cache anyway.
     if (route().endpoint == RouteKind::kScript) return start_script(effects);
     if (std::optional<Error> refused = refuse_unusable()) {
       return respond(error_reply(head(), *refused));
-    }
-    // Only a form with the token is read of a body, which waits with the request from here on.
-    constexpr size_t kFormBytesMax = 4u << 10;
-    if (body().size() > kFormBytesMax) {
-      return respond(error_reply(head(), {ErrorCode::kTooLarge,
-                                          "the body is a form with the token, of 4096 bytes at "
-                                          "most"}));
     }
     if (state().flags.kv_is_due(turn.now_ms)) {
       kv_effect_ = effects.add(ReadKv{turn.config.flags_kv_key});

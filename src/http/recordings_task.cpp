@@ -72,8 +72,7 @@ class RecordingsTask final : public HttpTask {
     constexpr std::string_view kWanted =
         "send {\"session_recording_ids\": [\"…\"]} with at most 100 ids";
     if (auto missing = missing_body()) return error_reply(head(), *missing);
-    // A hundred ids with room to spare; more is not looked into.
-    if (body().size() > 32u << 10) return refuse(kWanted);
+    if (body().size() > limits::kRemovedSessionsBytesMax) return refuse(kWanted);
     const Result<json::Document> document = json::Document::parse_const(body(), 2);
     if (!document.ok() || !document.value().root().is_object()) return refuse(kWanted);
     const json::Value ids = document.value().root().find("session_recording_ids");

@@ -11,6 +11,7 @@
 #include "hogflare/cookieless.h"
 #include "hogflare/js_string.h"
 #include "hogflare/limits.h"
+#include "hogflare/memory_limits.h"
 #include "hogflare/short_bytes.h"
 #include "hogflare/text.h"
 #include "hogflare/timestamp.h"
@@ -254,16 +255,12 @@ std::string bounded_text(const PropertyBag& bag, IdentityPlan& plan) {
   return "{}";
 }
 
-// Beside its letters a name has a place in several lists on its way: one of many short ones counts
-// for what it takes there.
-constexpr size_t kUnsetPlaceBytes = 16;
-
 // The names, until they are too many: `bytes` is what they count for.
 std::vector<std::string> unset_keys(json::Value unset, size_t& bytes) {
   std::vector<std::string> keys;
   const auto add = [&](std::string_view name) {
     keys.push_back(canonical_key_of(name));
-    bytes += keys.back().size() + kUnsetPlaceBytes;
+    bytes += keys.back().size() + limits::kUnsetPlaceBytes;
     return bytes <= limits::kUnsetBytesMax;
   };
   if (!unset.exists()) return keys;

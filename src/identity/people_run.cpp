@@ -160,7 +160,7 @@ ApplyRequest PeopleRun::next_request(Chain& chain) const {
     const bool is_merged = !is_own && merged.contains(std::string_view(event.distinct_id));
     if (!is_own && !is_merged) break;
     bytes += plan.set.size() + plan.set_once.size() + event.distinct_id.size() + 64;
-    for (const std::string& name : plan.unset) bytes += name.size() + 16;
+    for (const std::string& name : plan.unset) bytes += name.size() + limits::kUnsetPlaceBytes;
     if (bytes > limits::kPersonCallBytesMax && at > chain.next) break;
     PersonOp op = plan.op(event);
     op.needs_merge = !is_own;

@@ -19,6 +19,9 @@
 namespace hogflare::insights {
 namespace {
 
+// Of a list, as it names them.
+constexpr size_t kColumnsMax = 50;
+
 using namespace std::string_view_literals;
 
 // How a cell of an answer is made from a row's cells.
@@ -214,7 +217,7 @@ Built build_events(const View& question, const Context& context) {
   Columns columns;
   for (const View& item : question["select"].items())
     add_event_column(columns, item, scan, context);
-  if (columns.cells.empty() || columns.cells.size() > 50)
+  if (columns.cells.empty() || columns.cells.size() > kColumnsMax)
     question["select"].refuse("must name 1 to 50 columns");
   std::vector<View> events = question["events"].items();
   if (question["event"].given()) events.push_back(question["event"]);
@@ -392,7 +395,7 @@ Built build_people(const View& question, const Context& context, const Behind& s
   People people;
   for (const View& item : question["select"].items())
     people.select.push_back(item.one_of({"person", "actor", "id", "created_at", "person.$delete"}));
-  if (people.select.size() > 50) question["select"].refuse("must name 1 to 50 columns");
+  if (people.select.size() > kColumnsMax) question["select"].refuse("must name 1 to 50 columns");
   if (people.select.empty()) people.select = {"person", "id", "created_at", "person.$delete"};
   people.limit = question["limit"].integer(100, {1, limits::kListRowsMax});
   people.offset = question["offset"].integer(0, {0, limits::kListOffsetMax});

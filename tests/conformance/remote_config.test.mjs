@@ -157,6 +157,7 @@ describe("lists", () => {
       // What waits for the document holds its body meanwhile.
       const large = await system.request(path, { method: "POST", body: `token=${"x".repeat(5_000_000)}` });
       assert.equal(large.status, 413);
+      assert.match(await large.text(), /a form with the token, of 4096 bytes at most/);
     });
   }
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "hogflare/limits.h"
+#include "hogflare/memory_limits.h"
 #include "hogflare/memory_share.h"
 #include "hogflare/person_state.h"
 #include "identity/person_surrender.h"
@@ -920,7 +921,7 @@ TEST_CASE(
 }
 
 TEST_CASE("Names to unset have so many bytes together, and one more is a warning") {
-  constexpr size_t kPlace = 16;  // what a name counts for beside its letters
+  constexpr size_t kPlace = limits::kUnsetPlaceBytes;
   std::string names = "\"a\"";
   for (size_t left = limits::kUnsetBytesMax - 1 - kPlace; left > 0;) {
     const size_t size = left < 2'000 + kPlace ? left - kPlace : 1'000;
